@@ -1,0 +1,308 @@
+#ifndef OCIREG_H
+#define OCIREG_H
+
+/* Made by build.rs from src/ffi; edit that, then OCIREG_UPDATE_HEADER=1 cargo test --test header. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The version of this header; ocireg_version_number() is that of the library. */
+#define OCIREG_VERSION_MAJOR 0
+#define OCIREG_VERSION_MINOR 1
+#define OCIREG_VERSION_PATCH 0
+#define OCIREG_VERSION_STRING "0.1.0"
+#define OCIREG_VERSION_NUMBER 256
+
+/* What functions return: 0, or why they failed. Numbers never change; new ones may come. */
+#define OCIREG_OK 0
+#define OCIREG_INVALID_ARGUMENT 1
+#define OCIREG_INVALID_UTF8 2
+#define OCIREG_INVALID_HANDLE 3
+#define OCIREG_INVALID_JSON 4
+#define OCIREG_INVALID_REFERENCE 5
+#define OCIREG_INVALID_DIGEST 6
+#define OCIREG_INVALID_CONFIG 7
+#define OCIREG_UNSUPPORTED 8
+#define OCIREG_BUSY 9
+#define OCIREG_CANCELLED 20
+#define OCIREG_DEADLINE 21
+#define OCIREG_NAME_NOT_RESOLVED 40
+#define OCIREG_CONNECT 41
+#define OCIREG_TLS 42
+#define OCIREG_CERTIFICATE 43
+#define OCIREG_TIMEOUT 44
+#define OCIREG_DISCONNECTED 45
+#define OCIREG_PROXY 46
+#define OCIREG_REDIRECT 47
+#define OCIREG_PROTOCOL 48
+#define OCIREG_POLICY 49
+#define OCIREG_UNAUTHORIZED 60
+#define OCIREG_DENIED 61
+#define OCIREG_CREDENTIALS 62
+#define OCIREG_CREDENTIAL_HELPER 63
+#define OCIREG_NOT_FOUND 80
+#define OCIREG_ALREADY_EXISTS 81
+#define OCIREG_RATE_LIMITED 82
+#define OCIREG_SERVER 83
+#define OCIREG_REJECTED 84
+#define OCIREG_CONFLICT 85
+#define OCIREG_DIGEST_MISMATCH 100
+#define OCIREG_SIZE_MISMATCH 101
+#define OCIREG_INVALID_MANIFEST 102
+#define OCIREG_LIMIT 103
+#define OCIREG_NO_PLATFORM 104
+#define OCIREG_IO 120
+#define OCIREG_NO_SPACE 121
+#define OCIREG_PERMISSION 122
+#define OCIREG_SOURCE_CHANGED 123
+#define OCIREG_INTERNAL 200
+#define OCIREG_PANIC 201
+
+/* The constants of the registry package. */
+#define OCIREG_AUTH_CLIENT_ID "docker"
+#define OCIREG_DEFAULT_SEARCH_LIMIT 25
+#define OCIREG_DEFAULT_NAMESPACE "docker.io"
+#define OCIREG_INDEX_NAME "docker.io"
+#define OCIREG_INDEX_HOSTNAME "index.docker.io"
+#define OCIREG_INDEX_SERVER "https://index.docker.io/v1/"
+#define OCIREG_DEFAULT_V2_REGISTRY "https://registry-1.docker.io"
+#define OCIREG_DEFAULT_REGISTRY_VERSION_HEADER "Docker-Distribution-Api-Version"
+
+
+/**
+ * What a call runs under: a deadline, cancellation, a progress callback. One context may serve several calls,
+ * at once or one after the other.
+ *
+ * ocireg_context_cancel() may be called from any thread and from a signal handler; everything else from one
+ * thread at a time, and not while a call runs under the context.
+ *
+ * Functions: ocireg_context_new(), ocireg_context_set_timeout(), ocireg_context_set_progress(),
+ * ocireg_context_cancel(), ocireg_context_free().
+ */
+typedef struct ocireg_context ocireg_context;
+
+/**
+ * Why a call failed: a code, one line of text, and a JSON document with everything that is known.
+ *
+ * Made by a failing function in its last parameter, if that is not NULL; owned by the caller and ended by
+ * ocireg_error_free(). May be read from any thread at any time: it never changes.
+ *
+ * Functions: ocireg_error_code(), ocireg_error_message(), ocireg_error_json(), ocireg_error_http_status(),
+ * ocireg_error_retry_after_ms(), ocireg_error_retryable(), ocireg_error_free().
+ */
+typedef struct ocireg_error ocireg_error;
+
+/**
+ * Told how a call goes on.
+ *
+ * Called only on the thread that is inside the call, at most every 100 ms per blob and at least once a second
+ * while the call waits. It must not throw, jump out, or free or change a handle that the running call uses.
+ *
+ * @param user_data   what was given to ocireg_context_set_progress().
+ * @param done        bytes moved so far by the whole call.
+ * @param total       bytes to move by the whole call, as far as is known.
+ * @param event_json  what happened, borrowed for the call: `kind` is "start", "blob", "manifest", "retry", "wait",
+ *                    "endpoint", "tick" or "finish"; ignore others.
+ * @return 0 to go on; anything else stops the call with OCIREG_CANCELLED.
+ */
+typedef int32_t (*ocireg_progress_fn)(void *user_data, uint64_t done, uint64_t total, const char *event_json);
+
+/**
+ * Called once with the user_data of a callback, after its last call.
+ */
+typedef void (*ocireg_drop_fn)(void *user_data);
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * Frees text that a function of this library returned, after overwriting it.
+ *
+ * @param text  text of this library, or NULL, which does nothing. Not the text of an error or of ocireg_version().
+ *
+ * Any thread. Never blocks. Since 0.1.
+ */
+void ocireg_string_free(char *text);
+
+/**
+ * Frees bytes that a function of this library returned, after overwriting them.
+ *
+ * @param data  bytes of this library, or NULL, which does nothing.
+ *
+ * Any thread. Never blocks. Since 0.1.
+ */
+void ocireg_bytes_free(uint8_t *data);
+
+/**
+ * Makes a context without deadline and callback.
+ *
+ * @param context  receives the context, to be ended by ocireg_context_free(). Not NULL.
+ * @param error    receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, or OCIREG_IO when the process has no descriptor left.
+ *
+ * Any thread. Never blocks. Since 0.1.
+ */
+int32_t ocireg_context_new(ocireg_context **context, ocireg_error **error);
+
+/**
+ * Sets one deadline for all calls under the context, counted from this call.
+ *
+ * A call that reaches it returns OCIREG_DEADLINE.
+ *
+ * @param context       a context; NULL does nothing.
+ * @param milliseconds  the time until the deadline; 0 removes it.
+ *
+ * One thread at a time. Never blocks. Since 0.1.
+ */
+void ocireg_context_set_timeout(ocireg_context *context, uint64_t milliseconds);
+
+/**
+ * Sets the progress callback for calls under the context, or removes it.
+ *
+ * @param context    a context; NULL does nothing but end user_data.
+ * @param progress   the callback; NULL removes the one that was set.
+ * @param user_data  handed to the callback; may be NULL.
+ * @param drop       called once with user_data when the callback will not be called any more; may be NULL.
+ *
+ * One thread at a time, not from inside a callback. Never blocks. Since 0.1.
+ */
+void ocireg_context_set_progress(ocireg_context *context,
+                                 ocireg_progress_fn progress,
+                                 void *user_data,
+                                 ocireg_drop_fn drop);
+
+/**
+ * Ends every call under the context with OCIREG_CANCELLED within a second, whatever it waits for; calls that
+ * begin later end at once. Final: a cancelled context stays so.
+ *
+ * @param context  a context; NULL does nothing.
+ *
+ * Any thread, and signal handlers: one atomic store and one write to a descriptor, errno is kept. Must not run
+ * beside or after ocireg_context_free(). Never blocks. Since 0.1.
+ */
+void ocireg_context_cancel(const ocireg_context *context);
+
+/**
+ * Frees a context. Calls under it must have returned; readers and writers do not count.
+ *
+ * @param context  a context, or NULL, which does nothing.
+ *
+ * One thread, once. Never blocks. Since 0.1.
+ */
+void ocireg_context_free(ocireg_context *context);
+
+/**
+ * The error's code, an `OCIREG_…` number.
+ *
+ * @param error  an error, or NULL.
+ * @return the code; 0 for NULL.
+ *
+ * Any thread. Never blocks. Since 0.1.
+ */
+int32_t ocireg_error_code(const ocireg_error *error);
+
+/**
+ * The error's text: one line, what could not be done and its causes.
+ *
+ * @param error  an error, or NULL.
+ * @return text that is borrowed from the error until ocireg_error_free(); "" for NULL. Never NULL.
+ *
+ * Any thread. Never blocks. Since 0.1.
+ */
+const char *ocireg_error_message(const ocireg_error *error);
+
+/**
+ * The error as a JSON object: `code`, `name`, `message`, `retryable`, and whatever else is known and applies:
+ * `causes`, `http_status`, `errors` (the registry's own), `method`, `scheme`, `host`, `path` (never a query),
+ * `endpoint`, `phase`, `digest_expected`, `digest_actual`, `size_expected`, `size_actual`, `bytes_done`,
+ * `retry_after_ms`, `cancelled_by`, `what`, `argument`, `attempts` (errors of the endpoints tried), `hint`.
+ *
+ * @param error  an error, or NULL.
+ * @return text that is borrowed from the error until ocireg_error_free(); "{}" for NULL. Never NULL.
+ *
+ * Any thread. Never blocks. Since 0.1.
+ */
+const char *ocireg_error_json(const ocireg_error *error);
+
+/**
+ * The HTTP status that caused the error.
+ *
+ * @param error  an error, or NULL.
+ * @return the status; 0 if there was none, and for NULL.
+ *
+ * Any thread. Never blocks. Since 0.1.
+ */
+int32_t ocireg_error_http_status(const ocireg_error *error);
+
+/**
+ * How long the registry asked to wait before asking again, in milliseconds.
+ *
+ * @param error  an error, or NULL.
+ * @return the time; -1 if it said none, and for NULL.
+ *
+ * Any thread. Never blocks. Since 0.1.
+ */
+int64_t ocireg_error_retry_after_ms(const ocireg_error *error);
+
+/**
+ * Whether the same call may succeed when it is made again.
+ *
+ * @param error  an error, or NULL.
+ * @return 1 or 0; 0 for NULL.
+ *
+ * Any thread. Never blocks. Since 0.1.
+ */
+int32_t ocireg_error_retryable(const ocireg_error *error);
+
+/**
+ * Frees an error and the texts that were borrowed from it.
+ *
+ * @param error  an error, or NULL, which does nothing.
+ *
+ * Any thread. Never blocks. Since 0.1.
+ */
+void ocireg_error_free(ocireg_error *error);
+
+/**
+ * The library's version, such as "0.1.0".
+ *
+ * @return static text.
+ *
+ * Any thread. Never blocks. Since 0.1.
+ */
+const char *ocireg_version(void);
+
+/**
+ * The library's version and abilities as a JSON object: `version`, `features` (names), `protocols`, `http`, `tls`.
+ *
+ * @return static text.
+ *
+ * Any thread. Never blocks. Since 0.1.
+ */
+const char *ocireg_version_info(void);
+
+/**
+ * The library's version as a number: major << 16 | minor << 8 | patch.
+ *
+ * @return the number; compare with OCIREG_VERSION_NUMBER, which is that of the header.
+ *
+ * Any thread. Never blocks. Since 0.1.
+ */
+uint32_t ocireg_version_number(void);
+
+/**
+ * The name of a code, such as "OCIREG_NOT_FOUND" for 80.
+ *
+ * @param code  what a function returned.
+ * @return static text; "OCIREG_UNKNOWN" for a number that this version does not know.
+ *
+ * Any thread. Never blocks. Since 0.1.
+ */
+const char *ocireg_code_name(int32_t code);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* OCIREG_H */

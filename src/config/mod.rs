@@ -1,0 +1,3 @@
+//! What a service is told: options in, configuration out.
+
+pub mod settings;

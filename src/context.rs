@@ -1,0 +1,231 @@
+//! What a call runs under: a deadline, cancellation, progress.
+
+use std::fmt;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::error::{Code, Error, Phase, Result};
+use crate::os::wait::{Interest, Woken, wait};
+use crate::os::wake::Wake;
+
+/// The longest time that a wait goes without looking at the flags.
+const SLICE: Duration = Duration::from_millis(200);
+
+/// The longest silence towards a progress callback while a call waits.
+const TICK: Duration = Duration::from_millis(900);
+
+/// Told bytes done, bytes in all and an event document; answers whether to stop.
+pub type Progress = Box<dyn Fn(u64, u64, &str) -> bool + Send + Sync>;
+
+/// One deadline, one cancellation and one progress callback for any number of calls.
+#[derive(Clone)]
+pub struct Context(Arc<Inner>);
+
+struct Inner {
+    cancelled: AtomicBool,
+    wake: Wake,
+    deadline: Mutex<Option<Instant>>,
+    progress: Mutex<Option<Arc<Progress>>>,
+}
+
+impl Context {
+    /// A context without deadline that nobody has cancelled.
+    pub fn new() -> Result<Self> {
+        let wake = Wake::new().map_err(|e| {
+            Error::new(Code::Io, "cannot make a wake-up descriptor for the context").cause(e)
+        })?;
+        Ok(Self(Arc::new(Inner {
+            cancelled: AtomicBool::new(false),
+            wake,
+            deadline: Mutex::new(None),
+            progress: Mutex::new(None),
+        })))
+    }
+
+    /// Sets the deadline, counted from now; zero removes it.
+    pub fn set_timeout(&self, time: Duration) {
+        let deadline = if time.is_zero() { None } else { Instant::now().checked_add(time) };
+        *self.0.deadline.lock().unwrap_or_else(PoisonError::into_inner) = deadline;
+    }
+
+    /// Sets or removes the progress callback.
+    pub fn set_progress(&self, progress: Option<Progress>) {
+        let old = std::mem::replace(
+            &mut *self.0.progress.lock().unwrap_or_else(PoisonError::into_inner),
+            progress.map(Arc::new),
+        );
+        drop(old); // Outside the lock: it may run the caller's drop function.
+    }
+
+    /// Ends every call under this context, now and later. Allowed in a signal handler.
+    pub fn cancel(&self) {
+        self.0.cancelled.store(true, Ordering::SeqCst);
+        self.0.wake.wake();
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("cancelled", &self.0.cancelled)
+            .field("deadline", &self.0.deadline)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One call under way: its context, if any, and what its threads share.
+#[derive(Clone, Debug)]
+pub struct Run {
+    context: Option<Context>,
+    call: Arc<Call>,
+    /// Only the caller's own thread may run callbacks.
+    caller_thread: bool,
+}
+
+#[derive(Debug)]
+struct Call {
+    /// Set when one of the call's threads failed and the others should end.
+    stop: AtomicBool,
+    done: AtomicU64,
+    total: AtomicU64,
+    last_event: Mutex<Instant>,
+}
+
+impl Run {
+    /// Begins a call on the caller's thread.
+    pub fn new(context: Option<&Context>) -> Self {
+        let call = Call {
+            stop: AtomicBool::new(false),
+            done: AtomicU64::new(0),
+            total: AtomicU64::new(0),
+            last_event: Mutex::new(Instant::now()),
+        };
+        Self { context: context.cloned(), call: Arc::new(call), caller_thread: true }
+    }
+
+    /// The same call as seen by one of its worker threads, which never runs callbacks.
+    #[must_use]
+    pub fn worker(&self) -> Self {
+        Self { caller_thread: false, ..self.clone() }
+    }
+
+    /// Ends the call's other threads: they see CANCELLED at their next look.
+    pub fn stop_workers(&self) {
+        self.call.stop.store(true, Ordering::SeqCst);
+    }
+
+    /// Fails once the call is cancelled or past its deadline. Also keeps the progress callback ticking.
+    pub fn check(&self) -> Result<()> {
+        if self.call.stop.load(Ordering::SeqCst) {
+            return Err(cancelled("worker", "the call has failed elsewhere"));
+        }
+        let Some(context) = &self.context else { return Ok(()) };
+        if context.0.cancelled.load(Ordering::SeqCst) {
+            return Err(cancelled("context", "the call was cancelled"));
+        }
+        if self.deadline().is_some_and(|deadline| Instant::now() >= deadline) {
+            return Err(Error::new(Code::Deadline, "the deadline of the call has passed")
+                .phase(Phase::Deadline)
+                .hint("give the context a longer timeout, and check the network if this repeats"));
+        }
+        if self.caller_thread && self.silent_for() >= TICK {
+            self.report(r#"{"kind":"tick"}"#)?;
+        }
+        Ok(())
+    }
+
+    /// When the call must have ended.
+    pub fn deadline(&self) -> Option<Instant> {
+        let context = self.context.as_ref()?;
+        *context.0.deadline.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sleeps, unless the call ends first.
+    pub fn sleep(&self, time: Duration) -> Result<()> {
+        self.wait_for(None, Instant::now().checked_add(time)).map(|_| ())
+    }
+
+    /// Waits until the descriptor is ready (true) or `until` has come (false), unless the call ends first.
+    pub fn wait_for(
+        &self,
+        fd: Option<(BorrowedFd<'_>, Interest)>,
+        until: Option<Instant>,
+    ) -> Result<bool> {
+        loop {
+            self.check()?;
+            let now = Instant::now();
+            let left = |at: Instant| at.saturating_duration_since(now);
+            let mut time = SLICE.min(self.deadline().map_or(SLICE, left));
+            if let Some(until) = until {
+                if now >= until {
+                    return Ok(false);
+                }
+                time = time.min(left(until));
+            }
+            let wake = self.context.as_ref().map(|context| context.0.wake.as_fd());
+            let woken = wait(fd, wake, time)
+                .map_err(|e| Error::new(Code::Io, "cannot wait for a descriptor").cause(e))?;
+            match woken {
+                Woken::Ready => return Ok(true),
+                Woken::Wake => {
+                    if let Some(context) = &self.context
+                        && !context.0.cancelled.load(Ordering::SeqCst)
+                    {
+                        context.0.wake.drain();
+                    }
+                }
+                Woken::Time => {}
+            }
+        }
+    }
+
+    /// Sets how many bytes the whole call has to move, as far as is known.
+    pub fn set_total(&self, total: u64) {
+        self.call.total.store(total, Ordering::Relaxed);
+    }
+
+    /// Counts bytes that the call has moved.
+    pub fn add_done(&self, bytes: u64) {
+        self.call.done.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Bytes moved so far.
+    pub fn done(&self) -> u64 {
+        self.call.done.load(Ordering::Relaxed)
+    }
+
+    /// Whether anybody listens to this call's progress.
+    pub fn has_progress(&self) -> bool {
+        self.progress().is_some()
+    }
+
+    /// Tells the progress callback; on the caller's thread only. Fails with CANCELLED if it says stop.
+    pub fn report(&self, event_json: &str) -> Result<()> {
+        debug_assert!(
+            self.caller_thread,
+            "worker threads hand their events to the caller's thread"
+        );
+        let Some(progress) = self.progress() else { return Ok(()) };
+        *self.call.last_event.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        let stop = progress(self.done(), self.call.total.load(Ordering::Relaxed), event_json);
+        if stop {
+            return Err(cancelled("progress", "the progress callback stopped the call"));
+        }
+        Ok(())
+    }
+
+    fn progress(&self) -> Option<Arc<Progress>> {
+        let context = self.context.as_ref()?;
+        context.0.progress.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn silent_for(&self) -> Duration {
+        self.call.last_event.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+    }
+}
+
+fn cancelled(by: &'static str, message: &str) -> Error {
+    Error::new(Code::Cancelled, message).with(|d| d.cancelled_by = Some(by))
+}

@@ -1,0 +1,388 @@
+//! The one failure type of the library: a code, what was being done to whom, why it failed, what to try.
+//!
+//! Nothing in an [`Error`] may hold a secret or a query string: addresses enter it only through
+//! [`Error::url`], which keeps scheme, host and path.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The numbers of the C surface (`OCIREG_…`): fixed, append-only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+#[repr(i32)]
+#[allow(missing_docs)] // Each name is its meaning; the header documents the numbers.
+pub enum Code {
+    InvalidArgument = 1,
+    InvalidUtf8 = 2,
+    InvalidHandle = 3,
+    InvalidJson = 4,
+    InvalidReference = 5,
+    InvalidDigest = 6,
+    InvalidConfig = 7,
+    Unsupported = 8,
+    Busy = 9,
+    Cancelled = 20,
+    Deadline = 21,
+    NameNotResolved = 40,
+    Connect = 41,
+    Tls = 42,
+    Certificate = 43,
+    Timeout = 44,
+    Disconnected = 45,
+    Proxy = 46,
+    Redirect = 47,
+    Protocol = 48,
+    Policy = 49,
+    Unauthorized = 60,
+    Denied = 61,
+    Credentials = 62,
+    CredentialHelper = 63,
+    NotFound = 80,
+    AlreadyExists = 81,
+    RateLimited = 82,
+    Server = 83,
+    Rejected = 84,
+    Conflict = 85,
+    DigestMismatch = 100,
+    SizeMismatch = 101,
+    InvalidManifest = 102,
+    Limit = 103,
+    NoPlatform = 104,
+    Io = 120,
+    NoSpace = 121,
+    Permission = 122,
+    SourceChanged = 123,
+    Internal = 200,
+    Panic = 201,
+}
+
+/// Every code with its name in the C surface, without the `OCIREG_` prefix.
+pub const CODES: &[(Code, &str)] = &[
+    (Code::InvalidArgument, "INVALID_ARGUMENT"),
+    (Code::InvalidUtf8, "INVALID_UTF8"),
+    (Code::InvalidHandle, "INVALID_HANDLE"),
+    (Code::InvalidJson, "INVALID_JSON"),
+    (Code::InvalidReference, "INVALID_REFERENCE"),
+    (Code::InvalidDigest, "INVALID_DIGEST"),
+    (Code::InvalidConfig, "INVALID_CONFIG"),
+    (Code::Unsupported, "UNSUPPORTED"),
+    (Code::Busy, "BUSY"),
+    (Code::Cancelled, "CANCELLED"),
+    (Code::Deadline, "DEADLINE"),
+    (Code::NameNotResolved, "NAME_NOT_RESOLVED"),
+    (Code::Connect, "CONNECT"),
+    (Code::Tls, "TLS"),
+    (Code::Certificate, "CERTIFICATE"),
+    (Code::Timeout, "TIMEOUT"),
+    (Code::Disconnected, "DISCONNECTED"),
+    (Code::Proxy, "PROXY"),
+    (Code::Redirect, "REDIRECT"),
+    (Code::Protocol, "PROTOCOL"),
+    (Code::Policy, "POLICY"),
+    (Code::Unauthorized, "UNAUTHORIZED"),
+    (Code::Denied, "DENIED"),
+    (Code::Credentials, "CREDENTIALS"),
+    (Code::CredentialHelper, "CREDENTIAL_HELPER"),
+    (Code::NotFound, "NOT_FOUND"),
+    (Code::AlreadyExists, "ALREADY_EXISTS"),
+    (Code::RateLimited, "RATE_LIMITED"),
+    (Code::Server, "SERVER"),
+    (Code::Rejected, "REJECTED"),
+    (Code::Conflict, "CONFLICT"),
+    (Code::DigestMismatch, "DIGEST_MISMATCH"),
+    (Code::SizeMismatch, "SIZE_MISMATCH"),
+    (Code::InvalidManifest, "INVALID_MANIFEST"),
+    (Code::Limit, "LIMIT"),
+    (Code::NoPlatform, "NO_PLATFORM"),
+    (Code::Io, "IO"),
+    (Code::NoSpace, "NO_SPACE"),
+    (Code::Permission, "PERMISSION"),
+    (Code::SourceChanged, "SOURCE_CHANGED"),
+    (Code::Internal, "INTERNAL"),
+    (Code::Panic, "PANIC"),
+];
+
+impl Code {
+    /// The number in the C surface.
+    pub fn number(self) -> i32 {
+        self as i32
+    }
+
+    /// The name in the C surface, without the `OCIREG_` prefix.
+    pub fn name(self) -> &'static str {
+        CODES.iter().find(|(code, _)| *code == self).map_or("UNKNOWN", |(_, name)| name)
+    }
+}
+
+/// The step that failed or was too slow; the `phase` of the error document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)] // As for Code.
+pub enum Phase {
+    Config,
+    Credentials,
+    Dns,
+    Connect,
+    Tls,
+    Proxy,
+    Ping,
+    Token,
+    Header,
+    Idle,
+    Slow,
+    Body,
+    Verify,
+    Store,
+    Wait,
+    Deadline,
+}
+
+/// One entry of a registry's own error document (`errors[]`).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RegistryError {
+    /// The registry's code, such as `MANIFEST_UNKNOWN`.
+    #[serde(default)]
+    pub code: String,
+    /// The registry's words; control characters are escaped.
+    #[serde(default)]
+    pub message: String,
+    /// Whatever else the registry said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<serde_json::Value>,
+}
+
+/// What is known of a failure beyond its code and message; absent keys do not apply.
+#[derive(Debug, Clone, Default, Serialize)]
+#[allow(missing_docs)] // The keys are described in the header's guide, under "error".
+pub struct Details {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_status: Option<u16>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<RegistryError>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scheme: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phase: Option<Phase>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest_expected: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest_actual: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size_expected: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size_actual: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes_done: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cancelled_by: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub what: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub argument: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attempts: Vec<Error>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+/// Every way in which a call of this library fails.
+///
+/// Cheap to move (one pointer). [`fmt::Display`] gives one line: the message with its causes.
+#[derive(Clone)]
+pub struct Error(Box<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    code: Code,
+    message: String,
+    retryable: bool,
+    details: Details,
+}
+
+/// What the library's functions return.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// A failure with its one-line message: what could not be done, to whom.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        let retryable = matches!(
+            code,
+            Code::NameNotResolved
+                | Code::Connect
+                | Code::Timeout
+                | Code::Disconnected
+                | Code::RateLimited
+                | Code::Server
+        );
+        let message = one_line(&message.into());
+        Self(Box::new(Inner { code, message, retryable, details: Details::default() }))
+    }
+
+    /// A caller's argument that cannot be used.
+    pub fn argument(name: &str, message: impl Into<String>) -> Self {
+        Self::new(Code::InvalidArgument, message).with(|d| d.argument = Some(name.to_owned()))
+    }
+
+    /// A state that the library's own code rules out.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(Code::Internal, message)
+    }
+
+    /// A failed file operation: NO_SPACE, PERMISSION or IO, with the system's reason as cause.
+    pub fn file(doing: impl Into<String>, error: &std::io::Error) -> Self {
+        use std::io::ErrorKind;
+        let (code, hint) = match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                (Code::NoSpace, Some("free space there, or choose another directory"))
+            }
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+                (Code::Permission, Some("check the owner and mode of the directory"))
+            }
+            ErrorKind::NotFound => (Code::Io, Some("check that the path exists")),
+            _ => (Code::Io, None),
+        };
+        let made = Self::new(code, doing).phase(Phase::Store).cause(error);
+        match hint {
+            Some(hint) => made.hint(hint),
+            None => made,
+        }
+    }
+
+    /// Sets any of the details.
+    #[must_use]
+    pub fn with(mut self, set: impl FnOnce(&mut Details)) -> Self {
+        set(&mut self.0.details);
+        self
+    }
+
+    /// Adds a cause; the message then reads `message: cause`.
+    #[must_use]
+    pub fn cause(self, cause: impl fmt::Display) -> Self {
+        let cause = one_line(&cause.to_string());
+        self.with(|d| d.causes.push(cause))
+    }
+
+    /// Says what to try.
+    #[must_use]
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        self.with(|d| d.hint = Some(hint.into()))
+    }
+
+    /// Says at which step.
+    #[must_use]
+    pub fn phase(self, phase: Phase) -> Self {
+        self.with(|d| d.phase = Some(phase))
+    }
+
+    /// Says to whom: scheme, host and path, never user info or the query.
+    #[must_use]
+    pub fn url(self, url: &url::Url) -> Self {
+        self.with(|d| {
+            d.scheme = Some(url.scheme().to_owned());
+            d.host = Some(match (url.host_str(), url.port()) {
+                (Some(host), Some(port)) => format!("{host}:{port}"),
+                (host, _) => host.unwrap_or_default().to_owned(),
+            });
+            d.path = Some(url.path().to_owned());
+        })
+    }
+
+    /// Overrules what the code says about whether asking again may help.
+    #[must_use]
+    pub fn retryable(mut self, retryable: bool) -> Self {
+        self.0.retryable = retryable;
+        self
+    }
+
+    /// Puts what was being done in front; the old message becomes the first cause.
+    #[must_use]
+    pub fn context(mut self, doing: impl Into<String>) -> Self {
+        let inner = std::mem::replace(&mut self.0.message, one_line(&doing.into()));
+        self.0.details.causes.insert(0, inner);
+        self
+    }
+
+    /// The code.
+    pub fn code(&self) -> Code {
+        self.0.code
+    }
+
+    /// What is known beyond code and message.
+    pub fn details(&self) -> &Details {
+        &self.0.details
+    }
+
+    /// Whether the same call may succeed when made again.
+    pub fn is_retryable(&self) -> bool {
+        self.0.retryable
+    }
+
+    /// The error document of the C surface.
+    pub fn to_json(&self) -> String {
+        // Strings, numbers and lists of them always serialize.
+        serde_json::to_string(self).unwrap_or_else(|_| "{}".to_owned())
+    }
+}
+
+impl Serialize for Error {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Document<'a> {
+            code: i32,
+            name: &'static str,
+            message: String,
+            #[serde(flatten)]
+            details: &'a Details,
+            retryable: bool,
+        }
+        Document {
+            code: self.code().number(),
+            name: self.code().name(),
+            message: self.to_string(),
+            details: self.details(),
+            retryable: self.is_retryable(),
+        }
+        .serialize(serializer)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)?;
+        for cause in &self.0.details.causes {
+            write!(f, ": {cause}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {self}", self.code().name())
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Text from elsewhere may hold line breaks and terminal escapes; an error is one printable line.
+pub fn one_line(text: &str) -> String {
+    if !text.chars().any(char::is_control) {
+        return text.to_owned();
+    }
+    text.chars()
+        .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
+        .collect()
+}

@@ -1,0 +1,152 @@
+//! Text and bytes across the boundary.
+
+use std::ffi::{CStr, CString, c_char};
+
+use zeroize::Zeroize;
+
+use crate::error::{Code, Error, Result};
+
+/// Text from C.
+///
+/// # Safety
+/// `pointer` is NULL or NUL-terminated and lives for `'a`.
+pub(super) unsafe fn text<'a>(pointer: *const c_char, name: &str) -> Result<&'a str> {
+    // SAFETY: passed on.
+    unsafe { optional_text(pointer, name) }?
+        .ok_or_else(|| Error::argument(name, format!("{name} is NULL, but text is needed")))
+}
+
+/// As [`text`]; NULL is None.
+///
+/// # Safety
+/// As [`text`].
+pub(super) unsafe fn optional_text<'a>(
+    pointer: *const c_char,
+    name: &str,
+) -> Result<Option<&'a str>> {
+    if pointer.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: not NULL, and the caller promises the rest.
+    let text = unsafe { CStr::from_ptr(pointer) };
+    text.to_str().map(Some).map_err(|e| {
+        Error::new(Code::InvalidUtf8, format!("{name} is not UTF-8"))
+            .cause(e)
+            .with(|d| d.argument = Some(name.to_owned()))
+    })
+}
+
+/// An out parameter, set to NULL on entry.
+#[derive(Debug)]
+pub(super) struct Out<T> {
+    pointer: *mut *mut T,
+}
+
+impl<T> Out<T> {
+    /// # Safety
+    /// `pointer` is NULL or may be written until this value is gone.
+    pub(super) unsafe fn new(pointer: *mut *mut T) -> Self {
+        if !pointer.is_null() {
+            // SAFETY: not NULL, so it may be written.
+            unsafe { *pointer = std::ptr::null_mut() };
+        }
+        Self { pointer }
+    }
+
+    /// Refuses NULL.
+    pub(super) fn required(self, name: &str) -> Result<Self> {
+        if self.pointer.is_null() {
+            return Err(Error::argument(
+                name,
+                format!("{name} is NULL: there is nowhere to put the result"),
+            ));
+        }
+        Ok(self)
+    }
+
+    /// Whether the caller wants this output.
+    pub(super) fn wanted(&self) -> bool {
+        !self.pointer.is_null()
+    }
+
+    /// Writes the output, if it is wanted; `value` then belongs to the caller.
+    pub(super) fn set(&self, value: *mut T) {
+        if !self.pointer.is_null() {
+            // SAFETY: Out::new's promise.
+            unsafe { *self.pointer = value };
+        }
+    }
+}
+
+impl Out<c_char> {
+    /// Writes text, if it is wanted.
+    pub(super) fn set_text(&self, text: impl Into<String>) -> Result<()> {
+        if self.wanted() {
+            let text = CString::new(text.into())
+                .map_err(|_| Error::internal("a result holds a NUL byte and cannot be C text"))?;
+            self.set(text.into_raw());
+        }
+        Ok(())
+    }
+
+    /// Writes a document as JSON, if it is wanted.
+    pub(super) fn set_json(&self, document: &impl serde::Serialize) -> Result<()> {
+        if self.wanted() {
+            let json = serde_json::to_string(document)
+                .map_err(|e| Error::internal("a result cannot be JSON").cause(e))?;
+            self.set_text(json)?;
+        }
+        Ok(())
+    }
+}
+
+/// Bytes for C carry their length in front, because `ocireg_bytes_free` is not told it.
+const PREFIX: usize = 16;
+
+/// Hands bytes to C.
+pub(super) fn bytes_into_raw(data: &[u8]) -> *mut u8 {
+    let mut all = Vec::with_capacity(PREFIX + data.len());
+    all.extend_from_slice(&(PREFIX + data.len()).to_ne_bytes());
+    all.resize(PREFIX, 0);
+    all.extend_from_slice(data);
+    let all = Box::into_raw(all.into_boxed_slice()).cast::<u8>();
+    // SAFETY: the allocation is at least PREFIX long.
+    unsafe { all.add(PREFIX) }
+}
+
+/// Frees text that a function of this library returned, after overwriting it.
+///
+/// @param text  text of this library, or NULL, which does nothing. Not the text of an error or of ocireg_version().
+///
+/// Any thread. Never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocireg_string_free(text: *mut c_char) {
+    guard!(default = (), {
+        if !text.is_null() {
+            // SAFETY: the caller passes text of ours, which came from CString::into_raw.
+            let text = unsafe { CString::from_raw(text) };
+            text.into_bytes_with_nul().zeroize();
+        }
+    })
+}
+
+/// Frees bytes that a function of this library returned, after overwriting them.
+///
+/// @param data  bytes of this library, or NULL, which does nothing.
+///
+/// Any thread. Never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocireg_bytes_free(data: *mut u8) {
+    guard!(default = (), {
+        if !data.is_null() {
+            // SAFETY: the caller passes bytes of ours: bytes_into_raw put their length in front, and the whole
+            // was a boxed slice of that length.
+            let mut all = unsafe {
+                let start = data.sub(PREFIX);
+                let len = start.cast::<usize>().read_unaligned();
+                Box::from_raw(std::ptr::slice_from_raw_parts_mut(start, len))
+            };
+            all.zeroize();
+        }
+    })
+}

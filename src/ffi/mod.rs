@@ -1,0 +1,21 @@
+//! The C surface: one file per C type, and one [`guard`] for every function body.
+//!
+//! This module and `os` hold the only unsafe code of the library. The documentation comments of the
+//! functions are the header's text: they speak to C callers.
+
+#![allow(unsafe_code, non_camel_case_types, clippy::missing_safety_doc)]
+
+#[macro_use]
+mod guard;
+#[macro_use]
+mod handle;
+mod memory;
+
+pub mod context;
+pub mod error;
+pub mod version;
+
+pub use context::*;
+pub use error::*;
+pub use memory::{ocireg_bytes_free, ocireg_string_free};
+pub use version::*;

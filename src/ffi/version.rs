@@ -1,0 +1,90 @@
+//! Version and code names.
+
+use std::ffi::{CString, c_char};
+
+use once_cell::sync::Lazy;
+
+use crate::error::CODES;
+
+const fn part(text: &str) -> u32 {
+    let bytes = text.as_bytes();
+    let (mut value, mut i) = (0, 0);
+    while i < bytes.len() {
+        value = value * 10 + (bytes[i] - b'0') as u32;
+        i += 1;
+    }
+    value
+}
+
+const MAJOR: u32 = part(env!("CARGO_PKG_VERSION_MAJOR"));
+const MINOR: u32 = part(env!("CARGO_PKG_VERSION_MINOR"));
+const PATCH: u32 = part(env!("CARGO_PKG_VERSION_PATCH"));
+
+/// The library's version, such as "0.1.0".
+///
+/// @return static text.
+///
+/// Any thread. Never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocireg_version() -> *const c_char {
+    guard!(default = c"".as_ptr(), {
+        const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");
+        VERSION.as_ptr().cast()
+    })
+}
+
+/// The library's version and abilities as a JSON object: `version`, `features` (names), `protocols`, `http`, `tls`.
+///
+/// @return static text.
+///
+/// Any thread. Never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocireg_version_info() -> *const c_char {
+    guard!(default = c"{}".as_ptr(), {
+        static INFO: Lazy<CString> = Lazy::new(|| {
+            let info = serde_json::json!({
+                "version": env!("CARGO_PKG_VERSION"),
+                "features": ["pull"],
+                "protocols": ["v2"],
+                "http": "ureq",
+                "tls": "rustls",
+            });
+            CString::new(info.to_string()).unwrap_or_default()
+        });
+        INFO.as_ptr()
+    })
+}
+
+/// The library's version as a number: major << 16 | minor << 8 | patch.
+///
+/// @return the number; compare with OCIREG_VERSION_NUMBER, which is that of the header.
+///
+/// Any thread. Never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocireg_version_number() -> u32 {
+    guard!(default = 0, { MAJOR << 16 | MINOR << 8 | PATCH })
+}
+
+/// The name of a code, such as "OCIREG_NOT_FOUND" for 80.
+///
+/// @param code  what a function returned.
+/// @return static text; "OCIREG_UNKNOWN" for a number that this version does not know.
+///
+/// Any thread. Never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocireg_code_name(code: i32) -> *const c_char {
+    guard!(default = c"".as_ptr(), {
+        static NAMES: Lazy<Vec<(i32, CString)>> = Lazy::new(|| {
+            std::iter::once((0, "OK"))
+                .chain(CODES.iter().map(|(code, name)| (code.number(), *name)))
+                .map(|(code, name)| {
+                    (code, CString::new(format!("OCIREG_{name}")).unwrap_or_default())
+                })
+                .collect()
+        });
+        NAMES
+            .iter()
+            .find(|(number, _)| *number == code)
+            .map_or(c"OCIREG_UNKNOWN".as_ptr(), |(_, name)| name.as_ptr())
+    })
+}
