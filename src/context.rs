@@ -91,6 +91,10 @@ struct Call {
     done: AtomicU64,
     total: AtomicU64,
     last_event: Mutex<Instant>,
+    /// Events of worker threads, for the caller's thread to report.
+    events: Mutex<Vec<String>>,
+    /// A limit of the service on every call, beside the context's own deadline.
+    limit: Option<Instant>,
 }
 
 impl Run {
@@ -101,8 +105,28 @@ impl Run {
             done: AtomicU64::new(0),
             total: AtomicU64::new(0),
             last_event: Mutex::new(Instant::now()),
+            events: Mutex::default(),
+            limit: None,
         };
         Self { context: context.cloned(), call: Arc::new(call), caller_thread: true }
+    }
+
+    /// The same call with a limit on its time, counted from now; zero is none.
+    #[must_use]
+    pub fn limited(self, time: Duration) -> Self {
+        if time.is_zero() {
+            return self;
+        }
+        let now = Instant::now();
+        let call = Call {
+            stop: AtomicBool::new(false),
+            done: AtomicU64::new(self.done()),
+            total: AtomicU64::new(self.call.total.load(Ordering::Relaxed)),
+            last_event: Mutex::new(now),
+            events: Mutex::default(),
+            limit: now.checked_add(time),
+        };
+        Self { call: Arc::new(call), ..self }
     }
 
     /// The same call as seen by one of its worker threads, which never runs callbacks.
@@ -121,8 +145,7 @@ impl Run {
         if self.call.stop.load(Ordering::SeqCst) {
             return Err(cancelled("worker", "the call has failed elsewhere"));
         }
-        let Some(context) = &self.context else { return Ok(()) };
-        if context.0.cancelled.load(Ordering::SeqCst) {
+        if self.context.as_ref().is_some_and(|c| c.0.cancelled.load(Ordering::SeqCst)) {
             return Err(cancelled("context", "the call was cancelled"));
         }
         if self.deadline().is_some_and(|deadline| Instant::now() >= deadline) {
@@ -138,8 +161,11 @@ impl Run {
 
     /// When the call must have ended.
     pub fn deadline(&self) -> Option<Instant> {
-        let context = self.context.as_ref()?;
-        *context.0.deadline.lock().unwrap_or_else(PoisonError::into_inner)
+        let own = self
+            .context
+            .as_ref()
+            .and_then(|context| *context.0.deadline.lock().unwrap_or_else(PoisonError::into_inner));
+        own.into_iter().chain(self.call.limit).min()
     }
 
     /// Sleeps, unless the call ends first.
@@ -194,6 +220,25 @@ impl Run {
     /// Bytes moved so far.
     pub fn done(&self) -> u64 {
         self.call.done.load(Ordering::Relaxed)
+    }
+
+    /// Tells what happened: at once on the caller's thread, else by way of [`Run::report_events`].
+    pub fn event(&self, event: &serde_json::Value) -> Result<()> {
+        if !self.has_progress() {
+            return Ok(());
+        }
+        if self.caller_thread {
+            return self.report(&event.to_string());
+        }
+        self.call.events.lock().unwrap_or_else(PoisonError::into_inner).push(event.to_string());
+        Ok(())
+    }
+
+    /// On the caller's thread: reports what the worker threads left to tell.
+    pub fn report_events(&self) -> Result<()> {
+        let events =
+            std::mem::take(&mut *self.call.events.lock().unwrap_or_else(PoisonError::into_inner));
+        events.iter().try_for_each(|event| self.report(event))
     }
 
     /// Whether anybody listens to this call's progress.

@@ -15,3 +15,4 @@ pub mod error;
 pub mod ffi;
 pub mod http;
 pub mod os;
+pub mod tls;

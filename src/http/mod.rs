@@ -1,3 +1,16 @@
 //! The only room that knows the HTTP client: connections, redirects, retries, time-outs, limits.
 
+pub mod address;
+mod client;
+mod failure;
+pub mod origin;
 pub mod resolver;
+pub mod retry;
+mod scope;
+mod secure;
+mod socket;
+
+pub use client::{Body, Client, Reaches, Request, Response};
+pub use failure::retry_after;
+// The types of requests and answers, so that no other room names the client.
+pub use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, header};

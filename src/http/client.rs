@@ -1,0 +1,461 @@
+//! Requests: one exchange after the other along a chain of redirects, with secrets kept where they belong.
+
+use std::collections::HashMap;
+use std::io::Read;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use ureq::Agent;
+use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver as AgentResolver};
+use ureq::unversioned::transport::{Connector, NextTimeout};
+use url::Url;
+
+use super::address::{AddressRule, Reach};
+use super::failure::{from_client, from_status};
+use super::origin::{Origin, parse_sent, refuse_downgrade};
+use super::resolver::Resolver;
+use super::scope::{self, Scope, Seen, carry};
+use super::secure::TlsConnector;
+use super::socket::SocketConnector;
+use crate::config::settings::Timeouts;
+use crate::context::Run;
+use crate::error::{Code, Error, Phase, Result};
+use crate::tls::Identity;
+
+/// Redirects that one request may follow.
+const MAX_REDIRECTS: usize = 10;
+
+/// How long an idle connection is kept.
+const MAX_IDLE: Duration = Duration::from_secs(30);
+
+/// Where a request's header may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reaches {
+    /// Only the request's own origin: credentials, cookies, headers of the caller.
+    Origin,
+    /// Wherever redirects lead: Accept, Range and the like.
+    Everywhere,
+}
+
+/// One request of the library, before any redirect.
+#[derive(Clone)]
+pub struct Request<'a> {
+    /// The method.
+    pub method: Method,
+    /// Whom to ask.
+    pub url: Url,
+    /// The headers, each with its reach.
+    pub headers: Vec<(HeaderName, HeaderValue, Reaches)>,
+    /// The bytes to send with it.
+    pub body: Option<&'a [u8]>,
+    /// How TLS connections to the request's own origin are made. Other origins get the system's trust only.
+    pub identity: &'a Identity,
+    /// Which addresses the first connection may lead to.
+    pub rule: AddressRule,
+    /// What is being done, as in "cannot … from registry.example".
+    pub doing: &'a str,
+    /// A limit for the whole exchange, and the phase that names it.
+    pub budget: Option<(Duration, Phase)>,
+}
+
+impl<'a> Request<'a> {
+    /// A GET without headers of its own.
+    pub fn get(url: Url, identity: &'a Identity, doing: &'a str) -> Self {
+        Self {
+            method: Method::GET,
+            url,
+            headers: Vec::new(),
+            body: None,
+            identity,
+            rule: AddressRule::Named,
+            doing,
+            budget: None,
+        }
+    }
+
+    /// Adds a header; text that no header can hold is refused.
+    pub fn header(mut self, name: HeaderName, value: &str, reaches: Reaches) -> Result<Self> {
+        let mut value = HeaderValue::from_str(value).map_err(|_| {
+            Error::new(
+                Code::InvalidArgument,
+                format!("the header {name} would hold control characters"),
+            )
+        })?;
+        value.set_sensitive(reaches == Reaches::Origin);
+        self.headers.push((name, value, reaches));
+        Ok(self)
+    }
+}
+
+/// An answer, its body not read yet.
+#[derive(Debug)]
+pub struct Response {
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// Who answered, after redirects.
+    pub url: Url,
+    /// Whether redirects left the request's own origin: such an answer's challenges are not for our credentials.
+    pub crossed: bool,
+    /// How far the address of the request's own origin reaches; Public when it is not known.
+    pub reach: Reach,
+    /// The body.
+    pub body: Body,
+}
+
+impl Response {
+    /// A header as text; None when it is absent, or no text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// Content-Length, if it is one number.
+    pub fn content_length(&self) -> Option<u64> {
+        let text = self.header("content-length")?;
+        if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
+        text.parse().ok()
+    }
+
+    /// Reads what a refusal says, and makes it an error.
+    pub fn into_error(mut self, doing: &str, limit: u64, run: &Run) -> Error {
+        let mut text = Vec::new();
+        // Whatever can be read helps; what cannot is no news beside the status.
+        let read = self.body.read_up_to(limit, &mut text, run);
+        if let Err(error) = read
+            && matches!(error.code(), Code::Cancelled | Code::Deadline)
+        {
+            return error;
+        }
+        from_status(doing, &self.url, self.status, &self.headers, &text)
+    }
+}
+
+/// A response's body, pulled piece by piece.
+pub struct Body {
+    reader: ureq::BodyReader<'static>,
+    url: Url,
+    timeouts: Timeouts,
+    budget: Option<(Instant, Phase)>,
+    pace: Pace,
+}
+
+impl Body {
+    /// Reads some bytes; 0 is the end as far as HTTP can tell.
+    pub fn read(&mut self, buffer: &mut [u8], run: &Run) -> Result<usize> {
+        run.check()?;
+        let scope = Scope {
+            run: run.clone(),
+            timeouts: self.timeouts.clone(),
+            rule: AddressRule::Named,
+            budget: self.budget,
+            in_body: true,
+            sent: None,
+            seen: Seen::default(),
+        };
+        let (read, _) = scope::within(scope, || self.reader.read(buffer));
+        match read {
+            Ok(read) => {
+                self.pace.keep(read, &self.timeouts, &self.url)?;
+                Ok(read)
+            }
+            Err(error) => Err(from_client(error.into(), &self.url, true)),
+        }
+    }
+
+    /// Reads the body to its end; more than `limit` bytes is LIMIT.
+    pub fn read_all(&mut self, limit: u64, what: &str, run: &Run) -> Result<Vec<u8>> {
+        let mut all = Vec::new();
+        if self.read_up_to(limit, &mut all, run)? {
+            return Ok(all);
+        }
+        Err(Error::new(Code::Limit, format!("{what} is larger than {limit} bytes"))
+            .phase(Phase::Body)
+            .url(&self.url)
+            .hint("raise the limit in the option limits, if you trust this registry"))
+    }
+
+    /// Reads at most `limit` bytes and tells whether that was all. Memory grows as bytes arrive.
+    fn read_up_to(&mut self, limit: u64, into: &mut Vec<u8>, run: &Run) -> Result<bool> {
+        let mut buffer = [0; 16 << 10];
+        loop {
+            let read = self.read(&mut buffer, run)?;
+            if read == 0 {
+                return Ok(true);
+            }
+            let room = limit.saturating_sub(into.len() as u64);
+            let taken = read.min(usize::try_from(room).unwrap_or(usize::MAX));
+            into.extend_from_slice(&buffer[..taken]);
+            if taken < read {
+                return Ok(false);
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Body {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Body").finish_non_exhaustive()
+    }
+}
+
+/// Watches the least speed that the caller asked for.
+struct Pace {
+    since: Instant,
+    bytes: u64,
+}
+
+impl Pace {
+    /// Over less time than this a speed means nothing.
+    const WINDOW: Duration = Duration::from_secs(5);
+
+    fn keep(&mut self, read: usize, timeouts: &Timeouts, url: &Url) -> Result<()> {
+        let least = timeouts.min_bytes_per_second;
+        self.bytes += read as u64;
+        let elapsed = self.since.elapsed();
+        if least == 0 || elapsed < Self::WINDOW {
+            return Ok(());
+        }
+        let speed = u128::from(self.bytes) * 1000 / elapsed.as_millis().max(1);
+        (self.since, self.bytes) = (Instant::now(), 0);
+        if read > 0 && speed < u128::from(least) {
+            return Err(Error::new(
+                Code::Timeout,
+                format!("the body came at {speed} bytes a second, less than the {least} asked for"),
+            )
+            .phase(Phase::Slow)
+            .url(url)
+            .hint("the limit is min-bytes-per-second in the option timeouts"));
+        }
+        Ok(())
+    }
+}
+
+/// The connections of one service.
+#[derive(Debug)]
+pub struct Client {
+    resolver: Arc<Resolver>,
+    timeouts: Timeouts,
+    user_agent: Option<String>,
+    environment: bool,
+    pools: Mutex<Pools>,
+}
+
+#[derive(Debug, Default)]
+struct Pools {
+    process: u32,
+    agents: HashMap<(Identity, AddressRule), Agent>,
+}
+
+impl Client {
+    /// A client without connections. `user_agent` goes out with every request, unless it is empty.
+    pub fn new(
+        resolver: Arc<Resolver>,
+        timeouts: Timeouts,
+        user_agent: Option<String>,
+        environment: bool,
+    ) -> Self {
+        let user_agent = user_agent.filter(|text| !text.is_empty());
+        Self { resolver, timeouts, user_agent, environment, pools: Mutex::default() }
+    }
+
+    /// The time limits that requests run under.
+    pub fn timeouts(&self) -> &Timeouts {
+        &self.timeouts
+    }
+
+    /// Sends a request and follows its redirects. Any status that is no redirect is a result, not an error.
+    pub fn send(&self, request: &Request<'_>, run: &Run) -> Result<Response> {
+        let home = Origin::of(&request.url);
+        let foreign = Identity { environment: self.environment, ..Identity::default() };
+        let budget = request
+            .budget
+            .filter(|(time, _)| !time.is_zero())
+            .and_then(|(time, phase)| Some((Instant::now().checked_add(time)?, phase)));
+        let (mut url, mut crossed, mut rule, mut reach) =
+            (request.url.clone(), false, request.rule, None);
+        for _ in 0..=MAX_REDIRECTS {
+            let identity = if Origin::of(&url) == home { request.identity } else { &foreign };
+            let (response, seen) =
+                self.exchange(request, &url, crossed, identity, rule, budget, run)?;
+            let reach = *reach.get_or_insert(seen.peer.map_or(Reach::Public, Reach::of));
+            let status = response.status().as_u16();
+            if !matches!(status, 301 | 302 | 303 | 307 | 308) {
+                let (parts, body) = response.into_parts();
+                let body = Body {
+                    reader: body.into_reader(),
+                    url: url.clone(),
+                    timeouts: self.timeouts.clone(),
+                    budget,
+                    pace: Pace { since: Instant::now(), bytes: 0 },
+                };
+                return Ok(Response { status, headers: parts.headers, url, crossed, reach, body });
+            }
+            let next = redirect_target(&url, response.headers())?;
+            // What was dropped once stays dropped, even on the way back.
+            if Origin::of(&next) != Origin::of(&url) {
+                crossed = true;
+                rule = AddressRule::AtLeast(reach);
+            }
+            url = next;
+        }
+        Err(Error::new(
+            Code::Redirect,
+            format!("cannot {}: more than {MAX_REDIRECTS} redirects", request.doing),
+        )
+        .url(&url)
+        .hint("the registry redirects in a circle; tell its operator"))
+    }
+
+    #[allow(clippy::too_many_arguments)] // One hop's own view of a request; a struct would be made for this call only.
+    fn exchange(
+        &self,
+        request: &Request<'_>,
+        url: &Url,
+        crossed: bool,
+        identity: &Identity,
+        rule: AddressRule,
+        budget: Option<(Instant, Phase)>,
+        run: &Run,
+    ) -> Result<(ureq::http::Response<ureq::Body>, Seen)> {
+        run.check()?;
+        let agent = self.agent(identity, rule)?;
+        // A connection that the server closed while it lay idle is no failure of the server: ask once more.
+        loop {
+            let message = self.message(request, url, crossed)?;
+            let scope = Scope {
+                run: run.clone(),
+                timeouts: self.timeouts.clone(),
+                rule,
+                budget,
+                in_body: false,
+                sent: None,
+                seen: Seen::default(),
+            };
+            let (result, seen) = scope::within(scope, || match request.body {
+                Some(body) => agent.run(message.map(|()| body)),
+                None => agent.run(message),
+            });
+            match result {
+                Ok(response) => return Ok((response, seen)),
+                Err(error) => {
+                    let error = from_client(error, url, false)
+                        .with(|d| d.method = Some(request.method.to_string()));
+                    let stale = seen.reused && !seen.received && request.method.is_idempotent();
+                    if error.code() != Code::Disconnected || !stale {
+                        return Err(error.context(format!("cannot {}", request.doing)));
+                    }
+                }
+            }
+        }
+    }
+
+    fn message(
+        &self,
+        request: &Request<'_>,
+        url: &Url,
+        crossed: bool,
+    ) -> Result<ureq::http::Request<()>> {
+        let mut target = url.clone();
+        target.set_fragment(None);
+        let mut builder =
+            ureq::http::Request::builder().method(request.method.clone()).uri(target.as_str());
+        if let Some(user_agent) = &self.user_agent {
+            builder = builder.header("user-agent", user_agent);
+        }
+        // Content is verified as it is stored: nothing may decode it on the way.
+        builder = builder.header("accept-encoding", "identity");
+        for (name, value, reaches) in &request.headers {
+            if *reaches == Reaches::Everywhere || !crossed {
+                builder = builder.header(name, value);
+            }
+        }
+        builder.body(()).map_err(|e| {
+            Error::new(Code::InvalidArgument, "the request cannot be written as HTTP")
+                .cause(e)
+                .url(url)
+        })
+    }
+
+    /// Connections are shared only under the same TLS identity and the same address rule.
+    fn agent(&self, identity: &Identity, rule: AddressRule) -> Result<Agent> {
+        let key = (identity.clone(), rule);
+        {
+            let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+            // After a fork the connections belong to the parent: this process makes its own.
+            if pools.process != std::process::id() {
+                *pools = Pools { process: std::process::id(), ..Pools::default() };
+            }
+            if let Some(agent) = pools.agents.get(&key) {
+                return Ok(agent.clone());
+            }
+        }
+        let made = new_agent(self.resolver.clone(), identity.clone());
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(pools.agents.entry(key).or_insert(made).clone())
+    }
+}
+
+fn redirect_target(url: &Url, headers: &HeaderMap) -> Result<Url> {
+    let location = headers.get("location").and_then(|value| value.to_str().ok());
+    let Some(location) = location else {
+        return Err(Error::new(
+            Code::Redirect,
+            format!("{} redirects without saying where to", Origin::of(url)),
+        )
+        .url(url)
+        .hint("the registry is broken; tell its operator"));
+    };
+    let next = parse_sent(url, location, Code::Redirect, "a redirect")?;
+    refuse_downgrade(url, &next, "a redirect")?;
+    Ok(next)
+}
+
+fn new_agent(resolver: Arc<Resolver>, identity: Identity) -> Agent {
+    let config = Agent::config_builder()
+        // Redirects, statuses, headers and time-outs are this room's own business.
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .http_status_as_error(false)
+        .user_agent("")
+        .accept("")
+        .accept_encoding("")
+        .proxy(None)
+        .timeout_await_100(None)
+        .max_idle_connections(32)
+        .max_idle_connections_per_host(16)
+        .max_idle_age(MAX_IDLE)
+        .build();
+    let connector = SocketConnector.chain(TlsConnector::new(identity));
+    Agent::with_parts(config, connector, Lookup(resolver))
+}
+
+/// Our resolver in the client's clothes.
+#[derive(Debug)]
+struct Lookup(Arc<Resolver>);
+
+impl AgentResolver for Lookup {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        _: &ureq::config::Config,
+        _: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let host = uri.host().unwrap_or_default();
+        let port =
+            uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
+        let (run, limit) = scope::with(|scope| (scope.run.clone(), scope.timeouts.connect))
+            .ok_or(ureq::Error::HostNotFound)?;
+        let limit = if limit.is_zero() { Duration::MAX } else { limit };
+        let found = self.0.lookup(host, limit, &run).map_err(carry)?;
+        let mut addresses = self.empty();
+        for address in found.into_iter().take(16) {
+            addresses.push(SocketAddr::new(address, port));
+        }
+        Ok(addresses)
+    }
+}

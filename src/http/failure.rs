@@ -1,0 +1,161 @@
+//! What the client's failures and a registry's refusals mean to the user.
+
+use std::time::{Duration, SystemTime};
+
+use ureq::http::HeaderMap;
+use url::Url;
+
+use super::scope::Carried;
+use crate::error::{Code, Error, Phase, RegistryError, one_line};
+
+/// A failure of the HTTP client while asking `url`.
+pub(super) fn from_client(error: ureq::Error, url: &Url, in_body: bool) -> Error {
+    let host = url.host_str().unwrap_or_default();
+    let phase = if in_body { Phase::Body } else { Phase::Header };
+    let made = match error {
+        ureq::Error::Io(error) => from_io(error, host, phase),
+        ureq::Error::HostNotFound => {
+            Error::new(Code::NameNotResolved, format!("the address of {host} cannot be found"))
+                .phase(Phase::Dns)
+        }
+        ureq::Error::LargeResponseHeader(..) => {
+            Error::new(Code::Limit, format!("{host} sent a header that is too large")).phase(phase)
+        }
+        ureq::Error::ConnectionFailed => {
+            Error::new(Code::Connect, format!("cannot connect to {host}")).phase(Phase::Connect)
+        }
+        other => Error::new(Code::Protocol, format!("{host} does not speak HTTP properly"))
+            .phase(phase)
+            .cause(other)
+            .hint("check that the address is that of a registry"),
+    };
+    made.url(url)
+}
+
+/// A failed read or write; our own errors come back as they were.
+fn from_io(error: std::io::Error, host: &str, phase: Phase) -> Error {
+    let kind = error.kind();
+    match error.into_inner().map(|inner| inner.downcast::<Carried>()) {
+        Some(Ok(carried)) => carried.0,
+        Some(Err(inner)) if kind == std::io::ErrorKind::UnexpectedEof => {
+            disconnected(host, phase).cause(inner)
+        }
+        Some(Err(inner)) => match inner.downcast::<ureq::Error>() {
+            Ok(inner) => Error::new(Code::Protocol, format!("{host} does not speak HTTP properly"))
+                .phase(phase)
+                .cause(inner),
+            Err(inner) => disconnected(host, phase).cause(inner),
+        },
+        None => disconnected(host, phase).cause(kind),
+    }
+}
+
+fn disconnected(host: &str, phase: Phase) -> Error {
+    let what = match phase {
+        Phase::Body => "in the middle of its answer",
+        _ => "before it answered",
+    };
+    Error::new(Code::Disconnected, format!("{host} ended the connection {what}"))
+        .phase(phase)
+        .hint("the network or the registry has a problem; the call may be made again")
+}
+
+/// Turns an answer that is no success into an error, with the registry's own words.
+///
+/// `body` is what was read of the answer, already limited.
+pub fn from_status(doing: &str, url: &Url, status: u16, headers: &HeaderMap, body: &[u8]) -> Error {
+    let code = match status {
+        401 => Code::Unauthorized,
+        403 => Code::Denied,
+        404 | 410 => Code::NotFound,
+        409 => Code::Conflict,
+        429 => Code::RateLimited,
+        408 | 425 | 500..=599 => Code::Server,
+        300..=399 => Code::Redirect,
+        400..=499 => Code::Rejected,
+        _ => Code::Protocol,
+    };
+    let errors = registry_errors(body);
+    let said = errors
+        .iter()
+        .map(|e| match (e.code.as_str(), e.message.as_str()) {
+            (code, "") => code.to_owned(),
+            ("", message) => message.to_owned(),
+            (code, message) => format!("{code}: {message}"),
+        })
+        .collect::<Vec<_>>()
+        .join("; ");
+    let reason = ureq::http::StatusCode::from_u16(status)
+        .ok()
+        .and_then(|s| s.canonical_reason())
+        .unwrap_or("unknown status");
+    let mut error = Error::new(code, format!("cannot {doing}"))
+        .cause(format!("{} answered {status} {reason}", url.host_str().unwrap_or_default()))
+        .url(url)
+        .with(|d| {
+            d.http_status = Some(status);
+            d.retry_after_ms =
+                retry_after(headers).map(|t| u64::try_from(t.as_millis()).unwrap_or(u64::MAX));
+        });
+    if !said.is_empty() {
+        error = error.cause(said);
+    }
+    let error = error.with(|d| d.errors = errors);
+    match code {
+        Code::Unauthorized => error.hint("log in, or give credentials that this registry knows"),
+        Code::Denied => error.hint("these credentials lack the right; ask the repository's owner"),
+        Code::NotFound => error.hint(
+            "check the spelling of repository, tag and digest; private ones need credentials",
+        ),
+        Code::RateLimited => {
+            error.hint("wait, or log in: most registries allow more to known users")
+        }
+        Code::Server => error.hint("the registry has a problem; the call may be made again"),
+        _ => error,
+    }
+}
+
+/// The registry's own error document; whatever else it sent is kept as one short line.
+fn registry_errors(body: &[u8]) -> Vec<RegistryError> {
+    #[derive(serde::Deserialize)]
+    struct Document {
+        #[serde(default)]
+        errors: Vec<RegistryError>,
+        #[serde(default)]
+        details: Option<String>,
+    }
+    const LONGEST: usize = 512;
+    let short = |text: &str| one_line(&text.chars().take(LONGEST).collect::<String>());
+    if let Ok(Document { errors, details }) = serde_json::from_slice(body) {
+        let mut errors: Vec<_> = errors
+            .into_iter()
+            .take(16)
+            .map(|e| RegistryError {
+                code: short(&e.code),
+                message: short(&e.message),
+                // A large detail is the registry's page, not the user's.
+                detail: e.detail.filter(|d| d.to_string().len() <= 8 * LONGEST),
+            })
+            .collect();
+        if let Some(details) = details.filter(|_| errors.is_empty()) {
+            errors.push(RegistryError { message: short(&details), ..RegistryError::default() });
+        }
+        return errors;
+    }
+    let text = String::from_utf8_lossy(body);
+    let text = text.trim();
+    if text.is_empty() {
+        return Vec::new();
+    }
+    vec![RegistryError { message: short(text), ..RegistryError::default() }]
+}
+
+/// The wait that a server asks for: seconds or a date, never negative. Garbage is no wish.
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get("retry-after")?.to_str().ok()?.trim();
+    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+        return Some(Duration::from_secs(text.parse().unwrap_or(u64::from(u32::MAX))));
+    }
+    let at = httpdate::parse_http_date(text).ok()?;
+    Some(at.duration_since(SystemTime::now()).unwrap_or(Duration::ZERO))
+}

@@ -1,0 +1,80 @@
+//! When to ask again, and how long to wait before.
+
+use std::time::Duration;
+
+use crate::config::settings::Retry;
+use crate::context::Run;
+use crate::error::{Code, Error, Phase, Result};
+
+/// The attempts of one exchange.
+#[derive(Debug)]
+pub struct Attempts<'a> {
+    policy: &'a Retry,
+    made: u32,
+}
+
+impl<'a> Attempts<'a> {
+    /// Before the first attempt.
+    pub fn new(policy: &'a Retry) -> Self {
+        Self { policy, made: 0 }
+    }
+
+    /// Failures so far.
+    pub fn failures(&self) -> u32 {
+        self.made
+    }
+
+    /// Forgets the failures: the exchange got somewhere since.
+    pub fn reset(&mut self) {
+        self.made = 0;
+    }
+
+    /// After a failed attempt: waits, then Ok to try again; or gives the failure back.
+    ///
+    /// Only what may pass by itself is tried again: a connection that was cut, silence, a busy or failing server.
+    /// A host that cannot be reached at all is not, because the next endpoint is the better answer to that.
+    pub fn again(&mut self, failure: Error, run: &Run) -> Result<()> {
+        self.made += 1;
+        let passing = matches!(
+            failure.code(),
+            Code::Disconnected | Code::Timeout | Code::RateLimited | Code::Server
+        );
+        if !passing || !failure.is_retryable() || self.made >= self.policy.max_attempts {
+            return Err(failure);
+        }
+        let wished = failure.details().retry_after_ms.map(Duration::from_millis);
+        if wished.is_some_and(|wished| wished > self.policy.max_retry_after) {
+            let code = failure.code();
+            let error = if code == Code::RateLimited { failure } else { failure.retryable(true) };
+            return Err(error.hint(
+                "the registry asks for a longer wait than max-retry-after-ms of the option retry allows",
+            ));
+        }
+        let delay = wished.unwrap_or_else(|| self.backoff());
+        run.event(&serde_json::json!({
+            "kind": "retry",
+            "attempt": self.made + 1,
+            "delay_ms": u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
+            "code": failure.code().number(),
+            "message": failure.to_string(),
+        }))?;
+        run.sleep(delay).map_err(|error| {
+            let phase = if error.code() == Code::Deadline { Phase::Deadline } else { Phase::Wait };
+            error.phase(phase).cause(failure)
+        })
+    }
+
+    /// Doubles each time, up to the longest; between half and all of it, so that clients do not march in step.
+    fn backoff(&self) -> Duration {
+        let doubled = self.policy.initial.saturating_mul(1 << (self.made - 1).min(20));
+        let full = doubled.min(self.policy.max);
+        full.mul_f64(0.5 + 0.5 * random_fraction())
+    }
+}
+
+/// A number from 0 to 1, from the randomness that the standard library seeds its hash maps with.
+fn random_fraction() -> f64 {
+    use std::hash::{BuildHasher, RandomState};
+    f64::from(u32::try_from(RandomState::new().hash_one(()) >> 32).unwrap_or(0))
+        / f64::from(u32::MAX)
+}

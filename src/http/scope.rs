@@ -1,0 +1,125 @@
+//! What the connection under a request needs to know of the call that uses it right now.
+//!
+//! A pooled connection cannot know which call will use it next, and the client gives its transports no such
+//! parameter; so the call's scope lies in a thread-local for as long as the client runs.
+
+use std::cell::RefCell;
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::BorrowedFd;
+use std::time::{Duration, Instant};
+
+use super::address::AddressRule;
+use crate::config::settings::Timeouts;
+use crate::context::Run;
+use crate::error::{Code, Error, Phase};
+use crate::os::wait::Interest;
+
+/// The call that uses the connections of this thread.
+#[derive(Debug)]
+pub(super) struct Scope {
+    pub(super) run: Run,
+    pub(super) timeouts: Timeouts,
+    pub(super) rule: AddressRule,
+    /// Ends the whole exchange (ping, token, login) early.
+    pub(super) budget: Option<(Instant, Phase)>,
+    /// Whether a wait for input is one for the header or for the body.
+    pub(super) in_body: bool,
+    /// When the request was sent, for the time to the header.
+    pub(super) sent: Option<Instant>,
+    /// What was seen of the connection.
+    pub(super) seen: Seen,
+}
+
+/// What a call learns of the connection that served it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Seen {
+    /// Whom the connection leads to.
+    pub(super) peer: Option<IpAddr>,
+    /// Whether any byte came back.
+    pub(super) received: bool,
+    /// Whether the connection had served another request before.
+    pub(super) reused: bool,
+}
+
+thread_local! {
+    static SCOPE: RefCell<Option<Scope>> = const { RefCell::new(None) };
+}
+
+/// Runs `work` with the scope in place, and tells what was seen of the connection.
+pub(super) fn within<T>(scope: Scope, work: impl FnOnce() -> T) -> (T, Seen) {
+    /// Puts the outer scope back even when `work` panics.
+    struct Restore(Option<Scope>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            SCOPE.with_borrow_mut(|current| *current = self.0.take());
+        }
+    }
+    let _restore = Restore(SCOPE.replace(Some(scope)));
+    let result = work();
+    (result, with(|scope| scope.seen).unwrap_or_default())
+}
+
+/// Reads or changes the scope in place; None outside of a call.
+pub(super) fn with<T>(work: impl FnOnce(&mut Scope) -> T) -> Option<T> {
+    SCOPE.with_borrow_mut(|scope| scope.as_mut().map(work))
+}
+
+/// Waits for a socket on behalf of the call in place, within its time-outs.
+pub(super) fn wait(
+    fd: BorrowedFd<'_>,
+    interest: Interest,
+    phase: Phase,
+    until: Option<Instant>,
+) -> io::Result<()> {
+    let (run, until, phase) = with(|scope| {
+        let (until, phase) = match (until, scope.budget) {
+            (Some(until), Some((budget, _))) if until < budget => (Some(until), phase),
+            (_, Some((budget, phase))) => (Some(budget), phase),
+            (until, None) => (until, phase),
+        };
+        (scope.run.clone(), until, phase)
+    })
+    .ok_or_else(|| carry(Error::internal("a connection is used outside of a call")))?;
+    // The progress callback runs inside, and may use this thread's connections for a call of its own.
+    match run.wait_for(Some((fd, interest)), until) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(carry(too_slow(phase))),
+        Err(error) => Err(carry(error)),
+    }
+}
+
+/// `now + time`, where zero is no limit.
+pub(super) fn after(time: Duration) -> Option<Instant> {
+    if time.is_zero() { None } else { Instant::now().checked_add(time) }
+}
+
+fn too_slow(phase: Phase) -> Error {
+    let (what, option) = match phase {
+        Phase::Connect => ("the connection was not made in time", "connect-ms"),
+        Phase::Tls => ("the TLS handshake did not end in time", "tls-ms"),
+        Phase::Header => ("the server did not answer in time", "header-ms"),
+        Phase::Idle => ("the server fell silent in the middle of a body", "idle-ms"),
+        _ => ("the exchange did not end in time", "auth-ms"),
+    };
+    Error::new(Code::Timeout, what).phase(phase).hint(format!(
+        "check the network and the server; the limit is {option} in the option timeouts"
+    ))
+}
+
+/// Our own error on its way through the client's error type.
+#[derive(Debug)]
+pub(super) struct Carried(pub(super) Error);
+
+impl std::fmt::Display for Carried {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Carried {}
+
+/// Wraps an error for the way through the client.
+pub(super) fn carry(error: Error) -> io::Error {
+    io::Error::other(Carried(error))
+}

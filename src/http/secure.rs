@@ -1,0 +1,405 @@
+//! TLS over a [`Socket`], by rustls' unbuffered interface: records are decrypted where they were received.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use once_cell::sync::OnceCell;
+use rustls::client::UnbufferedClientConnection;
+use rustls::pki_types::ServerName;
+use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedStatus};
+use rustls::{CertificateError, ClientConfig};
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport,
+};
+
+use super::scope::{self, carry};
+use super::socket::{INPUT_BUFFER, OUTPUT_BUFFER, Plain, Socket, input_phase};
+use crate::error::{Code, Error, Phase};
+use crate::tls::Identity;
+
+/// The largest TLS record on the wire.
+const RECORD: usize = 5 + 16384 + 256;
+
+/// What one record adds to its plaintext, generously.
+const RECORD_OVERHEAD: usize = 128;
+
+/// Wraps connections to https addresses; others pass through.
+#[derive(Debug)]
+pub(super) struct TlsConnector {
+    identity: Identity,
+    /// Made at the first TLS connection: a registry on plain http needs no CA certificates.
+    config: OnceCell<Arc<ClientConfig>>,
+}
+
+impl TlsConnector {
+    pub(super) fn new(identity: Identity) -> Self {
+        Self { identity, config: OnceCell::new() }
+    }
+}
+
+impl Connector<Plain> for TlsConnector {
+    type Out = Either<Plain, Tls>;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails,
+        chained: Option<Plain>,
+    ) -> Result<Option<Self::Out>, ureq::Error> {
+        let Some(plain) = chained else { return Ok(None) };
+        if !details.needs_tls() {
+            return Ok(Some(Either::A(plain)));
+        }
+        let host = details.uri.host().unwrap_or_default();
+        let config =
+            self.config.get_or_try_init(|| self.identity.client_config()).map_err(carry)?;
+        let tls = Tls::handshake(config.clone(), host, plain.socket)?;
+        Ok(Some(Either::B(tls)))
+    }
+}
+
+/// HTTP inside TLS.
+pub(super) struct Tls {
+    socket: Socket,
+    connection: UnbufferedClientConnection,
+    /// Received records; `start..end` are not processed yet.
+    incoming: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// Encrypted, not sent yet.
+    outgoing: Vec<u8>,
+    closed: bool,
+    buffers: LazyBuffers,
+}
+
+/// Where [`Tls::step`] came to.
+enum Step {
+    /// Plaintext went into the input buffer.
+    Input,
+    /// Nothing to do but receive more; the handshake may be under way.
+    Receive { writable: bool },
+    /// The peer has ended its side.
+    Closed,
+}
+
+impl Tls {
+    fn handshake(config: Arc<ClientConfig>, host: &str, socket: Socket) -> io::Result<Self> {
+        let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+        let name = ServerName::try_from(bare.to_owned()).map_err(|e| {
+            carry(
+                Error::new(Code::Certificate, format!("{host:?} cannot be in a certificate"))
+                    .phase(Phase::Tls)
+                    .cause(e),
+            )
+        })?;
+        let connection = UnbufferedClientConnection::new(config, name)
+            .map_err(|e| carry(tls_error(&e, host)))?;
+        let mut tls = Self {
+            socket,
+            connection,
+            incoming: Vec::new(),
+            start: 0,
+            end: 0,
+            outgoing: Vec::new(),
+            closed: false,
+            buffers: LazyBuffers::new(INPUT_BUFFER, OUTPUT_BUFFER),
+        };
+        let outer = scope::with(|scope| {
+            let end = scope::after(scope.timeouts.tls);
+            let outer = scope.budget;
+            scope.budget = match (end, outer) {
+                (Some(end), Some((budget, _))) if budget < end => outer,
+                (Some(end), _) => Some((end, Phase::Tls)),
+                (None, outer) => outer,
+            };
+            outer
+        })
+        .flatten();
+        let result = tls.shake_hands(host);
+        scope::with(|scope| scope.budget = outer);
+        result.map(|()| tls)
+    }
+
+    fn shake_hands(&mut self, host: &str) -> io::Result<()> {
+        loop {
+            match self.step(Phase::Tls, host)? {
+                Step::Receive { writable: true } => return Ok(()),
+                Step::Receive { writable: false } => self.fill(Phase::Tls)?,
+                // No request was sent, so there is nothing to answer yet.
+                Step::Input | Step::Closed => self.closed = true,
+            }
+            if self.closed {
+                return Err(carry(
+                    Error::new(Code::Tls, format!("{host} ended the TLS handshake"))
+                        .phase(Phase::Tls)
+                        .hint("check that the port speaks TLS, and whether it wants a client certificate"),
+                ));
+            }
+        }
+    }
+
+    /// Works through what was received until something has to happen outside.
+    fn step(&mut self, phase: Phase, host: &str) -> io::Result<Step> {
+        loop {
+            let received = &mut self.incoming[self.start..self.end];
+            let UnbufferedStatus { mut discard, state } =
+                self.connection.process_tls_records(received);
+            let mut found = None;
+            match state {
+                Err(error) => {
+                    // The alert that rustls has queued tells the peer why; it is sent as far as that is possible.
+                    self.start += discard;
+                    self.send_alert();
+                    return Err(carry(tls_error(&error, host)));
+                }
+                Ok(ConnectionState::ReadTraffic(mut traffic)) => {
+                    while let Some(record) = traffic.next_record() {
+                        let record = record.map_err(|e| carry(tls_error(&e, host)))?;
+                        discard += record.discard;
+                        let room = self.buffers.input_append_buf();
+                        let Some(room) = room.get_mut(..record.payload.len()) else {
+                            return Err(carry(Error::internal("a TLS record found no room")));
+                        };
+                        room.copy_from_slice(record.payload);
+                        self.buffers.input_appended(record.payload.len());
+                    }
+                    found = Some(Step::Input);
+                }
+                Ok(ConnectionState::EncodeTlsData(mut encode)) => {
+                    let filled = self.outgoing.len();
+                    self.outgoing.resize(filled + RECORD, 0);
+                    let written = match encode.encode(&mut self.outgoing[filled..]) {
+                        Ok(written) => written,
+                        Err(EncodeError::InsufficientSize(needed)) => {
+                            self.outgoing.resize(filled + needed.required_size, 0);
+                            encode
+                                .encode(&mut self.outgoing[filled..])
+                                .map_err(|e| carry(Error::internal("TLS cannot encode").cause(e)))?
+                        }
+                        Err(e) => return Err(carry(Error::internal("TLS cannot encode").cause(e))),
+                    };
+                    self.outgoing.truncate(filled + written);
+                }
+                Ok(ConnectionState::TransmitTlsData(transmit)) => {
+                    let sent = self.socket.send_all(&self.outgoing, phase);
+                    self.outgoing.clear();
+                    transmit.done();
+                    sent?;
+                }
+                Ok(ConnectionState::BlockedHandshake) => {
+                    found = Some(Step::Receive { writable: false });
+                }
+                Ok(ConnectionState::WriteTraffic(_)) => {
+                    found = Some(Step::Receive { writable: true });
+                }
+                Ok(ConnectionState::PeerClosed | ConnectionState::Closed) => {
+                    self.closed = true;
+                    found = Some(Step::Closed);
+                }
+                Ok(_) => {
+                    return Err(carry(Error::internal("TLS is in a state that it never enters")));
+                }
+            }
+            self.start += discard;
+            if let Some(found) = found {
+                return Ok(found);
+            }
+        }
+    }
+
+    fn send_alert(&mut self) {
+        let received = &mut self.incoming[self.start..self.end];
+        if let Ok(ConnectionState::EncodeTlsData(mut encode)) =
+            self.connection.process_tls_records(received).state
+        {
+            let mut alert = vec![0; RECORD];
+            if let Ok(written) = encode.encode(&mut alert) {
+                // The connection is lost either way.
+                let _ = self.socket.send_all(&alert[..written], Phase::Tls);
+            }
+        }
+    }
+
+    /// Receives more records.
+    fn fill(&mut self, phase: Phase) -> io::Result<()> {
+        self.make_room();
+        let received = self.socket.receive(&mut self.incoming[self.end..], phase)?;
+        if received == 0 {
+            self.closed = true;
+        }
+        self.end += received;
+        Ok(())
+    }
+
+    fn make_room(&mut self) {
+        // A handshake fits into one record's room; only bodies need the large buffer.
+        let wanted = if self.incoming.is_empty() { RECORD } else { INPUT_BUFFER };
+        if self.incoming.len() < wanted {
+            self.incoming.resize(wanted, 0);
+        }
+        if self.incoming.len() - self.end < RECORD {
+            self.incoming.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
+    }
+
+    fn encrypt(&mut self, amount: usize) -> io::Result<()> {
+        let received = &mut self.incoming[self.start..self.end];
+        let UnbufferedStatus { discard, state } = self.connection.process_tls_records(received);
+        let Ok(ConnectionState::WriteTraffic(mut traffic)) = state else {
+            return Err(io::ErrorKind::ConnectionReset.into());
+        };
+        let plain = &self.buffers.output()[..amount];
+        let records = plain.len().div_ceil(16384).max(1);
+        self.outgoing.resize(plain.len() + records * RECORD_OVERHEAD, 0);
+        let written = traffic.encrypt(plain, &mut self.outgoing).map_err(|e| {
+            let what = match e {
+                EncryptError::InsufficientSize(_) => "a TLS record is larger than planned for",
+                _ => "TLS cannot encrypt",
+            };
+            carry(Error::internal(what).cause(e))
+        })?;
+        self.outgoing.truncate(written);
+        self.start += discard;
+        Ok(())
+    }
+}
+
+impl Transport for Tls {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), ureq::Error> {
+        self.socket.announce();
+        self.encrypt(amount)?;
+        let sent = self.socket.send_all(&self.outgoing, Phase::Header);
+        self.outgoing.clear();
+        sent?;
+        scope::with(|scope| scope.sent = Some(Instant::now()));
+        Ok(())
+    }
+
+    fn await_input(&mut self, _: NextTimeout) -> Result<bool, ureq::Error> {
+        loop {
+            // Taking whole bufferfuls costs fewer turns around the body's consumer.
+            let mut progress = false;
+            while self.buffers.input_append_buf().len() >= RECORD {
+                match self.step(input_phase(), "the server")? {
+                    Step::Input => progress = true,
+                    Step::Receive { .. } => break,
+                    Step::Closed => break,
+                }
+            }
+            if progress {
+                scope::with(|scope| scope.seen.received = true);
+                return Ok(true);
+            }
+            if self.closed {
+                return Ok(false);
+            }
+            self.fill(input_phase())?;
+        }
+    }
+
+    fn is_open(&mut self) -> bool {
+        if !self.socket.is_own() || self.closed || !self.outgoing.is_empty() {
+            return false;
+        }
+        // Session tickets may come at any time and are no reason to drop a connection; anything else is.
+        while self.socket.has_input() {
+            self.make_room();
+            match self.socket.receive_now(&mut self.incoming[self.end..]) {
+                Ok(Some(received)) if received > 0 => self.end += received,
+                _ => return false,
+            }
+            match self.step(Phase::Tls, "the server") {
+                Ok(Step::Receive { writable: true }) => {}
+                _ => return false,
+            }
+        }
+        self.start == self.end
+    }
+
+    fn is_tls(&self) -> bool {
+        true
+    }
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls").field("socket", &self.socket).finish_non_exhaustive()
+    }
+}
+
+/// What a TLS failure means to the user.
+fn tls_error(error: &rustls::Error, host: &str) -> Error {
+    let certificate = |why: String, hint: &str| {
+        Error::new(Code::Certificate, format!("the certificate of {host} {why}"))
+            .phase(Phase::Tls)
+            .hint(hint)
+    };
+    let trust = "put the registry's CA certificate into its certs.d directory as ca.crt, or list the host under insecure-registries";
+    match error {
+        rustls::Error::InvalidCertificate(problem) => match problem {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => certificate(
+                "has expired".into(),
+                "renew the registry's certificate, and check this machine's clock",
+            ),
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                certificate("is not valid yet".into(), "check this machine's clock")
+            }
+            CertificateError::UnknownIssuer => {
+                certificate("is signed by a CA that is not trusted here".into(), trust)
+            }
+            CertificateError::NotValidForName => certificate(
+                "is for another name".into(),
+                "use the name that the certificate is for",
+            ),
+            CertificateError::NotValidForNameContext { presented, .. } => certificate(
+                format!("is for another name; it names {}", presented.join(", ")),
+                "use one of the names that the certificate is for",
+            ),
+            CertificateError::Revoked => {
+                certificate("is revoked".into(), "renew the registry's certificate")
+            }
+            other => certificate(format!("cannot be trusted ({other:?})"), trust),
+        },
+        rustls::Error::AlertReceived(alert) => {
+            use rustls::AlertDescription as Alert;
+            let wants_certificate = matches!(
+                alert,
+                Alert::CertificateRequired
+                    | Alert::BadCertificate
+                    | Alert::HandshakeFailure
+                    | Alert::UnknownCA
+                    | Alert::CertificateUnknown
+                    | Alert::AccessDenied
+            );
+            let (code, hint) = if wants_certificate {
+                (
+                    Code::Certificate,
+                    "the server may want a client certificate: put NAME.cert and NAME.key into its certs.d directory",
+                )
+            } else {
+                (Code::Tls, "check which TLS versions and ciphers the server offers")
+            };
+            Error::new(code, format!("{host} refused the TLS connection"))
+                .phase(Phase::Tls)
+                .cause(format!("alert {alert:?}"))
+                .hint(hint)
+        }
+        rustls::Error::InvalidMessage(_) => {
+            Error::new(Code::Tls, format!("{host} does not speak TLS on this port"))
+                .phase(Phase::Tls)
+                .cause(error)
+                .hint("if the registry serves plain http, list it under insecure-registries")
+        }
+        other => Error::new(Code::Tls, format!("TLS with {host} failed"))
+            .phase(Phase::Tls)
+            .cause(other)
+            .hint("check which TLS versions and ciphers the server offers"),
+    }
+}

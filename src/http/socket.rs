@@ -1,0 +1,259 @@
+//! A TCP connection that never blocks outside of [`scope::wait`].
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, connect, recv, send, socket_with,
+    sockopt,
+};
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
+};
+
+use super::scope::{self, carry};
+use crate::error::{Code, Error, Phase};
+use crate::os::wait::Interest;
+
+/// Larger ones bring nothing (measured); smaller ones cost system calls.
+pub(super) const INPUT_BUFFER: usize = 256 << 10;
+/// Requests are small; bodies go out in pieces of this size.
+pub(super) const OUTPUT_BUFFER: usize = 64 << 10;
+
+/// How long a connection may be silent before the system probes it.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+
+/// A connected socket of this process.
+#[derive(Debug)]
+pub(super) struct Socket {
+    fd: OwnedFd,
+    peer: IpAddr,
+    process: u32,
+    used: bool,
+}
+
+impl Socket {
+    /// Connects to the first address that answers, of those that the rule allows.
+    pub(super) fn connect(addresses: &[SocketAddr]) -> io::Result<Self> {
+        let (rule, time) = scope::with(|scope| (scope.rule, scope.timeouts.connect))
+            .ok_or_else(|| carry(Error::internal("a connection is made outside of a call")))?;
+        let allowed: Vec<_> = addresses.iter().filter(|a| rule.allows(a.ip())).collect();
+        if allowed.is_empty() {
+            return Err(carry(refused(addresses)));
+        }
+        let until = scope::after(time);
+        let mut last = None;
+        for (i, address) in allowed.iter().enumerate() {
+            // As Go's dialer does: what is left is shared among the addresses that are left.
+            let share = until.map(|until| {
+                let left = until.saturating_duration_since(Instant::now());
+                let parts = u32::try_from(allowed.len() - i).unwrap_or(u32::MAX);
+                Instant::now() + (left / parts).max(Duration::from_secs(2).min(left))
+            });
+            match Self::connect_one(**address, share) {
+                Ok(socket) => return Ok(socket),
+                Err(error) if is_final(&error) => return Err(error),
+                Err(error) => last = Some(connect_failed(**address, error)),
+            }
+        }
+        Err(last.unwrap_or_else(|| carry(Error::internal("no address was tried"))))
+    }
+
+    fn connect_one(address: SocketAddr, until: Option<Instant>) -> io::Result<Self> {
+        let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let fd = socket_with(family, SocketType::STREAM, flags, None)?;
+        match connect(&fd, &address) {
+            // EINTR means the same on a socket that does not block: the connection is on its way.
+            Ok(()) | Err(Errno::INPROGRESS | Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        scope::wait(fd.as_fd(), Interest::Write, Phase::Connect, until)?;
+        sockopt::socket_error(&fd)??;
+        // Not every socket has these (a Unix proxy, say), and none needs them to work.
+        let _ = sockopt::set_tcp_nodelay(&fd, true);
+        let _ = sockopt::set_socket_keepalive(&fd, true);
+        let _ = sockopt::set_tcp_keepidle(&fd, KEEP_ALIVE);
+        let _ = sockopt::set_tcp_keepintvl(&fd, KEEP_ALIVE);
+        Ok(Self { fd, peer: address.ip(), process: std::process::id(), used: false })
+    }
+
+    /// Sends everything.
+    pub(super) fn send_all(&mut self, mut bytes: &[u8], phase: Phase) -> io::Result<()> {
+        while !bytes.is_empty() {
+            // A host process that keeps SIGPIPE's default action must not die of a closed connection.
+            match send(&self.fd, bytes, SendFlags::NOSIGNAL) {
+                Ok(sent) => bytes = &bytes[sent..],
+                Err(Errno::AGAIN) => {
+                    let until = scope::with(|scope| match phase {
+                        Phase::Tls => scope.timeouts.tls,
+                        _ => scope.timeouts.idle,
+                    });
+                    let until = scope::after(until.unwrap_or_default());
+                    scope::wait(self.fd.as_fd(), Interest::Write, phase, until)?;
+                }
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Receives what is there, waiting for it as the phase allows; 0 is the end.
+    pub(super) fn receive(&mut self, buffer: &mut [u8], phase: Phase) -> io::Result<usize> {
+        let mut until = None;
+        loop {
+            match recv(&self.fd, &mut *buffer, RecvFlags::empty()) {
+                Ok((_, received)) => return Ok(received),
+                Err(Errno::AGAIN) => {}
+                Err(Errno::INTR) => continue,
+                Err(errno) => return Err(errno.into()),
+            }
+            let until = *until.get_or_insert_with(|| wait_until(phase));
+            scope::wait(self.fd.as_fd(), Interest::Read, phase, until)?;
+        }
+    }
+
+    /// Tells the call in place whose connection this is.
+    pub(super) fn announce(&mut self) {
+        scope::with(|scope| {
+            scope.seen.peer = Some(self.peer);
+            scope.seen.reused = self.used;
+        });
+        self.used = true;
+    }
+
+    /// Whether a later request may use the connection: alive, silent, and made by this process.
+    pub(super) fn is_idle(&self) -> bool {
+        if self.process != std::process::id() {
+            return false;
+        }
+        let peeked = recv(&self.fd, &mut [0u8; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT);
+        matches!(peeked, Err(Errno::AGAIN))
+    }
+
+    /// Whether bytes wait that nobody has read; an end counts as well.
+    pub(super) fn has_input(&self) -> bool {
+        let peeked = recv(&self.fd, &mut [0u8; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT);
+        !matches!(peeked, Err(Errno::AGAIN))
+    }
+
+    /// Receives without waiting; None where nothing is there.
+    pub(super) fn receive_now(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        match recv(&self.fd, &mut *buffer, RecvFlags::DONTWAIT) {
+            Ok((_, received)) => Ok(Some(received)),
+            Err(Errno::AGAIN | Errno::INTR) => Ok(None),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    pub(super) fn is_own(&self) -> bool {
+        self.process == std::process::id()
+    }
+}
+
+/// The phase of a wait for input, as the call in place sees it.
+pub(super) fn input_phase() -> Phase {
+    scope::with(|scope| if scope.in_body { Phase::Idle } else { Phase::Header })
+        .unwrap_or(Phase::Header)
+}
+
+fn wait_until(phase: Phase) -> Option<Instant> {
+    scope::with(|scope| match phase {
+        Phase::Tls => scope::after(scope.timeouts.tls),
+        Phase::Header if scope.timeouts.header.is_zero() => None,
+        // One limit for the whole header, however many pieces it comes in.
+        Phase::Header => scope.sent.unwrap_or_else(Instant::now).checked_add(scope.timeouts.header),
+        _ => scope::after(scope.timeouts.idle),
+    })
+    .flatten()
+}
+
+/// Whether trying another address makes no sense: the call itself has ended.
+fn is_final(error: &io::Error) -> bool {
+    error.get_ref().and_then(|inner| inner.downcast_ref::<scope::Carried>()).is_some_and(
+        |carried| matches!(carried.0.code(), Code::Cancelled | Code::Deadline | Code::Internal),
+    )
+}
+
+fn connect_failed(address: SocketAddr, error: io::Error) -> io::Error {
+    if error.get_ref().is_some_and(|inner| inner.is::<scope::Carried>()) {
+        return error; // A time-out says everything already.
+    }
+    carry(
+        Error::new(Code::Connect, format!("cannot connect to {address}"))
+            .phase(Phase::Connect)
+            .cause(error)
+            .hint("check that the registry runs and that a firewall lets you reach it"),
+    )
+}
+
+fn refused(addresses: &[SocketAddr]) -> Error {
+    let list: Vec<_> = addresses
+        .iter()
+        .map(|a| format!("{} ({})", a.ip(), super::address::Reach::of(a.ip()).name()))
+        .collect();
+    Error::new(
+        Code::Policy,
+        format!(
+            "the registry sends us to {}, which is closer to this machine than the registry itself",
+            list.join(", ")
+        ),
+    )
+    .phase(Phase::Connect)
+    .retryable(false)
+}
+
+/// Makes plain connections.
+#[derive(Debug)]
+pub(super) struct SocketConnector;
+
+impl Connector<()> for SocketConnector {
+    type Out = Plain;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails,
+        _: Option<()>,
+    ) -> Result<Option<Plain>, ureq::Error> {
+        let socket = Socket::connect(&details.addrs)?;
+        Ok(Some(Plain { socket, buffers: LazyBuffers::new(INPUT_BUFFER, OUTPUT_BUFFER) }))
+    }
+}
+
+/// HTTP on a bare socket.
+#[derive(Debug)]
+pub(super) struct Plain {
+    pub(super) socket: Socket,
+    pub(super) buffers: LazyBuffers,
+}
+
+impl Transport for Plain {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), ureq::Error> {
+        self.socket.announce();
+        let output = &self.buffers.output()[..amount];
+        self.socket.send_all(output, Phase::Header)?;
+        scope::with(|scope| scope.sent = Some(Instant::now()));
+        Ok(())
+    }
+
+    fn await_input(&mut self, _: NextTimeout) -> Result<bool, ureq::Error> {
+        let received = self.socket.receive(self.buffers.input_append_buf(), input_phase())?;
+        self.buffers.input_appended(received);
+        if received > 0 {
+            scope::with(|scope| scope.seen.received = true);
+        }
+        Ok(received > 0)
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.socket.is_idle()
+    }
+}

@@ -1,0 +1,190 @@
+//! Who is trusted and who we are, as a TLS configuration.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use once_cell::sync::OnceCell;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring::default_provider};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+
+use crate::error::{Code, Error, Phase, Result};
+
+/// What makes two TLS connections to a host interchangeable: equal identities share connections, others never do.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Identity {
+    /// Certificates are not verified.
+    pub insecure: bool,
+    /// Files of CA certificates that are trusted beside the system's.
+    pub root_cas: Vec<PathBuf>,
+    /// Files of client certificates, each with its key.
+    pub certificates: Vec<(PathBuf, PathBuf)>,
+    /// Whether the variables SSL_CERT_FILE and SSL_CERT_DIR may say where the system's roots are.
+    pub environment: bool,
+}
+
+impl Identity {
+    /// Reads the files and makes the configuration.
+    pub fn client_config(&self) -> Result<Arc<ClientConfig>> {
+        let provider = Arc::new(default_provider());
+        let builder = ClientConfig::builder_with_provider(provider.clone())
+            .with_safe_default_protocol_versions()
+            .map_err(|e| Error::internal("TLS cannot be set up").cause(e))?;
+        let builder = if self.insecure {
+            let verifier = Unverified(provider.signature_verification_algorithms);
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
+        } else {
+            builder.with_webpki_verifier(self.verifier(&provider)?)
+        };
+        let keys = self.keys(&provider)?;
+        let mut config = if keys.is_empty() {
+            builder.with_no_client_auth()
+        } else {
+            builder.with_client_cert_resolver(Arc::new(ClientCertificates(keys)))
+        };
+        // Sessions resumed under another identity would carry its rights along.
+        config.resumption = rustls::client::Resumption::in_memory_sessions(32);
+        Ok(Arc::new(config))
+    }
+
+    fn verifier(&self, provider: &Arc<CryptoProvider>) -> Result<Arc<WebPkiServerVerifier>> {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(system_roots(self.environment)?.iter().cloned());
+        for path in &self.root_cas {
+            for certificate in certificates(path)? {
+                roots.add(certificate).map_err(|e| unusable(path, "CA certificate").cause(e))?;
+            }
+        }
+        if roots.is_empty() {
+            return Err(Error::new(Code::Certificate, "no CA certificate is known to verify with")
+                .phase(Phase::Tls)
+                .hint("install the system's CA certificates, or put the registry's CA into its certs.d directory as ca.crt"));
+        }
+        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+            .build()
+            .map_err(|e| Error::internal("the certificate verifier cannot be made").cause(e))
+    }
+
+    fn keys(&self, provider: &CryptoProvider) -> Result<Vec<Arc<CertifiedKey>>> {
+        let load = |(certificate, key): &(PathBuf, PathBuf)| {
+            let chain = certificates(certificate)?;
+            let secret = PrivateKeyDer::from_pem_file(key)
+                .map_err(|e| unusable(key, "private key").cause(e))?;
+            let made = CertifiedKey::from_der(chain, secret, provider)
+                .map_err(|e| unusable(certificate, "client certificate with its key").cause(e))?;
+            Ok(Arc::new(made))
+        };
+        self.certificates.iter().map(load).collect()
+    }
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
+    let found: Vec<_> = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect)
+        .map_err(|e| unusable(path, "certificate").cause(e))?;
+    if found.is_empty() {
+        return Err(unusable(path, "certificate").cause("it holds no PEM certificate"));
+    }
+    Ok(found)
+}
+
+fn unusable(path: &Path, what: &str) -> Error {
+    Error::new(Code::InvalidConfig, format!("{} cannot be used as a {what}", path.display()))
+        .phase(Phase::Config)
+        .hint("check that the file is readable and in PEM form")
+}
+
+/// The system's CA certificates, read once a process: it takes milliseconds.
+fn system_roots(environment: bool) -> Result<&'static [CertificateDer<'static>]> {
+    static FROM_ENVIRONMENT: OnceCell<Vec<CertificateDer<'static>>> = OnceCell::new();
+    static FROM_PATHS: OnceCell<Vec<CertificateDer<'static>>> = OnceCell::new();
+    let (cell, load): (_, fn() -> _) = if environment {
+        (&FROM_ENVIRONMENT, rustls_native_certs::load_native_certs)
+    } else {
+        (&FROM_PATHS, load_from_known_places)
+    };
+    cell.get_or_try_init(|| {
+        let loaded = load();
+        match loaded.errors.first() {
+            // One bad file among many is no reason to fail; none at all may be.
+            Some(error) if loaded.certs.is_empty() => {
+                Err(Error::new(Code::Certificate, "the system's CA certificates cannot be read")
+                    .phase(Phase::Tls)
+                    .cause(error)
+                    .hint("install the package ca-certificates"))
+            }
+            _ => Ok(loaded.certs),
+        }
+    })
+    .map(Vec::as_slice)
+}
+
+/// Where distributions keep their bundle; the environment has no say.
+fn load_from_known_places() -> rustls_native_certs::CertificateResult {
+    const BUNDLES: [&str; 5] = [
+        "/etc/ssl/certs/ca-certificates.crt",
+        "/etc/pki/tls/certs/ca-bundle.crt",
+        "/etc/ssl/ca-bundle.pem",
+        "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+        "/etc/ssl/cert.pem",
+    ];
+    let bundle = BUNDLES.iter().map(Path::new).find(|path| path.exists());
+    rustls_native_certs::load_certs_from_paths(bundle, None)
+}
+
+/// Sends the first of our certificates whose key can sign what the server accepts.
+#[derive(Debug)]
+struct ClientCertificates(Vec<Arc<CertifiedKey>>);
+
+impl rustls::client::ResolvesClientCert for ClientCertificates {
+    fn resolve(&self, _: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.0.iter().find(|key| key.key.choose_scheme(schemes).is_some()).cloned()
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+/// For hosts that the caller declared insecure: any certificate will do, but the handshake must still be sound.
+#[derive(Debug)]
+struct Unverified(WebPkiSupportedAlgorithms);
+
+impl ServerCertVerifier for Unverified {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls12_signature(message, certificate, signature, &self.0)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls13_signature(message, certificate, signature, &self.0)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_schemes()
+    }
+}
