@@ -307,6 +307,13 @@ impl Error {
         self
     }
 
+    /// Gives another code: what looked like one failure turned out to be another.
+    #[must_use]
+    pub fn recode(mut self, code: Code) -> Self {
+        self.0.code = code;
+        self
+    }
+
     /// Puts what was being done in front; the old message becomes the first cause.
     #[must_use]
     pub fn context(mut self, doing: impl Into<String>) -> Self {
