@@ -15,3 +15,5 @@ pub mod error;
 pub mod ffi;
 pub mod http;
 pub mod os;
+pub mod store;
+pub mod v2;
