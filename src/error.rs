@@ -245,7 +245,7 @@ impl Error {
     pub fn file(doing: impl Into<String>, error: &std::io::Error) -> Self {
         use std::io::ErrorKind;
         let (code, hint) = match error.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
                 (Code::NoSpace, Some("free space there, or choose another directory"))
             }
             ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {

@@ -15,4 +15,6 @@ pub mod error;
 pub mod ffi;
 pub mod http;
 pub mod os;
+pub mod store;
 pub mod tls;
+pub mod v2;

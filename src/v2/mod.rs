@@ -1,0 +1,12 @@
+//! Protocol version 2: the documents it moves.
+
+pub mod descriptor;
+mod json;
+pub mod manifest;
+pub mod media_type;
+pub mod platform;
+
+pub use descriptor::Descriptor;
+pub(crate) use json::check as check_json;
+pub use manifest::{ImageManifest, Index, Manifest};
+pub use platform::{Platform, select};
