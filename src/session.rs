@@ -183,7 +183,7 @@ impl Session {
         }
         match &self.scope {
             Scope::Repository { reference: Some(reference), .. } => Ok(selector_of(reference)),
-            _ => Ok(Selector::Tag("latest".parse()?)),
+            _ => Ok(Selector::Tag("latest".to_owned())),
         }
     }
 
@@ -213,8 +213,8 @@ impl Session {
 pub fn selector_of(reference: &Reference) -> Selector {
     match (reference.digest(), reference.tag()) {
         (Some(digest), _) => Selector::Digest(digest.clone()),
-        (None, Some(tag)) => Selector::Tag(tag.clone()),
-        (None, None) => Selector::Tag(crate::reference::Tag::latest()),
+        (None, Some(tag)) => Selector::Tag(tag.to_owned()),
+        (None, None) => Selector::Tag("latest".to_owned()),
     }
 }
 

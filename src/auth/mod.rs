@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use self::challenge::Challenge;
 use self::token::{Key, Token};
 use crate::context::Run;
-use crate::credentials::{AuthConfig, Secret};
+use crate::credentials::AuthConfig;
 use crate::digest::{Algorithm, Digest};
 use crate::error::{Code, Error, Phase, Result};
 use crate::http::address::{AddressRule, Reach};
@@ -78,13 +78,12 @@ impl Authenticator {
 
     /// Remembers the challenges of a 401 that the registry itself gave.
     pub fn learn(&self, response: &Response) {
-        let lines: Vec<&str> = response
+        let lines = response
             .headers
             .get_all(header::WWW_AUTHENTICATE)
             .iter()
-            .filter_map(|value| value.to_str().ok())
-            .collect();
-        let challenges = challenge::parse_all(&lines);
+            .filter_map(|value| value.to_str().ok());
+        let challenges = challenge::parse_all(lines);
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) =
             Known { challenges, reach: response.reach };
     }
@@ -122,7 +121,7 @@ impl Authenticator {
     }
 
     fn basic(&self, to: &Url) -> Result<Authorization> {
-        let Secret::Password { username, password } = self.credentials.secret() else {
+        let Secret::Password { username, password } = Secret::of(&self.credentials) else {
             return Err(Error::new(
                 Code::Unauthorized,
                 format!("no basic auth credentials for {}", Origin::of(to)),
@@ -148,7 +147,7 @@ impl Authenticator {
         run: &Run,
     ) -> Result<Authorization> {
         let bearer = |text: &str| Ok(Zeroizing::new(format!("Bearer {text}")));
-        if let Secret::RegistryToken(token) = self.credentials.secret() {
+        if let Secret::RegistryToken(token) = Secret::of(&self.credentials) {
             self.may_go_to(&self.home)?;
             return bearer(token);
         }
@@ -167,7 +166,7 @@ impl Authenticator {
             realm: realm.to_string(),
             service: service.clone(),
             scopes: wanted.clone(),
-            identity: self.credentials.fingerprint(),
+            identity: Secret::of(&self.credentials).fingerprint(),
         };
         let token = self
             .tokens
@@ -218,7 +217,7 @@ impl Authenticator {
         request.rule = rule;
         request.budget = Some((self.client.timeouts().auth, Phase::Token));
         let form;
-        match self.credentials.secret() {
+        match Secret::of(&self.credentials) {
             Secret::IdentityToken(token) => {
                 self.may_go_to(realm)?;
                 form = Zeroizing::new(
@@ -331,8 +330,37 @@ const CLIENT_ID: &str = "docker";
 /// How much of a token server's refusal is read.
 const ERROR_BODY: u64 = 64 << 10;
 
-/// A digest that tells credentials apart without holding them.
-pub fn fingerprint(parts: &[&str]) -> Digest {
-    let joined = Zeroizing::new(parts.join("\0"));
-    Digest::of(Algorithm::Sha256, joined.as_bytes())
+/// The one secret of an AuthConfig that is used: the strongest claim wins, as in the reference.
+enum Secret<'a> {
+    Anonymous,
+    Password { username: &'a str, password: &'a str },
+    /// Exchanged for bearer tokens.
+    IdentityToken(&'a str),
+    /// A bearer token already.
+    RegistryToken(&'a str),
+}
+
+impl<'a> Secret<'a> {
+    fn of(config: &'a AuthConfig) -> Self {
+        if !config.registrytoken.is_empty() {
+            Self::RegistryToken(&config.registrytoken)
+        } else if !config.identitytoken.is_empty() {
+            Self::IdentityToken(&config.identitytoken)
+        } else if !config.username.is_empty() && !config.password.is_empty() {
+            Self::Password { username: &config.username, password: &config.password }
+        } else {
+            Self::Anonymous
+        }
+    }
+
+    /// A digest that tells credentials apart without holding them.
+    fn fingerprint(&self) -> Digest {
+        let joined = Zeroizing::new(match self {
+            Self::Anonymous => String::new(),
+            Self::Password { username, password } => format!("password\0{username}\0{password}"),
+            Self::IdentityToken(token) => format!("identity\0{token}"),
+            Self::RegistryToken(token) => format!("registry\0{token}"),
+        });
+        Digest::of(Algorithm::Sha256, joined.as_bytes())
+    }
 }

@@ -1,7 +1,7 @@
 //! Whole images: `ocireg_pull`, `ocireg_inspect`.
 
 use std::ffi::c_char;
-use std::path::Path;
+use std::path::PathBuf;
 
 use super::context::{ocireg_context, run};
 use super::error::ocireg_error;
@@ -18,7 +18,7 @@ use crate::transfer::{inspect, pull};
 /// The reference that a source names.
 fn reference_of(source: &str) -> Result<Reference> {
     match Place::parse(source, Bare::Reference, "source")? {
-        Place::Registry(reference) => Ok(reference),
+        Place::Registry(reference) => reference.parse(),
         other => {
             other.check_usable()?;
             Err(Error::argument("source", "the source must be an image of a registry")
@@ -76,7 +76,7 @@ pub unsafe extern "C" fn ocireg_pull(
         let (auth, options) = options::pull(options?)?;
         let run = run.limited(service.timeouts().total);
         // A directory that cannot be written to is found out before anything is asked of the network.
-        let layout = Layout::open_or_create(Path::new(&directory), &run)?;
+        let layout = Layout::open_or_create(&directory, &run)?;
         let open = OpenOptions { auth, ..OpenOptions::default() };
         let session = Session::open(&service, &reference, &open, &run)?;
         let name = tag.unwrap_or_else(|| layout_name(&reference));
@@ -87,9 +87,9 @@ pub unsafe extern "C" fn ocireg_pull(
 }
 
 /// The directory and the tag of a destination.
-fn layout_of(destination: &str) -> Result<(String, Option<String>)> {
+fn layout_of(destination: &str) -> Result<(PathBuf, Option<String>)> {
     match Place::parse(destination, Bare::Refused, "destination")? {
-        Place::Layout { directory, tag } => Ok((directory, tag)),
+        Place::Oci { dir, tag } => Ok((dir, tag)),
         other => {
             other.check_usable()?;
             Err(Error::argument("destination", "an image is pulled into an OCI layout")

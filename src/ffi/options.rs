@@ -16,13 +16,13 @@ fn object(text: Option<&str>) -> Result<Object> {
 
 /// An AuthConfig document.
 pub(super) fn auth(text: &str, name: &str) -> Result<AuthConfig> {
-    AuthConfig::from_object(Object::published(text, name)?)
+    AuthConfig::parse(text, name)?.decoded()
 }
 
 fn auth_key(object: &mut Object) -> Result<Option<AuthConfig>> {
     match object.take("auth") {
         None => Ok(None),
-        Some(value) => AuthConfig::from_object(object.inner(value, "auth", true)?).map(Some),
+        Some(value) => AuthConfig::read(Object::value(value, "auth", true)?)?.decoded().map(Some),
     }
 }
 

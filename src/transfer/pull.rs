@@ -480,7 +480,7 @@ fn fetch_blob(
         }
         return Err(error);
     }
-    writer.commit()?;
+    writer.finish()?;
     events.tell(blob.size, true, report.source, run)?;
     Ok(report)
 }

@@ -13,7 +13,7 @@ use crate::digest::{Algorithm, Digest};
 use crate::error::{Code, Error, Phase, Result};
 use crate::http::origin::{Origin, parse_sent};
 use crate::http::{Method, Reaches, Response, header};
-use crate::reference::Tag;
+use crate::reference::check_tag;
 
 /// A repository at one endpoint.
 #[derive(Debug, Clone)]
@@ -29,7 +29,7 @@ pub struct Repository {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Selector {
-    Tag(Tag),
+    Tag(String),
     Digest(Digest),
 }
 
@@ -47,7 +47,11 @@ impl std::str::FromStr for Selector {
 
     /// A digest holds a colon, and a tag cannot.
     fn from_str(text: &str) -> Result<Self> {
-        if text.contains(':') { Ok(Self::Digest(text.parse()?)) } else { Ok(Self::Tag(text.parse()?)) }
+        if text.contains(':') {
+            return Ok(Self::Digest(text.parse()?));
+        }
+        check_tag(text)?;
+        Ok(Self::Tag(text.to_owned()))
     }
 }
 
