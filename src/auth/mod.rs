@@ -1,0 +1,3 @@
+//! What a registry asks for, and the answer.
+
+pub mod challenge;
