@@ -265,6 +265,167 @@ int32_t ocireg_error_retryable(const ocireg_error *error);
 void ocireg_error_free(ocireg_error *error);
 
 /**
+ * The host of a registry's address: drops one leading http:// or https://, then everything from the first /.
+ *
+ * @param url    the address. Not NULL.
+ * @param text   receives the host; freed by ocireg_string_free(). Not NULL.
+ * @param error  receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT or OCIREG_INVALID_UTF8.
+ *
+ * Any thread. Never blocks. Since 0.1.
+ */
+int32_t ocireg_convert_to_hostname(const char *url, char **text, ocireg_error **error);
+
+/**
+ * The name of an index as the library uses it: index.docker.io becomes docker.io, others stay as they are.
+ *
+ * @param name   the name. Not NULL.
+ * @param text   receives the name; freed by ocireg_string_free(). Not NULL.
+ * @param error  receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8, or OCIREG_INVALID_CONFIG for a name that begins or ends
+ *         with a hyphen.
+ *
+ * Any thread. Never blocks. Since 0.1.
+ */
+int32_t ocireg_validate_index_name(const char *name,
+                                   char **text,
+                                   ocireg_error **error);
+
+/**
+ * Checks the address of a mirror and ensures one / at its end.
+ *
+ * @param url    the address: http or https, without user info, query and fragment; a path is allowed. Not NULL.
+ * @param text   receives the address; freed by ocireg_string_free(). Not NULL.
+ * @param error  receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8, or OCIREG_INVALID_CONFIG, whose message never
+ *         holds a password.
+ *
+ * Any thread. Never blocks. Since 0.1.
+ */
+int32_t ocireg_validate_mirror(const char *url, char **text, ocireg_error **error);
+
+/**
+ * Parses an image reference, [HOST[:PORT]/]PATH[:TAG][@DIGEST].
+ *
+ * @param reference  the reference, such as busybox or registry.example/team/app:1.0. Not NULL.
+ * @param json       receives an object: `domain`, `path`, `tag`, `digest` ("" where absent),
+ *                   `name`, `familiar_name`, `familiar`, `canonical`, `with_default_tag`; freed by ocireg_string_free(). Not NULL.
+ * @param error      receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8 or OCIREG_INVALID_REFERENCE.
+ *
+ * Any thread. Never blocks. Since 0.1.
+ */
+int32_t ocireg_parse_reference(const char *reference,
+                               char **json,
+                               ocireg_error **error);
+
+/**
+ * What is known of a reference's repository without a configuration and without asking a name server: only
+ * localhost, 127.0.0.0/8 and ::1 are insecure. ocireg_service_resolve_repository() knows more.
+ *
+ * @param reference  the reference. Not NULL.
+ * @param json       receives an object: `Name`, `Index` (as of
+ *                   ocireg_parse_search_index_info()), `Official`, `Class`; freed by ocireg_string_free(). Not NULL.
+ * @param error      receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8, OCIREG_INVALID_REFERENCE or OCIREG_INVALID_CONFIG.
+ *
+ * Any thread. Never blocks. Since 0.1.
+ */
+int32_t ocireg_parse_repository_info(const char *reference,
+                                     char **json,
+                                     ocireg_error **error);
+
+/**
+ * The index that a search term names, without a configuration and without asking a name server.
+ *
+ * @param term   the term, [HOST[:PORT]/]TERM. Not NULL.
+ * @param json   receives an object: `Name`, `Mirrors`, `Secure`, `Official`; freed by ocireg_string_free(). Not NULL.
+ * @param error  receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8 or OCIREG_INVALID_CONFIG.
+ *
+ * Any thread. Never blocks. Since 0.1.
+ */
+int32_t ocireg_parse_search_index_info(const char *term,
+                                       char **json,
+                                       ocireg_error **error);
+
+/**
+ * The key under which the credentials of an index are kept: https://index.docker.io/v1/ for the official
+ * one, else its name.
+ *
+ * @param index_json  an index: `Name`, `Mirrors`, `Secure`, `Official`. Not NULL.
+ * @param text        receives the key; freed by ocireg_string_free(). Not NULL.
+ * @param error       receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8 or OCIREG_INVALID_JSON.
+ *
+ * Any thread. Never blocks. Since 0.1.
+ */
+int32_t ocireg_auth_config_key(const char *index_json, char **text, ocireg_error **error);
+
+/**
+ * The credentials for an index among several: those under its key, else the first, in key order, whose host is
+ * the key.
+ *
+ * @param auth_configs_json  an object of registry address to AuthConfig. Not NULL.
+ * @param index_json         an index: `Name`, `Mirrors`, `Secure`, `Official`. Not NULL.
+ * @param json               receives an AuthConfig: `username`, `password`, `auth`,
+ *                           `serveraddress`, `identitytoken`, `registrytoken` where not empty; {} if there is
+ *                           none; freed by ocireg_string_free(). Not NULL.
+ * @param error              receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8 or OCIREG_INVALID_JSON.
+ *
+ * Any thread. Never blocks. Since 0.1.
+ */
+int32_t ocireg_resolve_auth_config(const char *auth_configs_json,
+                                   const char *index_json,
+                                   char **json,
+                                   ocireg_error **error);
+
+/**
+ * The challenges in WWW-Authenticate header lines, one for each line; a malformed tail ends the parameters of its
+ * line.
+ *
+ * @param header_lines_json  a list of the header's values. Not NULL.
+ * @param json               receives a list of objects: `scheme` (in lower case) and `parameters`; freed by ocireg_string_free(). Not NULL.
+ * @param error              receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8 or OCIREG_INVALID_JSON.
+ *
+ * Any thread. Never blocks. Since 0.1.
+ */
+int32_t ocireg_parse_challenges(const char *header_lines_json,
+                                char **json,
+                                ocireg_error **error);
+
+/**
+ * Reads a directory of certificates as it is kept for a registry: *.crt are CA certificates, X.cert with X.key
+ * is a client certificate. A directory that does not exist is empty.
+ *
+ * @param directory  the directory's path. Not NULL.
+ * @param json       receives an object: `InsecureSkipVerify` (false), `MinVersion`,
+ *                   `RootCAs` (paths, in name order), `Certificates` (objects of `cert` and `key`); freed by ocireg_string_free(). Not NULL.
+ * @param error      receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8, OCIREG_INVALID_CONFIG when a certificate or key lacks
+ *         its other half, OCIREG_PERMISSION or OCIREG_IO when something cannot be read.
+ *
+ * Any thread. Reads files. Since 0.1.
+ */
+int32_t ocireg_read_certs_directory(const char *directory,
+                                    char **json,
+                                    ocireg_error **error);
+
+/**
+ * The directory whose subdirectories hold registries' certificates: /etc/docker/certs.d, or, under rootlesskit,
+ * docker/certs.d in the user's configuration directory.
+ *
+ * @param text   receives the path; freed by ocireg_string_free(). Not NULL.
+ * @param error  receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK or OCIREG_INVALID_ARGUMENT.
+ *
+ * Any thread. Reads the environment (ROOTLESSKIT_STATE_DIR, XDG_CONFIG_HOME, HOME). Never blocks. Since 0.1.
+ */
+int32_t ocireg_certs_dir(char **text, ocireg_error **error);
+
+/**
  * The library's version, such as "0.1.0".
  *
  * @return static text.

@@ -1,20 +1,29 @@
 //! A client for container registries, made to be linked: the core of the C library `libocireg`.
 //!
 //! The C surface (`include/ocireg.h`) is the interface that is kept stable; the Rust modules serve it and the
-//! tests. Data moves one way: reference text → [`reference`](crate::digest) → service → session → manifest →
+//! tests. Data moves one way: reference text → [`reference`] → service → session → manifest →
 //! blobs → store → report.
 
 #![deny(unsafe_code)]
 #![deny(clippy::undocumented_unsafe_blocks)]
 #![warn(missing_docs)]
 
+pub mod auth;
 pub mod config;
 pub mod context;
+pub mod credentials;
 pub mod digest;
+pub mod endpoint;
 pub mod error;
 pub mod ffi;
+pub mod host;
 pub mod http;
+pub mod json;
 pub mod os;
+pub mod reference;
+pub mod service;
+pub mod session;
 pub mod store;
 pub mod tls;
+pub mod transfer;
 pub mod v2;

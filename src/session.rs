@@ -3,15 +3,14 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::Serialize;
-use url::Url;
 
 use crate::config::settings::Limits;
 use crate::context::Run;
 use crate::credentials::AuthConfig;
 use crate::digest::hex;
-use crate::endpoint::ApiEndpoint;
+use crate::endpoint::{ApiEndpoint, Endpoint};
 use crate::error::{Code, Error, Result};
-use crate::reference::Reference;
+use crate::reference::{Reference, check_path};
 use crate::service::Service;
 use crate::v2::repository::Selector;
 use crate::v2::{Registry, Repository};
@@ -28,7 +27,7 @@ pub struct Session {
 /// An endpoint with what speaks to it.
 #[derive(Debug, Clone)]
 struct Candidate {
-    endpoint: ApiEndpoint,
+    endpoint: Endpoint,
     registry: Registry,
 }
 
@@ -68,16 +67,13 @@ pub struct OpenOptions {
 impl Session {
     /// A session of the whole registry at one endpoint. Asks nothing.
     pub fn new(
-        service: &Service,
-        endpoint: ApiEndpoint,
+        endpoint: &Endpoint,
         auth: Option<AuthConfig>,
+        run: &Run,
     ) -> Result<Self> {
-        let host = endpoint.url().authority();
-        let auth = match auth {
-            Some(auth) => auth,
-            None => service.credentials_for(&host, "").unwrap_or_default(),
-        };
-        let candidate = Candidate::new(service, endpoint, auth)?;
+        let own = || endpoint.service().credentials_for(endpoint.authority(), "");
+        let auth = auth.or_else(own).unwrap_or_default();
+        let candidate = Candidate::new(endpoint.clone(), auth, run)?;
         Ok(Self::of(vec![candidate], 0, Scope::Registry))
     }
 
@@ -104,15 +100,17 @@ impl Session {
             service.lookup_push_endpoints(reference.domain(), run)?
         };
         let mut candidates = Vec::with_capacity(endpoints.len());
-        for endpoint in endpoints {
-            let auth = if endpoint.mirror {
+        for api in endpoints {
+            let mirror = api.mirror;
+            let endpoint = Endpoint::new(service.clone(), api)?;
+            let auth = if mirror {
                 // Whoever serves a mirror is not who the upstream's credentials are for.
-                service.credentials_for(&endpoint.url().authority(), reference.path())
+                service.credentials_for(endpoint.authority(), reference.path())
             } else {
                 let own = || service.credentials_for(reference.domain(), reference.path());
                 options.auth.clone().or_else(own)
             };
-            candidates.push(Candidate::new(service, endpoint, auth.unwrap_or_default())?);
+            candidates.push(Candidate::new(endpoint, auth.unwrap_or_default(), run)?);
         }
         let (current, ()) = first_that_answers(&candidates, 0, run, |c| c.registry.ping(run).map(drop))?;
         let scope = Scope::Repository {
@@ -129,7 +127,7 @@ impl Session {
 
     /// The same endpoints for one repository of theirs.
     pub fn repository(&self, path: &str) -> Result<Self> {
-        crate::reference::check_path(path)?;
+        check_path(path)?;
         let scope = Scope::Repository {
             path: path.to_owned(),
             actions: "pull".to_owned(),
@@ -154,8 +152,8 @@ impl Session {
         };
         Info {
             protocol: "v2",
-            endpoint: candidate.endpoint.url_text().to_owned(),
-            mirror: candidate.endpoint.mirror,
+            endpoint: candidate.api().url.clone(),
+            mirror: candidate.api().mirror,
             repository,
             reference,
         }
@@ -219,11 +217,20 @@ pub fn selector_of(reference: &Reference) -> Selector {
 }
 
 impl Candidate {
-    fn new(service: &Service, endpoint: ApiEndpoint, auth: AuthConfig) -> Result<Self> {
-        let base: Url = endpoint.url().to_url();
-        let identity = endpoint.tls.identity(service.environment());
-        let registry = Registry::new(service.common(), base, identity, auth);
+    fn new(endpoint: Endpoint, auth: AuthConfig, run: &Run) -> Result<Self> {
+        let service = endpoint.service();
+        let tls = match &endpoint.api().tls {
+            Some(tls) => tls.clone(),
+            None => service.tls_config(endpoint.authority(), run)?,
+        };
+        let identity = tls.identity(service.environment());
+        let registry =
+            Registry::new(service.common().clone(), endpoint.url().clone(), identity, auth);
         Ok(Self { endpoint, registry })
+    }
+
+    fn api(&self) -> &ApiEndpoint {
+        self.endpoint.api()
     }
 }
 
@@ -240,10 +247,10 @@ fn first_that_answers<T>(
     for (i, candidate) in candidates.iter().enumerate().skip(start) {
         let error = match work(candidate) {
             Ok(done) => return Ok((i, done)),
-            Err(error) => error.with(|d| d.endpoint = Some(candidate.endpoint.url_text().to_owned())),
+            Err(error) => error.with(|d| d.endpoint = Some(candidate.api().url.clone())),
         };
         let last = i + 1 == candidates.len();
-        if last || is_final(&error) || !(candidate.endpoint.mirror || is_no_answer(&error)) {
+        if last || is_final(&error) || !(candidate.api().mirror || is_no_answer(&error)) {
             attempts.push(error);
             break;
         }

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use self::challenge::Challenge;
 use self::token::{Key, Token};
+use crate::config::options::Hosts;
 use crate::context::Run;
 use crate::credentials::AuthConfig;
 use crate::digest::{Algorithm, Digest};
@@ -30,7 +31,7 @@ pub struct Policy {
     /// Pairs of registry and realm, as host[:port], that may be used together whatever the address rule says.
     pub trusted_realms: Vec<(String, String)>,
     /// Hosts[:port] that may get credentials over plain http.
-    pub plain_http: Vec<String>,
+    pub plain_http: Hosts,
     /// The largest token answer, in bytes.
     pub token_limit: u64,
 }

@@ -13,9 +13,11 @@ mod memory;
 
 pub mod context;
 pub mod error;
+pub mod names;
 pub mod version;
 
 pub use context::*;
 pub use error::*;
 pub use memory::{ocireg_bytes_free, ocireg_string_free};
+pub use names::*;
 pub use version::*;

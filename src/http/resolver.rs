@@ -26,7 +26,8 @@ pub struct Resolver {
 }
 
 impl Resolver {
-    /// `fixed` is the `resolve` option: lower-case host to addresses, `*` for every other name.
+    /// `fixed` is the `resolve` option: host to addresses, `*` for every other name. The letter case of these names
+    /// counts, as in the reference; hosts of addresses are lower case already.
     pub fn new(fixed: HashMap<String, Vec<IpAddr>>) -> Self {
         Self { fixed, ..Self::default() }
     }
@@ -40,7 +41,7 @@ impl Resolver {
             return Ok(vec![address]);
         }
         let name = host.to_ascii_lowercase();
-        let addresses = match self.fixed.get(&name).or_else(|| self.fixed.get("*")) {
+        let addresses = match self.fixed.get(host).or_else(|| self.fixed.get("*")) {
             Some(addresses) => addresses.clone(),
             None => self.ask(&name, limit, run)?,
         };

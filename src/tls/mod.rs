@@ -1,5 +1,7 @@
 //! Who is trusted and who we are, as a TLS configuration.
 
+pub mod certs_d;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

@@ -10,7 +10,7 @@ use crate::reference::Reference;
 use crate::session::{Session, selector_of};
 use crate::v2::blob;
 use crate::v2::repository::{Fetched, ManifestOptions};
-use crate::v2::{Descriptor, Manifest, Platform, media_type, select};
+use crate::v2::{Descriptor, Manifest, Platform, media_type, select_or_list};
 
 /// How an inspection is done.
 #[derive(Debug, Clone)]
@@ -107,7 +107,7 @@ pub fn inspect(
                 .map(|child| Offer { platform: child.platform.clone(), descriptor: child.clone() })
                 .collect();
             let wanted = options.platform.clone().unwrap_or_else(Platform::host);
-            match select(index, &wanted) {
+            match select_or_list(index, &wanted) {
                 Ok(child) => {
                     let child = child.clone();
                     platform = Some(child.platform.clone().unwrap_or(wanted));

@@ -17,7 +17,7 @@ use crate::session::{Session, selector_of};
 use crate::store::Layout;
 use crate::v2::blob::BlobReader;
 use crate::v2::repository::{Fetched, ManifestOptions};
-use crate::v2::{Descriptor, Manifest, Platform, media_type, select};
+use crate::v2::{Descriptor, Manifest, Platform, media_type, select_or_list};
 
 /// What is read from a connection before it is written: more brings nothing (measured).
 const BUFFER: usize = 256 << 10;
@@ -229,7 +229,7 @@ impl Walk<'_> {
     ) -> Result<(Fetched, Platform)> {
         let mut index = index.clone();
         for _ in 0..self.deepest {
-            let child = select(&index, platform)?.clone();
+            let child = select_or_list(&index, platform)?.clone();
             let chosen = child.platform.clone().unwrap_or_else(|| platform.clone());
             let fetched = self.fetch(&child)?;
             match &fetched.manifest {
@@ -444,7 +444,7 @@ fn fetch_blob(
         events.tell(blob.size, true, report.source, run)?;
         return Ok(report);
     }
-    let mut writer = layout.blob_writer(&blob.digest, blob.size)?;
+    let mut writer = layout.blob_writer(&blob.digest, blob.size, !options.no_resume, run)?;
     report.resumed_from = writer.position();
     report.source = if report.resumed_from > 0 { Source::Resumed } else { Source::Network };
     run.add_done(report.resumed_from);

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::descriptor::{check_digest, check_size};
 use super::manifest::Manifest;
-use super::{Descriptor, Platform, Registry, media_type, select};
+use super::{Descriptor, Platform, Registry, media_type, select_or_list};
 use crate::context::Run;
 use crate::digest::{Algorithm, Digest};
 use crate::error::{Code, Error, Phase, Result};
@@ -147,7 +147,7 @@ impl Repository {
         let limits = &self.registry.common().limits;
         for _ in 0..=limits.depth {
             let Manifest::Index(index) = &fetched.manifest else { return Ok(fetched) };
-            let child = select(index, platform)?.clone();
+            let child = select_or_list(index, platform)?.clone();
             fetched = self.child_manifest(&child, options.max_size, run)?;
         }
         Err(Error::new(

@@ -1,0 +1,231 @@
+//! Who the caller is to a registry: AuthConfig, and which of several is meant.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use crate::config::registry::IndexInfo;
+use crate::error::{Code, Error, Phase, Result};
+use crate::host::{self, INDEX_SERVER};
+use crate::json::{self, Object};
+
+/// Credentials in the Engine API's form. Never printed, overwritten when dropped.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Zeroize, ZeroizeOnDrop)]
+pub struct AuthConfig {
+    /// The user's name.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub username: String,
+    /// The user's password, or a token in its place.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub password: String,
+    /// Name and password as base64 of `name:password`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub auth: String,
+    /// The registry that they are for.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub serveraddress: String,
+    /// A refresh token from an earlier login.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub identitytoken: String,
+    /// A bearer token that is sent as it is.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub registrytoken: String,
+}
+
+impl AuthConfig {
+    /// Parses the JSON of one; `argument` is what the caller calls it.
+    pub fn parse(text: &str, argument: &str) -> Result<Self> {
+        Self::read(Object::published(text, argument)?)
+    }
+
+    /// Reads one from a published object.
+    pub fn read(mut object: Object) -> Result<Self> {
+        let mut text = |key| object.text(key).map(Option::unwrap_or_default);
+        Ok(Self {
+            username: text("username")?,
+            password: text("password")?,
+            auth: text("auth")?,
+            serveraddress: text("serveraddress")?,
+            identitytoken: text("identitytoken")?,
+            registrytoken: text("registrytoken")?,
+        })
+    }
+
+    /// The same, ready to be sent: name and password taken out of `auth` where they are not given, and nothing
+    /// in it that could end a header line.
+    pub fn decoded(mut self) -> Result<Self> {
+        if self.username.is_empty() && self.password.is_empty() && !self.auth.is_empty() {
+            let (username, password) = decode(&self.auth)?;
+            self.username = username;
+            self.password = password;
+        }
+        self.auth.zeroize();
+        for (text, name) in [
+            (&self.username, "username"),
+            (&self.password, "password"),
+            (&self.identitytoken, "identitytoken"),
+            (&self.registrytoken, "registrytoken"),
+        ] {
+            host::check_no_control(text, name)?;
+        }
+        Ok(self)
+    }
+
+    /// Whether nothing in it can be sent.
+    pub fn is_anonymous(&self) -> bool {
+        [&self.username, &self.password, &self.auth, &self.identitytoken, &self.registrytoken]
+            .iter()
+            .all(|text| text.is_empty())
+    }
+}
+
+impl fmt::Debug for AuthConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthConfig")
+            .field("username", &self.username)
+            .field("serveraddress", &self.serveraddress)
+            .finish_non_exhaustive()
+    }
+}
+
+/// `name:password` in base64; docker login once padded the password with NULs.
+fn decode(auth: &str) -> Result<(String, String)> {
+    let refused = |why: &str| {
+        Error::new(Code::Credentials, format!("the value of auth cannot be used: {why}"))
+            .phase(Phase::Credentials)
+            .with(|d| d.argument = Some("auth".to_owned()))
+            .hint("it is the base64 form of NAME:PASSWORD; or give username and password instead")
+    };
+    let bytes = STANDARD.decode(auth.trim()).map_err(|_| refused("it is not base64"))?;
+    let mut text = String::from_utf8(bytes).map_err(|e| {
+        e.into_bytes().zeroize();
+        refused("it is not text")
+    })?;
+    let pair = text
+        .split_once(':')
+        .map(|(username, password)| (username.to_owned(), password.trim_matches('\0').to_owned()));
+    text.zeroize();
+    pair.ok_or_else(|| refused("it holds no colon"))
+}
+
+/// The key of an index's credentials: the official index's whole address, else the index's name.
+pub fn auth_config_key(index: &IndexInfo) -> &str {
+    if index.official { INDEX_SERVER } else { &index.name }
+}
+
+/// The credentials for an index among those of a login file: the exact key, else the first, in key order, whose
+/// host is the key; none for an official index without its own.
+pub fn resolve_auth_config(
+    configs: &BTreeMap<String, AuthConfig>,
+    index: &IndexInfo,
+) -> Option<AuthConfig> {
+    let key = auth_config_key(index);
+    if let Some(exact) = configs.get(key) {
+        return Some(exact.clone());
+    }
+    if index.official {
+        return None;
+    }
+    configs.iter().find(|(name, _)| host::convert_to_hostname(name) == key).map(|(_, c)| c.clone())
+}
+
+/// Parses the JSON of a map of credentials.
+pub fn parse_auth_configs(text: &str, argument: &str) -> Result<BTreeMap<String, AuthConfig>> {
+    read_auth_configs(Object::published(text, argument)?)
+}
+
+fn read_auth_configs(object: Object) -> Result<BTreeMap<String, AuthConfig>> {
+    let path = object.name("");
+    let path = path.trim_end_matches('.');
+    object
+        .rest()
+        .into_iter()
+        .map(|(key, value)| {
+            let name = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            Ok((key, AuthConfig::read(Object::value(value, &name, true)?)?))
+        })
+        .collect()
+}
+
+/// The credentials that the caller gave a service, by host or host/path.
+#[derive(Debug, Clone, Default)]
+pub struct Keyring(BTreeMap<(String, String), AuthConfig>);
+
+impl Keyring {
+    /// Reads the option `credentials`.
+    pub fn read(object: Object) -> Result<Self> {
+        let mut entries = BTreeMap::new();
+        for (key, config) in read_auth_configs(object)? {
+            let place = place(&key).map_err(|why| {
+                let shown = host::printable(&key);
+                Error::new(Code::InvalidConfig, format!("{shown:?} cannot have credentials: {why}"))
+                    .phase(Phase::Config)
+                    .with(|d| d.argument = Some("credentials".to_owned()))
+                    .hint("name the registry as host[:port] or host[:port]/path")
+            })?;
+            let config = config
+                .decoded()
+                .map_err(|e| e.context(format!("credentials for {:?}", host::printable(&key))))?;
+            // Several keys may mean one place; the first in key order counts.
+            entries.entry(place).or_insert(config);
+        }
+        Ok(Self(entries))
+    }
+
+    /// The credentials for a repository: those of its host with the longest path that is the repository or
+    /// above it.
+    pub fn find(&self, host: &str, repository: &str) -> Option<&AuthConfig> {
+        let host = host::normalised(host);
+        let mut path = repository;
+        loop {
+            if let Some(found) = self.0.get(&(host.clone(), path.to_owned())) {
+                return Some(found);
+            }
+            if path.is_empty() {
+                return None;
+            }
+            path = path.rsplit_once('/').map_or("", |(above, _)| above);
+        }
+    }
+}
+
+/// A key's host and path; login files have whole addresses that end in `/v1/` or `/v2/`.
+fn place(key: &str) -> Result<(String, String), &'static str> {
+    let bare = key.strip_prefix("http://").or_else(|| key.strip_prefix("https://")).unwrap_or(key);
+    let (host, path) = bare.split_once('/').unwrap_or((bare, ""));
+    if host.contains('@') {
+        return Err("it has user info");
+    }
+    if host::check_host_port(host).is_err() && !is_bracketed(host) {
+        return Err("its host is not valid");
+    }
+    let path = path.trim_end_matches('/');
+    let path = if matches!(path, "v1" | "v2") { "" } else { path };
+    if path.contains(char::is_control) || path.split('/').any(|part| matches!(part, "." | "..")) {
+        return Err("its path is not valid");
+    }
+    Ok((host::normalised(host), path.to_owned()))
+}
+
+/// An IPv6 address in brackets without a port, as it stands in an address.
+fn is_bracketed(host: &str) -> bool {
+    let inner = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
+    inner.is_some_and(|inner| inner.parse::<std::net::Ipv6Addr>().is_ok())
+}
+
+/// Parses the JSON of an index.
+pub fn parse_index(text: &str, argument: &str) -> Result<IndexInfo> {
+    let mut object = Object::published(text, argument)?;
+    Ok(IndexInfo {
+        name: object
+            .text("Name")?
+            .ok_or_else(|| json::invalid("Name", format!("{argument} has no Name")))?,
+        mirrors: object.strings("Mirrors")?.unwrap_or_default(),
+        secure: object.flag("Secure")?.unwrap_or(false),
+        official: object.flag("Official")?.unwrap_or(false),
+    })
+}

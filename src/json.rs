@@ -1,0 +1,238 @@
+//! JSON from callers, read strictly: no duplicate keys, no wrong types, no value ever in an error message.
+
+use std::cell::RefCell;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+
+use crate::error::{Code, Error, Result};
+
+/// A document that is refused: INVALID_JSON, naming the key.
+pub fn invalid(key: &str, message: impl Into<String>) -> Error {
+    Error::new(Code::InvalidJson, message).with(|d| d.argument = Some(key.to_owned()))
+}
+
+/// Parses one JSON value; `argument` is what the caller calls it.
+pub fn parse(text: &str, argument: &str) -> Result<Value> {
+    let duplicate = RefCell::new(None);
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let parsed = Strict { duplicate: &duplicate }
+        .deserialize(&mut reader)
+        .and_then(|value| reader.end().map(|()| value));
+    parsed.map_err(|e| match duplicate.take() {
+        Some(key) => {
+            invalid(&key, format!("{argument} has the key {key:?} twice")).hint("keep one of them")
+        }
+        None => invalid(argument, format!("{argument} is not JSON"))
+            .cause(e)
+            .hint("check the text at the line and column named"),
+    })
+}
+
+/// Parses a list of text.
+pub fn parse_strings(text: &str, argument: &str) -> Result<Vec<String>> {
+    strings(parse(text, argument)?, argument)
+}
+
+/// A value that must be a list of text.
+pub fn strings(value: Value, key: &str) -> Result<Vec<String>> {
+    let wrong = || invalid(key, format!("{key} must be a list of text"));
+    let Value::Array(items) = value else { return Err(wrong()) };
+    items
+        .into_iter()
+        .map(|item| match item {
+            Value::String(text) => Ok(text),
+            _ => Err(wrong()),
+        })
+        .collect()
+}
+
+/// An object whose keys are taken one by one, each with its type.
+#[derive(Debug)]
+pub struct Object {
+    path: String,
+    map: Map<String, Value>,
+    published: bool,
+}
+
+impl Object {
+    /// An option document of our own: whatever is not taken is an error, and null is no value.
+    pub fn options(text: &str, argument: &str) -> Result<Self> {
+        Self::of(parse(text, argument)?, argument, "", false)
+    }
+
+    /// A published type: keys that we do not know are ignored, and null is as good as absent.
+    pub fn published(text: &str, argument: &str) -> Result<Self> {
+        Self::of(parse(text, argument)?, argument, "", true)
+    }
+
+    /// A value that must be an object; `path` is put in front of its keys in messages.
+    fn of(value: Value, name: &str, path: &str, published: bool) -> Result<Self> {
+        match value {
+            Value::Object(map) => Ok(Self { path: path.to_owned(), map, published }),
+            _ => Err(invalid(name, format!("{name} must be an object"))),
+        }
+    }
+
+    /// A key as messages name it: within nested objects with the outer keys.
+    pub fn name(&self, key: &str) -> String {
+        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+    }
+
+    /// An error about a key's type.
+    pub fn wrong(&self, key: &str, expected: &str) -> Error {
+        let name = self.name(key);
+        invalid(&name, format!("{name} must be {expected}"))
+    }
+
+    /// Takes a value of any type.
+    pub fn take(&mut self, key: &str) -> Option<Value> {
+        match self.map.shift_remove(key) {
+            Some(Value::Null) if self.published => None,
+            value => value,
+        }
+    }
+
+    /// Takes text.
+    pub fn text(&mut self, key: &str) -> Result<Option<String>> {
+        match self.take(key) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(self.wrong(key, "text")),
+        }
+    }
+
+    /// Takes a true or false.
+    pub fn flag(&mut self, key: &str) -> Result<Option<bool>> {
+        match self.take(key) {
+            None => Ok(None),
+            Some(Value::Bool(flag)) => Ok(Some(flag)),
+            Some(_) => Err(self.wrong(key, "true or false")),
+        }
+    }
+
+    /// Takes a whole number that is not negative.
+    pub fn number(&mut self, key: &str) -> Result<Option<u64>> {
+        match self.take(key) {
+            None => Ok(None),
+            Some(value) => match value.as_u64() {
+                Some(number) if i64::try_from(number).is_ok() => Ok(Some(number)),
+                _ => Err(self.wrong(key, "a whole number that is not negative")),
+            },
+        }
+    }
+
+    /// Takes a list of text.
+    pub fn strings(&mut self, key: &str) -> Result<Option<Vec<String>>> {
+        let name = self.name(key);
+        self.take(key).map(|value| strings(value, &name)).transpose()
+    }
+
+    /// Takes a list of anything.
+    pub fn list(&mut self, key: &str) -> Result<Option<Vec<Value>>> {
+        match self.take(key) {
+            None => Ok(None),
+            Some(Value::Array(items)) => Ok(Some(items)),
+            Some(_) => Err(self.wrong(key, "a list")),
+        }
+    }
+
+    /// Takes an object, which is as strict as this one.
+    pub fn object(&mut self, key: &str) -> Result<Option<Self>> {
+        let name = self.name(key);
+        self.take(key).map(|value| Self::of(value, &name, &name, self.published)).transpose()
+    }
+
+    /// A value that must be an object of the name given; of a published type if `published`.
+    pub fn value(value: Value, name: &str, published: bool) -> Result<Self> {
+        Self::of(value, name, name, published)
+    }
+
+    /// The keys that were not taken, with their values.
+    pub fn rest(self) -> Map<String, Value> {
+        self.map
+    }
+
+    /// Refuses keys that were not taken, unless the type is a published one.
+    pub fn done(self) -> Result<()> {
+        match self.map.keys().next() {
+            Some(key) if !self.published => {
+                let name = self.name(key);
+                Err(invalid(&name, format!("there is no option {name:?}"))
+                    .hint("check its spelling, and that this version of the library has it"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Builds a [`Value`], refusing duplicate keys at every level; the parser itself bounds the depth.
+struct Strict<'a> {
+    duplicate: &'a RefCell<Option<String>>,
+}
+
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
+    type Value = Value;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, reader: D) -> Result<Value, D::Error> {
+        reader.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element_seed(Strict { duplicate: self.duplicate })? {
+            list.push(item);
+        }
+        Ok(Value::Array(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut map = Map::new();
+        while let Some(key) = entries.next_key::<String>()? {
+            if map.contains_key(&key) {
+                *self.duplicate.borrow_mut() = Some(key);
+                return Err(A::Error::custom("duplicate key"));
+            }
+            let value = entries.next_value_seed(Strict { duplicate: self.duplicate })?;
+            map.insert(key, value);
+        }
+        Ok(Value::Object(map))
+    }
+}

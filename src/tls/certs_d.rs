@@ -1,0 +1,177 @@
+//! certs.d: a directory of certificates for each registry.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use serde::{Serialize, Serializer};
+
+use super::Identity;
+use crate::error::{Code, Error, Phase, Result};
+use crate::host;
+use crate::json::Object;
+
+/// How a registry is spoken to over TLS; in JSON, Go's TLSConfig.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TlsConfig {
+    /// Certificates are not verified.
+    pub insecure_skip_verify: bool,
+    /// Files of CA certificates that are trusted beside the system's.
+    pub root_cas: Vec<PathBuf>,
+    /// Files of client certificates, each with its key.
+    pub certificates: Vec<(PathBuf, PathBuf)>,
+}
+
+/// The lowest version that is spoken.
+const MIN_VERSION: &str = "1.2";
+
+impl TlsConfig {
+    /// What connections are made of; `environment` as the service's option.
+    pub fn identity(&self, environment: bool) -> Identity {
+        Identity {
+            insecure: self.insecure_skip_verify,
+            root_cas: self.root_cas.clone(),
+            certificates: self.certificates.clone(),
+            environment,
+        }
+    }
+
+    /// Reads one from a published object.
+    pub fn read_json(mut object: Object) -> Result<Self> {
+        let version = object.text("MinVersion")?;
+        if version.is_some_and(|version| version != MIN_VERSION) {
+            return Err(Error::new(Code::Unsupported, "MinVersion can only be \"1.2\"")
+                .with(|d| d.argument = Some(object.name("MinVersion")))
+                .hint("leave it out: TLS 1.2 is the minimum, and 1.3 is used where the registry has it"));
+        }
+        let root_cas = object.strings("RootCAs")?.unwrap_or_default();
+        let mut certificates = Vec::new();
+        for pair in object.list("Certificates")?.unwrap_or_default() {
+            let mut pair = Object::value(pair, &object.name("Certificates"), true)?;
+            match (pair.text("cert")?, pair.text("key")?) {
+                (Some(cert), Some(key)) => certificates.push((cert.into(), key.into())),
+                (cert, _) => {
+                    let absent = if cert.is_none() { "cert" } else { "key" };
+                    return Err(pair.wrong(absent, "a path"));
+                }
+            }
+        }
+        Ok(Self {
+            insecure_skip_verify: object.flag("InsecureSkipVerify")?.unwrap_or(false),
+            root_cas: root_cas.into_iter().map(PathBuf::from).collect(),
+            certificates,
+        })
+    }
+}
+
+impl Serialize for TlsConfig {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Pair<'a> {
+            cert: &'a Path,
+            key: &'a Path,
+        }
+        #[derive(Serialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Document<'a> {
+            insecure_skip_verify: bool,
+            min_version: &'static str,
+            #[serde(rename = "RootCAs")]
+            root_cas: &'a [PathBuf],
+            certificates: Vec<Pair<'a>>,
+        }
+        Document {
+            insecure_skip_verify: self.insecure_skip_verify,
+            min_version: MIN_VERSION,
+            root_cas: &self.root_cas,
+            certificates: self.certificates.iter().map(|(cert, key)| Pair { cert, key }).collect(),
+        }
+        .serialize(serializer)
+    }
+}
+
+/// Where registries' directories are, if no option says so.
+pub fn default_directory(environment: bool) -> PathBuf {
+    let variable = |name| {
+        let set = if environment { std::env::var_os(name) } else { None };
+        set.filter(|value| !value.is_empty())
+    };
+    if variable("ROOTLESSKIT_STATE_DIR").is_some() {
+        let home = || variable("HOME").map(|home| Path::new(&home).join(".config"));
+        if let Some(config) = variable("XDG_CONFIG_HOME").map(PathBuf::from).or_else(home) {
+            return config.join("docker/certs.d");
+        }
+    }
+    PathBuf::from("/etc/docker/certs.d")
+}
+
+/// What a host's directory below `directory` says. The host is one component of the path, or refused.
+pub fn read_for_host(directory: &Path, host: &str) -> Result<TlsConfig> {
+    host::check_component(host)?;
+    read(&directory.join(host))
+}
+
+/// What a directory says: `*.crt` and pairs of `X.cert` and `X.key`, in name order; one that is absent says nothing.
+pub fn read(directory: &Path) -> Result<TlsConfig> {
+    let unreadable = |e: &io::Error| {
+        Error::file(format!("cannot read {}", directory.display()), e).phase(Phase::Config)
+    };
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(TlsConfig::default()),
+        Err(e) => return Err(unreadable(&e)),
+    };
+    let mut names = entries
+        .map(|entry| entry.map(|entry| PathBuf::from(entry.file_name())))
+        .collect::<io::Result<Vec<_>>>()
+        .map_err(|e| unreadable(&e))?;
+    names.sort();
+    let mut found = TlsConfig::default();
+    for name in &names {
+        let other = |extension| name.with_extension(extension);
+        let extension = name.extension().and_then(OsStr::to_str);
+        match extension {
+            Some("crt") => found.root_cas.push(readable(directory, name)?),
+            Some("cert") if !names.contains(&other("key")) => {
+                return Err(missing(directory, &other("key"), "key", name, "client certificate")
+                    .hint("put the key beside it; CA certificates must end in .crt"));
+            }
+            Some("cert") => {
+                let certificate = readable(directory, name)?;
+                found.certificates.push((certificate, readable(directory, &other("key"))?));
+            }
+            Some("key") if !names.contains(&other("cert")) => {
+                return Err(missing(directory, &other("cert"), "client certificate", name, "key")
+                    .hint("put the client certificate beside it"));
+            }
+            _ => {}
+        }
+    }
+    Ok(found)
+}
+
+fn missing(directory: &Path, absent: &Path, what: &str, name: &Path, whose: &str) -> Error {
+    let (absent, name, directory) = (absent.display(), name.display(), directory.display());
+    let message = format!(
+        "missing {what} {absent} for {whose} {name} in {directory}; CA certificates end in .crt"
+    );
+    Error::new(Code::InvalidConfig, message).phase(Phase::Config)
+}
+
+/// Fails now rather than at the first connection if the file cannot be read.
+fn readable(directory: &Path, name: &Path) -> Result<PathBuf> {
+    let path = directory.join(name);
+    let is_file = fs::metadata(&path).and_then(|metadata| {
+        if !metadata.is_file() {
+            return Err(io::Error::other("it is no regular file"));
+        }
+        File::open(&path)?.read(&mut [0])
+    });
+    match is_file {
+        Ok(_) => Ok(path),
+        Err(e) => {
+            Err(Error::file(format!("cannot read {}", path.display()), &e).phase(Phase::Config))
+        }
+    }
+}
