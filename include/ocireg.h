@@ -82,6 +82,17 @@
 typedef struct ocireg_context ocireg_context;
 
 /**
+ * A place that a registry is spoken to at: an address, its protocol, how TLS is spoken.
+ *
+ * Never changes; may be used from any number of threads at once. May be freed while a call on it runs, and before
+ * what was made from it.
+ *
+ * Functions: ocireg_endpoint_new(), ocireg_endpoint_to_string(), ocireg_endpoint_path(),
+ * ocireg_endpoint_is_secure(), ocireg_endpoint_free().
+ */
+typedef struct ocireg_endpoint ocireg_endpoint;
+
+/**
  * Why a call failed: a code, one line of text, and a JSON document with everything that is known.
  *
  * Made by a failing function in its last parameter, if that is not NULL; owned by the caller and ended by
@@ -91,6 +102,21 @@ typedef struct ocireg_context ocireg_context;
  * ocireg_error_retry_after_ms(), ocireg_error_retryable(), ocireg_error_free().
  */
 typedef struct ocireg_error ocireg_error;
+
+/**
+ * A registry service: a configuration (mirrors, insecure registries, certificates, credentials, limits) and what
+ * follows from it for hosts and references.
+ *
+ * May be used from any number of threads at once; the configuration is replaced as a whole, and no lock is held
+ * while a call waits. May be freed while a call on it runs, and before what was made from it.
+ *
+ * Functions: ocireg_service_new(), ocireg_service_config(), ocireg_service_replace_config(),
+ * ocireg_service_load_mirrors(), ocireg_service_load_insecure_registries(),
+ * ocireg_service_load_allow_nondistributable_artifacts(), ocireg_service_lookup_pull_endpoints(),
+ * ocireg_service_lookup_push_endpoints(), ocireg_service_resolve_repository(), ocireg_service_tls_config(),
+ * ocireg_service_is_insecure_registry(), ocireg_service_free().
+ */
+typedef struct ocireg_service ocireg_service;
 
 /**
  * Told how a call goes on.
@@ -191,6 +217,71 @@ void ocireg_context_cancel(const ocireg_context *context);
  * One thread, once. Never blocks. Since 0.1.
  */
 void ocireg_context_free(ocireg_context *context);
+
+/**
+ * Makes an endpoint. Does not speak to it.
+ *
+ * @param service            the service that it belongs to. Not NULL; may be freed afterwards.
+ * @param api_endpoint_json  an object as the lookups give it; only `URL` is required. Without `TLSConfig` the service's
+ *                           configuration for the host applies. Other keys are ignored. Not NULL.
+ * @param endpoint           receives the endpoint, to be ended by ocireg_endpoint_free(). Not NULL.
+ * @param error              receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT (also for an address with user info, query, fragment, another scheme
+ *         than http and https, or a host that no URL can hold), OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8,
+ *         OCIREG_INVALID_JSON, or OCIREG_UNSUPPORTED for Version v1 and for a MinVersion other than 1.2.
+ *
+ * Any thread. Never blocks. Since 0.1.
+ */
+int32_t ocireg_endpoint_new(const ocireg_service *service,
+                            const char *api_endpoint_json,
+                            ocireg_endpoint **endpoint,
+                            ocireg_error **error);
+
+/**
+ * The address of the endpoint's API: the URL with one / at its end, and `v2/`.
+ *
+ * @param endpoint  an endpoint. Not NULL.
+ * @param text      receives the address; freed by ocireg_string_free(). Not NULL.
+ * @param error     receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT or OCIREG_INVALID_HANDLE.
+ *
+ * Any thread. Never blocks. Since 0.1.
+ */
+int32_t ocireg_endpoint_to_string(const ocireg_endpoint *endpoint, char **text, ocireg_error **error);
+
+/**
+ * The address of something below the endpoint's API: ocireg_endpoint_to_string() and the path.
+ *
+ * @param endpoint  an endpoint. Not NULL.
+ * @param path      the path, as it stands in an address, without a / in front. Not NULL.
+ * @param text      receives the address; freed by ocireg_string_free(). Not NULL.
+ * @param error     receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE or OCIREG_INVALID_UTF8.
+ *
+ * Any thread. Never blocks. Since 0.1.
+ */
+int32_t ocireg_endpoint_path(const ocireg_endpoint *endpoint, const char *path, char **text, ocireg_error **error);
+
+/**
+ * Whether the other side's certificate is verified: https, and not an insecure registry.
+ *
+ * @param endpoint  an endpoint. Not NULL.
+ * @param secure    receives 1 or 0. Not NULL.
+ * @param error     receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT or OCIREG_INVALID_HANDLE.
+ *
+ * Any thread. Never blocks: asks no name server. Since 0.1.
+ */
+int32_t ocireg_endpoint_is_secure(const ocireg_endpoint *endpoint, int32_t *secure, ocireg_error **error);
+
+/**
+ * Frees an endpoint. Calls on it that run end as they would; what was made from it lives on.
+ *
+ * @param endpoint  an endpoint, or NULL, which does nothing.
+ *
+ * One thread, once. Never blocks. Since 0.1.
+ */
+void ocireg_endpoint_free(ocireg_endpoint *endpoint);
 
 /**
  * The error's code, an `OCIREG_…` number.
@@ -424,6 +515,214 @@ int32_t ocireg_read_certs_directory(const char *directory,
  * Any thread. Reads the environment (ROOTLESSKIT_STATE_DIR, XDG_CONFIG_HOME, HOME). Never blocks. Since 0.1.
  */
 int32_t ocireg_certs_dir(char **text, ocireg_error **error);
+
+/**
+ * Makes a service from options.
+ *
+ * Keys, all optional: `registry-mirrors`, `insecure-registries`, `allow-nondistributable-artifacts` (lists of
+ * text); `certs-dir`, `hosts-dir`, `registries-conf`, `docker-config`, `daemon-json` (paths, "" to look nowhere);
+ * `credentials` (object of host or host/path to AuthConfig); `resolve` (object of host to a list of addresses, `*`
+ * for every other host); `proxy` (URL, or object of `http-proxy`, `https-proxy`, `no-proxy`; "" for none);
+ * `user-agent`; `timeouts` (`connect-ms`, `tls-ms`, `header-ms`, `idle-ms`, `auth-ms`, `min-bytes-per-second`,
+ * `total-ms`); `retry` (`max-attempts`, `initial-ms`, `max-ms`, `max-retry-after-ms`); `max-concurrent-downloads`,
+ * `max-concurrent-uploads`; `limits` (`manifest`, `config`, `token`, `error`, `list`, `pages`, `children`, `depth`,
+ * `spool`); `environment` (whether the process environment may name proxies, configuration and certificates);
+ * `v1`; `trusted-realms` (list of pairs of registry and realm); `allow-upload-hosts`, `allow-foreign-urls`,
+ * `allow-plain-http-credentials`, `allow-v1-endpoints` (lists of host[:port]). An unknown key is an error.
+ *
+ * @param options_json  an object of options; NULL for none. Copied.
+ * @param service       receives the service, to be ended by ocireg_service_free(). Not NULL.
+ * @param error         receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON (malformed, unknown or
+ *         duplicate key, wrong type), OCIREG_INVALID_CONFIG (a value that cannot be used), OCIREG_CREDENTIALS, or
+ *         OCIREG_IO or OCIREG_PERMISSION when a file that an option names cannot be read.
+ *
+ * Any thread. Reads the file that `daemon-json` names, no other. Never asks the network. Since 0.1.
+ */
+int32_t ocireg_service_new(const char *options_json, ocireg_service **service, ocireg_error **error);
+
+/**
+ * The configuration as it is now, a copy.
+ *
+ * @param service  a service. Not NULL.
+ * @param json     receives an object as the Engine API's RegistryConfig: `AllowNondistributableArtifactsCIDRs`,
+ *                 `AllowNondistributableArtifactsHostnames`, `InsecureRegistryCIDRs`, `IndexConfigs`, `Mirrors`; freed
+ *                 by ocireg_string_free(). Not NULL.
+ * @param error    receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT or OCIREG_INVALID_HANDLE.
+ *
+ * Any thread. Never blocks. Since 0.1.
+ */
+int32_t ocireg_service_config(const ocireg_service *service,
+                              char **json,
+                              ocireg_error **error);
+
+/**
+ * Puts a whole new configuration in place of the old, at once or not at all.
+ *
+ * @param service       a service. Not NULL.
+ * @param options_json  an object of `registry-mirrors`, `insecure-registries`, `allow-nondistributable-artifacts`;
+ *                      what is absent becomes empty. `daemon-json` may name a file to take them from. Not NULL.
+ * @param error         receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON, or
+ *         OCIREG_INVALID_CONFIG for a bad entry; the configuration is then what it was.
+ *
+ * Any thread; calls that run keep the configuration they began with. Reads the file that `daemon-json` names. Since 0.1.
+ */
+int32_t ocireg_service_replace_config(const ocireg_service *service,
+                                      const char *options_json,
+                                      ocireg_error **error);
+
+/**
+ * Replaces the mirrors of the official registry.
+ *
+ * @param service    a service. Not NULL.
+ * @param list_json  a list of addresses. Not NULL.
+ * @param error      receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON, or
+ *         OCIREG_INVALID_CONFIG for a bad entry; the configuration is then what it was.
+ *
+ * Any thread; calls that run keep the configuration they began with. Never blocks. Since 0.1.
+ */
+int32_t ocireg_service_load_mirrors(const ocireg_service *service, const char *list_json, ocireg_error **error);
+
+/**
+ * Replaces the registries whose certificates are not verified; this machine is always one of them.
+ *
+ * @param service    a service. Not NULL.
+ * @param list_json  a list of host[:port] or blocks of addresses. Not NULL.
+ * @param error      receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON, or
+ *         OCIREG_INVALID_CONFIG for a bad entry; the configuration is then what it was.
+ *
+ * Any thread; calls that run keep the configuration they began with. Never blocks. Since 0.1.
+ */
+int32_t ocireg_service_load_insecure_registries(const ocireg_service *service,
+                                                const char *list_json,
+                                                ocireg_error **error);
+
+/**
+ * Replaces the registries that layers with foreign addresses may be pushed to.
+ *
+ * @param service    a service. Not NULL.
+ * @param list_json  a list of host[:port] or blocks of addresses. Not NULL.
+ * @param error      receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON, or
+ *         OCIREG_INVALID_CONFIG for a bad entry; the configuration is then what it was.
+ *
+ * Any thread; calls that run keep the configuration they began with. Never blocks. Since 0.1.
+ */
+int32_t ocireg_service_load_allow_nondistributable_artifacts(const ocireg_service *service,
+                                                             const char *list_json,
+                                                             ocireg_error **error);
+
+/**
+ * The endpoints to pull from, in the order to try them: mirrors of the official registry, then https, then
+ * http for insecure hosts.
+ *
+ * @param service   a service. Not NULL.
+ * @param context   deadline and cancellation; may be NULL.
+ * @param hostname  the registry, host[:port]. Not NULL.
+ * @param json      receives a list of objects: `URL`, `Version`, `Mirror`, `Official`, `TrimHostname`,
+ *                  `AllowNondistributableArtifacts`, `TLSConfig`; freed by ocireg_string_free(). Not NULL.
+ * @param error     receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_CONFIG, OCIREG_IO
+ *         or OCIREG_PERMISSION when the host's certificates cannot be used, OCIREG_CANCELLED or OCIREG_DEADLINE.
+ *
+ * Any thread. May ask the name server where blocks of insecure registries have to be compared. Since 0.1.
+ */
+int32_t ocireg_service_lookup_pull_endpoints(const ocireg_service *service,
+                                             const ocireg_context *context,
+                                             const char *hostname,
+                                             char **json,
+                                             ocireg_error **error);
+
+/**
+ * The endpoints to push to, in the order to try them: as to pull from, without mirrors.
+ *
+ * @param service   a service. Not NULL.
+ * @param context   deadline and cancellation; may be NULL.
+ * @param hostname  the registry, host[:port]. Not NULL.
+ * @param json      receives a list of objects: `URL`, `Version`, `Mirror`, `Official`, `TrimHostname`,
+ *                  `AllowNondistributableArtifacts`, `TLSConfig`; freed by ocireg_string_free(). Not NULL.
+ * @param error     receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_CONFIG, OCIREG_IO
+ *         or OCIREG_PERMISSION when the host's certificates cannot be used, OCIREG_CANCELLED or OCIREG_DEADLINE.
+ *
+ * Any thread. May ask the name server where blocks of insecure registries have to be compared. Since 0.1.
+ */
+int32_t ocireg_service_lookup_push_endpoints(const ocireg_service *service,
+                                             const ocireg_context *context,
+                                             const char *hostname,
+                                             char **json,
+                                             ocireg_error **error);
+
+/**
+ * What is known of a reference's repository under the service's configuration.
+ *
+ * @param service    a service. Not NULL.
+ * @param context    deadline and cancellation; may be NULL.
+ * @param reference  the reference. Not NULL.
+ * @param json       receives an object: `Name`, `Index` (`Name`, `Mirrors`, `Secure`, `Official`), `Official`,
+ *                   `Class`; freed by ocireg_string_free(). Not NULL.
+ * @param error      receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_REFERENCE,
+ *         OCIREG_INVALID_CONFIG, OCIREG_CANCELLED or OCIREG_DEADLINE.
+ *
+ * Any thread. May ask the name server where blocks of insecure registries have to be compared. Since 0.1.
+ */
+int32_t ocireg_service_resolve_repository(const ocireg_service *service,
+                                          const ocireg_context *context,
+                                          const char *reference,
+                                          char **json,
+                                          ocireg_error **error);
+
+/**
+ * How TLS is spoken to a host: unverified where it is insecure, else as its directory of certificates says.
+ *
+ * @param service   a service. Not NULL.
+ * @param context   deadline and cancellation; may be NULL.
+ * @param hostname  the registry, host[:port]. Not NULL.
+ * @param json      receives an object: `InsecureSkipVerify`, `MinVersion`, `RootCAs` (paths), `Certificates`
+ *                  (objects of `cert` and `key`); freed by ocireg_string_free(). Not NULL.
+ * @param error     receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_CONFIG, OCIREG_IO
+ *         or OCIREG_PERMISSION when the host's certificates cannot be used, OCIREG_CANCELLED or OCIREG_DEADLINE.
+ *
+ * Any thread. May ask the name server where blocks of insecure registries have to be compared. Since 0.1.
+ */
+int32_t ocireg_service_tls_config(const ocireg_service *service,
+                                  const ocireg_context *context,
+                                  const char *hostname,
+                                  char **json,
+                                  ocireg_error **error);
+
+/**
+ * Whether a host is an insecure registry: certificates are not verified, and http is tried after https.
+ *
+ * @param service   a service. Not NULL.
+ * @param context   deadline and cancellation; may be NULL.
+ * @param host      the registry, host[:port]. Not NULL.
+ * @param insecure  receives 1 or 0. Not NULL.
+ * @param error     receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_CANCELLED or OCIREG_DEADLINE.
+ *
+ * Any thread. May ask the name server where blocks of insecure registries have to be compared. Since 0.1.
+ */
+int32_t ocireg_service_is_insecure_registry(const ocireg_service *service,
+                                            const ocireg_context *context,
+                                            const char *host,
+                                            int32_t *insecure,
+                                            ocireg_error **error);
+
+/**
+ * Frees a service. Calls on it that run end as they would; what was made from it lives on.
+ *
+ * @param service  a service, or NULL, which does nothing.
+ *
+ * One thread, once. Never blocks. Since 0.1.
+ */
+void ocireg_service_free(ocireg_service *service);
 
 /**
  * The library's version, such as "0.1.0".

@@ -35,7 +35,8 @@ pub fn parse_strings(text: &str, argument: &str) -> Result<Vec<String>> {
     strings(parse(text, argument)?, argument)
 }
 
-fn strings(value: Value, key: &str) -> Result<Vec<String>> {
+/// A value that must be a list of text.
+pub fn strings(value: Value, key: &str) -> Result<Vec<String>> {
     let wrong = || invalid(key, format!("{key} must be a list of text"));
     let Value::Array(items) = value else { return Err(wrong()) };
     items

@@ -1,4 +1,5 @@
 //! What a service is told: options in, configuration out.
 
+pub mod options;
 pub mod registry;
 pub mod settings;

@@ -12,12 +12,16 @@ mod handle;
 mod memory;
 
 pub mod context;
+pub mod endpoint;
 pub mod error;
 pub mod names;
+pub mod service;
 pub mod version;
 
 pub use context::*;
+pub use endpoint::*;
 pub use error::*;
 pub use memory::{ocireg_bytes_free, ocireg_string_free};
 pub use names::*;
+pub use service::*;
 pub use version::*;

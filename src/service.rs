@@ -1,0 +1,276 @@
+//! A registry service: a configuration, and what it says about hosts and references.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::config::options::{Place, ServiceOptions, Settings};
+use crate::config::registry::{IndexInfo, Lists, RepositoryInfo, ServiceConfig};
+use crate::config::settings::{Limits, Retry, Timeouts};
+use crate::context::Run;
+use crate::credentials::AuthConfig;
+use crate::endpoint::{ApiEndpoint, ApiVersion};
+use crate::error::{Code, Result};
+use crate::host::{self, DEFAULT_V2_REGISTRY, INDEX_HOSTNAME, INDEX_NAME, UrlParts};
+use crate::http::resolver::Resolver;
+use crate::reference::Reference;
+use crate::tls::certs_d::{self, TlsConfig};
+
+/// A handle on a service; cheap to clone, may be used from many threads.
+#[derive(Clone)]
+pub struct Service(Arc<Inner>);
+
+struct Inner {
+    /// Swapped as a whole: whoever reads it takes its Arc and lets the lock go.
+    config: RwLock<Arc<ServiceConfig>>,
+    settings: Settings,
+    certs_dir: Option<PathBuf>,
+    resolver: Arc<Resolver>,
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service")
+            .field("config", &self.config())
+            .field("settings", &self.0.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Service {
+    /// A service with these options.
+    pub fn new(options: ServiceOptions) -> Result<Self> {
+        let ServiceOptions { lists, resolve, settings } = options;
+        let certs_dir = match &settings.certs_dir {
+            Place::Usual => Some(certs_d::default_directory(settings.environment)),
+            Place::Nowhere => None,
+            Place::At(path) => Some(path.clone()),
+        };
+        Ok(Self(Arc::new(Inner {
+            config: RwLock::new(Arc::new(ServiceConfig::new(&lists)?)),
+            settings,
+            certs_dir,
+            resolver: Arc::new(Resolver::new(resolve)),
+        })))
+    }
+
+    /// A service from its option document.
+    pub fn parse(options_json: &str) -> Result<Self> {
+        Self::new(ServiceOptions::parse(options_json)?)
+    }
+
+    /// The configuration as it is now.
+    pub fn config(&self) -> Arc<ServiceConfig> {
+        self.0.config.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts a new configuration in place of the old, or fails and changes nothing.
+    pub fn replace_config(&self, lists: &Lists) -> Result<()> {
+        let config = Arc::new(ServiceConfig::new(lists)?);
+        *self.0.config.write().unwrap_or_else(PoisonError::into_inner) = config;
+        Ok(())
+    }
+
+    /// Replaces the mirrors of the official registry, or fails and changes nothing.
+    pub fn load_mirrors(&self, mirrors: &[String]) -> Result<()> {
+        self.change(|config| config.load_mirrors(mirrors))
+    }
+
+    /// Replaces the insecure registries, or fails and changes nothing.
+    pub fn load_insecure_registries(&self, registries: &[String]) -> Result<()> {
+        self.change(|config| config.load_insecure_registries(registries))
+    }
+
+    /// Replaces the registries that foreign layers may go to, or fails and changes nothing.
+    pub fn load_allow_nondistributable_artifacts(&self, registries: &[String]) -> Result<()> {
+        self.change(|config| config.load_allow_nondistributable_artifacts(registries))
+    }
+
+    /// The lock is held from the copy to the swap, so that two changes at once both last; it covers no I/O.
+    fn change(&self, change: impl FnOnce(&mut ServiceConfig) -> Result<()>) -> Result<()> {
+        let mut place = self.0.config.write().unwrap_or_else(PoisonError::into_inner);
+        let mut config = ServiceConfig::clone(&place);
+        change(&mut config)?;
+        *place = Arc::new(config);
+        Ok(())
+    }
+
+    /// The endpoints to pull from, in the order to try them: mirrors, https, http where the host is insecure.
+    pub fn lookup_pull_endpoints(&self, hostname: &str, run: &Run) -> Result<Vec<ApiEndpoint>> {
+        self.lookup_endpoints(hostname, true, run)
+    }
+
+    /// The endpoints to push to, in the order to try them.
+    pub fn lookup_push_endpoints(&self, hostname: &str, run: &Run) -> Result<Vec<ApiEndpoint>> {
+        self.lookup_endpoints(hostname, false, run)
+    }
+
+    fn lookup_endpoints(
+        &self,
+        hostname: &str,
+        mirrors: bool,
+        run: &Run,
+    ) -> Result<Vec<ApiEndpoint>> {
+        let config = self.config();
+        if matches!(hostname, INDEX_NAME | INDEX_HOSTNAME) {
+            let mut endpoints = Vec::new();
+            for mirror in config.mirrors.iter().filter(|_| mirrors) {
+                // Only valid mirrors get into a configuration.
+                let host = UrlParts::split(mirror).map_or("", |parts| parts.authority);
+                let tls = self.tls_config_of(&config, host, run)?;
+                endpoints.push(ApiEndpoint { mirror: true, ..endpoint(mirror.clone(), tls) });
+            }
+            let official = endpoint(DEFAULT_V2_REGISTRY.to_owned(), TlsConfig::default());
+            endpoints.push(ApiEndpoint { official: true, ..official });
+            return Ok(endpoints);
+        }
+        let tls = self.tls_config_of(&config, hostname, run)?;
+        let allow_nondistributable_artifacts =
+            config.allows_nondistributable_artifacts(hostname, |host| self.addresses(host, run))?;
+        let schemes: &[&str] =
+            if tls.insecure_skip_verify { &["https://", "http://"] } else { &["https://"] };
+        Ok(schemes
+            .iter()
+            .map(|scheme| ApiEndpoint {
+                allow_nondistributable_artifacts,
+                ..endpoint([scheme, hostname].concat(), tls.clone())
+            })
+            .collect())
+    }
+
+    /// What is known of a reference's repository under this configuration.
+    pub fn resolve_repository(&self, reference: &Reference, run: &Run) -> Result<RepositoryInfo> {
+        self.config().repository(reference, |host| self.addresses(host, run))
+    }
+
+    /// What is known of an index under this configuration.
+    pub fn index(&self, name: &str, run: &Run) -> Result<IndexInfo> {
+        self.config().index(name, |host| self.addresses(host, run))
+    }
+
+    /// How TLS is spoken to a host: unverified where it is insecure, else as its certs.d directory says.
+    pub fn tls_config(&self, hostname: &str, run: &Run) -> Result<TlsConfig> {
+        self.tls_config_of(&self.config(), hostname, run)
+    }
+
+    fn tls_config_of(
+        &self,
+        config: &ServiceConfig,
+        hostname: &str,
+        run: &Run,
+    ) -> Result<TlsConfig> {
+        host::check_component(hostname)?;
+        if !config.is_secure_index(hostname, |host| self.addresses(host, run))? {
+            return Ok(TlsConfig { insecure_skip_verify: true, ..TlsConfig::default() });
+        }
+        match &self.0.certs_dir {
+            Some(directory) => certs_d::read_for_host(directory, hostname),
+            None => Ok(TlsConfig::default()),
+        }
+    }
+
+    /// Whether the host is spoken to without verified certificates, and by http where https fails.
+    pub fn is_insecure_registry(&self, host: &str, run: &Run) -> Result<bool> {
+        host::check_component(host)?;
+        let secure = self.config().is_secure_index(host, |host| self.addresses(host, run))?;
+        Ok(!secure)
+    }
+
+    /// The same by name and address alone: a name whose addresses are not known counts as secure.
+    pub fn is_secure_without_asking(&self, host: &str) -> bool {
+        let nowhere = |_: &str| Ok(Vec::new());
+        self.config().is_secure_index(host, nowhere).unwrap_or(true)
+    }
+
+    /// The addresses of a name; none if it does not resolve, which makes it no part of any block.
+    fn addresses(&self, host: &str, run: &Run) -> Result<Vec<IpAddr>> {
+        match self.0.resolver.lookup(host, self.timeouts().connect, run) {
+            Err(e) if matches!(e.code(), Code::NameNotResolved | Code::Timeout) => Ok(Vec::new()),
+            answer => answer,
+        }
+    }
+
+    /// The caller's credentials for a repository of a host; the path may be empty.
+    pub fn credentials_for(&self, host: &str, repository: &str) -> Option<AuthConfig> {
+        self.0.settings.credentials.find(host, repository).cloned()
+    }
+
+    /// Name lookup, with the option `resolve`.
+    pub fn resolver(&self) -> &Arc<Resolver> {
+        &self.0.resolver
+    }
+
+    /// All options beside the registry lists.
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// How long each step of an exchange may take.
+    pub fn timeouts(&self) -> &Timeouts {
+        &self.0.settings.timeouts
+    }
+
+    /// How often a failed exchange is tried again.
+    pub fn retry(&self) -> &Retry {
+        &self.0.settings.retry
+    }
+
+    /// How large answers may be.
+    pub fn limits(&self) -> &Limits {
+        &self.0.settings.limits
+    }
+
+    /// What we call ourselves; may be empty, for nothing.
+    pub fn user_agent(&self) -> &str {
+        &self.0.settings.user_agent
+    }
+
+    /// Whether the process environment has a say.
+    pub fn environment(&self) -> bool {
+        self.0.settings.environment
+    }
+
+    /// Downloads at once for each host.
+    pub fn max_concurrent_downloads(&self) -> usize {
+        self.0.settings.max_concurrent_downloads
+    }
+
+    /// Uploads at once for each host.
+    pub fn max_concurrent_uploads(&self) -> usize {
+        self.0.settings.max_concurrent_uploads
+    }
+
+    /// Pairs of a registry's host, normalised, and a realm that the caller trusts for it.
+    pub fn trusted_realms(&self) -> &[(String, String)] {
+        &self.0.settings.trusted_realms
+    }
+
+    /// Whether credentials may go to the host over plain http.
+    pub fn allow_plain_http_credentials(&self, host: &str) -> bool {
+        self.0.settings.allow_plain_http_credentials.contains(host)
+    }
+
+    /// Whether layers' foreign addresses may lead to the host.
+    pub fn allow_foreign_urls(&self, host: &str) -> bool {
+        self.0.settings.allow_foreign_urls.contains(host)
+    }
+
+    /// Whether uploads may be sent on to the host.
+    pub fn allow_upload_host(&self, host: &str) -> bool {
+        self.0.settings.allow_upload_hosts.contains(host)
+    }
+}
+
+/// A v2 endpoint that is neither mirror nor official.
+fn endpoint(url: String, tls: TlsConfig) -> ApiEndpoint {
+    ApiEndpoint {
+        mirror: false,
+        url,
+        version: ApiVersion::V2,
+        allow_nondistributable_artifacts: false,
+        official: false,
+        trim_hostname: true,
+        tls: Some(tls),
+    }
+}
