@@ -177,8 +177,11 @@ pub fn check_path(text: &str) -> Result<()> {
     if text.len() <= MAX_NAME && text.split('/').all(is_path_component) {
         return Ok(());
     }
-    Err(Error::new(Code::InvalidReference, format!("{:?} is no repository's path", host::printable(text)))
-        .hint("a path is made of lower-case letters, digits and single separators, such as team/app"))
+    Err(Error::new(
+        Code::InvalidReference,
+        format!("{:?} is no repository's path", host::printable(text)),
+    )
+    .hint("a path is made of lower-case letters, digits and single separators, such as team/app"))
 }
 
 /// Why a text is no reference.

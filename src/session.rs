@@ -66,11 +66,7 @@ pub struct OpenOptions {
 
 impl Session {
     /// A session of the whole registry at one endpoint. Asks nothing.
-    pub fn new(
-        endpoint: &Endpoint,
-        auth: Option<AuthConfig>,
-        run: &Run,
-    ) -> Result<Self> {
+    pub fn new(endpoint: &Endpoint, auth: Option<AuthConfig>, run: &Run) -> Result<Self> {
         let own = || endpoint.service().credentials_for(endpoint.authority(), "");
         let auth = auth.or_else(own).unwrap_or_default();
         let candidate = Candidate::new(endpoint.clone(), auth, run)?;
@@ -112,7 +108,8 @@ impl Session {
             };
             candidates.push(Candidate::new(endpoint, auth.unwrap_or_default(), run)?);
         }
-        let (current, ()) = first_that_answers(&candidates, 0, run, |c| c.registry.ping(run).map(drop))?;
+        let (current, ()) =
+            first_that_answers(&candidates, 0, run, |c| c.registry.ping(run).map(drop))?;
         let scope = Scope::Repository {
             path: reference.path().to_owned(),
             actions,

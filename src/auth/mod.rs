@@ -334,7 +334,10 @@ const ERROR_BODY: u64 = 64 << 10;
 /// The one secret of an AuthConfig that is used: the strongest claim wins, as in the reference.
 enum Secret<'a> {
     Anonymous,
-    Password { username: &'a str, password: &'a str },
+    Password {
+        username: &'a str,
+        password: &'a str,
+    },
     /// Exchanged for bearer tokens.
     IdentityToken(&'a str),
     /// A bearer token already.

@@ -12,7 +12,8 @@ use super::service::ocireg_service;
 use crate::error::{Error, Result};
 use crate::reference::Reference;
 use crate::session::{OpenOptions, Session};
-use crate::store::{Bare, Layout, Place};
+use crate::store::place::Bare;
+use crate::store::{Layout, Place};
 use crate::transfer::{inspect, pull};
 
 /// The reference that a source names.

@@ -12,12 +12,23 @@ mod handle;
 mod memory;
 
 pub mod context;
+pub mod endpoint;
 pub mod error;
+pub mod image;
 pub mod names;
+mod options;
+pub mod reader;
+pub mod service;
+pub mod session;
 pub mod version;
 
 pub use context::*;
+pub use endpoint::*;
 pub use error::*;
+pub use image::*;
 pub use memory::{ocireg_bytes_free, ocireg_string_free};
 pub use names::*;
+pub use reader::*;
+pub use service::*;
+pub use session::*;
 pub use version::*;

@@ -44,8 +44,11 @@ pub(super) fn open(text: Option<&str>) -> Result<OpenOptions> {
         return Err(unsupported("protocol", &format!("the protocol {protocol:?} is not spoken")));
     }
     if object.text("registry")?.is_some() {
-        return Err(unsupported("registry", "a session of a whole registry is made from an endpoint")
-            .hint("use ocireg_endpoint_new() and ocireg_session_new()"));
+        return Err(unsupported(
+            "registry",
+            "a session of a whole registry is made from an endpoint",
+        )
+        .hint("use ocireg_endpoint_new() and ocireg_session_new()"));
     }
     object.done()?;
     Ok(OpenOptions { auth, actions })

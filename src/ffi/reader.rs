@@ -26,7 +26,10 @@ pub(super) fn into_raw(reader: BlobReader) -> *mut ocireg_reader {
 }
 
 /// Runs `work` with the reader, unless another thread does so now.
-fn with<T>(reader: &Mutex<BlobReader>, work: impl FnOnce(&mut BlobReader) -> Result<T>) -> Result<T> {
+fn with<T>(
+    reader: &Mutex<BlobReader>,
+    work: impl FnOnce(&mut BlobReader) -> Result<T>,
+) -> Result<T> {
     match reader.try_lock() {
         Ok(mut reader) => work(&mut reader),
         // A panic in an earlier call has left a reader whose next request starts afresh.
@@ -64,7 +67,10 @@ pub unsafe extern "C" fn ocireg_reader_read(
 ) -> i32 {
     guard!(error, {
         if count.is_null() {
-            return Err(Error::argument("count", "count is NULL: there is nowhere to put the number"));
+            return Err(Error::argument(
+                "count",
+                "count is NULL: there is nowhere to put the number",
+            ));
         }
         // SAFETY: not NULL, and the header's contract.
         unsafe { *count = 0 };
@@ -75,7 +81,10 @@ pub unsafe extern "C" fn ocireg_reader_read(
             return Err(Error::argument("buffer", "buffer is NULL: there is nowhere to read to"));
         }
         if capacity == 0 || isize::try_from(capacity).is_err() {
-            return Err(Error::argument("capacity", "capacity must be the size of the buffer, not 0"));
+            return Err(Error::argument(
+                "capacity",
+                "capacity must be the size of the buffer, not 0",
+            ));
         }
         // Most callers' buffers are not initialised. One write of zeros makes them a slice that may be lent on.
         // SAFETY: the caller gives `capacity` writable bytes at `buffer`.

@@ -68,9 +68,8 @@ pub unsafe extern "C" fn ocireg_session_new(
             )
         };
         let (session, endpoint) = (session.required("session")?, endpoint?);
-        run?;
         let auth = auth?.map(|text| options::auth(text, "auth_json")).transpose()?;
-        let made = Session::new(endpoint.service(), endpoint.api().clone(), auth)?;
+        let made = Session::new(endpoint, auth, &run?)?;
         session.set(handle::into_raw(Arc::new(made)));
         Ok(())
     })
@@ -138,9 +137,8 @@ pub unsafe extern "C" fn ocireg_session_repository(
 ) -> i32 {
     guard!(error, {
         // SAFETY: the header's contract.
-        let (repository, parent, name) = unsafe {
-            (Out::new(repository), self::session(session), text(name, "name"))
-        };
+        let (repository, parent, name) =
+            unsafe { (Out::new(repository), self::session(session), text(name, "name")) };
         let repository = repository.required("repository")?;
         let made = parent?.repository(name?)?;
         repository.set(handle::into_raw(Arc::new(made)));
@@ -299,8 +297,7 @@ pub unsafe extern "C" fn ocireg_session_get_manifest(
         };
         let (session, run) = (session?, run?);
         let (selector, options) = (session.selector(which?)?, options::manifest(options?)?);
-        let fetched =
-            session.with_repository(&run, |r| r.manifest(&selector, &options, &run))?;
+        let fetched = session.with_repository(&run, |r| r.manifest(&selector, &options, &run))?;
         descriptor.set_json(&fetched.descriptor)?;
         if data.wanted() {
             data.set(bytes_into_raw(&fetched.bytes));

@@ -113,7 +113,9 @@ pub fn inspect(
                     platform = Some(child.platform.clone().unwrap_or(wanted));
                     let given = ManifestOptions { platform: platform.clone(), ..plain };
                     let by_digest = crate::v2::repository::Selector::Digest(child.digest.clone());
-                    image = Some(session.with_repository(run, |r| r.manifest(&by_digest, &given, run))?);
+                    image = Some(
+                        session.with_repository(run, |r| r.manifest(&by_digest, &given, run))?,
+                    );
                 }
                 // An index without this machine's platform is no failure, unless the platform was asked for.
                 Err(error) if options.platform.is_some() => return Err(error),

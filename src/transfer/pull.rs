@@ -451,8 +451,7 @@ fn fetch_blob(
     let mut refetched = false;
     let fetched = session.with_repository(run, |repository| {
         loop {
-            let copied =
-                copy(repository, blob, &mut writer, &mut report, &mut events, buffer, run);
+            let copied = copy(repository, blob, &mut writer, &mut report, &mut events, buffer, run);
             match copied.and_then(|()| writer.verify()) {
                 // What an earlier pull left may be what is wrong: once more from the start.
                 Err(error) if error.code() == Code::DigestMismatch => {
@@ -471,10 +470,8 @@ fn fetch_blob(
         }
     });
     if let Err(error) = fetched {
-        let useless = matches!(
-            error.code(),
-            Code::DigestMismatch | Code::SizeMismatch | Code::NotFound
-        );
+        let useless =
+            matches!(error.code(), Code::DigestMismatch | Code::SizeMismatch | Code::NotFound);
         if !options.no_resume && !useless {
             writer.keep();
         }

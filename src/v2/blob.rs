@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Descriptor, Repository};
 use super::descriptor::{check_digest, check_size};
+use super::{Descriptor, Repository};
 use crate::context::Run;
 use crate::digest::{Digest, Hasher};
 use crate::error::{Code, Error, Phase, Result};
@@ -148,11 +148,9 @@ impl BlobReader {
         if let Some(size) = self.size
             && offset > size
         {
-            return Err(self.named(
-                check_size(&self.digest, size, offset).err().unwrap_or_else(|| {
-                    Error::new(Code::SizeMismatch, "the blob is longer than its descriptor says")
-                }),
-            ));
+            return Err(self.named(check_size(&self.digest, size, offset).err().unwrap_or_else(
+                || Error::new(Code::SizeMismatch, "the blob is longer than its descriptor says"),
+            )));
         }
         if let Some(hasher) = &mut self.hasher {
             hasher.update(bytes);
@@ -213,11 +211,21 @@ impl BlobReader {
         let mut response = repository
             .registry()
             .attempt(&request, &repository.scopes(), wanted, run)
-            .map_err(|e| e.with(|d| if d.http_status == Some(404) { d.what = Some("blob") }))?;
+            .map_err(|e| {
+                e.with(|d| {
+                    if d.http_status == Some(404) {
+                        d.what = Some("blob")
+                    }
+                })
+            })?;
         match response.status {
             200 => self.accept_whole(&mut response, run)?,
             206 if self.offset > 0 => self.accept_part(&response)?,
-            206 => return Err(self.wrong(&response, "a part of the blob was sent where all was asked for")),
+            206 => {
+                return Err(
+                    self.wrong(&response, "a part of the blob was sent where all was asked for")
+                );
+            }
             _ => return Err(self.wrong(&response, "it does not have the rest of the blob")),
         }
         self.body = Some(response.body);
@@ -233,8 +241,10 @@ impl BlobReader {
             let most = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
             let read = response.body.read(&mut buffer[..most], run)?;
             if read == 0 {
-                return Err(self.wrong(response, "the blob ended before the part that was asked for")
-                    .recode(Code::Disconnected).retryable(true));
+                return Err(self
+                    .wrong(response, "the blob ended before the part that was asked for")
+                    .recode(Code::Disconnected)
+                    .retryable(true));
             }
             left -= read as u64;
         }
@@ -254,7 +264,9 @@ impl BlobReader {
         }
         let length = range.last - range.first + 1;
         if response.content_length().is_some_and(|told| told != length) {
-            return Err(self.wrong(response, "Content-Range and Content-Length contradict each other"));
+            return Err(
+                self.wrong(response, "Content-Range and Content-Length contradict each other")
+            );
         }
         self.learn_size(Some(range.last + 1), response)
     }
@@ -262,12 +274,13 @@ impl BlobReader {
     /// What the header says of the size must not contradict what is known: nothing of the body is read then.
     fn learn_size(&mut self, told: Option<u64>, response: &Response) -> Result<()> {
         match (self.size, told) {
-            (Some(size), Some(told)) if size != told => {
-                Err(self.named(check_size(&self.digest, size, told).err().unwrap_or_else(|| {
-                    Error::internal("two sizes differ and do not")
-                }))
-                .url(&response.url))
-            }
+            (Some(size), Some(told)) if size != told => Err(self
+                .named(
+                    check_size(&self.digest, size, told)
+                        .err()
+                        .unwrap_or_else(|| Error::internal("two sizes differ and do not")),
+                )
+                .url(&response.url)),
             (None, Some(told)) => {
                 self.size = Some(told);
                 Ok(())
@@ -316,8 +329,7 @@ pub fn read_whole(
         .hint("raise config in the option limits, if you trust this registry"));
     }
     let repository = Arc::new(repository.clone());
-    let mut reader =
-        BlobReader::open(repository, blob.digest.clone(), Some(blob.size), 0, run)?;
+    let mut reader = BlobReader::open(repository, blob.digest.clone(), Some(blob.size), 0, run)?;
     let (mut all, mut buffer) = (Vec::new(), vec![0; 32 << 10]);
     loop {
         match reader.read(&mut buffer, run)? {

@@ -214,7 +214,9 @@ impl Repository {
         };
         let digest = self.verified(selector, &response, &bytes)?;
         let manifest = Manifest::parse(&bytes, response.header("content-type"), &common.limits)
-            .map_err(|e| e.context(format!("cannot use the manifest {selector} of {}", self.shown)))?;
+            .map_err(|e| {
+                e.context(format!("cannot use the manifest {selector} of {}", self.shown))
+            })?;
         let descriptor = Descriptor::new(manifest.media_type(), digest, bytes.len() as u64);
         Ok(Fetched { descriptor, bytes, manifest })
     }
@@ -229,8 +231,10 @@ impl Repository {
             (Selector::Tag(_), None) => return Ok(Digest::of(Algorithm::Sha256, bytes)),
         };
         check_digest(expected, Digest::of(expected.algorithm(), bytes)).map_err(|e| {
-            e.url(&response.url)
-                .context(format!("the manifest {selector} of {} is not what it should be", self.shown))
+            e.url(&response.url).context(format!(
+                "the manifest {selector} of {} is not what it should be",
+                self.shown
+            ))
         })?;
         Ok(expected.clone())
     }
@@ -248,9 +252,12 @@ impl Repository {
             .request(self.address(&format!("manifests/{selector}")), &doing)
             .header(header::ACCEPT, &accept(options), Reaches::Everywhere)?;
         request.method = Method::HEAD;
-        let told = self
-            .registry
-            .fetch(&request, &self.scopes(), |status| matches!(status, 200 | 403 | 404 | 405), run)?;
+        let told = self.registry.fetch(
+            &request,
+            &self.scopes(),
+            |status| matches!(status, 200 | 403 | 404 | 405),
+            run,
+        )?;
         let asked = match selector {
             Selector::Digest(digest) => Some(digest.clone()),
             Selector::Tag(_) => told.header(CONTENT_DIGEST).and_then(|text| text.parse().ok()),
@@ -330,7 +337,12 @@ impl Repository {
         if Origin::of(&url) != Origin::of(&prefix) || !url.path().starts_with(prefix.path()) {
             return Err(Error::new(
                 code,
-                format!("the next page of {} would be at {}{}", self.shown, Origin::of(&url), url.path()),
+                format!(
+                    "the next page of {} would be at {}{}",
+                    self.shown,
+                    Origin::of(&url),
+                    url.path()
+                ),
             )
             .url(&url)
             .hint("pages are followed at the registry itself only"));
@@ -386,7 +398,11 @@ fn link_next(response: &Response) -> Option<String> {
         let is_next = parameters.split(';').any(|parameter| {
             let Some((name, value)) = parameter.split_once('=') else { return false };
             name.trim().eq_ignore_ascii_case("rel")
-                && value.trim().trim_matches('"').split_whitespace().any(|rel| rel.eq_ignore_ascii_case("next"))
+                && value
+                    .trim()
+                    .trim_matches('"')
+                    .split_whitespace()
+                    .any(|rel| rel.eq_ignore_ascii_case("next"))
         });
         is_next.then(|| target.to_owned())
     })
