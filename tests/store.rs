@@ -814,3 +814,43 @@ fn a_directory_without_permission_fails_at_once() {
         fs::set_permissions(dir.path().join(name), mode).unwrap();
     }
 }
+
+#[test]
+fn writers_readers_and_sweeps_do_not_disturb_each_other() {
+    let dir = temp();
+    create(dir.path());
+    let shared: Vec<Vec<u8>> = (0..2).map(|seed| content(100 + seed, 3_000)).collect();
+    let end = std::time::Instant::now() + Duration::from_secs(2);
+    std::thread::scope(|threads| {
+        for thread in 0..4u64 {
+            let (layout, shared) = (Layout::open(dir.path()).unwrap(), &shared);
+            threads.spawn(move || {
+                for round in 0u64.. {
+                    if std::time::Instant::now() >= end {
+                        assert!(round > 2, "only {round} rounds");
+                        return;
+                    }
+                    let bytes = &shared[usize::try_from(round % 2).unwrap()];
+                    let digest = sha256(bytes);
+                    let resume = (round + thread) % 3 == 0;
+                    let mut writer = layout.blob_writer(&digest, 3_000, resume, &run()).unwrap();
+                    let from = usize::try_from(writer.position()).unwrap();
+                    writer.write(&bytes[from..]).unwrap();
+                    writer.finish().unwrap();
+                    assert_eq!(&layout.read_blob(&digest, 3_000).unwrap(), bytes);
+                    let own = (thread << 32 | round).to_le_bytes();
+                    layout.put_bytes(&sha256(&own), &own).unwrap();
+                }
+            });
+        }
+        for _ in 0..2 {
+            threads.spawn(|| {
+                while std::time::Instant::now() < end {
+                    create(dir.path());
+                }
+            });
+        }
+    });
+    assert_eq!(names(dir.path()), ["blobs", "oci-layout"]);
+    assert!(assert_whole(dir.path()) > 8);
+}
