@@ -489,6 +489,9 @@ impl BlobWriter {
         if !resume || length > self.size {
             return self.reset();
         }
+        if length == 0 {
+            return Ok(());
+        }
         let Self { layout, digest, file, hasher, .. } = self;
         let failed = |e: &io::Error| layout.failed_blob("read the part of", digest, e);
         let read = match hash_file(file.file(), hasher, run, failed) {

@@ -12,6 +12,7 @@ use crate::error::{Code, Error, Phase, Result};
 
 /// A document that a registry gives for a tag or digest.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::large_enum_variant)] // There are a few of these at a time, not lists of them.
 pub enum Manifest {
     /// One image or artifact.
     Image(ImageManifest),
