@@ -1,1 +1,22 @@
+//! What the tests of ocireg run against: registries, token servers and bystanders on loopback, images, certificates, and
+//! helpers for child processes.
+//!
+//! Everything listens on loopback at an ephemeral port, records what it receives, and stops when it is dropped. The
+//! embedded [`registry`] needs nothing but this crate; [`cncf`] starts the real registry of the distribution's package.
 
+pub mod ca;
+pub mod cncf;
+pub mod digest;
+pub mod fault;
+pub mod image;
+pub mod process;
+pub mod registry;
+pub mod server;
+pub mod token;
+
+pub use ca::Ca;
+pub use cncf::Cncf;
+pub use fault::{Action, Fault};
+pub use registry::{Auth, Registry};
+pub use server::{Cut, Reply, Request, Server, ServerOptions};
+pub use token::TokenServer;

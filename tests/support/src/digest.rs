@@ -1,0 +1,33 @@
+//! SHA-256 digests as registries write them.
+
+use ring::digest::{Context, SHA256};
+
+use crate::server::Body;
+
+/// `sha256:…` of `bytes`.
+pub fn sha256(bytes: &[u8]) -> String {
+    text(ring::digest::digest(&SHA256, bytes).as_ref())
+}
+
+/// `sha256:…` of a body, read in pieces.
+pub fn of_body(body: &Body) -> String {
+    let mut context = Context::new(&SHA256);
+    let len = body.len().expect("a body with an end");
+    let mut buffer = vec![0; 256 * 1024];
+    let mut at = 0;
+    while at < len {
+        let n = body.read_at(at, &mut buffer);
+        context.update(&buffer[..n]);
+        at += n as u64;
+    }
+    text(context.finish().as_ref())
+}
+
+fn text(hash: &[u8]) -> String {
+    format!("sha256:{}", hex(hash))
+}
+
+/// Lower-case hexadecimal of `bytes`.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
