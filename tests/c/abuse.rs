@@ -138,7 +138,8 @@ fn calls(function: &Function, body: &mut String) {
             emit(&format!("{what} not UTF-8"), with("\"a\\xff\""), "OCIREG_INVALID_UTF8", &quoted);
         }
         if is_handle(parameter) {
-            let other = if parameter.kind.contains("ocireg_context") { "service" } else { "context" };
+            let other =
+                if parameter.kind.contains("ocireg_context") { "service" } else { "context" };
             let other = format!("(void *){other}_handle");
             emit(&format!("{what} wrong"), with(&other), "OCIREG_INVALID_HANDLE", "NULL");
             emit(&format!("{what} crooked"), with("(void *)3"), "OCIREG_INVALID_HANDLE", "NULL");
