@@ -1,0 +1,650 @@
+/* How the library behaves as a guest in a process: threads, signals, descriptors, time. One case a run:
+ * behaviour CASE REGISTRY DIRECTORY, where REGISTRY is the HOST:PORT of a registry that has big:latest (some MiB).
+ * Each case runs on a thread with a stack of 256 KiB, as small as a host may give us. */
+
+#define _GNU_SOURCE
+#include "server.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <netdb.h>
+#include <pthread.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+
+extern char **environ;
+
+static const char *registry;
+static const char *directory;
+static ocireg_error *error;
+
+/* A name server that takes its time: the library's own lookups end up here, because we are the program. */
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **result) {
+    static int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    if (node != NULL && strcmp(node, "slow.example") == 0) sleep_ms(20000);
+    if (real == NULL) *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+    return real(node, service, hints, result);
+}
+
+static const char *format(const char *pattern, const char *value) {
+    static _Thread_local char texts[4][512];
+    static _Thread_local int next;
+    char *text = texts[next++ % 4];
+    snprintf(text, sizeof texts[0], pattern, value);
+    return text;
+}
+
+static ocireg_service *new_service(void) {
+    ocireg_service *service;
+    OK(ocireg_service_new("{}", &service, &error));
+    return service;
+}
+
+static ocireg_session *open_session(ocireg_service *service, const char *address) {
+    ocireg_session *session;
+    OK(ocireg_session_open(service, NULL, format("%s/big:latest", address), NULL, &session, &error));
+    return session;
+}
+
+static void pull(ocireg_service *service, ocireg_context *context, const char *place) {
+    OK(ocireg_pull(service, context, format("docker://%s/big:latest", registry),
+                   format(format("oci:%s/%%s", directory), place), NULL, NULL, &error));
+}
+
+/* The digest of the largest layer of big:latest. */
+static const char *layer(ocireg_session *session) {
+    static char digest[72];
+    uint8_t *data;
+    size_t size;
+    OK(ocireg_session_get_manifest(session, NULL, NULL, NULL, NULL, &data, &size, &error));
+    char *text = strndup((const char *)data, size);
+    const char *layers = strstr(text, "\"layers\"");
+    CHECK(layers != NULL);
+    const char *found = strstr(layers, "sha256:");
+    CHECK(found != NULL);
+    memcpy(digest, found, 71);
+    free(text);
+    ocireg_bytes_free(data);
+    return digest;
+}
+
+static int entries(const char *path) {
+    DIR *dir = opendir(path);
+    CHECK(dir != NULL);
+    int count = 0;
+    while (readdir(dir) != NULL) count++;
+    closedir(dir);
+    return count;
+}
+
+/* --- cancellation and deadlines, whatever a call waits for ------------------------------------------------------ */
+
+struct wait {
+    const char *name;
+    enum mode mode;
+    int resolve;  /* the name server is slow */
+    int manifest; /* waits in get_manifest, not in session_open */
+};
+
+static const struct wait waits[] = {
+    {"dns", FULL, 1, 0},    {"connect", FULL, 0, 0}, {"tls", SILENT, 0, 0},
+    {"header", HEADER, 0, 1}, {"body", BODY, 0, 1},    {"retry", RETRY, 0, 1},
+};
+
+struct job {
+    ocireg_service *service;
+    ocireg_session *session;
+    ocireg_context *context;
+    const char *address;
+    int32_t code;
+    ocireg_error *error;
+};
+
+static void *run_job(void *argument) {
+    struct job *job = argument;
+    if (job->session != NULL) {
+        job->code = ocireg_session_get_manifest(job->session, job->context, NULL, NULL, NULL, NULL, NULL, &job->error);
+    } else {
+        ocireg_session *session;
+        job->code = ocireg_session_open(job->service, job->context, format("%s/big:latest", job->address), NULL,
+                                        &session, &job->error);
+        CHECK(session == NULL);
+    }
+    return NULL;
+}
+
+static pthread_t begin(void *(*run)(void *), void *argument) {
+    pthread_attr_t attributes;
+    pthread_t thread;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, 256 << 10);
+    CHECK(pthread_create(&thread, &attributes, run, argument) == 0);
+    pthread_attr_destroy(&attributes);
+    return thread;
+}
+
+enum { CANCEL_AFTER = 300, DEADLINE_AFTER = 700 };
+
+static void check_end(const struct wait *wait, const struct job *job, int32_t code, int64_t took, int64_t most) {
+    if (job->code != code || took > most) {
+        fprintf(stderr, "%s: %s after %d ms: %s\n", wait->name, ocireg_code_name(job->code), (int)took,
+                ocireg_error_json(job->error));
+        exit(1);
+    }
+}
+
+static void each_wait(void (*check)(const struct wait *, struct job *)) {
+    for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
+        const struct wait *wait = &waits[i];
+        struct server server = server_start(wait->mode);
+        struct job job = {.service = new_service(), .address = wait->resolve ? "slow.example:5000" : server.address};
+        if (wait->manifest) job.session = open_session(job.service, server.address);
+        OK(ocireg_context_new(&job.context, &error));
+        check(wait, &job);
+        ocireg_context_free(job.context);
+        ocireg_error_free(job.error);
+        ocireg_session_free(job.session);
+        ocireg_service_free(job.service);
+        server_stop(&server);
+    }
+}
+
+static void cancelled_from_another_thread(const struct wait *wait, struct job *job) {
+    pthread_t thread = begin(run_job, job);
+    sleep_ms(CANCEL_AFTER);
+    int64_t start = now_ms();
+    ocireg_context_cancel(job->context);
+    CHECK(pthread_join(thread, NULL) == 0);
+    check_end(wait, job, OCIREG_CANCELLED, now_ms() - start, 1000);
+    CHECK(strstr(ocireg_error_json(job->error), "\"cancelled_by\":\"context\"") != NULL);
+    CHECK(!ocireg_error_retryable(job->error));
+    /* Final: the next call does not begin. */
+    int64_t again = now_ms();
+    EXPECT(OCIREG_CANCELLED, ocireg_inspect(job->service, job->context, "busybox", NULL, &(char *){NULL}, &error));
+    CHECK(now_ms() - again < 100);
+}
+
+static void cancel_thread(void) { each_wait(cancelled_from_another_thread); }
+
+static ocireg_context *alarmed;
+static volatile sig_atomic_t alarms;
+
+static void on_alarm(int number) {
+    (void)number;
+    errno = 4242;
+    ocireg_context_cancel(alarmed);
+    if (errno == 4242) alarms++;
+}
+
+static void cancelled_in_a_signal_handler(const struct wait *wait, struct job *job) {
+    struct sigaction action = {.sa_handler = on_alarm}, old;
+    struct itimerval timer = {.it_value = {0, CANCEL_AFTER * 1000}};
+    alarmed = job->context;
+    alarms = 0;
+    CHECK(sigaction(SIGALRM, &action, &old) == 0);
+    int64_t start = now_ms();
+    setitimer(ITIMER_REAL, &timer, NULL);
+    run_job(job);
+    check_end(wait, job, OCIREG_CANCELLED, now_ms() - start - CANCEL_AFTER, 1000);
+    CHECK(alarms == 1); /* and errno was as the handler had it */
+    sigaction(SIGALRM, &old, NULL);
+}
+
+static void cancel_signal(void) { each_wait(cancelled_in_a_signal_handler); }
+
+static void ended_at_the_deadline(const struct wait *wait, struct job *job) {
+    ocireg_context_set_timeout(job->context, DEADLINE_AFTER);
+    int64_t start = now_ms();
+    run_job(job);
+    int64_t took = now_ms() - start;
+    check_end(wait, job, OCIREG_DEADLINE, took, DEADLINE_AFTER + 500);
+    CHECK(took >= DEADLINE_AFTER - 5);
+    CHECK(strstr(ocireg_error_json(job->error), "\"phase\":\"deadline\"") != NULL);
+}
+
+static void deadline(void) { each_wait(ended_at_the_deadline); }
+
+/* One deadline for all calls, counted from where it was set; 0 removes it. */
+static void deadline_counts_from_set(void) {
+    ocireg_context *context;
+    ocireg_service *service = new_service();
+    ocireg_session *session;
+    const char *reference = format("%s/big", registry);
+    OK(ocireg_context_new(&context, &error));
+    ocireg_context_set_timeout(context, 200);
+    sleep_ms(250);
+    EXPECT(OCIREG_DEADLINE, ocireg_session_open(service, context, reference, NULL, &session, &error));
+    ocireg_context_set_timeout(context, 0);
+    OK(ocireg_session_open(service, context, reference, NULL, &session, &error));
+    ocireg_session_free(session);
+    ocireg_context_free(context);
+    ocireg_service_free(service);
+}
+
+static void errno_is_kept(void) {
+    ocireg_context *context;
+    OK(ocireg_context_new(&context, &error));
+    for (int i = 0; i < 3; i++) {
+        errno = 4242;
+        ocireg_context_cancel(context);
+        CHECK(errno == 4242);
+    }
+    ocireg_context_free(context);
+}
+
+/* --- progress ---------------------------------------------------------------------------------------------------- */
+
+struct progress {
+    pthread_t thread;
+    int calls, drops, ticks, stop_at;
+    uint64_t done;
+    char kinds[4096];
+    int64_t last, longest;
+};
+
+static int32_t on_progress(void *user_data, uint64_t done, uint64_t total, const char *event) {
+    struct progress *progress = user_data;
+    CHECK(pthread_equal(progress->thread, pthread_self()));
+    CHECK(progress->drops == 0);
+    CHECK(done >= progress->done && (total == 0 || done <= total));
+    progress->done = done;
+    if (now_ms() - progress->last > progress->longest) progress->longest = now_ms() - progress->last;
+    progress->last = now_ms();
+    const char *kind = strstr(event, "\"kind\":\"");
+    CHECK(kind != NULL);
+    if (strncmp(kind + 8, "tick", 4) == 0) progress->ticks++;
+    size_t used = strlen(progress->kinds);
+    if (used < sizeof progress->kinds - 16) sscanf(kind + 8, "%8[a-z]", progress->kinds + used), strcat(progress->kinds, " ");
+    return ++progress->calls == progress->stop_at;
+}
+
+static void on_drop(void *user_data) { ((struct progress *)user_data)->drops++; }
+
+static void progress_and_drop(void) {
+    struct progress first = {.thread = pthread_self(), .last = now_ms()}, second = first, third = first;
+    ocireg_service *service = new_service();
+    ocireg_context *context;
+    OK(ocireg_context_new(&context, &error));
+    ocireg_context_set_progress(context, on_progress, &first, on_drop);
+    pull(service, context, "progress");
+    CHECK(first.calls > 0 && first.drops == 0);
+    CHECK(strncmp(first.kinds, "start ", 6) == 0 && strstr(first.kinds, "blob ") && strstr(first.kinds, "finish "));
+    /* Replacing ends the old one; without a function its data still gets its end; so it does without a context. */
+    ocireg_context_set_progress(context, on_progress, &second, on_drop);
+    CHECK(first.drops == 1);
+    ocireg_context_set_progress(context, NULL, &third, on_drop);
+    CHECK(second.drops == 1 && second.calls == 0 && third.drops == 1);
+    ocireg_context_set_progress(NULL, on_progress, &third, on_drop);
+    CHECK(third.drops == 2);
+    /* Stopping. */
+    struct progress stop = {.thread = pthread_self(), .last = now_ms(), .stop_at = 1};
+    ocireg_context_set_progress(context, on_progress, &stop, on_drop);
+    int32_t code = ocireg_pull(service, context, format("%s/big:latest", registry),
+                               format("oci:%s/stopped", directory), NULL, NULL, &error);
+    CHECK(code == OCIREG_CANCELLED && stop.calls == 1);
+    CHECK(strstr(ocireg_error_json(error), "\"cancelled_by\":\"progress\"") != NULL);
+    ocireg_error_free(error);
+    error = NULL;
+    ocireg_context_free(context);
+    CHECK(stop.drops == 1 && first.drops == 1 && second.drops == 1);
+    ocireg_service_free(service);
+}
+
+static void progress_ticks(void) {
+    struct server server = server_start(HEADER);
+    struct progress progress = {.thread = pthread_self(), .last = now_ms()};
+    struct job job = {.service = new_service()};
+    job.session = open_session(job.service, server.address);
+    OK(ocireg_context_new(&job.context, &error));
+    ocireg_context_set_timeout(job.context, 3500);
+    ocireg_context_set_progress(job.context, on_progress, &progress, on_drop);
+    run_job(&job);
+    CHECK(job.code == OCIREG_DEADLINE && progress.ticks >= 3 && progress.longest <= 1100);
+    ocireg_error_free(job.error);
+    ocireg_session_free(job.session);
+    ocireg_context_free(job.context);
+    ocireg_service_free(job.service);
+    CHECK(progress.drops == 1);
+    server_stop(&server);
+}
+
+/* --- readers ----------------------------------------------------------------------------------------------------- */
+
+static void reader_goes_on_after_cancel(void) {
+    static uint8_t buffer[256 << 10];
+    ocireg_service *service = new_service();
+    ocireg_session *session = open_session(service, registry);
+    ocireg_reader *reader;
+    ocireg_context *context;
+    size_t count = 1, total = 0;
+    OK(ocireg_session_open_blob(session, NULL, layer(session), 0, NULL, &reader, &error));
+    ocireg_session_free(session); /* the reader holds what it needs */
+    ocireg_service_free(service);
+    int64_t size = ocireg_reader_size(reader);
+    CHECK(size > 1 << 20);
+    OK(ocireg_reader_read(reader, NULL, buffer, sizeof buffer, &count, &error));
+    total += count;
+    OK(ocireg_context_new(&context, &error));
+    ocireg_context_cancel(context);
+    EXPECT(OCIREG_CANCELLED, ocireg_reader_read(reader, context, buffer, sizeof buffer, &count, &error));
+    CHECK(count == 0);
+    EXPECT(OCIREG_INVALID_ARGUMENT, ocireg_reader_read(reader, NULL, buffer, 0, &count, &error));
+    do {
+        OK(ocireg_reader_read(reader, NULL, buffer, sizeof buffer, &count, &error));
+        total += count;
+    } while (count != 0);
+    CHECK(total == (size_t)size);
+    OK(ocireg_reader_read(reader, NULL, buffer, sizeof buffer, &count, &error));
+    CHECK(count == 0);
+    ocireg_reader_free(reader);
+    ocireg_context_free(context);
+}
+
+/* --- memory, handles, threads ------------------------------------------------------------------------------------ */
+
+static void *read_error(void *argument) {
+    ocireg_error *made = argument;
+    CHECK(ocireg_error_code(made) == OCIREG_INVALID_REFERENCE);
+    CHECK(strlen(ocireg_error_message(made)) > 0 && strchr(ocireg_error_message(made), '\n') == NULL);
+    CHECK(strstr(ocireg_error_json(made), "\"name\":\"INVALID_REFERENCE\"") != NULL);
+    ocireg_error_free(made);
+    return NULL;
+}
+
+static void error_on_another_thread(void) {
+    ocireg_error *made = NULL;
+    char *json;
+    CHECK(ocireg_parse_reference("UPPER/case", &json, &made) == OCIREG_INVALID_REFERENCE && json == NULL);
+    ocireg_error *other = NULL; /* an error of its own does not disturb the first */
+    CHECK(ocireg_parse_reference(NULL, &json, &other) == OCIREG_INVALID_ARGUMENT);
+    CHECK(pthread_join(begin(read_error, made), NULL) == 0);
+    ocireg_error_free(other);
+}
+
+static void frees_in_any_order(void) {
+    for (int order = 0; order < 6; order++) {
+        static uint8_t buffer[4096];
+        ocireg_service *service = new_service();
+        ocireg_session *session = open_session(service, registry), *other;
+        ocireg_reader *reader;
+        size_t count;
+        OK(ocireg_session_open_blob(session, NULL, layer(session), 0, NULL, &reader, &error));
+        OK(ocireg_session_repository(session, "big", &other, &error));
+        for (int step = 0; step < 3; step++) {
+            switch ((order + (order < 3 ? step : 5 - step)) % 3) {
+                case 0: ocireg_service_free(service); break;
+                case 1: ocireg_session_free(session); break;
+                case 2:
+                    OK(ocireg_reader_read(reader, NULL, buffer, sizeof buffer, &count, &error));
+                    CHECK(count > 0);
+                    ocireg_reader_free(reader);
+                    break;
+            }
+        }
+        char *json;
+        OK(ocireg_session_list_tags(other, NULL, NULL, &json, &error));
+        CHECK(strstr(json, "latest") != NULL);
+        ocireg_string_free(json);
+        ocireg_session_free(other);
+    }
+}
+
+static void freed_while_running(void) {
+    struct server server = server_start(HEADER);
+    struct job job = {.service = new_service()};
+    job.session = open_session(job.service, server.address);
+    OK(ocireg_context_new(&job.context, &error));
+    pthread_t thread = begin(run_job, &job);
+    sleep_ms(200);
+    int64_t start = now_ms();
+    ocireg_session_free(job.session);
+    ocireg_service_free(job.service);
+    CHECK(now_ms() - start < 50); /* freeing never waits for the call */
+    ocireg_context_cancel(job.context);
+    CHECK(pthread_join(thread, NULL) == 0 && job.code == OCIREG_CANCELLED);
+    ocireg_error_free(job.error);
+    ocireg_context_free(job.context);
+    server_stop(&server);
+}
+
+/* A second free does nothing, as far as the magic number tells; so does a free of something else. */
+static void freed_twice(void) {
+    ocireg_service *service = new_service();
+    ocireg_context *context;
+    char *json;
+    OK(ocireg_context_new(&context, &error));
+    ocireg_service_free((ocireg_service *)context);
+    ocireg_context_free((ocireg_context *)service);
+    OK(ocireg_service_config(service, &json, &error));
+    ocireg_string_free(json);
+    ocireg_context_set_timeout(context, 1);
+    ocireg_context_free(context);
+    ocireg_context_free(context);
+    ocireg_service_free(service);
+    ocireg_service_free(service);
+    EXPECT(OCIREG_INVALID_HANDLE, ocireg_service_config(service, &json, &error));
+    CHECK(json == NULL);
+}
+
+static void *pull_many(void *argument) {
+    ocireg_service *service = argument;
+    ocireg_session *session = NULL;
+    ocireg_error *failure = NULL;
+    char *json;
+    for (int i = 0; i < 5; i++) {
+        CHECK(ocireg_session_open(service, NULL, format("%s/big:latest", registry), NULL, &session, &failure) == 0);
+        CHECK(ocireg_session_list_tags(session, NULL, NULL, &json, &failure) == 0);
+        ocireg_string_free(json);
+        CHECK(ocireg_session_head_manifest(session, NULL, NULL, NULL, &json, &failure) == 0);
+        ocireg_string_free(json);
+        ocireg_session_free(session);
+    }
+    return NULL;
+}
+
+static void one_service_on_many_threads(void) {
+    ocireg_service *service = new_service();
+    pthread_t threads[8];
+    for (int i = 0; i < 8; i++) threads[i] = begin(pull_many, service);
+    for (int i = 0; i < 8; i++) {
+        OK(ocireg_service_replace_config(service, "{\"insecure-registries\": [\"10.0.0.0/8\"]}", &error));
+        CHECK(pthread_join(threads[i], NULL) == 0);
+    }
+    ocireg_service_free(service);
+}
+
+/* --- manners in a process ---------------------------------------------------------------------------------------- */
+
+static int descriptors_before[64];
+
+static int32_t check_descriptors(void *user_data, uint64_t done, uint64_t total, const char *event) {
+    (void)done, (void)total, (void)event;
+    for (int fd = 3; fd < 256; fd++) {
+        int flags = fcntl(fd, F_GETFD);
+        if (flags < 0 || (fd < 64 && descriptors_before[fd])) continue;
+        CHECK(flags & FD_CLOEXEC);
+        ++*(int *)user_data;
+    }
+    return 0;
+}
+
+/* Descriptors, threads, environment, signals: all as it was. */
+static void leaves_no_trace(void) {
+    struct sigaction before[65], after;
+    sigset_t mask, mask_after;
+    int files = entries("/proc/self/fd"), seen = 0, variables = 0;
+    for (int fd = 0; fd < 64; fd++) descriptors_before[fd] = fcntl(fd, F_GETFD) >= 0;
+    for (int number = 1; number <= 64; number++) sigaction(number, NULL, &before[number]);
+    pthread_sigmask(SIG_SETMASK, NULL, &mask);
+    while (environ[variables] != NULL) variables++;
+    char **environment = environ, *copies[variables];
+    for (int i = 0; i < variables; i++) copies[i] = strdup(environ[i]);
+    int tasks = entries("/proc/self/task");
+
+    for (int i = 0; i < 3; i++) {
+        ocireg_service *service = new_service();
+        ocireg_context *context;
+        OK(ocireg_context_new(&context, &error));
+        ocireg_context_set_progress(context, check_descriptors, &seen, NULL);
+        pull(service, context, i == 0 ? "trace" : "trace-again");
+        CHECK(entries("/proc/self/task") == tasks);
+        EXPECT(OCIREG_NOT_FOUND, ocireg_inspect(service, context, format("%s/nothing/here:1", registry), NULL,
+                                                &(char *){NULL}, &error));
+        ocireg_context_free(context);
+        ocireg_service_free(service);
+    }
+    CHECK(seen > 0);
+    CHECK(entries("/proc/self/fd") == files);
+    CHECK(entries("/proc/self/task") == tasks);
+    for (int number = 1; number <= 64; number++) {
+        CHECK(sigaction(number, NULL, &after) != 0 || (after.sa_handler == before[number].sa_handler &&
+                                                       after.sa_flags == before[number].sa_flags));
+    }
+    pthread_sigmask(SIG_SETMASK, NULL, &mask_after);
+    for (int number = 1; number <= 64; number++) {
+        CHECK(sigismember(&mask, number) == sigismember(&mask_after, number));
+    }
+    CHECK(environ == environment && environ[variables] == NULL);
+    for (int i = 0; i < variables; i++) {
+        CHECK(strcmp(environ[i], copies[i]) == 0);
+        free(copies[i]);
+    }
+}
+
+static void on_storm(int number) {
+    (void)number;
+    alarms++;
+}
+
+/* A timer every millisecond, without SA_RESTART: every system call is interrupted. */
+static void signal_storm(void) {
+    struct sigaction action = {.sa_handler = on_storm};
+    struct itimerval timer = {{0, 1000}, {0, 1000}}, off = {{0, 0}, {0, 0}};
+    CHECK(sigaction(SIGALRM, &action, NULL) == 0);
+    setitimer(ITIMER_REAL, &timer, NULL);
+    ocireg_service *service = new_service();
+    pull(service, NULL, "storm");
+    ocireg_service_free(service);
+    setitimer(ITIMER_REAL, &off, NULL);
+    CHECK(alarms > 10);
+}
+
+/* SIGPIPE is at its default, which ends the process: a registry that resets connections must not raise it. */
+static void sigpipe(void) {
+    struct server server = server_start(RESET);
+    ocireg_service *service;
+    ocireg_session *session;
+    CHECK(signal(SIGPIPE, SIG_DFL) != SIG_ERR);
+    OK(ocireg_service_new("{\"retry\": {\"max-attempts\": 2, \"initial-ms\": 1}}", &service, &error));
+    for (int i = 0; i < 20; i++) {
+        char *json;
+        int32_t code = ocireg_session_open(service, NULL, format("%s/x:y", server.address), NULL, &session, &error);
+        if (code == OCIREG_OK) code = ocireg_session_list_tags(session, NULL, NULL, &json, &error);
+        CHECK(code >= OCIREG_NAME_NOT_RESOLVED && code < OCIREG_UNAUTHORIZED);
+        ocireg_error_free(error);
+        error = NULL;
+        ocireg_session_free(session);
+    }
+    ocireg_service_free(service);
+    server_stop(&server);
+}
+
+/* A child inherits handles: they work in both processes, and ending the child's does not disturb the parent's. */
+static void fork_then_use(void) {
+    ocireg_service *service = new_service();
+    ocireg_session *session = open_session(service, registry);
+    char *json;
+    OK(ocireg_session_list_tags(session, NULL, NULL, &json, &error));
+    ocireg_string_free(json);
+    for (int round = 0; round < 2; round++) {
+        pid_t child = fork();
+        CHECK(child >= 0);
+        if (child == 0) {
+            alarm(20);
+            OK(ocireg_session_list_tags(session, NULL, NULL, &json, &error));
+            ocireg_string_free(json);
+            pull(service, NULL, round == 0 ? "child-0" : "child-1");
+            ocireg_session_free(session);
+            ocireg_service_free(service);
+            _exit(0);
+        }
+        OK(ocireg_session_head_manifest(session, NULL, NULL, NULL, &json, &error));
+        ocireg_string_free(json);
+        int status;
+        CHECK(waitpid(child, &status, 0) == child);
+        CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        OK(ocireg_session_list_tags(session, NULL, NULL, &json, &error));
+        ocireg_string_free(json);
+    }
+    ocireg_session_free(session);
+    ocireg_service_free(service);
+}
+
+/* Another copy of the library in the same process: each keeps to its own handles. */
+static void two_copies(void) {
+    Dl_info info;
+    CHECK(dladdr((void *)(uintptr_t)ocireg_version, &info) != 0);
+    const char *copy = format("%s/libother.so", directory);
+    char command[2048];
+    snprintf(command, sizeof command, "cp -L '%s' '%s'", info.dli_fname, copy);
+    CHECK(system(command) == 0);
+    void *library = dlopen(copy, RTLD_NOW | RTLD_LOCAL);
+    CHECK(library != NULL);
+    int32_t (*service_new)(const char *, ocireg_service **, ocireg_error **);
+    int32_t (*inspect)(const ocireg_service *, const ocireg_context *, const char *, const char *, char **, ocireg_error **);
+    void (*service_free)(ocireg_service *);
+    void (*string_free)(char *);
+    *(void **)&service_new = dlsym(library, "ocireg_service_new");
+    *(void **)&inspect = dlsym(library, "ocireg_inspect");
+    *(void **)&service_free = dlsym(library, "ocireg_service_free");
+    *(void **)&string_free = dlsym(library, "ocireg_string_free");
+    CHECK(service_new != NULL && service_new != ocireg_service_new);
+    ocireg_service *ours = new_service(), *theirs;
+    const char *reference = format("%s/big:latest", registry);
+    char *one, *two;
+    OK(service_new("{}", &theirs, &error));
+    OK(ocireg_inspect(ours, NULL, reference, NULL, &one, &error));
+    OK(inspect(theirs, NULL, reference, NULL, &two, &error));
+    CHECK(strcmp(one, two) == 0);
+    ocireg_string_free(one);
+    string_free(two);
+    service_free(theirs);
+    dlclose(library); /* it stays mapped: its thread-locals are still to end with this thread */
+    ocireg_service_free(ours);
+}
+
+/* ----------------------------------------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *name;
+    void (*run)(void);
+} cases[] = {
+#define CASE(name) {#name, name}
+    CASE(cancel_thread), CASE(cancel_signal), CASE(deadline), CASE(deadline_counts_from_set), CASE(errno_is_kept),
+    CASE(progress_and_drop), CASE(progress_ticks), CASE(reader_goes_on_after_cancel), CASE(error_on_another_thread),
+    CASE(frees_in_any_order), CASE(freed_while_running), CASE(freed_twice), CASE(one_service_on_many_threads),
+    CASE(leaves_no_trace), CASE(signal_storm), CASE(sigpipe), CASE(fork_then_use), CASE(two_copies),
+};
+
+static void *run_case(void *argument) {
+    (*(void (**)(void))argument)();
+    return NULL;
+}
+
+int main(int argc, char **argv) {
+    if (argc == 2 && strcmp(argv[1], "--list") == 0) {
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) puts(cases[i].name);
+        return 0;
+    }
+    CHECK(argc == 4);
+    registry = argv[2];
+    directory = argv[3];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        if (strcmp(cases[i].name, argv[1]) != 0) continue;
+        void (*run)(void) = cases[i].run;
+        CHECK(pthread_join(begin(run_case, &run), NULL) == 0);
+        return 0;
+    }
+    fprintf(stderr, "no case %s\n", argv[1]);
+    return 1;
+}

@@ -1,0 +1,174 @@
+// The C++ binding: raii REGISTRY DIRECTORY, of a registry that has big:latest.
+
+#include <ocireg.hpp>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <thread>
+#include <type_traits>
+
+#define CHECK(condition)                                                                  \
+    do {                                                                                  \
+        if (!(condition)) {                                                               \
+            std::fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);  \
+            std::exit(1);                                                                 \
+        }                                                                                 \
+    } while (0)
+
+template <typename T>
+constexpr bool moves_only = std::is_nothrow_move_constructible_v<T> && std::is_nothrow_move_assignable_v<T> &&
+                            !std::is_copy_constructible_v<T> && !std::is_copy_assignable_v<T>;
+static_assert(moves_only<ocireg::Service> && moves_only<ocireg::Endpoint> && moves_only<ocireg::Session>);
+static_assert(moves_only<ocireg::Reader> && moves_only<ocireg::Context>);
+static_assert(std::is_nothrow_copy_constructible_v<ocireg::Error>);
+
+namespace {
+
+std::string registry, directory;
+
+bool has(const std::string &text, const char *part) { return text.find(part) != std::string::npos; }
+
+void names() {
+    CHECK(ocireg::convert_to_hostname("https://registry.example/v1/") == "registry.example");
+    CHECK(ocireg::validate_index_name("index.docker.io") == "docker.io");
+    CHECK(ocireg::validate_mirror("https://mirror.example") == "https://mirror.example/");
+    CHECK(has(ocireg::parse_reference("busybox"), "docker.io/library/busybox"));
+    CHECK(has(ocireg::parse_repository_info("busybox"), "\"Official\":true"));
+    CHECK(has(ocireg::parse_search_index_info("busybox"), "docker.io"));
+    const std::string index = R"({"Name":"docker.io","Mirrors":[],"Secure":true,"Official":true})";
+    CHECK(ocireg::auth_config_key(index) == OCIREG_INDEX_SERVER);
+    CHECK(has(ocireg::resolve_auth_config(R"({"https://index.docker.io/v1/":{"username":"u","password":"p"}})", index),
+              "\"u\""));
+    CHECK(has(ocireg::parse_challenges(R"(["Basic realm=\"here\""])"), "here"));
+    CHECK(has(ocireg::read_certs_directory(directory), "MinVersion"));
+    CHECK(!ocireg::certs_dir().empty());
+}
+
+void errors() {
+    try {
+        ocireg::parse_reference("UPPER");
+        CHECK(!"reached");
+    } catch (const ocireg::Error &error) {
+        CHECK(error.code() == OCIREG_INVALID_REFERENCE);
+        CHECK(std::string(error.name()) == "OCIREG_INVALID_REFERENCE");
+        CHECK(std::string(error.what()).size() > 0 && has(error.json(), "INVALID_REFERENCE"));
+        CHECK(error.http_status() == 0 && error.retry_after_ms() == -1 && !error.retryable());
+    }
+    auto result = ocireg::try_parse_reference("UPPER");
+    CHECK(!result && result.error().code() == OCIREG_INVALID_REFERENCE);
+    try {
+        (void)result.value();
+        CHECK(!"reached");
+    } catch (const std::runtime_error &) {
+    }
+    try {
+        (void)ocireg::try_parse_reference(std::string("a\0b", 3));
+        CHECK(!"reached");
+    } catch (const std::invalid_argument &) {
+    }
+    CHECK(!ocireg::Service::try_new(R"({"no-such-option": 1})"));
+}
+
+void images() {
+    ocireg::Service service;
+    const std::string image = registry + "/big:latest";
+    CHECK(has(service.config(), "127.0.0.0/8"));
+    CHECK(has(service.lookup_pull_endpoints(registry), "http://"));
+    CHECK(has(service.lookup_push_endpoints(registry), "http://"));
+    CHECK(has(service.resolve_repository(image), "big"));
+    CHECK(has(service.tls_config(registry), "\"InsecureSkipVerify\":true"));
+    CHECK(service.is_insecure_registry(registry) && !service.is_insecure_registry("192.0.2.1"));
+    service.load_mirrors(R"(["https://mirror.example"])");
+    service.load_insecure_registries(R"(["10.0.0.0/8"])");
+    service.load_allow_nondistributable_artifacts(R"(["10.0.0.0/8"])");
+    CHECK(has(service.config(), "mirror.example") && service.is_insecure_registry("10.1.1.1"));
+    service.replace_config("{}");
+    CHECK(!has(service.config(), "mirror.example"));
+
+    auto endpoint = service.endpoint("{\"URL\": \"http://" + registry + "\", \"Version\": \"v2\"}");
+    CHECK(has(endpoint.to_string(), registry.c_str()) && has(endpoint.path("v2/"), "v2/") && !endpoint.is_secure());
+    CHECK(has(endpoint.ping(), "\"v2\""));
+    auto session = endpoint.session().repository("big");
+    CHECK(has(session.ping(), "\"v2\"") && has(session.list_tags(), "latest") && !session.id().empty());
+
+    auto opened = service.open(image);
+    CHECK(has(opened.info(), "big") && has(opened.head_manifest(), "sha256:"));
+    const auto manifest = opened.get_manifest();
+    CHECK(has(manifest.descriptor_json, "sha256:") && !manifest.data.empty());
+    const std::string text(manifest.data.begin(), manifest.data.end());
+    const auto digest = text.substr(text.find("sha256:", text.find("\"layers\"")), 71);
+    auto reader = std::move(opened).open_blob(digest);
+    std::vector<uint8_t> buffer(256 << 10);
+    int64_t total = 0;
+    while (const size_t count = reader.read(buffer.data(), buffer.size())) total += static_cast<int64_t>(count);
+    CHECK(total == reader.size());
+
+    CHECK(has(service.inspect(image), "\"kind\":\"image\""));
+    CHECK(has(service.pull(image, "oci:" + directory + "/plain"), "bytes_total"));
+    const auto missing = service.try_pull(registry + "/no/such:1", "oci:" + directory + "/none");
+    CHECK(!missing && missing.error().code() == OCIREG_NOT_FOUND && missing.error().http_status() == 404);
+}
+
+struct Odd {};
+
+void callbacks() {
+    ocireg::Service service;
+    const std::string image = registry + "/big:latest";
+    auto alive = std::make_shared<int>(0);
+    {
+        ocireg::Context context;
+        context.set_progress([alive](uint64_t, uint64_t, std::string_view event) {
+            CHECK(has(std::string(event), "\"kind\":"));
+            ++*alive;
+            return true;
+        });
+        service.pull(image, "oci:" + directory + "/told", nullptr, &context);
+        CHECK(*alive > 0 && alive.use_count() == 2);
+
+        context.set_progress([](uint64_t, uint64_t, std::string_view) { return false; });
+        CHECK(alive.use_count() == 1);
+        CHECK(service.try_pull(image, "oci:" + directory + "/stopped", nullptr, &context).error().code() ==
+              OCIREG_CANCELLED);
+
+        // What a callback throws comes out of the call, whichever form; and only once.
+        context.set_progress([](uint64_t, uint64_t, std::string_view) -> bool { throw Odd(); });
+        for (int i = 0; i < 2; i++) {
+            try {
+                (void)service.try_pull(image, "oci:" + directory + "/thrown", nullptr, &context);
+                CHECK(!"reached");
+            } catch (const Odd &) {
+            }
+        }
+        context.set_progress(nullptr);
+        service.pull(image, "oci:" + directory + "/after", nullptr, &context);
+
+        context.set_progress([alive](uint64_t, uint64_t, std::string_view) { return true; });
+        CHECK(alive.use_count() == 2);
+    }
+    CHECK(alive.use_count() == 1);
+}
+
+void ends() {
+    ocireg::Service service;
+    ocireg::Context context;
+    context.set_timeout(1);
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    CHECK(service.try_inspect(registry + "/big", nullptr, &context).error().code() == OCIREG_DEADLINE);
+    context.set_timeout(0);
+    std::thread([&context] { context.cancel(); }).join();
+    CHECK(service.try_inspect(registry + "/big", nullptr, &context).error().code() == OCIREG_CANCELLED);
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+    CHECK(argc == 3);
+    registry = argv[1];
+    directory = argv[2];
+    names();
+    errors();
+    images();
+    callbacks();
+    ends();
+}
