@@ -88,7 +88,7 @@ typedef struct ocireg_context ocireg_context;
  * what was made from it.
  *
  * Functions: ocireg_endpoint_new(), ocireg_endpoint_to_string(), ocireg_endpoint_path(),
- * ocireg_endpoint_is_secure(), ocireg_endpoint_free().
+ * ocireg_endpoint_is_secure(), ocireg_endpoint_ping(), ocireg_endpoint_free().
  */
 typedef struct ocireg_endpoint ocireg_endpoint;
 
@@ -104,6 +104,16 @@ typedef struct ocireg_endpoint ocireg_endpoint;
 typedef struct ocireg_error ocireg_error;
 
 /**
+ * A blob being read.
+ *
+ * May move between threads, but only one may use it at a time; a second one gets OCIREG_BUSY. Holds what it needs
+ * of its session: that may be freed before it.
+ *
+ * Functions: ocireg_reader_read(), ocireg_reader_size(), ocireg_reader_free().
+ */
+typedef struct ocireg_reader ocireg_reader;
+
+/**
  * A registry service: a configuration (mirrors, insecure registries, certificates, credentials, limits) and what
  * follows from it for hosts and references.
  *
@@ -117,6 +127,18 @@ typedef struct ocireg_error ocireg_error;
  * ocireg_service_is_insecure_registry(), ocireg_service_free().
  */
 typedef struct ocireg_service ocireg_service;
+
+/**
+ * A conversation with one registry, or with one repository of it, at one endpoint or at several in order.
+ *
+ * May be used from any thread, and by several at once. Holds what it needs of its service and endpoint: these
+ * may be freed before it. May be freed while a call on it runs.
+ *
+ * Functions: ocireg_session_new(), ocireg_session_open(), ocireg_session_repository(), ocireg_session_id(),
+ * ocireg_session_info(), ocireg_session_ping(), ocireg_session_list_tags(), ocireg_session_get_manifest(),
+ * ocireg_session_head_manifest(), ocireg_session_open_blob(), ocireg_session_free().
+ */
+typedef struct ocireg_session ocireg_session;
 
 /**
  * Told how a call goes on.
@@ -284,6 +306,24 @@ int32_t ocireg_endpoint_is_secure(const ocireg_endpoint *endpoint, int32_t *secu
 void ocireg_endpoint_free(ocireg_endpoint *endpoint);
 
 /**
+ * Asks the endpoint for its protocol's first address, without credentials.
+ *
+ * @param endpoint  an endpoint. Not NULL.
+ * @param context   the call's context; may be NULL.
+ * @param json      receives `protocol` ("v2"), `confirmed` (whether the version header says registry/2.0) and
+ *                  `challenges` (a list of `scheme` and `parameters`), to be ended by ocireg_string_free(). Not
+ *                  NULL.
+ * @param error     receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ *
+ * Any thread. Blocks: DNS, connection, one exchange. Since 0.1.
+ */
+int32_t ocireg_endpoint_ping(const ocireg_endpoint *endpoint,
+                             const ocireg_context *context,
+                             char **json,
+                             ocireg_error **error);
+
+/**
  * The error's code, an `OCIREG_…` number.
  *
  * @param error  an error, or NULL.
@@ -354,6 +394,63 @@ int32_t ocireg_error_retryable(const ocireg_error *error);
  * Any thread. Never blocks. Since 0.1.
  */
 void ocireg_error_free(ocireg_error *error);
+
+/**
+ * Pulls an image from its registry into an OCI layout. Nothing that is there already is transferred again, and
+ * every byte is verified by size and digest before it gets a final name.
+ *
+ * @param service       the service; may be freed while the call runs. Not NULL.
+ * @param context       the call's context; may be NULL.
+ * @param source        a reference, or "docker://REFERENCE". Not NULL.
+ * @param destination   "oci:DIR[:TAG]"; the directory is made if it is not there. Without a tag the image gets the
+ *                      reference's name and tag. Not NULL.
+ * @param options_json  `auth` (AuthConfig; absent: what the service knows; {}: anonymous), `platform`
+ *                      ("os/arch[/variant]", default this machine's), `all_platforms` (the whole index), `resume`
+ *                      (default true: partial files are kept and taken up), `referrers` and `verify_diff_ids` (must
+ *                      be false in this version), `nondistributable` (fetch such layers too); may be NULL.
+ * @param report_json   receives the report, to be ended by ocireg_string_free(); may be NULL. Keys: `reference`
+ *                      (canonical, with digest), `descriptor` (what the name now stands for), `manifests`, `platform`,
+ *                      `endpoint`, `destination`, `blobs` (each with `digest`, `size`, `media_type`,
+ *                      `bytes_transferred`, `resumed_from`, `retries`, `source`), `bytes_total`,
+ *                      `bytes_transferred`, `duration_ms`, `warnings`.
+ * @param error         receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK or any code.
+ *
+ * Any thread; progress is told on this one. Blocks until the image is there. Since 0.1.
+ */
+int32_t ocireg_pull(const ocireg_service *service,
+                    const ocireg_context *context,
+                    const char *source,
+                    const char *destination,
+                    const char *options_json,
+                    char **report_json,
+                    ocireg_error **error);
+
+/**
+ * Tells what an image is, without its layers.
+ *
+ * @param service       the service; may be freed while the call runs. Not NULL.
+ * @param context       the call's context; may be NULL.
+ * @param source        a reference, or "docker://REFERENCE". Not NULL.
+ * @param options_json  `auth` (AuthConfig; absent: what the service knows; {}: anonymous), `platform`
+ *                      ("os/arch[/variant]", default this machine's), `config` (default true), `layers` (default
+ *                      true); may be NULL.
+ * @param json          receives the document, to be ended by ocireg_string_free(). Not NULL. Keys: `reference`, `name`,
+ *                      `descriptor`, `kind` ("image", "index" or "artifact"), `endpoint`, and where they apply
+ *                      `platforms`, `platform`, `manifest`, `config`, `layers`, `artifact_type`, `subject`,
+ *                      `annotations`.
+ * @param error         receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_REFERENCE, OCIREG_NOT_FOUND,
+ *         OCIREG_NO_PLATFORM, any network, registry or content code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ *
+ * Any thread. Blocks: a few exchanges. Since 0.1.
+ */
+int32_t ocireg_inspect(const ocireg_service *service,
+                       const ocireg_context *context,
+                       const char *source,
+                       const char *options_json,
+                       char **json,
+                       ocireg_error **error);
 
 /**
  * The host of a registry's address: drops one leading http:// or https://, then everything from the first /.
@@ -515,6 +612,50 @@ int32_t ocireg_read_certs_directory(const char *directory,
  * Any thread. Reads the environment (ROOTLESSKIT_STATE_DIR, XDG_CONFIG_HOME, HOME). Never blocks. Since 0.1.
  */
 int32_t ocireg_certs_dir(char **text, ocireg_error **error);
+
+/**
+ * Reads the next bytes of a blob.
+ *
+ * A cut connection is made again and reading goes on where it was. After a failure the reader only repeats it,
+ * but after OCIREG_CANCELLED and OCIREG_DEADLINE reading can go on with another context.
+ *
+ * @param reader    a reader. Not NULL.
+ * @param context   the call's context; may be NULL.
+ * @param buffer    receives the bytes; 256 KiB or more is fast. Not NULL.
+ * @param capacity  its size; not 0.
+ * @param count     receives how many bytes were read. 0 is the end, and says that size and digest were found right
+ *                  (from an offset on: the size). Not NULL.
+ * @param error     receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_BUSY, OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH, any network
+ *         or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ *
+ * One thread at a time. Blocks until bytes are there. Since 0.1.
+ */
+int32_t ocireg_reader_read(ocireg_reader *reader,
+                           const ocireg_context *context,
+                           uint8_t *buffer,
+                           size_t capacity,
+                           size_t *count,
+                           ocireg_error **error);
+
+/**
+ * The size of the whole blob, whatever the offset.
+ *
+ * @param reader  a reader, or NULL.
+ * @return the size in bytes; -1 where it is not known, while another thread reads, and for NULL.
+ *
+ * One thread at a time. Never blocks. Since 0.1.
+ */
+int64_t ocireg_reader_size(const ocireg_reader *reader);
+
+/**
+ * Frees a reader, at any point of the blob.
+ *
+ * @param reader  a reader, or NULL, which does nothing.
+ *
+ * One thread, once, not while it is read from. Never blocks. Since 0.1.
+ */
+void ocireg_reader_free(ocireg_reader *reader);
 
 /**
  * Makes a service from options.
@@ -723,6 +864,209 @@ int32_t ocireg_service_is_insecure_registry(const ocireg_service *service,
  * One thread, once. Never blocks. Since 0.1.
  */
 void ocireg_service_free(ocireg_service *service);
+
+/**
+ * Makes a session of a whole registry at one endpoint.
+ *
+ * @param endpoint   the endpoint; may be freed afterwards. Not NULL.
+ * @param context    the call's context; may be NULL.
+ * @param auth_json  the credentials, an AuthConfig; "{}" is anonymous; NULL is what the service knows for the host.
+ * @param session    receives the session, to be ended by ocireg_session_free(). Not NULL.
+ * @param error      receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_UNSUPPORTED, OCIREG_CANCELLED,
+ *         OCIREG_DEADLINE.
+ *
+ * Any thread. Asks nobody yet. Since 0.1.
+ */
+int32_t ocireg_session_new(const ocireg_endpoint *endpoint,
+                           const ocireg_context *context,
+                           const char *auth_json,
+                           ocireg_session **session,
+                           ocireg_error **error);
+
+/**
+ * Opens a session of a reference's repository: asks its endpoints (mirrors first) for protocol v2 in order and
+ * keeps the first that answers. Later calls may move on to the next one.
+ *
+ * @param service       the service; may be freed afterwards. Not NULL.
+ * @param context       the call's context; may be NULL.
+ * @param reference     the reference, such as "alpine:3.20" or "registry.example/team/app@sha256:…". Not NULL.
+ * @param options_json  `auth` (AuthConfig; absent: what the service knows; {}: anonymous), `actions` (list of text,
+ *                      default ["pull"]; with others no mirrors are asked), `protocol` ("v2"); may be NULL.
+ * @param session       receives the session, to be ended by ocireg_session_free(). Not NULL.
+ * @param error         receives an error on failure, owned by the caller; may be NULL. `attempts` holds the failure
+ *                      of each endpoint.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_REFERENCE, OCIREG_UNSUPPORTED,
+ *         any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ *
+ * Any thread. Blocks: DNS, connection, one exchange an endpoint. Since 0.1.
+ */
+int32_t ocireg_session_open(const ocireg_service *service,
+                            const ocireg_context *context,
+                            const char *reference,
+                            const char *options_json,
+                            ocireg_session **session,
+                            ocireg_error **error);
+
+/**
+ * Makes a session of one repository at the endpoints of another session.
+ *
+ * @param session     a session; may be freed afterwards. Not NULL.
+ * @param name        the repository's path at the registry, such as "library/alpine". Not NULL.
+ * @param repository  receives the session, to be ended by ocireg_session_free(). Not NULL.
+ * @param error       receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_REFERENCE.
+ *
+ * Any thread. Never blocks. Since 0.1.
+ */
+int32_t ocireg_session_repository(const ocireg_session *session,
+                                  const char *name,
+                                  ocireg_session **repository,
+                                  ocireg_error **error);
+
+/**
+ * The session's id: 64 random hex digits.
+ *
+ * @param session  a session. Not NULL.
+ * @param text     receives the id, to be ended by ocireg_string_free(). Not NULL.
+ * @param error    receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT.
+ *
+ * Any thread. Never blocks. Since 0.1.
+ */
+int32_t ocireg_session_id(const ocireg_session *session, char **text, ocireg_error **error);
+
+/**
+ * What the session is: `protocol` ("v2"), `endpoint` (the address in use), `mirror`, and where they apply
+ * `repository` (the path) and `reference` (canonical).
+ *
+ * @param session  a session. Not NULL.
+ * @param json     receives the document, to be ended by ocireg_string_free(). Not NULL.
+ * @param error    receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT.
+ *
+ * Any thread. Never blocks. Since 0.1.
+ */
+int32_t ocireg_session_info(const ocireg_session *session, char **json, ocireg_error **error);
+
+/**
+ * Asks the endpoint for `/v2/`, without credentials.
+ *
+ * @param session  a session. Not NULL.
+ * @param context  the call's context; may be NULL.
+ * @param json     receives `protocol` ("v2"), `confirmed` (whether the version header says registry/2.0) and
+ *                 `challenges` (a list of `scheme` and `parameters`), to be ended by ocireg_string_free(). Not NULL.
+ * @param error    receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ *
+ * Any thread. Blocks: DNS, connection, one exchange. Since 0.1.
+ */
+int32_t ocireg_session_ping(const ocireg_session *session,
+                            const ocireg_context *context,
+                            char **json,
+                            ocireg_error **error);
+
+/**
+ * The repository's tags.
+ *
+ * @param session       a session of a repository. Not NULL.
+ * @param context       the call's context; may be NULL.
+ * @param options_json  `n` (with it one page of about so many, without it all), `last` (only tags after this one),
+ *                      `next` (what an earlier page gave); may be NULL.
+ * @param json          receives `name`, `tags` and, where a page follows, `next`, to be ended by
+ *                      ocireg_string_free(). Not NULL.
+ * @param error         receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_NOT_FOUND, OCIREG_LIMIT, OCIREG_POLICY,
+ *         any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ *
+ * Any thread. Blocks: one exchange a page. Since 0.1.
+ */
+int32_t ocireg_session_list_tags(const ocireg_session *session,
+                                 const ocireg_context *context,
+                                 const char *options_json,
+                                 char **json,
+                                 ocireg_error **error);
+
+/**
+ * Gets a manifest or index, verified against the digest that was asked for.
+ *
+ * @param session          a session of a repository. Not NULL.
+ * @param context          the call's context; may be NULL.
+ * @param tag_or_digest    which one; NULL is that of the session's reference, else "latest".
+ * @param options_json     `platform` ("os/arch[/variant]": of an index that platform's image is given), `accept`
+ *                         (media types), `max_size` (bytes); may be NULL.
+ * @param descriptor_json  receives the OCI descriptor, to be ended by ocireg_string_free(); may be NULL.
+ * @param data             receives the exact bytes, to be ended by ocireg_bytes_free(); may be NULL.
+ * @param size             receives their number; may be NULL.
+ * @param error            receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_INVALID_REFERENCE,
+ *         OCIREG_NOT_FOUND, OCIREG_INVALID_MANIFEST, OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH, OCIREG_LIMIT,
+ *         OCIREG_NO_PLATFORM, OCIREG_UNSUPPORTED, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ *
+ * Any thread. Blocks: one exchange, with a platform one more an index. Since 0.1.
+ */
+int32_t ocireg_session_get_manifest(const ocireg_session *session,
+                                    const ocireg_context *context,
+                                    const char *tag_or_digest,
+                                    const char *options_json,
+                                    char **descriptor_json,
+                                    uint8_t **data,
+                                    size_t *size,
+                                    ocireg_error **error);
+
+/**
+ * Looks a manifest up without its content, where the registry can tell.
+ *
+ * @param session          a session of a repository. Not NULL.
+ * @param context          the call's context; may be NULL.
+ * @param tag_or_digest    which one; NULL is that of the session's reference, else "latest".
+ * @param options_json     `accept` (media types); may be NULL.
+ * @param descriptor_json  receives the OCI descriptor, to be ended by ocireg_string_free(). Not NULL.
+ * @param error            receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_INVALID_REFERENCE,
+ *         OCIREG_NOT_FOUND, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ *
+ * Any thread. Blocks: one exchange, or two. Since 0.1.
+ */
+int32_t ocireg_session_head_manifest(const ocireg_session *session,
+                                     const ocireg_context *context,
+                                     const char *tag_or_digest,
+                                     const char *options_json,
+                                     char **descriptor_json,
+                                     ocireg_error **error);
+
+/**
+ * Opens a blob to read, from an offset on. What is read has been verified only when the end is reached.
+ *
+ * @param session       a session of a repository. Not NULL.
+ * @param context       the context of this call; reading has its own. May be NULL.
+ * @param digest        the blob's digest. Not NULL.
+ * @param offset        where to begin, in bytes; only 0 lets the digest be checked.
+ * @param options_json  `size` (bytes of the blob, checked), `media_type`, `urls` (not used unless allowed); may be
+ *                      NULL.
+ * @param reader        receives the reader, to be ended by ocireg_reader_free(). Not NULL.
+ * @param error         receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_NOT_FOUND,
+ *         OCIREG_SIZE_MISMATCH, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ *
+ * Any thread. Blocks: one exchange. Since 0.1.
+ */
+int32_t ocireg_session_open_blob(const ocireg_session *session,
+                                 const ocireg_context *context,
+                                 const char *digest,
+                                 uint64_t offset,
+                                 const char *options_json,
+                                 ocireg_reader **reader,
+                                 ocireg_error **error);
+
+/**
+ * Frees a session. Calls that run on it go on.
+ *
+ * @param session  a session, or NULL, which does nothing.
+ *
+ * Any thread, once. Never blocks. Since 0.1.
+ */
+void ocireg_session_free(ocireg_session *session);
 
 /**
  * The library's version, such as "0.1.0".

@@ -217,6 +217,11 @@ impl Run {
         self.call.done.fetch_add(bytes, Ordering::Relaxed);
     }
 
+    /// Takes bytes back that turned out to be wrong.
+    pub fn forget_done(&self, bytes: u64) {
+        self.call.done.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
     /// Bytes moved so far.
     pub fn done(&self) -> u64 {
         self.call.done.load(Ordering::Relaxed)

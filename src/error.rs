@@ -245,7 +245,7 @@ impl Error {
     pub fn file(doing: impl Into<String>, error: &std::io::Error) -> Self {
         use std::io::ErrorKind;
         let (code, hint) = match error.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
                 (Code::NoSpace, Some("free space there, or choose another directory"))
             }
             ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
@@ -304,6 +304,13 @@ impl Error {
     #[must_use]
     pub fn retryable(mut self, retryable: bool) -> Self {
         self.0.retryable = retryable;
+        self
+    }
+
+    /// Gives another code: what looked like one failure turned out to be another.
+    #[must_use]
+    pub fn recode(mut self, code: Code) -> Self {
+        self.0.code = code;
         self
     }
 

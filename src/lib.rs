@@ -22,4 +22,8 @@ pub mod json;
 pub mod os;
 pub mod reference;
 pub mod service;
+pub mod session;
+pub mod store;
 pub mod tls;
+pub mod transfer;
+pub mod v2;

@@ -172,6 +172,18 @@ pub fn check_tag(text: &str) -> Result<()> {
     ))
 }
 
+/// Fails unless the text is the path of a repository, such as `library/busybox`.
+pub fn check_path(text: &str) -> Result<()> {
+    if text.len() <= MAX_NAME && text.split('/').all(is_path_component) {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::InvalidReference,
+        format!("{:?} is no repository's path", host::printable(text)),
+    )
+    .hint("a path is made of lower-case letters, digits and single separators, such as team/app"))
+}
+
 /// Why a text is no reference.
 enum Invalid {
     Empty,

@@ -5,6 +5,9 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use once_cell::sync::OnceCell;
+
+use crate::auth::Policy;
 use crate::config::options::{Place, ServiceOptions, Settings};
 use crate::config::registry::{IndexInfo, Lists, RepositoryInfo, ServiceConfig};
 use crate::config::settings::{Limits, Retry, Timeouts};
@@ -13,9 +16,13 @@ use crate::credentials::AuthConfig;
 use crate::endpoint::{ApiEndpoint, ApiVersion};
 use crate::error::{Code, Result};
 use crate::host::{self, DEFAULT_V2_REGISTRY, INDEX_HOSTNAME, INDEX_NAME, UrlParts};
+use crate::http::Client;
 use crate::http::resolver::Resolver;
+use crate::http::slots::Slots;
 use crate::reference::Reference;
+use crate::tls::Identity;
 use crate::tls::certs_d::{self, TlsConfig};
+use crate::v2::registry::Common;
 
 /// A handle on a service; cheap to clone, may be used from many threads.
 #[derive(Clone)]
@@ -27,6 +34,7 @@ struct Inner {
     settings: Settings,
     certs_dir: Option<PathBuf>,
     resolver: Arc<Resolver>,
+    common: OnceCell<Arc<Common>>,
 }
 
 impl fmt::Debug for Service {
@@ -52,6 +60,7 @@ impl Service {
             settings,
             certs_dir,
             resolver: Arc::new(Resolver::new(resolve)),
+            common: OnceCell::new(),
         })))
     }
 
@@ -199,6 +208,40 @@ impl Service {
     /// Name lookup, with the option `resolve`.
     pub fn resolver(&self) -> &Arc<Resolver> {
         &self.0.resolver
+    }
+
+    /// What the service's registries share: connections, tokens, limits.
+    pub fn common(&self) -> &Arc<Common> {
+        self.0.common.get_or_init(|| {
+            let settings = &self.0.settings;
+            // The connections live in the service: a strong way back would keep both for ever.
+            let service = Arc::downgrade(&self.0);
+            let trust = move |host: &str, run: &Run| match service.upgrade() {
+                Some(inner) => {
+                    let service = Self(inner);
+                    Ok(service.tls_config(host, run)?.identity(service.environment()))
+                }
+                None => Ok(Identity::default()),
+            };
+            let client = Client::new(
+                self.0.resolver.clone(),
+                settings.timeouts.clone(),
+                Some(settings.user_agent.clone()),
+                Box::new(trust),
+            );
+            Arc::new(Common {
+                client: Arc::new(client),
+                tokens: Arc::default(),
+                policy: Policy {
+                    trusted_realms: settings.trusted_realms.clone(),
+                    plain_http: settings.allow_plain_http_credentials.clone(),
+                    token_limit: settings.limits.token,
+                },
+                retry: settings.retry.clone(),
+                limits: settings.limits.clone(),
+                slots: Slots::new(settings.max_concurrent_downloads),
+            })
+        })
     }
 
     /// All options beside the registry lists.

@@ -1,3 +1,370 @@
-//! What a registry asks for, and the answer.
+//! From a registry's challenge to an Authorization header: Basic or Bearer, and never to anybody else.
 
 pub mod challenge;
+mod token;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde::Deserialize;
+use url::Url;
+use zeroize::Zeroizing;
+
+use self::challenge::Challenge;
+use self::token::{Key, Token};
+use crate::config::options::Hosts;
+use crate::context::Run;
+use crate::credentials::AuthConfig;
+use crate::digest::{Algorithm, Digest};
+use crate::error::{Code, Error, Phase, Result};
+use crate::http::address::{AddressRule, Reach};
+use crate::http::origin::{Origin, parse_sent, refuse_downgrade};
+use crate::http::{Client, Reaches, Request, Response, header};
+use crate::tls::Identity;
+
+pub use token::Tokens;
+
+/// What the caller's rules say about secrets.
+#[derive(Debug, Clone, Default)]
+pub struct Policy {
+    /// Pairs of registry and realm, as host[:port], that may be used together whatever the address rule says.
+    pub trusted_realms: Vec<(String, String)>,
+    /// Hosts[:port] that may get credentials over plain http.
+    pub plain_http: Hosts,
+    /// The largest token answer, in bytes.
+    pub token_limit: u64,
+}
+
+/// An Authorization header's value; wiped when dropped.
+pub type Authorization = Zeroizing<String>;
+
+/// How one registry lets one user in.
+#[derive(Debug)]
+pub struct Authenticator {
+    client: Arc<Client>,
+    tokens: Arc<Tokens>,
+    policy: Policy,
+    home: Url,
+    identity: Identity,
+    credentials: AuthConfig,
+    known: Mutex<Known>,
+}
+
+/// What the registry's answers have taught us.
+#[derive(Debug, Clone)]
+struct Known {
+    challenges: Vec<Challenge>,
+    reach: Reach,
+}
+
+impl Authenticator {
+    /// Before anything was asked. `home` is the registry's address, `identity` how TLS is made with it.
+    pub fn new(
+        client: Arc<Client>,
+        tokens: Arc<Tokens>,
+        policy: Policy,
+        home: Url,
+        identity: Identity,
+        credentials: AuthConfig,
+    ) -> Self {
+        let known = Mutex::new(Known { challenges: Vec::new(), reach: Reach::Public });
+        Self { client, tokens, policy, home, identity, credentials, known }
+    }
+
+    /// The challenges of the registry's last 401.
+    pub fn challenges(&self) -> Vec<Challenge> {
+        self.known().challenges
+    }
+
+    /// Remembers the challenges of a 401 that the registry itself gave.
+    pub fn learn(&self, response: &Response) {
+        let lines = response
+            .headers
+            .get_all(header::WWW_AUTHENTICATE)
+            .iter()
+            .filter_map(|value| value.to_str().ok());
+        let challenges = challenge::parse_all(lines);
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) =
+            Known { challenges, reach: response.reach };
+    }
+
+    fn known(&self) -> Known {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The header for a request that needs these scopes; None where the registry has asked for nothing.
+    ///
+    /// `refused` is the header that the registry did not take a moment ago.
+    pub fn authorization(
+        &self,
+        scopes: &[String],
+        refused: Option<&Authorization>,
+        run: &Run,
+    ) -> Result<Option<Authorization>> {
+        let known = self.known();
+        let with_scheme = |scheme: &str| known.challenges.iter().find(|c| c.scheme == scheme);
+        if let Some(bearer) = with_scheme("bearer") {
+            let refused = refused.and_then(|header| header.strip_prefix("Bearer "));
+            return self.bearer(bearer, scopes, known.reach, refused, run).map(Some);
+        }
+        if with_scheme("basic").is_some() {
+            return self.basic(&self.home).map(Some);
+        }
+        let Some(other) = known.challenges.first() else { return Ok(None) };
+        Err(Error::new(
+            Code::Unsupported,
+            format!("{} asks for authentication by {:?}", Origin::of(&self.home), other.scheme),
+        )
+        .phase(Phase::Token)
+        .url(&self.home)
+        .hint("only Basic and Bearer are spoken"))
+    }
+
+    fn basic(&self, to: &Url) -> Result<Authorization> {
+        let Secret::Password { username, password } = Secret::of(&self.credentials) else {
+            return Err(Error::new(
+                Code::Unauthorized,
+                format!("no basic auth credentials for {}", Origin::of(to)),
+            )
+            .phase(Phase::Credentials)
+            .url(to)
+            .with(|d| d.http_status = Some(401))
+            .hint("log in, or give a user name and a password"));
+        };
+        self.may_go_to(to)?;
+        let pair = Zeroizing::new(format!("{username}:{password}"));
+        let mut header = Zeroizing::new("Basic ".to_owned());
+        BASE64_STANDARD.encode_string(pair.as_bytes(), &mut header);
+        Ok(header)
+    }
+
+    fn bearer(
+        &self,
+        challenge: &Challenge,
+        scopes: &[String],
+        reach: Reach,
+        refused: Option<&str>,
+        run: &Run,
+    ) -> Result<Authorization> {
+        let bearer = |text: &str| Ok(Zeroizing::new(format!("Bearer {text}")));
+        if let Secret::RegistryToken(token) = Secret::of(&self.credentials) {
+            self.may_go_to(&self.home)?;
+            return bearer(token);
+        }
+        let (realm, rule) = self.realm(challenge, reach)?;
+        let service = challenge.parameters.get("service").cloned().unwrap_or_default();
+        // Some token servers read the first scope only, so what is needed comes before what was asked for.
+        let mut wanted = scopes.to_vec();
+        let asked = challenge.parameters.get("scope").map_or("", String::as_str);
+        for scope in asked.split(' ').filter(|scope| !scope.is_empty()) {
+            if scopes.is_empty() && !wanted.iter().any(|w| w == scope) {
+                wanted.push(scope.to_owned());
+            }
+        }
+        let key = Key {
+            origin: Origin::of(&self.home).to_string(),
+            realm: realm.to_string(),
+            service: service.clone(),
+            scopes: wanted.clone(),
+            identity: Secret::of(&self.credentials).fingerprint(),
+        };
+        let token = self
+            .tokens
+            .get(key, refused, run, || self.fetch(&realm, rule, &service, &wanted, run))?;
+        bearer(token.text())
+    }
+
+    /// Where tokens come from: what the registry names, if it may.
+    fn realm(&self, challenge: &Challenge, reach: Reach) -> Result<(Url, AddressRule)> {
+        let text = challenge.parameters.get("realm").filter(|realm| !realm.is_empty());
+        let text = text.ok_or_else(|| {
+            Error::new(
+                Code::Protocol,
+                format!("{} asks for a token without saying from where", Origin::of(&self.home)),
+            )
+            .phase(Phase::Token)
+            .url(&self.home)
+            .hint("its WWW-Authenticate header lacks a realm; tell its operator")
+        })?;
+        let realm = parse_sent(&self.home, text, Code::Protocol, "a token realm")
+            .map_err(|e| e.phase(Phase::Token))?;
+        if Origin::of(&realm) == Origin::of(&self.home) {
+            return Ok((realm, AddressRule::Named));
+        }
+        refuse_downgrade(&self.home, &realm, "a token realm").map_err(|e| e.phase(Phase::Token))?;
+        let pair = (Origin::of(&self.home).authority(), Origin::of(&realm).authority());
+        let rule = if self.policy.trusted_realms.contains(&pair) {
+            AddressRule::Named
+        } else {
+            AddressRule::AtLeast(reach)
+        };
+        Ok((realm, rule))
+    }
+
+    fn fetch(
+        &self,
+        realm: &Url,
+        rule: AddressRule,
+        service: &str,
+        scopes: &[String],
+        run: &Run,
+    ) -> Result<Token> {
+        let doing = format!("get a token from {}", Origin::of(realm));
+        let same_origin = Origin::of(realm) == Origin::of(&self.home);
+        let foreign = self.client.foreign(&self.identity, realm, run)?;
+        let identity = if same_origin { &self.identity } else { &foreign };
+        let mut request = Request::get(realm.clone(), identity, &doing);
+        request.rule = rule;
+        request.budget = Some((self.client.timeouts().auth, Phase::Token));
+        let form;
+        match Secret::of(&self.credentials) {
+            Secret::IdentityToken(token) => {
+                self.may_go_to(realm)?;
+                form = Zeroizing::new(
+                    url::form_urlencoded::Serializer::new(String::new())
+                        .append_pair("grant_type", "refresh_token")
+                        .append_pair("refresh_token", token)
+                        .append_pair("service", service)
+                        .append_pair("scope", &scopes.join(" "))
+                        .append_pair("client_id", CLIENT_ID)
+                        .finish(),
+                );
+                request.method = crate::http::Method::POST;
+                request.body = Some(form.as_bytes());
+                request = request.header(
+                    header::CONTENT_TYPE,
+                    "application/x-www-form-urlencoded",
+                    Reaches::Origin,
+                )?;
+            }
+            secret => {
+                {
+                    let mut query = request.url.query_pairs_mut();
+                    if !service.is_empty() {
+                        query.append_pair("service", service);
+                    }
+                    for scope in scopes {
+                        query.append_pair("scope", scope);
+                    }
+                    if let Secret::Password { username, .. } = secret {
+                        query
+                            .append_pair("offline_token", "true")
+                            .append_pair("client_id", CLIENT_ID)
+                            .append_pair("account", username);
+                    }
+                }
+                if request.url.query() == Some("") {
+                    request.url.set_query(None);
+                }
+                if let Secret::Password { .. } = secret {
+                    let basic = self.basic(realm)?;
+                    request = request.header(header::AUTHORIZATION, &basic, Reaches::Origin)?;
+                }
+            }
+        }
+        let response = self
+            .client
+            .send(&request, run)
+            .map_err(|e| if e.details().phase.is_some() { e } else { e.phase(Phase::Token) })?;
+        self.read_token(response, &doing, run)
+    }
+
+    fn read_token(&self, mut response: Response, doing: &str, run: &Run) -> Result<Token> {
+        /// What token servers answer; lifetimes come as numbers of any kind.
+        #[derive(Deserialize)]
+        struct Answer {
+            token: Option<String>,
+            access_token: Option<String>,
+            expires_in: Option<f64>,
+        }
+        if response.status != 200 {
+            let error = response.into_error(doing, ERROR_BODY, run);
+            return Err(error.phase(Phase::Token));
+        }
+        let url = response.url.clone();
+        let limit = self.policy.token_limit;
+        let body = Zeroizing::new(response.body.read_all(limit, "the token answer", run)?);
+        let unusable = |why: &dyn std::fmt::Display| {
+            Error::new(Code::Protocol, format!("cannot {doing}"))
+                .cause(why)
+                .phase(Phase::Token)
+                .url(&url)
+                .hint("the token server is broken; tell its operator")
+        };
+        // What serde says of a wrong body may quote it, and it may hold a token.
+        let answer: Answer = serde_json::from_slice(&body)
+            .map_err(|_| unusable(&"the answer is no JSON document of a token"))?;
+        let text = answer
+            .access_token
+            .filter(|token| !token.is_empty())
+            .or(answer.token.filter(|token| !token.is_empty()))
+            .ok_or_else(|| unusable(&"the answer holds no token"))?;
+        if text.bytes().any(|b| !(0x21..0x7f).contains(&b)) {
+            return Err(unusable(&"the token holds characters that no header can carry"));
+        }
+        Ok(Token::new(text, answer.expires_in))
+    }
+
+    /// Secrets do not go over plain http unless the caller said so for that very host.
+    fn may_go_to(&self, url: &Url) -> Result<()> {
+        let origin = Origin::of(url);
+        if origin.is_https() || self.policy.plain_http.contains(&origin.authority()) {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::Policy,
+            format!("credentials would go over plain http to {}", origin.authority()),
+        )
+        .phase(Phase::Credentials)
+        .url(url)
+        .hint(format!(
+            "use https there, or add {:?} to the option allow-plain-http-credentials",
+            origin.authority()
+        )))
+    }
+}
+
+/// AuthClientID of the registry package.
+const CLIENT_ID: &str = "docker";
+
+/// How much of a token server's refusal is read.
+const ERROR_BODY: u64 = 64 << 10;
+
+/// The one secret of an AuthConfig that is used: the strongest claim wins, as in the reference.
+enum Secret<'a> {
+    Anonymous,
+    Password {
+        username: &'a str,
+        password: &'a str,
+    },
+    /// Exchanged for bearer tokens.
+    IdentityToken(&'a str),
+    /// A bearer token already.
+    RegistryToken(&'a str),
+}
+
+impl<'a> Secret<'a> {
+    fn of(config: &'a AuthConfig) -> Self {
+        if !config.registrytoken.is_empty() {
+            Self::RegistryToken(&config.registrytoken)
+        } else if !config.identitytoken.is_empty() {
+            Self::IdentityToken(&config.identitytoken)
+        } else if !config.username.is_empty() && !config.password.is_empty() {
+            Self::Password { username: &config.username, password: &config.password }
+        } else {
+            Self::Anonymous
+        }
+    }
+
+    /// A digest that tells credentials apart without holding them.
+    fn fingerprint(&self) -> Digest {
+        let joined = Zeroizing::new(match self {
+            Self::Anonymous => String::new(),
+            Self::Password { username, password } => format!("password\0{username}\0{password}"),
+            Self::IdentityToken(token) => format!("identity\0{token}"),
+            Self::RegistryToken(token) => format!("registry\0{token}"),
+        });
+        Digest::of(Algorithm::Sha256, joined.as_bytes())
+    }
+}

@@ -2,12 +2,15 @@
 
 use std::ffi::c_char;
 
+use super::context::{ocireg_context, run};
 use super::error::ocireg_error;
 use super::handle;
 use super::memory::{self, Out};
 use super::service::{self, ocireg_service};
+use crate::credentials::AuthConfig;
 use crate::endpoint::{ApiEndpoint, Endpoint};
 use crate::error::{Error, Result};
+use crate::session::Session;
 
 /// A place that a registry is spoken to at: an address, its protocol, how TLS is spoken.
 ///
@@ -15,7 +18,7 @@ use crate::error::{Error, Result};
 /// what was made from it.
 ///
 /// Functions: ocireg_endpoint_new(), ocireg_endpoint_to_string(), ocireg_endpoint_path(),
-/// ocireg_endpoint_is_secure(), ocireg_endpoint_free().
+/// ocireg_endpoint_is_secure(), ocireg_endpoint_ping(), ocireg_endpoint_free().
 pub struct ocireg_endpoint {
     _opaque: [u8; 0],
 }
@@ -152,4 +155,33 @@ pub unsafe extern "C" fn ocireg_endpoint_is_secure(
 pub unsafe extern "C" fn ocireg_endpoint_free(endpoint: *mut ocireg_endpoint) {
     // SAFETY: the header's contract.
     guard!(default = (), { unsafe { handle::free(endpoint) } })
+}
+
+/// Asks the endpoint for its protocol's first address, without credentials.
+///
+/// @param endpoint  an endpoint. Not NULL.
+/// @param context   the call's context; may be NULL.
+/// @param json      receives `protocol` ("v2"), `confirmed` (whether the version header says registry/2.0) and
+///                  `challenges` (a list of `scheme` and `parameters`), to be ended by ocireg_string_free(). Not
+///                  NULL.
+/// @param error     receives an error on failure, owned by the caller; may be NULL.
+/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+///
+/// Any thread. Blocks: DNS, connection, one exchange. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocireg_endpoint_ping(
+    endpoint: *const ocireg_endpoint,
+    context: *const ocireg_context,
+    json: *mut *mut c_char,
+    error: *mut *mut ocireg_error,
+) -> i32 {
+    guard!(error, {
+        // SAFETY: the header's contract.
+        let (json, run, endpoint) = unsafe {
+            (Out::new(json), run(context), handle::required(endpoint, "endpoint").cloned())
+        };
+        let (json, endpoint, run) = (json.required("json")?, endpoint?, run?);
+        let session = Session::new(&endpoint, Some(AuthConfig::default()), &run)?;
+        json.set_json(&session.ping(&run)?)
+    })
 }

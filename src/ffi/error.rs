@@ -74,8 +74,8 @@ pub unsafe extern "C" fn ocireg_error_code(error: *const ocireg_error) -> i32 {
 /// Any thread. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_error_message(error: *const ocireg_error) -> *const c_char {
-    // SAFETY: the header's contract.
     guard!(default = c"".as_ptr(), {
+        // SAFETY: the header's contract.
         unsafe { rendered(error) }.map_or(c"".as_ptr(), |e| e.message.as_ptr())
     })
 }
@@ -91,8 +91,8 @@ pub unsafe extern "C" fn ocireg_error_message(error: *const ocireg_error) -> *co
 /// Any thread. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_error_json(error: *const ocireg_error) -> *const c_char {
-    // SAFETY: the header's contract.
     guard!(default = c"{}".as_ptr(), {
+        // SAFETY: the header's contract.
         unsafe { rendered(error) }.map_or(c"{}".as_ptr(), |e| e.json.as_ptr())
     })
 }

@@ -57,3 +57,66 @@ fn panicked(panic: &(dyn Any + Send)) -> Error {
         .cause(text)
         .hint("please report this; the handle may be used further")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::CStr;
+    use std::ptr;
+
+    use super::super::error::{ocireg_error_code, ocireg_error_free, ocireg_error_json};
+    use super::*;
+
+    fn json(error: *const ocireg_error) -> serde_json::Value {
+        // SAFETY: an error that `code` just made; its text lives as long.
+        let text = unsafe { CStr::from_ptr(ocireg_error_json(error)) };
+        serde_json::from_slice(text.to_bytes()).expect("errors render as JSON")
+    }
+
+    #[test]
+    fn a_panic_becomes_an_error() {
+        let mut error = ptr::null_mut();
+        // SAFETY: `error` may be written.
+        let returned = unsafe { code(&raw mut error, || panic!("the sky is {}", "falling")) };
+        assert_eq!(returned, Code::Panic.number());
+        // SAFETY: as above.
+        assert_eq!(unsafe { ocireg_error_code(error) }, returned);
+        assert!(json(error)["message"].as_str().expect("text").contains("the sky is falling"));
+        // SAFETY: ours, and freed once.
+        unsafe { ocireg_error_free(error) };
+    }
+
+    #[test]
+    fn a_panic_with_something_else_than_text_becomes_an_error() {
+        let mut error = ptr::null_mut();
+        // SAFETY: `error` may be written.
+        let returned = unsafe { code(&raw mut error, || std::panic::panic_any(7)) };
+        assert_eq!(returned, Code::Panic.number());
+        assert_eq!(json(error)["name"], "PANIC");
+        // SAFETY: ours, and freed once.
+        unsafe { ocireg_error_free(error) };
+    }
+
+    #[test]
+    fn without_a_place_for_the_error_the_code_still_comes() {
+        // SAFETY: NULL is allowed.
+        let panicked = unsafe { code(ptr::null_mut(), || panic!("unseen")) };
+        assert_eq!(panicked, Code::Panic.number());
+        // SAFETY: NULL is allowed.
+        let failed = unsafe { code(ptr::null_mut(), || Err(Error::new(Code::Busy, "later"))) };
+        assert_eq!(failed, Code::Busy.number());
+    }
+
+    #[test]
+    fn success_clears_the_error() {
+        let mut error = ptr::dangling_mut();
+        // SAFETY: `error` may be written.
+        assert_eq!(unsafe { code(&raw mut error, || Ok(())) }, 0);
+        assert!(error.is_null());
+    }
+
+    #[test]
+    fn a_function_without_error_answers_its_default() {
+        assert_eq!(value(-1, || panic!("unseen")), -1);
+        assert_eq!(value(-1, || 3), 3);
+    }
+}

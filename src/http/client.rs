@@ -235,15 +235,23 @@ impl Pace {
     }
 }
 
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("timeouts", &self.timeouts).finish_non_exhaustive()
+    }
+}
+
 /// The connections of one service.
-#[derive(Debug)]
 pub struct Client {
     resolver: Arc<Resolver>,
     timeouts: Timeouts,
     user_agent: Option<String>,
-    environment: bool,
+    trust: Box<Trust>,
     pools: Mutex<Pools>,
 }
+
+/// How TLS is made with a host[:port] that a server sent us to.
+pub type Trust = dyn Fn(&str, &Run) -> Result<Identity> + Send + Sync;
 
 #[derive(Debug, Default)]
 struct Pools {
@@ -257,10 +265,22 @@ impl Client {
         resolver: Arc<Resolver>,
         timeouts: Timeouts,
         user_agent: Option<String>,
-        environment: bool,
+        trust: Box<Trust>,
     ) -> Self {
         let user_agent = user_agent.filter(|text| !text.is_empty());
-        Self { resolver, timeouts, user_agent, environment, pools: Mutex::default() }
+        Self { resolver, timeouts, user_agent, trust, pools: Mutex::default() }
+    }
+
+    /// How TLS is made with a host that the server of identity `home` sent us to: by that host's own rules, and
+    /// the CAs of `home` are good for it too. Neither insecurity nor client certificates are passed on.
+    pub fn foreign(&self, home: &Identity, url: &Url, run: &Run) -> Result<Identity> {
+        let mut identity = (self.trust)(&Origin::of(url).authority(), run)?;
+        for ca in &home.root_cas {
+            if !identity.insecure && !identity.root_cas.contains(ca) {
+                identity.root_cas.push(ca.clone());
+            }
+        }
+        Ok(identity)
     }
 
     /// The time limits that requests run under.
@@ -271,7 +291,6 @@ impl Client {
     /// Sends a request and follows its redirects. Any status that is no redirect is a result, not an error.
     pub fn send(&self, request: &Request<'_>, run: &Run) -> Result<Response> {
         let home = Origin::of(&request.url);
-        let foreign = Identity { environment: self.environment, ..Identity::default() };
         let budget = request
             .budget
             .filter(|(time, _)| !time.is_zero())
@@ -279,7 +298,13 @@ impl Client {
         let (mut url, mut crossed, mut rule, mut reach) =
             (request.url.clone(), false, request.rule, None);
         for _ in 0..=MAX_REDIRECTS {
-            let identity = if Origin::of(&url) == home { request.identity } else { &foreign };
+            let foreign;
+            let identity = if Origin::of(&url) == home {
+                request.identity
+            } else {
+                foreign = self.foreign(request.identity, &url, run)?;
+                &foreign
+            };
             let (response, seen) =
                 self.exchange(request, &url, crossed, identity, rule, budget, run)?;
             let reach = *reach.get_or_insert(seen.peer.map_or(Reach::Public, Reach::of));

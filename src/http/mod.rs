@@ -8,9 +8,10 @@ pub mod resolver;
 pub mod retry;
 mod scope;
 mod secure;
+pub mod slots;
 mod socket;
 
-pub use client::{Body, Client, Reaches, Request, Response};
+pub use client::{Body, Client, Reaches, Request, Response, Trust};
 pub use failure::retry_after;
 // The types of requests and answers, so that no other room names the client.
 pub use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, header};

@@ -19,14 +19,14 @@ impl<'a> Attempts<'a> {
         Self { policy, made: 0 }
     }
 
+    /// After so many failed ones.
+    pub fn after(policy: &'a Retry, failures: u32) -> Self {
+        Self { policy, made: failures }
+    }
+
     /// Failures so far.
     pub fn failures(&self) -> u32 {
         self.made
-    }
-
-    /// Forgets the failures: the exchange got somewhere since.
-    pub fn reset(&mut self) {
-        self.made = 0;
     }
 
     /// After a failed attempt: waits, then Ok to try again; or gives the failure back.

@@ -1,4 +1,7 @@
-//! What the system lends: wake-up descriptors, waiting, atomic files, locks.
+//! What the system lends: wake-up descriptors, waiting, directories, atomic files, locks.
 
+pub mod atomic_file;
+pub mod dir;
+pub mod lock;
 pub mod wait;
 pub mod wake;

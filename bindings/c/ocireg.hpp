@@ -1,0 +1,612 @@
+// ocireg for C++17: handles that free themselves, errors as exceptions or as results. Header-only, over ocireg.h.
+//
+// Every function that can fail comes twice: `f` throws ocireg::Error, `try_f` returns ocireg::Result. Texts named
+// `…json` are the documents that ocireg.h describes. An exception thrown by a progress callback stops the call and
+// comes out of the call, of `f` and `try_f` alike.
+
+#ifndef OCIREG_HPP
+#define OCIREG_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "ocireg.h"
+
+namespace ocireg {
+
+/// Why a call failed; a copy of what the library said, so it may outlive everything.
+class Error : public std::runtime_error {
+public:
+    /// Takes over an error of the C library.
+    Error(int32_t code, ocireg_error *error)
+        : std::runtime_error(error ? ocireg_error_message(error) : ocireg_code_name(code)),
+          code_(code),
+          http_status_(ocireg_error_http_status(error)),
+          retry_after_ms_(ocireg_error_retry_after_ms(error)),
+          retryable_(ocireg_error_retryable(error) != 0),
+          json_(std::make_shared<std::string>(ocireg_error_json(error))) {
+        ocireg_error_free(error);
+    }
+
+    /// One of OCIREG_….
+    int32_t code() const noexcept { return code_; }
+    /// Such as "OCIREG_NOT_FOUND".
+    const char *name() const noexcept { return ocireg_code_name(code_); }
+    /// The HTTP status that caused the error; 0 if there was none.
+    int32_t http_status() const noexcept { return http_status_; }
+    /// How long the registry asked to wait; -1 if it did not say.
+    int64_t retry_after_ms() const noexcept { return retry_after_ms_; }
+    /// Whether the same call may succeed when it is made again.
+    bool retryable() const noexcept { return retryable_; }
+    /// Everything that is known, as the JSON document of ocireg_error_json().
+    const std::string &json() const noexcept { return *json_; }
+
+private:
+    int32_t code_;
+    int32_t http_status_;
+    int64_t retry_after_ms_;
+    bool retryable_;
+    std::shared_ptr<std::string> json_; // Shared: copying an exception must not throw.
+};
+
+/// A value, or why there is none.
+template <typename T>
+class [[nodiscard]] Result {
+public:
+    Result(T value) : either_(std::in_place_index<0>, std::move(value)) {}
+    Result(Error error) : either_(std::in_place_index<1>, std::move(error)) {}
+
+    explicit operator bool() const noexcept { return either_.index() == 0; }
+    /// The value; throws the error if there is none.
+    T &value() & { check(); return *std::get_if<0>(&either_); }
+    T value() && { check(); return std::move(*std::get_if<0>(&either_)); }
+    /// The error; only if there is no value.
+    const Error &error() const { return std::get<1>(either_); }
+
+private:
+    void check() const { if (const Error *error = std::get_if<1>(&either_)) throw *error; }
+    std::variant<T, Error> either_;
+};
+
+/// What calls return that have nothing to say but success.
+using Done = std::monostate;
+
+/// Text for the library, borrowed for the call; nullptr where ocireg.h allows NULL.
+class Text {
+public:
+    Text(const char *text) noexcept : text_(text) {}
+    Text(std::nullptr_t) noexcept : text_(nullptr) {}
+    Text(const std::string &text) : text_(text.c_str()) {
+        if (text.find('\0') != std::string::npos) throw std::invalid_argument("ocireg: text with a NUL byte");
+    }
+    const char *get() const noexcept { return text_; }
+
+private:
+    const char *text_;
+};
+
+namespace detail {
+
+template <auto Free>
+struct Freer {
+    template <typename T>
+    void operator()(T *handle) const noexcept { Free(handle); }
+};
+
+template <typename T, auto Free>
+using Handle = std::unique_ptr<T, Freer<Free>>;
+
+using Owned = Handle<char, ocireg_string_free>;
+
+/// What a callback threw on this thread: callbacks run on the thread that is inside the call.
+inline std::exception_ptr &thrown() {
+    thread_local std::exception_ptr exception;
+    return exception;
+}
+
+/// Makes a call and turns its code into a result; `take` makes the value.
+template <typename Call, typename Take>
+auto result(Call &&call, Take &&take) -> Result<decltype(take())> {
+    ocireg_error *error = nullptr;
+    const int32_t code = call(&error);
+    if (std::exception_ptr exception = std::exchange(thrown(), nullptr)) {
+        ocireg_error_free(error);
+        std::rethrow_exception(exception);
+    }
+    if (code != OCIREG_OK) return Error(code, error);
+    return take();
+}
+
+/// A call whose single result is text.
+template <typename Call>
+Result<std::string> text(Call &&call) {
+    char *text = nullptr;
+    return result([&](ocireg_error **error) { return call(&text, error); },
+                  [&] { Owned owned(text); return std::string(text); });
+}
+
+/// A call whose single result is a handle.
+template <typename T, auto Free, typename Call>
+Result<Handle<T, Free>> handle(Call &&call) {
+    T *made = nullptr;
+    return result([&](ocireg_error **error) { return call(&made, error); },
+                  [&] { return Handle<T, Free>(made); });
+}
+
+/// A call whose single result is 0 or 1.
+template <typename Call>
+Result<bool> truth(Call &&call) {
+    int32_t value = 0;
+    return result([&](ocireg_error **error) { return call(&value, error); }, [&] { return value != 0; });
+}
+
+/// A call without result.
+template <typename Call>
+Result<Done> done(Call &&call) {
+    return result(std::forward<Call>(call), [] { return Done(); });
+}
+
+/// Wraps a handle's result in its class.
+template <typename Class, typename Handle>
+Result<Class> wrap(Result<Handle> &&handle) {
+    if (!handle) return handle.error();
+    return Class(std::move(handle).value());
+}
+
+} // namespace detail
+
+/// What calls run under: one deadline, cancellation, progress. Must outlive the calls made under it.
+class Context {
+public:
+    /// Told bytes done, bytes in all and an event (JSON); answers whether to go on.
+    using Progress = std::function<bool(uint64_t done, uint64_t total, std::string_view event_json)>;
+
+    Context() : handle_(detail::handle<ocireg_context, ocireg_context_free>(ocireg_context_new).value()) {}
+
+    /// Sets one deadline for all calls, counted from now; 0 removes it.
+    void set_timeout(uint64_t milliseconds) { ocireg_context_set_timeout(handle_.get(), milliseconds); }
+
+    /// Sets the progress callback; an empty function removes it. Not from inside a callback.
+    void set_progress(Progress progress) {
+        if (!progress) {
+            ocireg_context_set_progress(handle_.get(), nullptr, nullptr, nullptr);
+            return;
+        }
+        ocireg_context_set_progress(handle_.get(), &call, new Progress(std::move(progress)), &drop);
+    }
+
+    /// Ends the calls under this context, now and later; from any thread.
+    void cancel() const noexcept { ocireg_context_cancel(handle_.get()); }
+
+    /// The C handle, which stays owned by this object.
+    ocireg_context *get() const noexcept { return handle_.get(); }
+
+private:
+    static int32_t call(void *user_data, uint64_t done, uint64_t total, const char *event_json) noexcept {
+        try {
+            return (*static_cast<Progress *>(user_data))(done, total, event_json) ? 0 : 1;
+        } catch (...) {
+            detail::thrown() = std::current_exception();
+            return 1;
+        }
+    }
+    static void drop(void *user_data) noexcept { delete static_cast<Progress *>(user_data); }
+
+    detail::Handle<ocireg_context, ocireg_context_free> handle_;
+};
+
+namespace detail {
+inline const ocireg_context *raw(const Context *context) noexcept { return context ? context->get() : nullptr; }
+} // namespace detail
+
+/// A manifest: the descriptor of exactly these bytes.
+struct Manifest {
+    std::string descriptor_json;
+    std::vector<uint8_t> data;
+};
+
+/// Bytes of a blob. read() answers 0 at the end, which comes only after size and digest matched.
+class Reader {
+public:
+    using Handle = detail::Handle<ocireg_reader, ocireg_reader_free>;
+    explicit Reader(Handle handle) noexcept : handle_(std::move(handle)) {}
+
+    Result<size_t> try_read(uint8_t *buffer, size_t capacity, const Context *context = nullptr) {
+        size_t count = 0;
+        return detail::result(
+            [&](ocireg_error **error) {
+                return ocireg_reader_read(handle_.get(), detail::raw(context), buffer, capacity, &count, error);
+            },
+            [&] { return count; });
+    }
+    size_t read(uint8_t *buffer, size_t capacity, const Context *context = nullptr) {
+        return try_read(buffer, capacity, context).value();
+    }
+    /// The size of the whole blob; -1 if it is not known.
+    int64_t size() const noexcept { return ocireg_reader_size(handle_.get()); }
+    ocireg_reader *get() const noexcept { return handle_.get(); }
+
+private:
+    Handle handle_;
+};
+
+/// Speaks to one registry, or to one repository of it. Any number of threads may use it at once.
+class Session {
+public:
+    using Handle = detail::Handle<ocireg_session, ocireg_session_free>;
+    explicit Session(Handle handle) noexcept : handle_(std::move(handle)) {}
+
+    Result<Session> try_repository(Text name) const {
+        return detail::wrap<Session>(detail::handle<ocireg_session, ocireg_session_free>(
+            [&](ocireg_session **out, ocireg_error **error) {
+                return ocireg_session_repository(handle_.get(), name.get(), out, error);
+            }));
+    }
+    Session repository(Text name) const { return try_repository(name).value(); }
+
+    Result<std::string> try_id() const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_session_id(handle_.get(), out, error);
+        });
+    }
+    std::string id() const { return try_id().value(); }
+
+    Result<std::string> try_info() const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_session_info(handle_.get(), out, error);
+        });
+    }
+    std::string info() const { return try_info().value(); }
+
+    Result<std::string> try_ping(const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_session_ping(handle_.get(), detail::raw(context), out, error);
+        });
+    }
+    std::string ping(const Context *context = nullptr) const { return try_ping(context).value(); }
+
+    Result<std::string> try_list_tags(Text options_json = nullptr, const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_session_list_tags(handle_.get(), detail::raw(context), options_json.get(), out, error);
+        });
+    }
+    std::string list_tags(Text options_json = nullptr, const Context *context = nullptr) const {
+        return try_list_tags(options_json, context).value();
+    }
+
+    Result<Manifest> try_get_manifest(Text tag_or_digest = nullptr, Text options_json = nullptr,
+                                      const Context *context = nullptr) const {
+        char *descriptor = nullptr;
+        uint8_t *data = nullptr;
+        size_t size = 0;
+        return detail::result(
+            [&](ocireg_error **error) {
+                return ocireg_session_get_manifest(handle_.get(), detail::raw(context), tag_or_digest.get(),
+                                                   options_json.get(), &descriptor, &data, &size, error);
+            },
+            [&] {
+                detail::Owned text(descriptor);
+                detail::Handle<uint8_t, ocireg_bytes_free> bytes(data);
+                return Manifest{descriptor, std::vector<uint8_t>(data, data + size)};
+            });
+    }
+    Manifest get_manifest(Text tag_or_digest = nullptr, Text options_json = nullptr,
+                          const Context *context = nullptr) const {
+        return try_get_manifest(tag_or_digest, options_json, context).value();
+    }
+
+    Result<std::string> try_head_manifest(Text tag_or_digest = nullptr, Text options_json = nullptr,
+                                          const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_session_head_manifest(handle_.get(), detail::raw(context), tag_or_digest.get(),
+                                                options_json.get(), out, error);
+        });
+    }
+    std::string head_manifest(Text tag_or_digest = nullptr, Text options_json = nullptr,
+                              const Context *context = nullptr) const {
+        return try_head_manifest(tag_or_digest, options_json, context).value();
+    }
+
+    Result<Reader> try_open_blob(Text digest, uint64_t offset = 0, Text options_json = nullptr,
+                                 const Context *context = nullptr) const {
+        return detail::wrap<Reader>(detail::handle<ocireg_reader, ocireg_reader_free>(
+            [&](ocireg_reader **out, ocireg_error **error) {
+                return ocireg_session_open_blob(handle_.get(), detail::raw(context), digest.get(), offset,
+                                                options_json.get(), out, error);
+            }));
+    }
+    Reader open_blob(Text digest, uint64_t offset = 0, Text options_json = nullptr,
+                     const Context *context = nullptr) const {
+        return try_open_blob(digest, offset, options_json, context).value();
+    }
+
+    ocireg_session *get() const noexcept { return handle_.get(); }
+
+private:
+    Handle handle_;
+};
+
+/// One place where a registry may answer. Any number of threads may use it at once.
+class Endpoint {
+public:
+    using Handle = detail::Handle<ocireg_endpoint, ocireg_endpoint_free>;
+    explicit Endpoint(Handle handle) noexcept : handle_(std::move(handle)) {}
+
+    Result<std::string> try_to_string() const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_endpoint_to_string(handle_.get(), out, error);
+        });
+    }
+    std::string to_string() const { return try_to_string().value(); }
+
+    Result<std::string> try_path(Text path) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_endpoint_path(handle_.get(), path.get(), out, error);
+        });
+    }
+    std::string path(Text path) const { return try_path(path).value(); }
+
+    Result<bool> try_is_secure() const {
+        return detail::truth([&](int32_t *out, ocireg_error **error) {
+            return ocireg_endpoint_is_secure(handle_.get(), out, error);
+        });
+    }
+    bool is_secure() const { return try_is_secure().value(); }
+
+    Result<std::string> try_ping(const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_endpoint_ping(handle_.get(), detail::raw(context), out, error);
+        });
+    }
+    std::string ping(const Context *context = nullptr) const { return try_ping(context).value(); }
+
+    /// A session of the whole registry; auth_json as ocireg_session_new() takes it.
+    Result<Session> try_session(Text auth_json = nullptr, const Context *context = nullptr) const {
+        return detail::wrap<Session>(detail::handle<ocireg_session, ocireg_session_free>(
+            [&](ocireg_session **out, ocireg_error **error) {
+                return ocireg_session_new(handle_.get(), detail::raw(context), auth_json.get(), out, error);
+            }));
+    }
+    Session session(Text auth_json = nullptr, const Context *context = nullptr) const {
+        return try_session(auth_json, context).value();
+    }
+
+    ocireg_endpoint *get() const noexcept { return handle_.get(); }
+
+private:
+    Handle handle_;
+};
+
+/// A configuration and everything that grows from it: endpoints, sessions, pulls. Any number of threads may use it.
+class Service {
+public:
+    using Handle = detail::Handle<ocireg_service, ocireg_service_free>;
+    explicit Service(Handle handle) noexcept : handle_(std::move(handle)) {}
+    explicit Service(Text options_json = nullptr) : Service(try_new(options_json).value()) {}
+
+    static Result<Service> try_new(Text options_json = nullptr) {
+        return detail::wrap<Service>(detail::handle<ocireg_service, ocireg_service_free>(
+            [&](ocireg_service **out, ocireg_error **error) {
+                return ocireg_service_new(options_json.get(), out, error);
+            }));
+    }
+
+    Result<std::string> try_config() const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_service_config(handle_.get(), out, error);
+        });
+    }
+    std::string config() const { return try_config().value(); }
+
+    Result<Done> try_replace_config(Text options_json) const {
+        return detail::done([&](ocireg_error **error) {
+            return ocireg_service_replace_config(handle_.get(), options_json.get(), error);
+        });
+    }
+    void replace_config(Text options_json) const { try_replace_config(options_json).value(); }
+
+    Result<Done> try_load_mirrors(Text list_json) const {
+        return detail::done([&](ocireg_error **error) {
+            return ocireg_service_load_mirrors(handle_.get(), list_json.get(), error);
+        });
+    }
+    void load_mirrors(Text list_json) const { try_load_mirrors(list_json).value(); }
+
+    Result<Done> try_load_insecure_registries(Text list_json) const {
+        return detail::done([&](ocireg_error **error) {
+            return ocireg_service_load_insecure_registries(handle_.get(), list_json.get(), error);
+        });
+    }
+    void load_insecure_registries(Text list_json) const { try_load_insecure_registries(list_json).value(); }
+
+    Result<Done> try_load_allow_nondistributable_artifacts(Text list_json) const {
+        return detail::done([&](ocireg_error **error) {
+            return ocireg_service_load_allow_nondistributable_artifacts(handle_.get(), list_json.get(), error);
+        });
+    }
+    void load_allow_nondistributable_artifacts(Text list_json) const {
+        try_load_allow_nondistributable_artifacts(list_json).value();
+    }
+
+    Result<std::string> try_lookup_pull_endpoints(Text hostname, const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_service_lookup_pull_endpoints(handle_.get(), detail::raw(context), hostname.get(), out, error);
+        });
+    }
+    std::string lookup_pull_endpoints(Text hostname, const Context *context = nullptr) const {
+        return try_lookup_pull_endpoints(hostname, context).value();
+    }
+
+    Result<std::string> try_lookup_push_endpoints(Text hostname, const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_service_lookup_push_endpoints(handle_.get(), detail::raw(context), hostname.get(), out, error);
+        });
+    }
+    std::string lookup_push_endpoints(Text hostname, const Context *context = nullptr) const {
+        return try_lookup_push_endpoints(hostname, context).value();
+    }
+
+    Result<std::string> try_resolve_repository(Text reference, const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_service_resolve_repository(handle_.get(), detail::raw(context), reference.get(), out, error);
+        });
+    }
+    std::string resolve_repository(Text reference, const Context *context = nullptr) const {
+        return try_resolve_repository(reference, context).value();
+    }
+
+    Result<std::string> try_tls_config(Text hostname, const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_service_tls_config(handle_.get(), detail::raw(context), hostname.get(), out, error);
+        });
+    }
+    std::string tls_config(Text hostname, const Context *context = nullptr) const {
+        return try_tls_config(hostname, context).value();
+    }
+
+    Result<bool> try_is_insecure_registry(Text host, const Context *context = nullptr) const {
+        return detail::truth([&](int32_t *out, ocireg_error **error) {
+            return ocireg_service_is_insecure_registry(handle_.get(), detail::raw(context), host.get(), out, error);
+        });
+    }
+    bool is_insecure_registry(Text host, const Context *context = nullptr) const {
+        return try_is_insecure_registry(host, context).value();
+    }
+
+    Result<Endpoint> try_endpoint(Text api_endpoint_json) const {
+        return detail::wrap<Endpoint>(detail::handle<ocireg_endpoint, ocireg_endpoint_free>(
+            [&](ocireg_endpoint **out, ocireg_error **error) {
+                return ocireg_endpoint_new(handle_.get(), api_endpoint_json.get(), out, error);
+            }));
+    }
+    Endpoint endpoint(Text api_endpoint_json) const { return try_endpoint(api_endpoint_json).value(); }
+
+    /// A session of the repository that the reference names.
+    Result<Session> try_open(Text reference, Text options_json = nullptr, const Context *context = nullptr) const {
+        return detail::wrap<Session>(detail::handle<ocireg_session, ocireg_session_free>(
+            [&](ocireg_session **out, ocireg_error **error) {
+                return ocireg_session_open(handle_.get(), detail::raw(context), reference.get(), options_json.get(),
+                                           out, error);
+            }));
+    }
+    Session open(Text reference, Text options_json = nullptr, const Context *context = nullptr) const {
+        return try_open(reference, options_json, context).value();
+    }
+
+    /// Pulls an image; the report is JSON.
+    Result<std::string> try_pull(Text source, Text destination, Text options_json = nullptr,
+                                 const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_pull(handle_.get(), detail::raw(context), source.get(), destination.get(),
+                               options_json.get(), out, error);
+        });
+    }
+    std::string pull(Text source, Text destination, Text options_json = nullptr,
+                     const Context *context = nullptr) const {
+        return try_pull(source, destination, options_json, context).value();
+    }
+
+    Result<std::string> try_inspect(Text source, Text options_json = nullptr, const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_inspect(handle_.get(), detail::raw(context), source.get(), options_json.get(), out, error);
+        });
+    }
+    std::string inspect(Text source, Text options_json = nullptr, const Context *context = nullptr) const {
+        return try_inspect(source, options_json, context).value();
+    }
+
+    ocireg_service *get() const noexcept { return handle_.get(); }
+
+private:
+    Handle handle_;
+};
+
+inline Result<std::string> try_convert_to_hostname(Text url) {
+    return detail::text([&](char **out, ocireg_error **error) {
+        return ocireg_convert_to_hostname(url.get(), out, error);
+    });
+}
+inline std::string convert_to_hostname(Text url) { return try_convert_to_hostname(url).value(); }
+
+inline Result<std::string> try_validate_index_name(Text name) {
+    return detail::text([&](char **out, ocireg_error **error) {
+        return ocireg_validate_index_name(name.get(), out, error);
+    });
+}
+inline std::string validate_index_name(Text name) { return try_validate_index_name(name).value(); }
+
+inline Result<std::string> try_validate_mirror(Text url) {
+    return detail::text([&](char **out, ocireg_error **error) {
+        return ocireg_validate_mirror(url.get(), out, error);
+    });
+}
+inline std::string validate_mirror(Text url) { return try_validate_mirror(url).value(); }
+
+inline Result<std::string> try_parse_reference(Text reference) {
+    return detail::text([&](char **out, ocireg_error **error) {
+        return ocireg_parse_reference(reference.get(), out, error);
+    });
+}
+inline std::string parse_reference(Text reference) { return try_parse_reference(reference).value(); }
+
+inline Result<std::string> try_parse_repository_info(Text reference) {
+    return detail::text([&](char **out, ocireg_error **error) {
+        return ocireg_parse_repository_info(reference.get(), out, error);
+    });
+}
+inline std::string parse_repository_info(Text reference) { return try_parse_repository_info(reference).value(); }
+
+inline Result<std::string> try_parse_search_index_info(Text term) {
+    return detail::text([&](char **out, ocireg_error **error) {
+        return ocireg_parse_search_index_info(term.get(), out, error);
+    });
+}
+inline std::string parse_search_index_info(Text term) { return try_parse_search_index_info(term).value(); }
+
+inline Result<std::string> try_auth_config_key(Text index_json) {
+    return detail::text([&](char **out, ocireg_error **error) {
+        return ocireg_auth_config_key(index_json.get(), out, error);
+    });
+}
+inline std::string auth_config_key(Text index_json) { return try_auth_config_key(index_json).value(); }
+
+inline Result<std::string> try_resolve_auth_config(Text auth_configs_json, Text index_json) {
+    return detail::text([&](char **out, ocireg_error **error) {
+        return ocireg_resolve_auth_config(auth_configs_json.get(), index_json.get(), out, error);
+    });
+}
+inline std::string resolve_auth_config(Text auth_configs_json, Text index_json) {
+    return try_resolve_auth_config(auth_configs_json, index_json).value();
+}
+
+inline Result<std::string> try_parse_challenges(Text header_lines_json) {
+    return detail::text([&](char **out, ocireg_error **error) {
+        return ocireg_parse_challenges(header_lines_json.get(), out, error);
+    });
+}
+inline std::string parse_challenges(Text header_lines_json) { return try_parse_challenges(header_lines_json).value(); }
+
+inline Result<std::string> try_read_certs_directory(Text directory) {
+    return detail::text([&](char **out, ocireg_error **error) {
+        return ocireg_read_certs_directory(directory.get(), out, error);
+    });
+}
+inline std::string read_certs_directory(Text directory) { return try_read_certs_directory(directory).value(); }
+
+inline Result<std::string> try_certs_dir() {
+    return detail::text([](char **out, ocireg_error **error) { return ocireg_certs_dir(out, error); });
+}
+inline std::string certs_dir() { return try_certs_dir().value(); }
+
+} // namespace ocireg
+
+#endif

@@ -1,0 +1,153 @@
+//! Whole images: `ocireg_pull`, `ocireg_inspect`.
+
+use std::ffi::c_char;
+use std::path::PathBuf;
+
+use super::context::{ocireg_context, run};
+use super::error::ocireg_error;
+use super::handle;
+use super::memory::{Out, optional_text, text};
+use super::options;
+use super::service::ocireg_service;
+use crate::error::{Error, Result};
+use crate::reference::Reference;
+use crate::session::{OpenOptions, Session};
+use crate::store::place::Bare;
+use crate::store::{Layout, Place};
+use crate::transfer::{inspect, pull};
+
+/// The reference that a source names.
+fn reference_of(source: &str) -> Result<Reference> {
+    match Place::parse(source, Bare::Reference, "source")? {
+        Place::Registry(reference) => reference.parse(),
+        other => {
+            other.check_usable()?;
+            Err(Error::argument("source", "the source must be an image of a registry")
+                .hint("write docker://REFERENCE, or the reference alone"))
+        }
+    }
+}
+
+/// Pulls an image from its registry into an OCI layout. Nothing that is there already is transferred again, and
+/// every byte is verified by size and digest before it gets a final name.
+///
+/// @param service       the service; may be freed while the call runs. Not NULL.
+/// @param context       the call's context; may be NULL.
+/// @param source        a reference, or "docker://REFERENCE". Not NULL.
+/// @param destination   "oci:DIR[:TAG]"; the directory is made if it is not there. Without a tag the image gets the
+///                      reference's name and tag. Not NULL.
+/// @param options_json  `auth` (AuthConfig; absent: what the service knows; {}: anonymous), `platform`
+///                      ("os/arch[/variant]", default this machine's), `all_platforms` (the whole index), `resume`
+///                      (default true: partial files are kept and taken up), `referrers` and `verify_diff_ids` (must
+///                      be false in this version), `nondistributable` (fetch such layers too); may be NULL.
+/// @param report_json   receives the report, to be ended by ocireg_string_free(); may be NULL. Keys: `reference`
+///                      (canonical, with digest), `descriptor` (what the name now stands for), `manifests`, `platform`,
+///                      `endpoint`, `destination`, `blobs` (each with `digest`, `size`, `media_type`,
+///                      `bytes_transferred`, `resumed_from`, `retries`, `source`), `bytes_total`,
+///                      `bytes_transferred`, `duration_ms`, `warnings`.
+/// @param error         receives an error on failure, owned by the caller; may be NULL.
+/// @return OCIREG_OK or any code.
+///
+/// Any thread; progress is told on this one. Blocks until the image is there. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocireg_pull(
+    service: *const ocireg_service,
+    context: *const ocireg_context,
+    source: *const c_char,
+    destination: *const c_char,
+    options_json: *const c_char,
+    report_json: *mut *mut c_char,
+    error: *mut *mut ocireg_error,
+) -> i32 {
+    guard!(error, {
+        // SAFETY: the header's contract.
+        let (report, run, service, source, destination, options) = unsafe {
+            (
+                Out::new(report_json),
+                run(context),
+                handle::required(service, "service"),
+                text(source, "source"),
+                text(destination, "destination"),
+                optional_text(options_json, "options_json"),
+            )
+        };
+        let (service, run) = (service?.clone(), run?);
+        let (reference, destination) = (reference_of(source?)?, destination?);
+        let (directory, tag) = layout_of(destination)?;
+        let (auth, options) = options::pull(options?)?;
+        let run = run.limited(service.timeouts().total);
+        // A directory that cannot be written to is found out before anything is asked of the network.
+        let layout = Layout::open_or_create(&directory, &run)?;
+        let open = OpenOptions { auth, ..OpenOptions::default() };
+        let session = Session::open(&service, &reference, &open, &run)?;
+        let name = tag.unwrap_or_else(|| layout_name(&reference));
+        let done =
+            pull::pull(&session, &reference, &layout, Some(&name), destination, &options, &run)?;
+        report.set_json(&done)
+    })
+}
+
+/// The directory and the tag of a destination.
+fn layout_of(destination: &str) -> Result<(PathBuf, Option<String>)> {
+    match Place::parse(destination, Bare::Refused, "destination")? {
+        Place::Oci { dir, tag } => Ok((dir, tag)),
+        other => {
+            other.check_usable()?;
+            Err(Error::argument("destination", "an image is pulled into an OCI layout")
+                .hint("write oci:DIR or oci:DIR:TAG"))
+        }
+    }
+}
+
+/// The name of an image in a layout, where the caller gave none: name and tag, or name and digest.
+fn layout_name(reference: &Reference) -> String {
+    reference.with_default_tag().canonical()
+}
+
+/// Tells what an image is, without its layers.
+///
+/// @param service       the service; may be freed while the call runs. Not NULL.
+/// @param context       the call's context; may be NULL.
+/// @param source        a reference, or "docker://REFERENCE". Not NULL.
+/// @param options_json  `auth` (AuthConfig; absent: what the service knows; {}: anonymous), `platform`
+///                      ("os/arch[/variant]", default this machine's), `config` (default true), `layers` (default
+///                      true); may be NULL.
+/// @param json          receives the document, to be ended by ocireg_string_free(). Not NULL. Keys: `reference`, `name`,
+///                      `descriptor`, `kind` ("image", "index" or "artifact"), `endpoint`, and where they apply
+///                      `platforms`, `platform`, `manifest`, `config`, `layers`, `artifact_type`, `subject`,
+///                      `annotations`.
+/// @param error         receives an error on failure, owned by the caller; may be NULL.
+/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_REFERENCE, OCIREG_NOT_FOUND,
+///         OCIREG_NO_PLATFORM, any network, registry or content code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+///
+/// Any thread. Blocks: a few exchanges. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocireg_inspect(
+    service: *const ocireg_service,
+    context: *const ocireg_context,
+    source: *const c_char,
+    options_json: *const c_char,
+    json: *mut *mut c_char,
+    error: *mut *mut ocireg_error,
+) -> i32 {
+    guard!(error, {
+        // SAFETY: the header's contract.
+        let (json, run, service, source, options) = unsafe {
+            (
+                Out::new(json),
+                run(context),
+                handle::required(service, "service"),
+                text(source, "source"),
+                optional_text(options_json, "options_json"),
+            )
+        };
+        let json = json.required("json")?;
+        let (service, run) = (service?.clone(), run?);
+        let reference = reference_of(source?)?;
+        let (auth, options) = options::inspect(options?)?;
+        let run = run.limited(service.timeouts().total);
+        let open = OpenOptions { auth, ..OpenOptions::default() };
+        let session = Session::open(&service, &reference, &open, &run)?;
+        json.set_json(&inspect::inspect(&session, &reference, &options, &run)?)
+    })
+}

@@ -1,0 +1,410 @@
+//! `ocireg_session`.
+
+use std::ffi::c_char;
+use std::sync::Arc;
+
+use super::context::{ocireg_context, run};
+use super::endpoint::ocireg_endpoint;
+use super::error::ocireg_error;
+use super::handle;
+use super::memory::{Out, bytes_into_raw, optional_text, text};
+use super::options;
+use super::reader::ocireg_reader;
+use super::service::ocireg_service;
+use crate::error::Result;
+use crate::session::Session;
+use crate::v2::blob::BlobReader;
+
+/// A conversation with one registry, or with one repository of it, at one endpoint or at several in order.
+///
+/// May be used from any thread, and by several at once. Holds what it needs of its service and endpoint: these
+/// may be freed before it. May be freed while a call on it runs.
+///
+/// Functions: ocireg_session_new(), ocireg_session_open(), ocireg_session_repository(), ocireg_session_id(),
+/// ocireg_session_info(), ocireg_session_ping(), ocireg_session_list_tags(), ocireg_session_get_manifest(),
+/// ocireg_session_head_manifest(), ocireg_session_open_blob(), ocireg_session_free().
+pub struct ocireg_session {
+    _opaque: [u8; 0],
+}
+
+handle_type!(ocireg_session, Arc<Session>, b"ocisessn");
+
+/// The session of a handle; it outlives the handle.
+///
+/// # Safety
+/// `session` is NULL or a session of this library.
+unsafe fn session(session: *const ocireg_session) -> Result<Arc<Session>> {
+    // SAFETY: passed on.
+    unsafe { handle::required(session, "session") }.cloned()
+}
+
+/// Makes a session of a whole registry at one endpoint.
+///
+/// @param endpoint   the endpoint; may be freed afterwards. Not NULL.
+/// @param context    the call's context; may be NULL.
+/// @param auth_json  the credentials, an AuthConfig; "{}" is anonymous; NULL is what the service knows for the host.
+/// @param session    receives the session, to be ended by ocireg_session_free(). Not NULL.
+/// @param error      receives an error on failure, owned by the caller; may be NULL.
+/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_UNSUPPORTED, OCIREG_CANCELLED,
+///         OCIREG_DEADLINE.
+///
+/// Any thread. Asks nobody yet. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocireg_session_new(
+    endpoint: *const ocireg_endpoint,
+    context: *const ocireg_context,
+    auth_json: *const c_char,
+    session: *mut *mut ocireg_session,
+    error: *mut *mut ocireg_error,
+) -> i32 {
+    guard!(error, {
+        // SAFETY: the header's contract.
+        let (session, run, endpoint, auth) = unsafe {
+            (
+                Out::new(session),
+                run(context),
+                handle::required(endpoint, "endpoint"),
+                optional_text(auth_json, "auth_json"),
+            )
+        };
+        let (session, endpoint) = (session.required("session")?, endpoint?);
+        let auth = auth?.map(|text| options::auth(text, "auth_json")).transpose()?;
+        let made = Session::new(endpoint, auth, &run?)?;
+        session.set(handle::into_raw(Arc::new(made)));
+        Ok(())
+    })
+}
+
+/// Opens a session of a reference's repository: asks its endpoints (mirrors first) for protocol v2 in order and
+/// keeps the first that answers. Later calls may move on to the next one.
+///
+/// @param service       the service; may be freed afterwards. Not NULL.
+/// @param context       the call's context; may be NULL.
+/// @param reference     the reference, such as "alpine:3.20" or "registry.example/team/app@sha256:…". Not NULL.
+/// @param options_json  `auth` (AuthConfig; absent: what the service knows; {}: anonymous), `actions` (list of text,
+///                      default ["pull"]; with others no mirrors are asked), `protocol` ("v2"); may be NULL.
+/// @param session       receives the session, to be ended by ocireg_session_free(). Not NULL.
+/// @param error         receives an error on failure, owned by the caller; may be NULL. `attempts` holds the failure
+///                      of each endpoint.
+/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_REFERENCE, OCIREG_UNSUPPORTED,
+///         any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+///
+/// Any thread. Blocks: DNS, connection, one exchange an endpoint. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocireg_session_open(
+    service: *const ocireg_service,
+    context: *const ocireg_context,
+    reference: *const c_char,
+    options_json: *const c_char,
+    session: *mut *mut ocireg_session,
+    error: *mut *mut ocireg_error,
+) -> i32 {
+    guard!(error, {
+        // SAFETY: the header's contract.
+        let (session, run, service, reference, options) = unsafe {
+            (
+                Out::new(session),
+                run(context),
+                handle::required(service, "service"),
+                text(reference, "reference"),
+                optional_text(options_json, "options_json"),
+            )
+        };
+        let (session, service, run) = (session.required("session")?, service?.clone(), run?);
+        let (reference, options) = (reference?.parse()?, options::open(options?)?);
+        let run = run.limited(service.timeouts().total);
+        let opened = Session::open(&service, &reference, &options, &run)?;
+        session.set(handle::into_raw(Arc::new(opened)));
+        Ok(())
+    })
+}
+
+/// Makes a session of one repository at the endpoints of another session.
+///
+/// @param session     a session; may be freed afterwards. Not NULL.
+/// @param name        the repository's path at the registry, such as "library/alpine". Not NULL.
+/// @param repository  receives the session, to be ended by ocireg_session_free(). Not NULL.
+/// @param error       receives an error on failure, owned by the caller; may be NULL.
+/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_REFERENCE.
+///
+/// Any thread. Never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocireg_session_repository(
+    session: *const ocireg_session,
+    name: *const c_char,
+    repository: *mut *mut ocireg_session,
+    error: *mut *mut ocireg_error,
+) -> i32 {
+    guard!(error, {
+        // SAFETY: the header's contract.
+        let (repository, parent, name) =
+            unsafe { (Out::new(repository), self::session(session), text(name, "name")) };
+        let repository = repository.required("repository")?;
+        let made = parent?.repository(name?)?;
+        repository.set(handle::into_raw(Arc::new(made)));
+        Ok(())
+    })
+}
+
+/// The session's id: 64 random hex digits.
+///
+/// @param session  a session. Not NULL.
+/// @param text     receives the id, to be ended by ocireg_string_free(). Not NULL.
+/// @param error    receives an error on failure, owned by the caller; may be NULL.
+/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT.
+///
+/// Any thread. Never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocireg_session_id(
+    session: *const ocireg_session,
+    text: *mut *mut c_char,
+    error: *mut *mut ocireg_error,
+) -> i32 {
+    guard!(error, {
+        // SAFETY: the header's contract.
+        let (text, session) = unsafe { (Out::new(text), self::session(session)) };
+        text.required("text")?.set_text(session?.id())
+    })
+}
+
+/// What the session is: `protocol` ("v2"), `endpoint` (the address in use), `mirror`, and where they apply
+/// `repository` (the path) and `reference` (canonical).
+///
+/// @param session  a session. Not NULL.
+/// @param json     receives the document, to be ended by ocireg_string_free(). Not NULL.
+/// @param error    receives an error on failure, owned by the caller; may be NULL.
+/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT.
+///
+/// Any thread. Never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocireg_session_info(
+    session: *const ocireg_session,
+    json: *mut *mut c_char,
+    error: *mut *mut ocireg_error,
+) -> i32 {
+    guard!(error, {
+        // SAFETY: the header's contract.
+        let (json, session) = unsafe { (Out::new(json), self::session(session)) };
+        json.required("json")?.set_json(&session?.info())
+    })
+}
+
+/// Asks the endpoint for `/v2/`, without credentials.
+///
+/// @param session  a session. Not NULL.
+/// @param context  the call's context; may be NULL.
+/// @param json     receives `protocol` ("v2"), `confirmed` (whether the version header says registry/2.0) and
+///                 `challenges` (a list of `scheme` and `parameters`), to be ended by ocireg_string_free(). Not NULL.
+/// @param error    receives an error on failure, owned by the caller; may be NULL.
+/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+///
+/// Any thread. Blocks: DNS, connection, one exchange. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocireg_session_ping(
+    session: *const ocireg_session,
+    context: *const ocireg_context,
+    json: *mut *mut c_char,
+    error: *mut *mut ocireg_error,
+) -> i32 {
+    guard!(error, {
+        // SAFETY: the header's contract.
+        let (json, run, session) =
+            unsafe { (Out::new(json), run(context), self::session(session)) };
+        let json = json.required("json")?;
+        json.set_json(&session?.ping(&run?)?)
+    })
+}
+
+/// The repository's tags.
+///
+/// @param session       a session of a repository. Not NULL.
+/// @param context       the call's context; may be NULL.
+/// @param options_json  `n` (with it one page of about so many, without it all), `last` (only tags after this one),
+///                      `next` (what an earlier page gave); may be NULL.
+/// @param json          receives `name`, `tags` and, where a page follows, `next`, to be ended by
+///                      ocireg_string_free(). Not NULL.
+/// @param error         receives an error on failure, owned by the caller; may be NULL.
+/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_NOT_FOUND, OCIREG_LIMIT, OCIREG_POLICY,
+///         any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+///
+/// Any thread. Blocks: one exchange a page. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocireg_session_list_tags(
+    session: *const ocireg_session,
+    context: *const ocireg_context,
+    options_json: *const c_char,
+    json: *mut *mut c_char,
+    error: *mut *mut ocireg_error,
+) -> i32 {
+    guard!(error, {
+        // SAFETY: the header's contract.
+        let (json, run, session, options) = unsafe {
+            (
+                Out::new(json),
+                run(context),
+                self::session(session),
+                optional_text(options_json, "options_json"),
+            )
+        };
+        let (json, session, run) = (json.required("json")?, session?, run?);
+        let options = options::tags(options?)?;
+        json.set_json(&session.with_repository(&run, |r| r.tags(&options, &run))?)
+    })
+}
+
+/// Gets a manifest or index, verified against the digest that was asked for.
+///
+/// @param session          a session of a repository. Not NULL.
+/// @param context          the call's context; may be NULL.
+/// @param tag_or_digest    which one; NULL is that of the session's reference, else "latest".
+/// @param options_json     `platform` ("os/arch[/variant]": of an index that platform's image is given), `accept`
+///                         (media types), `max_size` (bytes); may be NULL.
+/// @param descriptor_json  receives the OCI descriptor, to be ended by ocireg_string_free(); may be NULL.
+/// @param data             receives the exact bytes, to be ended by ocireg_bytes_free(); may be NULL.
+/// @param size             receives their number; may be NULL.
+/// @param error            receives an error on failure, owned by the caller; may be NULL.
+/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_INVALID_REFERENCE,
+///         OCIREG_NOT_FOUND, OCIREG_INVALID_MANIFEST, OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH, OCIREG_LIMIT,
+///         OCIREG_NO_PLATFORM, OCIREG_UNSUPPORTED, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+///
+/// Any thread. Blocks: one exchange, with a platform one more an index. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocireg_session_get_manifest(
+    session: *const ocireg_session,
+    context: *const ocireg_context,
+    tag_or_digest: *const c_char,
+    options_json: *const c_char,
+    descriptor_json: *mut *mut c_char,
+    data: *mut *mut u8,
+    size: *mut usize,
+    error: *mut *mut ocireg_error,
+) -> i32 {
+    guard!(error, {
+        if !size.is_null() {
+            // SAFETY: the header's contract.
+            unsafe { *size = 0 };
+        }
+        // SAFETY: the header's contract.
+        let (descriptor, data, run, session, which, options) = unsafe {
+            (
+                Out::new(descriptor_json),
+                Out::new(data),
+                run(context),
+                self::session(session),
+                optional_text(tag_or_digest, "tag_or_digest"),
+                optional_text(options_json, "options_json"),
+            )
+        };
+        let (session, run) = (session?, run?);
+        let (selector, options) = (session.selector(which?)?, options::manifest(options?)?);
+        let fetched = session.with_repository(&run, |r| r.manifest(&selector, &options, &run))?;
+        descriptor.set_json(&fetched.descriptor)?;
+        if data.wanted() {
+            data.set(bytes_into_raw(&fetched.bytes));
+        }
+        if !size.is_null() {
+            // SAFETY: the header's contract.
+            unsafe { *size = fetched.bytes.len() };
+        }
+        Ok(())
+    })
+}
+
+/// Looks a manifest up without its content, where the registry can tell.
+///
+/// @param session          a session of a repository. Not NULL.
+/// @param context          the call's context; may be NULL.
+/// @param tag_or_digest    which one; NULL is that of the session's reference, else "latest".
+/// @param options_json     `accept` (media types); may be NULL.
+/// @param descriptor_json  receives the OCI descriptor, to be ended by ocireg_string_free(). Not NULL.
+/// @param error            receives an error on failure, owned by the caller; may be NULL.
+/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_INVALID_REFERENCE,
+///         OCIREG_NOT_FOUND, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+///
+/// Any thread. Blocks: one exchange, or two. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocireg_session_head_manifest(
+    session: *const ocireg_session,
+    context: *const ocireg_context,
+    tag_or_digest: *const c_char,
+    options_json: *const c_char,
+    descriptor_json: *mut *mut c_char,
+    error: *mut *mut ocireg_error,
+) -> i32 {
+    guard!(error, {
+        // SAFETY: the header's contract.
+        let (descriptor, run, session, which, options) = unsafe {
+            (
+                Out::new(descriptor_json),
+                run(context),
+                self::session(session),
+                optional_text(tag_or_digest, "tag_or_digest"),
+                optional_text(options_json, "options_json"),
+            )
+        };
+        let descriptor = descriptor.required("descriptor_json")?;
+        let (session, run) = (session?, run?);
+        let (selector, options) = (session.selector(which?)?, options::head(options?)?);
+        let found =
+            session.with_repository(&run, |r| r.head_manifest(&selector, &options, &run))?;
+        descriptor.set_json(&found)
+    })
+}
+
+/// Opens a blob to read, from an offset on. What is read has been verified only when the end is reached.
+///
+/// @param session       a session of a repository. Not NULL.
+/// @param context       the context of this call; reading has its own. May be NULL.
+/// @param digest        the blob's digest. Not NULL.
+/// @param offset        where to begin, in bytes; only 0 lets the digest be checked.
+/// @param options_json  `size` (bytes of the blob, checked), `media_type`, `urls` (not used unless allowed); may be
+///                      NULL.
+/// @param reader        receives the reader, to be ended by ocireg_reader_free(). Not NULL.
+/// @param error         receives an error on failure, owned by the caller; may be NULL.
+/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_NOT_FOUND,
+///         OCIREG_SIZE_MISMATCH, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+///
+/// Any thread. Blocks: one exchange. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocireg_session_open_blob(
+    session: *const ocireg_session,
+    context: *const ocireg_context,
+    digest: *const c_char,
+    offset: u64,
+    options_json: *const c_char,
+    reader: *mut *mut ocireg_reader,
+    error: *mut *mut ocireg_error,
+) -> i32 {
+    guard!(error, {
+        // SAFETY: the header's contract.
+        let (reader, run, session, digest, options) = unsafe {
+            (
+                Out::new(reader),
+                run(context),
+                self::session(session),
+                text(digest, "digest"),
+                optional_text(options_json, "options_json"),
+            )
+        };
+        let reader = reader.required("reader")?;
+        let (session, run) = (session?, run?);
+        let digest: crate::digest::Digest = digest?.parse()?;
+        let size = options::blob(options?)?;
+        let opened = session.with_repository(&run, |repository| {
+            BlobReader::open(Arc::new(repository.clone()), digest.clone(), size, offset, &run)
+        })?;
+        reader.set(super::reader::into_raw(opened));
+        Ok(())
+    })
+}
+
+/// Frees a session. Calls that run on it go on.
+///
+/// @param session  a session, or NULL, which does nothing.
+///
+/// Any thread, once. Never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocireg_session_free(session: *mut ocireg_session) {
+    // SAFETY: the header's contract.
+    guard!(default = (), { unsafe { handle::free(session) } })
+}

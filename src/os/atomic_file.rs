@@ -1,0 +1,164 @@
+//! Files that appear under their name whole or not at all.
+//!
+//! A file in the making has a temporary name and is locked by its maker, so that what a killed process left can
+//! be told from what a living one is writing.
+
+use std::fs::{File, TryLockError};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
+
+use ring::rand::{SecureRandom, SystemRandom};
+use rustix::fs::{Mode, OFlags};
+
+use super::dir::Dir;
+use crate::digest::hex;
+
+/// What the random temporary names begin with.
+pub const TEMPORARY: &str = ".ocireg-tmp-";
+
+/// A file in the making. Dropped without [`AtomicFile::commit`] or [`AtomicFile::keep`], it is removed.
+#[derive(Debug)]
+pub struct AtomicFile {
+    dir: Dir,
+    temporary: String,
+    file: File,
+    remove: bool,
+}
+
+impl AtomicFile {
+    /// Begins a file under a name that nobody can guess; `mode` is what the umask takes from.
+    pub fn create(dir: &Dir, mode: u32) -> io::Result<Self> {
+        loop {
+            let temporary = format!("{TEMPORARY}{}", random_name()?);
+            let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL;
+            let file = dir.open_regular(&temporary, flags, Mode::from_raw_mode(mode))?;
+            // A sweep may have found the file before its lock was there: then it is gone.
+            if lock(dir, &temporary, &file)? {
+                return Ok(Self { dir: dir.clone(), temporary, file, remove: true });
+            }
+        }
+    }
+
+    /// Begins or takes up a file under a fixed temporary name; None while another process writes it.
+    ///
+    /// What is there stays, at offset 0, if nobody else can have a hand in it.
+    pub fn resume(dir: &Dir, temporary: &str, mode: u32) -> io::Result<Option<Self>> {
+        loop {
+            let flags = OFlags::RDWR | OFlags::CREATE;
+            let file = match dir.open_regular(temporary, flags, Mode::from_raw_mode(mode)) {
+                Ok(file) => file,
+                // Somebody put something else there: it is not ours to write to.
+                Err(e) if dir.stat(temporary)?.is_none() => return Err(e),
+                Err(_) => {
+                    dir.remove(temporary)?;
+                    continue;
+                }
+            };
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(e)) => return Err(e),
+            }
+            if !is_named(dir, temporary, &file)? {
+                continue; // Its maker committed or removed it while we opened it.
+            }
+            let state = file.metadata()?;
+            if state.nlink() != 1 || state.uid() != rustix::process::geteuid().as_raw() {
+                dir.remove(temporary)?; // Another name or owner could change it behind our back.
+                continue;
+            }
+            let temporary = temporary.to_owned();
+            return Ok(Some(Self { dir: dir.clone(), temporary, file, remove: true }));
+        }
+    }
+
+    /// The file itself, to read what an earlier process left.
+    pub fn file(&mut self) -> &mut File {
+        &mut self.file
+    }
+
+    /// Forgets everything written.
+    pub fn truncate(&mut self) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.file.seek(SeekFrom::Start(0)).map(drop)
+    }
+
+    /// Makes the content durable and gives the file its name in `dir`, of the same file system.
+    ///
+    /// The name itself survives a power cut only after [`Dir::sync`].
+    pub fn commit(mut self, dir: &Dir, name: &str) -> io::Result<()> {
+        self.file.sync_data()?;
+        self.dir.rename(&self.temporary, dir, name)?;
+        self.remove = false;
+        Ok(())
+    }
+
+    /// Leaves the file under its temporary name, for a later [`AtomicFile::resume`].
+    pub fn keep(mut self) {
+        self.keep_on_drop();
+    }
+
+    /// From now on, dropping leaves the file under its temporary name.
+    pub fn keep_on_drop(&mut self) {
+        self.remove = false;
+    }
+
+    /// Writes a whole small file.
+    pub fn replace(dir: &Dir, name: &str, mode: u32, content: &[u8]) -> io::Result<()> {
+        let mut file = Self::create(dir, mode)?;
+        file.write_all(content)?;
+        file.commit(dir, name)?;
+        dir.sync()
+    }
+}
+
+impl Write for AtomicFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for AtomicFile {
+    fn drop(&mut self) {
+        if self.remove {
+            // Nothing can be done about a failure; the next sweep tries again.
+            let _ = self.dir.remove(&self.temporary);
+        }
+    }
+}
+
+/// Removes a temporary file unless a living process holds it; `stale` may look at it first.
+pub fn sweep(dir: &Dir, name: &str, stale: impl Fn(&File) -> bool) -> io::Result<()> {
+    let file = dir.open_regular(name, OFlags::RDONLY, Mode::empty())?;
+    if lock(dir, name, &file)? && stale(&file) {
+        dir.remove(name)?;
+    }
+    Ok(())
+}
+
+/// Locks a file; false if another has it, or if the name is no longer the file's.
+fn lock(dir: &Dir, name: &str, file: &File) -> io::Result<bool> {
+    match file.try_lock() {
+        Ok(()) => is_named(dir, name, file),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(e)) => Err(e),
+    }
+}
+
+fn is_named(dir: &Dir, name: &str, file: &File) -> io::Result<bool> {
+    let opened = file.metadata()?;
+    let named = dir.stat(name)?;
+    Ok(named.is_some_and(|named| named.st_ino == opened.ino() && named.st_dev == opened.dev()))
+}
+
+fn random_name() -> io::Result<String> {
+    let mut bytes = [0; 16];
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_| io::Error::other("the system gives no random numbers"))?;
+    Ok(hex(&bytes))
+}

@@ -1,0 +1,116 @@
+//! A directory held open: names in it are reached without following symbolic links, wherever its path leads later.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustix::fs::{self, Access, AtFlags, CWD, FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
+
+/// An open directory; cheap to clone. Every name given to it is one component.
+#[derive(Debug, Clone)]
+pub struct Dir(Arc<OwnedFd>);
+
+impl Dir {
+    /// Opens the directory of a path that the user gave, and whose links are therefore followed.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(Self(Arc::new(fs::openat(CWD, path, flags, Mode::empty())?)))
+    }
+
+    /// Opens a directory in this one; a symbolic link is an error.
+    pub fn open_dir(&self, name: &str) -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        match fs::openat(&*self.0, name, flags, Mode::empty()) {
+            Ok(fd) => Ok(Self(Arc::new(fd))),
+            Err(Errno::LOOP) => Err(Errno::NOTDIR.into()),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// Opens a directory in this one, after making it if there is none.
+    pub fn make_dir(&self, name: &str) -> io::Result<Self> {
+        match fs::mkdirat(&*self.0, name, Mode::from_raw_mode(0o777)) {
+            Ok(()) | Err(Errno::EXIST) => self.open_dir(name),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// Opens a regular file for reading. Links, pipes and devices are errors, and never block.
+    pub fn open_file(&self, name: &str) -> io::Result<File> {
+        self.open_regular(name, OFlags::RDONLY, Mode::empty())
+    }
+
+    pub(super) fn open_regular(&self, name: &str, flags: OFlags, mode: Mode) -> io::Result<File> {
+        let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = match fs::openat(&*self.0, name, flags, mode) {
+            Ok(fd) => File::from(fd),
+            Err(Errno::LOOP) => return Err(irregular()),
+            Err(errno) => return Err(errno.into()),
+        };
+        if file.metadata()?.is_file() { Ok(file) } else { Err(irregular()) }
+    }
+
+    /// Bytes of a regular file, None if nothing has the name; anything else is an error.
+    pub fn file_size(&self, name: &str) -> io::Result<Option<u64>> {
+        let Some(stat) = self.stat(name)? else { return Ok(None) };
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(irregular());
+        }
+        Ok(Some(u64::try_from(stat.st_size).unwrap_or(0)))
+    }
+
+    /// The state of what has the name itself, not of what it links to.
+    pub(super) fn stat(&self, name: &str) -> io::Result<Option<Stat>> {
+        match fs::statat(&*self.0, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(stat)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// Whether files can be made here.
+    pub fn check_writable(&self) -> io::Result<()> {
+        let access = Access::WRITE_OK | Access::EXEC_OK;
+        Ok(fs::accessat(&*self.0, ".", access, AtFlags::EACCESS)?)
+    }
+
+    /// The names in this directory, in no order; names that are no UTF-8 come with replacement signs.
+    pub fn names(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::Dir::read_from(&*self.0)? {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            if name != "." && name != ".." {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+
+    /// Renames, replacing what had the new name.
+    pub(super) fn rename(&self, from: &str, to_dir: &Self, to: &str) -> io::Result<()> {
+        Ok(fs::renameat(&*self.0, from, &*to_dir.0, to)?)
+    }
+
+    /// Removes a file.
+    pub(super) fn remove(&self, name: &str) -> io::Result<()> {
+        Ok(fs::unlinkat(&*self.0, name, AtFlags::empty())?)
+    }
+
+    /// Makes the names in this directory survive a power cut.
+    pub fn sync(&self) -> io::Result<()> {
+        Ok(fs::fsync(&*self.0)?)
+    }
+
+    /// The directory as a file of its own description, to be locked.
+    pub(super) fn reopen(&self) -> io::Result<File> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(File::from(fs::openat(&*self.0, ".", flags, Mode::empty())?))
+    }
+}
+
+fn irregular() -> io::Error {
+    io::Error::other("it is a link, directory or device where a plain file must be; remove it")
+}

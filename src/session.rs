@@ -1,0 +1,316 @@
+//! What a user holds to talk to one registry or repository: endpoints in order, and which of them answers.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde::Serialize;
+
+use crate::config::settings::Limits;
+use crate::context::Run;
+use crate::credentials::AuthConfig;
+use crate::digest::hex;
+use crate::endpoint::{ApiEndpoint, Endpoint};
+use crate::error::{Code, Error, Result};
+use crate::reference::{Reference, check_path};
+use crate::service::Service;
+use crate::v2::repository::Selector;
+use crate::v2::{Registry, Repository};
+
+/// One registry, or one repository of it, at one or several endpoints.
+#[derive(Debug)]
+pub struct Session {
+    id: String,
+    candidates: Vec<Candidate>,
+    current: AtomicUsize,
+    scope: Scope,
+}
+
+/// An endpoint with what speaks to it.
+#[derive(Debug, Clone)]
+struct Candidate {
+    endpoint: Endpoint,
+    registry: Registry,
+}
+
+/// What the session is about.
+#[derive(Debug, Clone)]
+enum Scope {
+    Registry,
+    Repository { path: String, actions: String, reference: Option<Reference> },
+}
+
+/// What a session is, as a document.
+#[derive(Debug, Clone, Serialize)]
+pub struct Info {
+    /// "v2".
+    pub protocol: &'static str,
+    /// The endpoint's address.
+    pub endpoint: String,
+    /// Whether that is a mirror.
+    pub mirror: bool,
+    /// The repository's path, if the session is of one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repository: Option<String>,
+    /// The canonical reference, if the session was opened for one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+}
+
+/// How a session is opened.
+#[derive(Debug, Clone, Default)]
+pub struct OpenOptions {
+    /// The credentials; None is what the service would use.
+    pub auth: Option<AuthConfig>,
+    /// Such as `pull`; empty is `pull` alone.
+    pub actions: Vec<String>,
+}
+
+impl Session {
+    /// A session of the whole registry at one endpoint. Asks nothing.
+    pub fn new(endpoint: &Endpoint, auth: Option<AuthConfig>, run: &Run) -> Result<Self> {
+        let own = || endpoint.service().credentials_for(endpoint.authority(), "");
+        let auth = auth.or_else(own).unwrap_or_default();
+        let candidate = Candidate::new(endpoint.clone(), auth, run)?;
+        Ok(Self::of(vec![candidate], 0, Scope::Registry))
+    }
+
+    /// A session of a reference's repository: its endpoints are asked in order, the first that answers is kept.
+    pub fn open(
+        service: &Service,
+        reference: &Reference,
+        options: &OpenOptions,
+        run: &Run,
+    ) -> Result<Self> {
+        if reference.domain().is_empty() {
+            return Err(Error::new(
+                Code::InvalidReference,
+                format!("{} names no registry that could be asked", reference.name()),
+            )
+            .hint("write the registry's host in front, such as registry.example/name"));
+        }
+        let actions =
+            if options.actions.is_empty() { "pull".to_owned() } else { options.actions.join(",") };
+        let only_pull = actions == "pull";
+        let endpoints = if only_pull {
+            service.lookup_pull_endpoints(reference.domain(), run)?
+        } else {
+            service.lookup_push_endpoints(reference.domain(), run)?
+        };
+        let mut candidates = Vec::with_capacity(endpoints.len());
+        for api in endpoints {
+            let mirror = api.mirror;
+            let endpoint = Endpoint::new(service.clone(), api)?;
+            let auth = if mirror {
+                // Whoever serves a mirror is not who the upstream's credentials are for.
+                service.credentials_for(endpoint.authority(), reference.path())
+            } else {
+                let own = || service.credentials_for(reference.domain(), reference.path());
+                options.auth.clone().or_else(own)
+            };
+            candidates.push(Candidate::new(endpoint, auth.unwrap_or_default(), run)?);
+        }
+        let (current, ()) =
+            first_that_answers(&candidates, 0, run, |c| c.registry.ping(run).map(drop))?;
+        let scope = Scope::Repository {
+            path: reference.path().to_owned(),
+            actions,
+            reference: Some(reference.clone()),
+        };
+        Ok(Self::of(candidates, current, scope))
+    }
+
+    fn of(candidates: Vec<Candidate>, current: usize, scope: Scope) -> Self {
+        Self { id: new_id(), candidates, current: AtomicUsize::new(current), scope }
+    }
+
+    /// The same endpoints for one repository of theirs.
+    pub fn repository(&self, path: &str) -> Result<Self> {
+        check_path(path)?;
+        let scope = Scope::Repository {
+            path: path.to_owned(),
+            actions: "pull".to_owned(),
+            reference: None,
+        };
+        Ok(Self::of(self.candidates.clone(), self.current.load(Ordering::Relaxed), scope))
+    }
+
+    /// 64 random hex digits, another for each session.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// What the session is.
+    pub fn info(&self) -> Info {
+        let candidate = &self.candidates[self.current.load(Ordering::Relaxed)];
+        let (repository, reference) = match &self.scope {
+            Scope::Registry => (None, None),
+            Scope::Repository { path, reference, .. } => {
+                (Some(path.clone()), reference.as_ref().map(Reference::canonical))
+            }
+        };
+        Info {
+            protocol: "v2",
+            endpoint: candidate.api().url.clone(),
+            mirror: candidate.api().mirror,
+            repository,
+            reference,
+        }
+    }
+
+    /// The service's limits.
+    pub fn limits(&self) -> &Limits {
+        &self.candidates[0].registry.common().limits
+    }
+
+    /// How many blobs may move at once.
+    pub fn concurrency(&self) -> usize {
+        self.candidates[0].registry.common().slots.most()
+    }
+
+    /// Asks the endpoint in use for `/v2/`.
+    pub fn ping(&self, run: &Run) -> Result<crate::v2::registry::Ping> {
+        self.candidates[self.current.load(Ordering::Relaxed)].registry.ping(run)
+    }
+
+    /// The manifest that a call means: what it names, else what the session was opened for, else `latest`.
+    pub fn selector(&self, text: Option<&str>) -> Result<Selector> {
+        if let Some(text) = text {
+            return text.parse();
+        }
+        match &self.scope {
+            Scope::Repository { reference: Some(reference), .. } => Ok(selector_of(reference)),
+            _ => Ok(Selector::Tag("latest".to_owned())),
+        }
+    }
+
+    /// Does something with the repository at the endpoint in use, or at the next one where that one fails.
+    pub fn with_repository<T>(
+        &self,
+        run: &Run,
+        mut work: impl FnMut(&Repository) -> Result<T>,
+    ) -> Result<T> {
+        let Scope::Repository { path, actions, .. } = &self.scope else {
+            return Err(Error::new(
+                Code::InvalidArgument,
+                "the session is of a whole registry, and this needs a repository",
+            )
+            .hint("use ocireg_session_repository() first"));
+        };
+        let start = self.current.load(Ordering::Relaxed);
+        let (used, result) = first_that_answers(&self.candidates, start, run, |candidate| {
+            work(&Repository::new(candidate.registry.clone(), path.clone(), actions))
+        })?;
+        self.current.store(used, Ordering::Relaxed);
+        Ok(result)
+    }
+}
+
+/// The tag or digest of a reference; the digest wins, and no tag is `latest`.
+pub fn selector_of(reference: &Reference) -> Selector {
+    match (reference.digest(), reference.tag()) {
+        (Some(digest), _) => Selector::Digest(digest.clone()),
+        (None, Some(tag)) => Selector::Tag(tag.to_owned()),
+        (None, None) => Selector::Tag("latest".to_owned()),
+    }
+}
+
+impl Candidate {
+    fn new(endpoint: Endpoint, auth: AuthConfig, run: &Run) -> Result<Self> {
+        let service = endpoint.service();
+        let tls = match &endpoint.api().tls {
+            Some(tls) => tls.clone(),
+            None => service.tls_config(endpoint.authority(), run)?,
+        };
+        let identity = tls.identity(service.environment());
+        let registry =
+            Registry::new(service.common().clone(), endpoint.url().clone(), identity, auth);
+        Ok(Self { endpoint, registry })
+    }
+
+    fn api(&self) -> &ApiEndpoint {
+        self.endpoint.api()
+    }
+}
+
+/// Tries the endpoints from `start` on and tells which one did it.
+///
+/// The next one is tried where one gave no answer, or is a mirror; an endpoint that is not has the last word.
+fn first_that_answers<T>(
+    candidates: &[Candidate],
+    start: usize,
+    run: &Run,
+    mut work: impl FnMut(&Candidate) -> Result<T>,
+) -> Result<(usize, T)> {
+    let mut attempts = Vec::new();
+    for (i, candidate) in candidates.iter().enumerate().skip(start) {
+        let error = match work(candidate) {
+            Ok(done) => return Ok((i, done)),
+            Err(error) => error.with(|d| d.endpoint = Some(candidate.api().url.clone())),
+        };
+        let last = i + 1 == candidates.len();
+        if last || is_final(&error) || !(candidate.api().mirror || is_no_answer(&error)) {
+            attempts.push(error);
+            break;
+        }
+        run.event(&serde_json::json!({
+            "kind": "endpoint",
+            "code": error.code().number(),
+            "message": error.to_string(),
+        }))?;
+        attempts.push(error);
+    }
+    Err(most_telling(attempts))
+}
+
+/// Whether the call itself is over, whoever is asked.
+fn is_final(error: &Error) -> bool {
+    matches!(
+        error.code(),
+        Code::Cancelled
+            | Code::Deadline
+            | Code::InvalidArgument
+            | Code::Internal
+            | Code::Io
+            | Code::NoSpace
+            | Code::Permission
+    )
+}
+
+/// Whether nobody answered: the next endpoint of the same registry may.
+fn is_no_answer(error: &Error) -> bool {
+    matches!(
+        error.code(),
+        Code::NameNotResolved
+            | Code::Connect
+            | Code::Tls
+            | Code::Certificate
+            | Code::Timeout
+            | Code::Disconnected
+            | Code::Proxy
+            | Code::Protocol
+    )
+}
+
+/// The failure that says most, with all of them in `attempts`.
+fn most_telling(mut attempts: Vec<Error>) -> Error {
+    let rank = |error: &Error| match error.code() {
+        _ if is_final(error) => 5,
+        Code::Unauthorized | Code::Denied => 4,
+        Code::NotFound => 2,
+        _ if is_no_answer(error) => 0,
+        _ => 3,
+    };
+    // Of equals the first: https before http.
+    let best = (0..attempts.len()).rev().max_by_key(|i| rank(&attempts[*i])).unwrap_or(0);
+    if attempts.len() < 2 {
+        return attempts.pop().unwrap_or_else(|| Error::internal("no endpoint was tried"));
+    }
+    attempts[best].clone().with(|d| d.attempts = attempts)
+}
+
+fn new_id() -> String {
+    use std::hash::{BuildHasher, RandomState};
+    // The id only tells sessions apart; RandomState is seeded by the system.
+    let random: Vec<u8> =
+        (0..4u64).flat_map(|i| RandomState::new().hash_one(i).to_ne_bytes()).collect();
+    hex(&random)
+}

@@ -1,0 +1,603 @@
+//! A directory in the OCI image layout: blobs by digest, and an index of names.
+//!
+//! Whatever has a final name is whole. Blobs in the making lie in the layout's own directory as
+//! `.ocireg-part-<algorithm>-<hex>` (taken up again by a later pull) or under a random name.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use crate::config::settings::Limits;
+use crate::context::Run;
+use crate::digest::{Algorithm, Digest, Hasher};
+use crate::error::{Code, Error, Phase, Result};
+use crate::os::atomic_file::{AtomicFile, TEMPORARY, sweep};
+use crate::os::dir::Dir;
+use crate::os::lock::DirLock;
+use crate::v2::descriptor::{check_digest, check_size};
+use crate::v2::{Descriptor, Manifest, check_json, media_type};
+
+/// The annotation that names an image within a layout.
+pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
+
+const MARKER: &str = "oci-layout";
+const INDEX: &str = "index.json";
+const BLOBS: &str = "blobs";
+const PARTIAL: &str = ".ocireg-part-";
+const VERSION: &str = "1.0.0";
+
+/// Bytes of `index.json` that are read: a few hundred thousand images.
+const INDEX_LIMIT: u64 = 64 << 20;
+
+/// What is hashed again at a time.
+const BUFFER: usize = 256 << 10;
+
+/// How long a part that nobody resumes is kept.
+const PART_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+const FILE_MODE: u32 = 0o666; // The umask takes from it, as for any file that a user makes.
+
+/// An image layout held open; cheap to clone, usable from several threads and processes at once.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    root: Dir,
+    path: PathBuf,
+}
+
+impl Layout {
+    /// Opens a layout to read from.
+    pub fn open(path: &Path) -> Result<Self> {
+        let layout = Self { root: open_root(path)?, path: path.to_owned() };
+        if layout.check_marker()? {
+            return Ok(layout);
+        }
+        Err(layout.is_none("it has no file oci-layout"))
+    }
+
+    /// Opens a layout to write to. A directory that is missing or empty becomes one; parents are made.
+    ///
+    /// Fails before any transfer if the directory holds something else or cannot be written to. Removes what
+    /// killed processes left and nobody can resume.
+    pub fn open_or_create(path: &Path, run: &Run) -> Result<Self> {
+        std::fs::create_dir_all(path).or_else(|e| match e.kind() {
+            // open_root says it better.
+            io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => Ok(()),
+            _ => Err(Error::file(format!("cannot make the directory {}", path.display()), &e)),
+        })?;
+        let layout = Self { root: open_root(path)?, path: path.to_owned() };
+        layout.root.check_writable().map_err(|e| layout.failed("write to", "", &e))?;
+        if !layout.check_marker()? {
+            layout.create(run)?;
+        }
+        let blobs = layout.make_blobs(Algorithm::Sha256)?;
+        blobs.check_writable().map_err(|e| layout.failed("write to", "blobs/sha256", &e))?;
+        layout.sweep()?;
+        Ok(layout)
+    }
+
+    /// The directory, as the user named it.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether a blob is here with the size it should have. Its content is not read again.
+    pub fn has_blob(&self, digest: &Digest, size: u64) -> Result<bool> {
+        Ok(self.blob_size(digest)? == Some(size))
+    }
+
+    /// Hashes a blob again: NOT_FOUND, SIZE_MISMATCH or DIGEST_MISMATCH if it is not what it should be.
+    pub fn verify_blob(&self, digest: &Digest, size: u64, run: &Run) -> Result<()> {
+        let mut file = self.open_blob(digest)?;
+        let actual = file.metadata().map_err(|e| self.failed_blob("read", digest, &e))?.len();
+        check_size(digest, size, actual)?;
+        let mut hasher = Hasher::new(digest.algorithm());
+        let read = hash_file(&mut file, &mut hasher, run, |e| self.failed_blob("read", digest, e))?;
+        check_size(digest, size, read)?;
+        check_digest(digest, hasher.finish())
+    }
+
+    /// A small blob whole, verified; LIMIT if it has more than `limit` bytes.
+    pub fn read_blob(&self, digest: &Digest, limit: u64) -> Result<Vec<u8>> {
+        let file = self.open_blob(digest)?;
+        let bytes = read_limited(file, limit).map_err(|e| self.failed_blob("read", digest, &e))?;
+        let Some(bytes) = bytes else {
+            return Err(Error::new(
+                Code::Limit,
+                format!("{digest} in {} has more than {limit} bytes", self.path.display()),
+            ));
+        };
+        check_digest(digest, Digest::of(digest.algorithm(), &bytes))?;
+        Ok(bytes)
+    }
+
+    /// Begins to write a blob. With `resume` it goes on where an earlier, interrupted writer ended: what that one
+    /// left is hashed again first.
+    ///
+    /// While another process writes the same blob, this one writes its own copy; the last one stays.
+    pub fn blob_writer(
+        &self,
+        digest: &Digest,
+        size: u64,
+        resume: bool,
+        run: &Run,
+    ) -> Result<BlobWriter> {
+        let blobs = self.make_blobs(digest.algorithm())?;
+        let failed = |e: &io::Error| self.failed_blob("write", digest, e);
+        let shared = AtomicFile::resume(&self.root, &part_name(digest), FILE_MODE);
+        let (file, shared) = match shared.map_err(|e| failed(&e))? {
+            Some(file) => (file, true),
+            None => (AtomicFile::create(&self.root, FILE_MODE).map_err(|e| failed(&e))?, false),
+        };
+        let mut writer = BlobWriter {
+            layout: self.clone(),
+            blobs,
+            digest: digest.clone(),
+            size,
+            file,
+            hasher: Hasher::new(digest.algorithm()),
+            position: 0,
+            resumed_from: 0,
+            shared,
+        };
+        if shared {
+            writer.take_up(resume, run)?;
+        }
+        Ok(writer)
+    }
+
+    /// Writes a blob that is at hand, such as a manifest, after checking it.
+    pub fn put_bytes(&self, digest: &Digest, bytes: &[u8]) -> Result<()> {
+        check_digest(digest, Digest::of(digest.algorithm(), bytes))?;
+        let blobs = self.make_blobs(digest.algorithm())?;
+        if self.has_blob(digest, bytes.len() as u64)? {
+            return Ok(());
+        }
+        let write = || -> io::Result<()> {
+            let mut file = AtomicFile::create(&self.root, FILE_MODE)?;
+            file.write_all(bytes)?;
+            file.commit(&blobs, digest.hex())
+        };
+        write().map_err(|e| self.failed_blob("write", digest, &e))
+    }
+
+    /// Enters an image into the index under a name, or under none. An entry of the same name is replaced.
+    ///
+    /// The blobs written before are durable before the index speaks of them.
+    pub fn set_reference(
+        &self,
+        descriptor: &Descriptor,
+        name: Option<&str>,
+        run: &Run,
+    ) -> Result<()> {
+        let mut entry = descriptor.clone();
+        if let Some(name) = name {
+            entry.annotations.get_or_insert_default().insert(REF_NAME.to_owned(), name.to_owned());
+        }
+        let entry = serde_json::to_value(entry)
+            .map_err(|e| Error::internal("a descriptor cannot be written").cause(e))?;
+        self.sync_blobs()?;
+        let _lock = DirLock::acquire(&self.root, &self.path.display().to_string(), run)?;
+        let mut index = self.read_index()?.unwrap_or_else(empty_index);
+        let Some(entries) = index.get_mut("manifests").and_then(Value::as_array_mut) else {
+            return Err(self.malformed("it has no list of manifests"));
+        };
+        enter(entries, entry, name);
+        let text = serde_json::to_vec(&index)
+            .map_err(|e| Error::internal("an index cannot be written").cause(e))?;
+        AtomicFile::replace(&self.root, INDEX, FILE_MODE, &text)
+            .map_err(|e| self.failed("write", INDEX, &e))
+    }
+
+    /// The images of the index with their names, in its order.
+    pub fn references(&self) -> Result<Vec<Descriptor>> {
+        let Some(bytes) = self.index_bytes()? else { return Ok(Vec::new()) };
+        let limits = Limits { manifest: INDEX_LIMIT, children: u64::MAX, ..Limits::default() };
+        match Manifest::parse(&bytes, Some(media_type::OCI_INDEX), &limits) {
+            Ok(Manifest::Index(index)) => Ok(index.manifests),
+            Ok(Manifest::Image(_)) => Err(self.malformed("it is no index")),
+            Err(e) => Err(self.malformed(e)),
+        }
+    }
+
+    /// The image of a name; without a name the only image.
+    pub fn resolve(&self, tag: Option<&str>) -> Result<Descriptor> {
+        let entries = self.references()?;
+        let path = self.path.display();
+        let list = || {
+            let names = entries.iter().map(|d| ref_name(d).unwrap_or("(no name)"));
+            format!("{path} holds: {}", names.collect::<Vec<_>>().join(", "))
+        };
+        let Some(first) = entries.first() else {
+            return Err(Error::new(Code::NotFound, format!("{path} holds no image"))
+                .with(|d| d.what = Some("image"))
+                .hint("pull into it first"));
+        };
+        match tag {
+            Some(tag) => {
+                entries.iter().find(|d| ref_name(d) == Some(tag)).cloned().ok_or_else(|| {
+                    Error::new(Code::NotFound, format!("{path} holds no image named {tag:?}"))
+                        .with(|d| d.what = Some("image"))
+                        .hint(list())
+                })
+            }
+            None if entries.iter().all(|d| d.digest == first.digest) => Ok(first.clone()),
+            None => {
+                Err(Error::new(Code::InvalidArgument, format!("{path} holds more than one image"))
+                    .hint(format!("name one as oci:DIR:TAG; {}", list())))
+            }
+        }
+    }
+
+    /// Whether the directory says that it is a layout; an error if it says so wrongly.
+    fn check_marker(&self) -> Result<bool> {
+        let file = match self.root.open_file(MARKER) {
+            Ok(file) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(e) => return Err(self.failed("read", MARKER, &e)),
+        };
+        let bytes = read_limited(file, 4096).map_err(|e| self.failed("read", MARKER, &e))?;
+        let marker: Option<Value> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let version = marker.as_ref().and_then(|m| m.get("imageLayoutVersion")?.as_str());
+        match version {
+            Some(version) if version.starts_with("1.") => Ok(true),
+            Some(version) => Err(Error::new(
+                Code::Unsupported,
+                format!("{} is an image layout of version {version:?}", self.path.display()),
+            )
+            .phase(Phase::Store)
+            .hint("version 1 is supported")),
+            None => Err(self.is_none("its file oci-layout is malformed")),
+        }
+    }
+
+    fn create(&self, run: &Run) -> Result<()> {
+        let _lock = DirLock::acquire(&self.root, &self.path.display().to_string(), run)?;
+        if self.check_marker()? {
+            return Ok(()); // Another process was faster.
+        }
+        let names = self.root.names().map_err(|e| self.failed("read", "", &e))?;
+        if names.iter().any(|name| !name.starts_with(TEMPORARY)) {
+            return Err(self.is_none("it is not empty and has no file oci-layout"));
+        }
+        let marker = json!({ "imageLayoutVersion": VERSION }).to_string();
+        AtomicFile::replace(&self.root, MARKER, FILE_MODE, marker.as_bytes())
+            .map_err(|e| self.failed("write", MARKER, &e))
+    }
+
+    /// Removes temporary files whose makers are gone. Parts that a later pull can take up stay for a week.
+    fn sweep(&self) -> Result<()> {
+        for name in self.root.names().map_err(|e| self.failed("read", "", &e))? {
+            let swept = if name.starts_with(TEMPORARY) {
+                sweep(&self.root, &name, |_| true)
+            } else if let Some(part) = name.strip_prefix(PARTIAL) {
+                let blob = part.replacen('-', ":", 1).parse::<Digest>();
+                let done = blob.is_ok_and(|blob| matches!(self.blob_size(&blob), Ok(Some(_))));
+                sweep(&self.root, &name, |file| done || is_old(file))
+            } else {
+                Ok(())
+            };
+            // What cannot be swept, or is gone already, is no reason to refuse the layout.
+            drop(swept);
+        }
+        Ok(())
+    }
+
+    fn blobs(&self, algorithm: Algorithm) -> Result<Option<Dir>> {
+        let opened = self.root.open_dir(BLOBS).and_then(|blobs| blobs.open_dir(algorithm.name()));
+        match opened {
+            Ok(dir) => Ok(Some(dir)),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(self.failed_blobs(algorithm, &e)),
+        }
+    }
+
+    fn make_blobs(&self, algorithm: Algorithm) -> Result<Dir> {
+        self.root
+            .make_dir(BLOBS)
+            .and_then(|blobs| blobs.make_dir(algorithm.name()))
+            .map_err(|e| self.failed_blobs(algorithm, &e))
+    }
+
+    fn sync_blobs(&self) -> Result<()> {
+        for algorithm in [Algorithm::Sha256, Algorithm::Sha384, Algorithm::Sha512] {
+            if let Some(dir) = self.blobs(algorithm)? {
+                dir.sync().map_err(|e| self.failed_blobs(algorithm, &e))?;
+            }
+        }
+        let blobs = self.root.open_dir(BLOBS).and_then(|blobs| blobs.sync());
+        blobs.map_err(|e| self.failed("write", BLOBS, &e))
+    }
+
+    fn blob_size(&self, digest: &Digest) -> Result<Option<u64>> {
+        let Some(blobs) = self.blobs(digest.algorithm())? else { return Ok(None) };
+        blobs.file_size(digest.hex()).map_err(|e| self.failed_blob("use", digest, &e))
+    }
+
+    fn open_blob(&self, digest: &Digest) -> Result<std::fs::File> {
+        let missing = || {
+            let path = self.path.display();
+            Error::new(Code::NotFound, format!("{path} holds no blob {digest}"))
+                .phase(Phase::Store)
+                .with(|d| d.what = Some("blob"))
+        };
+        let blobs = self.blobs(digest.algorithm())?.ok_or_else(missing)?;
+        blobs.open_file(digest.hex()).map_err(|e| match e.kind() {
+            io::ErrorKind::NotFound => missing(),
+            _ => self.failed_blob("read", digest, &e),
+        })
+    }
+
+    fn index_bytes(&self) -> Result<Option<Vec<u8>>> {
+        let file = match self.root.open_file(INDEX) {
+            Ok(file) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(self.failed("read", INDEX, &e)),
+        };
+        match read_limited(file, INDEX_LIMIT).map_err(|e| self.failed("read", INDEX, &e))? {
+            Some(bytes) => Ok(Some(bytes)),
+            None => Err(self.malformed(format!("it has more than {INDEX_LIMIT} bytes"))),
+        }
+    }
+
+    /// The index as it is, with whatever others keep in it.
+    fn read_index(&self) -> Result<Option<Map<String, Value>>> {
+        let Some(bytes) = self.index_bytes()? else { return Ok(None) };
+        check_json(&bytes).map_err(|e| self.malformed(e))?;
+        let index: Map<String, Value> =
+            serde_json::from_slice(&bytes).map_err(|e| self.malformed(e))?;
+        let entries = index.get("manifests").and_then(Value::as_array);
+        if entries.is_none_or(|entries| !entries.iter().all(Value::is_object)) {
+            return Err(self.malformed("it has no list of manifests"));
+        }
+        Ok(Some(index))
+    }
+
+    fn malformed(&self, why: impl fmt::Display) -> Error {
+        let path = self.path.join(INDEX);
+        Error::new(Code::InvalidManifest, format!("{} is malformed: {why}", path.display()))
+            .phase(Phase::Store)
+            .hint("repair or remove the file, or choose another directory; it was left as it is")
+    }
+
+    fn is_none(&self, why: &str) -> Error {
+        Error::new(
+            Code::InvalidArgument,
+            format!("{} is no OCI image layout: {why}", self.path.display()),
+        )
+        .phase(Phase::Store)
+        .hint("name an empty or new directory, or an image layout; nothing was written")
+    }
+
+    fn failed(&self, verb: &str, name: &str, error: &io::Error) -> Error {
+        let path = if name.is_empty() { self.path.clone() } else { self.path.join(name) };
+        Error::file(format!("cannot {verb} {}", path.display()), error)
+    }
+
+    fn failed_blob(&self, verb: &str, digest: &Digest, error: &io::Error) -> Error {
+        let name = format!("{BLOBS}/{}/{}", digest.algorithm().name(), digest.hex());
+        self.failed(verb, &name, error)
+    }
+
+    fn failed_blobs(&self, algorithm: Algorithm, error: &io::Error) -> Error {
+        let made = self.failed("use", &format!("{BLOBS}/{}", algorithm.name()), error);
+        match error.kind() {
+            io::ErrorKind::NotADirectory => {
+                made.hint("it must be a directory, not a link or a file; remove it")
+            }
+            _ => made,
+        }
+    }
+}
+
+/// A blob in the making: hashes what it writes, and gives it its name once size and digest match.
+///
+/// Dropped without [`BlobWriter::finish`] or [`BlobWriter::keep`], what was written is removed.
+pub struct BlobWriter {
+    layout: Layout,
+    blobs: Dir,
+    digest: Digest,
+    size: u64,
+    file: AtomicFile,
+    hasher: Hasher,
+    position: u64,
+    resumed_from: u64,
+    /// The file has the name under which a later writer finds it.
+    shared: bool,
+}
+
+impl BlobWriter {
+    /// What is written.
+    pub fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    /// Bytes that the blob will have.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Bytes that an earlier writer had left; 0 for a fresh start.
+    pub fn resumed_from(&self) -> u64 {
+        self.resumed_from
+    }
+
+    /// Bytes there are: the offset of the next write. Equal to the size, nothing is left to fetch.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Appends bytes, with one system call as a rule: give 256 KiB or more at a time.
+    ///
+    /// More bytes than the blob's size are SIZE_MISMATCH, and none of them is written.
+    pub fn write(&mut self, mut bytes: &[u8]) -> Result<()> {
+        if bytes.len() as u64 > self.size - self.position {
+            let actual = self.position.saturating_add(bytes.len() as u64);
+            return check_size(&self.digest, self.size, actual);
+        }
+        while !bytes.is_empty() {
+            let count = match self.file.write(bytes) {
+                Ok(0) => return Err(self.failed(&io::ErrorKind::WriteZero.into())),
+                Ok(count) => count,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                Err(e) => return Err(self.failed(&e)),
+            };
+            // After a short write the hash must know what the file holds, not what was meant.
+            let (written, rest) = bytes.split_at(count);
+            self.hasher.update(written);
+            self.position += count as u64;
+            bytes = rest;
+        }
+        Ok(())
+    }
+
+    /// Begins again at offset 0.
+    pub fn reset(&mut self) -> Result<()> {
+        self.file.truncate().map_err(|e| self.failed(&e))?;
+        self.hasher = Hasher::new(self.digest.algorithm());
+        self.position = 0;
+        self.resumed_from = 0;
+        Ok(())
+    }
+
+    /// Whether all bytes are there and right: SIZE_MISMATCH or DIGEST_MISMATCH if not.
+    pub fn verify(&self) -> Result<()> {
+        check_size(&self.digest, self.size, self.position)?;
+        check_digest(&self.digest, self.hasher.clone().finish())
+    }
+
+    /// Verifies the blob and gives it its name. What does not match is removed.
+    pub fn finish(self) -> Result<()> {
+        self.verify()?;
+        self.blobs.file_size(self.digest.hex()).map_err(|e| self.failed(&e))?;
+        let Self { layout, blobs, digest, file, .. } = self;
+        file.commit(&blobs, digest.hex()).map_err(|e| layout.failed_blob("write", &digest, &e))
+    }
+
+    /// Leaves what was written for a later writer to take up. A second writer of the same blob leaves nothing.
+    pub fn keep(self) {
+        if self.shared && self.position > 0 {
+            self.file.keep();
+        }
+    }
+
+    /// Hashes what an earlier writer left, or drops it where it cannot be the beginning of the blob.
+    fn take_up(&mut self, resume: bool, run: &Run) -> Result<()> {
+        let length = self.file.file().metadata().map_err(|e| self.failed(&e))?.len();
+        if !resume || length > self.size {
+            return self.reset();
+        }
+        if length == 0 {
+            return Ok(());
+        }
+        let Self { layout, digest, file, hasher, .. } = self;
+        let failed = |e: &io::Error| layout.failed_blob("read the part of", digest, e);
+        let read = match hash_file(file.file(), hasher, run, failed) {
+            Ok(read) => read,
+            Err(e) => {
+                // Cancelled while reading: the part is as good as before.
+                self.file.keep_on_drop();
+                return Err(e);
+            }
+        };
+        self.position = read;
+        self.resumed_from = read;
+        if self.position > self.size || (self.position == self.size && self.verify().is_err()) {
+            return self.reset();
+        }
+        Ok(())
+    }
+
+    fn failed(&self, error: &io::Error) -> Error {
+        self.layout
+            .failed_blob("write", &self.digest, error)
+            .with(|d| d.bytes_done = Some(self.position))
+    }
+}
+
+impl fmt::Debug for BlobWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BlobWriter")
+            .field("digest", &self.digest)
+            .field("size", &self.size)
+            .field("position", &self.position)
+            .finish_non_exhaustive()
+    }
+}
+
+fn open_root(path: &Path) -> Result<Dir> {
+    Dir::open(path).map_err(|e| match e.kind() {
+        io::ErrorKind::NotADirectory => {
+            Error::new(Code::InvalidArgument, format!("{} is no directory", path.display()))
+                .phase(Phase::Store)
+                .hint("an image layout is a directory; name another path")
+        }
+        _ => Error::file(format!("cannot open the directory {}", path.display()), &e),
+    })
+}
+
+fn part_name(digest: &Digest) -> String {
+    format!("{PARTIAL}{}-{}", digest.algorithm().name(), digest.hex())
+}
+
+fn is_old(file: &std::fs::File) -> bool {
+    let age = file.metadata().and_then(|m| m.modified()).map(|at| at.elapsed());
+    matches!(age, Ok(Ok(age)) if age > PART_LIFETIME)
+}
+
+fn empty_index() -> Map<String, Value> {
+    let mut index = Map::new();
+    index.insert("schemaVersion".to_owned(), json!(2));
+    index.insert("mediaType".to_owned(), json!(media_type::OCI_INDEX));
+    index.insert("manifests".to_owned(), json!([]));
+    index
+}
+
+/// Puts an entry in the place of those it replaces: of the same name, or as nameless and of the same digest.
+fn enter(entries: &mut Vec<Value>, entry: Value, name: Option<&str>) {
+    let name_of = |e: &Value| Some(e.get("annotations")?.get(REF_NAME)?.as_str()?.to_owned());
+    let digest = entry.get("digest").cloned();
+    let replaced = |e: &Value| match name_of(e) {
+        Some(old) => Some(old.as_str()) == name,
+        None => e.get("digest") == digest.as_ref(),
+    };
+    let at = entries.iter().position(replaced).unwrap_or(entries.len());
+    entries.retain(|e| !replaced(e));
+    entries.insert(at.min(entries.len()), entry);
+}
+
+fn ref_name(descriptor: &Descriptor) -> Option<&str> {
+    descriptor.annotations.as_ref()?.get(REF_NAME).map(String::as_str)
+}
+
+/// Hashes a file from where it stands to its end; gives the bytes read.
+fn hash_file(
+    file: &mut std::fs::File,
+    hasher: &mut Hasher,
+    run: &Run,
+    failed: impl Fn(&io::Error) -> Error,
+) -> Result<u64> {
+    let mut buffer = vec![0; BUFFER];
+    let mut total = 0;
+    loop {
+        run.check()?;
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(total),
+            Ok(count) => {
+                hasher.update(&buffer[..count]);
+                total += count as u64;
+            }
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(failed(&e)),
+        }
+    }
+}
+
+/// The whole of a file, None if it is longer than `limit`.
+fn read_limited(file: std::fs::File, limit: u64) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64 <= limit).then_some(bytes))
+}

@@ -1,0 +1,182 @@
+//! What an image is, without its layers.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::pull::EndpointReport;
+use crate::context::Run;
+use crate::error::{Code, Error, Result};
+use crate::reference::Reference;
+use crate::session::{Session, selector_of};
+use crate::v2::blob;
+use crate::v2::repository::{Fetched, ManifestOptions};
+use crate::v2::{Descriptor, Manifest, Platform, media_type, select_or_list};
+
+/// How an inspection is done.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Whose image of an index; None is this machine's.
+    pub platform: Option<Platform>,
+    /// Whether the configuration is fetched.
+    pub config: bool,
+    /// Whether the layers are listed.
+    pub layers: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { platform: None, config: true, layers: true }
+    }
+}
+
+/// What an image is.
+#[derive(Debug, Clone, Serialize)]
+pub struct Inspection {
+    /// The canonical reference, with the digest that it stands for.
+    pub reference: String,
+    /// The repository's name.
+    pub name: String,
+    /// The document that the reference stands for.
+    pub descriptor: Descriptor,
+    /// What that is.
+    pub kind: Kind,
+    /// What an index offers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub platforms: Vec<Offer>,
+    /// The platform of the image described below.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform: Option<Platform>,
+    /// The image's manifest; of an index, that of the platform, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<Value>,
+    /// The image's configuration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub config: Option<Value>,
+    /// The image's layers, lowest first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layers: Option<Vec<Descriptor>>,
+    /// The kind of artifact.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub artifact_type: Option<String>,
+    /// What it refers to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Descriptor>,
+    /// Annotations of the document that the reference stands for.
+    #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub annotations: std::collections::BTreeMap<String, String>,
+    /// Who gave it.
+    pub endpoint: EndpointReport,
+}
+
+/// What a reference stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum Kind {
+    Image,
+    Index,
+    Artifact,
+}
+
+/// One manifest of an index.
+#[derive(Debug, Clone, Serialize)]
+pub struct Offer {
+    /// What it runs on, where the index says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform: Option<Platform>,
+    /// What it is.
+    pub descriptor: Descriptor,
+}
+
+/// Inspects a reference through an open session.
+pub fn inspect(
+    session: &Session,
+    reference: &Reference,
+    options: &Options,
+    run: &Run,
+) -> Result<Inspection> {
+    let selector = selector_of(reference);
+    let plain = ManifestOptions::default();
+    let root = session.with_repository(run, |r| r.manifest(&selector, &plain, run))?;
+    let (mut platforms, mut platform, mut image) = (Vec::new(), None, None);
+    let (kind, artifact_type, subject, annotations) = match &root.manifest {
+        Manifest::Index(index) => {
+            platforms = index
+                .manifests
+                .iter()
+                .map(|child| Offer { platform: child.platform.clone(), descriptor: child.clone() })
+                .collect();
+            let wanted = options.platform.clone().unwrap_or_else(Platform::host);
+            match select_or_list(index, &wanted) {
+                Ok(child) => {
+                    let child = child.clone();
+                    platform = Some(child.platform.clone().unwrap_or(wanted));
+                    let given = ManifestOptions { platform: platform.clone(), ..plain };
+                    let by_digest = crate::v2::repository::Selector::Digest(child.digest.clone());
+                    image = Some(
+                        session.with_repository(run, |r| r.manifest(&by_digest, &given, run))?,
+                    );
+                }
+                // An index without this machine's platform is no failure, unless the platform was asked for.
+                Err(error) if options.platform.is_some() => return Err(error),
+                Err(_) => {}
+            }
+            (Kind::Index, &index.artifact_type, &index.subject, &index.annotations)
+        }
+        Manifest::Image(manifest) => {
+            let kind = if media_type::is_image_config(&manifest.config.media_type) {
+                Kind::Image
+            } else {
+                Kind::Artifact
+            };
+            image = Some(root.clone());
+            (kind, &manifest.artifact_type, &manifest.subject, &manifest.annotations)
+        }
+    };
+    let info = session.info();
+    let mut inspection = Inspection {
+        reference: format!("{}@{}", reference.name(), root.descriptor.digest),
+        name: reference.name(),
+        descriptor: root.descriptor.clone(),
+        kind,
+        platforms,
+        platform,
+        manifest: None,
+        config: None,
+        layers: None,
+        artifact_type: artifact_type.clone(),
+        subject: subject.clone(),
+        annotations: annotations.clone(),
+        endpoint: EndpointReport { url: info.endpoint, mirror: info.mirror },
+    };
+    if let Some(image) = image {
+        describe(&mut inspection, session, &image, options, run)?;
+    }
+    Ok(inspection)
+}
+
+fn describe(
+    inspection: &mut Inspection,
+    session: &Session,
+    image: &Fetched,
+    options: &Options,
+    run: &Run,
+) -> Result<()> {
+    inspection.manifest = Some(document(&image.bytes, "the manifest")?);
+    let Manifest::Image(manifest) = &image.manifest else { return Ok(()) };
+    if options.layers {
+        inspection.layers = Some(manifest.layers.clone());
+    }
+    if options.config && media_type::is_image_config(&manifest.config.media_type) {
+        let limit = session.limits().config;
+        let bytes =
+            session.with_repository(run, |r| blob::read_whole(r, &manifest.config, limit, run))?;
+        inspection.config = Some(document(&bytes, "the image's configuration")?);
+    }
+    Ok(())
+}
+
+fn document(bytes: &[u8], what: &str) -> Result<Value> {
+    serde_json::from_slice(bytes)
+        .map_err(|e| Error::new(Code::InvalidManifest, format!("{what} is no JSON")).cause(e))
+}

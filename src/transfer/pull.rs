@@ -1,0 +1,563 @@
+//! From a registry into an OCI layout: manifests first, then what is missing, then the name.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::context::Run;
+use crate::digest::Digest;
+use crate::error::{Code, Error, Result};
+use crate::reference::Reference;
+use crate::session::{Session, selector_of};
+use crate::store::Layout;
+use crate::v2::blob::BlobReader;
+use crate::v2::repository::{Fetched, ManifestOptions};
+use crate::v2::{Descriptor, Manifest, Platform, media_type, select_or_list};
+
+/// What is read from a connection before it is written: more brings nothing (measured).
+const BUFFER: usize = 256 << 10;
+
+/// The least time between two progress events of one blob.
+const EVENT: Duration = Duration::from_millis(100);
+
+/// How a pull is done.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Whose image of an index; None is this machine's.
+    pub platform: Option<Platform>,
+    /// The index with all of its images instead.
+    pub all_platforms: bool,
+    /// Leave no partial file for a later pull to go on with.
+    pub no_resume: bool,
+    /// Layers that are not meant to be distributed are fetched as well.
+    pub nondistributable: bool,
+}
+
+/// What a pull did.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// The canonical reference, with the digest that it stood for.
+    pub reference: String,
+    /// The document that the destination's name now points at.
+    pub descriptor: Descriptor,
+    /// Every manifest that was stored.
+    pub manifests: Vec<ManifestReport>,
+    /// The platform, where one was chosen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform: Option<Platform>,
+    /// Who gave it.
+    pub endpoint: EndpointReport,
+    /// The place, as it was given.
+    pub destination: String,
+    /// Every blob, in the order of the image.
+    pub blobs: Vec<BlobReport>,
+    /// Bytes of all blobs.
+    pub bytes_total: u64,
+    /// Bytes that came over the network.
+    pub bytes_transferred: u64,
+    /// How long it took.
+    pub duration_ms: u64,
+    /// What the user should know though all went well.
+    pub warnings: Vec<String>,
+}
+
+/// A stored manifest.
+#[derive(Debug, Clone, Serialize)]
+pub struct ManifestReport {
+    /// What it is.
+    pub descriptor: Descriptor,
+    /// What it runs on, where the index said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform: Option<Platform>,
+}
+
+/// An endpoint in a report.
+#[derive(Debug, Clone, Serialize)]
+pub struct EndpointReport {
+    /// Its address.
+    pub url: String,
+    /// Whether it is a mirror.
+    pub mirror: bool,
+}
+
+/// A blob in a report.
+#[derive(Debug, Clone, Serialize)]
+pub struct BlobReport {
+    /// What it hashes to.
+    pub digest: Digest,
+    /// Its bytes.
+    pub size: u64,
+    /// What it is.
+    pub media_type: String,
+    /// Bytes that came over the network.
+    pub bytes_transferred: u64,
+    /// Where an earlier, interrupted pull had come to.
+    pub resumed_from: u64,
+    /// Connections that were made again.
+    pub retries: u32,
+    /// Where it came from.
+    pub source: Source,
+}
+
+/// Where a blob came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum Source {
+    Network,
+    Present,
+    Resumed,
+}
+
+/// What has to be in the destination, found by walking the manifests.
+struct Plan {
+    root: Descriptor,
+    resolved: Digest,
+    /// Children before the index that lists them.
+    manifests: Vec<(Fetched, Option<Platform>)>,
+    blobs: Vec<Descriptor>,
+    platform: Option<Platform>,
+    warnings: Vec<String>,
+}
+
+/// Pulls a reference through an open session into a layout, under a name.
+pub fn pull(
+    session: &Session,
+    reference: &Reference,
+    layout: &Layout,
+    name: Option<&str>,
+    destination: &str,
+    options: &Options,
+    run: &Run,
+) -> Result<Report> {
+    let began = Instant::now();
+    run.event(&serde_json::json!({"kind": "start"}))?;
+    let plan = plan(session, reference, options, run)?;
+    let total = plan.blobs.iter().map(|blob| blob.size).fold(0, u64::saturating_add);
+    run.set_total(total);
+    let blobs = fetch_blobs(session, layout, &plan.blobs, options, run)?;
+    for (fetched, _) in &plan.manifests {
+        run.check()?;
+        layout.put_bytes(&fetched.descriptor.digest, &fetched.bytes)?;
+    }
+    layout.set_reference(&plan.root, name, run)?;
+    run.event(&serde_json::json!({"kind": "finish"}))?;
+    let info = session.info();
+    Ok(Report {
+        reference: format!("{}@{}", reference.name(), plan.resolved),
+        descriptor: plan.root,
+        manifests: plan
+            .manifests
+            .into_iter()
+            .rev()
+            .map(|(fetched, platform)| ManifestReport { descriptor: fetched.descriptor, platform })
+            .collect(),
+        platform: plan.platform,
+        endpoint: EndpointReport { url: info.endpoint, mirror: info.mirror },
+        destination: destination.to_owned(),
+        bytes_transferred: blobs.iter().map(|blob| blob.bytes_transferred).sum(),
+        blobs,
+        bytes_total: total,
+        duration_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        warnings: plan.warnings,
+    })
+}
+
+fn plan(session: &Session, reference: &Reference, options: &Options, run: &Run) -> Result<Plan> {
+    let selector = selector_of(reference);
+    let plain = ManifestOptions::default();
+    let root = session.with_repository(run, |r| r.manifest(&selector, &plain, run))?;
+    manifest_event(&root, run)?;
+    let resolved = root.descriptor.digest.clone();
+    let mut walk = Walk {
+        session,
+        run,
+        manifests: Vec::new(),
+        seen: HashSet::new(),
+        left: session.limits().children,
+        deepest: session.limits().depth,
+    };
+    let (root_descriptor, platform) = match (&root.manifest, options.all_platforms) {
+        (Manifest::Index(index), false) => {
+            let platform = match &options.platform {
+                Some(platform) => platform.clone(),
+                None => Platform::host(),
+            };
+            let (fetched, platform) = walk.choose(index, &platform)?;
+            let descriptor = fetched.descriptor.clone();
+            walk.manifests.push((fetched, Some(platform.clone())));
+            (descriptor, Some(platform))
+        }
+        _ => {
+            let descriptor = root.descriptor.clone();
+            walk.all(root, None, 0)?;
+            (descriptor, None)
+        }
+    };
+    let (blobs, warnings) = blobs_of(&walk.manifests, options)?;
+    Ok(Plan {
+        root: root_descriptor,
+        resolved,
+        manifests: walk.manifests,
+        blobs,
+        platform,
+        warnings,
+    })
+}
+
+/// Walks an index and what it lists.
+struct Walk<'a> {
+    session: &'a Session,
+    run: &'a Run,
+    manifests: Vec<(Fetched, Option<Platform>)>,
+    seen: HashSet<Digest>,
+    left: u64,
+    deepest: u64,
+}
+
+impl Walk<'_> {
+    /// One platform's image, through indexes within indexes.
+    fn choose(
+        &mut self,
+        index: &crate::v2::Index,
+        platform: &Platform,
+    ) -> Result<(Fetched, Platform)> {
+        let mut index = index.clone();
+        for _ in 0..self.deepest {
+            let child = select_or_list(&index, platform)?.clone();
+            let chosen = child.platform.clone().unwrap_or_else(|| platform.clone());
+            let fetched = self.fetch(&child)?;
+            match &fetched.manifest {
+                Manifest::Image(_) => return Ok((fetched, chosen)),
+                Manifest::Index(inner) => index = inner.clone(),
+            }
+        }
+        Err(self.too_deep())
+    }
+
+    /// A document with everything below it; children come first.
+    fn all(&mut self, fetched: Fetched, platform: Option<Platform>, depth: u64) -> Result<()> {
+        if !self.seen.insert(fetched.descriptor.digest.clone()) {
+            return Ok(());
+        }
+        if let Manifest::Index(index) = &fetched.manifest {
+            if depth >= self.deepest {
+                return Err(self.too_deep());
+            }
+            for child in &index.manifests {
+                self.left = self.left.checked_sub(1).ok_or_else(|| {
+                    Error::new(Code::Limit, "the image lists more manifests than is allowed")
+                        .hint("raise children in the option limits, if you trust this image")
+                })?;
+                if self.seen.contains(&child.digest) {
+                    continue;
+                }
+                let inner = self.fetch(child)?;
+                self.all(inner, child.platform.clone(), depth + 1)?;
+            }
+        }
+        self.manifests.push((fetched, platform));
+        Ok(())
+    }
+
+    fn fetch(&self, child: &Descriptor) -> Result<Fetched> {
+        let run = self.run;
+        let fetched = self.session.with_repository(run, |r| r.child_manifest(child, None, run))?;
+        manifest_event(&fetched, run)?;
+        Ok(fetched)
+    }
+
+    fn too_deep(&self) -> Error {
+        Error::new(Code::Limit, format!("the image nests indexes deeper than {}", self.deepest))
+            .hint("raise depth in the option limits, if you trust this image")
+    }
+}
+
+fn manifest_event(fetched: &Fetched, run: &Run) -> Result<()> {
+    run.event(&serde_json::json!({
+        "kind": "manifest",
+        "digest": fetched.descriptor.digest,
+        "media_type": fetched.descriptor.media_type,
+        "total": fetched.descriptor.size,
+        "done": true,
+        "direction": "down",
+    }))
+}
+
+/// The blobs of images, each once; the same digest with two sizes is a lie.
+fn blobs_of(
+    manifests: &[(Fetched, Option<Platform>)],
+    options: &Options,
+) -> Result<(Vec<Descriptor>, Vec<String>)> {
+    let mut sizes: HashMap<Digest, u64> = HashMap::new();
+    let (mut blobs, mut warnings) = (Vec::new(), Vec::new());
+    for (fetched, _) in manifests {
+        let Manifest::Image(image) = &fetched.manifest else { continue };
+        for blob in std::iter::once(&image.config).chain(&image.layers) {
+            if media_type::is_nondistributable(&blob.media_type) && !options.nondistributable {
+                warnings.push(format!(
+                    "the layer {} is not meant to be distributed and was left out",
+                    blob.digest
+                ));
+                continue;
+            }
+            match sizes.insert(blob.digest.clone(), blob.size) {
+                None => blobs.push(blob.clone()),
+                Some(size) if size == blob.size => {}
+                Some(size) => {
+                    return Err(Error::new(
+                        Code::InvalidManifest,
+                        format!("{} is said to have {size} and {} bytes", blob.digest, blob.size),
+                    ));
+                }
+            }
+        }
+    }
+    Ok((blobs, warnings))
+}
+
+/// Fetches several blobs at once, on threads that end with this function.
+fn fetch_blobs(
+    session: &Session,
+    layout: &Layout,
+    blobs: &[Descriptor],
+    options: &Options,
+    run: &Run,
+) -> Result<Vec<BlobReport>> {
+    let next = AtomicUsize::new(0);
+    let reports: Mutex<Vec<Option<BlobReport>>> = Mutex::new(vec![None; blobs.len()]);
+    let threads = session.concurrency().min(blobs.len());
+    let (sender, ended) = channel();
+    std::thread::scope(|scope| {
+        let mut running = 0;
+        for _ in 0..threads {
+            let (worker, sender) = (run.worker(), sender.clone());
+            let (next, reports) = (&next, &reports);
+            let work = move || {
+                let mut buffer = vec![0; BUFFER];
+                let result = loop {
+                    let i = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(blob) = blobs.get(i) else { break Ok(()) };
+                    match fetch_blob(session, layout, blob, options, &mut buffer, &worker) {
+                        Ok(report) => {
+                            let mut reports =
+                                reports.lock().unwrap_or_else(PoisonError::into_inner);
+                            reports[i] = Some(report);
+                        }
+                        Err(error) => break Err(error),
+                    }
+                };
+                report_end(&sender, result);
+            };
+            let spawned = std::thread::Builder::new()
+                .name("ocireg-blob".to_owned())
+                .stack_size(256 << 10)
+                .spawn_scoped(scope, work);
+            match spawned {
+                Ok(_) => running += 1,
+                // Fewer threads do the same work; none at all cannot.
+                Err(e) if running == 0 => {
+                    return Err(Error::new(Code::Io, "cannot start a thread").cause(e));
+                }
+                Err(_) => break,
+            }
+        }
+        drop(sender);
+        supervise(running, &ended, run)
+    })?;
+    let reports = reports.into_inner().unwrap_or_else(PoisonError::into_inner);
+    reports
+        .into_iter()
+        .map(|report| report.ok_or_else(|| Error::internal("a blob was forgotten")))
+        .collect()
+}
+
+fn report_end(sender: &Sender<Result<()>>, result: Result<()>) {
+    // The receiver is gone only when the call has failed already.
+    let _ = sender.send(result);
+}
+
+/// Waits on the caller's thread for the workers, telling progress; the first failure ends them all.
+fn supervise(mut running: usize, ended: &Receiver<Result<()>>, run: &Run) -> Result<()> {
+    let mut failure: Option<Error> = None;
+    while running > 0 {
+        let received = ended.recv_timeout(EVENT);
+        if failure.is_none() {
+            let told = run.report_events().and_then(|()| run.check());
+            if let Err(error) = told {
+                failure = Some(error);
+                run.stop_workers();
+            }
+        }
+        match received {
+            Ok(Ok(())) => running -= 1,
+            Ok(Err(error)) => {
+                running -= 1;
+                failure.get_or_insert(error);
+                run.stop_workers();
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) if failure.is_none() => {
+                return Err(Error::internal("a worker thread died"));
+            }
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    match failure {
+        None => run.report_events(),
+        Some(error) => Err(error),
+    }
+}
+
+/// One blob: present already, or fetched into a file that gets its name when it is whole.
+fn fetch_blob(
+    session: &Session,
+    layout: &Layout,
+    blob: &Descriptor,
+    options: &Options,
+    buffer: &mut [u8],
+    run: &Run,
+) -> Result<BlobReport> {
+    let mut report = BlobReport {
+        digest: blob.digest.clone(),
+        size: blob.size,
+        media_type: blob.media_type.clone(),
+        bytes_transferred: 0,
+        resumed_from: 0,
+        retries: 0,
+        source: Source::Present,
+    };
+    let mut events = Events { blob, last: None };
+    if layout.has_blob(&blob.digest, blob.size)? {
+        run.add_done(blob.size);
+        events.tell(blob.size, true, report.source, run)?;
+        return Ok(report);
+    }
+    if let Some(bytes) = blob.embedded()? {
+        layout.put_bytes(&blob.digest, &bytes)?;
+        run.add_done(blob.size);
+        events.tell(blob.size, true, report.source, run)?;
+        return Ok(report);
+    }
+    let mut writer = layout.blob_writer(&blob.digest, blob.size, !options.no_resume, run)?;
+    report.resumed_from = writer.position();
+    report.source = if report.resumed_from > 0 { Source::Resumed } else { Source::Network };
+    run.add_done(report.resumed_from);
+    let mut refetched = false;
+    let fetched = session.with_repository(run, |repository| {
+        loop {
+            let copied = copy(repository, blob, &mut writer, &mut report, &mut events, buffer, run);
+            match copied.and_then(|()| writer.verify()) {
+                // What an earlier pull left may be what is wrong: once more from the start.
+                Err(error) if error.code() == Code::DigestMismatch => {
+                    run.forget_done(writer.position());
+                    writer.reset()?;
+                    report.resumed_from = 0;
+                    report.source = Source::Network;
+                    if refetched {
+                        return Err(error);
+                    }
+                    refetched = true;
+                    report.retries += 1;
+                }
+                other => return other,
+            }
+        }
+    });
+    if let Err(error) = fetched {
+        let useless =
+            matches!(error.code(), Code::DigestMismatch | Code::SizeMismatch | Code::NotFound);
+        if !options.no_resume && !useless {
+            writer.keep();
+        }
+        return Err(error);
+    }
+    writer.finish()?;
+    events.tell(blob.size, true, report.source, run)?;
+    Ok(report)
+}
+
+/// Copies the rest of a blob from a repository into its file, in large pieces.
+fn copy(
+    repository: &crate::v2::Repository,
+    blob: &Descriptor,
+    writer: &mut crate::store::BlobWriter,
+    report: &mut BlobReport,
+    events: &mut Events<'_>,
+    buffer: &mut [u8],
+    run: &Run,
+) -> Result<()> {
+    if writer.position() == blob.size && blob.size > 0 {
+        return Ok(());
+    }
+    let common = repository.registry().common();
+    let host = repository.registry().base().authority().to_owned();
+    let _slot = common.slots.take(&host, run)?;
+    // The file's writer hashes what it writes; hashing here too would cost as much again.
+    let mut reader = BlobReader::resume(
+        Arc::new(repository.clone()),
+        blob.digest.clone(),
+        Some(blob.size),
+        writer.position(),
+        None,
+        run,
+    )?;
+    loop {
+        let (mut filled, mut ended) = (0, false);
+        let result = loop {
+            match reader.read(&mut buffer[filled..], run) {
+                Ok(0) => {
+                    ended = true;
+                    break Ok(());
+                }
+                Ok(read) => filled += read,
+                Err(error) => break Err(error),
+            }
+            if filled == buffer.len() {
+                break Ok(());
+            }
+        };
+        // What came before a failure is as good as the rest, and a later pull goes on from there.
+        if filled > 0 {
+            writer.write(&buffer[..filled])?;
+            report.bytes_transferred += filled as u64;
+            run.add_done(filled as u64);
+        }
+        report.retries += reader.take_retries();
+        result?;
+        if ended {
+            return Ok(());
+        }
+        events.tell(writer.position(), false, report.source, run)?;
+    }
+}
+
+/// The progress events of one blob, not too many of them.
+struct Events<'a> {
+    blob: &'a Descriptor,
+    last: Option<Instant>,
+}
+
+impl Events<'_> {
+    fn tell(&mut self, offset: u64, done: bool, source: Source, run: &Run) -> Result<()> {
+        if !run.has_progress() || (!done && self.last.is_some_and(|last| last.elapsed() < EVENT)) {
+            return Ok(());
+        }
+        self.last = Some(Instant::now());
+        run.event(&serde_json::json!({
+            "kind": "blob",
+            "digest": self.blob.digest,
+            "media_type": self.blob.media_type,
+            "offset": offset,
+            "total": self.blob.size,
+            "done": done,
+            "direction": "down",
+            "source": source,
+        }))
+    }
+}

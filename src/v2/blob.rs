@@ -1,0 +1,396 @@
+//! A blob as a stream: verified at its end, resumed after cuts.
+
+use std::sync::Arc;
+
+use super::descriptor::{check_digest, check_size};
+use super::{Descriptor, Repository};
+use crate::context::Run;
+use crate::digest::{Digest, Hasher};
+use crate::error::{Code, Error, Phase, Result};
+use crate::http::retry::Attempts;
+use crate::http::{Body, Reaches, Response, header};
+
+/// After a cut, so many bytes of progress make the next cut the first one again.
+const PROGRESS: u64 = 1 << 20;
+
+/// Reads one blob of one repository.
+#[derive(Debug)]
+pub struct BlobReader {
+    repository: Arc<Repository>,
+    digest: Digest,
+    size: Option<u64>,
+    /// Where reading began, and where it is.
+    start: u64,
+    offset: u64,
+    /// None when reading began in the middle: then only the size can be checked.
+    hasher: Option<Hasher>,
+    body: Option<Body>,
+    attempts: u32,
+    /// Where the last failure was.
+    failed_at: u64,
+    retries: u32,
+    ended: bool,
+    failure: Option<Error>,
+}
+
+impl BlobReader {
+    /// Opens a blob at an offset: the first request is made here. `size` is the blob's, where it is known.
+    pub fn open(
+        repository: Arc<Repository>,
+        digest: Digest,
+        size: Option<u64>,
+        offset: u64,
+        run: &Run,
+    ) -> Result<Self> {
+        let hasher = (offset == 0).then(|| Hasher::new(digest.algorithm()));
+        Self::resume(repository, digest, size, offset, hasher, run)
+    }
+
+    /// Opens a blob of which the first `offset` bytes have gone into `hasher` already.
+    pub fn resume(
+        repository: Arc<Repository>,
+        digest: Digest,
+        size: Option<u64>,
+        offset: u64,
+        hasher: Option<Hasher>,
+        run: &Run,
+    ) -> Result<Self> {
+        if let Some(size) = size
+            && offset > size
+        {
+            return Err(Error::argument(
+                "offset",
+                format!("the offset {offset} is behind the blob's end at {size}"),
+            ));
+        }
+        let mut reader = Self {
+            repository,
+            digest,
+            size,
+            start: offset,
+            offset,
+            hasher,
+            body: None,
+            attempts: 0,
+            failed_at: offset,
+            retries: 0,
+            ended: false,
+            failure: None,
+        };
+        if size != Some(offset) || offset == 0 {
+            reader.connect_retrying(run)?;
+        }
+        Ok(reader)
+    }
+
+    /// The whole blob's size, where it is known.
+    pub fn size(&self) -> Option<u64> {
+        self.size
+    }
+
+    /// How often the connection was made again since the last call of this.
+    pub fn take_retries(&mut self) -> u32 {
+        std::mem::take(&mut self.retries)
+    }
+
+    /// Reads some bytes. 0 is the end, and comes only after size and digest were found right.
+    ///
+    /// Failures stay, but CANCELLED and DEADLINE: after those reading can go on.
+    pub fn read(&mut self, buffer: &mut [u8], run: &Run) -> Result<usize> {
+        if self.ended {
+            return Ok(0);
+        }
+        if let Some(failure) = &self.failure {
+            return Err(failure.clone());
+        }
+        self.read_on(buffer, run).inspect_err(|error| {
+            self.body = None;
+            if !matches!(error.code(), Code::Cancelled | Code::Deadline) {
+                self.failure = Some(error.clone());
+            }
+        })
+    }
+
+    fn read_on(&mut self, buffer: &mut [u8], run: &Run) -> Result<usize> {
+        run.check()?;
+        loop {
+            if self.size == Some(self.offset) && self.offset > 0 && self.body.is_none() {
+                return self.end();
+            }
+            if self.body.is_none() {
+                self.connect_retrying(run)?;
+            }
+            let Some(body) = &mut self.body else { continue };
+            match body.read(buffer, run) {
+                Ok(0) if self.size.is_none_or(|size| size == self.offset) => return self.end(),
+                // The header promised less than the descriptor, or the connection's end was the body's.
+                Ok(0) => {
+                    let cut = self.named(Error::new(
+                        Code::Disconnected,
+                        "the connection ended in the middle of the blob",
+                    ));
+                    self.again(cut.phase(Phase::Body), run)?;
+                }
+                Ok(read) => {
+                    self.take(&buffer[..read])?;
+                    return Ok(read);
+                }
+                Err(error) => {
+                    let error = self.named(error);
+                    self.again(error, run)?;
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, bytes: &[u8]) -> Result<()> {
+        let offset = self.offset + bytes.len() as u64;
+        if let Some(size) = self.size
+            && offset > size
+        {
+            return Err(self.named(check_size(&self.digest, size, offset).err().unwrap_or_else(
+                || Error::new(Code::SizeMismatch, "the blob is longer than its descriptor says"),
+            )));
+        }
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(bytes);
+        }
+        self.offset = offset;
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<usize> {
+        if let Some(size) = self.size {
+            check_size(&self.digest, size, self.offset).map_err(|e| self.named(e))?;
+        }
+        if let Some(hasher) = self.hasher.take() {
+            check_digest(&self.digest, hasher.finish()).map_err(|e| self.named(e))?;
+        }
+        self.body = None;
+        self.ended = true;
+        Ok(0)
+    }
+
+    fn connect_retrying(&mut self, run: &Run) -> Result<()> {
+        loop {
+            match self.connect(run) {
+                Ok(()) => return Ok(()),
+                Err(error) => self.again(error, run)?,
+            }
+        }
+    }
+
+    /// Waits before the next attempt, or gives the failure back.
+    fn again(&mut self, error: Error, run: &Run) -> Result<()> {
+        self.body = None;
+        if self.offset.saturating_sub(self.failed_at) >= PROGRESS {
+            self.attempts = 0;
+        }
+        self.failed_at = self.offset;
+        let done = self.offset;
+        let error = error.with(|d| d.bytes_done = Some(done));
+        let repository = self.repository.clone();
+        let mut attempts = Attempts::after(&repository.registry().common().retry, self.attempts);
+        attempts.again(error, run)?;
+        self.attempts = attempts.failures();
+        self.retries += 1;
+        Ok(())
+    }
+
+    /// Asks for the rest of the blob.
+    fn connect(&mut self, run: &Run) -> Result<()> {
+        let repository = self.repository.clone();
+        let doing = format!("get the blob {} of {}", self.digest, repository.shown());
+        let url = repository.address(&format!("blobs/{}", self.digest));
+        let mut request = repository.registry().request(url, &doing);
+        if self.offset > 0 {
+            let range = format!("bytes={}-", self.offset);
+            request = request.header(header::RANGE, &range, Reaches::Everywhere)?;
+        }
+        let wanted = |status| matches!(status, 200 | 206 | 416);
+        let mut response = repository
+            .registry()
+            .attempt(&request, &repository.scopes(), wanted, run)
+            .map_err(|e| {
+                e.with(|d| {
+                    if d.http_status == Some(404) {
+                        d.what = Some("blob")
+                    }
+                })
+            })?;
+        match response.status {
+            200 => self.accept_whole(&mut response, run)?,
+            206 if self.offset > 0 => self.accept_part(&response)?,
+            206 => {
+                return Err(
+                    self.wrong(&response, "a part of the blob was sent where all was asked for")
+                );
+            }
+            _ => return Err(self.wrong(&response, "it does not have the rest of the blob")),
+        }
+        self.body = Some(response.body);
+        Ok(())
+    }
+
+    /// The whole blob came. Where a part was asked for, the server ignores ranges, and what is known is skipped.
+    fn accept_whole(&mut self, response: &mut Response, run: &Run) -> Result<()> {
+        self.learn_size(response.content_length(), response)?;
+        let mut left = self.offset;
+        let mut buffer = vec![0; 64 << 10];
+        while left > 0 {
+            let most = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+            let read = response.body.read(&mut buffer[..most], run)?;
+            if read == 0 {
+                return Err(self
+                    .wrong(response, "the blob ended before the part that was asked for")
+                    .recode(Code::Disconnected)
+                    .retryable(true));
+            }
+            left -= read as u64;
+        }
+        Ok(())
+    }
+
+    /// A part came: it must be exactly the rest.
+    fn accept_part(&mut self, response: &Response) -> Result<()> {
+        let mut ranges = response.headers.get_all(header::CONTENT_RANGE).iter();
+        let (range, more) = (ranges.next(), ranges.next());
+        let range = range.and_then(|value| ContentRange::parse(value.to_str().ok()?));
+        let Some(range) = range.filter(|_| more.is_none()) else {
+            return Err(self.wrong(response, "its Content-Range is missing or unreadable"));
+        };
+        if range.first != self.offset || range.total.is_some_and(|total| range.last + 1 != total) {
+            return Err(self.wrong(response, "it sent another part than was asked for"));
+        }
+        let length = range.last - range.first + 1;
+        if response.content_length().is_some_and(|told| told != length) {
+            return Err(
+                self.wrong(response, "Content-Range and Content-Length contradict each other")
+            );
+        }
+        self.learn_size(Some(range.last + 1), response)
+    }
+
+    /// What the header says of the size must not contradict what is known: nothing of the body is read then.
+    fn learn_size(&mut self, told: Option<u64>, response: &Response) -> Result<()> {
+        match (self.size, told) {
+            (Some(size), Some(told)) if size != told => Err(self
+                .named(
+                    check_size(&self.digest, size, told)
+                        .err()
+                        .unwrap_or_else(|| Error::internal("two sizes differ and do not")),
+                )
+                .url(&response.url)),
+            (None, Some(told)) => {
+                self.size = Some(told);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn wrong(&self, response: &Response, why: &str) -> Error {
+        self.named(Error::new(Code::Protocol, why)).url(&response.url).with(|d| {
+            d.http_status = Some(response.status);
+        })
+    }
+
+    fn named(&self, error: Error) -> Error {
+        if error.to_string().starts_with("cannot get the blob") {
+            return error;
+        }
+        let done = self.offset;
+        error
+            .context(format!("cannot get the blob {} of {}", self.digest, self.repository.shown()))
+            .with(|d| d.bytes_done = Some(done))
+    }
+
+    /// Where reading began.
+    pub fn start(&self) -> u64 {
+        self.start
+    }
+}
+
+/// Reads a small blob, such as a configuration, to its verified end; more than `limit` bytes is LIMIT.
+pub fn read_whole(
+    repository: &Repository,
+    blob: &Descriptor,
+    limit: u64,
+    run: &Run,
+) -> Result<Vec<u8>> {
+    if let Some(bytes) = blob.embedded()? {
+        return Ok(bytes);
+    }
+    if blob.size > limit {
+        return Err(Error::new(
+            Code::Limit,
+            format!("the blob {} has {} bytes, more than {limit}", blob.digest, blob.size),
+        )
+        .hint("raise config in the option limits, if you trust this registry"));
+    }
+    let repository = Arc::new(repository.clone());
+    let mut reader = BlobReader::open(repository, blob.digest.clone(), Some(blob.size), 0, run)?;
+    let (mut all, mut buffer) = (Vec::new(), vec![0; 32 << 10]);
+    loop {
+        match reader.read(&mut buffer, run)? {
+            0 => return Ok(all),
+            read => all.extend_from_slice(&buffer[..read]),
+        }
+    }
+}
+
+/// `bytes FIRST-LAST/TOTAL`, and nothing that merely looks like it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct ContentRange {
+    first: u64,
+    last: u64,
+    total: Option<u64>,
+}
+
+impl ContentRange {
+    fn parse(text: &str) -> Option<Self> {
+        let number = |text: &str| {
+            let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+            if digits { text.parse::<u64>().ok().filter(|n| *n < u64::MAX) } else { None }
+        };
+        let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;
+        let (first, last) = range.split_once('-')?;
+        let (first, last) = (number(first)?, number(last)?);
+        let total = if total == "*" { None } else { Some(number(total)?) };
+        let sound = first <= last && total.is_none_or(|total| last < total);
+        sound.then_some(Self { first, last, total })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ContentRange;
+
+    #[test]
+    fn content_ranges() {
+        let parse = ContentRange::parse;
+        assert_eq!(
+            parse("bytes 5-9/10"),
+            Some(ContentRange { first: 5, last: 9, total: Some(10) })
+        );
+        assert_eq!(parse("bytes 0-0/*"), Some(ContentRange { first: 0, last: 0, total: None }));
+        for text in [
+            "",
+            "5-9/10",
+            "bytes=5-9/10",
+            "bytes 5-9",
+            "bytes 5-/10",
+            "bytes -9/10",
+            "bytes 9-5/10",
+            "bytes 5-10/10",
+            "bytes +5-9/10",
+            "bytes 5-9/ 10",
+            "bytes 0-18446744073709551616/*",
+            "bytes 0-18446744073709551615/*",
+            "bytes 5-9/10, 5-9/10",
+            "bytes */10",
+        ] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! What points at content: media type, digest and size.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+
+use super::json::misspelt;
+use super::platform::Platform;
+use crate::digest::Digest;
+use crate::error::{Code, Error, Phase, Result};
+
+/// An OCI content descriptor; its JSON form is the published one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Descriptor {
+    /// What the content is; any text.
+    pub media_type: String,
+    /// What the content hashes to.
+    pub digest: Digest,
+    /// Bytes of the content, at most `i64::MAX`. Never trusted for an allocation.
+    #[serde(deserialize_with = "size")]
+    pub size: u64,
+    /// Where the content is fetched from, for non-distributable layers.
+    #[serde(default, deserialize_with = "null_is_empty", skip_serializing_if = "Vec::is_empty")]
+    pub urls: Vec<String>,
+    /// Free text by key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub annotations: Option<BTreeMap<String, String>>,
+    /// The content itself in base64; see [`Descriptor::embedded`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
+    /// What the content runs on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<Platform>,
+    /// The kind of artifact that the content is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact_type: Option<String>,
+    /// Keys that this library does not know, kept as they were.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+const KEYS: &[&str] =
+    &["mediaType", "digest", "size", "urls", "annotations", "data", "platform", "artifactType"];
+
+impl Descriptor {
+    /// A descriptor of the three required parts.
+    pub fn new(media_type: impl Into<String>, digest: Digest, size: u64) -> Self {
+        Self {
+            media_type: media_type.into(),
+            digest,
+            size,
+            urls: Vec::new(),
+            annotations: None,
+            data: None,
+            platform: None,
+            artifact_type: None,
+            other: Map::new(),
+        }
+    }
+
+    /// The content that the descriptor carries itself, once it has matched size and digest.
+    pub fn embedded(&self) -> Result<Option<Vec<u8>>> {
+        let Some(data) = &self.data else { return Ok(None) };
+        let bytes = BASE64.decode(data).map_err(|e| {
+            Error::new(
+                Code::InvalidManifest,
+                format!("the data embedded in the descriptor of {} is no base64", self.digest),
+            )
+            .phase(Phase::Verify)
+            .cause(e)
+        })?;
+        self.verify(&bytes)
+            .map_err(|e| e.context("a descriptor embeds data that is not what it describes"))?;
+        Ok(Some(bytes))
+    }
+
+    /// Whether these bytes are the content described: size first, then digest.
+    pub fn verify(&self, bytes: &[u8]) -> Result<()> {
+        check_size(&self.digest, self.size, bytes.len() as u64)?;
+        check_digest(&self.digest, Digest::of(self.digest.algorithm(), bytes))
+    }
+
+    /// Refuses keys in another letter case, and embedded data that does not match.
+    pub(super) fn check(&self) -> Result<()> {
+        let platform = self.platform.iter().flat_map(|p| p.other.keys().map(String::as_str));
+        let found = misspelt(self.other.keys().map(String::as_str), KEYS)
+            .or_else(|| misspelt(platform, Platform::KEYS));
+        if let Some((key, known)) = found {
+            return Err(Error::new(
+                Code::InvalidManifest,
+                format!("the descriptor of {} has the key {key:?} for {known:?}", self.digest),
+            ));
+        }
+        self.embedded().map(drop)
+    }
+}
+
+/// SIZE_MISMATCH unless content has the size that was announced.
+pub(crate) fn check_size(digest: &Digest, expected: u64, actual: u64) -> Result<()> {
+    if expected == actual {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::SizeMismatch,
+        format!("{digest} has {actual} bytes, its descriptor says {expected}"),
+    )
+    .phase(Phase::Verify)
+    .with(|d| {
+        d.size_expected = Some(expected);
+        d.size_actual = Some(actual);
+    }))
+}
+
+/// DIGEST_MISMATCH unless content has the digest that was asked for.
+pub(crate) fn check_digest(expected: &Digest, actual: Digest) -> Result<()> {
+    if *expected == actual {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::DigestMismatch,
+        format!("content that should be {expected} hashes to {actual}"),
+    )
+    .phase(Phase::Verify)
+    .hint("the content was damaged or exchanged on the way, or where it is kept")
+    .with(|d| {
+        d.digest_expected = Some(expected.to_string());
+        d.digest_actual = Some(actual.to_string());
+    }))
+}
+
+fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let size = u64::deserialize(deserializer)?;
+    if i64::try_from(size).is_err() {
+        return Err(serde::de::Error::custom(format_args!("the size {size} is out of range")));
+    }
+    Ok(size)
+}
+
+/// Go writes an empty list as null.
+pub(super) fn null_is_empty<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}

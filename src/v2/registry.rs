@@ -1,0 +1,221 @@
+//! One registry at one address: authenticated requests, tried again where that may help.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use url::Url;
+
+use crate::auth::challenge::Challenge;
+use crate::auth::{Authenticator, Authorization, Policy, Tokens};
+use crate::config::settings::{Limits, Retry};
+use crate::context::Run;
+use crate::credentials::AuthConfig;
+use crate::error::{Code, Error, Phase, Result};
+use crate::http::retry::Attempts;
+use crate::http::slots::Slots;
+use crate::http::{Client, Reaches, Request, Response, header};
+use crate::tls::Identity;
+
+/// What all registries of one service share.
+#[derive(Debug)]
+pub struct Common {
+    /// Its connections.
+    pub client: Arc<Client>,
+    /// Its tokens.
+    pub tokens: Arc<Tokens>,
+    /// Its rules about secrets.
+    pub policy: Policy,
+    /// When to try again.
+    pub retry: Retry,
+    /// How much of an answer is accepted.
+    pub limits: Limits,
+    /// How many blobs of one host move at once.
+    pub slots: Slots,
+}
+
+/// A registry that speaks protocol v2.
+#[derive(Debug, Clone)]
+pub struct Registry {
+    common: Arc<Common>,
+    base: Url,
+    identity: Arc<Identity>,
+    auth: Arc<Authenticator>,
+}
+
+/// What `/v2/` answered.
+#[derive(Debug, Clone, Serialize)]
+pub struct Ping {
+    /// Always "v2".
+    pub protocol: &'static str,
+    /// Whether the version header says `registry/2.0`.
+    pub confirmed: bool,
+    /// How the registry wants to be asked, if it answered 401.
+    pub challenges: Vec<Challenge>,
+}
+
+impl Registry {
+    /// `base` is the endpoint's address without `/v2/`; `identity` says how TLS is made with it.
+    pub fn new(
+        common: Arc<Common>,
+        base: Url,
+        identity: Identity,
+        credentials: AuthConfig,
+    ) -> Self {
+        let auth = Authenticator::new(
+            common.client.clone(),
+            common.tokens.clone(),
+            common.policy.clone(),
+            base.clone(),
+            identity.clone(),
+            credentials,
+        );
+        Self { common, base, identity: Arc::new(identity), auth: Arc::new(auth) }
+    }
+
+    /// What all registries of the service share.
+    pub fn common(&self) -> &Common {
+        &self.common
+    }
+
+    /// The endpoint's address without `/v2/`.
+    pub fn base(&self) -> &Url {
+        &self.base
+    }
+
+    /// `<base>/v2/<path>`. The path is made of parsed names only.
+    pub fn address(&self, path: &str) -> Url {
+        let mut url = self.base.clone();
+        let prefix = self.base.path().trim_end_matches('/').to_owned();
+        url.set_path(&format!("{prefix}/v2/{path}"));
+        url
+    }
+
+    /// Asks `/v2/`, without credentials: whether the protocol is spoken, and how one is let in.
+    pub fn ping(&self, run: &Run) -> Result<Ping> {
+        let doing = format!("ask {} for protocol v2", self.base.host_str().unwrap_or_default());
+        let mut request = Request::get(self.address(""), &self.identity, &doing);
+        request.budget = Some((self.common.client.timeouts().auth, Phase::Ping));
+        let mut attempts = Attempts::new(&self.common.retry);
+        let response = loop {
+            match self.common.client.send(&request, run) {
+                Ok(response) if matches!(response.status, 429 | 500..) => {
+                    let limit = self.common.limits.error;
+                    attempts.again(response.into_error(&doing, limit, run), run)?;
+                }
+                Ok(response) => break response,
+                // Another endpoint is the better answer to an endpoint that cannot be reached.
+                Err(error) if error.code() == Code::Timeout => return Err(error),
+                Err(error) => attempts.again(error, run)?,
+            }
+        };
+        let confirmed = response
+            .headers
+            .get_all(VERSION_HEADER)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(str::split_whitespace)
+            .any(|version| version.eq_ignore_ascii_case("registry/2.0"));
+        match response.status {
+            200 => {}
+            401 if response.crossed => {
+                return Err(Error::new(
+                    Code::Redirect,
+                    format!("{doing}: it redirects to another host that asks for credentials"),
+                )
+                .url(&response.url)
+                .hint("use the address that it redirects to, if you trust that host"));
+            }
+            401 => self.auth.learn(&response),
+            _ => {
+                return Err(response
+                    .into_error(&doing, self.common.limits.error, run)
+                    .phase(Phase::Ping)
+                    .hint("check that the address is that of a registry of protocol v2"));
+            }
+        }
+        let challenges = if response.status == 401 { self.auth.challenges() } else { Vec::new() };
+        Ok(Ping { protocol: "v2", confirmed, challenges })
+    }
+
+    /// A request to this registry.
+    pub fn request<'a>(&'a self, url: Url, doing: &'a str) -> Request<'a> {
+        Request::get(url, &self.identity, doing)
+    }
+
+    /// Sends a request with the authorization that it needs. Any status is a result, but a 401 that nothing can
+    /// be done about stays one.
+    pub fn send(&self, request: &Request<'_>, scopes: &[String], run: &Run) -> Result<Response> {
+        let first = self.auth.authorization(scopes, None, run)?;
+        let response = self.send_with(request, first.as_ref(), run)?;
+        if response.status != 401 || response.crossed {
+            return Ok(response);
+        }
+        self.auth.learn(&response);
+        let second = match self.auth.authorization(scopes, first.as_ref(), run)? {
+            Some(second) if first.as_ref() != Some(&second) => second,
+            _ => return Ok(response),
+        };
+        drop(response);
+        self.send_with(request, Some(&second), run)
+    }
+
+    fn send_with(
+        &self,
+        request: &Request<'_>,
+        authorization: Option<&Authorization>,
+        run: &Run,
+    ) -> Result<Response> {
+        match authorization {
+            None => self.common.client.send(request, run),
+            Some(value) => {
+                let request =
+                    request.clone().header(header::AUTHORIZATION, value, Reaches::Origin)?;
+                self.common.client.send(&request, run)
+            }
+        }
+    }
+
+    /// As [`Registry::send`], tried again while that may help. A status that is not `wanted` is an error.
+    pub fn fetch(
+        &self,
+        request: &Request<'_>,
+        scopes: &[String],
+        wanted: impl Fn(u16) -> bool,
+        run: &Run,
+    ) -> Result<Response> {
+        let mut attempts = Attempts::new(&self.common.retry);
+        loop {
+            match self.attempt(request, scopes, &wanted, run) {
+                Ok(response) => return Ok(response),
+                Err(error) => attempts.again(error, run)?,
+            }
+        }
+    }
+
+    /// One attempt of [`Registry::fetch`].
+    pub fn attempt(
+        &self,
+        request: &Request<'_>,
+        scopes: &[String],
+        wanted: impl Fn(u16) -> bool,
+        run: &Run,
+    ) -> Result<Response> {
+        let response = self.send(request, scopes, run)?;
+        if wanted(response.status) {
+            return Ok(response);
+        }
+        let denied = response.status == 401
+            && response
+                .headers
+                .get_all(header::WWW_AUTHENTICATE)
+                .iter()
+                .filter_map(|value| value.to_str().ok())
+                .any(|value| value.contains("insufficient_scope"));
+        let error = response.into_error(request.doing, self.common.limits.error, run);
+        Err(if denied { error.recode(Code::Denied) } else { error }
+            .with(|d| d.method = Some(request.method.to_string())))
+    }
+}
+
+/// DefaultRegistryVersionHeader of the registry package.
+const VERSION_HEADER: &str = "docker-distribution-api-version";

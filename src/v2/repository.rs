@@ -1,0 +1,409 @@
+//! One repository of a registry: its manifests and its tags.
+
+use std::collections::HashSet;
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::descriptor::{check_digest, check_size};
+use super::manifest::Manifest;
+use super::{Descriptor, Platform, Registry, media_type, select_or_list};
+use crate::context::Run;
+use crate::digest::{Algorithm, Digest};
+use crate::error::{Code, Error, Phase, Result};
+use crate::http::origin::{Origin, parse_sent};
+use crate::http::{Method, Reaches, Response, header};
+use crate::reference::check_tag;
+
+/// A repository at one endpoint.
+#[derive(Debug, Clone)]
+pub struct Repository {
+    registry: Registry,
+    name: String,
+    /// What messages call it.
+    shown: String,
+    actions: String,
+}
+
+/// Which manifest: by name or by content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Selector {
+    Tag(String),
+    Digest(Digest),
+}
+
+impl std::fmt::Display for Selector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tag(tag) => write!(f, "{tag}"),
+            Self::Digest(digest) => write!(f, "{digest}"),
+        }
+    }
+}
+
+impl std::str::FromStr for Selector {
+    type Err = Error;
+
+    /// A digest holds a colon, and a tag cannot.
+    fn from_str(text: &str) -> Result<Self> {
+        if text.contains(':') {
+            return Ok(Self::Digest(text.parse()?));
+        }
+        check_tag(text)?;
+        Ok(Self::Tag(text.to_owned()))
+    }
+}
+
+/// A manifest as it came: its bytes are what the digest is of.
+#[derive(Debug, Clone)]
+pub struct Fetched {
+    /// What it is.
+    pub descriptor: Descriptor,
+    /// The exact bytes.
+    pub bytes: Vec<u8>,
+    /// The same, read.
+    pub manifest: Manifest,
+}
+
+/// How a manifest is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct ManifestOptions {
+    /// Of an index, this platform's image is given.
+    pub platform: Option<Platform>,
+    /// Media types to accept; empty is all that are known.
+    pub accept: Vec<String>,
+    /// A limit below that of the service, in bytes.
+    pub max_size: Option<u64>,
+}
+
+/// A page of tags, or all of them.
+#[derive(Debug, Clone, Serialize)]
+pub struct Tags {
+    /// The repository's name as the registry says it.
+    pub name: String,
+    /// The tags.
+    pub tags: Vec<String>,
+    /// Where the next page is, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// Which tags.
+#[derive(Debug, Clone, Default)]
+pub struct TagsOptions {
+    /// One page of about so many; without it, all pages.
+    pub n: Option<u32>,
+    /// Only tags after this one.
+    pub last: Option<String>,
+    /// The `next` of an earlier page.
+    pub next: Option<String>,
+}
+
+impl Repository {
+    /// `name` is the repository's path at that registry; `actions` such as "pull" or "pull,push".
+    pub fn new(registry: Registry, name: String, actions: &str) -> Self {
+        let host = registry.base().host_str().unwrap_or_default();
+        let shown = match registry.base().port() {
+            Some(port) => format!("{host}:{port}/{name}"),
+            None => format!("{host}/{name}"),
+        };
+        Self { registry, name, shown, actions: actions.to_owned() }
+    }
+
+    /// The registry that it is of.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// The path.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Host and path, for messages.
+    pub fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// `<base>/v2/<name>/<rest>`.
+    pub(super) fn address(&self, rest: &str) -> Url {
+        self.registry.address(&format!("{}/{rest}", self.name))
+    }
+
+    pub(super) fn scopes(&self) -> Vec<String> {
+        vec![format!("repository:{}:{}", self.name, self.actions)]
+    }
+
+    /// A manifest or index, verified; with a platform, that platform's image out of an index.
+    pub fn manifest(
+        &self,
+        selector: &Selector,
+        options: &ManifestOptions,
+        run: &Run,
+    ) -> Result<Fetched> {
+        let mut fetched = self.one_manifest(selector, options, run)?;
+        let Some(platform) = &options.platform else { return Ok(fetched) };
+        let limits = &self.registry.common().limits;
+        for _ in 0..=limits.depth {
+            let Manifest::Index(index) = &fetched.manifest else { return Ok(fetched) };
+            let child = select_or_list(index, platform)?.clone();
+            fetched = self.child_manifest(&child, options.max_size, run)?;
+        }
+        Err(Error::new(
+            Code::Limit,
+            format!("{}:{selector} nests indexes deeper than {}", self.shown, limits.depth),
+        )
+        .hint("raise depth in the option limits, if you trust this image"))
+    }
+
+    /// The manifest that an index lists: its size is known, and must be that.
+    pub fn child_manifest(
+        &self,
+        child: &Descriptor,
+        max_size: Option<u64>,
+        run: &Run,
+    ) -> Result<Fetched> {
+        let options = ManifestOptions { max_size, ..ManifestOptions::default() };
+        let fetched = self.one_manifest(&Selector::Digest(child.digest.clone()), &options, run)?;
+        check_size(&child.digest, child.size, fetched.bytes.len() as u64)?;
+        if media_type::is_manifest(&child.media_type)
+            && child.media_type != fetched.descriptor.media_type
+        {
+            return Err(Error::new(
+                Code::InvalidManifest,
+                format!(
+                    "{} is {}, but the index that lists it says {}",
+                    child.digest, fetched.descriptor.media_type, child.media_type
+                ),
+            )
+            .phase(Phase::Verify));
+        }
+        Ok(fetched)
+    }
+
+    fn one_manifest(
+        &self,
+        selector: &Selector,
+        options: &ManifestOptions,
+        run: &Run,
+    ) -> Result<Fetched> {
+        let common = self.registry.common();
+        let doing = format!("get the manifest {selector} of {}", self.shown);
+        let request = self
+            .registry
+            .request(self.address(&format!("manifests/{selector}")), &doing)
+            .header(header::ACCEPT, &accept(options), Reaches::Everywhere)?;
+        let limit = options.max_size.unwrap_or(u64::MAX).min(common.limits.manifest);
+        let scopes = self.scopes();
+        let mut attempts = crate::http::retry::Attempts::new(&common.retry);
+        let (response, bytes) = loop {
+            let result = self.registry.attempt(&request, &scopes, |s| s == 200, run).and_then(
+                |mut response| {
+                    if response.content_length().is_some_and(|length| length > limit) {
+                        return Err(too_large(&doing, limit));
+                    }
+                    let bytes = response.body.read_all(limit, "the manifest", run)?;
+                    Ok((response, bytes))
+                },
+            );
+            match result {
+                Ok(done) => break done,
+                Err(error) => attempts.again(self.named(error), run)?,
+            }
+        };
+        let digest = self.verified(selector, &response, &bytes)?;
+        let manifest = Manifest::parse(&bytes, response.header("content-type"), &common.limits)
+            .map_err(|e| {
+                e.context(format!("cannot use the manifest {selector} of {}", self.shown))
+            })?;
+        let descriptor = Descriptor::new(manifest.media_type(), digest, bytes.len() as u64);
+        Ok(Fetched { descriptor, bytes, manifest })
+    }
+
+    /// The digest of what came. Asked for by digest, it must be that, whatever the headers say; asked for by tag,
+    /// a digest that the registry names must be right.
+    fn verified(&self, selector: &Selector, response: &Response, bytes: &[u8]) -> Result<Digest> {
+        let named = response.header(CONTENT_DIGEST).and_then(|text| text.parse::<Digest>().ok());
+        let expected = match (selector, &named) {
+            (Selector::Digest(digest), _) => digest,
+            (Selector::Tag(_), Some(digest)) => digest,
+            (Selector::Tag(_), None) => return Ok(Digest::of(Algorithm::Sha256, bytes)),
+        };
+        check_digest(expected, Digest::of(expected.algorithm(), bytes)).map_err(|e| {
+            e.url(&response.url).context(format!(
+                "the manifest {selector} of {} is not what it should be",
+                self.shown
+            ))
+        })?;
+        Ok(expected.clone())
+    }
+
+    /// What a manifest is, without fetching it where the registry can tell.
+    pub fn head_manifest(
+        &self,
+        selector: &Selector,
+        options: &ManifestOptions,
+        run: &Run,
+    ) -> Result<Descriptor> {
+        let doing = format!("look up the manifest {selector} of {}", self.shown);
+        let mut request = self
+            .registry
+            .request(self.address(&format!("manifests/{selector}")), &doing)
+            .header(header::ACCEPT, &accept(options), Reaches::Everywhere)?;
+        request.method = Method::HEAD;
+        let told = self.registry.fetch(
+            &request,
+            &self.scopes(),
+            |status| matches!(status, 200 | 403 | 404 | 405),
+            run,
+        )?;
+        let asked = match selector {
+            Selector::Digest(digest) => Some(digest.clone()),
+            Selector::Tag(_) => told.header(CONTENT_DIGEST).and_then(|text| text.parse().ok()),
+        };
+        let kind = told.header("content-type").map(media_type::essence);
+        let kind = kind.filter(|kind| media_type::is_manifest(kind));
+        if let (200, Some(digest), Some(size), Some(kind)) =
+            (told.status, asked, told.content_length(), kind)
+        {
+            return Ok(Descriptor::new(kind, digest, size));
+        }
+        // The answer to HEAD may lack what it says, or be refused, or have no text to its refusal.
+        self.one_manifest(selector, options, run).map(|fetched| fetched.descriptor)
+    }
+
+    /// The repository's tags.
+    pub fn tags(&self, options: &TagsOptions, run: &Run) -> Result<Tags> {
+        let limits = &self.registry.common().limits;
+        let first = self.address("tags/list");
+        let mut url = first.clone();
+        match &options.next {
+            Some(next) => url = self.next_page(&first, next, Code::InvalidArgument)?,
+            None => {
+                if let Some(n) = options.n {
+                    url.query_pairs_mut().append_pair("n", &n.to_string());
+                }
+                if let Some(last) = &options.last {
+                    url.query_pairs_mut().append_pair("last", last);
+                }
+            }
+        }
+        let mut all = Tags { name: self.name.clone(), tags: Vec::new(), next: None };
+        let mut seen = HashSet::new();
+        for _ in 0..limits.pages {
+            if !seen.insert(url.to_string()) {
+                return Err(self.endless("repeats a page of its tags", &url));
+            }
+            let (page, next) = self.tags_page(&url, run)?;
+            all.name = page.name.unwrap_or(all.name);
+            all.tags.extend(page.tags.into_iter().flatten().filter(|tag| !tag.is_empty()));
+            let Some(next) = next else { return Ok(all) };
+            if options.n.is_some() {
+                let query = next.query().map(|query| format!("?{query}")).unwrap_or_default();
+                all.next = Some(format!("{}{query}", next.path()));
+                return Ok(all);
+            }
+            url = next;
+        }
+        Err(self.endless(&format!("has more than {} pages of tags", limits.pages), &url))
+    }
+
+    fn tags_page(&self, url: &Url, run: &Run) -> Result<(TagsPage, Option<Url>)> {
+        let limits = &self.registry.common().limits;
+        let doing = format!("list the tags of {}", self.shown);
+        let request = self.registry.request(url.clone(), &doing);
+        let mut response = self
+            .registry
+            .fetch(&request, &self.scopes(), |status| status == 200, run)
+            .map_err(|error| self.named(error))?;
+        let body = response.body.read_all(limits.list, "the list of tags", run)?;
+        let page: TagsPage = serde_json::from_slice(&body).map_err(|e| {
+            Error::new(Code::Protocol, format!("cannot {doing}"))
+                .cause("the answer is no list of tags")
+                .cause(e)
+                .url(url)
+        })?;
+        let next = link_next(&response)
+            .map(|link| self.next_page(url, &link, Code::Policy))
+            .transpose()?;
+        Ok((page, next))
+    }
+
+    /// A further page: of the same origin and below the same API path, or none.
+    fn next_page(&self, from: &Url, text: &str, code: Code) -> Result<Url> {
+        let url = parse_sent(from, text, Code::Protocol, "a link to the next page")?;
+        let prefix = self.registry.address("");
+        if Origin::of(&url) != Origin::of(&prefix) || !url.path().starts_with(prefix.path()) {
+            return Err(Error::new(
+                code,
+                format!(
+                    "the next page of {} would be at {}{}",
+                    self.shown,
+                    Origin::of(&url),
+                    url.path()
+                ),
+            )
+            .url(&url)
+            .hint("pages are followed at the registry itself only"));
+        }
+        Ok(url)
+    }
+
+    fn endless(&self, what: &str, url: &Url) -> Error {
+        Error::new(Code::Limit, format!("{} {what}", self.shown))
+            .url(url)
+            .hint("the registry is broken, or raise pages in the option limits")
+    }
+
+    /// A 404 says which thing is missing, as far as the registry told.
+    pub(super) fn named(&self, error: Error) -> Error {
+        if error.code() != Code::NotFound {
+            return error;
+        }
+        let unknown_name = error.details().errors.iter().any(|e| e.code == "NAME_UNKNOWN");
+        error.with(|d| d.what = Some(if unknown_name { "repository" } else { "manifest" }))
+    }
+}
+
+#[derive(Deserialize)]
+struct TagsPage {
+    name: Option<String>,
+    /// Nexus answers null where there are none.
+    #[serde(default)]
+    tags: Option<Vec<String>>,
+}
+
+const CONTENT_DIGEST: &str = "docker-content-digest";
+
+fn accept(options: &ManifestOptions) -> String {
+    if options.accept.is_empty() {
+        media_type::ACCEPT_MANIFESTS.to_owned()
+    } else {
+        options.accept.join(", ")
+    }
+}
+
+fn too_large(doing: &str, limit: u64) -> Error {
+    Error::new(Code::Limit, format!("cannot {doing}"))
+        .cause(format!("it is larger than {limit} bytes"))
+        .hint("raise manifest in the option limits, if you trust this registry")
+}
+
+/// The target of `Link: <…>; rel="next"`.
+fn link_next(response: &Response) -> Option<String> {
+    response.headers.get_all(header::LINK).iter().find_map(|value| {
+        let text = value.to_str().ok()?;
+        let (target, parameters) = text.trim().strip_prefix('<')?.split_once('>')?;
+        let is_next = parameters.split(';').any(|parameter| {
+            let Some((name, value)) = parameter.split_once('=') else { return false };
+            name.trim().eq_ignore_ascii_case("rel")
+                && value
+                    .trim()
+                    .trim_matches('"')
+                    .split_whitespace()
+                    .any(|rel| rel.eq_ignore_ascii_case("next"))
+        });
+        is_next.then(|| target.to_owned())
+    })
+}
