@@ -769,7 +769,7 @@ int32_t ocireg_service_load_allow_nondistributable_artifacts(const ocireg_servic
  *         OCIREG_IO
  *         or OCIREG_PERMISSION when the host's certificates cannot be used, OCIREG_CANCELLED or OCIREG_DEADLINE.
  *
- * Any thread. May ask the name server where blocks of insecure registries have to be compared. Since 0.1.
+ * Any thread. May wait for the name server where blocks of insecure registries have to be compared. Since 0.1.
  */
 int32_t ocireg_service_lookup_pull_endpoints(const ocireg_service *service,
                                              const ocireg_context *context,
@@ -790,7 +790,7 @@ int32_t ocireg_service_lookup_pull_endpoints(const ocireg_service *service,
  *         OCIREG_IO
  *         or OCIREG_PERMISSION when the host's certificates cannot be used, OCIREG_CANCELLED or OCIREG_DEADLINE.
  *
- * Any thread. May ask the name server where blocks of insecure registries have to be compared. Since 0.1.
+ * Any thread. May wait for the name server where blocks of insecure registries have to be compared. Since 0.1.
  */
 int32_t ocireg_service_lookup_push_endpoints(const ocireg_service *service,
                                              const ocireg_context *context,
@@ -811,7 +811,7 @@ int32_t ocireg_service_lookup_push_endpoints(const ocireg_service *service,
  *         OCIREG_INVALID_REFERENCE,
  *         OCIREG_INVALID_CONFIG, OCIREG_CANCELLED or OCIREG_DEADLINE.
  *
- * Any thread. May ask the name server where blocks of insecure registries have to be compared. Since 0.1.
+ * Any thread. May wait for the name server where blocks of insecure registries have to be compared. Since 0.1.
  */
 int32_t ocireg_service_resolve_repository(const ocireg_service *service,
                                           const ocireg_context *context,
@@ -832,7 +832,7 @@ int32_t ocireg_service_resolve_repository(const ocireg_service *service,
  *         OCIREG_IO
  *         or OCIREG_PERMISSION when the host's certificates cannot be used, OCIREG_CANCELLED or OCIREG_DEADLINE.
  *
- * Any thread. May ask the name server where blocks of insecure registries have to be compared. Since 0.1.
+ * Any thread. May wait for the name server where blocks of insecure registries have to be compared. Since 0.1.
  */
 int32_t ocireg_service_tls_config(const ocireg_service *service,
                                   const ocireg_context *context,
@@ -851,7 +851,7 @@ int32_t ocireg_service_tls_config(const ocireg_service *service,
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_CANCELLED or
  *         OCIREG_DEADLINE.
  *
- * Any thread. May ask the name server where blocks of insecure registries have to be compared. Since 0.1.
+ * Any thread. May wait for the name server where blocks of insecure registries have to be compared. Since 0.1.
  */
 int32_t ocireg_service_is_insecure_registry(const ocireg_service *service,
                                             const ocireg_context *context,

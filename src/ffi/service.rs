@@ -212,7 +212,7 @@ pub unsafe extern "C" fn ocireg_service_load_allow_nondistributable_artifacts(
 ///         OCIREG_IO
 ///         or OCIREG_PERMISSION when the host's certificates cannot be used, OCIREG_CANCELLED or OCIREG_DEADLINE.
 ///
-/// Any thread. May ask the name server where blocks of insecure registries have to be compared. Since 0.1.
+/// Any thread. May wait for the name server where blocks of insecure registries have to be compared. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_service_lookup_pull_endpoints(
     service: *const ocireg_service,
@@ -246,7 +246,7 @@ pub unsafe extern "C" fn ocireg_service_lookup_pull_endpoints(
 ///         OCIREG_IO
 ///         or OCIREG_PERMISSION when the host's certificates cannot be used, OCIREG_CANCELLED or OCIREG_DEADLINE.
 ///
-/// Any thread. May ask the name server where blocks of insecure registries have to be compared. Since 0.1.
+/// Any thread. May wait for the name server where blocks of insecure registries have to be compared. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_service_lookup_push_endpoints(
     service: *const ocireg_service,
@@ -280,7 +280,7 @@ pub unsafe extern "C" fn ocireg_service_lookup_push_endpoints(
 ///         OCIREG_INVALID_REFERENCE,
 ///         OCIREG_INVALID_CONFIG, OCIREG_CANCELLED or OCIREG_DEADLINE.
 ///
-/// Any thread. May ask the name server where blocks of insecure registries have to be compared. Since 0.1.
+/// Any thread. May wait for the name server where blocks of insecure registries have to be compared. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_service_resolve_repository(
     service: *const ocireg_service,
@@ -314,7 +314,7 @@ pub unsafe extern "C" fn ocireg_service_resolve_repository(
 ///         OCIREG_IO
 ///         or OCIREG_PERMISSION when the host's certificates cannot be used, OCIREG_CANCELLED or OCIREG_DEADLINE.
 ///
-/// Any thread. May ask the name server where blocks of insecure registries have to be compared. Since 0.1.
+/// Any thread. May wait for the name server where blocks of insecure registries have to be compared. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_service_tls_config(
     service: *const ocireg_service,
@@ -346,7 +346,7 @@ pub unsafe extern "C" fn ocireg_service_tls_config(
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_CANCELLED or
 ///         OCIREG_DEADLINE.
 ///
-/// Any thread. May ask the name server where blocks of insecure registries have to be compared. Since 0.1.
+/// Any thread. May wait for the name server where blocks of insecure registries have to be compared. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_service_is_insecure_registry(
     service: *const ocireg_service,
