@@ -244,7 +244,8 @@ void ocireg_context_free(ocireg_context *context);
  * Makes an endpoint. Does not speak to it.
  *
  * @param service            the service that it belongs to. Not NULL; may be freed afterwards.
- * @param api_endpoint_json  an object as the lookups give it; only `URL` is required. Without `TLSConfig` the service's
+ * @param api_endpoint_json  an object as the lookups give it; only `URL` is required. Without `TLSConfig` the
+ *                           service's
  *                           configuration for the host applies. Other keys are ignored. Not NULL.
  * @param endpoint           receives the endpoint, to be ended by ocireg_endpoint_free(). Not NULL.
  * @param error              receives an error on failure, owned by the caller; may be NULL.
@@ -470,14 +471,13 @@ int32_t ocireg_convert_to_hostname(const char *url, char **text, ocireg_error **
  * @param name   the name. Not NULL.
  * @param text   receives the name; freed by ocireg_string_free(). Not NULL.
  * @param error  receives an error on failure, owned by the caller; may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8, or OCIREG_INVALID_CONFIG for a name that begins or ends
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8, or OCIREG_INVALID_CONFIG for a name that
+ *         begins or ends
  *         with a hyphen.
  *
  * Any thread. Never blocks. Since 0.1.
  */
-int32_t ocireg_validate_index_name(const char *name,
-                                   char **text,
-                                   ocireg_error **error);
+int32_t ocireg_validate_index_name(const char *name, char **text, ocireg_error **error);
 
 /**
  * Checks the address of a mirror and ensures one / at its end.
@@ -497,15 +497,14 @@ int32_t ocireg_validate_mirror(const char *url, char **text, ocireg_error **erro
  *
  * @param reference  the reference, such as busybox or registry.example/team/app:1.0. Not NULL.
  * @param json       receives an object: `domain`, `path`, `tag`, `digest` ("" where absent),
- *                   `name`, `familiar_name`, `familiar`, `canonical`, `with_default_tag`; freed by ocireg_string_free(). Not NULL.
+ *                   `name`, `familiar_name`, `familiar`, `canonical`, `with_default_tag`; freed by
+ *                   ocireg_string_free(). Not NULL.
  * @param error      receives an error on failure, owned by the caller; may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8 or OCIREG_INVALID_REFERENCE.
  *
  * Any thread. Never blocks. Since 0.1.
  */
-int32_t ocireg_parse_reference(const char *reference,
-                               char **json,
-                               ocireg_error **error);
+int32_t ocireg_parse_reference(const char *reference, char **json, ocireg_error **error);
 
 /**
  * What is known of a reference's repository without a configuration and without asking a name server: only
@@ -513,29 +512,28 @@ int32_t ocireg_parse_reference(const char *reference,
  *
  * @param reference  the reference. Not NULL.
  * @param json       receives an object: `Name`, `Index` (as of
- *                   ocireg_parse_search_index_info()), `Official`, `Class`; freed by ocireg_string_free(). Not NULL.
+ *                   ocireg_parse_search_index_info()), `Official`, `Class`; freed by ocireg_string_free(). Not
+ *                   NULL.
  * @param error      receives an error on failure, owned by the caller; may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8, OCIREG_INVALID_REFERENCE or OCIREG_INVALID_CONFIG.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8, OCIREG_INVALID_REFERENCE or
+ *         OCIREG_INVALID_CONFIG.
  *
  * Any thread. Never blocks. Since 0.1.
  */
-int32_t ocireg_parse_repository_info(const char *reference,
-                                     char **json,
-                                     ocireg_error **error);
+int32_t ocireg_parse_repository_info(const char *reference, char **json, ocireg_error **error);
 
 /**
  * The index that a search term names, without a configuration and without asking a name server.
  *
  * @param term   the term, [HOST[:PORT]/]TERM. Not NULL.
- * @param json   receives an object: `Name`, `Mirrors`, `Secure`, `Official`; freed by ocireg_string_free(). Not NULL.
+ * @param json   receives an object: `Name`, `Mirrors`, `Secure`, `Official`; freed by ocireg_string_free(). Not
+ *               NULL.
  * @param error  receives an error on failure, owned by the caller; may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8 or OCIREG_INVALID_CONFIG.
  *
  * Any thread. Never blocks. Since 0.1.
  */
-int32_t ocireg_parse_search_index_info(const char *term,
-                                       char **json,
-                                       ocireg_error **error);
+int32_t ocireg_parse_search_index_info(const char *term, char **json, ocireg_error **error);
 
 /**
  * The key under which the credentials of an index are kept: https://index.docker.io/v1/ for the official
@@ -574,15 +572,14 @@ int32_t ocireg_resolve_auth_config(const char *auth_configs_json,
  * line.
  *
  * @param header_lines_json  a list of the header's values. Not NULL.
- * @param json               receives a list of objects: `scheme` (in lower case) and `parameters`; freed by ocireg_string_free(). Not NULL.
+ * @param json               receives a list of objects: `scheme` (in lower case) and `parameters`; freed by
+ *                           ocireg_string_free(). Not NULL.
  * @param error              receives an error on failure, owned by the caller; may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8 or OCIREG_INVALID_JSON.
  *
  * Any thread. Never blocks. Since 0.1.
  */
-int32_t ocireg_parse_challenges(const char *header_lines_json,
-                                char **json,
-                                ocireg_error **error);
+int32_t ocireg_parse_challenges(const char *header_lines_json, char **json, ocireg_error **error);
 
 /**
  * Reads a directory of certificates as it is kept for a registry: *.crt are CA certificates, X.cert with X.key
@@ -590,16 +587,16 @@ int32_t ocireg_parse_challenges(const char *header_lines_json,
  *
  * @param directory  the directory's path. Not NULL.
  * @param json       receives an object: `InsecureSkipVerify` (false), `MinVersion`,
- *                   `RootCAs` (paths, in name order), `Certificates` (objects of `cert` and `key`); freed by ocireg_string_free(). Not NULL.
+ *                   `RootCAs` (paths, in name order), `Certificates` (objects of `cert` and `key`); freed by
+ *                   ocireg_string_free(). Not NULL.
  * @param error      receives an error on failure, owned by the caller; may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8, OCIREG_INVALID_CONFIG when a certificate or key lacks
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8, OCIREG_INVALID_CONFIG when a certificate or
+ *         key lacks
  *         its other half, OCIREG_PERMISSION or OCIREG_IO when something cannot be read.
  *
  * Any thread. Reads files. Since 0.1.
  */
-int32_t ocireg_read_certs_directory(const char *directory,
-                                    char **json,
-                                    ocireg_error **error);
+int32_t ocireg_read_certs_directory(const char *directory, char **json, ocireg_error **error);
 
 /**
  * The directory whose subdirectories hold registries' certificates: /etc/docker/certs.d, or, under rootlesskit,
@@ -666,7 +663,8 @@ void ocireg_reader_free(ocireg_reader *reader);
  * for every other host); `proxy` (URL, or object of `http-proxy`, `https-proxy`, `no-proxy`; "" for none);
  * `user-agent`; `timeouts` (`connect-ms`, `tls-ms`, `header-ms`, `idle-ms`, `auth-ms`, `min-bytes-per-second`,
  * `total-ms`); `retry` (`max-attempts`, `initial-ms`, `max-ms`, `max-retry-after-ms`); `max-concurrent-downloads`,
- * `max-concurrent-uploads`; `limits` (`manifest`, `config`, `token`, `error`, `list`, `pages`, `children`, `depth`,
+ * `max-concurrent-uploads`; `limits` (`manifest`, `config`, `token`, `error`, `list`, `pages`, `children`,
+ * `depth`,
  * `spool`); `environment` (whether the process environment may name proxies, configuration and certificates);
  * `v1`; `trusted-realms` (list of pairs of registry and realm); `allow-upload-hosts`, `allow-foreign-urls`,
  * `allow-plain-http-credentials`, `allow-v1-endpoints` (lists of host[:port]). An unknown key is an error.
@@ -687,16 +685,15 @@ int32_t ocireg_service_new(const char *options_json, ocireg_service **service, o
  *
  * @param service  a service. Not NULL.
  * @param json     receives an object as the Engine API's RegistryConfig: `AllowNondistributableArtifactsCIDRs`,
- *                 `AllowNondistributableArtifactsHostnames`, `InsecureRegistryCIDRs`, `IndexConfigs`, `Mirrors`; freed
+ *                 `AllowNondistributableArtifactsHostnames`, `InsecureRegistryCIDRs`, `IndexConfigs`, `Mirrors`;
+ *                 freed
  *                 by ocireg_string_free(). Not NULL.
  * @param error    receives an error on failure, owned by the caller; may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT or OCIREG_INVALID_HANDLE.
  *
  * Any thread. Never blocks. Since 0.1.
  */
-int32_t ocireg_service_config(const ocireg_service *service,
-                              char **json,
-                              ocireg_error **error);
+int32_t ocireg_service_config(const ocireg_service *service, char **json, ocireg_error **error);
 
 /**
  * Puts a whole new configuration in place of the old, at once or not at all.
@@ -708,7 +705,8 @@ int32_t ocireg_service_config(const ocireg_service *service,
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON, or
  *         OCIREG_INVALID_CONFIG for a bad entry; the configuration is then what it was.
  *
- * Any thread; calls that run keep the configuration they began with. Reads the file that `daemon-json` names. Since 0.1.
+ * Any thread; calls that run keep the configuration they began with. Reads the file that `daemon-json` names.
+ * Since 0.1.
  */
 int32_t ocireg_service_replace_config(const ocireg_service *service,
                                       const char *options_json,
@@ -767,10 +765,11 @@ int32_t ocireg_service_load_allow_nondistributable_artifacts(const ocireg_servic
  * @param json      receives a list of objects: `URL`, `Version`, `Mirror`, `Official`, `TrimHostname`,
  *                  `AllowNondistributableArtifacts`, `TLSConfig`; freed by ocireg_string_free(). Not NULL.
  * @param error     receives an error on failure, owned by the caller; may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_CONFIG, OCIREG_IO
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_CONFIG,
+ *         OCIREG_IO
  *         or OCIREG_PERMISSION when the host's certificates cannot be used, OCIREG_CANCELLED or OCIREG_DEADLINE.
  *
- * Any thread. May ask the name server where blocks of insecure registries have to be compared. Since 0.1.
+ * Any thread. May wait for the name server where blocks of insecure registries have to be compared. Since 0.1.
  */
 int32_t ocireg_service_lookup_pull_endpoints(const ocireg_service *service,
                                              const ocireg_context *context,
@@ -787,10 +786,11 @@ int32_t ocireg_service_lookup_pull_endpoints(const ocireg_service *service,
  * @param json      receives a list of objects: `URL`, `Version`, `Mirror`, `Official`, `TrimHostname`,
  *                  `AllowNondistributableArtifacts`, `TLSConfig`; freed by ocireg_string_free(). Not NULL.
  * @param error     receives an error on failure, owned by the caller; may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_CONFIG, OCIREG_IO
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_CONFIG,
+ *         OCIREG_IO
  *         or OCIREG_PERMISSION when the host's certificates cannot be used, OCIREG_CANCELLED or OCIREG_DEADLINE.
  *
- * Any thread. May ask the name server where blocks of insecure registries have to be compared. Since 0.1.
+ * Any thread. May wait for the name server where blocks of insecure registries have to be compared. Since 0.1.
  */
 int32_t ocireg_service_lookup_push_endpoints(const ocireg_service *service,
                                              const ocireg_context *context,
@@ -807,10 +807,11 @@ int32_t ocireg_service_lookup_push_endpoints(const ocireg_service *service,
  * @param json       receives an object: `Name`, `Index` (`Name`, `Mirrors`, `Secure`, `Official`), `Official`,
  *                   `Class`; freed by ocireg_string_free(). Not NULL.
  * @param error      receives an error on failure, owned by the caller; may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_REFERENCE,
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8,
+ *         OCIREG_INVALID_REFERENCE,
  *         OCIREG_INVALID_CONFIG, OCIREG_CANCELLED or OCIREG_DEADLINE.
  *
- * Any thread. May ask the name server where blocks of insecure registries have to be compared. Since 0.1.
+ * Any thread. May wait for the name server where blocks of insecure registries have to be compared. Since 0.1.
  */
 int32_t ocireg_service_resolve_repository(const ocireg_service *service,
                                           const ocireg_context *context,
@@ -827,10 +828,11 @@ int32_t ocireg_service_resolve_repository(const ocireg_service *service,
  * @param json      receives an object: `InsecureSkipVerify`, `MinVersion`, `RootCAs` (paths), `Certificates`
  *                  (objects of `cert` and `key`); freed by ocireg_string_free(). Not NULL.
  * @param error     receives an error on failure, owned by the caller; may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_CONFIG, OCIREG_IO
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_CONFIG,
+ *         OCIREG_IO
  *         or OCIREG_PERMISSION when the host's certificates cannot be used, OCIREG_CANCELLED or OCIREG_DEADLINE.
  *
- * Any thread. May ask the name server where blocks of insecure registries have to be compared. Since 0.1.
+ * Any thread. May wait for the name server where blocks of insecure registries have to be compared. Since 0.1.
  */
 int32_t ocireg_service_tls_config(const ocireg_service *service,
                                   const ocireg_context *context,
@@ -846,9 +848,10 @@ int32_t ocireg_service_tls_config(const ocireg_service *service,
  * @param host      the registry, host[:port]. Not NULL.
  * @param insecure  receives 1 or 0. Not NULL.
  * @param error     receives an error on failure, owned by the caller; may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_CANCELLED or OCIREG_DEADLINE.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_CANCELLED or
+ *         OCIREG_DEADLINE.
  *
- * Any thread. May ask the name server where blocks of insecure registries have to be compared. Since 0.1.
+ * Any thread. May wait for the name server where blocks of insecure registries have to be compared. Since 0.1.
  */
 int32_t ocireg_service_is_insecure_registry(const ocireg_service *service,
                                             const ocireg_context *context,

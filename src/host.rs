@@ -153,8 +153,19 @@ pub fn check_no_control(text: &str, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Text that is safe in messages: without user info and query, whatever it was meant to be.
+/// Text that is safe in messages: without user info and query, whatever it was meant to be, and not endless.
 pub fn printable(text: &str) -> String {
+    /// Longer than any whole reference.
+    const MOST: usize = 600;
+    let mut shown = without_secrets(text);
+    if let Some((end, _)) = shown.char_indices().nth(MOST) {
+        shown.truncate(end);
+        shown.push('…');
+    }
+    shown
+}
+
+fn without_secrets(text: &str) -> String {
     let (scheme, rest) = match text.split_once("://") {
         Some((scheme, rest)) => (Some(scheme), rest),
         None => (None, text),

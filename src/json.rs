@@ -8,6 +8,9 @@ use serde_json::{Map, Value};
 
 use crate::error::{Code, Error, Result};
 
+/// Far more levels than any document of ours has, few enough for a stack of 256 KiB.
+const MAX_DEPTH: u8 = 32;
+
 /// A document that is refused: INVALID_JSON, naming the key.
 pub fn invalid(key: &str, message: impl Into<String>) -> Error {
     Error::new(Code::InvalidJson, message).with(|d| d.argument = Some(key.to_owned()))
@@ -17,7 +20,7 @@ pub fn invalid(key: &str, message: impl Into<String>) -> Error {
 pub fn parse(text: &str, argument: &str) -> Result<Value> {
     let duplicate = RefCell::new(None);
     let mut reader = serde_json::Deserializer::from_str(text);
-    let parsed = Strict { duplicate: &duplicate }
+    let parsed = Strict { duplicate: &duplicate, depth: MAX_DEPTH }
         .deserialize(&mut reader)
         .and_then(|value| reader.end().map(|()| value));
     parsed.map_err(|e| match duplicate.take() {
@@ -167,9 +170,11 @@ impl Object {
     }
 }
 
-/// Builds a [`Value`], refusing duplicate keys at every level; the parser itself bounds the depth.
+/// Builds a [`Value`], refusing duplicate keys at every level, and levels that would fill a small stack.
 struct Strict<'a> {
     duplicate: &'a RefCell<Option<String>>,
+    /// Levels that are left.
+    depth: u8,
 }
 
 impl<'de> DeserializeSeed<'de> for Strict<'_> {
@@ -177,6 +182,15 @@ impl<'de> DeserializeSeed<'de> for Strict<'_> {
 
     fn deserialize<D: serde::Deserializer<'de>>(self, reader: D) -> Result<Value, D::Error> {
         reader.deserialize_any(self)
+    }
+}
+
+impl<'a> Strict<'a> {
+    fn deeper<E: serde::de::Error>(&self) -> Result<Strict<'a>, E> {
+        match self.depth.checked_sub(1) {
+            Some(depth) => Ok(Strict { duplicate: self.duplicate, depth }),
+            None => Err(E::custom("nested too deeply")),
+        }
     }
 }
 
@@ -217,7 +231,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
-        while let Some(item) = items.next_element_seed(Strict { duplicate: self.duplicate })? {
+        while let Some(item) = items.next_element_seed(self.deeper()?)? {
             list.push(item);
         }
         Ok(Value::Array(list))
@@ -230,7 +244,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
                 *self.duplicate.borrow_mut() = Some(key);
                 return Err(A::Error::custom("duplicate key"));
             }
-            let value = entries.next_value_seed(Strict { duplicate: self.duplicate })?;
+            let value = entries.next_value_seed(self.deeper()?)?;
             map.insert(key, value);
         }
         Ok(Value::Object(map))

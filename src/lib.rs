@@ -1,7 +1,7 @@
 //! A client for container registries, made to be linked: the core of the C library `libocireg`.
 //!
 //! The C surface (`include/ocireg.h`) is the interface that is kept stable; the Rust modules serve it and the
-//! tests. Data moves one way: reference text → [`reference`] → service → session → manifest →
+//! tests. Data moves one way: reference text → [`mod@reference`] → service → session → manifest →
 //! blobs → store → report.
 
 #![deny(unsafe_code)]

@@ -28,9 +28,9 @@ pub use token::Tokens;
 /// What the caller's rules say about secrets.
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
-    /// Pairs of registry and realm, as host[:port], that may be used together whatever the address rule says.
+    /// Pairs of registry and realm, as `host[:port]`, that may be used together whatever the address rule says.
     pub trusted_realms: Vec<(String, String)>,
-    /// Hosts[:port] that may get credentials over plain http.
+    /// Hosts, `host[:port]`, that may get credentials over plain http.
     pub plain_http: Hosts,
     /// The largest token answer, in bytes.
     pub token_limit: u64,

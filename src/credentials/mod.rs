@@ -87,7 +87,7 @@ impl fmt::Debug for AuthConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuthConfig")
             .field("username", &self.username)
-            .field("serveraddress", &self.serveraddress)
+            .field("serveraddress", &host::printable(&self.serveraddress))
             .finish_non_exhaustive()
     }
 }

@@ -37,7 +37,8 @@ pub(super) unsafe fn endpoint(endpoint: *const ocireg_endpoint) -> Result<Endpoi
 /// Makes an endpoint. Does not speak to it.
 ///
 /// @param service            the service that it belongs to. Not NULL; may be freed afterwards.
-/// @param api_endpoint_json  an object as the lookups give it; only `URL` is required. Without `TLSConfig` the service's
+/// @param api_endpoint_json  an object as the lookups give it; only `URL` is required. Without `TLSConfig` the
+///                           service's
 ///                           configuration for the host applies. Other keys are ignored. Not NULL.
 /// @param endpoint           receives the endpoint, to be ended by ocireg_endpoint_free(). Not NULL.
 /// @param error              receives an error on failure, owned by the caller; may be NULL.

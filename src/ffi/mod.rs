@@ -4,6 +4,8 @@
 //! functions are the header's text: they speak to C callers.
 
 #![allow(unsafe_code, non_camel_case_types, clippy::missing_safety_doc)]
+// The texts are for C, where brackets mean what they say.
+#![allow(rustdoc::broken_intra_doc_links, rustdoc::private_intra_doc_links, rustdoc::bare_urls)]
 
 #[macro_use]
 mod guard;

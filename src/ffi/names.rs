@@ -41,7 +41,8 @@ pub unsafe extern "C" fn ocireg_convert_to_hostname(
 /// @param name   the name. Not NULL.
 /// @param text   receives the name; freed by ocireg_string_free(). Not NULL.
 /// @param error  receives an error on failure, owned by the caller; may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8, or OCIREG_INVALID_CONFIG for a name that begins or ends
+/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8, or OCIREG_INVALID_CONFIG for a name that
+///         begins or ends
 ///         with a hyphen.
 ///
 /// Any thread. Never blocks. Since 0.1.
@@ -88,7 +89,8 @@ pub unsafe extern "C" fn ocireg_validate_mirror(
 ///
 /// @param reference  the reference, such as busybox or registry.example/team/app:1.0. Not NULL.
 /// @param json       receives an object: `domain`, `path`, `tag`, `digest` ("" where absent),
-///                   `name`, `familiar_name`, `familiar`, `canonical`, `with_default_tag`; freed by ocireg_string_free(). Not NULL.
+///                   `name`, `familiar_name`, `familiar`, `canonical`, `with_default_tag`; freed by
+///                   ocireg_string_free(). Not NULL.
 /// @param error      receives an error on failure, owned by the caller; may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8 or OCIREG_INVALID_REFERENCE.
 ///
@@ -113,9 +115,11 @@ pub unsafe extern "C" fn ocireg_parse_reference(
 ///
 /// @param reference  the reference. Not NULL.
 /// @param json       receives an object: `Name`, `Index` (as of
-///                   ocireg_parse_search_index_info()), `Official`, `Class`; freed by ocireg_string_free(). Not NULL.
+///                   ocireg_parse_search_index_info()), `Official`, `Class`; freed by ocireg_string_free(). Not
+///                   NULL.
 /// @param error      receives an error on failure, owned by the caller; may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8, OCIREG_INVALID_REFERENCE or OCIREG_INVALID_CONFIG.
+/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8, OCIREG_INVALID_REFERENCE or
+///         OCIREG_INVALID_CONFIG.
 ///
 /// Any thread. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
@@ -137,7 +141,8 @@ pub unsafe extern "C" fn ocireg_parse_repository_info(
 /// The index that a search term names, without a configuration and without asking a name server.
 ///
 /// @param term   the term, [HOST[:PORT]/]TERM. Not NULL.
-/// @param json   receives an object: `Name`, `Mirrors`, `Secure`, `Official`; freed by ocireg_string_free(). Not NULL.
+/// @param json   receives an object: `Name`, `Mirrors`, `Secure`, `Official`; freed by ocireg_string_free(). Not
+///               NULL.
 /// @param error  receives an error on failure, owned by the caller; may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8 or OCIREG_INVALID_CONFIG.
 ///
@@ -219,7 +224,8 @@ pub unsafe extern "C" fn ocireg_resolve_auth_config(
 /// line.
 ///
 /// @param header_lines_json  a list of the header's values. Not NULL.
-/// @param json               receives a list of objects: `scheme` (in lower case) and `parameters`; freed by ocireg_string_free(). Not NULL.
+/// @param json               receives a list of objects: `scheme` (in lower case) and `parameters`; freed by
+///                           ocireg_string_free(). Not NULL.
 /// @param error              receives an error on failure, owned by the caller; may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8 or OCIREG_INVALID_JSON.
 ///
@@ -245,9 +251,11 @@ pub unsafe extern "C" fn ocireg_parse_challenges(
 ///
 /// @param directory  the directory's path. Not NULL.
 /// @param json       receives an object: `InsecureSkipVerify` (false), `MinVersion`,
-///                   `RootCAs` (paths, in name order), `Certificates` (objects of `cert` and `key`); freed by ocireg_string_free(). Not NULL.
+///                   `RootCAs` (paths, in name order), `Certificates` (objects of `cert` and `key`); freed by
+///                   ocireg_string_free(). Not NULL.
 /// @param error      receives an error on failure, owned by the caller; may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8, OCIREG_INVALID_CONFIG when a certificate or key lacks
+/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8, OCIREG_INVALID_CONFIG when a certificate or
+///         key lacks
 ///         its other half, OCIREG_PERMISSION or OCIREG_IO when something cannot be read.
 ///
 /// Any thread. Reads files. Since 0.1.

@@ -45,7 +45,8 @@ pub(super) unsafe fn service(service: *const ocireg_service) -> crate::error::Re
 /// for every other host); `proxy` (URL, or object of `http-proxy`, `https-proxy`, `no-proxy`; "" for none);
 /// `user-agent`; `timeouts` (`connect-ms`, `tls-ms`, `header-ms`, `idle-ms`, `auth-ms`, `min-bytes-per-second`,
 /// `total-ms`); `retry` (`max-attempts`, `initial-ms`, `max-ms`, `max-retry-after-ms`); `max-concurrent-downloads`,
-/// `max-concurrent-uploads`; `limits` (`manifest`, `config`, `token`, `error`, `list`, `pages`, `children`, `depth`,
+/// `max-concurrent-uploads`; `limits` (`manifest`, `config`, `token`, `error`, `list`, `pages`, `children`,
+/// `depth`,
 /// `spool`); `environment` (whether the process environment may name proxies, configuration and certificates);
 /// `v1`; `trusted-realms` (list of pairs of registry and realm); `allow-upload-hosts`, `allow-foreign-urls`,
 /// `allow-plain-http-credentials`, `allow-v1-endpoints` (lists of host[:port]). An unknown key is an error.
@@ -78,7 +79,8 @@ pub unsafe extern "C" fn ocireg_service_new(
 ///
 /// @param service  a service. Not NULL.
 /// @param json     receives an object as the Engine API's RegistryConfig: `AllowNondistributableArtifactsCIDRs`,
-///                 `AllowNondistributableArtifactsHostnames`, `InsecureRegistryCIDRs`, `IndexConfigs`, `Mirrors`; freed
+///                 `AllowNondistributableArtifactsHostnames`, `InsecureRegistryCIDRs`, `IndexConfigs`, `Mirrors`;
+///                 freed
 ///                 by ocireg_string_free(). Not NULL.
 /// @param error    receives an error on failure, owned by the caller; may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT or OCIREG_INVALID_HANDLE.
@@ -108,7 +110,8 @@ pub unsafe extern "C" fn ocireg_service_config(
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON, or
 ///         OCIREG_INVALID_CONFIG for a bad entry; the configuration is then what it was.
 ///
-/// Any thread; calls that run keep the configuration they began with. Reads the file that `daemon-json` names. Since 0.1.
+/// Any thread; calls that run keep the configuration they began with. Reads the file that `daemon-json` names.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_service_replace_config(
     service: *const ocireg_service,
@@ -205,10 +208,11 @@ pub unsafe extern "C" fn ocireg_service_load_allow_nondistributable_artifacts(
 /// @param json      receives a list of objects: `URL`, `Version`, `Mirror`, `Official`, `TrimHostname`,
 ///                  `AllowNondistributableArtifacts`, `TLSConfig`; freed by ocireg_string_free(). Not NULL.
 /// @param error     receives an error on failure, owned by the caller; may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_CONFIG, OCIREG_IO
+/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_CONFIG,
+///         OCIREG_IO
 ///         or OCIREG_PERMISSION when the host's certificates cannot be used, OCIREG_CANCELLED or OCIREG_DEADLINE.
 ///
-/// Any thread. May ask the name server where blocks of insecure registries have to be compared. Since 0.1.
+/// Any thread. May wait for the name server where blocks of insecure registries have to be compared. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_service_lookup_pull_endpoints(
     service: *const ocireg_service,
@@ -238,10 +242,11 @@ pub unsafe extern "C" fn ocireg_service_lookup_pull_endpoints(
 /// @param json      receives a list of objects: `URL`, `Version`, `Mirror`, `Official`, `TrimHostname`,
 ///                  `AllowNondistributableArtifacts`, `TLSConfig`; freed by ocireg_string_free(). Not NULL.
 /// @param error     receives an error on failure, owned by the caller; may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_CONFIG, OCIREG_IO
+/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_CONFIG,
+///         OCIREG_IO
 ///         or OCIREG_PERMISSION when the host's certificates cannot be used, OCIREG_CANCELLED or OCIREG_DEADLINE.
 ///
-/// Any thread. May ask the name server where blocks of insecure registries have to be compared. Since 0.1.
+/// Any thread. May wait for the name server where blocks of insecure registries have to be compared. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_service_lookup_push_endpoints(
     service: *const ocireg_service,
@@ -271,10 +276,11 @@ pub unsafe extern "C" fn ocireg_service_lookup_push_endpoints(
 /// @param json       receives an object: `Name`, `Index` (`Name`, `Mirrors`, `Secure`, `Official`), `Official`,
 ///                   `Class`; freed by ocireg_string_free(). Not NULL.
 /// @param error      receives an error on failure, owned by the caller; may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_REFERENCE,
+/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8,
+///         OCIREG_INVALID_REFERENCE,
 ///         OCIREG_INVALID_CONFIG, OCIREG_CANCELLED or OCIREG_DEADLINE.
 ///
-/// Any thread. May ask the name server where blocks of insecure registries have to be compared. Since 0.1.
+/// Any thread. May wait for the name server where blocks of insecure registries have to be compared. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_service_resolve_repository(
     service: *const ocireg_service,
@@ -304,10 +310,11 @@ pub unsafe extern "C" fn ocireg_service_resolve_repository(
 /// @param json      receives an object: `InsecureSkipVerify`, `MinVersion`, `RootCAs` (paths), `Certificates`
 ///                  (objects of `cert` and `key`); freed by ocireg_string_free(). Not NULL.
 /// @param error     receives an error on failure, owned by the caller; may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_CONFIG, OCIREG_IO
+/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_CONFIG,
+///         OCIREG_IO
 ///         or OCIREG_PERMISSION when the host's certificates cannot be used, OCIREG_CANCELLED or OCIREG_DEADLINE.
 ///
-/// Any thread. May ask the name server where blocks of insecure registries have to be compared. Since 0.1.
+/// Any thread. May wait for the name server where blocks of insecure registries have to be compared. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_service_tls_config(
     service: *const ocireg_service,
@@ -336,9 +343,10 @@ pub unsafe extern "C" fn ocireg_service_tls_config(
 /// @param host      the registry, host[:port]. Not NULL.
 /// @param insecure  receives 1 or 0. Not NULL.
 /// @param error     receives an error on failure, owned by the caller; may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_CANCELLED or OCIREG_DEADLINE.
+/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_CANCELLED or
+///         OCIREG_DEADLINE.
 ///
-/// Any thread. May ask the name server where blocks of insecure registries have to be compared. Since 0.1.
+/// Any thread. May wait for the name server where blocks of insecure registries have to be compared. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_service_is_insecure_registry(
     service: *const ocireg_service,

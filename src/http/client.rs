@@ -250,7 +250,7 @@ pub struct Client {
     pools: Mutex<Pools>,
 }
 
-/// How TLS is made with a host[:port] that a server sent us to.
+/// How TLS is made with a `host[:port]` that a server sent us to.
 pub type Trust = dyn Fn(&str, &Run) -> Result<Identity> + Send + Sync;
 
 #[derive(Debug, Default)]

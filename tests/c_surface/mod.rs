@@ -24,7 +24,7 @@ impl Failure {
     }
 }
 
-pub type Outcome<T> = Result<T, Failure>;
+pub type Outcome<T> = Result<T, Box<Failure>>;
 
 /// Text as C has it.
 pub fn c(text: &str) -> CString {
@@ -56,7 +56,7 @@ pub fn call(run: impl FnOnce(*mut *mut ocireg_error) -> i32) -> Outcome<()> {
         assert_eq!(ocireg_error_code(error), code);
         assert_eq!(failure.json["code"], code);
         ocireg_error_free(error);
-        Err(failure)
+        Err(Box::new(failure))
     }
 }
 
