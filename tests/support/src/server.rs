@@ -144,8 +144,8 @@ impl Request {
 pub fn form_values(text: &str, name: &str) -> Vec<String> {
     text.split('&')
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .filter(|(key, _)| percent_decode(&key.replace('+', " ")) == name.as_bytes())
-        .map(|(_, v)| String::from_utf8_lossy(&percent_decode(&v.replace('+', " "))).into_owned())
+        .filter(|(key, _)| percent_decode(key.replace('+', " ")) == name.as_bytes())
+        .map(|(_, v)| String::from_utf8_lossy(&percent_decode(v.replace('+', " "))).into_owned())
         .collect()
 }
 
