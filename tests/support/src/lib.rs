@@ -11,7 +11,9 @@ pub mod fault;
 pub mod image;
 pub mod process;
 pub mod registry;
+pub mod rig;
 pub mod server;
+pub mod slow_dns;
 pub mod token;
 
 pub use ca::Ca;

@@ -144,8 +144,8 @@ impl Request {
 pub fn form_values(text: &str, name: &str) -> Vec<String> {
     text.split('&')
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .filter(|(key, _)| percent_decode(&key.replace('+', " ")) == name.as_bytes())
-        .map(|(_, v)| String::from_utf8_lossy(&percent_decode(&v.replace('+', " "))).into_owned())
+        .filter(|(key, _)| percent_decode(key.replace('+', " ")) == name.as_bytes())
+        .map(|(_, v)| String::from_utf8_lossy(&percent_decode(v.replace('+', " "))).into_owned())
         .collect()
 }
 
@@ -858,7 +858,9 @@ fn read_request(
         if let Some(at) = find(buffer, b"\r\n\r\n") {
             break at + 4;
         }
-        if buffer.len() > HEAD_LIMIT {
+        // A TLS hello on a plain port is refused at once, as real servers do; its sender would wait for long.
+        let hopeless = buffer.first().is_some_and(|byte| !byte.is_ascii_uppercase());
+        if hopeless || buffer.len() > HEAD_LIMIT {
             return Err(ErrorKind::InvalidData.into());
         }
         if !fill(shared, id, stream, buffer)? {

@@ -15,6 +15,7 @@ use ring::signature::{
 };
 use serde_json::{Value, json};
 
+use crate::ca::Ca;
 use crate::fault::{self, Fault, Faults};
 use crate::server::{Reply, Request, Server, ServerOptions, form_values, lock};
 
@@ -107,6 +108,13 @@ impl TokenServer {
     /// Starts one over plain HTTP: user `alice` with password `wonderland`, and everybody may pull.
     pub fn plain() -> TokenServer {
         TokenServer::start(ServerOptions::default(), Policy::default())
+    }
+
+    /// Like [`TokenServer::plain`], over TLS when there is an authority.
+    pub fn plain_or_tls(ca: Option<&Ca>) -> TokenServer {
+        let options = ServerOptions::default();
+        let options = ca.map_or(options.clone(), |ca| options.tls(ca));
+        TokenServer::start(options, Policy::default())
     }
 
     /// The realm: the URL to ask for tokens.

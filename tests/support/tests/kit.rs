@@ -213,3 +213,50 @@ fn cncf_registry_in_every_mode() {
     pull_by_skopeo(&bearer.host(), &image, &["--src-tls-verify=false"]);
     assert!(!token.requests().is_empty(), "an anonymous pull asks for a token");
 }
+
+#[test]
+fn rig_sees_where_a_secret_goes() {
+    use ocireg_testkit::rig::{Rig, ask_basic, canary};
+    let (rig, secret) = (Rig::start(|_| ask_basic()), canary());
+    let user = format!("alice:{secret}");
+    curl(&["-u", &user, &format!("{}/v2/", rig.registry.url())]);
+    rig.assert_canary_only(&[&rig.registry], &secret);
+    curl(&["-u", &user, &format!("{}/v2/", rig.bystander.url())]);
+    let check = || rig.assert_canary_only(&[&rig.registry], &secret);
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(check)).is_err());
+}
+
+#[test]
+fn slow_dns_delays_and_maps() {
+    let (dir, registry) = (tempfile::tempdir().unwrap(), Registry::plain());
+    let library = ocireg_testkit::slow_dns::build(dir.path());
+    let mut command = Command::new(program("curl", "curl"));
+    command.args(["-sf", &format!("http://evil.test:{}/v2/", registry.port())]);
+    let map = [("other.test", "127.0.0.9"), ("evil.test", "127.0.0.1")];
+    ocireg_testkit::slow_dns::apply(&mut command, &library, Duration::from_millis(300), &map);
+    let run = process::run(&mut command, LIMIT).unwrap();
+    assert!(run.wall >= Duration::from_millis(300) && run.peak_kib > 0, "{run:?}");
+    assert_eq!(run.expect_success(), "{}");
+}
+
+#[test]
+fn serve_says_where_it_is() {
+    use std::io::{BufRead, BufReader};
+    use std::process::Stdio;
+    for arguments in [&["--tls", "--auth", "bearer"][..], &["--cncf", "--auth", "basic"]] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_testkit-serve"))
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let said: serde_json::Value = serde_json::from_str(&line).expect(&line);
+        let source = format!("docker://{}", said["reference"].as_str().unwrap());
+        let creds = ["--tls-verify=false", "--creds=alice:wonderland"];
+        assert_eq!(digest::sha256(&skopeo_inspect(&source, &creds)), said["digest"]);
+        drop(child.stdin.take());
+        assert!(child.wait().unwrap().success());
+    }
+}
