@@ -48,7 +48,7 @@ unsafe fn session(session: *const ocireg_session) -> Result<Arc<Session>> {
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_UNSUPPORTED, OCIREG_CANCELLED,
 ///         OCIREG_DEADLINE.
 ///
-/// Any thread. Asks nobody yet. Since 0.1.
+/// Any thread. May block: DNS. Asks no registry yet. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_session_new(
     endpoint: *const ocireg_endpoint,
