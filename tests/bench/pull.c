@@ -1,0 +1,30 @@
+/* Pulls one image, and prints the process's highest memory: bench-pull OPTIONS_JSON SOURCE DESTINATION */
+#include <ocireg.h>
+#include <stdio.h>
+#include <string.h>
+
+int main(int argc, char **argv)
+{
+    if (argc != 4) {
+        fprintf(stderr, "usage: bench-pull OPTIONS_JSON SOURCE DESTINATION\n");
+        return 2;
+    }
+    ocireg_service *service = NULL;
+    ocireg_error *error = NULL;
+    int32_t code = ocireg_service_new(argv[1], &service, &error);
+    if (code == OCIREG_OK)
+        code = ocireg_pull(service, NULL, argv[2], argv[3], NULL, NULL, &error);
+    if (code != OCIREG_OK)
+        fprintf(stderr, "%s\n", ocireg_error_json(error));
+    ocireg_error_free(error);
+    ocireg_service_free(service);
+
+    FILE *status = fopen("/proc/self/status", "r");
+    char line[256];
+    while (status != NULL && fgets(line, sizeof line, status) != NULL)
+        if (strncmp(line, "VmHWM:", 6) == 0)
+            fputs(line, stdout);
+    if (status != NULL)
+        fclose(status);
+    return code == OCIREG_OK ? 0 : 1;
+}
