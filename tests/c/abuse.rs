@@ -27,14 +27,12 @@ fn has_error(function: &Function) -> bool {
 
 /// Whether the header allows NULL: it says so, and does not say "Not NULL".
 fn nullable(function: &Function, parameter: &Parameter) -> bool {
-    let start = format!("@param {}", parameter.name);
-    let text = function
-        .doc
-        .split(&start)
-        .find(|rest| rest.starts_with([' ', '\n']) && !function.doc.starts_with(*rest))
+    let doc = function.doc.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = doc
+        .split(&format!("@param {} ", parameter.name))
+        .nth(1)
         .unwrap_or_else(|| panic!("{} does not document {}", function.name, parameter.name));
-    let text = text.split("@param").next().unwrap_or(text);
-    let text = text.split("@return").next().unwrap_or(text);
+    let text = text.split(" @").next().unwrap_or(text);
     text.contains("NULL") && !text.contains("Not NULL") && !text.contains("not NULL")
 }
 

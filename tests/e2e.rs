@@ -1,0 +1,859 @@
+//! One table of scenarios through C, Go and Python against the same registries: each binding must give the expected
+//! answers, and the three must give the same.
+//!
+//! A scenario is a list of requests to a driver, a small program on one binding that reads them as lines (tests/e2e/c,
+//! tests/e2e/go, tests/e2e/python). Requests are named after the functions of the C surface.
+
+mod fixtures;
+mod stage;
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use fixtures::Fixtures;
+use serde_json::{Value, json};
+
+/// A driver that runs.
+struct Driver {
+    name: &'static str,
+    child: Child,
+    stdin: ChildStdin,
+    stdout: BufReader<ChildStdout>,
+    /// For the layouts of this driver.
+    directory: tempfile::TempDir,
+}
+
+/// What a driver answered.
+#[derive(Debug, Clone, PartialEq)]
+enum Answer {
+    Ok(Value),
+    Error(Value),
+}
+
+impl Driver {
+    fn start(name: &'static str) -> Self {
+        let mut command = match name {
+            "c" => Command::new(c_driver()),
+            "go" => Command::new(go_driver()),
+            _ => {
+                let mut command = Command::new(stage::python_with("ctypes"));
+                command.arg(stage::root().join("tests/e2e/python/driver.py"));
+                command.env("PYTHONPATH", stage::root().join("bindings/python"));
+                command
+            }
+        };
+        let library = stage::prefix().join("lib");
+        command.env("LD_LIBRARY_PATH", &library);
+        command.env("OCIREG_LIBRARY", library.join("libocireg.so.0"));
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|e| panic!("the {name} driver cannot start: {e}"));
+        let stdin = child.stdin.take().expect("a pipe");
+        let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+        let directory = tempfile::tempdir().expect("a directory");
+        Self { name, child, stdin, stdout, directory }
+    }
+
+    fn ask(&mut self, request: &str) -> Answer {
+        writeln!(self.stdin, "{request}").expect("the driver listens");
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).expect("the driver answers");
+        let line = line.trim_end_matches('\n');
+        let (kind, value) = line.split_once('\t').unwrap_or_else(|| {
+            panic!("{}: {request}: {line:?} is no answer", self.name);
+        });
+        match kind {
+            "ok" => Answer::Ok(serde_json::from_str(value).unwrap_or_else(|_| json!(value))),
+            "error" => Answer::Error(serde_json::from_str(value).expect("errors are JSON")),
+            _ => panic!("{}: {request}: {line:?} is no answer", self.name),
+        }
+    }
+
+    /// At the end of its input a driver ends well.
+    fn end(self) {
+        let Self { name, mut child, stdin, .. } = self;
+        drop(stdin);
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_secs(20) {
+            if let Some(status) = child.try_wait().expect("a child") {
+                assert!(status.success(), "the {name} driver ended with {status}");
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let _ = child.kill();
+        panic!("the {name} driver does not end");
+    }
+}
+
+fn scratch(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
+}
+
+fn c_driver() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let program = scratch("e2e-driver-c");
+        let mut command = Command::new("cc");
+        command.args(["-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror"]);
+        command.arg(stage::root().join("tests/e2e/c/driver.c")).arg("-o").arg(&program);
+        stage::run(command.args(stage::flags()).arg("-pthread"));
+        program
+    })
+}
+
+fn go_driver() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let program = scratch("e2e-driver-go");
+        let mut command = Command::new("go");
+        command.args(["build", "-o"]).arg(&program).arg(".");
+        command.current_dir(stage::root().join("tests/e2e/go"));
+        stage::run(command.env("PKG_CONFIG_PATH", stage::prefix().join("lib/pkgconfig")));
+        program
+    })
+}
+
+/// What a request must give.
+enum Expected {
+    /// Exactly this text or number, or an object or array that holds at least this; "*" stands for anything.
+    Ok(Value),
+    /// A failure of this name, whose document holds at least this.
+    Error(&'static str, Value),
+}
+
+/// A request, its expected answer, and whether only the name of a failure is the same each time.
+struct Step {
+    fields: Vec<String>,
+    expected: Expected,
+    timed: bool,
+}
+
+fn fields(request: &[&str]) -> Vec<String> {
+    request.iter().map(|field| (*field).to_owned()).collect()
+}
+
+/// The request succeeds with this.
+fn gives(request: &[&str], value: Value) -> Step {
+    Step { fields: fields(request), expected: Expected::Ok(value), timed: false }
+}
+
+/// The request succeeds and says nothing.
+fn does(request: &[&str]) -> Step {
+    gives(request, json!(""))
+}
+
+/// The request fails with this code.
+fn fails(request: &[&str], name: &'static str, document: Value) -> Step {
+    Step { fields: fields(request), expected: Expected::Error(name, document), timed: false }
+}
+
+/// The request is ended by cancellation or its deadline: how far it came differs.
+fn ends(request: &[&str], name: &'static str) -> Step {
+    Step { fields: fields(request), expected: Expected::Error(name, json!({})), timed: true }
+}
+
+/// Runs a scenario through every binding.
+fn run(scenario: &str, fixtures: &Fixtures, steps: &[Step]) {
+    let mut first: Option<Vec<Answer>> = None;
+    for name in ["c", "go", "python"] {
+        let mut driver = Driver::start(name);
+        let directory = driver.directory.path().display().to_string();
+        let mut answers = Vec::new();
+        for (number, step) in steps.iter().enumerate() {
+            let request = fixtures.fill(&step.fields.join("\t")).replace("{dir}", &directory);
+            let answer = driver.ask(&request);
+            let place = format!("{scenario}, step {number} in {name}: {request}");
+            judge(&place, &answer, step, fixtures, &directory);
+            answers.push(stable(&answer, step, &directory));
+        }
+        driver.end();
+        let Some(first) = &first else {
+            first = Some(answers);
+            continue;
+        };
+        for ((step, one), other) in steps.iter().zip(first).zip(&answers) {
+            assert_eq!(one, other, "{scenario}: C and {name} differ on {}", step.fields.join(" "));
+        }
+    }
+}
+
+fn judge(place: &str, answer: &Answer, step: &Step, fixtures: &Fixtures, directory: &str) {
+    let fill = |value: &Value| -> Value {
+        let text = fixtures.fill(&value.to_string()).replace("{dir}", directory);
+        serde_json::from_str(&text).expect("placeholders hold no quotes")
+    };
+    match (answer, &step.expected) {
+        (Answer::Ok(value), Expected::Ok(expected)) => {
+            let expected = fill(expected);
+            assert!(holds(value, &expected), "{place}\ngives    {value}\nexpected {expected}");
+        }
+        (Answer::Error(document), Expected::Error(name, expected)) => {
+            let expected = fill(expected);
+            assert_eq!(document["name"], *name, "{place}\ngives {document}");
+            assert!(
+                holds(document, &expected),
+                "{place}\ngives    {document}\nexpected {expected}"
+            );
+            let message = document["message"].as_str().unwrap_or_default();
+            assert!(!message.is_empty() && !message.contains('\n'), "{place}\ngives {document}");
+            assert!(!document.to_string().contains("wonderland"), "{place}\ntells a password");
+        }
+        (answer, _) => panic!("{place}\ngives {answer:?}"),
+    }
+}
+
+/// Whether `value` has everything that `expected` has.
+fn holds(value: &Value, expected: &Value) -> bool {
+    match (value, expected) {
+        (value, Value::String(any)) if any == "*" => !value.is_null(),
+        (Value::Object(value), Value::Object(expected)) => expected
+            .iter()
+            .all(|(key, expected)| value.get(key).is_some_and(|value| holds(value, expected))),
+        (Value::Array(value), Value::Array(expected)) => {
+            value.len() == expected.len()
+                && value.iter().zip(expected).all(|(value, expected)| holds(value, expected))
+        }
+        _ => value == expected,
+    }
+}
+
+/// What must be the same in every binding: times are left out, and each driver's own directory.
+fn stable(answer: &Answer, step: &Step, directory: &str) -> Answer {
+    let strip = |value: &Value| -> Value {
+        let text = value.to_string().replace(directory, "{dir}");
+        let mut value = serde_json::from_str(&text).expect("still JSON");
+        forget_times(&mut value);
+        value
+    };
+    match answer {
+        Answer::Error(document) if step.timed => Answer::Error(document["name"].clone()),
+        Answer::Error(document) => Answer::Error(strip(document)),
+        Answer::Ok(value) if step.fields[0] == "events" => {
+            // How often a call waits, and so whether it ticks, is up to the machine.
+            let mut kinds: Vec<&str> =
+                value.as_array().expect("a list").iter().filter_map(Value::as_str).collect();
+            kinds.retain(|kind| !["tick", "wait"].contains(kind));
+            kinds.sort_unstable();
+            Answer::Ok(json!(kinds))
+        }
+        Answer::Ok(value) => Answer::Ok(strip(value)),
+    }
+}
+
+fn forget_times(value: &mut Value) {
+    match value {
+        Value::Object(object) => {
+            object.remove("duration_ms");
+            object.values_mut().for_each(forget_times);
+        }
+        Value::Array(array) => array.iter_mut().for_each(forget_times),
+        _ => {}
+    }
+}
+
+const INDEX: &str = r#"{"Name":"docker.io","Mirrors":[],"Secure":true,"Official":true}"#;
+const ALICE: &str = r#"{"username":"alice","password":"wonderland"}"#;
+
+#[test]
+fn names() {
+    let fixtures = Fixtures::shared();
+    let auths = r#"{"https://index.docker.io/v1/":{"username":"u","password":"p"}}"#;
+    run(
+        "names",
+        &fixtures,
+        &[
+            gives(&["version"], json!(env!("CARGO_PKG_VERSION"))),
+            gives(
+                &["convert_to_hostname", "https://registry.example/v1/"],
+                json!("registry.example"),
+            ),
+            gives(
+                &["convert_to_hostname", "registry.example:5000/x"],
+                json!("registry.example:5000"),
+            ),
+            gives(&["validate_index_name", "index.docker.io"], json!("docker.io")),
+            fails(&["validate_index_name", "-registry.example"], "INVALID_CONFIG", json!({})),
+            gives(&["validate_mirror", "https://mirror.example"], json!("https://mirror.example/")),
+            fails(&["validate_mirror", "ftp://mirror.example"], "INVALID_CONFIG", json!({})),
+            fails(
+                &["validate_mirror", "https://alice:wonderland@mirror.example"],
+                "INVALID_CONFIG",
+                json!({}),
+            ),
+            gives(
+                &["parse_reference", "busybox"],
+                json!({"domain": "docker.io", "path": "library/busybox", "tag": "", "digest": "",
+                "with_default_tag": "docker.io/library/busybox:latest"}),
+            ),
+            gives(
+                &["parse_reference", "registry.example:5000/team/app:1.0@{multi}"],
+                json!({"domain": "registry.example:5000", "tag": "1.0", "digest": "{multi}"}),
+            ),
+            fails(&["parse_reference", "UPPER/case"], "INVALID_REFERENCE", json!({})),
+            fails(&["parse_reference", ""], "INVALID_REFERENCE", json!({})),
+            fails(&["parse_reference", "a\u{7}b"], "INVALID_REFERENCE", json!({})),
+            fails(&["parse_reference", "registry.example/größe"], "INVALID_REFERENCE", json!({})),
+            gives(
+                &["parse_repository_info", "127.0.0.1:5000/app"],
+                json!({"Index": {"Name": "127.0.0.1:5000", "Secure": false, "Official": false}}),
+            ),
+            fails(&["parse_repository_info", "app:"], "INVALID_REFERENCE", json!({})),
+            gives(
+                &["parse_search_index_info", "registry.example/term"],
+                json!({"Name": "registry.example"}),
+            ),
+            fails(
+                &["parse_search_index_info", "-registry.example/term"],
+                "INVALID_CONFIG",
+                json!({}),
+            ),
+            gives(&["auth_config_key", INDEX], json!("https://index.docker.io/v1/")),
+            fails(&["auth_config_key", "{"], "INVALID_JSON", json!({})),
+            gives(
+                &["resolve_auth_config", auths, INDEX],
+                json!({"username": "u", "password": "p"}),
+            ),
+            gives(&["resolve_auth_config", "{}", INDEX], json!({})),
+            fails(&["resolve_auth_config", "[]", INDEX], "INVALID_JSON", json!({})),
+            gives(
+                &[
+                    "parse_challenges",
+                    r#"["Bearer realm=\"https://a.example/token\",service=\"s\""]"#,
+                ],
+                json!([{"scheme": "bearer", "parameters": {"realm": "https://a.example/token", "service": "s"}}]),
+            ),
+            fails(&["parse_challenges", "1"], "INVALID_JSON", json!({})),
+            gives(&["certs_dir"], json!("*")),
+            gives(
+                &["read_certs_directory", "{certs}/127.0.0.1"],
+                json!({"RootCAs": ["{certs}/127.0.0.1/ca.crt"], "InsecureSkipVerify": false, "MinVersion": "1.2",
+                "Certificates": [{"cert": "{certs}/127.0.0.1/client.cert", "key": "{certs}/127.0.0.1/client.key"}]}),
+            ),
+            fails(&["read_certs_directory", "{certs}/keyless"], "INVALID_CONFIG", json!({})),
+        ],
+    );
+}
+
+#[test]
+fn configuration() {
+    let fixtures = Fixtures::shared();
+    let options = r#"{"registry-mirrors":["https://mirror.example"],"insecure-registries":["10.0.0.0/8","r.example:5000"],"certs-dir":"{certs}"}"#;
+    run(
+        "configuration",
+        &fixtures,
+        &[
+            does(&["service_new", "s", options]),
+            gives(
+                &["service_config", "s"],
+                json!({"Mirrors": ["https://mirror.example/"], "InsecureRegistryCIDRs": ["10.0.0.0/8", "::1/128", "127.0.0.0/8"],
+                "IndexConfigs": {"r.example:5000": {"Secure": false}, "docker.io": {"Official": true}}}),
+            ),
+            gives(
+                &["service_lookup_pull_endpoints", "s", "docker.io"],
+                json!([
+                    {"URL": "https://mirror.example/", "Mirror": true, "Version": "v2", "TrimHostname": true},
+                    {"URL": "https://registry-1.docker.io", "Mirror": false, "Official": true},
+                ]),
+            ),
+            gives(
+                &["service_lookup_push_endpoints", "s", "docker.io"],
+                json!([{"Official": true}]),
+            ),
+            gives(
+                &["service_lookup_pull_endpoints", "s", "10.1.1.1:5000"],
+                json!([{"URL": "https://10.1.1.1:5000"}, {"URL": "http://10.1.1.1:5000"}]),
+            ),
+            gives(
+                &["service_resolve_repository", "s", "r.example:5000/app"],
+                json!({"Official": false, "Index": {"Name": "r.example:5000", "Secure": false}}),
+            ),
+            fails(&["service_resolve_repository", "s", "APP"], "INVALID_REFERENCE", json!({})),
+            gives(
+                &["service_tls_config", "s", "registry.invalid:443"],
+                json!({"InsecureSkipVerify": false, "RootCAs": ["{certs}/registry.invalid:443/ca.crt"]}),
+            ),
+            gives(
+                &["service_tls_config", "s", "r.example:5000"],
+                json!({"InsecureSkipVerify": true}),
+            ),
+            fails(&["service_tls_config", "s", "../127.0.0.1"], "INVALID_CONFIG", json!({})),
+            gives(&["service_is_insecure_registry", "s", "r.example:5000"], json!(1)),
+            gives(&["service_is_insecure_registry", "s", "127.0.0.1:5000"], json!(1)),
+            gives(&["service_is_insecure_registry", "s", "192.0.2.1"], json!(0)),
+            does(&["service_load_mirrors", "s", r#"["http://other.example:5000"]"#]),
+            fails(&["service_load_mirrors", "s", r#"["nonsense"]"#], "INVALID_CONFIG", json!({})),
+            fails(&["service_load_mirrors", "s", "{}"], "INVALID_JSON", json!({})),
+            does(&["service_load_insecure_registries", "s", r#"["192.0.2.0/24"]"#]),
+            gives(&["service_is_insecure_registry", "s", "192.0.2.1"], json!(1)),
+            does(&[
+                "service_load_allow_nondistributable_artifacts",
+                "s",
+                r#"["192.0.2.0/24","a.example"]"#,
+            ]),
+            gives(
+                &["service_config", "s"],
+                json!({"Mirrors": ["http://other.example:5000/"], "AllowNondistributableArtifactsCIDRs": ["192.0.2.0/24"],
+                "AllowNondistributableArtifactsHostnames": ["a.example"]}),
+            ),
+            does(&["service_replace_config", "s", r#"{"registry-mirrors":[]}"#]),
+            gives(&["service_config", "s"], json!({"Mirrors": []})),
+            fails(
+                &["service_replace_config", "s", r#"{"registry-mirrors":["ftp://x"]}"#],
+                "INVALID_CONFIG",
+                json!({}),
+            ),
+            gives(&["service_config", "s"], json!({"Mirrors": []})),
+            fails(&["service_new", "t", r#"{"no-such-option":1}"#], "INVALID_CONFIG", json!({})),
+            fails(
+                &["service_new", "t", r#"{"registry-mirrors":"text"}"#],
+                "INVALID_CONFIG",
+                json!({}),
+            ),
+            fails(&["service_new", "t", "nonsense"], "INVALID_JSON", json!({})),
+            fails(&["service_config", "t"], "DRIVER", json!({})),
+            does(&["service_new", "t", r"\N"]),
+            gives(
+                &["service_config", "t"],
+                json!({"Mirrors": [], "IndexConfigs": {"docker.io": {"Secure": true}}}),
+            ),
+            does(&["service_free", "t"]),
+            does(&["service_free", "s"]),
+        ],
+    );
+}
+
+#[test]
+fn endpoints_and_sessions() {
+    let fixtures = Fixtures::shared();
+    let endpoint = r#"{"URL":"http://{plain}","Version":"v2"}"#;
+    run(
+        "endpoints and sessions",
+        &fixtures,
+        &[
+            does(&["service_new", "s", "{}"]),
+            does(&["endpoint_new", "s", "e", endpoint]),
+            gives(&["endpoint_to_string", "e"], json!("*")),
+            gives(&["endpoint_path", "e", "v2/app/tags/list"], json!("*")),
+            gives(&["endpoint_is_secure", "e"], json!(0)),
+            gives(
+                &["endpoint_ping", "e"],
+                json!({"protocol": "v2", "confirmed": true, "challenges": []}),
+            ),
+            fails(
+                &["endpoint_new", "s", "f", r#"{"URL":"nonsense"}"#],
+                "INVALID_ARGUMENT",
+                json!({}),
+            ),
+            fails(
+                &["endpoint_new", "s", "f", r#"{"URL":"ftp://registry.example"}"#],
+                "INVALID_ARGUMENT",
+                json!({}),
+            ),
+            fails(&["endpoint_new", "s", "f", "{}"], "INVALID_JSON", json!({})),
+            does(&["session_new", "e", "x", "{}"]),
+            gives(&["session_ping", "x"], json!({"protocol": "v2", "confirmed": true})),
+            does(&["session_repository", "x", "y", "multi"]),
+            fails(&["session_repository", "x", "z", "UPPER"], "INVALID_REFERENCE", json!({})),
+            gives(
+                &["session_list_tags", "y", r"\N"],
+                json!({"name": "multi", "tags": ["1", "2", "old"]}),
+            ),
+            gives(&["session_list_tags", "y", r#"{"n":1}"#], json!({"tags": ["1"], "next": "*"})),
+            gives(
+                &["session_list_tags", "y", r#"{"n":2,"last":"1"}"#],
+                json!({"tags": ["2", "old"]}),
+            ),
+            fails(&["session_list_tags", "y", r#"{"wrong":1}"#], "INVALID_JSON", json!({})),
+            gives(
+                &["session_head_manifest", "y", "1", r"\N"],
+                json!({"digest": "{multi}", "mediaType": "{index_type}"}),
+            ),
+            gives(
+                &["session_get_manifest", "y", "{multi}", r"\N"],
+                json!({"descriptor": {"digest": "{multi}"}, "sha256": "{multi_hex}"}),
+            ),
+            gives(
+                &["session_get_manifest", "y", "1", r#"{"platform":"linux/arm64"}"#],
+                json!({"descriptor": {"digest": "{arm64}"}, "sha256": "{arm64_hex}"}),
+            ),
+            fails(
+                &["session_get_manifest", "y", "1", r#"{"platform":"plan9/mips"}"#],
+                "NO_PLATFORM",
+                json!({}),
+            ),
+            fails(
+                &["session_get_manifest", "y", "nothing", r"\N"],
+                "NOT_FOUND",
+                json!({"http_status": 404}),
+            ),
+            fails(&["session_get_manifest", "y", "sha256:12", r"\N"], "INVALID_DIGEST", json!({})),
+            does(&["session_open", "s", "o", "{plain}/multi:2", r"\N"]),
+            gives(
+                &["session_info", "o"],
+                json!({"protocol": "v2", "repository": "multi", "mirror": false, "endpoint": "http://{plain}"}),
+            ),
+            gives(&["session_id", "o"], json!("*")),
+            gives(&["session_head_manifest", "o", r"\N", r"\N"], json!({"digest": "{multi}"})),
+            gives(
+                &["session_open_blob", "o", "{layer}", "0", r"\N"],
+                json!({"sha256": "{layer_hex}"}),
+            ),
+            gives(
+                &["session_open_blob", "o", "{layer}", "100", r"\N"],
+                json!({"size": "*", "read": "*"}),
+            ),
+            fails(
+                &["session_open_blob", "o", "sha256:{zeros}", "0", r"\N"],
+                "NOT_FOUND",
+                json!({}),
+            ),
+            fails(&["session_open_blob", "o", "nonsense", "0", r"\N"], "INVALID_DIGEST", json!({})),
+            does(&["service_free", "s"]),
+            does(&["endpoint_free", "e"]),
+            does(&["session_free", "x"]),
+            // What is left goes on without what it came from.
+            gives(&["session_list_tags", "y", r"\N"], json!({"tags": ["1", "2", "old"]})),
+            gives(&["session_head_manifest", "o", "old", r"\N"], json!({"digest": "{single}"})),
+        ],
+    );
+}
+
+#[test]
+fn pulls() {
+    let fixtures = Fixtures::shared();
+    run(
+        "pulls",
+        &fixtures,
+        &[
+            does(&["service_new", "s", "{}"]),
+            does(&["progress", "on"]),
+            gives(
+                &[
+                    "pull",
+                    "s",
+                    "{plain}/multi:1",
+                    "oci:{dir}/layout",
+                    r#"{"platform":"linux/amd64"}"#,
+                ],
+                json!({"descriptor": {"digest": "{amd64}"}, "platform": "linux/amd64", "endpoint": {"mirror": false},
+                "blobs": [{"source": "network"}, {"source": "network"}, {"source": "network"}]}),
+            ),
+            gives(&["events"], json!("*")),
+            does(&["progress", "off"]),
+            // Again: nothing is transferred.
+            gives(
+                &[
+                    "pull",
+                    "s",
+                    "docker://{plain}/multi:1",
+                    "oci:{dir}/layout",
+                    r#"{"platform":"linux/amd64"}"#,
+                ],
+                json!({"bytes_transferred": 0, "blobs": [{"source": "present"}, {"source": "present"}, {"source": "present"}]}),
+            ),
+            gives(
+                &[
+                    "pull",
+                    "s",
+                    "{plain}/multi:1",
+                    "oci:{dir}/all:everything",
+                    r#"{"all_platforms":true}"#,
+                ],
+                json!({"descriptor": {"digest": "{multi}"}, "manifests": ["*", "*", "*"]}),
+            ),
+            gives(
+                &[
+                    "pull",
+                    "s",
+                    "{plain}/multi@{multi}",
+                    "oci:{dir}/digest",
+                    r#"{"platform":"linux/arm/v7"}"#,
+                ],
+                json!({"platform": "linux/arm/v7"}),
+            ),
+            gives(
+                &[
+                    "pull",
+                    "s",
+                    "{plain}/single:1",
+                    "oci:{dir}/single",
+                    r#"{"platform":"linux/amd64"}"#,
+                ],
+                json!({"descriptor": {"digest": "{single}"}}),
+            ),
+            gives(
+                &["inspect", "s", "{plain}/multi:1", r#"{"platform":"linux/arm64"}"#],
+                json!({"kind": "index", "descriptor": {"digest": "{multi}"}, "platforms": ["*", "*", "*"],
+                "platform": "linux/arm64", "config": {"architecture": "arm64"}, "layers": ["*", "*"]}),
+            ),
+            gives(
+                &[
+                    "inspect",
+                    "s",
+                    "{plain}/single:1",
+                    r#"{"platform":"linux/amd64","config":false}"#,
+                ],
+                json!({"kind": "image", "descriptor": {"digest": "{single}"}}),
+            ),
+            fails(
+                &["pull", "s", "{plain}/multi:1", "oci:{dir}/x", r#"{"platform":"plan9/mips"}"#],
+                "NO_PLATFORM",
+                json!({}),
+            ),
+            fails(
+                &["pull", "s", "{plain}/multi:nothing", "oci:{dir}/x", r"\N"],
+                "NOT_FOUND",
+                json!({"http_status": 404, "errors": [{"code": "MANIFEST_UNKNOWN"}]}),
+            ),
+            fails(
+                &["pull", "s", "{plain}/no/such:1", "oci:{dir}/x", r"\N"],
+                "NOT_FOUND",
+                json!({}),
+            ),
+            fails(&["inspect", "s", "{plain}/no/such:1", r"\N"], "NOT_FOUND", json!({})),
+            fails(
+                &["pull", "s", "{plain}/Multi:1", "oci:{dir}/x", r"\N"],
+                "INVALID_REFERENCE",
+                json!({}),
+            ),
+            fails(
+                &["pull", "s", "{plain}/multi:1", "{dir}/x", r"\N"],
+                "INVALID_ARGUMENT",
+                json!({"argument": "destination"}),
+            ),
+            fails(
+                &["pull", "s", "oci:{dir}/layout", "oci:{dir}/x", r"\N"],
+                "INVALID_ARGUMENT",
+                json!({"argument": "source"}),
+            ),
+            fails(
+                &["pull", "s", "{plain}/multi:1", "oci:{dir}/x", r#"{"plattform":"x"}"#],
+                "INVALID_JSON",
+                json!({}),
+            ),
+            fails(&["pull", "s", "{plain}/multi:1", "oci:/proc/nothing/x", r"\N"], "IO", json!({})),
+            fails(
+                &["pull", "s", "{closed}/multi:1", "oci:{dir}/x", r"\N"],
+                "CONNECT",
+                json!({"phase": "connect"}),
+            ),
+            fails(
+                &["inspect", "s", "nowhere.invalid/multi:1", r"\N"],
+                "NAME_NOT_RESOLVED",
+                json!({"phase": "dns"}),
+            ),
+        ],
+    );
+}
+
+#[test]
+fn wrong_contents() {
+    let fixtures = Fixtures::shared();
+    run(
+        "wrong contents",
+        &fixtures,
+        &[
+            does(&["service_new", "s", r#"{"retry":{"max-attempts":2,"initial-ms":1}}"#]),
+            fails(
+                &["pull", "s", "{faulty}/digest:1", "oci:{dir}/x", r"\N"],
+                "DIGEST_MISMATCH",
+                json!({"digest_expected": "*", "digest_actual": "*"}),
+            ),
+            fails(
+                &["pull", "s", "{faulty}/manifest:1", "oci:{dir}/x", r"\N"],
+                "INVALID_MANIFEST",
+                json!({}),
+            ),
+            fails(&["inspect", "s", "{faulty}/html:1", r"\N"], "*", json!({})),
+            fails(
+                &["inspect", "s", "{faulty}/down:1", r"\N"],
+                "SERVER",
+                json!({"http_status": 503}),
+            ),
+            fails(&["inspect", "s", "{faulty}/circle:1", r"\N"], "REDIRECT", json!({})),
+        ],
+    );
+}
+
+#[test]
+fn basic_authentication() {
+    let fixtures = Fixtures::shared();
+    let known = r#"{"credentials":{"{basic}":{"username":"alice","password":"wonderland"}}}"#;
+    let auth = r#"{"auth":{"username":"alice","password":"wonderland"},"platform":"linux/amd64"}"#;
+    run(
+        "basic authentication",
+        &fixtures,
+        &[
+            does(&["service_new", "nobody", "{}"]),
+            does(&["service_new", "known", known]),
+            fails(
+                &["pull", "nobody", "{basic}/app:1", "oci:{dir}/a", r"\N"],
+                "UNAUTHORIZED",
+                json!({"http_status": 401}),
+            ),
+            gives(
+                &["pull", "nobody", "{basic}/app:1", "oci:{dir}/a", auth],
+                json!({"descriptor": {"digest": "{single}"}}),
+            ),
+            gives(
+                &["pull", "known", "{basic}/app:1", "oci:{dir}/b", r"\N"],
+                json!({"descriptor": {"digest": "{single}"}}),
+            ),
+            fails(
+                &["inspect", "known", "{basic}/app:1", r#"{"auth":{}}"#],
+                "UNAUTHORIZED",
+                json!({}),
+            ),
+            fails(
+                &[
+                    "inspect",
+                    "known",
+                    "{basic}/app:1",
+                    r#"{"auth":{"username":"alice","password":"wrong"}}"#,
+                ],
+                "UNAUTHORIZED",
+                json!({}),
+            ),
+            does(&["endpoint_new", "nobody", "e", r#"{"URL":"http://{basic}"}"#]),
+            gives(
+                &["endpoint_ping", "e"],
+                json!({"challenges": [{"scheme": "basic", "parameters": {"realm": "registry"}}]}),
+            ),
+            does(&["session_new", "e", "x", ALICE]),
+            does(&["session_repository", "x", "y", "app"]),
+            gives(&["session_list_tags", "y", r"\N"], json!({"tags": ["1"]})),
+            does(&["session_new", "e", "x", "{}"]),
+            does(&["session_repository", "x", "y", "app"]),
+            fails(&["session_list_tags", "y", r"\N"], "UNAUTHORIZED", json!({})),
+        ],
+    );
+}
+
+#[test]
+fn token_authentication() {
+    let fixtures = Fixtures::shared();
+    let auth = r#"{"auth":{"username":"alice","password":"wonderland"},"platform":"linux/amd64"}"#;
+    run(
+        "token authentication",
+        &fixtures,
+        &[
+            does(&["service_new", "s", "{}"]),
+            fails(&["pull", "s", "{bearer}/app:1", "oci:{dir}/a", r"\N"], "*", json!({})),
+            gives(
+                &["pull", "s", "{bearer}/app:1", "oci:{dir}/a", auth],
+                json!({"descriptor": {"digest": "{single}"}}),
+            ),
+            gives(&["inspect", "s", "{bearer}/app:1", auth], json!({"kind": "image"})),
+            fails(
+                &[
+                    "inspect",
+                    "s",
+                    "{bearer}/app:1",
+                    r#"{"auth":{"username":"alice","password":"wrong"}}"#,
+                ],
+                "UNAUTHORIZED",
+                json!({}),
+            ),
+            does(&["session_open", "s", "x", "{bearer}/app", auth_options()]),
+            gives(&["session_list_tags", "x", r"\N"], json!({"tags": ["1"]})),
+            gives(
+                &["pull", "s", "{open}/app:1", "oci:{dir}/b", r#"{"platform":"linux/amd64"}"#],
+                json!({"platform": "linux/amd64"}),
+            ),
+        ],
+    );
+}
+
+fn auth_options() -> &'static str {
+    r#"{"auth":{"username":"alice","password":"wonderland"}}"#
+}
+
+#[test]
+fn certificates() {
+    let fixtures = Fixtures::shared();
+    let tls = |config: &str| format!(r#"{{"URL":"https://{{tls}}","TLSConfig":{config}}}"#);
+    let trusted = tls(
+        r#"{"InsecureSkipVerify":false,"RootCAs":["{certs}/127.0.0.1/ca.crt"],"Certificates":[{"cert":"{certs}/127.0.0.1/client.cert","key":"{certs}/127.0.0.1/client.key"}]}"#,
+    );
+    let untrusted = tls(r#"{"InsecureSkipVerify":false,"RootCAs":[],"Certificates":[]}"#);
+    run(
+        "certificates",
+        &fixtures,
+        &[
+            does(&["service_new", "s", "{}"]),
+            does(&["endpoint_new", "s", "e", &trusted]),
+            gives(&["endpoint_is_secure", "e"], json!(1)),
+            gives(&["endpoint_ping", "e"], json!({"protocol": "v2"})),
+            does(&["session_new", "e", "x", r"\N"]),
+            does(&["session_repository", "x", "y", "app"]),
+            gives(&["session_head_manifest", "y", "1", r"\N"], json!({"digest": "{single}"})),
+            gives(
+                &["session_open_blob", "y", "{layer}", "0", r"\N"],
+                json!({"sha256": "{layer_hex}"}),
+            ),
+            does(&["endpoint_new", "s", "u", &untrusted]),
+            fails(&["endpoint_ping", "u"], "CERTIFICATE", json!({"phase": "tls"})),
+        ],
+    );
+}
+
+#[test]
+fn mirrors() {
+    let fixtures = Fixtures::shared();
+    // The official registry does not resolve, and the first mirror is down.
+    let options = r#"{"registry-mirrors":["http://{closed}","http://{plain}"],"resolve":{"*":[]},"retry":{"max-attempts":1}}"#;
+    run(
+        "mirrors",
+        &fixtures,
+        &[
+            does(&["service_new", "s", options]),
+            gives(
+                &["pull", "s", "busybox:1", "oci:{dir}/a", r#"{"platform":"linux/amd64"}"#],
+                json!({"reference": "docker.io/library/busybox:1@{single}", "endpoint": {"mirror": true}}),
+            ),
+            gives(
+                &["inspect", "s", "busybox:1", r#"{"platform":"linux/amd64"}"#],
+                json!({"endpoint": {"mirror": true}}),
+            ),
+            fails(&["pull", "s", "busybox:nothing", "oci:{dir}/a", r"\N"], "NOT_FOUND", json!({})),
+            does(&["service_load_mirrors", "s", "[]"]),
+            fails(&["inspect", "s", "busybox:1", r"\N"], "NAME_NOT_RESOLVED", json!({})),
+        ],
+    );
+}
+
+#[test]
+fn endings() {
+    let fixtures = Fixtures::shared();
+    run(
+        "endings",
+        &fixtures,
+        &[
+            does(&["service_new", "s", r#"{"retry":{"max-attempts":1}}"#]),
+            does(&["with", "300", "0"]),
+            ends(&["inspect", "s", "{stalled}/app:1", r"\N"], "DEADLINE"),
+            does(&["with", "0", "200"]),
+            ends(&["inspect", "s", "{stalled}/app:1", r"\N"], "CANCELLED"),
+            does(&["with", "0", "200"]),
+            ends(&["pull", "s", "{stalled}/app:1", "oci:{dir}/x", r"\N"], "CANCELLED"),
+            does(&["with", "300", "0"]),
+            ends(&["session_open", "s", "x", "{stalled}/app:1", r"\N"], "DEADLINE"),
+            // Neither touches the next call.
+            gives(
+                &["inspect", "s", "{plain}/single:1", r#"{"platform":"linux/amd64"}"#],
+                json!({"kind": "image"}),
+            ),
+            does(&["with", "20000", "0"]),
+            gives(
+                &["inspect", "s", "{plain}/single:1", r#"{"platform":"linux/amd64"}"#],
+                json!({"kind": "image"}),
+            ),
+        ],
+    );
+}
