@@ -34,7 +34,9 @@ type ProgressEvent struct {
 	// Attempt and Delay are those of a retry or wait.
 	Attempt int           `json:"attempt"`
 	Delay   time.Duration `json:"-"`
-	Message string        `json:"message"`
+	// Code and Message are those of the failure behind a retry or a change of the endpoint.
+	Code    Code   `json:"code"`
+	Message string `json:"message"`
 	// Raw is the library's whole document.
 	Raw json.RawMessage `json:"-"`
 }
@@ -47,7 +49,7 @@ func (e *ProgressEvent) UnmarshalJSON(document []byte) error {
 		DelayMS int64 `json:"delay_ms"`
 	}{fields: (*fields)(e)}
 	err := json.Unmarshal(document, &all)
-	e.Delay = time.Duration(all.DelayMS) * time.Millisecond
+	e.Delay = fromMilliseconds(all.DelayMS)
 	e.Raw = append(json.RawMessage(nil), document...)
 	return err
 }

@@ -272,7 +272,7 @@ func (e *Error) UnmarshalJSON(document []byte) error {
 	if err := json.Unmarshal(document, &all); err != nil {
 		return err
 	}
-	e.RetryAfter = time.Duration(all.RetryAfterMS) * time.Millisecond
+	e.RetryAfter = fromMilliseconds(all.RetryAfterMS)
 	e.Raw = append(json.RawMessage(nil), document...)
 	return nil
 }

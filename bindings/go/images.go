@@ -17,8 +17,8 @@ type EndpointReport struct {
 // ManifestReport is one manifest of an image.
 type ManifestReport struct {
 	Descriptor Descriptor `json:"descriptor"`
-	// Platform is such as "linux/arm64".
-	Platform string `json:"platform"`
+	// Platform is nil if nothing says what the manifest runs on.
+	Platform *Platform `json:"platform"`
 }
 
 // BlobReport is what became of one blob.
@@ -39,7 +39,7 @@ type PullReport struct {
 	Reference        string           `json:"reference"`
 	Descriptor       Descriptor       `json:"descriptor"`
 	Manifests        []ManifestReport `json:"manifests"`
-	Platform         string           `json:"platform"`
+	Platform         *Platform        `json:"platform"`
 	Endpoint         EndpointReport   `json:"endpoint"`
 	Destination      string           `json:"destination"`
 	Blobs            []BlobReport     `json:"blobs"`
@@ -90,14 +90,14 @@ type Inspection struct {
 	Kind      string           `json:"kind"`
 	Platforms []ManifestReport `json:"platforms"`
 	// Platform is the one that Manifest, Config and Layers are of.
-	Platform     string            `json:"platform"`
+	Platform     *Platform         `json:"platform"`
 	Manifest     json.RawMessage   `json:"manifest"`
 	Config       json.RawMessage   `json:"config"`
 	Layers       []Descriptor      `json:"layers"`
 	ArtifactType string            `json:"artifact_type"`
 	Subject      *Descriptor       `json:"subject"`
 	Annotations  map[string]string `json:"annotations"`
-	Endpoint     json.RawMessage   `json:"endpoint"`
+	Endpoint     EndpointReport    `json:"endpoint"`
 
 	// Raw is the library's whole document.
 	Raw json.RawMessage `json:"-"`

@@ -288,3 +288,25 @@ type Platform struct {
 	OSFeatures   []string `json:"os.features,omitempty"`
 	Variant      string   `json:"variant,omitempty"`
 }
+
+// String is such as "linux/arm64" or "linux/arm/v7".
+func (p *Platform) String() string {
+	text := p.OS + "/" + p.Architecture
+	if p.Variant != "" {
+		text += "/" + p.Variant
+	}
+	return text
+}
+
+// UnmarshalJSON reads the object of an OCI index, and the text of String.
+func (p *Platform) UnmarshalJSON(document []byte) error {
+	type fields Platform
+	var text string
+	if json.Unmarshal(document, &text) != nil {
+		return json.Unmarshal(document, (*fields)(p))
+	}
+	os, rest, _ := strings.Cut(text, "/")
+	architecture, variant, _ := strings.Cut(rest, "/")
+	*p = Platform{OS: os, Architecture: architecture, Variant: variant}
+	return nil
+}
