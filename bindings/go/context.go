@@ -77,8 +77,10 @@ type call struct {
 
 // begin makes ready for calls under ctx. With always, the call can be ended from elsewhere too.
 func begin(ctx context.Context, always bool) (*call, error) {
-	if ctx.Err() != nil {
-		return nil, overBefore(ctx)
+	deadline, hasDeadline := ctx.Deadline()
+	late := hasDeadline && time.Until(deadline) <= 0 // The timer of the context may be a little behind.
+	if late || ctx.Err() != nil {
+		return nil, overBefore(ctx, late)
 	}
 	c := &call{ctx: ctx}
 	progress, _ := ctx.Value(progressKey{}).(func(Progress) error)
@@ -90,7 +92,6 @@ func begin(ctx context.Context, always bool) (*call, error) {
 		return nil, newError(err)
 	}
 	c.handle = handle
-	deadline, hasDeadline := ctx.Deadline()
 	if hasDeadline {
 		handle.SetTimeout(time.Until(deadline))
 	}
@@ -109,9 +110,9 @@ func begin(ctx context.Context, always bool) (*call, error) {
 }
 
 // overBefore is the error of a call whose context is done before it begins.
-func overBefore(ctx context.Context) *Error {
+func overBefore(ctx context.Context, late bool) *Error {
 	e := Error{Code: CodeCancelled, Name: "CANCELLED", Message: "the call was cancelled", CancelledBy: "context"}
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+	if err := ctx.Err(); errors.Is(err, context.DeadlineExceeded) || late && err == nil {
 		e = Error{Code: CodeDeadline, Name: "DEADLINE", Message: "the deadline of the call has passed",
 			Phase: "deadline"}
 	}

@@ -212,7 +212,7 @@ type Limits struct {
 	Spool    int64 `json:"spool,omitempty"`
 }
 
-// OpenOptions are those of [DefaultService.OpenRepository] and [DefaultService.OpenRegistry].
+// OpenOptions are those of [DefaultService.OpenRepository].
 type OpenOptions struct {
 	// Auth is what the service would use if nil, and anonymous if zero.
 	Auth *AuthConfig `json:"auth,omitempty"`

@@ -67,29 +67,6 @@ func (e *Endpoint) NewRegistry(ctx context.Context, auth *AuthConfig) (*Registry
 	return &Registry{session{c}}, nil
 }
 
-// OpenRegistry begins to speak with the registry of a name such as "docker.io", at the first of its endpoints that
-// answers. It is ended by Close.
-func (s *DefaultService) OpenRegistry(ctx context.Context, name string, options *OpenOptions) (*Registry, error) {
-	whole := OpenOptions{}
-	if options != nil {
-		whole = *options
-	}
-	registry, err := encode("name", name)
-	if err != nil {
-		return nil, err
-	}
-	extra := Extra{"registry": json.RawMessage(registry)}
-	for key, value := range whole.Extra {
-		extra[key] = value
-	}
-	whole.Extra = extra
-	c, err := s.open(ctx, nil, &whole)
-	if err != nil {
-		return nil, err
-	}
-	return &Registry{session{c}}, nil
-}
-
 // Repository gives a repository of the registry, without asking whether it is there. It is ended by Close.
 func (r *Registry) Repository(name string) (*Repository, error) {
 	c, err := r.c.Repository(name)
@@ -105,21 +82,17 @@ type Repository struct{ session }
 // OpenRepository begins to speak with the registry of a reference such as "busybox:1.36" or "registry.example/team/app", at
 // the first of its endpoints that answers. It is ended by Close.
 func (s *DefaultService) OpenRepository(ctx context.Context, reference string, options *OpenOptions) (*Repository, error) {
-	c, err := s.open(ctx, &reference, options)
-	if err != nil {
-		return nil, err
-	}
-	return &Repository{session{c}}, nil
-}
-
-func (s *DefaultService) open(ctx context.Context, reference *string, options *OpenOptions) (*capi.Session, error) {
 	document, err := encodeOptional("options", options)
 	if err != nil {
 		return nil, err
 	}
-	return under(ctx, func(c *capi.Context) (*capi.Session, error) {
+	c, err := under(ctx, func(c *capi.Context) (*capi.Session, error) {
 		return s.c.OpenSession(c, reference, document)
 	})
+	if err != nil {
+		return nil, err
+	}
+	return &Repository{session{c}}, nil
 }
 
 // TagList is what [Repository.ListTags] gives.

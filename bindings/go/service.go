@@ -37,7 +37,8 @@ func (s *DefaultService) ServiceConfig() *ServiceConfig {
 	return config
 }
 
-// ReplaceConfig replaces the whole configuration, or nothing.
+// ReplaceConfig replaces all that [DefaultService.ServiceConfig] tells, or nothing. Only the lists and DaemonJSON of
+// the options may be set: for others, make a new service.
 func (s *DefaultService) ReplaceConfig(options ServiceOptions) error {
 	document, err := encode("options", options)
 	if err != nil {

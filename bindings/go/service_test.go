@@ -95,7 +95,8 @@ func TestServiceConfig(t *testing.T) {
 	if err := service.LoadMirrors([]string{"https://good.example", "ftp://bad.example"}); err == nil {
 		t.Error("a bad mirror was taken")
 	}
-	if err := service.ReplaceConfig(o); err != nil {
+	lists := ocireg.ServiceOptions{Mirrors: o.Mirrors, InsecureRegistries: o.InsecureRegistries}
+	if err := service.ReplaceConfig(lists); err != nil {
 		t.Fatal(err)
 	}
 	if config := service.ServiceConfig(); len(config.Mirrors) != 1 || config.IndexConfigs["other.example"] != nil {

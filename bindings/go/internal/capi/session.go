@@ -35,13 +35,13 @@ func (e *Endpoint) NewSession(ctx *Context, auth *string) (*Session, error) {
 		})
 }
 
-func (s *Service) OpenSession(ctx *Context, reference, options *string) (*Session, error) {
+func (s *Service) OpenSession(ctx *Context, reference string, options *string) (*Session, error) {
 	p, err := s.acquire()
 	if err != nil {
 		return nil, err
 	}
 	defer s.release()
-	return newSession([]arg{optional("reference", reference), optional("options_json", options)},
+	return newSession([]arg{text("reference", reference), optional("options_json", options)},
 		func(in []*C.char, out **C.ocireg_session, failure **C.ocireg_error) C.int32_t {
 			return C.ocireg_session_open(p, ctx.raw(), in[0], in[1], out, failure)
 		})

@@ -44,22 +44,22 @@ func ParseChallenges(string) (string, error)           { return "", noCgo() }
 func ReadCertsDirectory(string) (string, error)        { return "", noCgo() }
 func CertsDir() (string, error)                        { return "", noCgo() }
 
-func NewService(string) (*Service, error)                                 { return nil, noCgo() }
-func (*Service) Close()                                                   {}
-func (*Service) Config() (string, error)                                  { return "", noCgo() }
-func (*Service) ReplaceConfig(string) error                               { return noCgo() }
-func (*Service) LoadMirrors(string) error                                 { return noCgo() }
-func (*Service) LoadInsecureRegistries(string) error                      { return noCgo() }
-func (*Service) LoadAllowNondistributableArtifacts(string) error          { return noCgo() }
-func (*Service) LookupPullEndpoints(*Context, string) (string, error)     { return "", noCgo() }
-func (*Service) LookupPushEndpoints(*Context, string) (string, error)     { return "", noCgo() }
-func (*Service) ResolveRepository(*Context, string) (string, error)       { return "", noCgo() }
-func (*Service) TLSConfig(*Context, string) (string, error)               { return "", noCgo() }
-func (*Service) IsInsecureRegistry(*Context, string) (bool, error)        { return false, noCgo() }
-func (*Service) NewEndpoint(string) (*Endpoint, error)                    { return nil, noCgo() }
-func (*Service) OpenSession(*Context, *string, *string) (*Session, error) { return nil, noCgo() }
-func (*Service) Pull(*Context, string, string, *string) (string, error)   { return "", noCgo() }
-func (*Service) Inspect(*Context, string, *string) (string, error)        { return "", noCgo() }
+func NewService(string) (*Service, error)                                { return nil, noCgo() }
+func (*Service) Close()                                                  {}
+func (*Service) Config() (string, error)                                 { return "", noCgo() }
+func (*Service) ReplaceConfig(string) error                              { return noCgo() }
+func (*Service) LoadMirrors(string) error                                { return noCgo() }
+func (*Service) LoadInsecureRegistries(string) error                     { return noCgo() }
+func (*Service) LoadAllowNondistributableArtifacts(string) error         { return noCgo() }
+func (*Service) LookupPullEndpoints(*Context, string) (string, error)    { return "", noCgo() }
+func (*Service) LookupPushEndpoints(*Context, string) (string, error)    { return "", noCgo() }
+func (*Service) ResolveRepository(*Context, string) (string, error)      { return "", noCgo() }
+func (*Service) TLSConfig(*Context, string) (string, error)              { return "", noCgo() }
+func (*Service) IsInsecureRegistry(*Context, string) (bool, error)       { return false, noCgo() }
+func (*Service) NewEndpoint(string) (*Endpoint, error)                   { return nil, noCgo() }
+func (*Service) OpenSession(*Context, string, *string) (*Session, error) { return nil, noCgo() }
+func (*Service) Pull(*Context, string, string, *string) (string, error)  { return "", noCgo() }
+func (*Service) Inspect(*Context, string, *string) (string, error)       { return "", noCgo() }
 
 func (*Endpoint) Close()                                         {}
 func (*Endpoint) ToString() (string, error)                      { return "", noCgo() }
