@@ -155,7 +155,7 @@ func TestCertsDirectory(t *testing.T) {
 
 func TestEndpointKeepsItsText(t *testing.T) {
 	const document = `{"Mirror":true,"URL":"HTTPS://Mirror.example/p/","Version":"v2","AllowNondistributableArtifacts":false,` +
-		`"Official":false,"TrimHostname":true,"TLSConfig":{"InsecureSkipVerify":true}}`
+		`"Official":false,"TrimHostname":true,"TLSConfig":{"InsecureSkipVerify":true,"RootCAs":[],"Certificates":[]}}`
 	var endpoint ocireg.APIEndpoint
 	if err := json.Unmarshal([]byte(document), &endpoint); err != nil {
 		t.Fatal(err)

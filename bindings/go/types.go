@@ -195,9 +195,17 @@ type TLSSettings struct {
 	// MinVersion is "1.2" or "1.3".
 	MinVersion string `json:",omitempty"`
 	// RootCAs are PEM files of authorities that are trusted beside the system's.
-	RootCAs []string `json:",omitempty"`
+	RootCAs []string
 	// Certificates are for servers that ask who the client is.
-	Certificates []CertificateFiles `json:",omitempty"`
+	Certificates []CertificateFiles
+}
+
+// MarshalJSON gives the library's form, where a list is never null.
+func (s TLSSettings) MarshalJSON() ([]byte, error) {
+	type fields TLSSettings
+	s.RootCAs = append([]string{}, s.RootCAs...)
+	s.Certificates = append([]CertificateFiles{}, s.Certificates...)
+	return json.Marshal(fields(s))
 }
 
 // CertificateFiles are the PEM files of a client certificate and its key.
