@@ -1,0 +1,182 @@
+package ocireg
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/ocireg/ocireg/bindings/go/internal/capi"
+)
+
+// Progress says how a call goes on.
+type Progress struct {
+	// Done and Total are the bytes moved and to be moved by the whole call, as far as that is known.
+	Done, Total int64
+	// Event is what happened.
+	Event ProgressEvent
+}
+
+// ProgressEvent is what happened in a call. Fields that do not apply are zero.
+type ProgressEvent struct {
+	// Kind is "start", "blob", "manifest", "retry", "wait", "endpoint", "tick" or "finish"; ignore others.
+	Kind string `json:"kind"`
+	// Digest, MediaType, Offset, Total and Done say how far one blob is.
+	Digest    string `json:"digest"`
+	MediaType string `json:"media_type"`
+	Offset    int64  `json:"offset"`
+	Total     int64  `json:"total"`
+	Done      bool   `json:"done"`
+	// Direction is "down" or "up".
+	Direction string `json:"direction"`
+	// Source says where the blob comes from: "network", "present", …
+	Source string `json:"source"`
+	// Attempt and Delay are those of a retry or wait.
+	Attempt int           `json:"attempt"`
+	Delay   time.Duration `json:"-"`
+	// Code and Message are those of the failure behind a retry or a change of the endpoint.
+	Code    Code   `json:"code"`
+	Message string `json:"message"`
+	// Raw is the library's whole document.
+	Raw json.RawMessage `json:"-"`
+}
+
+// UnmarshalJSON reads the library's document.
+func (e *ProgressEvent) UnmarshalJSON(document []byte) error {
+	type fields ProgressEvent
+	all := struct {
+		*fields
+		DelayMS int64 `json:"delay_ms"`
+	}{fields: (*fields)(e)}
+	err := json.Unmarshal(document, &all)
+	e.Delay = fromMilliseconds(all.DelayMS)
+	e.Raw = append(json.RawMessage(nil), document...)
+	return err
+}
+
+type progressKey struct{}
+
+// WithProgress gives a context under which calls tell progress how they go on: at most every 100 ms per blob, and at
+// least once a second while they wait. It is called on the goroutine that makes the call. An error that it returns stops
+// the call, whose error then wraps it; a panic stops the call and comes out of it. It must not call
+// [runtime.Goexit] (as [testing.T.FailNow] does), nor Close or read what the running call uses.
+func WithProgress(ctx context.Context, progress func(Progress) error) context.Context {
+	return context.WithValue(ctx, progressKey{}, progress)
+}
+
+// A call is a Go context around calls of the library. It holds nothing that its user must be able to lose to the
+// garbage collector.
+type call struct {
+	ctx     context.Context
+	handle  *capi.Context // nil: there is nothing to watch.
+	stop    func() bool
+	stopped error // What the progress function returned.
+	panics  bool
+	panicky any // What the progress function panicked with.
+}
+
+// begin makes ready for calls under ctx. With always, the call can be ended from elsewhere too.
+func begin(ctx context.Context, always bool) (*call, error) {
+	deadline, hasDeadline := ctx.Deadline()
+	late := hasDeadline && time.Until(deadline) <= 0 // The timer of the context may be a little behind.
+	if late || ctx.Err() != nil {
+		return nil, overBefore(ctx, late)
+	}
+	c := &call{ctx: ctx}
+	progress, _ := ctx.Value(progressKey{}).(func(Progress) error)
+	if ctx.Done() == nil && progress == nil && !always {
+		return c, nil
+	}
+	handle, err := capi.NewContext()
+	if err != nil {
+		return nil, newError(err)
+	}
+	c.handle = handle
+	if hasDeadline {
+		handle.SetTimeout(time.Until(deadline))
+	}
+	if progress != nil {
+		handle.SetProgress(c.watch(progress))
+	}
+	if ctx.Done() != nil {
+		c.stop = context.AfterFunc(ctx, func() {
+			// The library keeps the deadline by itself, and then says that it was that.
+			if !hasDeadline || !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				handle.Cancel()
+			}
+		})
+	}
+	return c, nil
+}
+
+// overBefore is the error of a call whose context is done before it begins.
+func overBefore(ctx context.Context, late bool) *Error {
+	e := Error{Code: CodeCancelled, Name: "CANCELLED", Message: "the call was cancelled", CancelledBy: "context"}
+	if err := ctx.Err(); errors.Is(err, context.DeadlineExceeded) || late && err == nil {
+		e = Error{Code: CodeDeadline, Name: "DEADLINE", Message: "the deadline of the call has passed",
+			Phase: "deadline"}
+	}
+	made := ownError(e)
+	made.cause = context.Cause(ctx)
+	return made
+}
+
+// watch makes the function that C calls: Go's panics must not cross C.
+func (c *call) watch(progress func(Progress) error) capi.ProgressFunc {
+	return func(done, total uint64, document string) (stop bool) {
+		if c.panics || c.stopped != nil {
+			return true
+		}
+		defer func() {
+			if returned := !c.panics; !returned {
+				c.panicky, stop = recover(), true
+			}
+		}()
+		p := Progress{Done: int64(done), Total: int64(total)}
+		// An event of a newer library may hold what is not known here; the rest of it counts.
+		_ = json.Unmarshal([]byte(document), &p.Event)
+		c.panics = true
+		c.stopped = progress(p)
+		c.panics = false
+		return c.stopped != nil
+	}
+}
+
+// outcome turns the error of a call of the library into ours, and lets a panic of the progress function go on.
+func (c *call) outcome(err error) error {
+	if c.panics {
+		panic(c.panicky)
+	}
+	err = newError(err)
+	if e, ok := err.(*Error); ok {
+		switch {
+		case e.Code == CodeCancelled && e.CancelledBy == "progress" && c.stopped != nil:
+			e.cause = c.stopped
+		case e.Code == CodeCancelled || e.Code == CodeDeadline:
+			e.cause = context.Cause(c.ctx)
+		}
+	}
+	return err
+}
+
+// end is the end of all calls under c.
+func (c *call) end() {
+	if c.stop != nil {
+		c.stop()
+	}
+	if c.handle != nil {
+		c.handle.Free()
+	}
+}
+
+// under makes one call of the library under ctx.
+func under[T any](ctx context.Context, f func(*capi.Context) (T, error)) (T, error) {
+	c, err := begin(ctx, false)
+	if err != nil {
+		var none T
+		return none, err
+	}
+	defer c.end()
+	value, err := f(c.handle)
+	return value, c.outcome(err)
+}

@@ -1,0 +1,301 @@
+package ocireg
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/ocireg/ocireg/bindings/go/internal/capi"
+)
+
+// Code says what kind of failure an [Error] is. Numbers never change; new ones may come.
+type Code int32
+
+// The codes, as ocireg.h has them.
+const (
+	CodeInvalidArgument  Code = 1
+	CodeInvalidUTF8      Code = 2
+	CodeInvalidHandle    Code = 3
+	CodeInvalidJSON      Code = 4
+	CodeInvalidReference Code = 5
+	CodeInvalidDigest    Code = 6
+	CodeInvalidConfig    Code = 7
+	CodeUnsupported      Code = 8
+	CodeBusy             Code = 9
+	CodeCancelled        Code = 20
+	CodeDeadline         Code = 21
+	CodeNameNotResolved  Code = 40
+	CodeConnect          Code = 41
+	CodeTLS              Code = 42
+	CodeCertificate      Code = 43
+	CodeTimeout          Code = 44
+	CodeDisconnected     Code = 45
+	CodeProxy            Code = 46
+	CodeRedirect         Code = 47
+	CodeProtocol         Code = 48
+	CodePolicy           Code = 49
+	CodeUnauthorized     Code = 60
+	CodeDenied           Code = 61
+	CodeCredentials      Code = 62
+	CodeCredentialHelper Code = 63
+	CodeNotFound         Code = 80
+	CodeAlreadyExists    Code = 81
+	CodeRateLimited      Code = 82
+	CodeServer           Code = 83
+	CodeRejected         Code = 84
+	CodeConflict         Code = 85
+	CodeDigestMismatch   Code = 100
+	CodeSizeMismatch     Code = 101
+	CodeInvalidManifest  Code = 102
+	CodeLimit            Code = 103
+	CodeNoPlatform       Code = 104
+	CodeIO               Code = 120
+	CodeNoSpace          Code = 121
+	CodePermission       Code = 122
+	CodeSourceChanged    Code = 123
+	CodeInternal         Code = 200
+	CodePanic            Code = 201
+)
+
+// String is the library's name of the code, such as "NOT_FOUND".
+func (c Code) String() string {
+	return strings.TrimPrefix(capi.CodeName(int32(c)), "OCIREG_")
+}
+
+// sentinel is what errors.Is compares an Error with.
+type sentinel struct {
+	text string
+	is   func(*Error) bool
+}
+
+func (s *sentinel) Error() string { return "ocireg: " + s.text }
+
+func ofCode(code Code, text string) error {
+	return &sentinel{text, func(e *Error) bool { return e.Code == code }}
+}
+
+// Kinds of failures, for [errors.Is]. A cancelled call is [context.Canceled], and one that reached the deadline of its
+// context is [context.DeadlineExceeded].
+var (
+	ErrInvalidArgument  = ofCode(CodeInvalidArgument, "invalid argument")
+	ErrInvalidJSON      = ofCode(CodeInvalidJSON, "invalid JSON")
+	ErrInvalidReference = ofCode(CodeInvalidReference, "invalid reference")
+	ErrInvalidDigest    = ofCode(CodeInvalidDigest, "invalid digest")
+	ErrInvalidConfig    = ofCode(CodeInvalidConfig, "invalid configuration")
+	ErrUnsupported      = ofCode(CodeUnsupported, "unsupported")
+	ErrNameNotResolved  = ofCode(CodeNameNotResolved, "host name not resolved")
+	ErrConnect          = ofCode(CodeConnect, "connection failed")
+	ErrTLS              = ofCode(CodeTLS, "TLS failed")
+	ErrCertificate      = ofCode(CodeCertificate, "certificate not accepted")
+	ErrTimeout          = ofCode(CodeTimeout, "timeout")
+	ErrDisconnected     = ofCode(CodeDisconnected, "connection lost")
+	ErrProxy            = ofCode(CodeProxy, "proxy failed")
+	ErrRedirect         = ofCode(CodeRedirect, "redirect refused")
+	ErrProtocol         = ofCode(CodeProtocol, "an answer that makes no sense")
+	ErrPolicy           = ofCode(CodePolicy, "address refused by a rule of the library")
+	ErrUnauthorized     = ofCode(CodeUnauthorized, "unauthorized")
+	ErrDenied           = ofCode(CodeDenied, "denied")
+	ErrCredentials      = ofCode(CodeCredentials, "credentials cannot be used")
+	ErrCredentialHelper = ofCode(CodeCredentialHelper, "credential helper failed")
+	ErrNotFound         = ofCode(CodeNotFound, "not found")
+	ErrRateLimited      = ofCode(CodeRateLimited, "rate limited")
+	ErrServer           = ofCode(CodeServer, "server error")
+	ErrRejected         = ofCode(CodeRejected, "rejected by the registry")
+	ErrConflict         = ofCode(CodeConflict, "conflict")
+	ErrDigestMismatch   = ofCode(CodeDigestMismatch, "digest mismatch")
+	ErrSizeMismatch     = ofCode(CodeSizeMismatch, "size mismatch")
+	ErrInvalidManifest  = ofCode(CodeInvalidManifest, "invalid manifest")
+	ErrLimit            = ofCode(CodeLimit, "limit exceeded")
+	ErrNoPlatform       = ofCode(CodeNoPlatform, "no image for the platform")
+	ErrNoSpace          = ofCode(CodeNoSpace, "no space left")
+	ErrPermission       = ofCode(CodePermission, "permission denied by the system")
+
+	// ErrAlreadyExists says that the image to be pushed is at the registry already.
+	ErrAlreadyExists = ofCode(CodeAlreadyExists, "image already exists")
+	// ErrInvalidRepositoryName says that a repository name is not well formed.
+	ErrInvalidRepositoryName = ofCode(CodeInvalidReference,
+		`invalid repository name (ex: "registry.domain.tld/myrepos")`)
+	// ErrRepoNotFound says that the registry has no such repository.
+	ErrRepoNotFound error = &sentinel{"repository not found", func(e *Error) bool {
+		return e.Code == CodeNotFound && e.What == "repository"
+	}}
+)
+
+// PingResponseError says that a registry answered a ping in a way that cannot be understood; see [errors.As].
+type PingResponseError struct {
+	Err error
+}
+
+func (err PingResponseError) Error() string { return err.Err.Error() }
+
+// Unwrap gives the [*Error].
+func (err PingResponseError) Unwrap() error { return err.Err }
+
+// RegistryError is one entry of a registry's own error document.
+type RegistryError struct {
+	Code    string          `json:"code"`
+	Message string          `json:"message"`
+	Detail  json.RawMessage `json:"detail,omitempty"`
+}
+
+// Error is why a call failed. Fields that do not apply are zero.
+type Error struct {
+	Code Code   `json:"code"`
+	Name string `json:"name"`
+	// Message is one line: what could not be done, and its causes.
+	Message string   `json:"message"`
+	Causes  []string `json:"causes,omitempty"`
+	// Hint says what to try.
+	Hint string `json:"hint,omitempty"`
+
+	HTTPStatus int `json:"http_status,omitempty"`
+	// Errors are the registry's own words.
+	Errors   []RegistryError `json:"errors,omitempty"`
+	Method   string          `json:"method,omitempty"`
+	Scheme   string          `json:"scheme,omitempty"`
+	Host     string          `json:"host,omitempty"`
+	Path     string          `json:"path,omitempty"`
+	Endpoint string          `json:"endpoint,omitempty"`
+	// Phase is the step that failed, such as "dns", "tls" or "verify".
+	Phase string `json:"phase,omitempty"`
+
+	DigestExpected string `json:"digest_expected,omitempty"`
+	DigestActual   string `json:"digest_actual,omitempty"`
+	SizeExpected   int64  `json:"size_expected,omitempty"`
+	SizeActual     int64  `json:"size_actual,omitempty"`
+	BytesDone      int64  `json:"bytes_done,omitempty"`
+
+	// Retryable says that the same call may succeed when it is made again.
+	Retryable bool `json:"retryable"`
+	// RetryAfter is how long the registry asked to wait.
+	RetryAfter time.Duration `json:"-"`
+
+	CancelledBy string `json:"cancelled_by,omitempty"`
+	What        string `json:"what,omitempty"`
+	Argument    string `json:"argument,omitempty"`
+	// Attempts are the failures of the endpoints that were tried.
+	Attempts []*Error `json:"attempts,omitempty"`
+
+	// Raw is the library's whole document.
+	Raw json.RawMessage `json:"-"`
+
+	// cause is why the caller's side ended the call.
+	cause error
+}
+
+// Error is the message with the hint.
+func (e *Error) Error() string {
+	text := "ocireg: " + e.Message
+	if e.cause != nil && e.cause != context.Canceled && e.cause != context.DeadlineExceeded {
+		text += ": " + e.cause.Error()
+	}
+	if e.Hint != "" {
+		text += " (" + e.Hint + ")"
+	}
+	return text
+}
+
+// Is knows the sentinels of this package.
+func (e *Error) Is(target error) bool {
+	s, ok := target.(*sentinel)
+	return ok && s.is(e)
+}
+
+// As gives a [PingResponseError] where the failure is one.
+func (e *Error) As(target any) bool {
+	ping, ok := target.(*PingResponseError)
+	if ok = ok && e.Code == CodeProtocol && e.Phase == "ping"; ok {
+		ping.Err = e
+	}
+	return ok
+}
+
+// Unwrap gives what the failure also is: errors of the standard library, and the cause of a context's end.
+func (e *Error) Unwrap() []error {
+	var all []error
+	switch e.Code {
+	case CodeCancelled:
+		// The context of a cancelled call may have ended by its deadline; then that is what the cause says.
+		if e.cause == nil || !errors.Is(e.cause, context.DeadlineExceeded) {
+			all = append(all, context.Canceled)
+		}
+	case CodeDeadline:
+		all = append(all, context.DeadlineExceeded)
+	case CodeInvalidHandle:
+		all = append(all, fs.ErrClosed)
+	case CodeUnsupported:
+		all = append(all, errors.ErrUnsupported)
+	case CodeDisconnected:
+		all = append(all, io.ErrUnexpectedEOF)
+	case CodeNotFound:
+		all = append(all, fs.ErrNotExist)
+	case CodeAlreadyExists:
+		all = append(all, fs.ErrExist)
+	case CodeNoSpace:
+		all = append(all, syscall.ENOSPC)
+	case CodePermission:
+		all = append(all, fs.ErrPermission)
+	}
+	if e.cause != nil {
+		all = append(all, e.cause)
+	}
+	return all
+}
+
+// Timeout says whether time ran out; with it an Error is a [net.Error].
+func (e *Error) Timeout() bool { return e.Code == CodeTimeout || e.Code == CodeDeadline }
+
+// Temporary is Retryable, as [net.Error] wants it.
+func (e *Error) Temporary() bool { return e.Retryable }
+
+// MarshalJSON gives the library's document.
+func (e *Error) MarshalJSON() ([]byte, error) {
+	if e.Raw != nil {
+		return e.Raw, nil
+	}
+	type fields Error
+	return json.Marshal((*fields)(e))
+}
+
+// UnmarshalJSON reads the library's document.
+func (e *Error) UnmarshalJSON(document []byte) error {
+	type fields Error
+	all := struct {
+		*fields
+		RetryAfterMS int64 `json:"retry_after_ms"`
+	}{fields: (*fields)(e)}
+	if err := json.Unmarshal(document, &all); err != nil {
+		return err
+	}
+	e.RetryAfter = fromMilliseconds(all.RetryAfterMS)
+	e.Raw = append(json.RawMessage(nil), document...)
+	return nil
+}
+
+// newError makes the package's error of one of package capi.
+func newError(err error) error {
+	if err == nil {
+		return nil
+	}
+	var failure *capi.Failure
+	if !errors.As(err, &failure) {
+		return err
+	}
+	e := &Error{}
+	if json.Unmarshal([]byte(failure.JSON), e) != nil || e.Code == 0 {
+		// Whatever became of the document, the failure must not.
+		*e = Error{Code: Code(failure.Code), Name: Code(failure.Code).String(), Message: failure.Message}
+	}
+	return e
+}
+
+// ownError makes an error that did not come from the library.
+func ownError(e Error) *Error {
+	e.Raw, _ = json.Marshal(&e) // Texts and numbers always marshal.
+	return &e
+}

@@ -1,0 +1,22 @@
+//go:build cgo
+
+package capi
+
+// #include <stdint.h>
+import "C"
+
+import "runtime/cgo"
+
+//export ocireg_go_progress
+func ocireg_go_progress(handle C.uintptr_t, done, total C.uint64_t, event *C.char) C.int32_t {
+	progress := cgo.Handle(handle).Value().(ProgressFunc)
+	if progress(uint64(done), uint64(total), C.GoString(event)) {
+		return 1
+	}
+	return 0
+}
+
+//export ocireg_go_drop
+func ocireg_go_drop(handle C.uintptr_t) {
+	cgo.Handle(handle).Delete()
+}

@@ -1,0 +1,183 @@
+//go:build cgo
+
+// Package capi is all that this module knows of C: one Go function for each function of ocireg.h, with Go's
+// types in and out. Who calls it decides about contexts, errors and JSON.
+package capi
+
+/*
+#cgo pkg-config: ocireg
+#include <stdlib.h>
+#include <ocireg.h>
+
+// The oldest library that this package works with; every call below exists in it.
+#define OCIREG_GO_MINIMUM 0x000100
+#if OCIREG_VERSION_NUMBER < OCIREG_GO_MINIMUM
+#error "this version of the Go package needs a newer ocireg: install the library and its header again"
+#endif
+*/
+import "C"
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"unsafe"
+)
+
+// arg is a text argument: nil is NULL.
+type arg struct {
+	name  string
+	value *string
+}
+
+func text(name, value string) arg             { return arg{name, &value} }
+func optional(name string, value *string) arg { return arg{name, value} }
+
+// usable says whether the library that was loaded is new enough; the header was checked by the compiler.
+var usable = sync.OnceValue(func() *Failure {
+	if number := VersionNumber(); number < C.OCIREG_GO_MINIMUM {
+		return failed(C.OCIREG_UNSUPPORTED, "version", fmt.Sprintf(
+			"the loaded ocireg library has version %s, but this package needs %s or newer",
+			Version(), versionText(C.OCIREG_GO_MINIMUM)))
+	}
+	return nil
+})
+
+func versionText(number uint32) string {
+	return fmt.Sprintf("%d.%d.%d", number>>16, number>>8&0xff, number&0xff)
+}
+
+// call hands C copies of the texts to f, and turns what f returns into an error.
+func call(args []arg, f func(in []*C.char, failure **C.ocireg_error) C.int32_t) error {
+	if failure := usable(); failure != nil {
+		return failure
+	}
+	for _, a := range args {
+		if a.value != nil && strings.IndexByte(*a.value, 0) >= 0 {
+			return failed(C.OCIREG_INVALID_ARGUMENT, a.name, a.name+" holds a NUL byte, which C text cannot")
+		}
+	}
+	in := make([]*C.char, len(args))
+	for i, a := range args {
+		if a.value != nil {
+			in[i] = C.CString(*a.value)
+		}
+	}
+	defer func() {
+		for i, p := range in {
+			if p != nil {
+				// Some of them are secrets.
+				clear(unsafe.Slice((*byte)(unsafe.Pointer(p)), len(*args[i].value)))
+				C.free(unsafe.Pointer(p))
+			}
+		}
+	}()
+	var failure *C.ocireg_error
+	if code := f(in, &failure); code != C.OCIREG_OK {
+		return takeFailure(code, failure)
+	}
+	return nil
+}
+
+// textCall is call for functions whose result is text.
+func textCall(args []arg, f func(in []*C.char, out **C.char, failure **C.ocireg_error) C.int32_t) (string, error) {
+	var out *C.char
+	err := call(args, func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+		return f(in, &out, failure)
+	})
+	return takeText(out), err
+}
+
+// boolCall is call for functions whose result is 0 or 1.
+func boolCall(args []arg, f func(in []*C.char, out *C.int32_t, failure **C.ocireg_error) C.int32_t) (bool, error) {
+	var out C.int32_t
+	err := call(args, func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+		return f(in, &out, failure)
+	})
+	return out != 0, err
+}
+
+func takeText(p *C.char) string {
+	if p == nil {
+		return ""
+	}
+	s := C.GoString(p)
+	C.ocireg_string_free(p)
+	return s
+}
+
+func takeBytes(p *C.uint8_t, size C.size_t) []byte {
+	if p == nil {
+		return nil
+	}
+	b := make([]byte, int(size))
+	copy(b, unsafe.Slice((*byte)(unsafe.Pointer(p)), len(b)))
+	C.ocireg_bytes_free(p)
+	return b
+}
+
+func takeFailure(code C.int32_t, p *C.ocireg_error) *Failure {
+	defer C.ocireg_error_free(p)
+	return &Failure{
+		Code:    int32(code),
+		Message: C.GoString(C.ocireg_error_message(p)),
+		JSON:    C.GoString(C.ocireg_error_json(p)),
+	}
+}
+
+// handle owns one C handle of the pointer type P. Calls take it with acquire and give it back with release; Close frees
+// it once no call is about to use it, and the garbage collector frees it if nobody closed it.
+type handle[P any] struct {
+	mu      sync.Mutex
+	pointer P
+	free    func(P)
+	calls   int
+	closed  bool
+	freed   bool
+	cleanup runtime.Cleanup
+}
+
+// own makes owner, whose handle is h, the owner of pointer.
+func own[O, P any](owner *O, h *handle[P], pointer P, free func(P)) *O {
+	h.pointer, h.free = pointer, free
+	h.cleanup = runtime.AddCleanup(owner, free, pointer)
+	return owner
+}
+
+func (h *handle[P]) acquire() (P, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		var none P
+		return none, Closed()
+	}
+	h.calls++
+	return h.pointer, nil
+}
+
+// release also keeps the owner alive until the call has returned, because the handle is part of it.
+func (h *handle[P]) release() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.calls--
+	h.freeIfDone()
+	runtime.KeepAlive(h)
+}
+
+// Close ends the handle. It may be called at any time, beside other calls, and again.
+func (h *handle[P]) Close() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.closed = true
+	h.freeIfDone()
+	runtime.KeepAlive(h)
+}
+
+func (h *handle[P]) freeIfDone() {
+	if h.closed && h.calls == 0 && !h.freed {
+		h.cleanup.Stop()
+		h.free(h.pointer)
+		h.freed = true
+	}
+}

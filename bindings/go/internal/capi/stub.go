@@ -1,0 +1,85 @@
+//go:build !cgo
+
+// Package capi without cgo: everything fails and says why.
+package capi
+
+import "time"
+
+func noCgo() error {
+	return failed(codeUnsupported, "", "this program was built without cgo, which package ocireg needs: "+
+		"build it with CGO_ENABLED=1, a C compiler and the ocireg library")
+}
+
+type ProgressFunc func(done, total uint64, event string) (stop bool)
+
+type (
+	Context  struct{}
+	Service  struct{}
+	Endpoint struct{}
+	Session  struct{}
+	Reader   struct{}
+)
+
+func Version() string       { return "" }
+func VersionInfo() string   { return "{}" }
+func VersionNumber() uint32 { return 0 }
+func CodeName(int32) string { return "" }
+func Usable() error         { return noCgo() }
+
+func NewContext() (*Context, error)       { return nil, noCgo() }
+func (*Context) SetTimeout(time.Duration) {}
+func (*Context) SetProgress(ProgressFunc) {}
+func (*Context) Cancel()                  {}
+func (*Context) Free()                    {}
+
+func ConvertToHostname(string) (string, error)         { return "", noCgo() }
+func ValidateIndexName(string) (string, error)         { return "", noCgo() }
+func ValidateMirror(string) (string, error)            { return "", noCgo() }
+func ParseReference(string) (string, error)            { return "", noCgo() }
+func ParseRepositoryInfo(string) (string, error)       { return "", noCgo() }
+func ParseSearchIndexInfo(string) (string, error)      { return "", noCgo() }
+func AuthConfigKey(string) (string, error)             { return "", noCgo() }
+func ResolveAuthConfig(string, string) (string, error) { return "", noCgo() }
+func ParseChallenges(string) (string, error)           { return "", noCgo() }
+func ReadCertsDirectory(string) (string, error)        { return "", noCgo() }
+func CertsDir() (string, error)                        { return "", noCgo() }
+
+func NewService(string) (*Service, error)                                { return nil, noCgo() }
+func (*Service) Close()                                                  {}
+func (*Service) Config() (string, error)                                 { return "", noCgo() }
+func (*Service) ReplaceConfig(string) error                              { return noCgo() }
+func (*Service) LoadMirrors(string) error                                { return noCgo() }
+func (*Service) LoadInsecureRegistries(string) error                     { return noCgo() }
+func (*Service) LoadAllowNondistributableArtifacts(string) error         { return noCgo() }
+func (*Service) LookupPullEndpoints(*Context, string) (string, error)    { return "", noCgo() }
+func (*Service) LookupPushEndpoints(*Context, string) (string, error)    { return "", noCgo() }
+func (*Service) ResolveRepository(*Context, string) (string, error)      { return "", noCgo() }
+func (*Service) TLSConfig(*Context, string) (string, error)              { return "", noCgo() }
+func (*Service) IsInsecureRegistry(*Context, string) (bool, error)       { return false, noCgo() }
+func (*Service) NewEndpoint(string) (*Endpoint, error)                   { return nil, noCgo() }
+func (*Service) OpenSession(*Context, string, *string) (*Session, error) { return nil, noCgo() }
+func (*Service) Pull(*Context, string, string, *string) (string, error)  { return "", noCgo() }
+func (*Service) Inspect(*Context, string, *string) (string, error)       { return "", noCgo() }
+
+func (*Endpoint) Close()                                         {}
+func (*Endpoint) ToString() (string, error)                      { return "", noCgo() }
+func (*Endpoint) Path(string) (string, error)                    { return "", noCgo() }
+func (*Endpoint) IsSecure() (bool, error)                        { return false, noCgo() }
+func (*Endpoint) Ping(*Context) (string, error)                  { return "", noCgo() }
+func (*Endpoint) NewSession(*Context, *string) (*Session, error) { return nil, noCgo() }
+
+func (*Session) Close()                                                  {}
+func (*Session) Repository(string) (*Session, error)                     { return nil, noCgo() }
+func (*Session) ID() (string, error)                                     { return "", noCgo() }
+func (*Session) Info() (string, error)                                   { return "", noCgo() }
+func (*Session) Ping(*Context) (string, error)                           { return "", noCgo() }
+func (*Session) ListTags(*Context, *string) (string, error)              { return "", noCgo() }
+func (*Session) HeadManifest(*Context, *string, *string) (string, error) { return "", noCgo() }
+func (*Session) GetManifest(*Context, *string, *string) (string, []byte, error) {
+	return "", nil, noCgo()
+}
+func (*Session) OpenBlob(*Context, string, uint64, *string) (*Reader, error) { return nil, noCgo() }
+
+func (*Reader) Read(*Context, []byte) (int, error) { return 0, noCgo() }
+func (*Reader) Size() int64                        { return -1 }
+func (*Reader) Free()                              {}

@@ -1,0 +1,103 @@
+package ocireg
+
+import (
+	"encoding/json"
+	"reflect"
+	"strings"
+)
+
+// Extra holds options by their names in the library's documents; they win over fields of the same name.
+type Extra map[string]json.RawMessage
+
+// marshalWith gives the object of fields with the keys of extra.
+func marshalWith(fields any, extra Extra) ([]byte, error) {
+	document, err := json.Marshal(fields)
+	if err != nil || len(extra) == 0 {
+		return document, err
+	}
+	all := Extra{}
+	if err := json.Unmarshal(document, &all); err != nil {
+		return nil, err
+	}
+	for key, value := range extra {
+		all[key] = value
+	}
+	return json.Marshal(all)
+}
+
+// unmarshalWith reads an object into the struct that fields points to, and what has no field there into extra.
+func unmarshalWith(document []byte, fields any, extra *Extra) error {
+	if err := json.Unmarshal(document, fields); err != nil {
+		return err
+	}
+	all := Extra{}
+	if err := json.Unmarshal(document, &all); err != nil {
+		return err
+	}
+	kind := reflect.TypeOf(fields).Elem()
+	for i := range kind.NumField() {
+		name, _, _ := strings.Cut(kind.Field(i).Tag.Get("json"), ",")
+		delete(all, name)
+	}
+	*extra = nil
+	if len(all) > 0 {
+		*extra = all
+	}
+	return nil
+}
+
+// encode gives the library's JSON of an argument.
+func encode(argument string, value any) (string, error) {
+	document, err := json.Marshal(value)
+	if err != nil {
+		return "", ownError(Error{Code: CodeInvalidJSON, Name: "INVALID_JSON", Argument: argument,
+			Message: "the " + argument + " cannot be written as JSON: " + err.Error()})
+	}
+	return string(document), nil
+}
+
+// encodeOptional is encode for what may be nil, which is NULL.
+func encodeOptional[T any](argument string, value *T) (*string, error) {
+	if value == nil {
+		return nil, nil
+	}
+	document, err := encode(argument, value)
+	return &document, err
+}
+
+// optionalText is NULL for empty text.
+func optionalText(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}
+
+// A rawKeeper is a result that keeps the document that it was read from.
+type rawKeeper interface{ keepRaw(json.RawMessage) }
+
+// decode reads a result of the library, or passes its error on.
+func decode[T any](document string, err error) (T, error) {
+	var value T
+	if err != nil {
+		return value, newError(err)
+	}
+	if err := json.Unmarshal([]byte(document), &value); err != nil {
+		return value, ownError(Error{Code: CodeInternal, Name: "INTERNAL",
+			Message: "the library's answer cannot be read: " + err.Error(),
+			Hint:    "use versions of the library and of this package that belong together"})
+	}
+	if keeper, ok := any(&value).(rawKeeper); ok {
+		keeper.keepRaw(json.RawMessage(document))
+	}
+	return value, nil
+}
+
+// decodeNew is decode for results that are given as pointers.
+func decodeNew[T any](document string, err error) (*T, error) {
+	value, err := decode[T](document, err)
+	if err != nil {
+		return nil, err
+	}
+	return &value, nil
+}

@@ -1,0 +1,192 @@
+//go:build cgo
+
+package ocireg_test
+
+import (
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	ocireg "github.com/ocireg/ocireg/bindings/go"
+)
+
+func mustParse(t testing.TB, text string) *ocireg.Reference {
+	t.Helper()
+	reference, err := ocireg.ParseReference(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reference
+}
+
+func TestReference(t *testing.T) {
+	r := mustParse(t, "busybox:1.36")
+	for _, c := range []struct{ what, got, want string }{
+		{"String", r.String(), "docker.io/library/busybox:1.36"},
+		{"Familiar", r.Familiar(), "busybox:1.36"},
+		{"Name", r.Name(), "docker.io/library/busybox"},
+		{"FamiliarName", r.FamiliarName(), "busybox"},
+		{"Domain", r.Domain(), "docker.io"},
+		{"Path", r.Path(), "library/busybox"},
+		{"Tag", r.Tag(), "1.36"},
+		{"Digest", r.Digest(), ""},
+		{"WithDefaultTag", mustParse(t, "busybox").WithDefaultTag(), "docker.io/library/busybox:latest"},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s is %q, not %q", c.what, c.got, c.want)
+		}
+	}
+	for _, text := range []string{"", "Busybox", "a b", "busybox:" + strings.Repeat("x", 129), "-x/y"} {
+		_, err := ocireg.ParseReference(text)
+		if !errors.Is(err, ocireg.ErrInvalidReference) || !errors.Is(err, ocireg.ErrInvalidRepositoryName) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+func TestTextThatCCannotHold(t *testing.T) {
+	_, err := ocireg.ParseReference("busybox\x00evil")
+	var e *ocireg.Error
+	if !errors.As(err, &e) || e.Code != ocireg.CodeInvalidArgument || e.Argument != "reference" || e.Raw == nil {
+		t.Errorf("NUL: %#v", err)
+	}
+	_, err = ocireg.ValidateIndexName("\xff")
+	if !errors.As(err, &e) || e.Code != ocireg.CodeInvalidUTF8 || e.Name != "INVALID_UTF8" {
+		t.Errorf("not UTF-8: %#v", err)
+	}
+	if host := ocireg.ConvertToHostname("\xff"); host != "" {
+		t.Errorf("not UTF-8: %q", host)
+	}
+}
+
+func TestRepositoryInfo(t *testing.T) {
+	info, err := ocireg.ParseRepositoryInfo(mustParse(t, "busybox:1.36"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &ocireg.IndexInfo{Name: "docker.io", Mirrors: []string{}, Secure: true, Official: true}
+	if info.Name.Name() != "docker.io/library/busybox" || !info.Official || !reflect.DeepEqual(info.Index, want) {
+		t.Errorf("%+v, %+v", info, info.Index)
+	}
+	if _, err := ocireg.ParseRepositoryInfo(nil); !errors.Is(err, ocireg.ErrInvalidReference) {
+		t.Errorf("nil name: %v", err)
+	}
+	index, err := ocireg.ParseSearchIndexInfo("localhost:5000/x")
+	if err != nil || index.Name != "localhost:5000" || index.Secure {
+		t.Errorf("%+v, %v", index, err)
+	}
+}
+
+func TestAuthConfigs(t *testing.T) {
+	official := &ocireg.IndexInfo{Name: "docker.io", Official: true, Secure: true}
+	other := &ocireg.IndexInfo{Name: "registry.example:5000", Secure: true}
+	if key := ocireg.GetAuthConfigKey(official); key != ocireg.IndexServer {
+		t.Error(key)
+	}
+	if key := ocireg.GetAuthConfigKey(other); key != "registry.example:5000" {
+		t.Error(key)
+	}
+	all := map[string]ocireg.AuthConfig{
+		"https://registry.example:5000/v1/": {Username: "a", Password: "secret"},
+		ocireg.IndexServer:                  {IdentityToken: "token"},
+	}
+	if got := ocireg.ResolveAuthConfig(all, official); got != all[ocireg.IndexServer] {
+		t.Errorf("%+v", got)
+	}
+	if got := ocireg.ResolveAuthConfig(all, other); got.Username != "a" || got.Password != "secret" {
+		t.Errorf("%+v", got)
+	}
+	if got := ocireg.ResolveAuthConfig(nil, other); got != (ocireg.AuthConfig{}) {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestChallenges(t *testing.T) {
+	got, err := ocireg.ParseChallenges([]string{`Bearer realm="https://auth.example/token",service="s"`, "Basic realm=x"})
+	want := []ocireg.Challenge{
+		{Scheme: "bearer", Parameters: map[string]string{"realm": "https://auth.example/token", "service": "s"}},
+		{Scheme: "basic", Parameters: map[string]string{"realm": "x"}},
+	}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if got, err := ocireg.ParseChallenges(nil); err != nil || len(got) != 0 {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestCertsDirectory(t *testing.T) {
+	if ocireg.CertsDir == "" {
+		t.Error("no CertsDir")
+	}
+	directory := t.TempDir()
+	authority, client, key := filepath.Join(directory, "ca.crt"), filepath.Join(directory, "client.cert"),
+		filepath.Join(directory, "client.key")
+	writePair(t, authority, filepath.Join(directory, "unused"))
+	writePair(t, client, key)
+	settings, err := ocireg.CertsDirectory(directory)
+	want := []ocireg.CertificateFiles{{Cert: client, Key: key}}
+	if err != nil || !reflect.DeepEqual(settings.RootCAs, []string{authority}) ||
+		!reflect.DeepEqual(settings.Certificates, want) {
+		t.Fatalf("%+v, %v", settings, err)
+	}
+	config := &tls.Config{ServerName: "kept"}
+	if err := ocireg.ReadCertsDirectory(config, directory); err != nil {
+		t.Fatal(err)
+	}
+	if config.RootCAs == nil || len(config.Certificates) != 1 || config.ServerName != "kept" ||
+		config.MinVersion != tls.VersionTLS12 {
+		t.Errorf("%+v", config)
+	}
+	if err := os.Remove(key); err != nil {
+		t.Fatal(err)
+	}
+	if err := ocireg.ReadCertsDirectory(config, directory); !errors.Is(err, ocireg.ErrInvalidConfig) &&
+		!errors.Is(err, ocireg.ErrCertificate) && !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a certificate without key: %v", err)
+	}
+}
+
+func TestEndpointKeepsItsText(t *testing.T) {
+	const document = `{"Mirror":true,"URL":"HTTPS://Mirror.example/p/","Version":"v2","AllowNondistributableArtifacts":false,` +
+		`"Official":false,"TrimHostname":true,"TLSConfig":{"InsecureSkipVerify":true,"RootCAs":[],"Certificates":[]}}`
+	var endpoint ocireg.APIEndpoint
+	if err := json.Unmarshal([]byte(document), &endpoint); err != nil {
+		t.Fatal(err)
+	}
+	if endpoint.URL.Host != "Mirror.example" || endpoint.Version != ocireg.APIVersion2 {
+		t.Errorf("%+v", endpoint)
+	}
+	if again, err := json.Marshal(endpoint); err != nil || string(again) != document {
+		t.Errorf("%s, %v", again, err)
+	}
+	endpoint.URL.Host = "other.example"
+	if again, _ := json.Marshal(endpoint); !strings.Contains(string(again), `"https://other.example/p/"`) {
+		t.Errorf("%s", again)
+	}
+}
+
+func TestValidate(t *testing.T) {
+	if name, err := ocireg.ValidateIndexName("index.docker.io"); err != nil || name != "docker.io" {
+		t.Errorf("%q, %v", name, err)
+	}
+	if _, err := ocireg.ValidateIndexName("-bad"); err == nil {
+		t.Error("-bad is a name")
+	}
+	if url, err := ocireg.ValidateMirror("https://mirror.example"); err != nil || url != "https://mirror.example/" {
+		t.Errorf("%q, %v", url, err)
+	}
+	_, err := ocireg.ValidateMirror("https://user:hunter2@mirror.example")
+	if err == nil || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("a secret: %v", err)
+	}
+	if host := ocireg.ConvertToHostname("https://registry.example:5000/v1/"); host != "registry.example:5000" {
+		t.Error(host)
+	}
+}

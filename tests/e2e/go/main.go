@@ -1,0 +1,625 @@
+// The driver of the end-to-end scenarios on the Go package: one request a line on stdin, one answer a line on stdout.
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	ocireg "github.com/ocireg/ocireg/bindings/go"
+)
+
+// absent is a field that is not given.
+const absent = `\N`
+
+// A driver holds what requests have named.
+type driver struct {
+	services  map[string]*ocireg.DefaultService
+	endpoints map[string]*ocireg.Endpoint
+	sessions  map[string]session
+
+	// What the next request runs under.
+	timeout, cancelAfter time.Duration
+
+	watching bool
+	events   []string
+}
+
+// A session is an [ocireg.Registry] or an [ocireg.Repository].
+type session interface {
+	io.Closer
+	ID() (string, error)
+	Info() (*ocireg.SessionInfo, error)
+	Ping(context.Context) (*ocireg.PingResult, error)
+}
+
+// name is a reference that nobody has parsed.
+type name string
+
+func (n name) String() string { return string(n) }
+func (n name) Name() string   { return string(n) }
+
+// A request is what handles it, and how many fields it has.
+type request struct {
+	fields int
+	handle func(d *driver, ctx context.Context, f []string) (any, error)
+}
+
+func main() {
+	d := &driver{
+		services:  map[string]*ocireg.DefaultService{},
+		endpoints: map[string]*ocireg.Endpoint{},
+		sessions:  map[string]session{},
+	}
+	in, out := bufio.NewReader(os.Stdin), bufio.NewWriter(os.Stdout)
+	for {
+		line, err := in.ReadString('\n')
+		if err != nil && line == "" {
+			return
+		}
+		fields := strings.Split(strings.TrimRight(line, "\r\n"), "\t")
+		fmt.Fprintln(out, d.answer(fields[0], fields[1:]))
+		out.Flush()
+		if fields[0] == "quit" {
+			return
+		}
+	}
+}
+
+func (d *driver) answer(what string, fields []string) string {
+	value, err := d.run(what, fields)
+	if err != nil {
+		var known *ocireg.Error
+		if !errors.As(err, &known) {
+			document, _ := json.Marshal(map[string]string{"name": "DRIVER", "message": err.Error()})
+			return "error\t" + string(document)
+		}
+		document, err := json.Marshal(known)
+		if err != nil {
+			panic(err)
+		}
+		return "error\t" + string(document)
+	}
+	text, ok := value.(string)
+	if !ok && value != nil {
+		document, err := json.Marshal(value)
+		if err != nil {
+			panic(err)
+		}
+		text = string(document)
+	}
+	return "ok\t" + text
+}
+
+func (d *driver) run(what string, fields []string) (any, error) {
+	if what == "quit" {
+		return nil, nil
+	}
+	r, ok := requests[what]
+	if !ok {
+		return nil, fmt.Errorf("unknown request %s", what)
+	}
+	if len(fields) != r.fields {
+		return nil, fmt.Errorf("%s has %d fields, not %d", what, r.fields, len(fields))
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	if what != "with" {
+		if d.timeout > 0 {
+			var end context.CancelFunc
+			ctx, end = context.WithTimeout(ctx, d.timeout)
+			defer end()
+		}
+		if d.cancelAfter > 0 {
+			defer time.AfterFunc(d.cancelAfter, cancel).Stop()
+		}
+		d.timeout, d.cancelAfter = 0, 0
+	}
+	if d.watching {
+		ctx = ocireg.WithProgress(ctx, func(p ocireg.Progress) error {
+			if !slices.Contains(d.events, p.Event.Kind) {
+				d.events = append(d.events, p.Event.Kind)
+			}
+			return nil
+		})
+	}
+	return r.handle(d, ctx, fields)
+}
+
+// text is a field for which "not given" is empty text.
+func text(field string) string {
+	if field == absent {
+		return ""
+	}
+	return field
+}
+
+// options reads an option document; nil if it is not given. What the struct would not give back as it was, such as a wrong
+// type or an unknown name below, goes through its field Extra, so that the library sees what the request says.
+func options[T any](field string) (*T, error) {
+	if field == absent {
+		return nil, nil
+	}
+	typed := new(T)
+	if json.Unmarshal([]byte(field), typed) == nil {
+		again, err := json.Marshal(typed)
+		if err == nil && sameJSON(again, []byte(field)) {
+			return typed, nil
+		}
+	}
+	extra := ocireg.Extra{}
+	if json.Unmarshal([]byte(field), &extra) != nil {
+		return nil, errors.New("Go's options are always an object")
+	}
+	untyped := new(T)
+	reflect.ValueOf(untyped).Elem().FieldByName("Extra").Set(reflect.ValueOf(extra))
+	return untyped, nil
+}
+
+func sameJSON(a, b []byte) bool {
+	var left, right any
+	return json.Unmarshal(a, &left) == nil && json.Unmarshal(b, &right) == nil && reflect.DeepEqual(left, right)
+}
+
+// value reads a document into a type of the package; its zero value if it is not given.
+func value[T any](field string) (T, error) {
+	var v T
+	if field == absent {
+		return v, nil
+	}
+	if err := json.Unmarshal([]byte(field), &v); err != nil {
+		return v, fmt.Errorf("Go's %T cannot hold this: %w", v, err)
+	}
+	return v, nil
+}
+
+// get finds what a request has named.
+func get[T any](all map[string]T, name string) (T, error) {
+	found, ok := all[name]
+	if !ok {
+		return found, fmt.Errorf("there is no handle %s", name)
+	}
+	return found, nil
+}
+
+// free closes what a request has named, and forgets it.
+func free[T io.Closer](all map[string]T, name string) (any, error) {
+	found, err := get(all, name)
+	if err != nil {
+		return nil, err
+	}
+	delete(all, name)
+	return nil, found.Close()
+}
+
+func (d *driver) repository(name string) (*ocireg.Repository, error) {
+	found, err := get(d.sessions, name)
+	if err != nil {
+		return nil, err
+	}
+	repository, ok := found.(*ocireg.Repository)
+	if !ok {
+		return nil, fmt.Errorf("%s is a whole registry, which has no such method in Go", name)
+	}
+	return repository, nil
+}
+
+// number is 0 or 1.
+func number(yes bool, err error) (any, error) {
+	if yes {
+		return "1", err
+	}
+	return "0", err
+}
+
+// raw is the document of a result.
+func raw[T any](result *T, err error, document func(*T) json.RawMessage) (any, error) {
+	if err != nil {
+		return nil, err
+	}
+	return document(result), nil
+}
+
+func milliseconds(field string) (time.Duration, error) {
+	n, err := strconv.ParseInt(field, 10, 64)
+	return time.Duration(n) * time.Millisecond, err
+}
+
+// list is one of the calls that replace a list of a service.
+func list(load func(*ocireg.DefaultService, []string) error) request {
+	return request{2, func(d *driver, _ context.Context, f []string) (any, error) {
+		s, err := get(d.services, f[0])
+		if err != nil {
+			return nil, err
+		}
+		names, err := value[[]string](f[1])
+		if err != nil {
+			return nil, err
+		}
+		return nil, load(s, names)
+	}}
+}
+
+var requests = map[string]request{
+	"with": {2, func(d *driver, _ context.Context, f []string) (_ any, err error) {
+		if d.timeout, err = milliseconds(f[0]); err != nil {
+			return nil, err
+		}
+		d.cancelAfter, err = milliseconds(f[1])
+		return nil, err
+	}},
+	"progress": {1, func(d *driver, _ context.Context, f []string) (any, error) {
+		if d.watching = f[0] == "on"; d.watching {
+			d.events = nil
+		}
+		return nil, nil
+	}},
+	"events": {0, func(d *driver, _ context.Context, _ []string) (any, error) {
+		return append([]string{}, d.events...), nil
+	}},
+	"version": {0, func(*driver, context.Context, []string) (any, error) {
+		return ocireg.Version(), nil
+	}},
+
+	"convert_to_hostname": {1, func(_ *driver, _ context.Context, f []string) (any, error) {
+		return ocireg.ConvertToHostname(text(f[0])), nil
+	}},
+	"validate_index_name": {1, func(_ *driver, _ context.Context, f []string) (any, error) {
+		return ocireg.ValidateIndexName(text(f[0]))
+	}},
+	"validate_mirror": {1, func(_ *driver, _ context.Context, f []string) (any, error) {
+		return ocireg.ValidateMirror(text(f[0]))
+	}},
+	"parse_reference": {1, func(_ *driver, _ context.Context, f []string) (any, error) {
+		r, err := ocireg.ParseReference(text(f[0]))
+		if err != nil {
+			return nil, err
+		}
+		return map[string]string{
+			"canonical": r.String(), "familiar": r.Familiar(), "familiar_name": r.FamiliarName(), "name": r.Name(),
+			"domain": r.Domain(), "path": r.Path(), "tag": r.Tag(), "digest": r.Digest(),
+			"with_default_tag": r.WithDefaultTag(),
+		}, nil
+	}},
+	"parse_repository_info": {1, func(_ *driver, _ context.Context, f []string) (any, error) {
+		return ocireg.ParseRepositoryInfo(name(text(f[0])))
+	}},
+	"parse_search_index_info": {1, func(_ *driver, _ context.Context, f []string) (any, error) {
+		return ocireg.ParseSearchIndexInfo(text(f[0]))
+	}},
+	"auth_config_key": {1, func(_ *driver, _ context.Context, f []string) (any, error) {
+		index, err := value[*ocireg.IndexInfo](f[0])
+		if err != nil {
+			return nil, err
+		}
+		return ocireg.GetAuthConfigKey(index), nil
+	}},
+	"resolve_auth_config": {2, func(_ *driver, _ context.Context, f []string) (any, error) {
+		auths, err := value[map[string]ocireg.AuthConfig](f[0])
+		if err != nil {
+			return nil, err
+		}
+		index, err := value[*ocireg.IndexInfo](f[1])
+		if err != nil {
+			return nil, err
+		}
+		return ocireg.ResolveAuthConfig(auths, index), nil
+	}},
+	"parse_challenges": {1, func(_ *driver, _ context.Context, f []string) (any, error) {
+		lines, err := value[[]string](f[0])
+		if err != nil {
+			return nil, err
+		}
+		return ocireg.ParseChallenges(lines)
+	}},
+	"read_certs_directory": {1, func(_ *driver, _ context.Context, f []string) (any, error) {
+		return ocireg.CertsDirectory(text(f[0]))
+	}},
+	"certs_dir": {0, func(*driver, context.Context, []string) (any, error) {
+		return ocireg.CertsDir, nil
+	}},
+
+	"service_new": {2, func(d *driver, _ context.Context, f []string) (any, error) {
+		o, err := options[ocireg.ServiceOptions](f[1])
+		if err != nil {
+			return nil, err
+		}
+		if o == nil {
+			o = &ocireg.ServiceOptions{}
+		}
+		d.services[f[0]], err = ocireg.NewService(*o)
+		if err != nil {
+			delete(d.services, f[0])
+		}
+		return nil, err
+	}},
+	"service_free": {1, func(d *driver, _ context.Context, f []string) (any, error) {
+		return free(d.services, f[0])
+	}},
+	"service_config": {1, func(d *driver, _ context.Context, f []string) (any, error) {
+		s, err := get(d.services, f[0])
+		if err != nil {
+			return nil, err
+		}
+		return s.ServiceConfig(), nil
+	}},
+	"service_replace_config": {2, func(d *driver, _ context.Context, f []string) (any, error) {
+		s, err := get(d.services, f[0])
+		if err != nil {
+			return nil, err
+		}
+		o, err := options[ocireg.ServiceOptions](f[1])
+		if err != nil {
+			return nil, err
+		}
+		if o == nil {
+			o = &ocireg.ServiceOptions{}
+		}
+		return nil, s.ReplaceConfig(*o)
+	}},
+	"service_load_mirrors":             list((*ocireg.DefaultService).LoadMirrors),
+	"service_load_insecure_registries": list((*ocireg.DefaultService).LoadInsecureRegistries),
+	"service_load_allow_nondistributable_artifacts": list(
+		(*ocireg.DefaultService).LoadAllowNondistributableArtifacts),
+	"service_lookup_pull_endpoints": {2, func(d *driver, ctx context.Context, f []string) (any, error) {
+		s, err := get(d.services, f[0])
+		if err != nil {
+			return nil, err
+		}
+		return s.LookupPullEndpointsContext(ctx, text(f[1]))
+	}},
+	"service_lookup_push_endpoints": {2, func(d *driver, ctx context.Context, f []string) (any, error) {
+		s, err := get(d.services, f[0])
+		if err != nil {
+			return nil, err
+		}
+		return s.LookupPushEndpointsContext(ctx, text(f[1]))
+	}},
+	"service_resolve_repository": {2, func(d *driver, ctx context.Context, f []string) (any, error) {
+		s, err := get(d.services, f[0])
+		if err != nil {
+			return nil, err
+		}
+		return s.ResolveRepositoryContext(ctx, name(text(f[1])))
+	}},
+	"service_tls_config": {2, func(d *driver, ctx context.Context, f []string) (any, error) {
+		s, err := get(d.services, f[0])
+		if err != nil {
+			return nil, err
+		}
+		return s.TLSSettings(ctx, text(f[1]))
+	}},
+	"service_is_insecure_registry": {2, func(d *driver, ctx context.Context, f []string) (any, error) {
+		s, err := get(d.services, f[0])
+		if err != nil {
+			return nil, err
+		}
+		return number(s.IsInsecureRegistry(ctx, text(f[1])))
+	}},
+
+	"endpoint_new": {3, func(d *driver, _ context.Context, f []string) (any, error) {
+		s, err := get(d.services, f[0])
+		if err != nil {
+			return nil, err
+		}
+		api, err := value[ocireg.APIEndpoint](f[2])
+		if err != nil {
+			return nil, err
+		}
+		d.endpoints[f[1]], err = s.NewEndpoint(api)
+		if err != nil {
+			delete(d.endpoints, f[1])
+		}
+		return nil, err
+	}},
+	"endpoint_to_string": {1, func(d *driver, _ context.Context, f []string) (any, error) {
+		e, err := get(d.endpoints, f[0])
+		if err != nil {
+			return nil, err
+		}
+		return e.String(), nil
+	}},
+	"endpoint_path": {2, func(d *driver, _ context.Context, f []string) (any, error) {
+		e, err := get(d.endpoints, f[0])
+		if err != nil {
+			return nil, err
+		}
+		return e.Path(text(f[1]))
+	}},
+	"endpoint_is_secure": {1, func(d *driver, _ context.Context, f []string) (any, error) {
+		e, err := get(d.endpoints, f[0])
+		if err != nil {
+			return nil, err
+		}
+		return number(e.IsSecure())
+	}},
+	"endpoint_ping": {1, func(d *driver, ctx context.Context, f []string) (any, error) {
+		e, err := get(d.endpoints, f[0])
+		if err != nil {
+			return nil, err
+		}
+		ping, err := e.Ping(ctx)
+		return raw(ping, err, func(p *ocireg.PingResult) json.RawMessage { return p.Raw })
+	}},
+	"endpoint_free": {1, func(d *driver, _ context.Context, f []string) (any, error) {
+		return free(d.endpoints, f[0])
+	}},
+
+	"session_new": {3, func(d *driver, ctx context.Context, f []string) (any, error) {
+		e, err := get(d.endpoints, f[0])
+		if err != nil {
+			return nil, err
+		}
+		auth, err := value[*ocireg.AuthConfig](f[2])
+		if err != nil {
+			return nil, err
+		}
+		registry, err := e.NewRegistry(ctx, auth)
+		if err != nil {
+			return nil, err
+		}
+		d.sessions[f[1]] = registry
+		return nil, nil
+	}},
+	"session_open": {4, func(d *driver, ctx context.Context, f []string) (any, error) {
+		s, err := get(d.services, f[0])
+		if err != nil {
+			return nil, err
+		}
+		o, err := options[ocireg.OpenOptions](f[3])
+		if err != nil {
+			return nil, err
+		}
+		repository, err := s.OpenRepository(ctx, text(f[2]), o)
+		if err != nil {
+			return nil, err
+		}
+		d.sessions[f[1]] = repository
+		return nil, nil
+	}},
+	"session_repository": {3, func(d *driver, _ context.Context, f []string) (any, error) {
+		found, err := get(d.sessions, f[0])
+		if err != nil {
+			return nil, err
+		}
+		registry, ok := found.(*ocireg.Registry)
+		if !ok {
+			return nil, fmt.Errorf("%s is a repository, which has no such method in Go", f[0])
+		}
+		repository, err := registry.Repository(text(f[2]))
+		if err != nil {
+			return nil, err
+		}
+		d.sessions[f[1]] = repository
+		return nil, nil
+	}},
+	"session_id": {1, func(d *driver, _ context.Context, f []string) (any, error) {
+		x, err := get(d.sessions, f[0])
+		if err != nil {
+			return nil, err
+		}
+		return x.ID()
+	}},
+	"session_info": {1, func(d *driver, _ context.Context, f []string) (any, error) {
+		x, err := get(d.sessions, f[0])
+		if err != nil {
+			return nil, err
+		}
+		info, err := x.Info()
+		return raw(info, err, func(i *ocireg.SessionInfo) json.RawMessage { return i.Raw })
+	}},
+	"session_ping": {1, func(d *driver, ctx context.Context, f []string) (any, error) {
+		x, err := get(d.sessions, f[0])
+		if err != nil {
+			return nil, err
+		}
+		ping, err := x.Ping(ctx)
+		return raw(ping, err, func(p *ocireg.PingResult) json.RawMessage { return p.Raw })
+	}},
+	"session_list_tags": {2, func(d *driver, ctx context.Context, f []string) (any, error) {
+		x, err := d.repository(f[0])
+		if err != nil {
+			return nil, err
+		}
+		o, err := options[ocireg.ListOptions](f[1])
+		if err != nil {
+			return nil, err
+		}
+		tags, err := x.ListTags(ctx, o)
+		return raw(tags, err, func(l *ocireg.TagList) json.RawMessage { return l.Raw })
+	}},
+	"session_head_manifest": {3, func(d *driver, ctx context.Context, f []string) (any, error) {
+		x, err := d.repository(f[0])
+		if err != nil {
+			return nil, err
+		}
+		o, err := options[ocireg.ManifestOptions](f[2])
+		if err != nil {
+			return nil, err
+		}
+		return x.HeadManifest(ctx, text(f[1]), o)
+	}},
+	"session_get_manifest": {3, func(d *driver, ctx context.Context, f []string) (any, error) {
+		x, err := d.repository(f[0])
+		if err != nil {
+			return nil, err
+		}
+		o, err := options[ocireg.ManifestOptions](f[2])
+		if err != nil {
+			return nil, err
+		}
+		manifest, err := x.GetManifest(ctx, text(f[1]), o)
+		if err != nil {
+			return nil, err
+		}
+		sum := sha256.Sum256(manifest.Data)
+		return map[string]any{"descriptor": manifest.Descriptor, "sha256": hex.EncodeToString(sum[:]),
+			"size": len(manifest.Data)}, nil
+	}},
+	"session_open_blob": {4, func(d *driver, ctx context.Context, f []string) (any, error) {
+		x, err := d.repository(f[0])
+		if err != nil {
+			return nil, err
+		}
+		o, err := options[ocireg.BlobOptions](f[3])
+		if err != nil {
+			return nil, err
+		}
+		if o == nil {
+			o = &ocireg.BlobOptions{}
+		}
+		if o.Offset, err = strconv.ParseInt(f[2], 10, 64); err != nil {
+			return nil, err
+		}
+		reader, err := x.OpenBlob(ctx, text(f[1]), o)
+		if err != nil {
+			return nil, err
+		}
+		defer reader.Close()
+		hash := sha256.New()
+		read, err := io.Copy(hash, reader)
+		if err != nil {
+			return nil, err
+		}
+		return map[string]any{"size": reader.Size(), "read": read, "sha256": hex.EncodeToString(hash.Sum(nil))}, nil
+	}},
+	"session_free": {1, func(d *driver, _ context.Context, f []string) (any, error) {
+		return free(d.sessions, f[0])
+	}},
+
+	"pull": {4, func(d *driver, ctx context.Context, f []string) (any, error) {
+		s, err := get(d.services, f[0])
+		if err != nil {
+			return nil, err
+		}
+		o, err := options[ocireg.PullOptions](f[3])
+		if err != nil {
+			return nil, err
+		}
+		report, err := s.Pull(ctx, text(f[1]), text(f[2]), o)
+		return raw(report, err, func(r *ocireg.PullReport) json.RawMessage { return r.Raw })
+	}},
+	"inspect": {3, func(d *driver, ctx context.Context, f []string) (any, error) {
+		s, err := get(d.services, f[0])
+		if err != nil {
+			return nil, err
+		}
+		o, err := options[ocireg.InspectOptions](f[2])
+		if err != nil {
+			return nil, err
+		}
+		inspection, err := s.Inspect(ctx, text(f[1]), o)
+		return raw(inspection, err, func(i *ocireg.Inspection) json.RawMessage { return i.Raw })
+	}},
+}
