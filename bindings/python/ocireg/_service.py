@@ -15,6 +15,7 @@ from .documents import (
     Inspection,
     Report,
     RepositoryInfo,
+    ConfigOptions,
     ServiceConfig,
     ServiceOptions,
     TLSConfig,
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 class Service(Owner):
     """A client's configuration, connections and credentials; make one and keep it.
 
-    ``options`` is a dict with the keys of Docker's daemon.json and its like, or JSON text. Any number of threads may use
-    a service at once.
+    ``options`` is a dict with the keys of Docker's daemon.json and its like, or JSON text. Any number of threads may
+    use a service at once.
     """
 
     def __init__(self, options: ServiceOptions | str | None = None) -> None:
@@ -47,8 +48,8 @@ class Service(Owner):
         with self._handle as service:
             return cast(ServiceConfig, _values.call_for_json(lib.ocireg_service_config, service))
 
-    def replace_config(self, options: ServiceOptions | str | None) -> None:
-        """Replaces the configuration for calls that begin later."""
+    def replace_config(self, options: ConfigOptions | str) -> None:
+        """Replaces the configuration as a whole, for calls that begin later."""
         with self._handle as service:
             _values.call(lib.ocireg_service_replace_config, service, _values.document("options_json", options))
 

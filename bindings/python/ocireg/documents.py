@@ -175,6 +175,18 @@ ServiceOptions = TypedDict(
 )
 """How a service works; the keys are those of Docker's daemon.json and its like."""
 
+ConfigOptions = TypedDict(
+    "ConfigOptions",
+    {
+        "registry-mirrors": "list[str]",
+        "insecure-registries": "list[str]",
+        "allow-nondistributable-artifacts": "list[str]",
+        "daemon-json": str,
+    },
+    total=False,
+)
+"""The part of the options that :meth:`ocireg.Service.replace_config` replaces; what is absent becomes empty."""
+
 
 # Sessions.
 

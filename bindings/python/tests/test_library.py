@@ -22,6 +22,7 @@ def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         timeout=60,
+        cwd="/",  # Python looks there first.
     )
 
 

@@ -26,7 +26,8 @@ def test_config() -> None:
         assert service.config()["IndexConfigs"]["plain.example"]["Secure"] is False
         service.load_allow_nondistributable_artifacts(["there.example"])
         assert service.config()["AllowNondistributableArtifactsHostnames"] == ["there.example"]
-        service.replace_config(ALONE)
+        service.replace_config({"registry-mirrors": ["https://third.example"]})
+        assert service.config()["Mirrors"] == ["https://third.example/"]
         assert "plain.example" not in service.config()["IndexConfigs"]
 
 
