@@ -12,10 +12,10 @@ from ._handle import Owner
 from ._session import Session
 from .documents import (
     APIEndpoint,
+    ConfigOptions,
     Inspection,
     Report,
     RepositoryInfo,
-    ConfigOptions,
     ServiceConfig,
     ServiceOptions,
     TLSConfig,

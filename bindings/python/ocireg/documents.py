@@ -192,7 +192,7 @@ ConfigOptions = TypedDict(
 
 
 class Platform(TypedDict, total=False):
-    """The platform of a manifest in an index."""
+    """What an image runs on, as an index says it."""
 
     architecture: str
     os: str
@@ -299,7 +299,7 @@ class InspectOptions(TypedDict, total=False):
 class PlatformDescriptor(TypedDict, total=False):
     """A manifest and the platform that it is for."""
 
-    platform: str
+    platform: Platform
     descriptor: Descriptor
 
 
@@ -328,7 +328,7 @@ class Report(TypedDict, total=False):
     reference: str
     descriptor: Descriptor
     manifests: list[PlatformDescriptor]
-    platform: str
+    platform: Platform
     endpoint: ReportEndpoint
     destination: str
     blobs: list[ReportBlob]
@@ -348,7 +348,7 @@ class Inspection(TypedDict, total=False):
     descriptor: Descriptor
     kind: str
     platforms: list[PlatformDescriptor]
-    platform: str
+    platform: Platform
     manifest: dict[str, Any]
     config: dict[str, Any]
     layers: list[Descriptor]

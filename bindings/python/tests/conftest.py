@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import ocireg
 import pytest
+
+import ocireg
 from ocireg.documents import ServiceOptions
 
 from .registry import Registry

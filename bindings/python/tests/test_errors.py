@@ -4,8 +4,9 @@ import builtins
 import copy
 import pickle
 
-import ocireg
 import pytest
+
+import ocireg
 from ocireg import _errors, _ffi
 from ocireg.documents import ErrorDocument
 
@@ -78,9 +79,11 @@ def test_what_the_registry_said(session: ocireg.Session, registry: Registry) -> 
 )
 def test_statuses(registry: Registry, image: Image, status: int, kind: type[ocireg.OciregError]) -> None:
     registry.status["v1"] = (status, {"Retry-After": "7"} if status == 429 else {}, b"{}")
-    with ocireg.Service({**ALONE, "retry": {"max-attempts": 1}}) as service, service.open_session(
-        image.reference
-    ) as session, pytest.raises(kind) as caught:
+    with (
+        ocireg.Service({**ALONE, "retry": {"max-attempts": 1}}) as service,
+        service.open_session(image.reference) as session,
+        pytest.raises(kind) as caught,
+    ):
         session.get_manifest()
     assert caught.value.http_status == status
     assert caught.value.retryable == (status in (429, 503))

@@ -11,8 +11,9 @@ import threading
 import warnings
 from pathlib import Path
 
-import ocireg
 import pytest
+
+import ocireg
 from ocireg import _ffi
 
 from .conftest import ALONE, Image

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ocireg import _errors, _ffi
 from pycparser import c_ast, c_parser
+
+from ocireg import _errors, _ffi
 
 HEADER = (Path(__file__).parents[3] / "include" / "ocireg.h").read_text()
 
@@ -45,9 +46,7 @@ CALLBACKS = {
     if isinstance(node, c_ast.Typedef) and isinstance(node.type, c_ast.PtrDecl)
 }
 HANDLES = {
-    node.name
-    for node in DECLARATIONS
-    if isinstance(node, c_ast.Typedef) and isinstance(node.type.type, c_ast.Struct)
+    node.name for node in DECLARATIONS if isinstance(node, c_ast.Typedef) and isinstance(node.type.type, c_ast.Struct)
 }
 
 

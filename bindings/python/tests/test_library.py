@@ -7,8 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import ocireg
 import pytest
+
+import ocireg
 from ocireg import _ffi
 
 PACKAGE = Path(ocireg.__file__).parent

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import ocireg
 import pytest
+
+import ocireg
 from ocireg.documents import IndexInfo
 
 HUB: IndexInfo = {"Name": "docker.io", "Mirrors": [], "Secure": True, "Official": True}

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import json
 
-import ocireg
 import pytest
+
+import ocireg
 from ocireg.documents import ServiceOptions
 
 from .conftest import ALONE
@@ -40,7 +41,7 @@ def test_options_may_be_text() -> None:
 
 def test_wrong_options_are_named() -> None:
     with pytest.raises(ocireg.InvalidArgumentError, match="registry-mirror"):
-        ocireg.Service({"registry-mirror": []})  # type: ignore[typeddict-unknown-key]
+        ocireg.Service({"registry-mirror": []})  # type: ignore[arg-type]
     with pytest.raises(ocireg.InvalidArgumentError):
         ocireg.Service({"registry-mirrors": ["not a mirror"]})
     with pytest.raises(ocireg.InvalidJsonError):

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import json
 
-import ocireg
 import pytest
+
+import ocireg
 
 from .conftest import Image
 from .registry import INDEX, MANIFEST, Registry, sha256
