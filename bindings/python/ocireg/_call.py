@@ -1,0 +1,224 @@
+"""What calls run under: deadlines, cancellation, progress, and how Ctrl-C gets through."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import threading
+import time
+from types import TracebackType
+from typing import Any, Callable, TypeVar
+
+from . import _errors, _ffi, _values
+from .documents import ProgressEvent
+
+T = TypeVar("T")
+
+ProgressCallback = Callable[[int, int, ProgressEvent], object]
+"""Told bytes done, bytes in all as far as is known, and what happened. What it returns is ignored."""
+
+
+class Context:
+    """One deadline, one cancellation and one progress callback for any number of calls.
+
+    Give it to calls as ``context=``; they end with :class:`CancelledError` within a second of :meth:`cancel`, and with
+    :class:`DeadlineError` ``timeout`` seconds after the context was made. As a context manager it cancels on exit what
+    still runs under it.
+
+    ``progress`` is called while a call runs, on the thread that made it or, for calls of the main thread, on a worker
+    while the main thread waits. An exception in it stops the call, which then raises it. It must not close what the
+    call uses.
+    """
+
+    def __init__(self, timeout: float | None = None, progress: ProgressCallback | None = None) -> None:
+        self._deadline = deadline(timeout)
+        self._progress = progress
+        self._cancelled = False
+        self._calls: set[_Call] = set()
+
+    def cancel(self) -> None:
+        """Ends all calls under the context, now and later. Any thread, and signal handlers."""
+        self._cancelled = True
+        for call in list(self._calls):
+            call.cancel()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether :meth:`cancel` was called."""
+        return self._cancelled
+
+    def __enter__(self) -> Context:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.cancel()
+
+    def __repr__(self) -> str:
+        return f"<ocireg.Context {'cancelled' if self._cancelled else 'ready'}>"
+
+
+def deadline(timeout: float | None) -> float:
+    """When a timeout of so many seconds is over, on the monotonic clock."""
+    if timeout is None:
+        return math.inf
+    if not timeout >= 0:  # Also refuses NaN.
+        raise ValueError("timeout must be a number of seconds, not negative")
+    return time.monotonic() + timeout
+
+
+def run(function: Callable[[Any], T], timeout: float | None, *contexts: Context | None) -> T:
+    """Makes one call that can wait; ``function`` gets its context in C.
+
+    Python runs signal handlers, Ctrl-C's among them, only in the main thread and only between two instructions of
+    Python. A call from the main thread is therefore made by a worker, while the main thread waits in Python.
+    """
+    call = _Call(timeout, [context for context in contexts if context is not None])
+    if threading.get_ident() != threading.main_thread().ident:
+        return call.run(function)
+    return _run_in_worker(call, function)
+
+
+def _run_in_worker(call: _Call, function: Callable[[Any], T]) -> T:
+    begun = (
+        threading.Lock()
+    )  # Who takes it decides: the worker to make the call, or the main thread that it is not made.
+    ended = threading.Lock()
+    ended.acquire()
+    outcome: list[tuple[T | None, BaseException | None]] = []
+
+    def work() -> None:
+        if not begun.acquire(blocking=False):
+            return
+        try:
+            outcome.append((call.run(function), None))
+        except BaseException as error:
+            outcome.append((None, error))
+        finally:
+            ended.release()
+
+    try:
+        try:
+            threading.Thread(target=work, name="ocireg", daemon=True).start()
+        except RuntimeError:  # No more threads, as at the exit of the interpreter.
+            if begun.acquire(blocking=False):
+                return call.run(function)
+        ended.acquire()
+    except BaseException:
+        if not begun.acquire(blocking=False):
+            call.cancel()
+            _join(ended, outcome)
+            _discard(outcome[0][0])
+        raise
+    result, error = outcome[0]
+    if error is not None:
+        try:
+            raise error
+        finally:
+            del error, outcome  # Or the exception would hold its own traceback.
+    return result  # type: ignore[return-value]  # The worker put it there.
+
+
+def _join(ended: threading.Lock, outcome: list[Any]) -> None:
+    """Waits for a cancelled worker; it ends within a second, and until then it may use the caller's buffers."""
+    while not outcome:
+        try:
+            ended.acquire()
+        except BaseException:
+            continue  # Another Ctrl-C; the first one is on its way already.
+
+
+def _discard(result: Any) -> None:
+    close = getattr(result, "close", None)
+    if close is not None:
+        close()
+
+
+class _Call:
+    """One call: its context in C for as long as it runs, and what its callback raised."""
+
+    def __init__(self, timeout: float | None, contexts: list[Context]) -> None:
+        self._contexts = contexts
+        self._deadline = min([deadline(timeout)] + [context._deadline for context in contexts])
+        self._progress = next((c._progress for c in contexts if c._progress is not None), None)
+        self._failure: BaseException | None = None
+        self._cancelled = False
+        self._pointer: Any = None
+        # Reentrant: a signal handler may cancel while this thread holds it.
+        self._lock = threading.RLock()
+
+    def cancel(self) -> None:
+        with self._lock:
+            self._cancelled = True
+            if self._pointer is not None:
+                _ffi.lib.ocireg_context_cancel(self._pointer)
+
+    def run(self, function: Callable[[Any], T]) -> T:
+        pointer = self._open()
+        try:
+            try:
+                result = function(pointer)
+            except _errors.OciregError:
+                if self._failure is None:
+                    raise
+            else:
+                if self._failure is None:
+                    return result
+                _discard(result)
+        finally:
+            self._close()
+        raise self._failure
+
+    def _open(self) -> Any:
+        pointer = _values.call_for_handle(_ffi.lib.ocireg_context_new, _ffi.ocireg_context)
+        if self._deadline != math.inf:
+            left = math.ceil((self._deadline - time.monotonic()) * 1000)
+            # 0 would be no deadline at all.
+            _ffi.lib.ocireg_context_set_timeout(pointer, min(max(left, 1), 2**63))
+        if self._progress is not None:
+            key = next(_keys)
+            _listening[key] = self
+            _ffi.lib.ocireg_context_set_progress(pointer, _on_progress, key, _on_drop)
+        with self._lock:
+            self._pointer = pointer
+        for context in self._contexts:
+            context._calls.add(self)
+        if self._cancelled or any(context._cancelled for context in self._contexts):
+            self.cancel()
+        return pointer
+
+    def _close(self) -> None:
+        for context in self._contexts:
+            context._calls.discard(self)
+        with self._lock:
+            pointer, self._pointer = self._pointer, None
+        _ffi.lib.ocireg_context_free(pointer)
+
+    def report(self, done: int, total: int, event: bytes) -> int:
+        if self._failure is None and self._progress is not None:
+            try:
+                self._progress(done, total, json.loads(event))
+            except BaseException as error:
+                self._failure = error
+        return 0 if self._failure is None else 1
+
+
+# Calls whose callback C may still use, under the number that C knows them by.
+_listening: dict[int, _Call] = {}
+_keys = itertools.count(1)
+
+
+def _report(user_data: int, done: int, total: int, event: bytes) -> int:
+    call = _listening.get(user_data)
+    return 0 if call is None else call.report(done, total, event)
+
+
+def _drop(user_data: int) -> None:
+    _listening.pop(user_data, None)
+
+
+# What C calls: two objects that live as long as the module, because ctypes keeps none for us.
+_on_progress = _ffi.ocireg_progress_fn(_report)
+_on_drop = _ffi.ocireg_drop_fn(_drop)

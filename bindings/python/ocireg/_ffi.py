@@ -1,0 +1,293 @@
+"""The C surface: finds the library, declares every function of ocireg.h with its types, and its constants.
+
+Nothing here decides anything: each name stands as in the header, and a test compares the two.
+Owned text has the type ``c_void_p``: with ``c_char_p`` ctypes would hand out a copy and lose the pointer to free.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import os
+from ctypes import (
+    CFUNCTYPE,
+    POINTER,
+    Structure,
+    c_char_p,
+    c_int32,
+    c_int64,
+    c_size_t,
+    c_uint8,
+    c_uint32,
+    c_uint64,
+    c_void_p,
+)
+from pathlib import Path
+from typing import Any
+
+# The oldest library that this package works with.
+MINIMUM_VERSION = 0x000100
+
+OK = 0
+INVALID_ARGUMENT = 1
+INVALID_UTF8 = 2
+INVALID_HANDLE = 3
+INVALID_JSON = 4
+INVALID_REFERENCE = 5
+INVALID_DIGEST = 6
+INVALID_CONFIG = 7
+UNSUPPORTED = 8
+BUSY = 9
+CANCELLED = 20
+DEADLINE = 21
+NAME_NOT_RESOLVED = 40
+CONNECT = 41
+TLS = 42
+CERTIFICATE = 43
+TIMEOUT = 44
+DISCONNECTED = 45
+PROXY = 46
+REDIRECT = 47
+PROTOCOL = 48
+POLICY = 49
+UNAUTHORIZED = 60
+DENIED = 61
+CREDENTIALS = 62
+CREDENTIAL_HELPER = 63
+NOT_FOUND = 80
+ALREADY_EXISTS = 81
+RATE_LIMITED = 82
+SERVER = 83
+REJECTED = 84
+CONFLICT = 85
+DIGEST_MISMATCH = 100
+SIZE_MISMATCH = 101
+INVALID_MANIFEST = 102
+LIMIT = 103
+NO_PLATFORM = 104
+IO = 120
+NO_SPACE = 121
+PERMISSION = 122
+SOURCE_CHANGED = 123
+INTERNAL = 200
+PANIC = 201
+
+AUTH_CLIENT_ID = "docker"
+DEFAULT_SEARCH_LIMIT = 25
+DEFAULT_NAMESPACE = "docker.io"
+INDEX_NAME = "docker.io"
+INDEX_HOSTNAME = "index.docker.io"
+INDEX_SERVER = "https://index.docker.io/v1/"
+DEFAULT_V2_REGISTRY = "https://registry-1.docker.io"
+DEFAULT_REGISTRY_VERSION_HEADER = "Docker-Distribution-Api-Version"
+
+
+# One type for each kind of handle: mixing them up is then a TypeError.
+class ocireg_context(Structure):
+    pass
+
+
+class ocireg_endpoint(Structure):
+    pass
+
+
+class ocireg_error(Structure):
+    pass
+
+
+class ocireg_reader(Structure):
+    pass
+
+
+class ocireg_service(Structure):
+    pass
+
+
+class ocireg_session(Structure):
+    pass
+
+
+ocireg_progress_fn = CFUNCTYPE(c_int32, c_void_p, c_uint64, c_uint64, c_char_p)
+ocireg_drop_fn = CFUNCTYPE(None, c_void_p)
+
+_context = POINTER(ocireg_context)
+_endpoint = POINTER(ocireg_endpoint)
+_error = POINTER(ocireg_error)
+_reader = POINTER(ocireg_reader)
+_service = POINTER(ocireg_service)
+_session = POINTER(ocireg_session)
+_text = c_char_p
+_text_out = POINTER(c_void_p)
+_bytes = POINTER(c_uint8)
+_flag_out = POINTER(c_int32)
+_size_out = POINTER(c_size_t)
+_E = POINTER(_error)
+
+# Function → result, parameters.
+PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
+    # names
+    "ocireg_convert_to_hostname": (c_int32, [_text, _text_out, _E]),
+    "ocireg_validate_index_name": (c_int32, [_text, _text_out, _E]),
+    "ocireg_validate_mirror": (c_int32, [_text, _text_out, _E]),
+    "ocireg_parse_reference": (c_int32, [_text, _text_out, _E]),
+    "ocireg_parse_repository_info": (c_int32, [_text, _text_out, _E]),
+    "ocireg_parse_search_index_info": (c_int32, [_text, _text_out, _E]),
+    "ocireg_auth_config_key": (c_int32, [_text, _text_out, _E]),
+    "ocireg_resolve_auth_config": (c_int32, [_text, _text, _text_out, _E]),
+    "ocireg_parse_challenges": (c_int32, [_text, _text_out, _E]),
+    "ocireg_read_certs_directory": (c_int32, [_text, _text_out, _E]),
+    "ocireg_certs_dir": (c_int32, [_text_out, _E]),
+    # service
+    "ocireg_service_new": (c_int32, [_text, POINTER(_service), _E]),
+    "ocireg_service_config": (c_int32, [_service, _text_out, _E]),
+    "ocireg_service_replace_config": (c_int32, [_service, _text, _E]),
+    "ocireg_service_load_mirrors": (c_int32, [_service, _text, _E]),
+    "ocireg_service_load_insecure_registries": (c_int32, [_service, _text, _E]),
+    "ocireg_service_load_allow_nondistributable_artifacts": (c_int32, [_service, _text, _E]),
+    "ocireg_service_lookup_pull_endpoints": (c_int32, [_service, _context, _text, _text_out, _E]),
+    "ocireg_service_lookup_push_endpoints": (c_int32, [_service, _context, _text, _text_out, _E]),
+    "ocireg_service_resolve_repository": (c_int32, [_service, _context, _text, _text_out, _E]),
+    "ocireg_service_tls_config": (c_int32, [_service, _context, _text, _text_out, _E]),
+    "ocireg_service_is_insecure_registry": (c_int32, [_service, _context, _text, _flag_out, _E]),
+    "ocireg_service_free": (None, [_service]),
+    # endpoint
+    "ocireg_endpoint_new": (c_int32, [_service, _text, POINTER(_endpoint), _E]),
+    "ocireg_endpoint_to_string": (c_int32, [_endpoint, _text_out, _E]),
+    "ocireg_endpoint_path": (c_int32, [_endpoint, _text, _text_out, _E]),
+    "ocireg_endpoint_is_secure": (c_int32, [_endpoint, _flag_out, _E]),
+    "ocireg_endpoint_ping": (c_int32, [_endpoint, _context, _text_out, _E]),
+    "ocireg_endpoint_free": (None, [_endpoint]),
+    # session
+    "ocireg_session_new": (c_int32, [_endpoint, _context, _text, POINTER(_session), _E]),
+    "ocireg_session_open": (c_int32, [_service, _context, _text, _text, POINTER(_session), _E]),
+    "ocireg_session_repository": (c_int32, [_session, _text, POINTER(_session), _E]),
+    "ocireg_session_id": (c_int32, [_session, _text_out, _E]),
+    "ocireg_session_info": (c_int32, [_session, _text_out, _E]),
+    "ocireg_session_ping": (c_int32, [_session, _context, _text_out, _E]),
+    "ocireg_session_list_tags": (c_int32, [_session, _context, _text, _text_out, _E]),
+    "ocireg_session_get_manifest": (
+        c_int32,
+        [_session, _context, _text, _text, _text_out, POINTER(_bytes), _size_out, _E],
+    ),
+    "ocireg_session_head_manifest": (c_int32, [_session, _context, _text, _text, _text_out, _E]),
+    "ocireg_session_open_blob": (
+        c_int32,
+        [_session, _context, _text, c_uint64, _text, POINTER(_reader), _E],
+    ),
+    "ocireg_session_free": (None, [_session]),
+    # streams
+    "ocireg_reader_read": (c_int32, [_reader, _context, _bytes, c_size_t, _size_out, _E]),
+    "ocireg_reader_size": (c_int64, [_reader]),
+    "ocireg_reader_free": (None, [_reader]),
+    # images
+    "ocireg_pull": (c_int32, [_service, _context, _text, _text, _text, _text_out, _E]),
+    "ocireg_inspect": (c_int32, [_service, _context, _text, _text, _text_out, _E]),
+    # context
+    "ocireg_context_new": (c_int32, [POINTER(_context), _E]),
+    "ocireg_context_set_timeout": (None, [_context, c_uint64]),
+    "ocireg_context_set_progress": (
+        None,
+        [_context, ocireg_progress_fn, c_void_p, ocireg_drop_fn],
+    ),
+    "ocireg_context_cancel": (None, [_context]),
+    "ocireg_context_free": (None, [_context]),
+    # errors
+    "ocireg_error_code": (c_int32, [_error]),
+    "ocireg_error_message": (c_char_p, [_error]),
+    "ocireg_error_json": (c_char_p, [_error]),
+    "ocireg_error_http_status": (c_int32, [_error]),
+    "ocireg_error_retry_after_ms": (c_int64, [_error]),
+    "ocireg_error_retryable": (c_int32, [_error]),
+    "ocireg_error_free": (None, [_error]),
+    # memory, version
+    "ocireg_string_free": (None, [c_void_p]),
+    "ocireg_bytes_free": (None, [_bytes]),
+    "ocireg_version": (c_char_p, []),
+    "ocireg_version_info": (c_char_p, []),
+    "ocireg_version_number": (c_uint32, []),
+    "ocireg_code_name": (c_char_p, [c_int32]),
+}
+
+
+def _load() -> ctypes.CDLL:
+    """Loads the library: the one that OCIREG_LIBRARY names, the one beside this file, or the system's."""
+    named = os.environ.get("OCIREG_LIBRARY")
+    if named:
+        return _open(named, "OCIREG_LIBRARY")
+    for name in ("libocireg.so.0", "libocireg.so"):
+        bundled = Path(__file__).with_name(name)
+        if bundled.exists():
+            return _open(str(bundled), "the package")
+    try:
+        return ctypes.CDLL("libocireg.so.0")
+    except OSError as first:
+        # Last, because it may start a compiler to ask it.
+        found = ctypes.util.find_library("ocireg")
+        if found is None:
+            raise ImportError(
+                f"cannot find libocireg.so.0 ({first}): install the library, "
+                "or name its file in the environment variable OCIREG_LIBRARY"
+            ) from first
+        return _open(found, "the system")
+
+
+def _open(path: str, whose: str) -> ctypes.CDLL:
+    try:
+        return ctypes.CDLL(path)
+    except OSError as error:
+        raise ImportError(f"cannot load {path}, the library of {whose}: {error}", path=path) from error
+
+
+class _DlInfo(Structure):
+    _fields_ = [
+        ("dli_fname", c_char_p),
+        ("dli_fbase", c_void_p),
+        ("dli_sname", c_char_p),
+        ("dli_saddr", c_void_p),
+    ]
+
+
+def _path(library: ctypes.CDLL, function: str) -> str:
+    """The file that a loaded function came from, for messages."""
+    info = _DlInfo()
+    try:
+        address = ctypes.cast(getattr(library, function), c_void_p)
+        if ctypes.CDLL(None).dladdr(address, ctypes.byref(info)) and info.dli_fname:
+            return os.fsdecode(info.dli_fname)
+    except (AttributeError, OSError):
+        pass
+    return str(library._name)
+
+
+def _declare(library: ctypes.CDLL) -> str:
+    """Gives every function its types, after a look at the version; returns the library's path."""
+    try:
+        library.ocireg_version_number.restype = c_uint32
+        number = library.ocireg_version_number()
+    except AttributeError as error:
+        raise ImportError(f"{library._name} is not the ocireg library: {error}", path=library._name) from error
+    path = _path(library, "ocireg_version_number")
+    if number < MINIMUM_VERSION:
+        raise ImportError(
+            f"{path} is version {_dotted(number)} of ocireg, but this package needs "
+            f"{_dotted(MINIMUM_VERSION)} or newer: install a newer library",
+            path=path,
+        )
+    for name, (result, parameters) in PROTOTYPES.items():
+        try:
+            function = getattr(library, name)
+        except AttributeError as error:
+            raise ImportError(
+                f"{path}, version {_dotted(number)}, lacks {name}: install a newer library", path=path
+            ) from error
+        function.restype = result
+        function.argtypes = parameters
+    return path
+
+
+def _dotted(number: int) -> str:
+    return f"{number >> 16}.{number >> 8 & 0xFF}.{number & 0xFF}"
+
+
+lib = _load()
+library_path = _declare(lib)

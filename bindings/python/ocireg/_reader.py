@@ -1,0 +1,91 @@
+"""Blobs as files."""
+
+from __future__ import annotations
+
+import ctypes
+import io
+from typing import Any
+
+from . import _call, _ffi, _handle, _values
+
+# What one read of readall() asks for.
+_CHUNK = 1 << 20
+
+
+class BlobReader(io.RawIOBase):
+    """A blob of a repository as a raw binary file, made by :meth:`Session.open_blob`.
+
+    The end is reported only after size and digest were found right; reading raises
+    :class:`DigestMismatchError` or :class:`SizeMismatchError` otherwise, so content counts only once the end was read.
+    Read in pieces of 64 KiB or more, or through :class:`io.BufferedReader` with such a buffer. One thread at a time;
+    ``close`` may come from any thread and ends a read.
+    """
+
+    def __init__(self, pointer: Any, digest: str, timeout: float | None, context: _call.Context | None) -> None:
+        super().__init__()
+        self._handle = _handle.Handle(pointer, _ffi.lib.ocireg_reader_free, "blob")
+        _handle.finalize(self, self._handle, "ocireg blob")
+        size = _ffi.lib.ocireg_reader_size(pointer)
+        self._size = None if size < 0 else int(size)
+        self._digest = digest
+        self._timeout = timeout
+        self._context = context
+        self._closing = _call.Context()
+
+    @property
+    def size(self) -> int | None:
+        """The size of the whole blob, if it is known."""
+        return self._size
+
+    @property
+    def digest(self) -> str:
+        """The digest that was asked for."""
+        return self._digest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Reads into a writable buffer; 0 is the verified end."""
+        if self.closed:
+            raise ValueError("the blob is closed")
+        with memoryview(buffer) as view:
+            capacity = view.nbytes
+        if capacity == 0:
+            return 0
+        start = ctypes.c_uint8.from_buffer(buffer)
+        # An address alone: whatever an exception keeps alive must not keep the caller's buffer locked.
+        memory = ctypes.cast(ctypes.addressof(start), ctypes.POINTER(ctypes.c_uint8))
+        count = ctypes.c_size_t()
+
+        def read(context: Any) -> int:
+            with self._handle as reader:
+                _values.call(_ffi.lib.ocireg_reader_read, reader, context, memory, capacity, ctypes.byref(count))
+            return count.value
+
+        try:
+            return _call.run(read, self._timeout, self._context, self._closing)
+        finally:
+            del start
+
+    def readall(self) -> bytes:
+        """Reads to the verified end."""
+        parts: list[bytes] = []
+        while True:
+            part = self.read(_CHUNK)
+            if not part:
+                return b"".join(parts)
+            parts.append(part)
+
+    def close(self) -> None:
+        """Ends a read that runs, and the connection if the end was not reached. May be repeated."""
+        if not self.closed:
+            super().close()
+            self._closing.cancel()
+            self._handle.close()
+
+    def __del__(self) -> None:
+        """Leaves the end to the finalizer, which warns; that of the base class would close silently."""
+
+    def __repr__(self) -> str:
+        return f"<ocireg.BlobReader {self._digest} {'closed' if self.closed else 'open'}>"

@@ -1,0 +1,220 @@
+"""The service: configuration, and everything that begins with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from . import _call, _ffi, _values
+from ._endpoint import Endpoint
+from ._ffi import lib
+from ._handle import Owner
+from ._session import Session
+from .documents import (
+    APIEndpoint,
+    ConfigOptions,
+    Inspection,
+    Report,
+    RepositoryInfo,
+    ServiceConfig,
+    ServiceOptions,
+    TLSConfig,
+)
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .documents import InspectOptions, PullOptions, SessionOptions
+
+
+class Service(Owner):
+    """A client's configuration, connections and credentials; make one and keep it.
+
+    ``options`` is a dict with the keys of Docker's daemon.json and its like, or JSON text. Any number of threads may
+    use a service at once.
+    """
+
+    def __init__(self, options: ServiceOptions | str | None = None) -> None:
+        details = _values.document("options_json", options)
+        self._own(
+            _values.call_for_handle(lib.ocireg_service_new, _ffi.ocireg_service, details),
+            lib.ocireg_service_free,
+        )
+
+    # Configuration.
+
+    def config(self) -> ServiceConfig:
+        """The configuration in force."""
+        with self._handle as service:
+            return cast(ServiceConfig, _values.call_for_json(lib.ocireg_service_config, service))
+
+    def replace_config(self, options: ConfigOptions | str) -> None:
+        """Replaces the configuration as a whole, for calls that begin later."""
+        with self._handle as service:
+            _values.call(lib.ocireg_service_replace_config, service, _values.document("options_json", options))
+
+    def load_mirrors(self, mirrors: Sequence[str]) -> None:
+        """Replaces the mirrors of docker.io."""
+        self._load(lib.ocireg_service_load_mirrors, mirrors)
+
+    def load_insecure_registries(self, registries: Sequence[str]) -> None:
+        """Replaces the registries that may be spoken to without verified TLS: hosts and networks."""
+        self._load(lib.ocireg_service_load_insecure_registries, registries)
+
+    def load_allow_nondistributable_artifacts(self, registries: Sequence[str]) -> None:
+        """Replaces the registries to which nondistributable layers may go: hosts and networks."""
+        self._load(lib.ocireg_service_load_allow_nondistributable_artifacts, registries)
+
+    def _load(self, function: Any, values: Sequence[str]) -> None:
+        # A str is passed as it is: it is JSON, as everywhere.
+        document = values if isinstance(values, str) else list(values)
+        with self._handle as service:
+            _values.call(function, service, _values.document("list_json", document))
+
+    # Questions that may ask for the addresses of a host.
+
+    def lookup_pull_endpoints(
+        self, hostname: str, *, timeout: float | None = None, context: _call.Context | None = None
+    ) -> list[APIEndpoint]:
+        """Where to pull from, in order: mirrors first, https before http."""
+        return cast(
+            "list[APIEndpoint]",
+            self._run(
+                _values.call_for_json,
+                lib.ocireg_service_lookup_pull_endpoints,
+                timeout,
+                context,
+                _values.text("hostname", hostname),
+            ),
+        )
+
+    def lookup_push_endpoints(
+        self, hostname: str, *, timeout: float | None = None, context: _call.Context | None = None
+    ) -> list[APIEndpoint]:
+        """Where to push to, in order: no mirrors, https before http."""
+        return cast(
+            "list[APIEndpoint]",
+            self._run(
+                _values.call_for_json,
+                lib.ocireg_service_lookup_push_endpoints,
+                timeout,
+                context,
+                _values.text("hostname", hostname),
+            ),
+        )
+
+    def resolve_repository(
+        self, reference: str, *, timeout: float | None = None, context: _call.Context | None = None
+    ) -> RepositoryInfo:
+        """The repository of a reference and its registry, under the configuration of the service."""
+        return cast(
+            RepositoryInfo,
+            self._run(
+                _values.call_for_json,
+                lib.ocireg_service_resolve_repository,
+                timeout,
+                context,
+                _values.text("reference", reference),
+            ),
+        )
+
+    def tls_config(
+        self, hostname: str, *, timeout: float | None = None, context: _call.Context | None = None
+    ) -> TLSConfig:
+        """How TLS to a registry is set up."""
+        return cast(
+            TLSConfig,
+            self._run(
+                _values.call_for_json,
+                lib.ocireg_service_tls_config,
+                timeout,
+                context,
+                _values.text("hostname", hostname),
+            ),
+        )
+
+    def is_insecure_registry(
+        self, host: str, *, timeout: float | None = None, context: _call.Context | None = None
+    ) -> bool:
+        """Whether a registry may be spoken to without verified TLS."""
+        return self._run(
+            _values.call_for_bool,
+            lib.ocireg_service_is_insecure_registry,
+            timeout,
+            context,
+            _values.text("host", host),
+        )
+
+    # What begins here.
+
+    def new_endpoint(self, api_endpoint: APIEndpoint | str) -> Endpoint:
+        """An endpoint, usually one of :meth:`lookup_pull_endpoints`."""
+        document = _values.document("api_endpoint_json", api_endpoint)
+        with self._handle as service:
+            return Endpoint(_values.call_for_handle(lib.ocireg_endpoint_new, _ffi.ocireg_endpoint, service, document))
+
+    def open_session(
+        self,
+        reference: str,
+        *,
+        timeout: float | None = None,
+        context: _call.Context | None = None,
+        **options: Unpack[SessionOptions],
+    ) -> Session:
+        """A session about the repository of a reference, with the first of its endpoints that answers."""
+        name = _values.text("reference", reference)
+        details = _values.options(options)
+
+        def begin(c_context: Any) -> Session:
+            with self._handle as service:
+                return Session(
+                    _values.call_for_handle(
+                        lib.ocireg_session_open, _ffi.ocireg_session, service, c_context, name, details
+                    )
+                )
+
+        return _call.run(begin, timeout, context)
+
+    def pull(
+        self,
+        source: str,
+        destination: str,
+        *,
+        timeout: float | None = None,
+        context: _call.Context | None = None,
+        **options: Unpack[PullOptions],
+    ) -> Report:
+        """Pulls an image, such as ``"alpine:3"``, to a place, such as ``"oci:DIRECTORY"``. What is there stays."""
+        return cast(
+            Report,
+            self._run(
+                _values.call_for_json,
+                lib.ocireg_pull,
+                timeout,
+                context,
+                _values.text("source", source),
+                _values.text("destination", destination),
+                _values.options(options),
+            ),
+        )
+
+    def inspect(
+        self,
+        source: str,
+        *,
+        timeout: float | None = None,
+        context: _call.Context | None = None,
+        **options: Unpack[InspectOptions],
+    ) -> Inspection:
+        """What is known of an image without pulling it."""
+        return cast(
+            Inspection,
+            self._run(
+                _values.call_for_json,
+                lib.ocireg_inspect,
+                timeout,
+                context,
+                _values.text("source", source),
+                _values.options(options),
+            ),
+        )

@@ -1,0 +1,176 @@
+"""Sessions with a registry."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from . import _call, _ffi, _values
+from ._ffi import lib
+from ._handle import Owner
+from ._reader import BlobReader
+from .documents import Descriptor, PingResult, SessionInfo, TagList
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .documents import BlobOptions, ManifestOptions, TagOptions
+
+
+class Manifest(NamedTuple):
+    """A manifest: what it is, and its bytes as the registry keeps them, verified by digest."""
+
+    descriptor: Descriptor
+    data: bytes
+
+
+class Session(Owner):
+    """Speaks with one registry, or about one repository of it.
+
+    Made by :meth:`Service.open_session`, :meth:`Endpoint.new_session` and :meth:`repository`. Any number of threads may
+    use it at once. Where a tag or digest may be left out, that of the session's reference is meant.
+    """
+
+    def __init__(self, pointer: Any) -> None:
+        self._own(pointer, lib.ocireg_session_free)
+
+    def repository(self, name: str) -> Session:
+        """A session about a repository of the same registry."""
+        with self._handle as session:
+            return Session(
+                _values.call_for_handle(
+                    lib.ocireg_session_repository, _ffi.ocireg_session, session, _values.text("name", name)
+                )
+            )
+
+    @property
+    def id(self) -> str:
+        """A text that no other session has."""
+        with self._handle as session:
+            return _values.call_for_text(lib.ocireg_session_id, session)
+
+    def info(self) -> SessionInfo:
+        """With whom the session speaks, about what."""
+        with self._handle as session:
+            return cast(SessionInfo, _values.call_for_json(lib.ocireg_session_info, session))
+
+    def ping(self, *, timeout: float | None = None, context: _call.Context | None = None) -> PingResult:
+        """Asks the registry who it is."""
+        return cast(PingResult, self._run(_values.call_for_json, lib.ocireg_session_ping, timeout, context))
+
+    def list_tags(
+        self,
+        *,
+        timeout: float | None = None,
+        context: _call.Context | None = None,
+        **options: Unpack[TagOptions],
+    ) -> TagList:
+        """The tags of the repository: all, or with ``n`` one page; its ``next`` is an option for the page after it."""
+        return cast(
+            TagList,
+            self._run(
+                _values.call_for_json,
+                lib.ocireg_session_list_tags,
+                timeout,
+                context,
+                _values.options(options),
+            ),
+        )
+
+    def tags(
+        self, *, page: int = 100, timeout: float | None = None, context: _call.Context | None = None
+    ) -> Iterator[str]:
+        """The tags of the repository one by one, asked for in pages; the timeout is for each page."""
+        listed = self.list_tags(n=page, timeout=timeout, context=context)
+        while True:
+            yield from listed["tags"]
+            if "next" not in listed:
+                return
+            listed = self.list_tags(n=page, next=listed["next"], timeout=timeout, context=context)
+
+    def head_manifest(
+        self,
+        tag_or_digest: str | None = None,
+        *,
+        timeout: float | None = None,
+        context: _call.Context | None = None,
+        **options: Unpack[ManifestOptions],
+    ) -> Descriptor:
+        """What a tag or digest points to, without the content."""
+        return cast(
+            Descriptor,
+            self._run(
+                _values.call_for_json,
+                lib.ocireg_session_head_manifest,
+                timeout,
+                context,
+                _values.text("tag_or_digest", tag_or_digest),
+                _values.options(options),
+            ),
+        )
+
+    def get_manifest(
+        self,
+        tag_or_digest: str | None = None,
+        *,
+        timeout: float | None = None,
+        context: _call.Context | None = None,
+        **options: Unpack[ManifestOptions],
+    ) -> Manifest:
+        """A manifest or index. With ``platform`` an index is resolved to the manifest of that platform."""
+        wanted = _values.text("tag_or_digest", tag_or_digest)
+        details = _values.options(options)
+
+        def get(c_context: Any) -> Manifest:
+            descriptor = ctypes.c_void_p()
+            data = ctypes.POINTER(ctypes.c_uint8)()
+            size = ctypes.c_size_t()
+            with self._handle as session:
+                _values.call(
+                    lib.ocireg_session_get_manifest,
+                    session,
+                    c_context,
+                    wanted,
+                    details,
+                    ctypes.byref(descriptor),
+                    ctypes.byref(data),
+                    ctypes.byref(size),
+                )
+            content = _values.take_bytes(data, size.value)
+            return Manifest(cast(Descriptor, _values.take_json(descriptor)), content)
+
+        return _call.run(get, timeout, context)
+
+    def open_blob(
+        self,
+        digest: str,
+        offset: int = 0,
+        *,
+        timeout: float | None = None,
+        context: _call.Context | None = None,
+        **options: Unpack[BlobOptions],
+    ) -> BlobReader:
+        """Opens a blob for reading, from ``offset`` on.
+
+        ``timeout`` is for opening and again for each read; ``context`` is for the whole life of the reader.
+        """
+        wanted = _values.text("digest", digest)
+        details = _values.options(options)
+        if not 0 <= offset < 2**64:
+            raise ValueError("offset must be a number of bytes, not negative")
+
+        def open_it(c_context: Any) -> BlobReader:
+            with self._handle as session:
+                pointer = _values.call_for_handle(
+                    lib.ocireg_session_open_blob,
+                    _ffi.ocireg_reader,
+                    session,
+                    c_context,
+                    wanted,
+                    offset,
+                    details,
+                )
+            return BlobReader(pointer, digest, timeout, context)
+
+        return _call.run(open_it, timeout, context)

@@ -1,0 +1,104 @@
+"""Values on their way to C and back."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from . import _errors, _ffi
+
+
+def text(name: str, value: str | None) -> bytes | None:
+    """Text for C; None is NULL.
+
+    Bytes that the system gave us and that are not UTF-8 pass as they are: the library then says what is wrong.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be str, not {type(value).__name__}")
+    return _terminated(name, value.encode("utf-8", "surrogateescape"))
+
+
+def path(name: str, value: str | os.PathLike[str]) -> bytes:
+    """A path for C."""
+    return _terminated(name, os.fsencode(value))
+
+
+def document(name: str, value: Any) -> bytes | None:
+    """A document for C: JSON text as it is, anything else as JSON; None is NULL."""
+    if value is None or isinstance(value, str):
+        return text(name, value)
+    return json.dumps(value, separators=(",", ":"), allow_nan=False).encode("ascii")
+
+
+def options(values: Mapping[str, Any]) -> bytes | None:
+    """Options of a call for C; None among them is as if it were not given."""
+    return document("options_json", {name: value for name, value in values.items() if value is not None})
+
+
+def _terminated(name: str, data: bytes) -> bytes:
+    # C would take the part before the NUL and ignore the rest.
+    if b"\0" in data:
+        raise _errors.invalid_argument(name, f"{name} holds a NUL byte, which C text cannot")
+    return data
+
+
+def call(function: Any, *arguments: Any) -> None:
+    """Calls a function of the library; raises what it reports in its last parameter."""
+    error = _errors.new_error()
+    code = function(*arguments, ctypes.byref(error))
+    if code != _ffi.OK:
+        raise _errors.take(code, error)
+
+
+def call_for_text(function: Any, *arguments: Any) -> str:
+    """As :func:`call`, for a function that makes text."""
+    out = ctypes.c_void_p()
+    call(function, *arguments, ctypes.byref(out))
+    return take_text(out)
+
+
+def call_for_json(function: Any, *arguments: Any) -> Any:
+    """As :func:`call`, for a function that makes a document."""
+    out = ctypes.c_void_p()
+    call(function, *arguments, ctypes.byref(out))
+    return take_json(out)
+
+
+def call_for_bool(function: Any, *arguments: Any) -> bool:
+    """As :func:`call`, for a function that answers yes or no."""
+    out = ctypes.c_int32()
+    call(function, *arguments, ctypes.byref(out))
+    return out.value != 0
+
+
+def call_for_handle(function: Any, kind: type[ctypes.Structure], *arguments: Any) -> Any:
+    """As :func:`call`, for a function that makes a handle."""
+    out = ctypes.POINTER(kind)()
+    call(function, *arguments, ctypes.byref(out))
+    return out
+
+
+def take_text(out: ctypes.c_void_p) -> str:
+    """Copies text of the library and frees it."""
+    try:
+        return ctypes.string_at(out).decode("utf-8") if out else ""
+    finally:
+        _ffi.lib.ocireg_string_free(out)
+
+
+def take_json(out: ctypes.c_void_p) -> Any:
+    """Reads a document of the library and frees it."""
+    return json.loads(take_text(out))
+
+
+def take_bytes(out: Any, size: int) -> bytes:
+    """Copies bytes of the library and frees them."""
+    try:
+        return ctypes.string_at(out, size) if out else b""
+    finally:
+        _ffi.lib.ocireg_bytes_free(out)

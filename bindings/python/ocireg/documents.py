@@ -1,0 +1,428 @@
+"""The JSON documents that go in and come out, as types.
+
+Every key of an input is optional. Outputs may gain keys in newer libraries; keys that do not apply are absent.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict, Union
+
+# Names.
+
+
+class Reference(TypedDict):
+    """A parsed image reference. ``tag`` and ``digest`` are ``""`` if it has none."""
+
+    canonical: str
+    familiar: str
+    familiar_name: str
+    name: str
+    domain: str
+    path: str
+    tag: str
+    digest: str
+    with_default_tag: str
+
+
+class IndexInfo(TypedDict):
+    """What is known of a registry from its name alone."""
+
+    Name: str
+    Mirrors: list[str]
+    Secure: bool
+    Official: bool
+
+
+class RepositoryInfo(TypedDict):
+    """A repository and its registry."""
+
+    Name: str
+    Index: IndexInfo
+    Official: bool
+    Class: str
+
+
+class Challenge(TypedDict):
+    """One challenge of a ``WWW-Authenticate`` header."""
+
+    scheme: str
+    parameters: dict[str, str]
+
+
+class AuthConfig(TypedDict, total=False):
+    """Credentials, as in Docker's API and config.json. ``{}`` is anonymous."""
+
+    username: str
+    password: str
+    auth: str
+    email: str
+    serveraddress: str
+    identitytoken: str
+    registrytoken: str
+
+
+# Configuration.
+
+
+class ClientCertificate(TypedDict):
+    """The paths of a client certificate and its key."""
+
+    cert: str
+    key: str
+
+
+class TLSConfig(TypedDict, total=False):
+    """How TLS to a registry is set up; the roots and certificates are paths."""
+
+    InsecureSkipVerify: bool
+    MinVersion: str
+    RootCAs: list[str]
+    Certificates: list[ClientCertificate]
+
+
+class APIEndpoint(TypedDict, total=False):
+    """One place where a registry may be reached."""
+
+    Mirror: bool
+    URL: str
+    Version: str
+    AllowNondistributableArtifacts: bool
+    Official: bool
+    TrimHostname: bool
+    TLSConfig: TLSConfig
+
+
+class ServiceConfig(TypedDict):
+    """The configuration of a service, as Docker's API shows it."""
+
+    AllowNondistributableArtifactsCIDRs: list[str]
+    AllowNondistributableArtifactsHostnames: list[str]
+    InsecureRegistryCIDRs: list[str]
+    IndexConfigs: dict[str, IndexInfo]
+    Mirrors: list[str]
+
+
+Proxies = TypedDict(
+    "Proxies",
+    {"http-proxy": str, "https-proxy": str, "no-proxy": str},
+    total=False,
+)
+
+Timeouts = TypedDict(
+    "Timeouts",
+    {
+        "connect-ms": int,
+        "tls-ms": int,
+        "header-ms": int,
+        "idle-ms": int,
+        "auth-ms": int,
+        "min-bytes-per-second": int,
+        "total-ms": int,
+    },
+    total=False,
+)
+
+Retry = TypedDict(
+    "Retry",
+    {"max-attempts": int, "initial-ms": int, "max-ms": int, "max-retry-after-ms": int},
+    total=False,
+)
+
+
+class Limits(TypedDict, total=False):
+    """How much a service takes from a registry, in bytes or, for pages, children and depth, in number."""
+
+    manifest: int
+    config: int
+    token: int
+    error: int
+    list: int
+    pages: int
+    children: int
+    depth: int
+    spool: int
+
+
+ServiceOptions = TypedDict(
+    "ServiceOptions",
+    {
+        "registry-mirrors": "list[str]",
+        "insecure-registries": "list[str]",
+        "allow-nondistributable-artifacts": "list[str]",
+        "certs-dir": str,
+        "hosts-dir": str,
+        "registries-conf": str,
+        "docker-config": str,
+        "daemon-json": str,
+        "credentials": "dict[str, AuthConfig]",
+        "resolve": "dict[str, list[str]]",
+        "proxy": Union[str, Proxies],
+        "user-agent": str,
+        "timeouts": Timeouts,
+        "retry": Retry,
+        "max-concurrent-downloads": int,
+        "max-concurrent-uploads": int,
+        "limits": Limits,
+        "environment": bool,
+        "v1": bool,
+        "trusted-realms": "list[list[str]]",
+        "allow-upload-hosts": "list[str]",
+        "allow-foreign-urls": "list[str]",
+        "allow-plain-http-credentials": "list[str]",
+        "allow-v1-endpoints": "list[str]",
+    },
+    total=False,
+)
+"""How a service works; the keys are those of Docker's daemon.json and its like."""
+
+ConfigOptions = TypedDict(
+    "ConfigOptions",
+    {
+        "registry-mirrors": "list[str]",
+        "insecure-registries": "list[str]",
+        "allow-nondistributable-artifacts": "list[str]",
+        "daemon-json": str,
+    },
+    total=False,
+)
+"""The part of the options that :meth:`ocireg.Service.replace_config` replaces; what is absent becomes empty."""
+
+
+# Sessions.
+
+
+class Platform(TypedDict, total=False):
+    """What an image runs on, as an index says it."""
+
+    architecture: str
+    os: str
+    variant: str
+
+
+class Descriptor(TypedDict, total=False):
+    """An OCI descriptor."""
+
+    mediaType: str
+    digest: str
+    size: int
+    urls: list[str]
+    annotations: dict[str, str]
+    data: str
+    artifactType: str
+    platform: Platform
+
+
+class PingResult(TypedDict, total=False):
+    """What a registry answered to the question who it is."""
+
+    protocol: str
+    confirmed: bool
+    standalone: bool
+    version: str
+    challenges: list[Challenge]
+
+
+class SessionInfo(TypedDict, total=False):
+    """With whom a session speaks, about what."""
+
+    protocol: str
+    endpoint: str
+    mirror: bool
+    repository: str
+    reference: str
+
+
+class TagList(TypedDict, total=False):
+    """Tags of a repository; ``next`` leads to the next page, if there is one."""
+
+    name: str
+    tags: list[str]
+    next: str
+
+
+class SessionOptions(TypedDict, total=False):
+    """Options of :meth:`ocireg.Service.open_session`. ``actions`` is ``["pull"]`` if absent."""
+
+    auth: AuthConfig
+    actions: list[str]
+    protocol: str
+
+
+class TagOptions(TypedDict, total=False):
+    """Options of :meth:`ocireg.Session.list_tags`: with ``n`` one page, without it all."""
+
+    n: int
+    last: str
+    next: str
+
+
+class ManifestOptions(TypedDict, total=False):
+    """Options of :meth:`ocireg.Session.get_manifest` and its like. ``platform`` is ``os/arch[/variant]``."""
+
+    platform: str
+    accept: list[str]
+    max_size: int
+
+
+class BlobOptions(TypedDict, total=False):
+    """Options of :meth:`ocireg.Session.open_blob`: what a descriptor says of the blob."""
+
+    size: int
+    media_type: str
+    urls: list[str]
+
+
+# Images.
+
+
+class PullOptions(TypedDict, total=False):
+    """Options of :meth:`ocireg.Service.pull`."""
+
+    auth: AuthConfig
+    platform: str
+    all_platforms: bool
+    resume: bool
+    referrers: bool
+    verify_diff_ids: bool
+    nondistributable: bool
+
+
+class InspectOptions(TypedDict, total=False):
+    """Options of :meth:`ocireg.Service.inspect`."""
+
+    auth: AuthConfig
+    platform: str
+    config: bool
+    layers: bool
+
+
+class PlatformDescriptor(TypedDict, total=False):
+    """A manifest and the platform that it is for."""
+
+    platform: Platform
+    descriptor: Descriptor
+
+
+class ReportEndpoint(TypedDict, total=False):
+    """Where an image came from or went."""
+
+    url: str
+    mirror: bool
+
+
+class ReportBlob(TypedDict, total=False):
+    """What happened to one blob."""
+
+    digest: str
+    size: int
+    media_type: str
+    bytes_transferred: int
+    resumed_from: int
+    retries: int
+    source: str
+
+
+class Report(TypedDict, total=False):
+    """What a pull did. ``reference`` is canonical, with the digest; ``descriptor`` is the root of what was pulled."""
+
+    reference: str
+    descriptor: Descriptor
+    manifests: list[PlatformDescriptor]
+    platform: Platform
+    endpoint: ReportEndpoint
+    destination: str
+    blobs: list[ReportBlob]
+    bytes_total: int
+    bytes_transferred: int
+    duration_ms: int
+    referrers: list[Descriptor]
+    warnings: list[str]
+    attempts: list[ErrorDocument]
+
+
+class Inspection(TypedDict, total=False):
+    """What is known of an image without pulling it."""
+
+    reference: str
+    name: str
+    descriptor: Descriptor
+    kind: str
+    platforms: list[PlatformDescriptor]
+    platform: Platform
+    manifest: dict[str, Any]
+    config: dict[str, Any]
+    layers: list[Descriptor]
+    artifact_type: str
+    subject: Descriptor
+    annotations: dict[str, str]
+    endpoint: ReportEndpoint
+
+
+class ProgressEvent(TypedDict, total=False):
+    """What happened: ``kind`` is "start", "blob", "manifest", "retry", "wait", "endpoint", "tick" or "finish"."""
+
+    kind: str
+    digest: str
+    offset: int
+    total: int
+    done: bool
+    media_type: str
+    direction: str
+    source: str
+    attempt: int
+    delay_ms: int
+    code: int
+    message: str
+
+
+# Errors and the library.
+
+
+class RegistryError(TypedDict, total=False):
+    """One error in the words of the registry."""
+
+    code: str
+    message: str
+    detail: Any
+
+
+class _ErrorAlways(TypedDict):
+    code: int
+    name: str
+    message: str
+
+
+class ErrorDocument(_ErrorAlways, total=False):
+    """Everything that is known of a failure."""
+
+    causes: list[str]
+    http_status: int
+    errors: list[RegistryError]
+    method: str
+    scheme: str
+    host: str
+    path: str
+    endpoint: str
+    phase: str
+    digest_expected: str
+    digest_actual: str
+    size_expected: int
+    size_actual: int
+    bytes_done: int
+    retryable: bool
+    retry_after_ms: int
+    cancelled_by: str
+    what: str
+    argument: str
+    attempts: list[ErrorDocument]
+    hint: str
+
+
+class VersionInfo(TypedDict, total=False):
+    """The library's version and abilities."""
+
+    version: str
+    features: list[str]
+    protocols: list[str]
+    http: str
+    tls: str
