@@ -27,6 +27,9 @@ use crate::tls::Identity;
 /// Redirects that one request may follow.
 const MAX_REDIRECTS: usize = 10;
 
+/// Bodies up to this size are read to save their connection; larger ones cost more than a new one.
+const SMALL: u64 = 16 << 10;
+
 /// How long an idle connection is kept.
 const MAX_IDLE: Duration = Duration::from_secs(30);
 
@@ -119,6 +122,20 @@ impl Response {
             return None;
         }
         text.parse().ok()
+    }
+
+    /// Reads the rest of a small body that nobody needs, so that its connection can serve the next request.
+    pub fn finish(mut self, run: &Run) -> Result<()> {
+        match self.content_length() {
+            Some(length) if length <= SMALL => {
+                self.body.read_up_to(SMALL, &mut Vec::new(), run).map(drop).or_else(|error| {
+                    // A connection that broke is lost, and that is all.
+                    let over = matches!(error.code(), Code::Cancelled | Code::Deadline);
+                    if over { Err(error) } else { Ok(()) }
+                })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Reads what a refusal says, and makes it an error.
@@ -308,19 +325,21 @@ impl Client {
             let (response, seen) =
                 self.exchange(request, &url, crossed, identity, rule, budget, run)?;
             let reach = *reach.get_or_insert(seen.peer.map_or(Reach::Public, Reach::of));
-            let status = response.status().as_u16();
+            let (parts, body) = response.into_parts();
+            let body = Body {
+                reader: body.into_reader(),
+                url: url.clone(),
+                timeouts: self.timeouts.clone(),
+                budget,
+                pace: Pace { since: Instant::now(), bytes: 0 },
+            };
+            let (status, headers) = (parts.status.as_u16(), parts.headers);
+            let response = Response { status, headers, url: url.clone(), crossed, reach, body };
             if !matches!(status, 301 | 302 | 303 | 307 | 308) {
-                let (parts, body) = response.into_parts();
-                let body = Body {
-                    reader: body.into_reader(),
-                    url: url.clone(),
-                    timeouts: self.timeouts.clone(),
-                    budget,
-                    pace: Pace { since: Instant::now(), bytes: 0 },
-                };
-                return Ok(Response { status, headers: parts.headers, url, crossed, reach, body });
+                return Ok(response);
             }
-            let next = redirect_target(&url, response.headers())?;
+            let next = redirect_target(&url, &response.headers)?;
+            response.finish(run)?;
             // What was dropped once stays dropped, even on the way back.
             if Origin::of(&next) != Origin::of(&url) {
                 crossed = true;

@@ -134,6 +134,7 @@ impl Registry {
             }
         }
         let challenges = if response.status == 401 { self.auth.challenges() } else { Vec::new() };
+        response.finish(run)?;
         Ok(Ping { protocol: "v2", confirmed, challenges })
     }
 
@@ -155,7 +156,7 @@ impl Registry {
             Some(second) if first.as_ref() != Some(&second) => second,
             _ => return Ok(response),
         };
-        drop(response);
+        response.finish(run)?;
         self.send_with(request, Some(&second), run)
     }
 
