@@ -879,7 +879,7 @@ void ocireg_service_free(ocireg_service *service);
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_UNSUPPORTED, OCIREG_CANCELLED,
  *         OCIREG_DEADLINE.
  *
- * Any thread. Asks nobody yet. Since 0.1.
+ * Any thread. May block: DNS. Asks no registry yet. Since 0.1.
  */
 int32_t ocireg_session_new(const ocireg_endpoint *endpoint,
                            const ocireg_context *context,

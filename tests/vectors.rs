@@ -4,6 +4,7 @@
 
 mod c_surface;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use c_surface::*;
@@ -151,6 +152,11 @@ fn run(path: &Path, name: &str, answer: fn(&Value) -> Answer) -> (usize, usize) 
     (passed, total)
 }
 
+/// Prints past the test harness, which keeps what a passing test prints.
+fn say(line: &str) {
+    writeln!(std::io::stdout(), "{line}").expect("standard output");
+}
+
 /// Runs every file of a folder; the failures, of which none is success.
 fn run_folder(folder: &Path) -> Vec<String> {
     let mut failures = Vec::new();
@@ -171,10 +177,12 @@ fn run_folder(folder: &Path) -> Vec<String> {
             .and_then(|name| RUNNERS.iter().find(|(known, _)| *known == name));
         match known {
             None => failures.push(format!("{file}: no function has this name")),
-            Some((name, None)) => println!("{name}: known, but its function is not written yet"),
+            Some((name, None)) => {
+                say(&format!("{name}: known, but its function is not written yet"));
+            }
             Some((name, Some(answer))) => {
                 let (passed, total) = run(&path, name, *answer);
-                println!("{name}: {passed}/{total}");
+                say(&format!("{name}: {passed} of {total} passed"));
                 answered += total;
                 if passed != total || total == 0 {
                     failures.push(format!("{file}: {passed} of {total} passed"));
