@@ -1,6 +1,8 @@
-//! JSON from callers, read strictly: no duplicate keys, no wrong types, no value ever in an error message.
+//! JSON read without forgiveness: what two parsers could read differently is refused, and callers' documents have
+//! no wrong types and no unknown keys. No value is ever in an error message.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
@@ -19,10 +21,7 @@ pub fn invalid(key: &str, message: impl Into<String>) -> Error {
 /// Parses one JSON value; `argument` is what the caller calls it.
 pub fn parse(text: &str, argument: &str) -> Result<Value> {
     let duplicate = RefCell::new(None);
-    let mut reader = serde_json::Deserializer::from_str(text);
-    let parsed = Strict { duplicate: &duplicate, depth: MAX_DEPTH }
-        .deserialize(&mut reader)
-        .and_then(|value| reader.end().map(|()| value));
+    let parsed = walk(text.as_bytes(), &duplicate).and_then(|()| serde_json::from_str(text));
     parsed.map_err(|e| match duplicate.take() {
         Some(key) => {
             invalid(&key, format!("{argument} has the key {key:?} twice")).hint("keep one of them")
@@ -170,83 +169,107 @@ impl Object {
     }
 }
 
-/// Builds a [`Value`], refusing duplicate keys at every level, and levels that would fill a small stack.
-struct Strict<'a> {
+/// Refuses anything but one whole JSON value, without duplicate keys and nested no deeper than any sound document.
+///
+/// What passes can be read by any parser in one way only, and within a small stack.
+pub fn check(bytes: &[u8]) -> serde_json::Result<()> {
+    walk(bytes, &RefCell::new(None))
+}
+
+fn walk(bytes: &[u8], duplicate: &RefCell<Option<String>>) -> serde_json::Result<()> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    Walk { duplicate, depth: MAX_DEPTH }.deserialize(&mut reader)?;
+    reader.end()
+}
+
+/// A key of an object that another parser would take for one of `known`.
+///
+/// Go's parser ignores letter case, also that of `ſ` and the Kelvin sign.
+pub fn misspelt<'a>(
+    mut keys: impl Iterator<Item = &'a str>,
+    known: &[&'static str],
+) -> Option<(&'a str, &'static str)> {
+    keys.find_map(|key| {
+        let known = known.iter().find(|known| **known != key && fold(known) == fold(key))?;
+        Some((key, *known))
+    })
+}
+
+fn fold(key: &str) -> String {
+    key.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
+}
+
+/// Visits every value; a key that comes twice is left in `duplicate`.
+#[derive(Clone, Copy)]
+struct Walk<'a> {
     duplicate: &'a RefCell<Option<String>>,
-    /// Levels that are left.
     depth: u8,
 }
 
-impl<'de> DeserializeSeed<'de> for Strict<'_> {
-    type Value = Value;
+impl Walk<'_> {
+    fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
+        let depth = self.depth.checked_sub(1).ok_or_else(|| E::custom("nested too deeply"))?;
+        Ok(Self { depth, ..self })
+    }
+}
 
-    fn deserialize<D: serde::Deserializer<'de>>(self, reader: D) -> Result<Value, D::Error> {
+impl<'de> DeserializeSeed<'de> for Walk<'_> {
+    type Value = ();
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
         reader.deserialize_any(self)
     }
 }
 
-impl<'a> Strict<'a> {
-    fn deeper<E: serde::de::Error>(&self) -> Result<Strict<'a>, E> {
-        match self.depth.checked_sub(1) {
-            Some(depth) => Ok(Strict { duplicate: self.duplicate, depth }),
-            None => Err(E::custom("nested too deeply")),
-        }
-    }
-}
-
-impl<'de> Visitor<'de> for Strict<'_> {
-    type Value = Value;
+impl<'de> Visitor<'de> for Walk<'_> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("JSON")
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        let inner = self.deeper()?;
+        while items.next_element_seed(inner)?.is_some() {}
+        Ok(())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = items.next_element_seed(self.deeper()?)? {
-            list.push(item);
-        }
-        Ok(Value::Array(list))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
-        let mut map = Map::new();
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
+        let inner = self.deeper()?;
+        let mut keys = HashSet::new();
         while let Some(key) = entries.next_key::<String>()? {
-            if map.contains_key(&key) {
+            if keys.contains(&key) {
+                let error = A::Error::custom(format_args!("the key {key:?} is there twice"));
                 *self.duplicate.borrow_mut() = Some(key);
-                return Err(A::Error::custom("duplicate key"));
+                return Err(error);
             }
-            let value = entries.next_value_seed(self.deeper()?)?;
-            map.insert(key, value);
+            keys.insert(key);
+            entries.next_value_seed(inner)?;
         }
-        Ok(Value::Object(map))
+        Ok(())
     }
 }

@@ -7,6 +7,7 @@ use url::Url;
 
 use super::scope::Carried;
 use crate::error::{Code, Error, Phase, RegistryError, one_line};
+use crate::json;
 
 /// A failure of the HTTP client while asking `url`.
 pub(super) fn from_client(error: ureq::Error, url: &Url, in_body: bool) -> Error {
@@ -126,7 +127,8 @@ fn registry_errors(body: &[u8]) -> Vec<RegistryError> {
     }
     const LONGEST: usize = 512;
     let short = |text: &str| one_line(&text.chars().take(LONGEST).collect::<String>());
-    if let Ok(Document { errors, details }) = serde_json::from_slice(body) {
+    let document = json::check(body).and_then(|()| serde_json::from_slice(body));
+    if let Ok(Document { errors, details }) = document {
         let mut errors: Vec<_> = errors
             .into_iter()
             .take(16)

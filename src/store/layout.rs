@@ -14,11 +14,12 @@ use crate::config::settings::Limits;
 use crate::context::Run;
 use crate::digest::{Algorithm, Digest, Hasher};
 use crate::error::{Code, Error, Phase, Result};
+use crate::json;
 use crate::os::atomic_file::{AtomicFile, TEMPORARY, sweep};
 use crate::os::dir::Dir;
 use crate::os::lock::DirLock;
 use crate::v2::descriptor::{check_digest, check_size};
-use crate::v2::{Descriptor, Manifest, check_json, media_type};
+use crate::v2::{Descriptor, Manifest, media_type};
 
 /// The annotation that names an image within a layout.
 pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
@@ -345,7 +346,7 @@ impl Layout {
     /// The index as it is, with whatever others keep in it.
     fn read_index(&self) -> Result<Option<Map<String, Value>>> {
         let Some(bytes) = self.index_bytes()? else { return Ok(None) };
-        check_json(&bytes).map_err(|e| self.malformed(e))?;
+        json::check(&bytes).map_err(|e| self.malformed(e))?;
         let index: Map<String, Value> =
             serde_json::from_slice(&bytes).map_err(|e| self.malformed(e))?;
         let entries = index.get("manifests").and_then(Value::as_array);

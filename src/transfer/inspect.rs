@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::pull::EndpointReport;
 use crate::context::Run;
 use crate::error::{Code, Error, Result};
+use crate::json;
 use crate::reference::Reference;
 use crate::session::{Session, selector_of};
 use crate::v2::blob;
@@ -177,6 +178,7 @@ fn describe(
 }
 
 fn document(bytes: &[u8], what: &str) -> Result<Value> {
-    serde_json::from_slice(bytes)
+    json::check(bytes)
+        .and_then(|()| serde_json::from_slice(bytes))
         .map_err(|e| Error::new(Code::InvalidManifest, format!("{what} is no JSON")).cause(e))
 }

@@ -470,8 +470,11 @@ fn fetch_blob(
         }
     });
     if let Err(error) = fetched {
-        let useless =
-            matches!(error.code(), Code::DigestMismatch | Code::SizeMismatch | Code::NotFound);
+        // A part that is wrong helps nobody, and one that filled the disk has to go.
+        let useless = matches!(
+            error.code(),
+            Code::DigestMismatch | Code::SizeMismatch | Code::NotFound | Code::NoSpace
+        );
         if !options.no_resume && !useless {
             writer.keep();
         }

@@ -7,10 +7,10 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-use super::json::misspelt;
 use super::platform::Platform;
 use crate::digest::Digest;
 use crate::error::{Code, Error, Phase, Result};
+use crate::json::misspelt;
 
 /// An OCI content descriptor; its JSON form is the published one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -6,9 +6,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::descriptor::Descriptor;
-use super::{json, media_type};
+use super::media_type;
 use crate::config::settings::Limits;
 use crate::error::{Code, Error, Phase, Result};
+use crate::json;
 
 /// A document that a registry gives for a tag or digest.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,7 +2,6 @@
 
 pub mod blob;
 pub mod descriptor;
-mod json;
 pub mod manifest;
 pub mod media_type;
 pub mod platform;
@@ -10,7 +9,6 @@ pub mod registry;
 pub mod repository;
 
 pub use descriptor::Descriptor;
-pub(crate) use json::check as check_json;
 pub use manifest::{ImageManifest, Index, Manifest};
 pub use platform::{Platform, select, select_or_list};
 pub use registry::Registry;
