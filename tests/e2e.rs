@@ -7,6 +7,7 @@
 mod fixtures;
 mod stage;
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -14,6 +15,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use fixtures::Fixtures;
+use ocireg_testkit::digest;
 use serde_json::{Value, json};
 
 /// A driver that runs.
@@ -127,11 +129,20 @@ enum Expected {
     Error(&'static str, Value),
 }
 
-/// A request, its expected answer, and whether only the name of a failure is the same each time.
+/// A request, its expected answer, and what of that may differ.
 struct Step {
     fields: Vec<String>,
     expected: Expected,
-    timed: bool,
+    differs: Differs,
+}
+
+#[derive(PartialEq)]
+enum Differs {
+    Nothing,
+    /// It depends on the moment: only that it succeeds, or the name of its failure, counts.
+    InTime,
+    /// A language whose types cannot express this input never gets to the library.
+    InTypes,
 }
 
 fn fields(request: &[&str]) -> Vec<String> {
@@ -140,7 +151,7 @@ fn fields(request: &[&str]) -> Vec<String> {
 
 /// The request succeeds with this.
 fn gives(request: &[&str], value: Value) -> Step {
-    Step { fields: fields(request), expected: Expected::Ok(value), timed: false }
+    Step { fields: fields(request), expected: Expected::Ok(value), differs: Differs::Nothing }
 }
 
 /// The request succeeds and says nothing.
@@ -150,17 +161,36 @@ fn does(request: &[&str]) -> Step {
 
 /// The request fails with this code.
 fn fails(request: &[&str], name: &'static str, document: Value) -> Step {
-    Step { fields: fields(request), expected: Expected::Error(name, document), timed: false }
+    Step {
+        fields: fields(request),
+        expected: Expected::Error(name, document),
+        differs: Differs::Nothing,
+    }
 }
 
 /// The request is ended by cancellation or its deadline: how far it came differs.
 fn ends(request: &[&str], name: &'static str) -> Step {
-    Step { fields: fields(request), expected: Expected::Error(name, json!({})), timed: true }
+    Step {
+        fields: fields(request),
+        expected: Expected::Error(name, json!({})),
+        differs: Differs::InTime,
+    }
+}
+
+/// The request gives something else each time.
+fn random(request: &[&str]) -> Step {
+    Step { fields: fields(request), expected: Expected::Ok(json!("*")), differs: Differs::InTime }
+}
+
+/// The request fails with this code where the language can make it at all: JSON of the wrong shape.
+fn misshapen(request: &[&str]) -> Step {
+    let expected = Expected::Error("INVALID_JSON", json!({}));
+    Step { fields: fields(request), expected, differs: Differs::InTypes }
 }
 
 /// Runs a scenario through every binding.
 fn run(scenario: &str, fixtures: &Fixtures, steps: &[Step]) {
-    let mut first: Option<Vec<Answer>> = None;
+    let mut first: Option<(Vec<Answer>, BTreeMap<String, String>)> = None;
     for name in ["c", "go", "python"] {
         let mut driver = Driver::start(name);
         let directory = driver.directory.path().display().to_string();
@@ -172,15 +202,42 @@ fn run(scenario: &str, fixtures: &Fixtures, steps: &[Step]) {
             judge(&place, &answer, step, fixtures, &directory);
             answers.push(stable(&answer, step, &directory));
         }
+        let files = layouts(driver.directory.path());
         driver.end();
-        let Some(first) = &first else {
-            first = Some(answers);
+        let Some((first, first_files)) = &first else {
+            first = Some((answers, files));
             continue;
         };
+        assert_eq!(first_files, &files, "{scenario}: C and {name} leave different layouts");
         for ((step, one), other) in steps.iter().zip(first).zip(&answers) {
+            if step.differs == Differs::InTypes && (is_untypable(one) || is_untypable(other)) {
+                continue;
+            }
             assert_eq!(one, other, "{scenario}: C and {name} differ on {}", step.fields.join(" "));
         }
     }
+}
+
+/// Every file of the layouts in a directory with its digest; a blob's is its name.
+fn layouts(directory: &Path) -> BTreeMap<String, String> {
+    let mut files = BTreeMap::new();
+    let mut left = vec![directory.to_path_buf()];
+    while let Some(next) = left.pop() {
+        for entry in std::fs::read_dir(next).expect("a directory") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                left.push(path);
+                continue;
+            }
+            let digest = digest::sha256(&std::fs::read(&path).expect("a file"));
+            let name = path.strip_prefix(directory).expect("below").display().to_string();
+            if let Some((_, hex)) = name.split_once("/blobs/sha256/") {
+                assert_eq!(digest, format!("sha256:{hex}"), "{name} holds something else");
+            }
+            files.insert(name, digest);
+        }
+    }
+    files
 }
 
 fn judge(place: &str, answer: &Answer, step: &Step, fixtures: &Fixtures, directory: &str) {
@@ -188,6 +245,9 @@ fn judge(place: &str, answer: &Answer, step: &Step, fixtures: &Fixtures, directo
         let text = fixtures.fill(&value.to_string()).replace("{dir}", directory);
         serde_json::from_str(&text).expect("placeholders hold no quotes")
     };
+    if step.differs == Differs::InTypes && is_untypable(answer) {
+        return;
+    }
     match (answer, &step.expected) {
         (Answer::Ok(value), Expected::Ok(expected)) => {
             let expected = fill(expected);
@@ -206,6 +266,11 @@ fn judge(place: &str, answer: &Answer, step: &Step, fixtures: &Fixtures, directo
         }
         (answer, _) => panic!("{place}\ngives {answer:?}"),
     }
+}
+
+/// Whether a driver says that its language has no value for this.
+fn is_untypable(answer: &Answer) -> bool {
+    matches!(answer, Answer::Error(document) if document["name"] == "DRIVER")
 }
 
 /// Whether `value` has everything that `expected` has.
@@ -232,7 +297,10 @@ fn stable(answer: &Answer, step: &Step, directory: &str) -> Answer {
         value
     };
     match answer {
-        Answer::Error(document) if step.timed => Answer::Error(document["name"].clone()),
+        Answer::Ok(_) if step.differs == Differs::InTime => Answer::Ok(Value::Null),
+        Answer::Error(document) if step.differs == Differs::InTime => {
+            Answer::Error(document["name"].clone())
+        }
         Answer::Error(document) => Answer::Error(strip(document)),
         Answer::Ok(value) if step.fields[0] == "events" => {
             // How often a call waits, and so whether it ticks, is up to the machine.
@@ -314,13 +382,13 @@ fn names() {
                 json!({}),
             ),
             gives(&["auth_config_key", INDEX], json!("https://index.docker.io/v1/")),
-            fails(&["auth_config_key", "{"], "INVALID_JSON", json!({})),
+            misshapen(&["auth_config_key", "{"]),
             gives(
                 &["resolve_auth_config", auths, INDEX],
                 json!({"username": "u", "password": "p"}),
             ),
             gives(&["resolve_auth_config", "{}", INDEX], json!({})),
-            fails(&["resolve_auth_config", "[]", INDEX], "INVALID_JSON", json!({})),
+            misshapen(&["resolve_auth_config", "[]", INDEX]),
             gives(
                 &[
                     "parse_challenges",
@@ -328,7 +396,7 @@ fn names() {
                 ],
                 json!([{"scheme": "bearer", "parameters": {"realm": "https://a.example/token", "service": "s"}}]),
             ),
-            fails(&["parse_challenges", "1"], "INVALID_JSON", json!({})),
+            misshapen(&["parse_challenges", "1"]),
             gives(&["certs_dir"], json!("*")),
             gives(
                 &["read_certs_directory", "{certs}/127.0.0.1"],
@@ -388,7 +456,7 @@ fn configuration() {
             gives(&["service_is_insecure_registry", "s", "192.0.2.1"], json!(0)),
             does(&["service_load_mirrors", "s", r#"["http://other.example:5000"]"#]),
             fails(&["service_load_mirrors", "s", r#"["nonsense"]"#], "INVALID_CONFIG", json!({})),
-            fails(&["service_load_mirrors", "s", "{}"], "INVALID_JSON", json!({})),
+            misshapen(&["service_load_mirrors", "s", "{}"]),
             does(&["service_load_insecure_registries", "s", r#"["192.0.2.0/24"]"#]),
             gives(&["service_is_insecure_registry", "s", "192.0.2.1"], json!(1)),
             does(&[
@@ -414,13 +482,8 @@ fn configuration() {
                 "INVALID_JSON",
                 json!({"argument": "no-such-option"}),
             ),
-            fails(
-                &["service_new", "t", r#"{"registry-mirrors":"text"}"#],
-                "INVALID_JSON",
-                json!({}),
-            ),
-            fails(&["service_new", "t", "nonsense"], "INVALID_JSON", json!({})),
-            fails(&["service_config", "t"], "DRIVER", json!({})),
+            misshapen(&["service_new", "t", r#"{"registry-mirrors":"text"}"#]),
+            misshapen(&["service_new", "t", "nonsense"]),
             does(&["service_new", "t", r"\N"]),
             gives(
                 &["service_config", "t"],
@@ -459,7 +522,7 @@ fn endpoints_and_sessions() {
                 "INVALID_ARGUMENT",
                 json!({}),
             ),
-            fails(&["endpoint_new", "s", "f", "{}"], "INVALID_JSON", json!({})),
+            fails(&["endpoint_new", "s", "f", r#"{"URL":""}"#], "INVALID_ARGUMENT", json!({})),
             does(&["session_new", "e", "x", "{}"]),
             gives(&["session_ping", "x"], json!({"protocol": "v2", "confirmed": true})),
             does(&["session_repository", "x", "y", "multi"]),
@@ -504,7 +567,7 @@ fn endpoints_and_sessions() {
                 &["session_info", "o"],
                 json!({"protocol": "v2", "repository": "multi", "mirror": false, "endpoint": "http://{plain}"}),
             ),
-            gives(&["session_id", "o"], json!("*")),
+            random(&["session_id", "o"]),
             gives(&["session_head_manifest", "o", r"\N", r"\N"], json!({"digest": "{multi}"})),
             gives(
                 &["session_open_blob", "o", "{layer}", "0", r"\N"],
