@@ -297,7 +297,7 @@ class InspectOptions(TypedDict, total=False):
 
 
 class PlatformDescriptor(TypedDict, total=False):
-    """A manifest and the platform that it is for."""
+    """A manifest and the platform, ``os/arch[/variant]``, that it is for."""
 
     platform: str
     descriptor: Descriptor
