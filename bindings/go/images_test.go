@@ -267,6 +267,39 @@ func TestProgressTicks(t *testing.T) {
 	}
 }
 
+// After its progress function has stopped a read, or panicked, a reader can go on.
+func TestProgressOfReader(t *testing.T) {
+	repository, digest := stallingBlob(t)
+	ticks := 0
+	ctx := ocireg.WithProgress(context.Background(), func(p ocireg.Progress) error {
+		if p.Event.Kind != "tick" {
+			return nil
+		}
+		if ticks++; ticks == 3 {
+			panic("third tick")
+		}
+		return fmt.Errorf("tick %d", ticks)
+	})
+	reader, err := repository.OpenBlob(ctx, digest, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	for _, want := range []string{"tick 1", "tick 2", "third tick", "tick 4"} {
+		func() {
+			defer func() {
+				if got := recover(); got != nil && got != want {
+					t.Errorf("%v, not %s", got, want)
+				}
+			}()
+			n, err := reader.WriteTo(&bytes.Buffer{})
+			if err == nil || !strings.Contains(err.Error(), want) || !errors.Is(err, context.Canceled) {
+				t.Errorf("%d, %v, not %s", n, err, want)
+			}
+		}()
+	}
+}
+
 // descriptors counts what the process has open.
 func descriptors(t testing.TB) int {
 	t.Helper()
