@@ -142,11 +142,22 @@ func TestPullIsCut(t *testing.T) {
 func TestPullIsCancelled(t *testing.T) {
 	r := newRegistry(t)
 	r.addImage("app", "latest", 3_000_000)
-	r.change(func() { r.blobFault = stallAfter(1_500_000) })
+	reached := make(chan struct{}, 1)
+	r.change(func() { r.blobFault = stallAfter(1_500_000, reached) })
 	directory := t.TempDir()
 	service := newService(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	time.AfterFunc(500*time.Millisecond, cancel)
+	var cancelled time.Time
+	go func() {
+		<-reached
+		time.Sleep(300 * time.Millisecond) // What was sent arrives meanwhile.
+		cancelled = time.Now()
+		cancel()
+	}()
+	_, err := service.Pull(ctx, r.host+"/app", "oci:"+directory, nil)
+	if !errors.Is(err, context.Canceled) || time.Since(cancelled) > time.Second {
+		t.Errorf("%v after %v", err, time.Since(cancelled))
+	}
 	promptly(t, func() {
 		if _, err := service.Pull(ctx, r.host+"/app", "oci:"+directory, nil); !errors.Is(err, context.Canceled) {
 			t.Errorf("%v", err)
@@ -326,7 +337,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	r := newRegistry(t)
 	r.addImage("app", "latest", 100_000)
 	blob := r.addBlob(make([]byte, 300_000))
-	r.change(func() { r.blobFault = stallAfter(200_000) })
+	r.change(func() { r.blobFault = stallAfter(200_000, nil) })
 	work := func() {
 		service, err := ocireg.NewService(options())
 		if err != nil {
@@ -369,7 +380,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 func TestForgotten(t *testing.T) {
 	r := newRegistry(t)
 	blob := r.addBlob(make([]byte, 300_000))
-	r.change(func() { r.blobFault = stallAfter(200_000) })
+	r.change(func() { r.blobFault = stallAfter(200_000, nil) })
 	open := descriptors(t)
 	collected := make(chan struct{})
 	func() {
