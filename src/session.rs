@@ -89,11 +89,38 @@ impl Session {
         }
         let actions =
             if options.actions.is_empty() { "pull".to_owned() } else { options.actions.join(",") };
-        let only_pull = actions == "pull";
-        let endpoints = if only_pull {
-            service.lookup_pull_endpoints(reference.domain(), run)?
+        let (domain, path) = (reference.domain(), reference.path());
+        let scope = Scope::Repository {
+            path: path.to_owned(),
+            actions: actions.clone(),
+            reference: Some(reference.clone()),
+        };
+        Self::open_at(service, domain, path, &actions, scope, options, run)
+    }
+
+    /// A session of a whole registry, `host[:port]`: its endpoints are asked in order, the first that answers is kept.
+    pub fn open_registry(
+        service: &Service,
+        host: &str,
+        options: &OpenOptions,
+        run: &Run,
+    ) -> Result<Self> {
+        Self::open_at(service, host, "", "pull", Scope::Registry, options, run)
+    }
+
+    fn open_at(
+        service: &Service,
+        domain: &str,
+        path: &str,
+        actions: &str,
+        scope: Scope,
+        options: &OpenOptions,
+        run: &Run,
+    ) -> Result<Self> {
+        let endpoints = if actions == "pull" {
+            service.lookup_pull_endpoints(domain, run)?
         } else {
-            service.lookup_push_endpoints(reference.domain(), run)?
+            service.lookup_push_endpoints(domain, run)?
         };
         let mut candidates = Vec::with_capacity(endpoints.len());
         for api in endpoints {
@@ -101,20 +128,15 @@ impl Session {
             let endpoint = Endpoint::new(service.clone(), api)?;
             let auth = if mirror {
                 // Whoever serves a mirror is not who the upstream's credentials are for.
-                service.credentials_for(endpoint.authority(), reference.path())
+                service.credentials_for(endpoint.authority(), path)
             } else {
-                let own = || service.credentials_for(reference.domain(), reference.path());
+                let own = || service.credentials_for(domain, path);
                 options.auth.clone().or_else(own)
             };
             candidates.push(Candidate::new(endpoint, auth.unwrap_or_default(), run)?);
         }
         let (current, ()) =
             first_that_answers(&candidates, 0, run, |c| c.registry.ping(run).map(drop))?;
-        let scope = Scope::Repository {
-            path: reference.path().to_owned(),
-            actions,
-            reference: Some(reference.clone()),
-        };
         Ok(Self::of(candidates, current, scope))
     }
 
