@@ -893,8 +893,8 @@ int32_t ocireg_session_new(const ocireg_endpoint *endpoint,
  *
  * @param service       the service; may be freed afterwards. Not NULL.
  * @param context       the call's context; may be NULL.
- * @param reference     the reference, such as "alpine:3.20" or "registry.example/team/app@sha256:…"; may be NULL,
- *                      where the option registry says what to open.
+ * @param reference     the reference, such as "alpine:3.20" or "registry.example/team/app@sha256:…". Not NULL,
+ *                      unless the option registry says what to open.
  * @param options_json  `auth` (AuthConfig; absent: what the service knows; {}: anonymous), `actions` (list of text,
  *                      default ["pull"]; with others no mirrors are asked), `registry` (host[:port], with a NULL
  *                      reference: the whole registry), `protocol` ("v2"); may be NULL.
