@@ -318,6 +318,8 @@ fn most_telling(mut attempts: Vec<Error>) -> Error {
         _ if is_final(error) => 5,
         Code::Unauthorized | Code::Denied => 4,
         Code::NotFound => 2,
+        // Somebody was there, but silent: that says more than that he speaks no TLS on a port for plain http.
+        Code::Timeout => 1,
         _ if is_no_answer(error) => 0,
         _ => 3,
     };
