@@ -455,15 +455,18 @@ fn fetch_blob(
             match copied.and_then(|()| writer.verify()) {
                 // What an earlier pull left may be what is wrong: once more from the start.
                 Err(error) if error.code() == Code::DigestMismatch => {
-                    run.forget_done(writer.position());
-                    writer.reset()?;
-                    report.resumed_from = 0;
-                    report.source = Source::Network;
+                    start_over(&mut writer, &mut report, run)?;
                     if refetched {
                         return Err(error);
                     }
                     refetched = true;
-                    report.retries += 1;
+                }
+                // Nor can every server send the rest of a blob: it gets to send all of it, once.
+                Err(error)
+                    if error.code() == Code::Protocol && writer.position() > 0 && !refetched =>
+                {
+                    start_over(&mut writer, &mut report, run)?;
+                    refetched = true;
                 }
                 other => return other,
             }
@@ -483,6 +486,20 @@ fn fetch_blob(
     writer.finish()?;
     events.tell(blob.size, true, report.source, run)?;
     Ok(report)
+}
+
+/// Drops what there is of a blob.
+fn start_over(
+    writer: &mut crate::store::BlobWriter,
+    report: &mut BlobReport,
+    run: &Run,
+) -> Result<()> {
+    run.forget_done(writer.position());
+    writer.reset()?;
+    report.resumed_from = 0;
+    report.source = Source::Network;
+    report.retries += 1;
+    Ok(())
 }
 
 /// Copies the rest of a blob from a repository into its file, in large pieces.
