@@ -2,13 +2,12 @@
 
 mod c_surface;
 
-use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use c_surface::images::{Context, Session};
-use c_surface::{Outcome, Service, layouts};
+use c_surface::{Outcome, Service, children, layouts};
 use ocireg_testkit::image::{Image, Spec};
 use ocireg_testkit::server::{BlackHole, ConnectFault};
 use ocireg_testkit::{Action, Auth, Fault, Registry, ServerOptions, TokenServer, slow_dns};
@@ -27,8 +26,10 @@ const AFTER: Duration = Duration::from_millis(300);
 /// A call that hangs at some step until its context ends it.
 struct Hanging {
     name: String,
-    call: Box<dyn Fn(Option<&Context>) -> Outcome<()> + Send + Sync>,
+    call: Box<Call>,
 }
+
+type Call = dyn Fn(Option<&Context>) -> Outcome<()> + Send + Sync;
 
 fn hanging(
     name: &str,
@@ -282,28 +283,15 @@ fn assert_no_library_threads(after: &str) {
     panic!("after {after}: {:?}", library_threads());
 }
 
-/// Runs a test of this binary alone in a child process.
-fn in_child(test: &str, prepare: impl FnOnce(&mut Command)) {
-    let mut command = Command::new(std::env::current_exe().expect("the test binary"));
-    command.args(["--exact", test, "--nocapture", "--test-threads=1"]).env("OCIREG_CHILD", "1");
-    prepare(&mut command);
-    let run = ocireg_testkit::process::run(&mut command, LONG).expect("run the child");
-    let out = run.expect_success();
-    assert!(out.contains("1 passed"), "{out}");
-}
-
-fn is_child() -> bool {
-    std::env::var_os("OCIREG_CHILD").is_some()
-}
-
 #[test]
 fn interrupted_in_name_lookup() {
-    if !is_child() {
+    if children::told().is_none() {
         let dir = tempfile::tempdir().expect("a directory");
         let library = slow_dns::build(dir.path());
-        return in_child("interrupted_in_name_lookup", |command| {
-            slow_dns::apply(command, &library, Duration::from_secs(4), &[]);
-        });
+        let mut command = children::command("interrupted_in_name_lookup", "");
+        slow_dns::apply(&mut command, &library, Duration::from_secs(4), &[]);
+        children::expect_success(&mut command);
+        return;
     }
     let all = stuck_before_http("dns", "slow.test:5000", ());
     for hanging in &all {
@@ -325,8 +313,9 @@ fn interrupted_in_name_lookup() {
 
 #[test]
 fn no_thread_outlives_its_call() {
-    if !is_child() {
-        return in_child("no_thread_outlives_its_call", |_| {});
+    if children::told().is_none() {
+        children::expect_success(&mut children::command("no_thread_outlives_its_call", ""));
+        return;
     }
     for hanging in stuck_at("body", Action::Stall(1, LONG)) {
         assert_cancels(&hanging);
