@@ -23,9 +23,6 @@ const LONG: Duration = Duration::from_secs(60);
 /// When calls are interrupted.
 const AFTER: Duration = Duration::from_millis(300);
 
-/// One call of the library under a context.
-type Call = dyn Fn(Option<&Context>) -> Outcome<()> + Send + Sync;
-
 /// A call that hangs at some step until its context ends it.
 struct Hanging {
     name: String,
