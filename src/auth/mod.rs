@@ -266,8 +266,21 @@ impl Authenticator {
         let response = self
             .client
             .send(&request, run)
-            .map_err(|e| if e.details().phase.is_some() { e } else { e.phase(Phase::Token) })?;
+            .map_err(|e| if e.details().phase.is_some() { e } else { e.phase(Phase::Token) })
+            .map_err(|e| self.hint_at_pair(e, realm))?;
         self.read_token(response, &doing, run)
+    }
+
+    /// A realm that the address rule refuses may be allowed by name; what it redirects to may not.
+    fn hint_at_pair(&self, error: Error, realm: &Url) -> Error {
+        let realm = Origin::of(realm).authority();
+        if error.code() != Code::Policy || error.details().host.as_ref() != Some(&realm) {
+            return error;
+        }
+        let registry = Origin::of(&self.home).authority();
+        error.hint(format!(
+            "if its tokens may come from there, add [{registry:?}, {realm:?}] to the option trusted-realms"
+        ))
     }
 
     fn read_token(&self, mut response: Response, doing: &str, run: &Run) -> Result<Token> {

@@ -338,10 +338,15 @@ impl Client {
             if !matches!(status, 301 | 302 | 303 | 307 | 308) {
                 return Ok(response);
             }
-            let next = redirect_target(&url, &response.headers)?;
+            let next = redirect_target(&url, &response.headers)
+                .map_err(|e| e.context(format!("cannot {}", request.doing)))?;
             response.finish(run)?;
             // What was dropped once stays dropped, even on the way back.
             if Origin::of(&next) != Origin::of(&url) {
+                // A body is as much the origin's own as a header with credentials, and may hold some.
+                if request.body.is_some() {
+                    return Err(body_would_leave(request, &url, &next));
+                }
                 crossed = true;
                 rule = AddressRule::AtLeast(reach);
             }
@@ -390,6 +395,13 @@ impl Client {
                     let error = from_client(error, url, false)
                         .with(|d| d.method = Some(request.method.to_string()));
                     let stale = seen.reused && !seen.received && request.method.is_idempotent();
+                    let error = if error.code() == Code::Policy {
+                        error.context(format!("{} is refused", Origin::of(url))).hint(
+                            "nothing was sent; a server may lead to networks as wide as its own, or wider",
+                        )
+                    } else {
+                        error
+                    };
                     if error.code() != Code::Disconnected || !stale {
                         return Err(error.context(format!("cannot {}", request.doing)));
                     }
@@ -442,6 +454,13 @@ impl Client {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(pools.agents.entry(key).or_insert(made).clone())
     }
+}
+
+fn body_would_leave(request: &Request<'_>, from: &Url, to: &Url) -> Error {
+    Error::new(Code::Policy, format!("cannot {}", request.doing))
+        .cause(format!("{} redirects what was sent to {}", Origin::of(from), Origin::of(to)))
+        .url(to)
+        .hint("what is sent to a server may hold secrets and stays with it; tell its operator")
 }
 
 fn redirect_target(url: &Url, headers: &HeaderMap) -> Result<Url> {

@@ -46,7 +46,8 @@ impl Place {
     /// Reads a place; `argument` is its name in the call, for the error.
     pub fn parse(text: &str, bare: Bare, argument: &str) -> Result<Self> {
         let invalid = |why: &str| {
-            Error::argument(argument, format!("{text:?} is no place of an image: {why}"))
+            let shown = crate::host::printable(text);
+            Error::argument(argument, format!("{shown:?} is no place of an image: {why}"))
                 .hint("places read docker://REFERENCE, oci:DIR[:TAG], oci-archive:FILE[:TAG]")
         };
         let tagged = |rest: &str| -> Result<(PathBuf, Option<String>)> {

@@ -452,7 +452,12 @@ fn fetch_blob(
     let fetched = session.with_repository(run, |repository| {
         loop {
             let copied = copy(repository, blob, &mut writer, &mut report, &mut events, buffer, run);
-            match copied.and_then(|()| writer.verify()) {
+            let verified = copied.and_then(|()| {
+                writer.verify().map_err(|e| {
+                    e.context(format!("cannot use the blob that {} sent", repository.shown()))
+                })
+            });
+            match verified {
                 // What an earlier pull left may be what is wrong: once more from the start.
                 Err(error) if error.code() == Code::DigestMismatch => {
                     start_over(&mut writer, &mut report, run)?;

@@ -1,0 +1,390 @@
+//! Tokens: how they are asked for, kept, shared and replaced, and what becomes of servers that get it wrong.
+
+mod c_surface;
+mod scene;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use c_surface::Service;
+use ocireg_testkit::image::{Image, Spec};
+use ocireg_testkit::rig::{assert_canary_nowhere, bystander, canary};
+use ocireg_testkit::server::form_values;
+use ocireg_testkit::{
+    Action, Auth, Fault, Registry, Reply, Request, Server, ServerOptions, TokenServer,
+};
+use scene::*;
+use serde_json::{Value, json};
+
+fn none() -> Value {
+    json!({})
+}
+
+/// A registry whose users get their tokens from the server, with an image of many layers as demo/app:1.
+fn guarded(token: &TokenServer) -> (Registry, Image) {
+    let image =
+        Spec { platforms: vec!["linux/amd64".into()], layers: 8, ..Spec::default() }.build();
+    let registry = Registry::start(ServerOptions::default(), Auth::bearer(token));
+    image.push_to(&registry, "demo/app", "1");
+    (registry, image)
+}
+
+/// A registry that takes exactly one token, under these challenges; its manifests do not exist.
+fn takes(token: &str, challenges: Vec<String>) -> Server {
+    let wanted = format!("Bearer {token}");
+    bystander(ServerOptions::default(), move |request| {
+        if request.header("authorization") == Some(&wanted) {
+            return Reply::empty(404);
+        }
+        let mut reply = Reply::empty(401);
+        for challenge in &challenges {
+            reply = reply.with("WWW-Authenticate", challenge);
+        }
+        reply
+    })
+}
+
+/// A token server that answers everybody alike.
+fn gives(answer: Value) -> Server {
+    bystander(ServerOptions::default(), move |_| Reply::json(200, &answer))
+}
+
+fn bearer(realm: &Server) -> String {
+    format!("Bearer realm=\"{}/token\",service=\"registry.test\"", realm.url())
+}
+
+/// A pull from a registry that [`takes`] a token: NOT_FOUND says that it was taken.
+fn lets_in(service: &Service, registry: &Server, options: &Value) {
+    fails(service, &app(registry), options, NOT_FOUND);
+}
+
+#[test]
+fn one_token_serves_all_blobs_of_a_pull_and_the_next_pull() {
+    let token = TokenServer::plain();
+    let (registry, image) = guarded(&token);
+    // Slow enough that all workers would ask for one of their own.
+    token.fault(Fault::on("/token", Action::Delay(Duration::from_millis(200))).always());
+    let service = service(none());
+    pulls(&service, &app(&registry), &none(), &image);
+    pulls(&service, &app(&registry), &none(), &image);
+    let asked = token.requests();
+    assert_eq!(asked.len(), 1);
+    assert_eq!(asked[0].query("scope"), ["repository:demo/app:pull"]);
+    assert_eq!(asked[0].query("service"), [TokenServer::SERVICE]);
+    assert_eq!(asked[0].header("authorization"), None);
+    // The ping has no token, everything else has it from the first request on.
+    let bare = registry.requests().iter().filter(|r| r.header("authorization").is_none()).count();
+    assert_eq!(bare, requests(&registry, "/v2/").iter().filter(|r| r.path() == "/v2/").count());
+}
+
+#[test]
+fn several_calls_at_once_share_the_fetch_of_a_token() {
+    let token = TokenServer::plain();
+    let (registry, _) = guarded(&token);
+    let service = service(none());
+    let session = service.open(None, &app(&registry), &none()).expect("a session");
+    token.fault(Fault::on("/token", Action::Delay(Duration::from_millis(300))).always());
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| session.list_tags(None, &none()).expect("tags"));
+        }
+    });
+    assert_eq!(token.requests().len(), 1);
+}
+
+#[test]
+fn a_password_goes_to_the_token_server_and_nowhere_else() {
+    let (token, canary) = (TokenServer::plain(), canary());
+    token.change(|policy| {
+        policy.anonymous_pull = false;
+        policy.users = vec![("alice".into(), canary.clone())];
+    });
+    let (registry, image) = guarded(&token);
+    let service = trusting(&[&token.host()]);
+    pulls(&service, &app(&registry), &alice(&canary), &image);
+    let asked = &token.requests()[0];
+    assert_eq!(asked.method, "GET");
+    assert_eq!(asked.query("account"), ["alice"]);
+    assert_eq!(asked.query("client_id"), ["docker"]);
+    assert_eq!(asked.query("offline_token"), ["true"]);
+    assert!(asked.header("authorization").is_some_and(|value| value.starts_with("Basic ")));
+    assert_canary_nowhere(&[&registry], &canary);
+
+    // A wrong one is refused once, by whom it was told to.
+    token.clear();
+    let failure = fails(&service, &app(&registry), &alice("wrong"), UNAUTHORIZED);
+    assert_eq!(failure.json["phase"], "token");
+    assert_eq!(failure.json["host"], token.host());
+    assert_eq!(token.requests().len(), 1);
+    assert_tells(&failure, &["log in"], &[&canary]);
+}
+
+#[test]
+fn an_identity_token_is_exchanged_by_post() {
+    let token = TokenServer::plain();
+    token.change(|policy| policy.anonymous_pull = false);
+    let (registry, image) = guarded(&token);
+    let options = json!({"auth": {"identitytoken": "refresh-alice"}});
+    pulls(&trusting(&[&token.host()]), &app(&registry), &options, &image);
+    let asked = &token.requests()[0];
+    let body = String::from_utf8(asked.body.clone()).expect("a form");
+    assert_eq!((asked.method.as_str(), asked.target.as_str()), ("POST", "/token"));
+    for (name, value) in [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", "refresh-alice"),
+        ("service", TokenServer::SERVICE),
+        ("scope", "repository:demo/app:pull"),
+        ("client_id", "docker"),
+    ] {
+        assert_eq!(form_values(&body, name), [value], "{name}");
+    }
+    assert_eq!(asked.header("authorization"), None);
+    assert_canary_nowhere(&[&registry], "refresh-alice");
+    // Not over plain http, unless the caller says so.
+    token.clear();
+    let failure = fails(&service(none()), &app(&registry), &options, POLICY);
+    assert_tells(&failure, &[&token.host(), "allow-plain-http-credentials"], &["refresh-alice"]);
+    assert_eq!(token.connection_count(), 0);
+}
+
+#[test]
+fn a_registry_token_is_used_as_it_is() {
+    let (token, canary) = (gives(json!({"token": "other"})), canary());
+    let registry = takes(&canary, vec![bearer(&token)]);
+    let options = json!({"auth": {"registrytoken": canary}});
+    lets_in(&trusting(&[&registry.host()]), &registry, &options);
+    let failure = fails(&service(none()), &app(&registry), &options, POLICY);
+    assert_tells(&failure, &["allow-plain-http-credentials"], &[&canary]);
+    assert_eq!(token.connection_count(), 0);
+    assert_canary_nowhere(&[&token], &canary);
+}
+
+#[test]
+fn access_token_wins_over_token_and_either_will_do() {
+    for answer in [
+        json!({"token": "right"}),
+        json!({"access_token": "right"}),
+        json!({"access_token": "right", "token": "wrong"}),
+        json!({"access_token": "", "token": "right"}),
+        json!({"access_token": null, "token": "right", "refresh_token": "x", "scope": "y"}),
+    ] {
+        let token = gives(answer);
+        lets_in(&service(none()), &takes("right", vec![bearer(&token)]), &none());
+    }
+}
+
+#[test]
+fn answers_without_a_usable_token_are_errors_of_the_token_server() {
+    for body in [
+        "{}",
+        r#"{"token": ""}"#,
+        r#"{"token": null, "access_token": null}"#,
+        r#"{"token": 7}"#,
+        r#"{"token": "a b"}"#,
+        "[]",
+        "",
+        "<html>Sign in</html>",
+        r#"{"token": "right"} trailing"#,
+    ] {
+        let token =
+            bystander(ServerOptions::default(), move |_| Reply::new(200, body.as_bytes().to_vec()));
+        let registry = takes("right", vec![bearer(&token)]);
+        let failure = fails(&service(none()), &app(&registry), &none(), PROTOCOL);
+        assert_eq!(failure.json["phase"], "token", "{body}");
+        assert_eq!(failure.json["host"], token.host());
+        assert_tells(&failure, &[&token.host()], &[]);
+    }
+}
+
+#[test]
+fn a_token_server_that_is_down_or_failing_is_named() {
+    let token = gives(json!({"token": "right"}));
+    let (challenge, host) = (bearer(&token), token.host());
+    drop(token);
+    let failure = fails(&service(none()), &app(&takes("right", vec![challenge])), &none(), CONNECT);
+    assert_tells(&failure, &[&host], &[]);
+
+    let token = bystander(ServerOptions::default(), |_| Reply::empty(503));
+    let failure =
+        fails(&service(none()), &app(&takes("right", vec![bearer(&token)])), &none(), SERVER);
+    assert_eq!(failure.json["phase"], "token");
+    assert_tells(&failure, &[&token.host()], &[]);
+
+    // It comes back.
+    let token = TokenServer::plain();
+    let (registry, image) = guarded(&token);
+    token.fault(Fault::on("/token", Action::status(503)).times(2));
+    pulls(&service(none()), &app(&registry), &none(), &image);
+    assert_eq!(token.requests().len(), 3);
+}
+
+#[test]
+fn a_token_answer_has_a_limit() {
+    let token = bystander(ServerOptions::default(), |_| {
+        Reply::json(200, &json!({"token": "right", "more": "x".repeat(2 << 20)}))
+    });
+    let failure =
+        fails(&service(none()), &app(&takes("right", vec![bearer(&token)])), &none(), LIMIT);
+    assert_tells(&failure, &["limits"], &[]);
+    let roomy = service(json!({"limits": {"token": 4 << 20}}));
+    lets_in(&roomy, &takes("right", vec![bearer(&token)]), &none());
+}
+
+#[test]
+fn challenges_that_lead_nowhere_are_errors_of_the_registry() {
+    for (challenge, code) in [
+        ("Bearer service=\"x\"", PROTOCOL),
+        ("Bearer realm=\"\"", PROTOCOL),
+        ("Bearer realm=\"http://\"", PROTOCOL),
+        ("Bearer", PROTOCOL),
+        ("Negotiate YII=", 8),
+        ("Digest realm=\"x\", nonce=\"y\"", 8),
+        ("Basic realm=\"x\"", UNAUTHORIZED),
+        ("", UNAUTHORIZED),
+    ] {
+        let registry = takes("right", vec![challenge.to_owned()]);
+        let failure = fails(&service(none()), &app(&registry), &none(), code);
+        assert_tells(&failure, &["127.0.0.1"], &[]);
+    }
+    fails(&service(none()), &app(&takes("right", Vec::new())), &none(), UNAUTHORIZED);
+}
+
+#[test]
+fn of_several_challenges_bearer_is_answered_wherever_it_stands() {
+    let token = gives(json!({"token": "right"}));
+    let bearer = bearer(&token);
+    let basic = "Basic realm=\"registry, with a comma\"".to_owned();
+    for challenges in [
+        vec![basic.clone(), bearer.clone()],
+        vec![bearer.clone(), basic.clone()],
+        vec![format!("{basic}, {bearer}")],
+        vec![format!("{bearer}, {basic}")],
+        vec![format!("Negotiate YIIabc==, {basic},{bearer}")],
+        vec![bearer.replace("Bearer", "BEARER").replace("realm", "Realm")],
+        vec![bearer.replace(',', " , ")],
+        vec![String::new(), "Negotiate".to_owned(), bearer.clone()],
+    ] {
+        let registry = takes("right", challenges.clone());
+        lets_in(&trusting(&[&token.host()]), &registry, &alice("wonderland"));
+        assert_canary_nowhere(&[&registry], "wonderland");
+    }
+    // Basic alone is answered with the password.
+    let canary = canary();
+    let (registry, image) = demo();
+    registry.set_auth(Auth::basic("alice", &canary));
+    pulls(&trusting(&[&registry.host()]), &app(&registry), &alice(&canary), &image);
+    // Half a pair is none.
+    let half = json!({"auth": {"username": "alice"}});
+    let failure = fails(&trusting(&[&registry.host()]), &app(&registry), &half, UNAUTHORIZED);
+    assert!(failure.message.contains("no basic auth credentials"), "{failure:#?}");
+}
+
+#[test]
+fn a_token_that_is_refused_is_replaced_once_and_then_the_answer_stands() {
+    let issued = Arc::new(AtomicUsize::new(0));
+    let counter = issued.clone();
+    let token = bystander(ServerOptions::default(), move |_| {
+        let n = counter.fetch_add(1, Ordering::SeqCst);
+        Reply::json(200, &json!({"token": format!("t{n}")}))
+    });
+    let registry = takes("never", vec![bearer(&token)]);
+    let failure = fails(&service(none()), &app(&registry), &none(), UNAUTHORIZED);
+    assert_eq!(failure.json["http_status"], 401);
+    let sent: Vec<_> = requests(&registry, "/manifests/")
+        .iter()
+        .map(|request| request.header("authorization").unwrap_or_default().to_owned())
+        .collect();
+    assert_eq!(sent, ["Bearer t0", "Bearer t1"]);
+    assert_eq!(issued.load(Ordering::SeqCst), 2);
+
+    // The same token once more is not worth a request; wrong credentials neither.
+    let token = gives(json!({"token": "same"}));
+    let registry = takes("never", vec![bearer(&token)]);
+    fails(&service(none()), &app(&registry), &none(), UNAUTHORIZED);
+    assert_eq!(requests(&registry, "/manifests/").len(), 1);
+    let (registry, _) = demo();
+    registry.set_auth(Auth::basic("alice", "wonderland"));
+    fails(&trusting(&[&registry.host()]), &app(&registry), &alice("wrong"), UNAUTHORIZED);
+    assert_eq!(requests(&registry, "/manifests/").len(), 1);
+}
+
+#[test]
+fn a_token_that_ends_in_the_middle_of_a_pull_is_replaced_once() {
+    let token = TokenServer::plain();
+    let (registry, image) = guarded(&token);
+    let challenge = format!(
+        "Bearer realm=\"{}\",service=\"{}\",error=\"invalid_token\"",
+        token.realm(),
+        TokenServer::SERVICE
+    );
+    // Whatever was issued before the third blob is refused from then on.
+    let refuse = Fault::on("/blobs/", Action::challenge(401, &challenge)).skip(2);
+    registry.fault(refuse);
+    let report = pulls(&service(none()), &app(&registry), &none(), &image);
+    assert_eq!(token.requests().len(), 2);
+    assert_eq!(requests(&registry, "/blobs/").len(), image.blobs.len() + 1);
+    assert_eq!(report["bytes_total"], report["bytes_transferred"]);
+}
+
+#[test]
+fn a_token_that_the_clock_has_ended_is_replaced() {
+    let token = TokenServer::plain();
+    token.change(|policy| policy.lifetime = 1);
+    let (registry, _) = guarded(&token);
+    let service = service(none());
+    let session = service.open(None, &app(&registry), &none()).expect("a session");
+    session.list_tags(None, &none()).expect("tags");
+    std::thread::sleep(Duration::from_millis(2100));
+    token.change(|policy| policy.lifetime = 300);
+    session.list_tags(None, &none()).expect("tags with a new token");
+    session.list_tags(None, &none()).expect("tags with the same token");
+    assert_eq!(token.requests().len(), 2);
+}
+
+#[test]
+fn odd_lifetimes_are_at_least_a_minute() {
+    for expires_in in [json!(0), json!(-1), json!(1), json!(1e18), json!(59.5), Value::Null] {
+        let token = gives(json!({"token": "right", "expires_in": expires_in}));
+        let registry = takes("right", vec![bearer(&token)]);
+        let service = service(none());
+        let session = service.open(None, &app(&registry), &none()).expect("a session");
+        for _ in 0..3 {
+            let failure = session.list_tags(None, &none()).expect_err("there is nothing");
+            assert_eq!(failure.code, NOT_FOUND, "{expires_in}");
+        }
+        assert_eq!(token.requests().len(), 1, "{expires_in}");
+    }
+}
+
+#[test]
+fn insufficient_scope_is_denied_and_invalid_token_is_unauthorized() {
+    let token = gives(json!({"token": "weak"}));
+    for (error, code) in [("insufficient_scope", DENIED), ("invalid_token", UNAUTHORIZED)] {
+        let challenge = format!("{},error=\"{error}\"", bearer(&token));
+        let registry = takes("strong", vec![challenge]);
+        fails(&service(none()), &app(&registry), &none(), code);
+    }
+    let denies = bystander(ServerOptions::default(), |request: &Request| {
+        Reply::empty(if request.path() == "/v2/" { 200 } else { 403 })
+    });
+    fails(&service(none()), &app(&denies), &none(), DENIED);
+}
+
+#[test]
+fn credentials_of_the_service_are_used_where_the_call_names_none() {
+    let (token, canary) = (TokenServer::plain(), canary());
+    token.change(|policy| {
+        policy.anonymous_pull = false;
+        policy.users = vec![("alice".into(), canary.clone())];
+    });
+    let (registry, image) = guarded(&token);
+    let service = service(json!({
+        "allow-plain-http-credentials": [token.host()],
+        "credentials": {registry.host(): {"username": "alice", "password": canary}},
+    }));
+    pulls(&service, &app(&registry), &none(), &image);
+    // {} is nobody, whatever the service knows.
+    fails(&service, &app(&registry), &json!({"auth": {}}), UNAUTHORIZED);
+    assert_canary_nowhere(&[&registry], &canary);
+}
