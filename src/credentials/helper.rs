@@ -104,7 +104,8 @@ impl Helper {
             "" => (auth.username.as_str(), auth.password.as_str()),
             token => (TOKEN, token),
         };
-        for (text, name) in [(server, "server"), (username, "username"), (secret, "password")] {
+        self.check(server)?;
+        for (text, name) in [(username, "username"), (secret, "password")] {
             host::check_no_control(text, name)?;
         }
         let json =
@@ -142,7 +143,12 @@ impl Helper {
 
     /// One request whose input is a server's name.
     fn ask(&self, action: &str, server: &str, run: &Run) -> Result<Option<Zeroizing<String>>> {
-        // A second line would be a second server to some helpers.
+        self.check(server)?;
+        self.speak(action, server, &format!("{server}\n"), run)
+    }
+
+    /// A second line would be a second server to some helpers.
+    fn check(&self, server: &str) -> Result<()> {
         if server.is_empty() || server.contains(char::is_control) {
             return Err(failed(format!(
                 "{} cannot be asked for {:?}, which is no name of a registry",
@@ -150,7 +156,7 @@ impl Helper {
                 host::printable(server)
             )));
         }
-        self.speak(action, server, &format!("{server}\n"), run)
+        Ok(())
     }
 
     /// One request; None if the answer is that nothing was found.

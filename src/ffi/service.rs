@@ -400,7 +400,7 @@ pub unsafe extern "C" fn ocireg_service_is_insecure_registry(
 ///         that cannot be used), OCIREG_CREDENTIAL_HELPER, OCIREG_IO or OCIREG_PERMISSION when a file cannot be read,
 ///         OCIREG_CANCELLED or OCIREG_DEADLINE.
 ///
-/// Any thread. Waits for a credential helper where one is configured; never asks the network. Since 0.1.
+/// Any thread. Blocks while it reads the files and while a credential helper runs; never asks the network. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_service_credentials(
     service: *const ocireg_service,
