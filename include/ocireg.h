@@ -883,7 +883,7 @@ int32_t ocireg_service_is_insecure_registry(const ocireg_service *service,
  *         that cannot be used), OCIREG_CREDENTIAL_HELPER, OCIREG_IO or OCIREG_PERMISSION when a file cannot be read,
  *         OCIREG_CANCELLED or OCIREG_DEADLINE.
  *
- * Any thread. Waits for a credential helper where one is configured; never asks the network. Since 0.1.
+ * Any thread. Blocks while it reads the files and while a credential helper runs; never asks the network. Since 0.1.
  */
 int32_t ocireg_service_credentials(const ocireg_service *service,
                                    const ocireg_context *context,
@@ -920,14 +920,16 @@ int32_t ocireg_session_new(const ocireg_endpoint *endpoint,
                            ocireg_error **error);
 
 /**
- * Opens a session of a reference's repository: asks its endpoints (mirrors first) for protocol v2 in order and
- * keeps the first that answers. Later calls may move on to the next one.
+ * Opens a session of a reference's repository, or of a whole registry: asks its endpoints (mirrors first) for
+ * protocol v2 in order and keeps the first that answers. Later calls may move on to the next one.
  *
  * @param service       the service; may be freed afterwards. Not NULL.
  * @param context       the call's context; may be NULL.
- * @param reference     the reference, such as "alpine:3.20" or "registry.example/team/app@sha256:…". Not NULL.
+ * @param reference     the reference, such as "alpine:3.20" or "registry.example/team/app@sha256:…". Not NULL,
+ *                      unless the option registry says what to open.
  * @param options_json  `auth` (AuthConfig; absent: what the service knows; {}: anonymous), `actions` (list of text,
- *                      default ["pull"]; with others no mirrors are asked), `protocol` ("v2"); may be NULL.
+ *                      default ["pull"]; with others no mirrors are asked), `registry` (host[:port], with a NULL
+ *                      reference: the whole registry), `protocol` ("v2"); may be NULL.
  * @param session       receives the session, to be ended by ocireg_session_free(). Not NULL.
  * @param error         receives an error on failure, owned by the caller; may be NULL. `attempts` holds the failure
  *                      of each endpoint.

@@ -149,9 +149,14 @@ impl Run {
             return Err(cancelled("context", "the call was cancelled"));
         }
         if self.deadline().is_some_and(|deadline| Instant::now() >= deadline) {
+            let hint = if self.call.limit.is_some_and(|limit| Instant::now() >= limit) {
+                "raise total-ms in the option timeouts, and check the network if this repeats"
+            } else {
+                "give the context a longer timeout, and check the network if this repeats"
+            };
             return Err(Error::new(Code::Deadline, "the deadline of the call has passed")
                 .phase(Phase::Deadline)
-                .hint("give the context a longer timeout, and check the network if this repeats"));
+                .hint(hint));
         }
         if self.caller_thread && self.silent_for() >= TICK {
             self.report(r#"{"kind":"tick"}"#)?;

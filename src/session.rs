@@ -91,36 +91,58 @@ impl Session {
         }
         let actions =
             if options.actions.is_empty() { "pull".to_owned() } else { options.actions.join(",") };
-        let only_pull = actions == "pull";
-        let endpoints = if only_pull {
-            service.lookup_pull_endpoints(reference.domain(), run)?
+        let (domain, path) = (reference.domain(), reference.path());
+        let scope = Scope::Repository {
+            path: path.to_owned(),
+            actions: actions.clone(),
+            reference: Some(reference.clone()),
+        };
+        Self::open_at(service, domain, path, &actions, scope, options, run)
+    }
+
+    /// A session of a whole registry, `host[:port]`: its endpoints are asked in order, the first that answers is kept.
+    pub fn open_registry(
+        service: &Service,
+        host: &str,
+        options: &OpenOptions,
+        run: &Run,
+    ) -> Result<Self> {
+        Self::open_at(service, host, "", "pull", Scope::Registry, options, run)
+    }
+
+    fn open_at(
+        service: &Service,
+        domain: &str,
+        path: &str,
+        actions: &str,
+        scope: Scope,
+        options: &OpenOptions,
+        run: &Run,
+    ) -> Result<Self> {
+        let endpoints = if actions == "pull" {
+            service.lookup_pull_endpoints(domain, run)?
         } else {
-            service.lookup_push_endpoints(reference.domain(), run)?
+            service.lookup_push_endpoints(domain, run)?
         };
         let mut own = options.auth.clone();
         let mut candidates = Vec::with_capacity(endpoints.len());
         for api in endpoints {
             let mirror = api.mirror;
             let endpoint = Endpoint::new(service.clone(), api)?;
-            let found = |host: &str| service.credentials_for(host, reference.path(), run);
+            let found = |host: &str| service.credentials_for(host, path, run);
             let auth = if mirror {
                 // Whoever serves a mirror is not who the upstream's credentials are for.
                 found(endpoint.authority())?.auth
             } else {
                 match &own {
                     Some(auth) => auth.clone(),
-                    None => own.insert(found(reference.domain())?.auth).clone(),
+                    None => own.insert(found(domain)?.auth).clone(),
                 }
             };
             candidates.push(Candidate::new(endpoint, auth, run)?);
         }
         let (current, ()) =
             first_that_answers(&candidates, 0, run, |c| c.registry.ping(run).map(drop))?;
-        let scope = Scope::Repository {
-            path: reference.path().to_owned(),
-            actions,
-            reference: Some(reference.clone()),
-        };
         Ok(Self::of(candidates, current, scope))
     }
 
@@ -302,6 +324,8 @@ fn most_telling(mut attempts: Vec<Error>) -> Error {
         _ if is_final(error) => 5,
         Code::Unauthorized | Code::Denied => 4,
         Code::NotFound => 2,
+        // Somebody was there, but silent: that says more than that he speaks no TLS on a port for plain http.
+        Code::Timeout => 1,
         _ if is_no_answer(error) => 0,
         _ => 3,
     };

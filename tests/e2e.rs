@@ -7,6 +7,7 @@
 mod fixtures;
 mod stage;
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -14,6 +15,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use fixtures::Fixtures;
+use ocireg_testkit::digest;
 use serde_json::{Value, json};
 
 /// A driver that runs.
@@ -114,7 +116,11 @@ fn go_driver() -> &'static Path {
         let mut command = Command::new("go");
         command.args(["build", "-o"]).arg(&program).arg(".");
         command.current_dir(stage::root().join("tests/e2e/go"));
-        stage::run(command.env("PKG_CONFIG_PATH", stage::prefix().join("lib/pkgconfig")));
+        let library = stage::prefix().join("lib");
+        command.env("PKG_CONFIG_PATH", library.join("pkgconfig"));
+        // Go's build cache does not look at what pkg-config says, but at this: no object made for another stage is used.
+        command.env("CGO_LDFLAGS", format!("-O2 -g -L{}", library.display()));
+        stage::run(&mut command);
         program
     })
 }
@@ -127,11 +133,20 @@ enum Expected {
     Error(&'static str, Value),
 }
 
-/// A request, its expected answer, and whether only the name of a failure is the same each time.
+/// A request, its expected answer, and what of that may differ.
 struct Step {
     fields: Vec<String>,
     expected: Expected,
-    timed: bool,
+    differs: Differs,
+}
+
+#[derive(PartialEq)]
+enum Differs {
+    Nothing,
+    /// It depends on the moment: only that it succeeds, or the name of its failure, counts.
+    InTime,
+    /// A language whose types cannot express this input never gets to the library.
+    InTypes,
 }
 
 fn fields(request: &[&str]) -> Vec<String> {
@@ -140,7 +155,7 @@ fn fields(request: &[&str]) -> Vec<String> {
 
 /// The request succeeds with this.
 fn gives(request: &[&str], value: Value) -> Step {
-    Step { fields: fields(request), expected: Expected::Ok(value), timed: false }
+    Step { fields: fields(request), expected: Expected::Ok(value), differs: Differs::Nothing }
 }
 
 /// The request succeeds and says nothing.
@@ -150,17 +165,36 @@ fn does(request: &[&str]) -> Step {
 
 /// The request fails with this code.
 fn fails(request: &[&str], name: &'static str, document: Value) -> Step {
-    Step { fields: fields(request), expected: Expected::Error(name, document), timed: false }
+    Step {
+        fields: fields(request),
+        expected: Expected::Error(name, document),
+        differs: Differs::Nothing,
+    }
 }
 
 /// The request is ended by cancellation or its deadline: how far it came differs.
 fn ends(request: &[&str], name: &'static str) -> Step {
-    Step { fields: fields(request), expected: Expected::Error(name, json!({})), timed: true }
+    Step {
+        fields: fields(request),
+        expected: Expected::Error(name, json!({})),
+        differs: Differs::InTime,
+    }
+}
+
+/// The request gives something else each time.
+fn random(request: &[&str]) -> Step {
+    Step { fields: fields(request), expected: Expected::Ok(json!("*")), differs: Differs::InTime }
+}
+
+/// The request fails with this code where the language can make it at all: JSON of the wrong shape.
+fn misshapen(request: &[&str]) -> Step {
+    let expected = Expected::Error("INVALID_JSON", json!({}));
+    Step { fields: fields(request), expected, differs: Differs::InTypes }
 }
 
 /// Runs a scenario through every binding.
 fn run(scenario: &str, fixtures: &Fixtures, steps: &[Step]) {
-    let mut first: Option<Vec<Answer>> = None;
+    let mut first: Option<(Vec<Answer>, BTreeMap<String, String>)> = None;
     for name in ["c", "go", "python"] {
         let mut driver = Driver::start(name);
         let directory = driver.directory.path().display().to_string();
@@ -172,15 +206,42 @@ fn run(scenario: &str, fixtures: &Fixtures, steps: &[Step]) {
             judge(&place, &answer, step, fixtures, &directory);
             answers.push(stable(&answer, step, &directory));
         }
+        let files = layouts(driver.directory.path());
         driver.end();
-        let Some(first) = &first else {
-            first = Some(answers);
+        let Some((first, first_files)) = &first else {
+            first = Some((answers, files));
             continue;
         };
+        assert_eq!(first_files, &files, "{scenario}: C and {name} leave different layouts");
         for ((step, one), other) in steps.iter().zip(first).zip(&answers) {
+            if step.differs == Differs::InTypes && (is_untypable(one) || is_untypable(other)) {
+                continue;
+            }
             assert_eq!(one, other, "{scenario}: C and {name} differ on {}", step.fields.join(" "));
         }
     }
+}
+
+/// Every file of the layouts in a directory with its digest; a blob's is its name.
+fn layouts(directory: &Path) -> BTreeMap<String, String> {
+    let mut files = BTreeMap::new();
+    let mut left = vec![directory.to_path_buf()];
+    while let Some(next) = left.pop() {
+        for entry in std::fs::read_dir(next).expect("a directory") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                left.push(path);
+                continue;
+            }
+            let digest = digest::sha256(&std::fs::read(&path).expect("a file"));
+            let name = path.strip_prefix(directory).expect("below").display().to_string();
+            if let Some((_, hex)) = name.split_once("/blobs/sha256/") {
+                assert_eq!(digest, format!("sha256:{hex}"), "{name} holds something else");
+            }
+            files.insert(name, digest);
+        }
+    }
+    files
 }
 
 fn judge(place: &str, answer: &Answer, step: &Step, fixtures: &Fixtures, directory: &str) {
@@ -188,6 +249,9 @@ fn judge(place: &str, answer: &Answer, step: &Step, fixtures: &Fixtures, directo
         let text = fixtures.fill(&value.to_string()).replace("{dir}", directory);
         serde_json::from_str(&text).expect("placeholders hold no quotes")
     };
+    if step.differs == Differs::InTypes && is_untypable(answer) {
+        return;
+    }
     match (answer, &step.expected) {
         (Answer::Ok(value), Expected::Ok(expected)) => {
             let expected = fill(expected);
@@ -206,6 +270,11 @@ fn judge(place: &str, answer: &Answer, step: &Step, fixtures: &Fixtures, directo
         }
         (answer, _) => panic!("{place}\ngives {answer:?}"),
     }
+}
+
+/// Whether a driver says that its language has no value for this.
+fn is_untypable(answer: &Answer) -> bool {
+    matches!(answer, Answer::Error(document) if document["name"] == "DRIVER")
 }
 
 /// Whether `value` has everything that `expected` has.
@@ -232,7 +301,10 @@ fn stable(answer: &Answer, step: &Step, directory: &str) -> Answer {
         value
     };
     match answer {
-        Answer::Error(document) if step.timed => Answer::Error(document["name"].clone()),
+        Answer::Ok(_) if step.differs == Differs::InTime => Answer::Ok(Value::Null),
+        Answer::Error(document) if step.differs == Differs::InTime => {
+            Answer::Error(document["name"].clone())
+        }
         Answer::Error(document) => Answer::Error(strip(document)),
         Answer::Ok(value) if step.fields[0] == "events" => {
             // How often a call waits, and so whether it ticks, is up to the machine.
@@ -314,13 +386,13 @@ fn names() {
                 json!({}),
             ),
             gives(&["auth_config_key", INDEX], json!("https://index.docker.io/v1/")),
-            fails(&["auth_config_key", "{"], "INVALID_JSON", json!({})),
+            misshapen(&["auth_config_key", "{"]),
             gives(
                 &["resolve_auth_config", auths, INDEX],
                 json!({"username": "u", "password": "p"}),
             ),
             gives(&["resolve_auth_config", "{}", INDEX], json!({})),
-            fails(&["resolve_auth_config", "[]", INDEX], "INVALID_JSON", json!({})),
+            misshapen(&["resolve_auth_config", "[]", INDEX]),
             gives(
                 &[
                     "parse_challenges",
@@ -328,7 +400,7 @@ fn names() {
                 ],
                 json!([{"scheme": "bearer", "parameters": {"realm": "https://a.example/token", "service": "s"}}]),
             ),
-            fails(&["parse_challenges", "1"], "INVALID_JSON", json!({})),
+            misshapen(&["parse_challenges", "1"]),
             gives(&["certs_dir"], json!("*")),
             gives(
                 &["read_certs_directory", "{certs}/127.0.0.1"],
@@ -382,13 +454,13 @@ fn configuration() {
                 &["service_tls_config", "s", "r.example:5000"],
                 json!({"InsecureSkipVerify": true}),
             ),
-            fails(&["service_tls_config", "s", "../127.0.0.1"], "INVALID_CONFIG", json!({})),
+            fails(&["service_tls_config", "s", "../127.0.0.1"], "INVALID_ARGUMENT", json!({})),
             gives(&["service_is_insecure_registry", "s", "r.example:5000"], json!(1)),
             gives(&["service_is_insecure_registry", "s", "127.0.0.1:5000"], json!(1)),
             gives(&["service_is_insecure_registry", "s", "192.0.2.1"], json!(0)),
             does(&["service_load_mirrors", "s", r#"["http://other.example:5000"]"#]),
             fails(&["service_load_mirrors", "s", r#"["nonsense"]"#], "INVALID_CONFIG", json!({})),
-            fails(&["service_load_mirrors", "s", "{}"], "INVALID_JSON", json!({})),
+            misshapen(&["service_load_mirrors", "s", "{}"]),
             does(&["service_load_insecure_registries", "s", r#"["192.0.2.0/24"]"#]),
             gives(&["service_is_insecure_registry", "s", "192.0.2.1"], json!(1)),
             does(&[
@@ -409,14 +481,13 @@ fn configuration() {
                 json!({}),
             ),
             gives(&["service_config", "s"], json!({"Mirrors": []})),
-            fails(&["service_new", "t", r#"{"no-such-option":1}"#], "INVALID_CONFIG", json!({})),
             fails(
-                &["service_new", "t", r#"{"registry-mirrors":"text"}"#],
-                "INVALID_CONFIG",
-                json!({}),
+                &["service_new", "t", r#"{"no-such-option":1}"#],
+                "INVALID_JSON",
+                json!({"argument": "no-such-option"}),
             ),
-            fails(&["service_new", "t", "nonsense"], "INVALID_JSON", json!({})),
-            fails(&["service_config", "t"], "DRIVER", json!({})),
+            misshapen(&["service_new", "t", r#"{"registry-mirrors":"text"}"#]),
+            misshapen(&["service_new", "t", "nonsense"]),
             does(&["service_new", "t", r"\N"]),
             gives(
                 &["service_config", "t"],
@@ -455,20 +526,22 @@ fn endpoints_and_sessions() {
                 "INVALID_ARGUMENT",
                 json!({}),
             ),
-            fails(&["endpoint_new", "s", "f", "{}"], "INVALID_JSON", json!({})),
+            fails(&["endpoint_new", "s", "f", r#"{"URL":""}"#], "INVALID_ARGUMENT", json!({})),
             does(&["session_new", "e", "x", "{}"]),
             gives(&["session_ping", "x"], json!({"protocol": "v2", "confirmed": true})),
             does(&["session_repository", "x", "y", "multi"]),
             fails(&["session_repository", "x", "z", "UPPER"], "INVALID_REFERENCE", json!({})),
             gives(
                 &["session_list_tags", "y", r"\N"],
-                json!({"name": "multi", "tags": ["1", "2", "old"]}),
+                json!({"name": "multi", "tags": ["*", "*", "*"]}),
             ),
-            gives(&["session_list_tags", "y", r#"{"n":1}"#], json!({"tags": ["1"], "next": "*"})),
+            does(&["session_open", "s", "p", "{faulty}/paged", r"\N"]),
             gives(
-                &["session_list_tags", "y", r#"{"n":2,"last":"1"}"#],
-                json!({"tags": ["2", "old"]}),
+                &["session_list_tags", "p", r#"{"n":2}"#],
+                json!({"tags": ["a", "b"], "next": "*"}),
             ),
+            gives(&["session_list_tags", "p", r#"{"n":2,"last":"b"}"#], json!({"tags": ["c"]})),
+            gives(&["session_list_tags", "p", r"\N"], json!({"tags": ["a", "b", "c"]})),
             fails(&["session_list_tags", "y", r#"{"wrong":1}"#], "INVALID_JSON", json!({})),
             gives(
                 &["session_head_manifest", "y", "1", r"\N"],
@@ -498,7 +571,7 @@ fn endpoints_and_sessions() {
                 &["session_info", "o"],
                 json!({"protocol": "v2", "repository": "multi", "mirror": false, "endpoint": "http://{plain}"}),
             ),
-            gives(&["session_id", "o"], json!("*")),
+            random(&["session_id", "o"]),
             gives(&["session_head_manifest", "o", r"\N", r"\N"], json!({"digest": "{multi}"})),
             gives(
                 &["session_open_blob", "o", "{layer}", "0", r"\N"],
@@ -518,7 +591,7 @@ fn endpoints_and_sessions() {
             does(&["endpoint_free", "e"]),
             does(&["session_free", "x"]),
             // What is left goes on without what it came from.
-            gives(&["session_list_tags", "y", r"\N"], json!({"tags": ["1", "2", "old"]})),
+            gives(&["session_list_tags", "y", r"\N"], json!({"tags": ["*", "*", "*"]})),
             gives(&["session_head_manifest", "o", "old", r"\N"], json!({"digest": "{single}"})),
         ],
     );
@@ -565,7 +638,7 @@ fn pulls() {
                     "oci:{dir}/all:everything",
                     r#"{"all_platforms":true}"#,
                 ],
-                json!({"descriptor": {"digest": "{multi}"}, "manifests": ["*", "*", "*"]}),
+                json!({"descriptor": {"digest": "{multi}"}, "manifests": ["*", "*", "*", "*"]}),
             ),
             gives(
                 &[
@@ -670,7 +743,7 @@ fn wrong_contents() {
                 "INVALID_MANIFEST",
                 json!({}),
             ),
-            fails(&["inspect", "s", "{faulty}/html:1", r"\N"], "*", json!({})),
+            fails(&["inspect", "s", "{faulty}/html:1", r"\N"], "INVALID_MANIFEST", json!({})),
             fails(
                 &["inspect", "s", "{faulty}/down:1", r"\N"],
                 "SERVER",
@@ -684,18 +757,25 @@ fn wrong_contents() {
 #[test]
 fn basic_authentication() {
     let fixtures = Fixtures::shared();
-    let known = r#"{"credentials":{"{basic}":{"username":"alice","password":"wonderland"}}}"#;
+    let known = r#"{"allow-plain-http-credentials":["{basic}"],"credentials":{"{basic}":{"username":"alice","password":"wonderland"}}}"#;
     let auth = r#"{"auth":{"username":"alice","password":"wonderland"},"platform":"linux/amd64"}"#;
     run(
         "basic authentication",
         &fixtures,
         &[
-            does(&["service_new", "nobody", "{}"]),
+            does(&["service_new", "careful", "{}"]),
+            does(&["service_new", "nobody", r#"{"allow-plain-http-credentials":["{basic}"]}"#]),
             does(&["service_new", "known", known]),
             fails(
                 &["pull", "nobody", "{basic}/app:1", "oci:{dir}/a", r"\N"],
                 "UNAUTHORIZED",
                 json!({"http_status": 401}),
+            ),
+            // Passwords do not go over plain http unless the caller says so.
+            fails(
+                &["pull", "careful", "{basic}/app:1", "oci:{dir}/a", auth],
+                "POLICY",
+                json!({"phase": "credentials"}),
             ),
             gives(
                 &["pull", "nobody", "{basic}/app:1", "oci:{dir}/a", auth],
@@ -743,8 +823,16 @@ fn token_authentication() {
         "token authentication",
         &fixtures,
         &[
-            does(&["service_new", "s", "{}"]),
-            fails(&["pull", "s", "{bearer}/app:1", "oci:{dir}/a", r"\N"], "*", json!({})),
+            does(&[
+                "service_new",
+                "s",
+                r#"{"allow-plain-http-credentials":["{bearer}","{token}"]}"#,
+            ]),
+            fails(
+                &["pull", "s", "{bearer}/app:1", "oci:{dir}/a", r"\N"],
+                "UNAUTHORIZED",
+                json!({"phase": "token"}),
+            ),
             gives(
                 &["pull", "s", "{bearer}/app:1", "oci:{dir}/a", auth],
                 json!({"descriptor": {"digest": "{single}"}}),
@@ -764,7 +852,7 @@ fn token_authentication() {
             gives(&["session_list_tags", "x", r"\N"], json!({"tags": ["1"]})),
             gives(
                 &["pull", "s", "{open}/app:1", "oci:{dir}/b", r#"{"platform":"linux/amd64"}"#],
-                json!({"platform": "linux/amd64"}),
+                json!({"descriptor": {"digest": "{single}"}}),
             ),
         ],
     );
@@ -815,7 +903,7 @@ fn mirrors() {
             does(&["service_new", "s", options]),
             gives(
                 &["pull", "s", "busybox:1", "oci:{dir}/a", r#"{"platform":"linux/amd64"}"#],
-                json!({"reference": "docker.io/library/busybox:1@{single}", "endpoint": {"mirror": true}}),
+                json!({"reference": "docker.io/library/busybox@{single}", "endpoint": {"mirror": true}}),
             ),
             gives(
                 &["inspect", "s", "busybox:1", r#"{"platform":"linux/amd64"}"#],

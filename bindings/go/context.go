@@ -145,13 +145,14 @@ func (c *call) watch(progress func(Progress) error) capi.ProgressFunc {
 // outcome turns the error of a call of the library into ours, and lets a panic of the progress function go on.
 func (c *call) outcome(err error) error {
 	if c.panics {
+		c.panics = false
 		panic(c.panicky)
 	}
 	err = newError(err)
 	if e, ok := err.(*Error); ok {
 		switch {
 		case e.Code == CodeCancelled && e.CancelledBy == "progress" && c.stopped != nil:
-			e.cause = c.stopped
+			e.cause, c.stopped = c.stopped, nil
 		case e.Code == CodeCancelled || e.Code == CodeDeadline:
 			e.cause = context.Cause(c.ctx)
 		}

@@ -142,11 +142,22 @@ func TestPullIsCut(t *testing.T) {
 func TestPullIsCancelled(t *testing.T) {
 	r := newRegistry(t)
 	r.addImage("app", "latest", 3_000_000)
-	r.change(func() { r.blobFault = stallAfter(1_500_000) })
+	reached := make(chan struct{}, 1)
+	r.change(func() { r.blobFault = stallAfter(1_500_000, reached) })
 	directory := t.TempDir()
 	service := newService(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	time.AfterFunc(500*time.Millisecond, cancel)
+	var cancelled time.Time
+	go func() {
+		<-reached
+		time.Sleep(300 * time.Millisecond) // What was sent arrives meanwhile.
+		cancelled = time.Now()
+		cancel()
+	}()
+	_, err := service.Pull(ctx, r.host+"/app", "oci:"+directory, nil)
+	if !errors.Is(err, context.Canceled) || time.Since(cancelled) > time.Second {
+		t.Errorf("%v after %v", err, time.Since(cancelled))
+	}
 	promptly(t, func() {
 		if _, err := service.Pull(ctx, r.host+"/app", "oci:"+directory, nil); !errors.Is(err, context.Canceled) {
 			t.Errorf("%v", err)
@@ -267,6 +278,39 @@ func TestProgressTicks(t *testing.T) {
 	}
 }
 
+// After its progress function has stopped a read, or panicked, a reader can go on.
+func TestProgressOfReader(t *testing.T) {
+	repository, digest := stallingBlob(t)
+	ticks := 0
+	ctx := ocireg.WithProgress(context.Background(), func(p ocireg.Progress) error {
+		if p.Event.Kind != "tick" {
+			return nil
+		}
+		if ticks++; ticks == 3 {
+			panic("third tick")
+		}
+		return fmt.Errorf("tick %d", ticks)
+	})
+	reader, err := repository.OpenBlob(ctx, digest, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	for _, want := range []string{"tick 1", "tick 2", "third tick", "tick 4"} {
+		func() {
+			defer func() {
+				if got := recover(); got != nil && got != want {
+					t.Errorf("%v, not %s", got, want)
+				}
+			}()
+			n, err := reader.WriteTo(&bytes.Buffer{})
+			if err == nil || !strings.Contains(err.Error(), want) || !errors.Is(err, context.Canceled) {
+				t.Errorf("%d, %v, not %s", n, err, want)
+			}
+		}()
+	}
+}
+
 // descriptors counts what the process has open.
 func descriptors(t testing.TB) int {
 	t.Helper()
@@ -293,7 +337,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	r := newRegistry(t)
 	r.addImage("app", "latest", 100_000)
 	blob := r.addBlob(make([]byte, 300_000))
-	r.change(func() { r.blobFault = stallAfter(200_000) })
+	r.change(func() { r.blobFault = stallAfter(200_000, nil) })
 	work := func() {
 		service, err := ocireg.NewService(options())
 		if err != nil {
@@ -336,7 +380,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 func TestForgotten(t *testing.T) {
 	r := newRegistry(t)
 	blob := r.addBlob(make([]byte, 300_000))
-	r.change(func() { r.blobFault = stallAfter(200_000) })
+	r.change(func() { r.blobFault = stallAfter(200_000, nil) })
 	open := descriptors(t)
 	collected := make(chan struct{})
 	func() {

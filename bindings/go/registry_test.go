@@ -271,8 +271,8 @@ func cutOnce(atLeast int) func(http.ResponseWriter, *http.Request, []byte) bool 
 	}
 }
 
-// stallAfter sends n bytes of a big blob, and then nothing more.
-func stallAfter(n int) func(http.ResponseWriter, *http.Request, []byte) bool {
+// stallAfter sends n bytes of a big blob, and then nothing more; it tells reached, if that is not nil.
+func stallAfter(n int, reached chan<- struct{}) func(http.ResponseWriter, *http.Request, []byte) bool {
 	return func(w http.ResponseWriter, req *http.Request, data []byte) bool {
 		if len(data) <= n {
 			return false
@@ -280,6 +280,9 @@ func stallAfter(n int) func(http.ResponseWriter, *http.Request, []byte) bool {
 		w.Header().Set("Content-Length", strconv.Itoa(len(data)))
 		w.Write(data[:n])
 		w.(http.Flusher).Flush()
+		if reached != nil {
+			reached <- struct{}{}
+		}
 		<-req.Context().Done()
 		return true
 	}

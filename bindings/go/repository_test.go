@@ -312,7 +312,7 @@ func stallingBlob(t testing.TB) (*ocireg.Repository, string) {
 	t.Helper()
 	r := newRegistry(t)
 	blob := r.addBlob(make([]byte, 1_000_000))
-	r.change(func() { r.blobFault = stallAfter(100_000) })
+	r.change(func() { r.blobFault = stallAfter(100_000, nil) })
 	return openRepository(t, r, "app"), blob.Digest
 }
 

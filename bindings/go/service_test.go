@@ -254,6 +254,9 @@ func TestEndpoint(t *testing.T) {
 	if _, err := service.NewEndpoint(endpoints[1]); err == nil {
 		t.Error("a URL holds a blank")
 	}
+	if _, err := service.NewEndpoint(ocireg.APIEndpoint{Version: ocireg.APIVersion2}); !errors.Is(err, ocireg.ErrInvalidJSON) {
+		t.Errorf("no URL: %v", err)
+	}
 }
 
 // Any number of goroutines use a service, while it is reconfigured and closed.

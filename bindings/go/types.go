@@ -151,7 +151,7 @@ type APIEndpoint struct {
 
 type apiEndpoint struct {
 	Mirror                         bool
-	URL                            string
+	URL                            string `json:",omitempty"`
 	Version                        APIVersion
 	AllowNondistributableArtifacts bool
 	Official                       bool
@@ -177,14 +177,18 @@ func (e *APIEndpoint) UnmarshalJSON(document []byte) error {
 	if err := json.Unmarshal(document, &d); err != nil {
 		return err
 	}
-	address, err := url.Parse(d.URL)
-	if err != nil {
+	*e = APIEndpoint{d.Mirror, nil, d.Version, d.AllowNondistributableArtifacts, d.Official, d.TrimHostname,
+		d.TLSConfig, d.URL, ""}
+	if d.URL == "" {
+		return nil
+	}
+	var err error
+	if e.URL, err = url.Parse(d.URL); err != nil {
 		// Lookups take any text as a host name; only NewEndpoint refuses what no URL can hold.
 		scheme, host, _ := strings.Cut(d.URL, "://")
-		address = &url.URL{Scheme: scheme, Host: host}
+		e.URL = &url.URL{Scheme: scheme, Host: host}
 	}
-	*e = APIEndpoint{d.Mirror, address, d.Version, d.AllowNondistributableArtifacts, d.Official, d.TrimHostname,
-		d.TLSConfig, d.URL, address.String()}
+	e.parsed = e.URL.String()
 	return nil
 }
 

@@ -30,7 +30,8 @@ fn platform_key(object: &mut Object) -> Result<Option<Platform>> {
     object.text("platform")?.map(|text| text.parse()).transpose()
 }
 
-pub(super) fn open(text: Option<&str>) -> Result<OpenOptions> {
+/// What a session is opened for: the option `registry` names a whole one.
+pub(super) fn open(text: Option<&str>) -> Result<(OpenOptions, Option<String>)> {
     let mut object = object(text)?;
     let auth = auth_key(&mut object)?;
     let actions = object.strings("actions")?.unwrap_or_default();
@@ -43,15 +44,9 @@ pub(super) fn open(text: Option<&str>) -> Result<OpenOptions> {
     {
         return Err(unsupported("protocol", &format!("the protocol {protocol:?} is not spoken")));
     }
-    if object.text("registry")?.is_some() {
-        return Err(unsupported(
-            "registry",
-            "a session of a whole registry is made from an endpoint",
-        )
-        .hint("use ocireg_endpoint_new() and ocireg_session_new()"));
-    }
+    let registry = object.text("registry")?;
     object.done()?;
-    Ok(OpenOptions { auth, actions })
+    Ok((OpenOptions { auth, actions }, registry))
 }
 
 fn is_action(text: &str) -> bool {

@@ -11,7 +11,7 @@ use super::memory::{Out, bytes_into_raw, optional_text, text};
 use super::options;
 use super::reader::ocireg_reader;
 use super::service::ocireg_service;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::session::Session;
 use crate::v2::blob::BlobReader;
 
@@ -75,14 +75,16 @@ pub unsafe extern "C" fn ocireg_session_new(
     })
 }
 
-/// Opens a session of a reference's repository: asks its endpoints (mirrors first) for protocol v2 in order and
-/// keeps the first that answers. Later calls may move on to the next one.
+/// Opens a session of a reference's repository, or of a whole registry: asks its endpoints (mirrors first) for
+/// protocol v2 in order and keeps the first that answers. Later calls may move on to the next one.
 ///
 /// @param service       the service; may be freed afterwards. Not NULL.
 /// @param context       the call's context; may be NULL.
-/// @param reference     the reference, such as "alpine:3.20" or "registry.example/team/app@sha256:…". Not NULL.
+/// @param reference     the reference, such as "alpine:3.20" or "registry.example/team/app@sha256:…". Not NULL,
+///                      unless the option registry says what to open.
 /// @param options_json  `auth` (AuthConfig; absent: what the service knows; {}: anonymous), `actions` (list of text,
-///                      default ["pull"]; with others no mirrors are asked), `protocol` ("v2"); may be NULL.
+///                      default ["pull"]; with others no mirrors are asked), `registry` (host[:port], with a NULL
+///                      reference: the whole registry), `protocol` ("v2"); may be NULL.
 /// @param session       receives the session, to be ended by ocireg_session_free(). Not NULL.
 /// @param error         receives an error on failure, owned by the caller; may be NULL. `attempts` holds the failure
 ///                      of each endpoint.
@@ -106,14 +108,28 @@ pub unsafe extern "C" fn ocireg_session_open(
                 Out::new(session),
                 run(context),
                 handle::required(service, "service"),
-                text(reference, "reference"),
+                optional_text(reference, "reference"),
                 optional_text(options_json, "options_json"),
             )
         };
         let (session, service, run) = (session.required("session")?, service?.clone(), run?);
-        let (reference, options) = (reference?.parse()?, options::open(options?)?);
+        let (options, registry) = options::open(options?)?;
         let run = run.limited(service.timeouts().total);
-        let opened = Session::open(&service, &reference, &options, &run)?;
+        let opened = match (reference?, registry) {
+            (Some(reference), None) => {
+                Session::open(&service, &reference.parse()?, &options, &run)?
+            }
+            (None, Some(host)) => Session::open_registry(&service, &host, &options, &run)?,
+            _ => {
+                return Err(Error::argument(
+                    "reference",
+                    "there must be either a reference or the option registry",
+                )
+                .hint(
+                    "a reference opens its repository, registry (host[:port]) a whole registry",
+                ));
+            }
+        };
         session.set(handle::into_raw(Arc::new(opened)));
         Ok(())
     })

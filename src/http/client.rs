@@ -494,7 +494,6 @@ impl AgentResolver for Lookup {
             uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
         let (run, limit) = scope::with(|scope| (scope.run.clone(), scope.timeouts.connect))
             .ok_or(ureq::Error::HostNotFound)?;
-        let limit = if limit.is_zero() { Duration::MAX } else { limit };
         let found = self.0.lookup(host, limit, &run).map_err(carry)?;
         let mut addresses = self.empty();
         for address in found.into_iter().take(16) {

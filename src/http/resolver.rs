@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, ToSocketAddrs};
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,8 +15,11 @@ use crate::os::wake::Wake;
 /// How long an answer of the system is good.
 const REMEMBERED: Duration = Duration::from_secs(30);
 
-/// How many lookups may be left behind, still asking the system, by calls that were cancelled.
-const MAX_ABANDONED: usize = 4;
+/// How many lookups ask the system at once: as many may be left behind by calls that were cancelled.
+const MAX_LOOKUPS: usize = 4;
+
+/// How often a call that waits for its turn looks again.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// The lookup of one service.
 #[derive(Debug, Default)]
@@ -34,7 +38,7 @@ impl Resolver {
 
     /// The addresses of a host name or address literal (IPv6 with or without brackets), never none.
     ///
-    /// `limit` bounds the time beside the call's own deadline.
+    /// `limit` bounds the time beside the call's own deadline; zero is no limit.
     pub fn lookup(&self, host: &str, limit: Duration, run: &Run) -> Result<Vec<IpAddr>> {
         let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
         if let Ok(address) = bare.parse() {
@@ -53,12 +57,22 @@ impl Resolver {
 
     fn ask(&self, name: &str, limit: Duration, run: &Run) -> Result<Vec<IpAddr>> {
         let cache = || self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((at, addresses)) = cache().get(name)
-            && at.elapsed() < REMEMBERED
-        {
-            return Ok(addresses.clone());
-        }
-        let addresses = self.ask_system(name, limit, run)?;
+        let until = if limit.is_zero() { None } else { Instant::now().checked_add(limit) };
+        let turn = loop {
+            if let Some((at, addresses)) = cache().get(name)
+                && at.elapsed() < REMEMBERED
+            {
+                return Ok(addresses.clone());
+            }
+            if let Some(turn) = Turn::take(&self.running) {
+                break turn;
+            }
+            if until.is_some_and(|until| Instant::now() >= until) {
+                return Err(too_slow(name, limit));
+            }
+            run.sleep(LOOK)?;
+        };
+        let addresses = Self::ask_system(name, turn, until, limit, run)?;
         let mut cache = cache();
         cache.retain(|_, (at, _)| at.elapsed() < REMEMBERED);
         cache.insert(name.to_owned(), (Instant::now(), addresses.clone()));
@@ -67,15 +81,17 @@ impl Resolver {
 
     /// The system's lookup cannot be interrupted, so it runs on a thread that owns nothing but the name and may
     /// be left behind.
-    fn ask_system(&self, name: &str, limit: Duration, run: &Run) -> Result<Vec<IpAddr>> {
+    fn ask_system(
+        name: &str,
+        turn: Turn,
+        until: Option<Instant>,
+        limit: Duration,
+        run: &Run,
+    ) -> Result<Vec<IpAddr>> {
         let wake = Wake::new().map_err(|e| not_resolved(name).cause(e))?;
         let asked = Arc::new((wake, Mutex::new(None)));
-        if self.running.fetch_add(1, Ordering::SeqCst) >= MAX_ABANDONED + MAX_CONCURRENT {
-            self.running.fetch_sub(1, Ordering::SeqCst);
-            return Err(not_resolved(name).cause("too many name lookups hang already"));
-        }
-        let (answer, running, owned) = (asked.clone(), self.running.clone(), name.to_owned());
-        let spawned = std::thread::Builder::new()
+        let (answer, owned) = (asked.clone(), name.to_owned());
+        let thread = std::thread::Builder::new()
             .name("ocireg-dns".to_owned())
             .stack_size(256 * 1024)
             .spawn(move || {
@@ -83,26 +99,12 @@ impl Resolver {
                     .to_socket_addrs()
                     .map(|found| found.map(|a| a.ip()).collect::<Vec<_>>());
                 *answer.1.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
-                running.fetch_sub(1, Ordering::SeqCst);
+                drop(turn);
                 answer.0.wake();
-            });
-        let thread = match spawned {
-            Ok(thread) => thread,
-            Err(e) => {
-                self.running.fetch_sub(1, Ordering::SeqCst);
-                return Err(not_resolved(name).cause(e));
-            }
-        };
-        use std::os::fd::AsFd;
-        let until = Instant::now().checked_add(limit);
+            })
+            .map_err(|e| not_resolved(name).cause(e))?;
         if !run.wait_for(Some((asked.0.as_fd(), Interest::Read)), until)? {
-            return Err(Error::new(
-                Code::Timeout,
-                format!("the address of {name} was not found within {} ms", limit.as_millis()),
-            )
-            .phase(Phase::Dns)
-            .with(|d| d.host = Some(name.to_owned()))
-            .hint("check the name server, or name the address in the option resolve"));
+            return Err(too_slow(name, limit));
         }
         // It has answered and is about to end: no thread outlives the call that is not stuck.
         let _ = thread.join();
@@ -118,8 +120,34 @@ impl Resolver {
     }
 }
 
-/// Lookups that calls are still waiting for do not count as left behind; a service rarely has more than these.
-const MAX_CONCURRENT: usize = 60;
+/// The right to ask the system, given back when the lookup ends, however late that is.
+struct Turn(Arc<AtomicUsize>);
+
+impl Turn {
+    fn take(running: &Arc<AtomicUsize>) -> Option<Self> {
+        let more = |running| (running < MAX_LOOKUPS).then_some(running + 1);
+        let taken = running.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more);
+        taken.ok().map(|_| Self(running.clone()))
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+fn too_slow(name: &str, limit: Duration) -> Error {
+    Error::new(
+        Code::Timeout,
+        format!("the address of {name} was not found within {} ms", limit.as_millis()),
+    )
+    .phase(Phase::Dns)
+    .with(|d| d.host = Some(name.to_owned()))
+    .hint(
+        "check the name server, or name the address in the option resolve; the limit is connect-ms in the option timeouts",
+    )
+}
 
 fn not_resolved(name: &str) -> Error {
     Error::new(Code::NameNotResolved, format!("the address of {name} cannot be found"))

@@ -11,7 +11,7 @@ use crate::reference::Reference;
 use crate::session::{Session, selector_of};
 use crate::v2::blob;
 use crate::v2::repository::{Fetched, ManifestOptions};
-use crate::v2::{Descriptor, Manifest, Platform, media_type, select_or_list};
+use crate::v2::{Descriptor, Manifest, Platform, media_type, platform, select_or_list};
 
 /// How an inspection is done.
 #[derive(Debug, Clone)]
@@ -45,7 +45,7 @@ pub struct Inspection {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub platforms: Vec<Offer>,
     /// The platform of the image described below.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "platform::as_text")]
     pub platform: Option<Platform>,
     /// The image's manifest; of an index, that of the platform, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,7 +83,7 @@ pub enum Kind {
 #[derive(Debug, Clone, Serialize)]
 pub struct Offer {
     /// What it runs on, where the index says so.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "platform::as_text")]
     pub platform: Option<Platform>,
     /// What it is.
     pub descriptor: Descriptor,

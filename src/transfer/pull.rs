@@ -17,7 +17,7 @@ use crate::session::{Session, selector_of};
 use crate::store::Layout;
 use crate::v2::blob::BlobReader;
 use crate::v2::repository::{Fetched, ManifestOptions};
-use crate::v2::{Descriptor, Manifest, Platform, media_type, select_or_list};
+use crate::v2::{Descriptor, Manifest, Platform, media_type, platform, select_or_list};
 
 /// What is read from a connection before it is written: more brings nothing (measured).
 const BUFFER: usize = 256 << 10;
@@ -48,7 +48,7 @@ pub struct Report {
     /// Every manifest that was stored.
     pub manifests: Vec<ManifestReport>,
     /// The platform, where one was chosen.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "platform::as_text")]
     pub platform: Option<Platform>,
     /// Who gave it.
     pub endpoint: EndpointReport,
@@ -72,7 +72,7 @@ pub struct ManifestReport {
     /// What it is.
     pub descriptor: Descriptor,
     /// What it runs on, where the index said so.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "platform::as_text")]
     pub platform: Option<Platform>,
 }
 

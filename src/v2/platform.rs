@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::descriptor::{Descriptor, null_is_empty};
@@ -122,6 +122,14 @@ impl fmt::Display for Platform {
             _ => Ok(()),
         }
     }
+}
+
+/// For `serialize_with`: the library's own documents give a platform as text.
+pub fn as_text<S: Serializer>(
+    platform: &Option<Platform>,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    platform.as_ref().map(ToString::to_string).serialize(serializer)
 }
 
 impl FromStr for Platform {

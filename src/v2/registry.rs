@@ -11,6 +11,7 @@ use crate::config::settings::{Limits, Retry};
 use crate::context::Run;
 use crate::credentials::AuthConfig;
 use crate::error::{Code, Error, Phase, Result};
+use crate::http::origin::Origin;
 use crate::http::retry::Attempts;
 use crate::http::slots::Slots;
 use crate::http::{Client, Reaches, Request, Response, header};
@@ -92,7 +93,7 @@ impl Registry {
 
     /// Asks `/v2/`, without credentials: whether the protocol is spoken, and how one is let in.
     pub fn ping(&self, run: &Run) -> Result<Ping> {
-        let doing = format!("ask {} for protocol v2", self.base.host_str().unwrap_or_default());
+        let doing = format!("ask {} for protocol v2", Origin::of(&self.base).authority());
         let mut request = Request::get(self.address(""), &self.identity, &doing);
         request.budget = Some((self.common.client.timeouts().auth, Phase::Ping));
         let mut attempts = Attempts::new(&self.common.retry);

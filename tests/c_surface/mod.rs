@@ -2,6 +2,9 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part of this module")]
 
+pub mod images;
+pub mod layouts;
+
 use std::ffi::{CStr, CString, c_char};
 use std::ptr;
 

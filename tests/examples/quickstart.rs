@@ -96,9 +96,7 @@ unsafe extern "C" fn progress(
 fn print(report: &Value, directory: &str) {
     println!("\n\nreference    {}", text(&report["reference"]));
     if let Some(platform) = report.get("platform") {
-        let variant = platform["variant"].as_str().map(|v| format!("/{v}")).unwrap_or_default();
-        let (os, arch) = (text(&platform["os"]), text(&platform["architecture"]));
-        println!("platform     {os}/{arch}{variant}");
+        println!("platform     {}", text(platform));
     }
     println!("from         {}", text(&report["endpoint"]["url"]));
     println!("into         {directory}");

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import itertools
 import json
 import math
@@ -101,15 +102,21 @@ def _run_in_worker(call: _Call, function: Callable[[Any], T]) -> T:
 
     try:
         try:
-            threading.Thread(target=work, name="ocireg", daemon=True).start()
+            # Not a threading.Thread: its bookkeeping costs more than the call, and swallows a Ctrl-C that comes
+            # while it cleans up.
+            _thread.start_new_thread(work, ())
         except RuntimeError:  # No more threads, as at the exit of the interpreter.
             if begun.acquire(blocking=False):
                 return call.run(function)
         ended.acquire()
     except BaseException:
         if not begun.acquire(blocking=False):
-            call.cancel()
-            _join(ended, outcome)
+            while not outcome:
+                try:
+                    call.cancel()
+                    ended.acquire()
+                except BaseException:
+                    continue  # Another Ctrl-C; the first one is on its way already.
             _discard(outcome[0][0])
         raise
     result, error = outcome[0]
@@ -119,15 +126,6 @@ def _run_in_worker(call: _Call, function: Callable[[Any], T]) -> T:
         finally:
             del error, outcome  # Or the exception would hold its own traceback.
     return result  # type: ignore[return-value]  # The worker put it there.
-
-
-def _join(ended: threading.Lock, outcome: list[Any]) -> None:
-    """Waits for a cancelled worker; it ends within a second, and until then it may use the caller's buffers."""
-    while not outcome:
-        try:
-            ended.acquire()
-        except BaseException:
-            continue  # Another Ctrl-C; the first one is on its way already.
 
 
 def _discard(result: Any) -> None:
@@ -175,8 +173,10 @@ class _Call:
         pointer = _values.call_for_handle(_ffi.lib.ocireg_context_new, _ffi.ocireg_context)
         if self._deadline != math.inf:
             left = math.ceil((self._deadline - time.monotonic()) * 1000)
-            # 0 would be no deadline at all.
+            # 0 would be no deadline at all; 1 is over after a short sleep.
             _ffi.lib.ocireg_context_set_timeout(pointer, min(max(left, 1), 2**63))
+            if left <= 0:
+                time.sleep(0.0015)
         if self._progress is not None:
             key = next(_keys)
             _listening[key] = self

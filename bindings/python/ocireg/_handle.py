@@ -60,7 +60,7 @@ def finalize(owner: object, handle: Handle, name: str) -> None:
     """Frees the handle when nobody has the owner any more, and says that somebody forgot to close it."""
     finalizer = weakref.finalize(owner, _abandon, handle, name)
     # The end of the process takes everything with it; there is nobody left to warn.
-    finalizer.atexit = False
+    finalizer.atexit = False  # type: ignore[misc, unused-ignore]  # Older mypy does not know that it can be set.
 
 
 def _abandon(handle: Handle, name: str) -> None:

@@ -17,7 +17,7 @@ class BlobReader(io.RawIOBase):
 
     The end is reported only after size and digest were found right; reading raises
     :class:`DigestMismatchError` or :class:`SizeMismatchError` otherwise, so content counts only once the end was read.
-    Read in pieces of 64 KiB or more, or through :class:`io.BufferedReader` with such a buffer. One thread at a time;
+    Read in pieces of 256 KiB or more, or through :class:`io.BufferedReader` with such a buffer. One thread at a time;
     ``close`` may come from any thread and ends a read.
     """
 
@@ -53,20 +53,20 @@ class BlobReader(io.RawIOBase):
             capacity = view.nbytes
         if capacity == 0:
             return 0
-        start = ctypes.c_uint8.from_buffer(buffer)
-        # An address alone: whatever an exception keeps alive must not keep the caller's buffer locked.
-        memory = ctypes.cast(ctypes.addressof(start), ctypes.POINTER(ctypes.c_uint8))
-        count = ctypes.c_size_t()
+        # Locks the caller's buffer until C is done with it; not longer, whatever an exception keeps alive.
+        locks = [ctypes.c_uint8.from_buffer(buffer)]
+        memory = ctypes.cast(ctypes.addressof(locks[0]), ctypes.POINTER(ctypes.c_uint8))
 
         def read(context: Any) -> int:
-            with self._handle as reader:
-                _values.call(_ffi.lib.ocireg_reader_read, reader, context, memory, capacity, ctypes.byref(count))
+            count = ctypes.c_size_t()
+            try:
+                with self._handle as reader:
+                    _values.call(_ffi.lib.ocireg_reader_read, reader, context, memory, capacity, ctypes.byref(count))
+            finally:
+                locks.clear()
             return count.value
 
-        try:
-            return _call.run(read, self._timeout, self._context, self._closing)
-        finally:
-            del start
+        return _call.run(read, self._timeout, self._context, self._closing)
 
     def readall(self) -> bytes:
         """Reads to the verified end."""

@@ -297,9 +297,9 @@ class InspectOptions(TypedDict, total=False):
 
 
 class PlatformDescriptor(TypedDict, total=False):
-    """A manifest and the platform that it is for."""
+    """A manifest and the platform, ``os/arch[/variant]``, that it is for."""
 
-    platform: Platform
+    platform: str
     descriptor: Descriptor
 
 
@@ -328,7 +328,7 @@ class Report(TypedDict, total=False):
     reference: str
     descriptor: Descriptor
     manifests: list[PlatformDescriptor]
-    platform: Platform
+    platform: str
     endpoint: ReportEndpoint
     destination: str
     blobs: list[ReportBlob]
@@ -348,7 +348,7 @@ class Inspection(TypedDict, total=False):
     descriptor: Descriptor
     kind: str
     platforms: list[PlatformDescriptor]
-    platform: Platform
+    platform: str
     manifest: dict[str, Any]
     config: dict[str, Any]
     layers: list[Descriptor]

@@ -108,6 +108,11 @@ def test_a_stalled_read_ends_at_its_timeout_and_can_go_on(
             while True:
                 content += blob.read(1 << 16) or b""
         assert content == image.layers[1][: len(content)]
+        buffer = bytearray(10)
+        with pytest.raises(ocireg.DeadlineError) as caught:
+            blob.readinto(buffer)
+        buffer.clear()  # The exception does not hold it.
+        assert caught.value.code == 21
         registry.go_on.set()
         assert content + blob.read() == image.layers[1]
 

@@ -188,7 +188,7 @@ func value[T any](field string) (T, error) {
 func get[T any](all map[string]T, name string) (T, error) {
 	found, ok := all[name]
 	if !ok {
-		return found, fmt.Errorf("there is no handle %s", name)
+		return found, fmt.Errorf("no handle %s", name)
 	}
 	return found, nil
 }

@@ -1,0 +1,97 @@
+"""The types of documents against what the library takes and gives."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ocireg
+from ocireg import documents
+
+from .conftest import ALONE, Image
+from .registry import Registry
+
+VALUES: dict[str, Any] = {
+    "proxy": {"http-proxy": "http://proxy.example:3128", "https-proxy": "", "no-proxy": "a.example"},
+    "timeouts": dict.fromkeys(documents.Timeouts.__annotations__, 1000),
+    "retry": dict.fromkeys(documents.Retry.__annotations__, 3),
+    "limits": dict.fromkeys(documents.Limits.__annotations__, 1 << 20),
+    "max-concurrent-downloads": 1,
+    "max-concurrent-uploads": 1,
+    "environment": False,
+    "v1": False,
+    "user-agent": "name/1",
+    **dict.fromkeys(["certs-dir", "hosts-dir", "registries-conf", "docker-config", "daemon-json"], ""),
+    "credentials": {},
+    "resolve": {},
+}
+
+
+@pytest.mark.parametrize("key", sorted(documents.ServiceOptions.__annotations__))
+def test_the_library_knows_every_service_option(key: str) -> None:
+    ocireg.Service(json.dumps({key: VALUES.get(key, [])})).close()
+
+
+@pytest.mark.parametrize("key", sorted(documents.ConfigOptions.__annotations__))
+def test_the_library_knows_every_config_option(service: ocireg.Service, key: str) -> None:
+    service.replace_config(json.dumps({key: VALUES.get(key, [])}))
+
+
+def test_the_library_knows_every_option_of_calls(
+    session: ocireg.Session, image: Image, service: ocireg.Service
+) -> None:
+    size = len(image.layers[0])
+    session.list_tags(n=1, last="a")
+    session.get_manifest(platform="linux/amd64", accept=["*/*"], max_size=1 << 20)
+    session.open_blob(image.digests[0], size=size, media_type="a/b", urls=[]).close()
+    service.open_session(image.reference, auth={}, actions=["pull"], protocol="v2").close()
+    service.inspect(image.reference, auth={}, platform="linux/amd64", config=True, layers=True)
+
+
+def test_every_key_has_a_type(
+    service: ocireg.Service, session: ocireg.Session, registry: Registry, image: Image, layout: Path
+) -> None:
+    events: list[dict[str, Any]] = []
+    context = ocireg.Context(progress=lambda done, total, event: events.append(dict(event)))
+    report = service.pull(
+        image.reference,
+        f"oci:{layout}",
+        context=context,
+        auth={},
+        platform="linux/amd64",
+        resume=True,
+        all_platforms=False,
+        referrers=False,
+        verify_diff_ids=False,
+        nondistributable=False,
+    )
+    with pytest.raises(ocireg.NotFoundError) as caught:
+        session.get_manifest("none")
+    inspection = service.inspect(image.reference)
+    with ocireg.Service({**ALONE, "registry-mirrors": ["https://mirror.example"]}) as mirrored:
+        endpoints = mirrored.lookup_pull_endpoints("docker.io")
+    expected: list[tuple[Any, Any]] = [
+        (documents.Report, report),
+        (documents.ReportEndpoint, report["endpoint"]),
+        *((documents.ReportBlob, blob) for blob in report["blobs"]),
+        *((documents.PlatformDescriptor, manifest) for manifest in report["manifests"]),
+        *((documents.PlatformDescriptor, offer) for offer in inspection["platforms"]),
+        (documents.Inspection, inspection),
+        (documents.SessionInfo, session.info()),
+        (documents.PingResult, session.ping()),
+        (documents.TagList, session.list_tags()),
+        (documents.Descriptor, session.head_manifest()),
+        (documents.ErrorDocument, caught.value.document),
+        (documents.ServiceConfig, service.config()),
+        (documents.RepositoryInfo, ocireg.parse_repository_info("a")),
+        (documents.Reference, ocireg.parse_reference("a")),
+        (documents.VersionInfo, ocireg.library_info()),
+        *((documents.APIEndpoint, endpoint) for endpoint in endpoints),
+        *((documents.TLSConfig, endpoint["TLSConfig"]) for endpoint in endpoints),
+        *((documents.ProgressEvent, event) for event in events),
+    ]
+    for kind, document in expected:
+        assert set(document) <= set(kind.__annotations__), kind.__name__
