@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import ocireg
-from ocireg.documents import ServiceOptions
+from ocireg.documents import AuthConfig, ServiceOptions
 
 from .conftest import ALONE
 from .registry import Registry
@@ -66,7 +66,7 @@ def test_lookups() -> None:
 def test_credentials(tmp_path: Path) -> None:
     auth = base64.b64encode(b"bob:builder").decode()
     (tmp_path / "config.json").write_text(json.dumps({"auths": {"file.example": {"auth": auth}}}))
-    given = {"option.example/team": ocireg.AuthConfig(username="alice", password="wonderland")}
+    given: dict[str, AuthConfig] = {"option.example/team": {"username": "alice", "password": "wonderland"}}
     with ocireg.Service({"credentials": given, "docker-config": str(tmp_path), "environment": False}) as service:
         assert service.credentials("option.example/team/app", timeout=10) == {
             "username": "alice",
@@ -76,7 +76,7 @@ def test_credentials(tmp_path: Path) -> None:
         assert service.credentials("file.example")["source"] == str(tmp_path / "config.json")
         assert service.credentials("option.example") == {"kind": "anonymous"}
         (tmp_path / "config.json").write_text("{")
-        with pytest.raises(ocireg.CredentialsError, match="config.json"):
+        with pytest.raises(ocireg.CredentialsError, match=r"config\.json"):
             service.credentials("file.example")
 
 
