@@ -338,7 +338,7 @@ fn malformed_files_are_refused_by_name_and_never_quoted() {
         let secret = "secret-of-the-test";
         let bad = [
             format!("{{\"auths\": {{\"a.test\": {{\"auth\": \"{secret}"),
-            format!("{secret}"),
+            secret.to_owned(),
             format!("[\"{secret}\"]"),
             format!("{{\"auths\": \"{secret}\"}}"),
             format!("{{\"auths\": {{\"{secret}\": \"x\"}}}}"),
