@@ -124,7 +124,7 @@ typedef struct ocireg_reader ocireg_reader;
  * ocireg_service_load_mirrors(), ocireg_service_load_insecure_registries(),
  * ocireg_service_load_allow_nondistributable_artifacts(), ocireg_service_lookup_pull_endpoints(),
  * ocireg_service_lookup_push_endpoints(), ocireg_service_resolve_repository(), ocireg_service_tls_config(),
- * ocireg_service_is_insecure_registry(), ocireg_service_free().
+ * ocireg_service_is_insecure_registry(), ocireg_service_credentials(), ocireg_service_free().
  */
 typedef struct ocireg_service ocireg_service;
 
@@ -858,6 +858,38 @@ int32_t ocireg_service_is_insecure_registry(const ocireg_service *service,
                                             const char *host,
                                             int32_t *insecure,
                                             ocireg_error **error);
+
+/**
+ * Which credentials would be used for a registry, and where they come from; never the secret.
+ *
+ * Looked through in this order: the option `credentials`; `config.json` in the directory of the option
+ * `docker-config`, else in $DOCKER_CONFIG, else in ~/.docker (its `credHelpers`, else its `credsStore`, then its
+ * `auths`); the containers tools' $REGISTRY_AUTH_FILE, else `containers/auth.json` in $XDG_RUNTIME_DIR, then in
+ * $XDG_CONFIG_HOME or ~/.config; then nobody, which is anonymous. In each the longest path counts: that of the
+ * repository, else of what it is in, else the host alone. Credentials given to a call come before all of these.
+ * With `docker-config` "" none of the files is read; with `environment` false, only that of `docker-config`.
+ *
+ * A helper is the program docker-credential-NAME in a directory of $PATH, and has `auth-ms` for its answer. One that
+ * fails is an error, never a reason to look further; one that has nothing is.
+ *
+ * @param service  a service. Not NULL.
+ * @param context  deadline and cancellation; may be NULL.
+ * @param host     the registry, host[:port], or a repository of it, host[:port]/path. Not NULL.
+ * @param json     receives an object: `username`, `source` (`credentials` for the option, the path of a file, or the
+ *                 name of a helper), `kind` ("password", "identity_token", "registry_token" or "anonymous"); what
+ *                 does not apply is absent; freed by ocireg_string_free(). Not NULL.
+ * @param error    receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_CREDENTIALS (a file
+ *         that cannot be used), OCIREG_CREDENTIAL_HELPER, OCIREG_IO or OCIREG_PERMISSION when a file cannot be read,
+ *         OCIREG_CANCELLED or OCIREG_DEADLINE.
+ *
+ * Any thread. Blocks while it reads the files and while a credential helper runs; never asks the network. Since 0.1.
+ */
+int32_t ocireg_service_credentials(const ocireg_service *service,
+                                   const ocireg_context *context,
+                                   const char *host,
+                                   char **json,
+                                   ocireg_error **error);
 
 /**
  * Frees a service. Calls on it that run end as they would; what was made from it lives on.

@@ -12,9 +12,9 @@ use crate::config::options::{Place, ServiceOptions, Settings};
 use crate::config::registry::{IndexInfo, Lists, RepositoryInfo, ServiceConfig};
 use crate::config::settings::{Limits, Retry, Timeouts};
 use crate::context::Run;
-use crate::credentials::AuthConfig;
+use crate::credentials::sources::{Found, Sources, Summary};
 use crate::endpoint::{ApiEndpoint, ApiVersion};
-use crate::error::{Code, Result};
+use crate::error::{Code, Error, Result};
 use crate::host::{self, DEFAULT_V2_REGISTRY, INDEX_HOSTNAME, INDEX_NAME, UrlParts};
 use crate::http::Client;
 use crate::http::resolver::Resolver;
@@ -33,6 +33,7 @@ struct Inner {
     config: RwLock<Arc<ServiceConfig>>,
     settings: Settings,
     certs_dir: Option<PathBuf>,
+    credentials: Sources,
     resolver: Arc<Resolver>,
     common: OnceCell<Arc<Common>>,
 }
@@ -55,10 +56,17 @@ impl Service {
             Place::Nowhere => None,
             Place::At(path) => Some(path.clone()),
         };
+        let credentials = Sources::new(
+            settings.credentials.clone(),
+            &settings.docker_config,
+            settings.environment,
+            settings.timeouts.auth,
+        );
         Ok(Self(Arc::new(Inner {
             config: RwLock::new(Arc::new(ServiceConfig::new(&lists)?)),
             settings,
             certs_dir,
+            credentials,
             resolver: Arc::new(Resolver::new(resolve)),
             common: OnceCell::new(),
         })))
@@ -200,9 +208,25 @@ impl Service {
         }
     }
 
-    /// The caller's credentials for a repository of a host; the path may be empty.
-    pub fn credentials_for(&self, host: &str, repository: &str) -> Option<AuthConfig> {
-        self.0.settings.credentials.find(host, repository).cloned()
+    /// The credentials for a repository of a host, and where they were; the path may be empty.
+    ///
+    /// May run a credential helper. One that fails is an error, and so is a login file that cannot be used.
+    pub fn credentials_for(&self, host: &str, repository: &str, run: &Run) -> Result<Found> {
+        self.0.credentials.find(host, repository, run)
+    }
+
+    /// What may be told of the credentials for `host[:port]` or `host[:port]/path`.
+    pub fn credentials_summary(&self, place: &str, run: &Run) -> Result<Summary> {
+        let (host, repository) = place.split_once('/').unwrap_or((place, ""));
+        host::check_component(host)
+            .map_err(|e| e.with(|d| d.argument = Some("host".to_owned())))?;
+        if repository.contains(char::is_control) {
+            return Err(Error::argument(
+                "host",
+                "the path after the host holds a control character",
+            ));
+        }
+        Ok(self.credentials_for(host, repository, run)?.summary())
     }
 
     /// Name lookup, with the option `resolve`.

@@ -67,8 +67,10 @@ pub struct OpenOptions {
 impl Session {
     /// A session of the whole registry at one endpoint. Asks nothing.
     pub fn new(endpoint: &Endpoint, auth: Option<AuthConfig>, run: &Run) -> Result<Self> {
-        let own = || endpoint.service().credentials_for(endpoint.authority(), "");
-        let auth = auth.or_else(own).unwrap_or_default();
+        let auth = match auth {
+            Some(auth) => auth,
+            None => endpoint.service().credentials_for(endpoint.authority(), "", run)?.auth,
+        };
         let candidate = Candidate::new(endpoint.clone(), auth, run)?;
         Ok(Self::of(vec![candidate], 0, Scope::Registry))
     }
@@ -122,18 +124,22 @@ impl Session {
         } else {
             service.lookup_push_endpoints(domain, run)?
         };
+        let mut own = options.auth.clone();
         let mut candidates = Vec::with_capacity(endpoints.len());
         for api in endpoints {
             let mirror = api.mirror;
             let endpoint = Endpoint::new(service.clone(), api)?;
+            let found = |host: &str| service.credentials_for(host, path, run);
             let auth = if mirror {
                 // Whoever serves a mirror is not who the upstream's credentials are for.
-                service.credentials_for(endpoint.authority(), path)
+                found(endpoint.authority())?.auth
             } else {
-                let own = || service.credentials_for(domain, path);
-                options.auth.clone().or_else(own)
+                match &own {
+                    Some(auth) => auth.clone(),
+                    None => own.insert(found(domain)?.auth).clone(),
+                }
             };
-            candidates.push(Candidate::new(endpoint, auth.unwrap_or_default(), run)?);
+            candidates.push(Candidate::new(endpoint, auth, run)?);
         }
         let (current, ()) =
             first_that_answers(&candidates, 0, run, |c| c.registry.ping(run).map(drop))?;

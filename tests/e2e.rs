@@ -458,6 +458,22 @@ fn configuration() {
             gives(&["service_is_insecure_registry", "s", "r.example:5000"], json!(1)),
             gives(&["service_is_insecure_registry", "s", "127.0.0.1:5000"], json!(1)),
             gives(&["service_is_insecure_registry", "s", "192.0.2.1"], json!(0)),
+            does(&[
+                "service_new",
+                "c",
+                r#"{"credentials":{"r.example/team":{"username":"alice","password":"x"}},"docker-config":""}"#,
+            ]),
+            gives(
+                &["service_credentials", "c", "r.example/team/app"],
+                json!({"username": "alice", "source": "credentials", "kind": "password"}),
+            ),
+            gives(&["service_credentials", "c", "r.example"], json!({"kind": "anonymous"})),
+            fails(
+                &["service_credentials", "c", "."],
+                "INVALID_ARGUMENT",
+                json!({"argument": "host"}),
+            ),
+            does(&["service_free", "c"]),
             does(&["service_load_mirrors", "s", r#"["http://other.example:5000"]"#]),
             fails(&["service_load_mirrors", "s", r#"["nonsense"]"#], "INVALID_CONFIG", json!({})),
             misshapen(&["service_load_mirrors", "s", "{}"]),

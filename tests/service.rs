@@ -453,7 +453,7 @@ fn a_real_daemon_json_is_read_and_explicit_options_win() {
 
 #[test]
 fn credentials_stay_with_their_host_and_out_of_sight() {
-    let options = json!({"credentials": {
+    let options = json!({"docker-config": "", "credentials": {
         "reg.test": {"username": "u", "password": "CANARY-host"},
         "reg.test/team": {"username": "team", "password": "CANARY-team"},
         "reg.test/team/app": {"identitytoken": "CANARY-app"},
@@ -461,25 +461,28 @@ fn credentials_stay_with_their_host_and_out_of_sight() {
         "port.test:5000": {"registrytoken": "CANARY-port"},
     }});
     let service = ocireg::service::Service::parse(&options.to_string()).expect("a service");
-    let user = |host: &str, path: &str| {
-        service.credentials_for(host, path).map(|found| found.username.clone())
+    let run = ocireg::context::Run::new(None);
+    let found = |host: &str, path: &str| {
+        let found = service.credentials_for(host, path, &run).expect("an answer");
+        found.source.as_ref().map(|_| found.auth.clone())
     };
+    let user = |host: &str, path: &str| found(host, path).map(|auth| auth.username.clone());
     for host in ["reg.test", "REG.TEST", "reg.test:443"] {
         assert_eq!(user(host, "").as_deref(), Some("u"), "{host}");
     }
     for host in
         ["reg.test.evil", "evilreg.test", "reg.test.", "reg.test:5000", "test", "port.test", ""]
     {
-        assert!(service.credentials_for(host, "").is_none(), "{host}");
+        assert!(found(host, "").is_none(), "{host}");
     }
     assert_eq!(user("reg.test", "other/app").as_deref(), Some("u"));
     assert_eq!(user("reg.test", "team").as_deref(), Some("team"));
     assert_eq!(user("reg.test", "team/app2").as_deref(), Some("team"));
     assert_eq!(user("reg.test", "teamster/app").as_deref(), Some("u"));
-    let app = service.credentials_for("reg.test", "team/app/sub").expect("credentials");
+    let app = found("reg.test", "team/app/sub").expect("credentials");
     assert_eq!(app.identitytoken, "CANARY-app");
     for host in ["docker.io", "index.docker.io", "registry-1.docker.io"] {
-        let hub = service.credentials_for(host, "library/busybox").expect("credentials");
+        let hub = found(host, "library/busybox").expect("credentials");
         assert_eq!((hub.username.as_str(), hub.password.as_str()), ("name", "CANARY:pw"), "{host}");
         assert!(hub.auth.is_empty());
     }

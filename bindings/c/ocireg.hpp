@@ -473,6 +473,15 @@ public:
         return try_tls_config(hostname, context).value();
     }
 
+    Result<std::string> try_credentials(Text host, const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_service_credentials(handle_.get(), detail::raw(context), host.get(), out, error);
+        });
+    }
+    std::string credentials(Text host, const Context *context = nullptr) const {
+        return try_credentials(host, context).value();
+    }
+
     Result<bool> try_is_insecure_registry(Text host, const Context *context = nullptr) const {
         return detail::truth([&](int32_t *out, ocireg_error **error) {
             return ocireg_service_is_insecure_registry(handle_.get(), detail::raw(context), host.get(), out, error);

@@ -128,6 +128,14 @@ func (s *DefaultService) TLSSettings(ctx context.Context, hostname string) (*TLS
 	}))
 }
 
+// Credentials says which credentials would be used for a registry, host[:port], or for a repository of it,
+// host[:port]/path, and where they are. It may wait for a credential helper.
+func (s *DefaultService) Credentials(ctx context.Context, host string) (*CredentialsInfo, error) {
+	return decodeNew[CredentialsInfo](under(ctx, func(c *capi.Context) (string, error) {
+		return s.c.Credentials(c, host)
+	}))
+}
+
 // IsInsecureRegistry says whether a host may be reached without TLS or with any certificate.
 func (s *DefaultService) IsInsecureRegistry(ctx context.Context, host string) (bool, error) {
 	return under(ctx, func(c *capi.Context) (bool, error) {

@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"math/big"
 	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"sync"
@@ -284,5 +285,39 @@ func TestServiceConcurrently(t *testing.T) {
 		}
 		service.Close()
 		group.Wait()
+	}
+}
+
+func TestCredentialsInfo(t *testing.T) {
+	directory := t.TempDir()
+	file := filepath.Join(directory, "config.json")
+	write := func(text string) {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(`{"auths": {"file.example": {"auth": "Ym9iOmJ1aWxkZXI="}}}`)
+	environment := false
+	service, err := ocireg.NewService(ocireg.ServiceOptions{
+		Credentials:  map[string]ocireg.AuthConfig{"option.example/team": {Username: "alice", Password: "wonderland"}},
+		DockerConfig: directory,
+		Environment:  &environment,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer service.Close()
+	for host, want := range map[string]ocireg.CredentialsInfo{
+		"option.example/team/app": {Username: "alice", Source: "credentials", Kind: "password"},
+		"file.example":            {Username: "bob", Source: file, Kind: "password"},
+		"option.example":          {Kind: "anonymous"},
+	} {
+		if got, err := service.Credentials(t.Context(), host); err != nil || *got != want {
+			t.Errorf("%s: %+v, %v", host, got, err)
+		}
+	}
+	write("{")
+	if _, err := service.Credentials(t.Context(), "file.example"); !errors.Is(err, ocireg.ErrCredentials) {
+		t.Errorf("%v", err)
 	}
 }

@@ -192,6 +192,16 @@ func (e *APIEndpoint) UnmarshalJSON(document []byte) error {
 	return nil
 }
 
+// CredentialsInfo is what may be told of credentials: never the secret.
+type CredentialsInfo struct {
+	// Username is the user's name, where there is one.
+	Username string `json:"username,omitempty"`
+	// Source is "credentials" for the option, the path of a file, or the name of a helper; empty if nobody has any.
+	Source string `json:"source,omitempty"`
+	// Kind is "password", "identity_token", "registry_token" or "anonymous".
+	Kind string `json:"kind"`
+}
+
 // TLSSettings is how TLS is spoken with one registry: files, not yet read.
 type TLSSettings struct {
 	// InsecureSkipVerify accepts any certificate.

@@ -1,4 +1,8 @@
-//! Who the caller is to a registry: AuthConfig, and which of several is meant.
+//! Who the caller is to a registry: AuthConfig, which of several is meant, and where they are kept.
+
+pub mod config_file;
+pub mod helper;
+pub mod sources;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -151,14 +155,61 @@ fn read_auth_configs(object: Object) -> Result<BTreeMap<String, AuthConfig>> {
         .collect()
 }
 
+/// Things by host and path, found by the longest path that is a repository's or above it.
+#[derive(Debug, Clone)]
+struct Places<T>(BTreeMap<(String, String), T>);
+
+impl<T> Default for Places<T> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<T> Places<T> {
+    /// Several keys may mean one place; the first that is put there counts.
+    fn put(&mut self, place: (String, String), value: T) {
+        self.0.entry(place).or_insert(value);
+    }
+
+    /// What belongs to a repository and is `wanted`; the path may be empty, for the host itself.
+    fn find(&self, host: &str, repository: &str, wanted: impl Fn(&T) -> bool) -> Option<&T> {
+        let host = host::normalised(host);
+        let mut path = repository;
+        loop {
+            if let Some(found) = self.0.get(&(host.clone(), path.to_owned()))
+                && wanted(found)
+            {
+                return Some(found);
+            }
+            if path.is_empty() {
+                return None;
+            }
+            path = path.rsplit_once('/').map_or("", |(above, _)| above);
+        }
+    }
+}
+
+impl<T> FromIterator<(String, T)> for Places<T> {
+    /// Leaves out keys that are no host or host/path.
+    fn from_iter<I: IntoIterator<Item = (String, T)>>(entries: I) -> Self {
+        let mut places = Self::default();
+        for (key, value) in entries {
+            if let Ok(place) = place(&key) {
+                places.put(place, value);
+            }
+        }
+        places
+    }
+}
+
 /// The credentials that the caller gave a service, by host or host/path.
 #[derive(Debug, Clone, Default)]
-pub struct Keyring(BTreeMap<(String, String), AuthConfig>);
+pub struct Keyring(Places<AuthConfig>);
 
 impl Keyring {
     /// Reads the option `credentials`.
     pub fn read(object: Object) -> Result<Self> {
-        let mut entries = BTreeMap::new();
+        let mut entries = Places::default();
         for (key, config) in read_auth_configs(object)? {
             let place = place(&key).map_err(|why| {
                 let shown = host::printable(&key);
@@ -170,8 +221,7 @@ impl Keyring {
             let config = config
                 .decoded()
                 .map_err(|e| e.context(format!("credentials for {:?}", host::printable(&key))))?;
-            // Several keys may mean one place; the first in key order counts.
-            entries.entry(place).or_insert(config);
+            entries.put(place, config);
         }
         Ok(Self(entries))
     }
@@ -179,17 +229,7 @@ impl Keyring {
     /// The credentials for a repository: those of its host with the longest path that is the repository or
     /// above it.
     pub fn find(&self, host: &str, repository: &str) -> Option<&AuthConfig> {
-        let host = host::normalised(host);
-        let mut path = repository;
-        loop {
-            if let Some(found) = self.0.get(&(host.clone(), path.to_owned())) {
-                return Some(found);
-            }
-            if path.is_empty() {
-                return None;
-            }
-            path = path.rsplit_once('/').map_or("", |(above, _)| above);
-        }
+        self.0.find(host, repository, |_| true)
     }
 }
 

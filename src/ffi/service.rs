@@ -21,7 +21,7 @@ use crate::service::Service;
 /// ocireg_service_load_mirrors(), ocireg_service_load_insecure_registries(),
 /// ocireg_service_load_allow_nondistributable_artifacts(), ocireg_service_lookup_pull_endpoints(),
 /// ocireg_service_lookup_push_endpoints(), ocireg_service_resolve_repository(), ocireg_service_tls_config(),
-/// ocireg_service_is_insecure_registry(), ocireg_service_free().
+/// ocireg_service_is_insecure_registry(), ocireg_service_credentials(), ocireg_service_free().
 pub struct ocireg_service {
     _opaque: [u8; 0],
 }
@@ -374,6 +374,51 @@ pub unsafe extern "C" fn ocireg_service_is_insecure_registry(
         // SAFETY: checked above.
         unsafe { *insecure = i32::from(answer) };
         Ok(())
+    })
+}
+
+/// Which credentials would be used for a registry, and where they come from; never the secret.
+///
+/// Looked through in this order: the option `credentials`; `config.json` in the directory of the option
+/// `docker-config`, else in $DOCKER_CONFIG, else in ~/.docker (its `credHelpers`, else its `credsStore`, then its
+/// `auths`); the containers tools' $REGISTRY_AUTH_FILE, else `containers/auth.json` in $XDG_RUNTIME_DIR, then in
+/// $XDG_CONFIG_HOME or ~/.config; then nobody, which is anonymous. In each the longest path counts: that of the
+/// repository, else of what it is in, else the host alone. Credentials given to a call come before all of these.
+/// With `docker-config` "" none of the files is read; with `environment` false, only that of `docker-config`.
+///
+/// A helper is the program docker-credential-NAME in a directory of $PATH, and has `auth-ms` for its answer. One that
+/// fails is an error, never a reason to look further; one that has nothing is.
+///
+/// @param service  a service. Not NULL.
+/// @param context  deadline and cancellation; may be NULL.
+/// @param host     the registry, host[:port], or a repository of it, host[:port]/path. Not NULL.
+/// @param json     receives an object: `username`, `source` (`credentials` for the option, the path of a file, or the
+///                 name of a helper), `kind` ("password", "identity_token", "registry_token" or "anonymous"); what
+///                 does not apply is absent; freed by ocireg_string_free(). Not NULL.
+/// @param error    receives an error on failure, owned by the caller; may be NULL.
+/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_CREDENTIALS (a file
+///         that cannot be used), OCIREG_CREDENTIAL_HELPER, OCIREG_IO or OCIREG_PERMISSION when a file cannot be read,
+///         OCIREG_CANCELLED or OCIREG_DEADLINE.
+///
+/// Any thread. Blocks while it reads the files and while a credential helper runs; never asks the network. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocireg_service_credentials(
+    service: *const ocireg_service,
+    context: *const ocireg_context,
+    host: *const c_char,
+    json: *mut *mut c_char,
+    error: *mut *mut ocireg_error,
+) -> i32 {
+    guard!(error, {
+        // SAFETY: the header's contract.
+        let out = unsafe { Out::new(json) }.required("json")?;
+        // SAFETY: the header's contract.
+        let service = unsafe { self::service(service) }?;
+        // SAFETY: the header's contract.
+        let host = unsafe { memory::text(host, "host") }?;
+        // SAFETY: the header's contract.
+        let run = unsafe { context::run(context) }?;
+        out.set_json(&service.credentials_summary(host, &run)?)
     })
 }
 

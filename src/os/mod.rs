@@ -1,6 +1,7 @@
-//! What the system lends: wake-up descriptors, waiting, directories, atomic files, locks.
+//! What the system lends: wake-up descriptors, waiting, directories, atomic files, locks, child processes.
 
 pub mod atomic_file;
+pub mod child;
 pub mod dir;
 pub mod lock;
 pub mod wait;

@@ -79,6 +79,7 @@ void images() {
     CHECK(has(service.resolve_repository(image), "big"));
     CHECK(has(service.tls_config(registry), "\"InsecureSkipVerify\":true"));
     CHECK(service.is_insecure_registry(registry) && !service.is_insecure_registry("192.0.2.1"));
+    CHECK(has(service.credentials("192.0.2.1"), "kind"));
     service.load_mirrors(R"(["https://mirror.example"])");
     service.load_insecure_registries(R"(["10.0.0.0/8"])");
     service.load_allow_nondistributable_artifacts(R"(["10.0.0.0/8"])");

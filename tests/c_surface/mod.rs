@@ -190,6 +190,10 @@ impl Service {
         self.lookup(ocireg_service_tls_config, hostname)
     }
 
+    pub fn credentials(&self, host: &str) -> Outcome<Value> {
+        self.lookup(ocireg_service_credentials, host)
+    }
+
     pub fn is_insecure_registry(&self, host: &str) -> Outcome<bool> {
         let host = c(host);
         let mut insecure = -1;

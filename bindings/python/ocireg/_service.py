@@ -13,6 +13,7 @@ from ._session import Session
 from .documents import (
     APIEndpoint,
     ConfigOptions,
+    CredentialsInfo,
     Inspection,
     Report,
     RepositoryInfo,
@@ -143,6 +144,21 @@ class Service(Owner):
             timeout,
             context,
             _values.text("host", host),
+        )
+
+    def credentials(
+        self, host: str, *, timeout: float | None = None, context: _call.Context | None = None
+    ) -> CredentialsInfo:
+        """Which credentials would be used for a registry or ``host/path``, and where they are; never the secret."""
+        return cast(
+            CredentialsInfo,
+            self._run(
+                _values.call_for_json,
+                lib.ocireg_service_credentials,
+                timeout,
+                context,
+                _values.text("host", host),
+            ),
         )
 
     # What begins here.

@@ -61,6 +61,17 @@ class AuthConfig(TypedDict, total=False):
     registrytoken: str
 
 
+class CredentialsInfo(TypedDict, total=False):
+    """Which credentials a service would use, and the option, file or helper that has them.
+
+    ``kind``, always there, is ``"password"``, ``"identity_token"``, ``"registry_token"`` or ``"anonymous"``.
+    """
+
+    kind: str
+    username: str
+    source: str
+
+
 # Configuration.
 
 

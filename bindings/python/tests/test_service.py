@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import base64
 import json
+from pathlib import Path
 
 import pytest
 
 import ocireg
-from ocireg.documents import ServiceOptions
+from ocireg.documents import AuthConfig, ServiceOptions
 
 from .conftest import ALONE
 from .registry import Registry
@@ -59,6 +61,23 @@ def test_lookups() -> None:
         assert service.is_insecure_registry("127.0.0.1:5000") is True
         assert service.is_insecure_registry("registry.example") is False
         assert service.tls_config("registry.example")["InsecureSkipVerify"] is False
+
+
+def test_credentials(tmp_path: Path) -> None:
+    auth = base64.b64encode(b"bob:builder").decode()
+    (tmp_path / "config.json").write_text(json.dumps({"auths": {"file.example": {"auth": auth}}}))
+    given: dict[str, AuthConfig] = {"option.example/team": {"username": "alice", "password": "wonderland"}}
+    with ocireg.Service({"credentials": given, "docker-config": str(tmp_path), "environment": False}) as service:
+        assert service.credentials("option.example/team/app", timeout=10) == {
+            "username": "alice",
+            "source": "credentials",
+            "kind": "password",
+        }
+        assert service.credentials("file.example")["source"] == str(tmp_path / "config.json")
+        assert service.credentials("option.example") == {"kind": "anonymous"}
+        (tmp_path / "config.json").write_text("{")
+        with pytest.raises(ocireg.CredentialsError, match=r"config\.json"):
+            service.credentials("file.example")
 
 
 def test_endpoint(registry: Registry, service: ocireg.Service) -> None:

@@ -177,6 +177,7 @@ static const struct {
     {"service_lookup_pull_endpoints", ocireg_service_lookup_pull_endpoints},
     {"service_lookup_push_endpoints", ocireg_service_lookup_push_endpoints},
     {"service_resolve_repository", ocireg_service_resolve_repository},
+    {"service_credentials", ocireg_service_credentials},
     {"service_tls_config", ocireg_service_tls_config},
 };
 

@@ -400,6 +400,13 @@ var requests = map[string]request{
 		}
 		return s.TLSSettings(ctx, text(f[1]))
 	}},
+	"service_credentials": {2, func(d *driver, ctx context.Context, f []string) (any, error) {
+		s, err := get(d.services, f[0])
+		if err != nil {
+			return nil, err
+		}
+		return s.Credentials(ctx, text(f[1]))
+	}},
 	"service_is_insecure_registry": {2, func(d *driver, ctx context.Context, f []string) (any, error) {
 		s, err := get(d.services, f[0])
 		if err != nil {

@@ -138,6 +138,10 @@ class Driver:
         service = self.service(name)
         return self.under(lambda context: service.tls_config(host, context=context))
 
+    def do_service_credentials(self, name: str, host: str) -> Any:
+        service = self.service(name)
+        return self.under(lambda context: service.credentials(host, context=context))
+
     def do_service_is_insecure_registry(self, name: str, host: str) -> Any:
         service = self.service(name)
         return self.under(lambda context: int(service.is_insecure_registry(host, context=context)))

@@ -111,6 +111,13 @@ func (s *Service) TLSConfig(ctx *Context, hostname string) (string, error) {
 		})
 }
 
+func (s *Service) Credentials(ctx *Context, host string) (string, error) {
+	return s.text([]arg{text("host", host)},
+		func(p *C.ocireg_service, in []*C.char, out **C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_service_credentials(p, ctx.raw(), in[0], out, failure)
+		})
+}
+
 func (s *Service) IsInsecureRegistry(ctx *Context, host string) (bool, error) {
 	p, err := s.acquire()
 	if err != nil {

@@ -1,0 +1,221 @@
+//! Credential helpers: programs that keep credentials, and speak the docker-credential protocol on their standard
+//! input and output.
+
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{Access, AtFlags, CWD, accessat};
+use zeroize::Zeroizing;
+
+use super::{AuthConfig, place};
+use crate::context::Run;
+use crate::error::{Code, Error, Phase, Result};
+use crate::host;
+use crate::json::Object;
+use crate::os::child::{self, Failure};
+
+/// The user name that stands for an identity token in the place of a password.
+const TOKEN: &str = "<token>";
+
+/// How a helper says, word for word, that it has nothing.
+const NOT_FOUND: &str = "credentials not found in native keychain";
+
+/// More than any helper has to say.
+const MOST: usize = 1024 * 1024;
+
+/// Where programs are looked for if the environment has no say.
+const DEFAULT_PATH: &str = "/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin";
+
+/// A credential helper that was found.
+#[derive(Debug, Clone)]
+pub struct Helper {
+    program: String,
+    path: PathBuf,
+    time: Duration,
+}
+
+impl Helper {
+    /// Finds the helper of this name in the directories of PATH, or in the usual ones without `environment`.
+    ///
+    /// `time` is how long it may take for an answer; zero is as long as the call may.
+    pub fn find(name: &str, environment: bool, time: Duration) -> Result<Self> {
+        let sound = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+        if name.is_empty() || !name.bytes().all(sound) {
+            return Err(failed("a credential helper has a name that no helper can have")
+                .hint("credsStore and credHelpers name a helper without docker-credential- in front, such as pass"));
+        }
+        let program = program(name);
+        let directories = match std::env::var_os("PATH") {
+            Some(directories) if environment => directories,
+            _ => DEFAULT_PATH.into(),
+        };
+        let path = std::env::split_paths(&directories)
+            // The working directory is nobody's choice of programs.
+            .filter(|directory| directory.is_absolute())
+            .map(|directory| directory.join(&program))
+            .find(|path| is_program(path));
+        match path {
+            Some(path) => Ok(Self { program, path, time }),
+            None => Err(failed(format!("{program} is not there, or not executable")).hint(
+                "install it in a directory of PATH, or take it out of credsStore and credHelpers in config.json",
+            )),
+        }
+    }
+
+    /// What it has for a server; None if it says that it has nothing.
+    pub fn get(&self, server: &str, run: &Run) -> Result<Option<AuthConfig>> {
+        let Some(answer) = self.ask("get", server, run)? else { return Ok(None) };
+        let read = || -> Result<_> {
+            let mut object = Object::published(&answer, "the answer")?;
+            let mut text = |key| object.text(key).map(Option::unwrap_or_default);
+            Ok((
+                text("ServerURL")?,
+                Zeroizing::new(text("Username")?),
+                Zeroizing::new(text("Secret")?),
+            ))
+        };
+        // The reason may quote the answer.
+        let (url, username, secret) = read().map_err(|_| {
+            self.failed(server, "its answer is not the one JSON object that the protocol asks for")
+        })?;
+        if !url.is_empty() && (place(&url).is_err() || place(&url) != place(server)) {
+            return Err(self.failed(server, "its answer is for another server"));
+        }
+        if username.is_empty() && secret.is_empty() {
+            return Ok(None);
+        }
+        let mut auth = AuthConfig::default();
+        if *username == TOKEN {
+            auth.identitytoken.clone_from(&secret);
+        } else {
+            auth.username.clone_from(&username);
+            auth.password.clone_from(&secret);
+        }
+        auth.decoded()
+            .map(Some)
+            .map_err(|_| self.failed(server, "its answer holds a control character"))
+    }
+
+    /// Keeps credentials for a server: the identity token if there is one, else name and password.
+    pub fn store(&self, server: &str, auth: &AuthConfig, run: &Run) -> Result<()> {
+        let (username, secret) = match auth.identitytoken.as_str() {
+            "" => (auth.username.as_str(), auth.password.as_str()),
+            token => (TOKEN, token),
+        };
+        self.check(server)?;
+        for (text, name) in [(username, "username"), (secret, "password")] {
+            host::check_no_control(text, name)?;
+        }
+        let json =
+            serde_json::json!({ "ServerURL": server, "Username": username, "Secret": secret });
+        let input = Zeroizing::new(json.to_string());
+        match self.speak("store", server, &input, run)? {
+            Some(_) => Ok(()),
+            None => Err(self.failed(server, "it does not find what it should store")),
+        }
+    }
+
+    /// Forgets what it has for a server, if anything.
+    pub fn erase(&self, server: &str, run: &Run) -> Result<()> {
+        self.ask("erase", server, run).map(drop)
+    }
+
+    /// The servers that it has credentials for, each with the user's name.
+    pub fn list(&self, run: &Run) -> Result<Vec<(String, String)>> {
+        let Some(answer) = self.speak("list", "all servers", "", run)? else {
+            return Ok(Vec::new());
+        };
+        let read = || -> Result<_> {
+            let mut object = Object::published(&answer, "the answer")?;
+            let keys: Vec<String> = crate::json::parse(&answer, "the answer")?
+                .as_object()
+                .map(|map| map.keys().cloned().collect())
+                .unwrap_or_default();
+            keys.into_iter()
+                .map(|key| Ok((key.clone(), object.text(&key)?.unwrap_or_default())))
+                .collect()
+        };
+        read()
+            .map_err(|_: Error| self.failed("all servers", "its list is not a JSON object of text"))
+    }
+
+    /// One request whose input is a server's name.
+    fn ask(&self, action: &str, server: &str, run: &Run) -> Result<Option<Zeroizing<String>>> {
+        self.check(server)?;
+        self.speak(action, server, &format!("{server}\n"), run)
+    }
+
+    /// A second line would be a second server to some helpers.
+    fn check(&self, server: &str) -> Result<()> {
+        if server.is_empty() || server.contains(char::is_control) {
+            return Err(failed(format!(
+                "{} cannot be asked for {:?}, which is no name of a registry",
+                self.program,
+                host::printable(server)
+            )));
+        }
+        Ok(())
+    }
+
+    /// One request; None if the answer is that nothing was found.
+    fn speak(
+        &self,
+        action: &str,
+        server: &str,
+        input: &str,
+        run: &Run,
+    ) -> Result<Option<Zeroizing<String>>> {
+        let mut command = Command::new(&self.path);
+        command.arg(action);
+        let until = if self.time.is_zero() { None } else { Instant::now().checked_add(self.time) };
+        let answer = child::converse(command, input.as_bytes(), MOST, until, run);
+        let answer = answer.map_err(|failure| match failure {
+            Failure::Call(error) => error,
+            Failure::System(e) => self.failed(server, "it cannot be run").cause(e),
+            Failure::TooMuch => self.failed(server, "it answered more than 1 MiB"),
+            Failure::TooSlow => self
+                .failed(server, format!("it did not end within {} ms", self.time.as_millis()))
+                .hint("it may wait for a password or a key: unlock its store, or raise timeouts.auth-ms"),
+        })?;
+        let Ok(text) = std::str::from_utf8(&answer.output) else {
+            return Err(self.failed(server, "its answer is not text"));
+        };
+        if text.trim() == NOT_FOUND && answer.status.is_none_or(|status| !status.success()) {
+            return Ok(None);
+        }
+        match answer.status {
+            Some(status) if !status.success() => {
+                let error = self.failed(server, format!("it failed ({status})"));
+                // What looks like an answer may hold a secret.
+                match text.lines().map(str::trim).find(|line| !line.is_empty()) {
+                    Some(line) if !text.contains(['{', '"']) => {
+                        Err(error.cause(host::printable(line)))
+                    }
+                    _ => Err(error),
+                }
+            }
+            _ => Ok(Some(Zeroizing::new(text.to_owned()))),
+        }
+    }
+
+    fn failed(&self, server: &str, why: impl Display) -> Error {
+        failed(format!("{} gives no credentials for {}", self.program, host::printable(server)))
+            .cause(why)
+            .hint(format!("see what it says in a shell: echo SERVER | {} get", self.program))
+    }
+}
+
+/// What the helper of a name is called.
+pub fn program(name: &str) -> String {
+    format!("docker-credential-{name}")
+}
+
+fn is_program(path: &Path) -> bool {
+    path.is_file() && accessat(CWD, path, Access::EXEC_OK, AtFlags::EACCESS).is_ok()
+}
+
+fn failed(message: impl Into<String>) -> Error {
+    Error::new(Code::CredentialHelper, message).phase(Phase::Credentials)
+}

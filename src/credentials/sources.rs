@@ -1,0 +1,158 @@
+//! Where a service's credentials come from, in order: its own option, Docker's config.json with its helpers, and
+//! auth.json of the containers tools.
+
+use std::collections::HashMap;
+use std::env;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::config_file::{ConfigFile, Stamp};
+use super::helper::{self, Helper};
+use super::{AuthConfig, Keyring};
+use crate::config::options::Place;
+use crate::context::Run;
+use crate::error::Result;
+
+/// Credentials and where they were.
+#[derive(Debug, Clone, Default)]
+pub struct Found {
+    /// The credentials; anonymous if there are none.
+    pub auth: AuthConfig,
+    /// `credentials` for the option of that name, a file, or a helper; None if nobody had any.
+    pub source: Option<String>,
+}
+
+/// What is told of credentials: never a secret.
+#[derive(Debug, Clone, Serialize)]
+pub struct Summary {
+    /// The user's name, where there is one.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub username: String,
+    /// Where they were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// "password", "identity_token", "registry_token" or "anonymous".
+    pub kind: &'static str,
+}
+
+impl Found {
+    fn new(auth: AuthConfig, source: impl Into<String>) -> Self {
+        Self { auth, source: Some(source.into()) }
+    }
+
+    /// What may be told of them.
+    pub fn summary(&self) -> Summary {
+        let auth = &self.auth;
+        let kind = if !auth.registrytoken.is_empty() {
+            "registry_token"
+        } else if !auth.identitytoken.is_empty() {
+            "identity_token"
+        } else if !auth.is_anonymous() {
+            "password"
+        } else {
+            "anonymous"
+        };
+        Summary { username: auth.username.clone(), source: self.source.clone(), kind }
+    }
+}
+
+/// All that a service may look through.
+pub struct Sources {
+    keyring: Keyring,
+    files: Vec<PathBuf>,
+    environment: bool,
+    /// How long a helper may take.
+    time: Duration,
+    read: Mutex<HashMap<PathBuf, (Stamp, Arc<ConfigFile>)>>,
+}
+
+impl fmt::Debug for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sources").field("files", &self.files).finish_non_exhaustive()
+    }
+}
+
+impl Sources {
+    /// The sources of a service with these options. Reads no file yet.
+    pub fn new(keyring: Keyring, docker_config: &Place, environment: bool, time: Duration) -> Self {
+        Self {
+            keyring,
+            files: files(docker_config, environment),
+            environment,
+            time,
+            read: Mutex::default(),
+        }
+    }
+
+    /// The credentials for a repository of a host; the path may be empty, for the host's own.
+    ///
+    /// A file or helper that fails is an error: whoever was to give credentials is not passed over.
+    pub fn find(&self, host: &str, repository: &str, run: &Run) -> Result<Found> {
+        if let Some(auth) = self.keyring.find(host, repository) {
+            return Ok(Found::new(auth.clone(), "credentials"));
+        }
+        for path in &self.files {
+            let Some(file) = self.file(path)? else { continue };
+            if let Some((name, server)) = file.helper(host, repository) {
+                let shown = path.display();
+                let named =
+                    |e: crate::error::Error| e.with(|d| d.argument = Some(shown.to_string()));
+                let helper = Helper::find(name, self.environment, self.time).map_err(named)?;
+                if let Some(auth) = helper.get(&server, run).map_err(named)? {
+                    return Ok(Found::new(auth, helper::program(name)));
+                }
+            }
+            if let Some(auth) = file.entry(path, host, repository)? {
+                return Ok(Found::new(auth, path.display().to_string()));
+            }
+        }
+        Ok(Found::default())
+    }
+
+    /// What the file says now; it is read again only when it has changed.
+    fn file(&self, path: &Path) -> Result<Option<Arc<ConfigFile>>> {
+        let read = || self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(now) = Stamp::now(path)? else {
+            read().remove(path);
+            return Ok(None);
+        };
+        if let Some((stamp, file)) = read().get(path)
+            && *stamp == now
+        {
+            return Ok(Some(file.clone()));
+        }
+        let Some((stamp, file)) = ConfigFile::read(path)? else { return Ok(None) };
+        let file = Arc::new(file);
+        read().insert(path.to_owned(), (stamp, file.clone()));
+        Ok(Some(file))
+    }
+}
+
+/// The files to look into, in order, as the options and the environment name them now.
+fn files(docker_config: &Place, environment: bool) -> Vec<PathBuf> {
+    let variable = |name| {
+        let value = if environment { env::var_os(name) } else { None };
+        value.filter(|value| !value.is_empty()).map(PathBuf::from)
+    };
+    let home = || variable("HOME");
+    let docker = match docker_config {
+        Place::Nowhere => return Vec::new(),
+        Place::At(directory) => Some(directory.clone()),
+        Place::Usual => variable("DOCKER_CONFIG").or_else(|| Some(home()?.join(".docker"))),
+    };
+    let mut files = Vec::new();
+    files.extend(docker.map(|directory| directory.join("config.json")));
+    if let Some(file) = variable("REGISTRY_AUTH_FILE") {
+        files.push(file);
+    } else {
+        let config = variable("XDG_CONFIG_HOME").or_else(|| Some(home()?.join(".config")));
+        let directories = [variable("XDG_RUNTIME_DIR"), config];
+        files.extend(directories.into_iter().flatten().map(|d| d.join("containers/auth.json")));
+    }
+    // A later change of the working directory changes nothing.
+    files.iter().filter_map(|file| std::path::absolute(file).ok()).collect()
+}

@@ -1,0 +1,226 @@
+//! Child processes: a clean start, and an end in time whatever they do.
+
+#![allow(unsafe_code, reason = "only so can code run between fork and exec")]
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::event::epoll;
+use rustix::fs::MemfdFlags;
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use zeroize::Zeroizing;
+
+use super::wait::{Interest, Woken, wait};
+use crate::context::Run;
+use crate::error::Error;
+
+/// How often a child is looked at where the kernel has no descriptor for it.
+const SLICE: Duration = Duration::from_millis(20);
+
+/// How long a killed child may take to go; only a stuck disk keeps it longer.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+/// What a child that ended has said.
+#[derive(Debug)]
+pub struct Answer {
+    /// Its standard output; overwritten when dropped.
+    pub output: Zeroizing<Vec<u8>>,
+    /// How it ended; None where the host process takes its children's endings for itself.
+    pub status: Option<ExitStatus>,
+}
+
+/// Why a child gave no answer. It is dead then, with its group.
+#[derive(Debug)]
+pub enum Failure {
+    /// It could not be started or listened to.
+    System(io::Error),
+    /// It said more than it may.
+    TooMuch,
+    /// It was not done in time.
+    TooSlow,
+    /// The call ended first.
+    Call(Error),
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::System(error)
+    }
+}
+
+impl From<rustix::io::Errno> for Failure {
+    fn from(errno: rustix::io::Errno) -> Self {
+        Self::System(errno.into())
+    }
+}
+
+/// Runs a command in a process group of its own, gives it `input`, and takes at most `most` bytes of output.
+///
+/// It has no descriptors but the standard ones, and its standard error goes nowhere. What still holds its output
+/// when it ends is killed.
+pub fn converse(
+    mut command: Command,
+    input: &[u8],
+    most: usize,
+    until: Option<Instant>,
+    run: &Run,
+) -> Result<Answer, Failure> {
+    run.check().map_err(Failure::Call)?;
+    command.stdin(stdin(input)?).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
+    clean_start(&mut command);
+    let mut running = Running::start(&mut command)?;
+    let output = running.listen(most, until, run)?;
+    Ok(Answer { output, status: running.end() })
+}
+
+/// A file in memory: unlike a pipe it never blocks, has room for any input, and breaks for nobody.
+fn stdin(input: &[u8]) -> io::Result<Stdio> {
+    let file = File::from(rustix::fs::memfd_create("stdin", MemfdFlags::CLOEXEC)?);
+    file.write_all_at(input, 0)?;
+    Ok(file.into())
+}
+
+/// Makes the child start without what it would inherit from its host: blocked and ignored signals, descriptors.
+fn clean_start(command: &mut Command) {
+    let clean = || {
+        // SAFETY: between fork and exec only async-signal-safe functions are called, on memory of this frame.
+        unsafe {
+            let mut none = std::mem::zeroed();
+            libc::sigemptyset(&mut none);
+            libc::sigprocmask(libc::SIG_SETMASK, &none, std::ptr::null_mut());
+            libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+            libc::signal(libc::SIGCHLD, libc::SIG_DFL);
+            // Kernels before 5.11 do not know it; ours are close-on-exec anyway.
+            libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC);
+        }
+        Ok(())
+    };
+    // SAFETY: the closure allocates nothing, takes no lock and calls only async-signal-safe functions.
+    unsafe { command.pre_exec(clean) };
+}
+
+/// A child that runs; killed with its group when dropped before its end.
+struct Running {
+    process: Child,
+    /// None after its end of file.
+    stdout: Option<ChildStdout>,
+    /// Readable when the child has ended; None where the kernel gives none.
+    pidfd: Option<OwnedFd>,
+    /// Readable when one of the two above is.
+    poll: OwnedFd,
+    ended: bool,
+}
+
+impl Running {
+    fn start(command: &mut Command) -> io::Result<Self> {
+        let poll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let mut process = command.spawn()?;
+        let stdout = process.stdout.take();
+        let mut running = Self { process, stdout, pidfd: None, poll, ended: false };
+        running.pidfd = running.pid().and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+        let data = epoll::EventData::new_u64(0);
+        if let Some(stdout) = &running.stdout {
+            rustix::io::ioctl_fionbio(stdout, true)?;
+            epoll::add(&running.poll, stdout, data, epoll::EventFlags::IN)?;
+        }
+        if let Some(pidfd) = &running.pidfd {
+            epoll::add(&running.poll, pidfd, data, epoll::EventFlags::IN)?;
+        }
+        Ok(running)
+    }
+
+    fn pid(&self) -> Option<Pid> {
+        i32::try_from(self.process.id()).ok().and_then(Pid::from_raw)
+    }
+
+    /// Takes all that the child says until it ends.
+    fn listen(
+        &mut self,
+        most: usize,
+        until: Option<Instant>,
+        run: &Run,
+    ) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        let mut output = Zeroizing::new(Vec::with_capacity(8 * 1024));
+        loop {
+            // Looked at before the output: all that it said is there then.
+            let ended = self.has_ended()?;
+            self.take_output(&mut output, most)?;
+            if ended {
+                return Ok(output);
+            }
+            if until.is_some_and(|until| Instant::now() >= until) {
+                return Err(Failure::TooSlow);
+            }
+            let soon = || Instant::now().checked_add(SLICE);
+            let look = if self.pidfd.is_some() { until } else { until.min(soon()).or_else(soon) };
+            run.wait_for(Some((self.poll.as_fd(), Interest::Read)), look).map_err(Failure::Call)?;
+        }
+    }
+
+    fn has_ended(&mut self) -> io::Result<bool> {
+        match &self.pidfd {
+            Some(pidfd) => {
+                let woken = wait(Some((pidfd.as_fd(), Interest::Read)), None, Duration::ZERO)?;
+                Ok(woken == Woken::Ready)
+            }
+            // An error means that the host took the child's end for itself.
+            None => Ok(!matches!(self.process.try_wait(), Ok(None))),
+        }
+    }
+
+    /// Takes what is there now.
+    fn take_output(&mut self, output: &mut Vec<u8>, most: usize) -> Result<(), Failure> {
+        let Some(stdout) = &mut self.stdout else { return Ok(()) };
+        let mut buffer = Zeroizing::new([0; 8 * 1024]);
+        loop {
+            match stdout.read(&mut *buffer) {
+                Ok(0) => {
+                    // Closing it also takes it out of the poll.
+                    self.stdout = None;
+                    return Ok(());
+                }
+                Ok(read) if output.len() + read > most => return Err(Failure::TooMuch),
+                Ok(read) => output.extend_from_slice(&buffer[..read]),
+                Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(e) => return Err(e.into()),
+            }
+        }
+    }
+
+    /// Takes the status of a child that has ended.
+    fn end(&mut self) -> Option<ExitStatus> {
+        // Until its status is taken, its number cannot be another's.
+        if self.stdout.is_some() && self.pidfd.is_some() {
+            self.kill();
+        }
+        self.ended = true;
+        self.process.try_wait().ok().flatten()
+    }
+
+    fn kill(&self) {
+        if let Some(pid) = self.pid() {
+            // The only failure is that nobody is left.
+            let _ = kill_process_group(pid, Signal::KILL);
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        self.kill();
+        let start = Instant::now();
+        while matches!(self.process.try_wait(), Ok(None)) && start.elapsed() < FAREWELL {
+            let pidfd = self.pidfd.as_ref().map(|fd| (fd.as_fd(), Interest::Read));
+            let _ = wait(pidfd, None, SLICE);
+        }
+    }
+}
