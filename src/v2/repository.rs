@@ -196,7 +196,7 @@ impl Repository {
             .header(header::ACCEPT, &accept(options), Reaches::Everywhere)?;
         let limit = options.max_size.unwrap_or(u64::MAX).min(common.limits.manifest);
         let scopes = self.scopes();
-        let mut attempts = crate::http::retry::Attempts::new(&common.retry);
+        let mut attempts = self.registry.attempts(0);
         let (response, bytes) = loop {
             let result = self.registry.attempt(&request, &scopes, |s| s == 200, run).and_then(
                 |mut response| {
