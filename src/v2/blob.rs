@@ -212,7 +212,7 @@ impl BlobReader {
             .attempt(&request, &repository.scopes(), wanted, run)
             .map_err(|e| {
                 e.with(|d| {
-                    if d.http_status == Some(404) {
+                    if d.http_status == Some(404) && d.phase != Some(Phase::Token) {
                         d.what = Some("blob")
                     }
                 })
