@@ -446,8 +446,10 @@ fn progress_of_a_pull() {
     drop(context);
     let told = told.lock().unwrap();
     let kinds = kinds(&told);
-    assert_eq!(kinds[0], "endpoint", "https does not answer, http does: {kinds:?}");
-    for kind in ["start", "retry", "manifest", "blob", "finish"] {
+    assert_eq!(kinds[0], "start", "{kinds:?}");
+    // https does not answer, http does.
+    assert_eq!(kinds[1], "endpoint", "{kinds:?}");
+    for kind in ["retry", "manifest", "blob", "finish"] {
         assert!(kinds.contains(&kind), "no {kind} in {kinds:?}");
     }
     assert_eq!(kinds.last(), Some(&"finish"));
@@ -647,6 +649,41 @@ fn each_phase_has_its_time() {
             pull(service, None, &reference(&registry), true)
         });
     }
+}
+
+#[test]
+fn a_host_that_cannot_be_reached_is_not_asked_again() {
+    let hole = BlackHole::start();
+    let service = Service::bare(json!({"timeouts": {"connect-ms": 300}}));
+    let began = Instant::now();
+    let error = silent_session(&service, &format!("http://{}", hole.address()))
+        .get_manifest(None, Some("1"), &none())
+        .expect_err("nobody answers");
+    assert_eq!((error.code, &error.json["phase"]), (TIMEOUT, &json!("connect")), "{error:?}");
+    assert!(began.elapsed() < Duration::from_millis(900), "{:?}", began.elapsed());
+}
+
+#[test]
+fn interrupted_waiting_for_a_place_at_the_host() {
+    let registry = registry();
+    registry.fault(Fault::on("/blobs/", Action::Stall(1, LONG)).always());
+    let service = Service::bare(json!({"max-concurrent-downloads": 1}));
+    let first = Context::new();
+    thread::scope(|scope| {
+        let holder = scope.spawn(|| pull(&service, Some(&first), &reference(&registry), true));
+        while !registry.requests().iter().any(|request| request.target.contains("/blobs/")) {
+            thread::sleep(Duration::from_millis(10));
+        }
+        let context = Context::timeout(300);
+        let began = Instant::now();
+        let error = pull(&service, Some(&context), &reference(&registry), true).expect_err("full");
+        assert_eq!(error.code, DEADLINE, "{error:?}");
+        assert!(began.elapsed() < Duration::from_millis(800), "{:?}", began.elapsed());
+        let asked = registry.requests().iter().filter(|r| r.target.contains("/blobs/")).count();
+        assert_eq!(asked, 1, "one place, one request");
+        first.cancel();
+        assert!(holder.join().expect("the call returns").is_err());
+    });
 }
 
 #[test]

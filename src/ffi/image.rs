@@ -79,6 +79,7 @@ pub unsafe extern "C" fn ocireg_pull(
         check_openable(&reference)?;
         // A directory that cannot be written to is found out before anything is asked of the network.
         let layout = Layout::open_or_create(&directory, &run)?;
+        run.event(&serde_json::json!({"kind": "start"}))?;
         let open = OpenOptions { auth, ..OpenOptions::default() };
         let session = Session::open(&service, &reference, &open, &run)?;
         let name = tag.unwrap_or_else(|| layout_name(&reference));

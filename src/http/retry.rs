@@ -42,10 +42,19 @@ impl<'a> Attempts<'a> {
     /// A host that could never be reached is not, because the next endpoint is the better answer to that.
     pub fn again(&mut self, failure: Error, run: &Run) -> Result<()> {
         self.made += 1;
-        let passing = matches!(
-            failure.code(),
-            Code::Disconnected | Code::Timeout | Code::RateLimited | Code::Server
-        ) || (self.answered && failure.code() == Code::Connect);
+        let unreached = match failure.code() {
+            Code::Connect => true,
+            Code::Timeout => matches!(failure.details().phase, Some(Phase::Dns | Phase::Connect)),
+            _ => false,
+        };
+        let passing = if unreached {
+            self.answered
+        } else {
+            matches!(
+                failure.code(),
+                Code::Disconnected | Code::Timeout | Code::RateLimited | Code::Server
+            )
+        };
         if !passing || !failure.is_retryable() || self.made >= self.policy.max_attempts {
             return Err(failure);
         }

@@ -136,7 +136,6 @@ pub fn pull(
     run: &Run,
 ) -> Result<Report> {
     let began = Instant::now();
-    run.event(&serde_json::json!({"kind": "start"}))?;
     let plan = plan(session, reference, options, run)?;
     let total = plan.blobs.iter().map(|blob| blob.size).fold(0, u64::saturating_add);
     run.set_total(total);
