@@ -82,13 +82,7 @@ impl Session {
         options: &OpenOptions,
         run: &Run,
     ) -> Result<Self> {
-        if reference.domain().is_empty() {
-            return Err(Error::new(
-                Code::InvalidReference,
-                format!("{} names no registry that could be asked", reference.name()),
-            )
-            .hint("write the registry's host in front, such as registry.example/name"));
-        }
+        check_openable(reference)?;
         let actions =
             if options.actions.is_empty() { "pull".to_owned() } else { options.actions.join(",") };
         let (domain, path) = (reference.domain(), reference.path());
@@ -230,6 +224,18 @@ impl Session {
         self.current.store(used, Ordering::Relaxed);
         Ok(result)
     }
+}
+
+/// Refuses a reference that has a form but no registry to ask.
+pub fn check_openable(reference: &Reference) -> Result<()> {
+    if reference.domain().is_empty() {
+        return Err(Error::new(
+            Code::InvalidReference,
+            format!("{} names no registry that could be asked", reference.name()),
+        )
+        .hint("write the registry's host in front, such as registry.example/name"));
+    }
+    Ok(())
 }
 
 /// The tag or digest of a reference; the digest wins, and no tag is `latest`.

@@ -297,7 +297,8 @@ impl Authenticator {
         }
         let url = response.url.clone();
         let limit = self.policy.token_limit;
-        let body = Zeroizing::new(response.body.read_all(limit, "the token answer", run)?);
+        let body =
+            Zeroizing::new(response.body.read_all(limit, "the token answer", "token", run)?);
         let unusable = |why: &dyn std::fmt::Display| {
             Error::new(Code::Protocol, format!("cannot {doing}"))
                 .cause(why)

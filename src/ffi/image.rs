@@ -11,7 +11,7 @@ use super::options;
 use super::service::ocireg_service;
 use crate::error::{Error, Result};
 use crate::reference::Reference;
-use crate::session::{OpenOptions, Session};
+use crate::session::{OpenOptions, Session, check_openable};
 use crate::store::place::Bare;
 use crate::store::{Layout, Place};
 use crate::transfer::{inspect, pull};
@@ -76,6 +76,7 @@ pub unsafe extern "C" fn ocireg_pull(
         let (directory, tag) = layout_of(destination)?;
         let (auth, options) = options::pull(options?)?;
         let run = run.limited(service.timeouts().total);
+        check_openable(&reference)?;
         // A directory that cannot be written to is found out before anything is asked of the network.
         let layout = Layout::open_or_create(&directory, &run)?;
         let open = OpenOptions { auth, ..OpenOptions::default() };

@@ -184,8 +184,8 @@ impl Body {
         }
     }
 
-    /// Reads the body to its end; more than `limit` bytes is LIMIT.
-    pub fn read_all(&mut self, limit: u64, what: &str, run: &Run) -> Result<Vec<u8>> {
+    /// Reads the body to its end; more than `limit` bytes is LIMIT. `option` is that limit's name in the options.
+    pub fn read_all(&mut self, limit: u64, what: &str, option: &str, run: &Run) -> Result<Vec<u8>> {
         let mut all = Vec::new();
         if self.read_up_to(limit, &mut all, run)? {
             return Ok(all);
@@ -193,7 +193,7 @@ impl Body {
         Err(Error::new(Code::Limit, format!("{what} is larger than {limit} bytes"))
             .phase(Phase::Body)
             .url(&self.url)
-            .hint("raise the limit in the option limits, if you trust this registry"))
+            .hint(format!("raise {option} in the option limits, if you trust this registry")))
     }
 
     /// Reads at most `limit` bytes and tells whether that was all. Memory grows as bytes arrive.

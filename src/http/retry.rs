@@ -11,17 +11,24 @@ use crate::error::{Code, Error, Phase, Result};
 pub struct Attempts<'a> {
     policy: &'a Retry,
     made: u32,
+    answered: bool,
 }
 
 impl<'a> Attempts<'a> {
     /// Before the first attempt.
     pub fn new(policy: &'a Retry) -> Self {
-        Self { policy, made: 0 }
+        Self::after(policy, 0)
     }
 
     /// After so many failed ones.
     pub fn after(policy: &'a Retry, failures: u32) -> Self {
-        Self { policy, made: failures }
+        Self { policy, made: failures, answered: false }
+    }
+
+    /// The server has answered before: where it cannot be reached now, it is being started again, most likely.
+    pub fn of_known(mut self, answered: bool) -> Self {
+        self.answered = answered;
+        self
     }
 
     /// Failures so far.
@@ -32,13 +39,13 @@ impl<'a> Attempts<'a> {
     /// After a failed attempt: waits, then Ok to try again; or gives the failure back.
     ///
     /// Only what may pass by itself is tried again: a connection that was cut, silence, a busy or failing server.
-    /// A host that cannot be reached at all is not, because the next endpoint is the better answer to that.
+    /// A host that could never be reached is not, because the next endpoint is the better answer to that.
     pub fn again(&mut self, failure: Error, run: &Run) -> Result<()> {
         self.made += 1;
         let passing = matches!(
             failure.code(),
             Code::Disconnected | Code::Timeout | Code::RateLimited | Code::Server
-        );
+        ) || (self.answered && failure.code() == Code::Connect);
         if !passing || !failure.is_retryable() || self.made >= self.policy.max_attempts {
             return Err(failure);
         }

@@ -7,7 +7,6 @@ use super::{Descriptor, Repository};
 use crate::context::Run;
 use crate::digest::{Digest, Hasher};
 use crate::error::{Code, Error, Phase, Result};
-use crate::http::retry::Attempts;
 use crate::http::{Body, Reaches, Response, header};
 
 /// After a cut, so many bytes of progress make the next cut the first one again.
@@ -190,7 +189,7 @@ impl BlobReader {
         let done = self.offset;
         let error = error.with(|d| d.bytes_done = Some(done));
         let repository = self.repository.clone();
-        let mut attempts = Attempts::after(&repository.registry().common().retry, self.attempts);
+        let mut attempts = repository.registry().attempts(self.attempts);
         attempts.again(error, run)?;
         self.attempts = attempts.failures();
         self.retries += 1;
@@ -213,7 +212,7 @@ impl BlobReader {
             .attempt(&request, &repository.scopes(), wanted, run)
             .map_err(|e| {
                 e.with(|d| {
-                    if d.http_status == Some(404) {
+                    if d.http_status == Some(404) && d.phase != Some(Phase::Token) {
                         d.what = Some("blob")
                     }
                 })

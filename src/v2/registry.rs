@@ -1,6 +1,7 @@
 //! One registry at one address: authenticated requests, tried again where that may help.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 use url::Url;
@@ -41,6 +42,8 @@ pub struct Registry {
     base: Url,
     identity: Arc<Identity>,
     auth: Arc<Authenticator>,
+    /// Whether it has answered anything yet.
+    answered: Arc<AtomicBool>,
 }
 
 /// What `/v2/` answered.
@@ -70,7 +73,13 @@ impl Registry {
             identity.clone(),
             credentials,
         );
-        Self { common, base, identity: Arc::new(identity), auth: Arc::new(auth) }
+        Self {
+            common,
+            base,
+            identity: Arc::new(identity),
+            auth: Arc::new(auth),
+            answered: Arc::default(),
+        }
     }
 
     /// What all registries of the service share.
@@ -109,6 +118,7 @@ impl Registry {
                 Err(error) => attempts.again(error, run)?,
             }
         };
+        self.answered.store(true, Ordering::Relaxed);
         let confirmed = response
             .headers
             .get_all(VERSION_HEADER)
@@ -167,14 +177,22 @@ impl Registry {
         authorization: Option<&Authorization>,
         run: &Run,
     ) -> Result<Response> {
-        match authorization {
+        let response = match authorization {
             None => self.common.client.send(request, run),
             Some(value) => {
                 let request =
                     request.clone().header(header::AUTHORIZATION, value, Reaches::Origin)?;
                 self.common.client.send(&request, run)
             }
-        }
+        }?;
+        self.answered.store(true, Ordering::Relaxed);
+        Ok(response)
+    }
+
+    /// The attempts of one exchange, of which so many have failed.
+    pub fn attempts(&self, failures: u32) -> Attempts<'_> {
+        Attempts::after(&self.common.retry, failures)
+            .of_known(self.answered.load(Ordering::Relaxed))
     }
 
     /// As [`Registry::send`], tried again while that may help. A status that is not `wanted` is an error.
@@ -185,7 +203,7 @@ impl Registry {
         wanted: impl Fn(u16) -> bool,
         run: &Run,
     ) -> Result<Response> {
-        let mut attempts = Attempts::new(&self.common.retry);
+        let mut attempts = self.attempts(0);
         loop {
             match self.attempt(request, scopes, &wanted, run) {
                 Ok(response) => return Ok(response),

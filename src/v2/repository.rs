@@ -196,14 +196,14 @@ impl Repository {
             .header(header::ACCEPT, &accept(options), Reaches::Everywhere)?;
         let limit = options.max_size.unwrap_or(u64::MAX).min(common.limits.manifest);
         let scopes = self.scopes();
-        let mut attempts = crate::http::retry::Attempts::new(&common.retry);
+        let mut attempts = self.registry.attempts(0);
         let (response, bytes) = loop {
             let result = self.registry.attempt(&request, &scopes, |s| s == 200, run).and_then(
                 |mut response| {
                     if response.content_length().is_some_and(|length| length > limit) {
                         return Err(too_large(&doing, limit));
                     }
-                    let bytes = response.body.read_all(limit, "the manifest", run)?;
+                    let bytes = response.body.read_all(limit, "the manifest", "manifest", run)?;
                     Ok((response, bytes))
                 },
             );
@@ -279,7 +279,12 @@ impl Repository {
         let first = self.address("tags/list");
         let mut url = first.clone();
         match &options.next {
-            Some(next) => url = self.next_page(&first, next, Code::InvalidArgument)?,
+            Some(next) => {
+                url = self.next_page(&first, next).map_err(|_| {
+                    Error::argument("next", "next leads to no further page of these tags")
+                        .hint("give the next of an earlier page as it was")
+                })?;
+            }
             None => {
                 if let Some(n) = options.n {
                     url.query_pairs_mut().append_pair("n", &n.to_string());
@@ -317,26 +322,24 @@ impl Repository {
             .registry
             .fetch(&request, &self.scopes(), |status| status == 200, run)
             .map_err(|error| self.named(error))?;
-        let body = response.body.read_all(limits.list, "the list of tags", run)?;
+        let body = response.body.read_all(limits.list, "the list of tags", "list", run)?;
         let page: TagsPage = serde_json::from_slice(&body).map_err(|e| {
             Error::new(Code::Protocol, format!("cannot {doing}"))
                 .cause("the answer is no list of tags")
                 .cause(e)
                 .url(url)
         })?;
-        let next = link_next(&response)
-            .map(|link| self.next_page(url, &link, Code::Policy))
-            .transpose()?;
+        let next = link_next(&response).map(|link| self.next_page(url, &link)).transpose()?;
         Ok((page, next))
     }
 
     /// A further page: of the same origin and below the same API path, or none.
-    fn next_page(&self, from: &Url, text: &str, code: Code) -> Result<Url> {
+    fn next_page(&self, from: &Url, text: &str) -> Result<Url> {
         let url = parse_sent(from, text, Code::Protocol, "a link to the next page")?;
         let prefix = self.registry.address("");
         if Origin::of(&url) != Origin::of(&prefix) || !url.path().starts_with(prefix.path()) {
             return Err(Error::new(
-                code,
+                Code::Policy,
                 format!(
                     "the next page of {} would be at {}{}",
                     self.shown,
@@ -358,7 +361,8 @@ impl Repository {
 
     /// A 404 says which thing is missing, as far as the registry told.
     pub(super) fn named(&self, error: Error) -> Error {
-        if error.code() != Code::NotFound {
+        // What the token server does not know is none of the repository's things.
+        if error.code() != Code::NotFound || error.details().phase == Some(Phase::Token) {
             return error;
         }
         let unknown_name = error.details().errors.iter().any(|e| e.code == "NAME_UNKNOWN");
