@@ -442,7 +442,7 @@ int32_t ocireg_pull(const ocireg_service *service,
  *                      `annotations`.
  * @param error         receives an error on failure, owned by the caller; may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_REFERENCE, OCIREG_NOT_FOUND,
- *         OCIREG_NO_PLATFORM, any network, registry or content code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ *         OCIREG_NO_PLATFORM, OCIREG_CREDENTIALS, OCIREG_CREDENTIAL_HELPER, any network, registry or content code, OCIREG_CANCELLED, OCIREG_DEADLINE.
  *
  * Any thread. Blocks: a few exchanges. Since 0.1.
  */
@@ -869,8 +869,9 @@ int32_t ocireg_service_is_insecure_registry(const ocireg_service *service,
  * repository, else of what it is in, else the host alone. Credentials given to a call come before all of these.
  * With `docker-config` "" none of the files is read; with `environment` false, only that of `docker-config`.
  *
- * A helper is the program docker-credential-NAME in a directory of $PATH, and has `auth-ms` for its answer. One that
- * fails is an error, never a reason to look further; one that has nothing is.
+ * A helper is the program docker-credential-NAME in a directory of $PATH (of the system's usual ones with `environment`
+ * false), and has `auth-ms` for its answer. It inherits the environment of this process. One that fails is an error,
+ * never a reason to look further; one that has nothing is.
  *
  * @param service  a service. Not NULL.
  * @param context  deadline and cancellation; may be NULL.
@@ -908,10 +909,11 @@ void ocireg_service_free(ocireg_service *service);
  * @param auth_json  the credentials, an AuthConfig; "{}" is anonymous; NULL is what the service knows for the host.
  * @param session    receives the session, to be ended by ocireg_session_free(). Not NULL.
  * @param error      receives an error on failure, owned by the caller; may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_UNSUPPORTED, OCIREG_CANCELLED,
- *         OCIREG_DEADLINE.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_UNSUPPORTED, OCIREG_CREDENTIALS,
+ *         OCIREG_CREDENTIAL_HELPER, OCIREG_IO or OCIREG_PERMISSION when a file of credentials cannot be read,
+ *         OCIREG_CANCELLED, OCIREG_DEADLINE.
  *
- * Any thread. May block: DNS. Asks no registry yet. Since 0.1.
+ * Any thread. May block: DNS, credential helper. Asks no registry yet. Since 0.1.
  */
 int32_t ocireg_session_new(const ocireg_endpoint *endpoint,
                            const ocireg_context *context,
@@ -934,9 +936,10 @@ int32_t ocireg_session_new(const ocireg_endpoint *endpoint,
  * @param error         receives an error on failure, owned by the caller; may be NULL. `attempts` holds the failure
  *                      of each endpoint.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_REFERENCE, OCIREG_UNSUPPORTED,
- *         any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ *         OCIREG_CREDENTIALS, OCIREG_CREDENTIAL_HELPER, OCIREG_IO or OCIREG_PERMISSION when a file of credentials
+ *         cannot be read, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
  *
- * Any thread. Blocks: DNS, connection, one exchange an endpoint. Since 0.1.
+ * Any thread. Blocks: credential helper, DNS, connection, one exchange an endpoint. Since 0.1.
  */
 int32_t ocireg_session_open(const ocireg_service *service,
                             const ocireg_context *context,

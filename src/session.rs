@@ -65,7 +65,7 @@ pub struct OpenOptions {
 }
 
 impl Session {
-    /// A session of the whole registry at one endpoint. Asks nothing.
+    /// A session of the whole registry at one endpoint. Asks no registry, but perhaps a credential helper.
     pub fn new(endpoint: &Endpoint, auth: Option<AuthConfig>, run: &Run) -> Result<Self> {
         let auth = match auth {
             Some(auth) => auth,

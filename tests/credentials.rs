@@ -461,6 +461,12 @@ fn a_helper_gets_one_line_and_a_clean_process() {
         let token = service.credentials("t.test").expect("a token");
         assert_eq!(token, json!({"source": "docker-credential-token", "kind": "identity_token"}));
         assert_eq!(user(&service, "x.test"), "x", "a helper with nothing is no source");
+        let small = std::thread::Builder::new().stack_size(256 * 1024);
+        std::thread::scope(|scope| {
+            let asked =
+                small.spawn_scoped(scope, || user(&service, "small.test")).expect("a thread");
+            assert_eq!(asked.join().expect("an answer"), "small.test");
+        });
         // Under which name they are asked.
         assert_eq!(user(&service, "docker.io/library/busybox"), "https://index.docker.io/v1/");
         assert_eq!(user(&service, "old.test"), "https://old.test/v1/");
@@ -903,5 +909,54 @@ fn pulls_use_them_and_only_at_their_registry() {
             .expect("the helper is not asked");
         assert!(registry.requests().len() > requests);
         assert_canary_nowhere(&[&other], &secret);
+    });
+}
+
+/// Who serves a mirror is not who the official registry's credentials are for.
+#[test]
+fn a_mirror_gets_its_own_credentials_only() {
+    in_home("a_mirror_gets_its_own_credentials_only", |d| {
+        let (hub, own) = (canary(), canary());
+        let ca = Ca::default();
+        let image = Spec::busybox(&["linux/amd64"]).build();
+        let options =
+            ServerOptions::default().name("mirror.test").identity(ca.server(&["mirror.test"]));
+        let mirror = Registry::start(options, Auth::basic("alice", &own));
+        image.push_to(&mirror, "team/app", "1");
+        let host = format!("mirror.test:{}", mirror.port());
+        ca.write_certs_d(&d.join("certs"), &host, None);
+        let log = d.join("asked");
+        helper(
+            d,
+            "log",
+            &format!(
+                r#"read h; echo "$h" >>{}; case "$h" in
+                   https://index.docker.io/v1/) echo '{{"Username":"hub","Secret":"{hub}"}}';;
+                   *) echo credentials not found in native keychain; exit 1;; esac"#,
+                log.display()
+            ),
+        );
+        let options = json!({
+            "resolve": {"*": [], "mirror.test": ["0.0.0.0"]},
+            "certs-dir": d.join("certs"),
+            "docker-config": d.join("docker"),
+            "registry-mirrors": [format!("https://{host}")],
+            "retry": {"max-attempts": 1},
+        });
+        let service = service(options);
+        let reference = "docker.io/team/app:1";
+        write(d.join("docker/config.json"), json!({"credsStore": "log"}).to_string());
+        let failure = pull(&service, reference, d, &json!({})).expect_err("no credentials");
+        assert_eq!(failure.name, "OCIREG_UNAUTHORIZED", "{}", failure.message);
+        let asked = fs::read_to_string(&log).expect("a log");
+        assert_eq!(asked, format!("{host}\nhttps://index.docker.io/v1/\n"));
+        assert!(!mirror.requests().is_empty());
+
+        let auth = json!({"username": "hub", "password": hub});
+        pull(&service, reference, d, &json!({ "auth": auth })).expect_err("the call's neither");
+        let config = json!({"credsStore": "log", "auths": {host: {"auth": basic("alice", &own)}}});
+        write(d.join("docker/config.json"), config.to_string());
+        pull(&service, reference, d, &json!({})).unwrap_or_else(|e| panic!("{}", e.json));
+        assert_canary_nowhere(&[&mirror], &hub);
     });
 }

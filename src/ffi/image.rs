@@ -120,7 +120,7 @@ fn layout_name(reference: &Reference) -> String {
 ///                      `annotations`.
 /// @param error         receives an error on failure, owned by the caller; may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_REFERENCE, OCIREG_NOT_FOUND,
-///         OCIREG_NO_PLATFORM, any network, registry or content code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+///         OCIREG_NO_PLATFORM, OCIREG_CREDENTIALS, OCIREG_CREDENTIAL_HELPER, any network, registry or content code, OCIREG_CANCELLED, OCIREG_DEADLINE.
 ///
 /// Any thread. Blocks: a few exchanges. Since 0.1.
 #[unsafe(no_mangle)]

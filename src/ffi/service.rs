@@ -386,8 +386,9 @@ pub unsafe extern "C" fn ocireg_service_is_insecure_registry(
 /// repository, else of what it is in, else the host alone. Credentials given to a call come before all of these.
 /// With `docker-config` "" none of the files is read; with `environment` false, only that of `docker-config`.
 ///
-/// A helper is the program docker-credential-NAME in a directory of $PATH, and has `auth-ms` for its answer. One that
-/// fails is an error, never a reason to look further; one that has nothing is.
+/// A helper is the program docker-credential-NAME in a directory of $PATH (of the system's usual ones with `environment`
+/// false), and has `auth-ms` for its answer. It inherits the environment of this process. One that fails is an error,
+/// never a reason to look further; one that has nothing is.
 ///
 /// @param service  a service. Not NULL.
 /// @param context  deadline and cancellation; may be NULL.

@@ -45,10 +45,11 @@ unsafe fn session(session: *const ocireg_session) -> Result<Arc<Session>> {
 /// @param auth_json  the credentials, an AuthConfig; "{}" is anonymous; NULL is what the service knows for the host.
 /// @param session    receives the session, to be ended by ocireg_session_free(). Not NULL.
 /// @param error      receives an error on failure, owned by the caller; may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_UNSUPPORTED, OCIREG_CANCELLED,
-///         OCIREG_DEADLINE.
+/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_UNSUPPORTED, OCIREG_CREDENTIALS,
+///         OCIREG_CREDENTIAL_HELPER, OCIREG_IO or OCIREG_PERMISSION when a file of credentials cannot be read,
+///         OCIREG_CANCELLED, OCIREG_DEADLINE.
 ///
-/// Any thread. May block: DNS. Asks no registry yet. Since 0.1.
+/// Any thread. May block: DNS, credential helper. Asks no registry yet. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_session_new(
     endpoint: *const ocireg_endpoint,
@@ -89,9 +90,10 @@ pub unsafe extern "C" fn ocireg_session_new(
 /// @param error         receives an error on failure, owned by the caller; may be NULL. `attempts` holds the failure
 ///                      of each endpoint.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_REFERENCE, OCIREG_UNSUPPORTED,
-///         any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+///         OCIREG_CREDENTIALS, OCIREG_CREDENTIAL_HELPER, OCIREG_IO or OCIREG_PERMISSION when a file of credentials
+///         cannot be read, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
 ///
-/// Any thread. Blocks: DNS, connection, one exchange an endpoint. Since 0.1.
+/// Any thread. Blocks: credential helper, DNS, connection, one exchange an endpoint. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_session_open(
     service: *const ocireg_service,

@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 
 use rustix::event::epoll;
 use rustix::fs::MemfdFlags;
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, waitid,
+};
 use zeroize::Zeroizing;
 
 use super::wait::{Interest, Woken, wait};
@@ -168,8 +170,12 @@ impl Running {
                 let woken = wait(Some((pidfd.as_fd(), Interest::Read)), None, Duration::ZERO)?;
                 Ok(woken == Woken::Ready)
             }
-            // An error means that the host took the child's end for itself.
-            None => Ok(!matches!(self.process.try_wait(), Ok(None))),
+            None => {
+                let Some(pid) = self.pid() else { return Ok(true) };
+                let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+                // An error means that the host took the child's end for itself.
+                Ok(!matches!(waitid(WaitId::Pid(pid), look), Ok(None)))
+            }
         }
     }
 
@@ -196,7 +202,7 @@ impl Running {
     /// Takes the status of a child that has ended.
     fn end(&mut self) -> Option<ExitStatus> {
         // Until its status is taken, its number cannot be another's.
-        if self.stdout.is_some() && self.pidfd.is_some() {
+        if self.stdout.is_some() {
             self.kill();
         }
         self.ended = true;
