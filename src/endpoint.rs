@@ -5,7 +5,7 @@ use url::Url;
 
 use crate::error::{Code, Error, Result};
 use crate::host;
-use crate::json::{self, Object};
+use crate::json::Object;
 use crate::service::Service;
 use crate::tls::certs_d::TlsConfig;
 
@@ -58,7 +58,7 @@ impl ApiEndpoint {
             trim_hostname: flag("TrimHostname")?,
             url: object
                 .text("URL")?
-                .ok_or_else(|| json::invalid("URL", format!("{argument} has no URL")))?,
+                .ok_or_else(|| Error::argument("URL", format!("{argument} has no URL")))?,
             version,
             tls,
         })

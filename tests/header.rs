@@ -139,7 +139,7 @@ fn every_function_is_documented() {
         if !doc.contains("thread") {
             fault("does not say which threads may call it".to_owned());
         }
-        if ![" Never blocks", " Blocks", " May block", " May wait ", " Reads "]
+        if ![" Never blocks", " Blocks", " Reads ", " Asks ", " May ask ", " May wait "]
             .iter()
             .any(|text| doc.contains(text))
         {
