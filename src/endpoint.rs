@@ -58,6 +58,7 @@ impl ApiEndpoint {
             trim_hostname: flag("TrimHostname")?,
             url: object
                 .text("URL")?
+                .filter(|url| !url.is_empty())
                 .ok_or_else(|| Error::argument("URL", format!("{argument} has no URL")))?,
             version,
             tls,

@@ -158,6 +158,12 @@ fn gives(request: &[&str], value: Value) -> Step {
     Step { fields: fields(request), expected: Expected::Ok(value), differs: Differs::Nothing }
 }
 
+impl Step {
+    fn fails_to_pull(&self) -> bool {
+        self.fields[0] == "pull" && matches!(self.expected, Expected::Error(..))
+    }
+}
+
 /// The request succeeds and says nothing.
 fn does(request: &[&str]) -> Step {
     gives(request, json!(""))
@@ -206,7 +212,11 @@ fn run(scenario: &str, fixtures: &Fixtures, steps: &[Step]) {
             judge(&place, &answer, step, fixtures, &directory);
             answers.push(stable(&answer, step, &directory));
         }
-        let files = layouts(driver.directory.path());
+        let mut files = layouts(driver.directory.path());
+        // How many blobs are whole when another one fails is a matter of time.
+        if steps.iter().any(Step::fails_to_pull) {
+            files.retain(|path, _| !path.contains("/blobs/"));
+        }
         driver.end();
         let Some((first, first_files)) = &first else {
             first = Some((answers, files));
