@@ -10,7 +10,7 @@ use c_surface::images::{Context, Session};
 use c_surface::{Outcome, Service, children, layouts};
 use ocireg_testkit::image::{Image, Spec};
 use ocireg_testkit::server::{BlackHole, ConnectFault};
-use ocireg_testkit::{Action, Auth, Fault, Registry, ServerOptions, TokenServer, slow_dns};
+use ocireg_testkit::{Action, Auth, Ca, Fault, Registry, ServerOptions, TokenServer, slow_dns};
 use serde_json::{Value, json};
 
 const CANCELLED: i32 = 20;
@@ -243,6 +243,28 @@ fn interrupted_waiting_for_headers() {
 #[test]
 fn interrupted_in_body() {
     assert_interruptible(stuck_at("body", Action::Stall(1, LONG)));
+}
+
+#[test]
+fn interrupted_over_tls() {
+    for (path, fault) in [
+        ("/manifests/", Action::Delay(LONG)),
+        ("/manifests/", Action::Stall(1, LONG)),
+        ("/blobs/", Action::Stall(100_000, LONG)),
+        ("/blobs/", Action::Trickle(1, Duration::from_millis(200))),
+    ] {
+        let ca = Ca::default();
+        let registry = Registry::tls(&ca);
+        image().push_to(&registry, "demo/app", "1");
+        registry.fault(Fault::on(path, fault).always());
+        let certs = tempfile::tempdir().expect("a directory");
+        ca.write_certs_d(certs.path(), &registry.host(), None);
+        let service = Service::bare(json!({"certs-dir": certs.path()}));
+        assert_interruptible(vec![hanging(&format!("tls: {path}"), move |context| {
+            let _alive = &certs;
+            pull(&service, context, &reference(&registry), true)
+        })]);
+    }
 }
 
 #[test]
