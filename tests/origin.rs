@@ -407,7 +407,9 @@ fn a10_authorization_that_was_dropped_stays_dropped_even_on_the_way_back() {
     assert_bare(&back.requests());
     let returned = requests(&rig.registry, "/blobs/");
     let bare = returned.iter().filter(|r| r.header("authorization").is_none()).count();
-    assert!(bare > 0 && bare == back.requests().len(), "{returned:#?}");
+    // The first refusal ends the other transfers, on their way back or not.
+    assert!((1..=back.requests().len()).contains(&bare), "{returned:#?}");
+    assert!(returned.len() - bare <= image.blobs.len(), "{returned:#?}");
 
     // A second hop to another path of the same stranger gets nothing either.
     let blobs = blob_of(&image);
