@@ -5,7 +5,7 @@ mod scene;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use c_surface::Service;
 use ocireg_testkit::image::{Image, Spec};
@@ -202,7 +202,11 @@ fn a_token_server_that_is_down_or_failing_is_named() {
     let token = gives(json!({"token": "right"}));
     let (challenge, host) = (bearer(&token), token.host());
     drop(token);
-    let failure = fails(&service(none()), &app(&takes("right", vec![challenge])), &none(), CONNECT);
+    // It is no registry that is being started again: nothing is waited for.
+    let patient = service(json!({"retry": {"initial-ms": 60_000, "max-ms": 60_000}}));
+    let began = Instant::now();
+    let failure = fails(&patient, &app(&takes("right", vec![challenge])), &none(), CONNECT);
+    assert!(began.elapsed() < Duration::from_secs(20));
     assert_tells(&failure, &[&host], &[]);
 
     let token = bystander(ServerOptions::default(), |_| Reply::empty(503));

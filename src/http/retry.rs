@@ -11,7 +11,7 @@ use crate::error::{Code, Error, Phase, Result};
 pub struct Attempts<'a> {
     policy: &'a Retry,
     made: u32,
-    answered: bool,
+    answered: Option<String>,
 }
 
 impl<'a> Attempts<'a> {
@@ -22,12 +22,13 @@ impl<'a> Attempts<'a> {
 
     /// After so many failed ones.
     pub fn after(policy: &'a Retry, failures: u32) -> Self {
-        Self { policy, made: failures, answered: false }
+        Self { policy, made: failures, answered: None }
     }
 
-    /// The server has answered before: where it cannot be reached now, it is being started again, most likely.
-    pub fn of_known(mut self, answered: bool) -> Self {
-        self.answered = answered;
+    /// The server `host[:port]` has answered before: where it cannot be reached now, it is being started again, most
+    /// likely. Of others that it sends us to, such as its token server, that says nothing.
+    pub fn of_known(mut self, host: Option<String>) -> Self {
+        self.answered = host;
         self
     }
 
@@ -48,7 +49,7 @@ impl<'a> Attempts<'a> {
             _ => false,
         };
         let passing = if unreached {
-            self.answered
+            self.answered.is_some() && self.answered == failure.details().host
         } else {
             matches!(
                 failure.code(),

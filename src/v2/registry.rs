@@ -191,8 +191,9 @@ impl Registry {
 
     /// The attempts of one exchange, of which so many have failed.
     pub fn attempts(&self, failures: u32) -> Attempts<'_> {
+        let answered = self.answered.load(Ordering::Relaxed);
         Attempts::after(&self.common.retry, failures)
-            .of_known(self.answered.load(Ordering::Relaxed))
+            .of_known(answered.then(|| Origin::of(&self.base).authority()))
     }
 
     /// As [`Registry::send`], tried again while that may help. A status that is not `wanted` is an error.
