@@ -170,6 +170,7 @@ fn without_secrets(text: &str) -> String {
         Some((scheme, rest)) => (Some(scheme), rest),
         None => (None, text),
     };
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
     let Some(scheme) = scheme else {
         return match rest.rsplit_once('@') {
             // `name@digest` is no secret, `user:password@host` is.
@@ -179,7 +180,6 @@ fn without_secrets(text: &str) -> String {
             _ => rest.to_owned(),
         };
     };
-    let rest = rest.split(['?', '#']).next().unwrap_or_default();
     let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
     format!("{scheme}://{rest}")
 }
