@@ -8,12 +8,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 use once_cell::sync::OnceCell;
 
 use crate::auth::Policy;
+use crate::config::api_endpoint::{ApiEndpoint, ApiVersion};
 use crate::config::options::{Place, ServiceOptions, Settings};
 use crate::config::registry::{IndexInfo, Lists, RepositoryInfo, ServiceConfig};
 use crate::config::settings::{Limits, Retry, Timeouts};
 use crate::context::Run;
 use crate::credentials::sources::{Found, Sources, Summary};
-use crate::endpoint::{ApiEndpoint, ApiVersion};
 use crate::error::{Code, Error, Result};
 use crate::host::{self, DEFAULT_V2_REGISTRY, INDEX_HOSTNAME, INDEX_NAME, UrlParts};
 use crate::http::Client;

@@ -4,11 +4,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::Serialize;
 
+use crate::config::api_endpoint::ApiEndpoint;
 use crate::config::settings::Limits;
 use crate::context::Run;
 use crate::credentials::AuthConfig;
 use crate::digest::hex;
-use crate::endpoint::{ApiEndpoint, Endpoint};
+use crate::endpoint::Endpoint;
 use crate::error::{Code, Error, Result};
 use crate::reference::{Reference, check_path};
 use crate::service::Service;

@@ -1,5 +1,6 @@
 //! What a service is told: options in, configuration out.
 
+pub mod api_endpoint;
 pub mod options;
 pub mod registry;
 pub mod settings;

@@ -7,8 +7,9 @@ use super::error::ocireg_error;
 use super::handle;
 use super::memory::{self, Out};
 use super::service::{self, ocireg_service};
+use crate::config::api_endpoint::ApiEndpoint;
 use crate::credentials::AuthConfig;
-use crate::endpoint::{ApiEndpoint, Endpoint};
+use crate::endpoint::Endpoint;
 use crate::error::{Error, Result};
 use crate::session::Session;
 
