@@ -877,7 +877,8 @@ fn a_killed_pull_is_gone_on_with() {
     let registry = serving(&image);
     let source = reference(&registry);
     let layout = temp();
-    let slowly = Action::Trickle(64 << 10, Duration::from_millis(5));
+    // A blob takes longer than any child lives, and so a whole pull takes several children.
+    let slowly = Action::Trickle(16 << 10, Duration::from_millis(10));
     registry.fault(Fault::on("/blobs/", slowly).always());
     let mut killed = 0;
     for round in 0..12u64 {
