@@ -255,7 +255,7 @@ func TestEndpoint(t *testing.T) {
 	if _, err := service.NewEndpoint(endpoints[1]); err == nil {
 		t.Error("a URL holds a blank")
 	}
-	if _, err := service.NewEndpoint(ocireg.APIEndpoint{Version: ocireg.APIVersion2}); !errors.Is(err, ocireg.ErrInvalidJSON) {
+	if _, err := service.NewEndpoint(ocireg.APIEndpoint{Version: ocireg.APIVersion2}); !errors.Is(err, ocireg.ErrInvalidArgument) {
 		t.Errorf("no URL: %v", err)
 	}
 }
