@@ -55,6 +55,7 @@ func (*Service) LookupPullEndpoints(*Context, string) (string, error)    { retur
 func (*Service) LookupPushEndpoints(*Context, string) (string, error)    { return "", noCgo() }
 func (*Service) ResolveRepository(*Context, string) (string, error)      { return "", noCgo() }
 func (*Service) TLSConfig(*Context, string) (string, error)              { return "", noCgo() }
+func (*Service) Credentials(*Context, string) (string, error)            { return "", noCgo() }
 func (*Service) IsInsecureRegistry(*Context, string) (bool, error)       { return false, noCgo() }
 func (*Service) NewEndpoint(string) (*Endpoint, error)                   { return nil, noCgo() }
 func (*Service) OpenSession(*Context, string, *string) (*Session, error) { return nil, noCgo() }
