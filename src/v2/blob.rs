@@ -18,8 +18,7 @@ pub struct BlobReader {
     repository: Arc<Repository>,
     digest: Digest,
     size: Option<u64>,
-    /// Where reading began, and where it is.
-    start: u64,
+    /// Where reading is.
     offset: u64,
     /// None when reading began in the middle: then only the size can be checked.
     hasher: Option<Hasher>,
@@ -66,7 +65,6 @@ impl BlobReader {
             repository,
             digest,
             size,
-            start: offset,
             offset,
             hasher,
             body: None,
@@ -302,11 +300,6 @@ impl BlobReader {
         error
             .context(format!("cannot get the blob {} of {}", self.digest, self.repository.shown()))
             .with(|d| d.bytes_done = Some(done))
-    }
-
-    /// Where reading began.
-    pub fn start(&self) -> u64 {
-        self.start
     }
 }
 
