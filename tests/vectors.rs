@@ -48,7 +48,7 @@ const RUNNERS: &[Runner] = &[
             Some(json!({ "InsecureSkipVerify": config["InsecureSkipVerify"] }))
         }),
     ),
-    ("trusted_location", None),
+    ("trusted_location", Some(trusted_location)),
     ("v1_endpoint", None),
     ("validate_index_name", Some(|input| text(ocireg_validate_index_name, input))),
     ("validate_mirror", Some(|input| text(ocireg_validate_mirror, input))),
@@ -83,6 +83,12 @@ fn resolve_auth_config(input: &Value) -> Answer {
 fn split_search_term(input: &Value) -> Answer {
     let (index, term) = ocireg::host::split_search_term(string(input, "s"));
     Some(json!([index, term]))
+}
+
+/// Whether credentials may follow a redirect between two such places.
+fn trusted_location(input: &Value) -> Answer {
+    let url = string(input, "s").parse().ok()?;
+    Some(json!(ocireg::http::origin::is_trusted(&url)))
 }
 
 /// The vector's service: only the names that it lists resolve, and there are no certificates.

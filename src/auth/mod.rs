@@ -20,7 +20,7 @@ use crate::digest::{Algorithm, Digest};
 use crate::error::{Code, Error, Phase, Result};
 use crate::http::address::{AddressRule, Reach};
 use crate::http::origin::{Origin, parse_sent, refuse_downgrade};
-use crate::http::{Client, Reaches, Request, Response, header};
+use crate::http::{Client, Payload, Reaches, Request, Response, header};
 use crate::tls::Identity;
 
 pub use token::Tokens;
@@ -231,7 +231,7 @@ impl Authenticator {
                         .finish(),
                 );
                 request.method = crate::http::Method::POST;
-                request.body = Some(form.as_bytes());
+                request.body = Payload::Bytes(form.as_bytes());
                 request = request.header(
                     header::CONTENT_TYPE,
                     "application/x-www-form-urlencoded",

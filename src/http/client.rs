@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use ureq::Agent;
-use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver as AgentResolver};
 use ureq::unversioned::transport::{Connector, NextTimeout};
 use url::Url;
 
 use super::address::{AddressRule, Reach};
 use super::failure::{from_client, from_status};
-use super::origin::{Origin, parse_sent, refuse_downgrade};
+use super::origin::{Origin, is_trusted, parse_sent, refuse_downgrade};
 use super::resolver::Resolver;
 use super::scope::{self, Scope, Seen, carry};
 use super::secure::TlsConnector;
@@ -38,8 +38,41 @@ const MAX_IDLE: Duration = Duration::from_secs(30);
 pub enum Reaches {
     /// Only the request's own origin: credentials, cookies, headers of the caller.
     Origin,
+    /// The request's own origin, and on from there as long as redirects lead from one trusted place to another.
+    Trusted,
     /// Wherever redirects lead: Accept, Range and the like.
     Everywhere,
+}
+
+/// The bytes that go out with a request.
+#[derive(Clone, Copy, Default)]
+pub enum Payload<'a> {
+    /// None.
+    #[default]
+    Empty,
+    /// These, with their length.
+    Bytes(&'a [u8]),
+    /// Of unknown length, in chunks. Opened anew for each time that the request is sent; a failure of ours comes back
+    /// through [`carry`].
+    Stream(&'a (dyn Fn() -> Result<Box<dyn Read + 'a>> + Sync)),
+}
+
+impl Payload<'_> {
+    fn is_empty(self) -> bool {
+        matches!(self, Self::Empty)
+    }
+}
+
+/// What is done with an answer that redirects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Redirects {
+    /// It is followed.
+    #[default]
+    Follow,
+    /// It is followed, and the next server told in `Referer` who sent us.
+    Refer,
+    /// It is the result.
+    Return,
 }
 
 /// One request of the library, before any redirect.
@@ -52,7 +85,7 @@ pub struct Request<'a> {
     /// The headers, each with its reach.
     pub headers: Vec<(HeaderName, HeaderValue, Reaches)>,
     /// The bytes to send with it.
-    pub body: Option<&'a [u8]>,
+    pub body: Payload<'a>,
     /// How TLS connections to the request's own origin are made. Other origins get the system's trust only.
     pub identity: &'a Identity,
     /// Which addresses the first connection may lead to.
@@ -61,6 +94,8 @@ pub struct Request<'a> {
     pub doing: &'a str,
     /// A limit for the whole exchange, and the phase that names it.
     pub budget: Option<(Duration, Phase)>,
+    /// What is done with redirects.
+    pub redirects: Redirects,
 }
 
 impl<'a> Request<'a> {
@@ -70,11 +105,12 @@ impl<'a> Request<'a> {
             method: Method::GET,
             url,
             headers: Vec::new(),
-            body: None,
+            body: Payload::Empty,
             identity,
             rule: AddressRule::Named,
             doing,
             budget: None,
+            redirects: Redirects::Follow,
         }
     }
 
@@ -86,7 +122,7 @@ impl<'a> Request<'a> {
                 format!("the header {name} would hold control characters"),
             )
         })?;
-        value.set_sensitive(reaches == Reaches::Origin);
+        value.set_sensitive(reaches != Reaches::Everywhere);
         self.headers.push((name, value, reaches));
         Ok(self)
     }
@@ -312,8 +348,8 @@ impl Client {
             .budget
             .filter(|(time, _)| !time.is_zero())
             .and_then(|(time, phase)| Some((Instant::now().checked_add(time)?, phase)));
-        let (mut url, mut crossed, mut rule, mut reach) =
-            (request.url.clone(), false, request.rule, None);
+        let (mut url, mut rule, mut reach) = (request.url.clone(), request.rule, None);
+        let mut way = Way { crossed: false, trusted: is_trusted(&url), from: None };
         for _ in 0..=MAX_REDIRECTS {
             let foreign;
             let identity = if Origin::of(&url) == home {
@@ -323,7 +359,7 @@ impl Client {
                 &foreign
             };
             let (response, seen) =
-                self.exchange(request, &url, crossed, identity, rule, budget, run)?;
+                self.exchange(request, &url, &way, identity, rule, budget, run)?;
             let reach = *reach.get_or_insert(seen.peer.map_or(Reach::Public, Reach::of));
             let (parts, body) = response.into_parts();
             let body = Body {
@@ -334,8 +370,10 @@ impl Client {
                 pace: Pace { since: Instant::now(), bytes: 0 },
             };
             let (status, headers) = (parts.status.as_u16(), parts.headers);
+            let crossed = way.crossed;
             let response = Response { status, headers, url: url.clone(), crossed, reach, body };
-            if !matches!(status, 301 | 302 | 303 | 307 | 308) {
+            let redirects = matches!(status, 301 | 302 | 303 | 307 | 308);
+            if !redirects || request.redirects == Redirects::Return {
                 return Ok(response);
             }
             let next = redirect_target(&url, &response.headers)
@@ -344,12 +382,14 @@ impl Client {
             // What was dropped once stays dropped, even on the way back.
             if Origin::of(&next) != Origin::of(&url) {
                 // A body is as much the origin's own as a header with credentials, and may hold some.
-                if request.body.is_some() {
+                if !request.body.is_empty() {
                     return Err(body_would_leave(request, &url, &next));
                 }
-                crossed = true;
+                way.crossed = true;
+                way.trusted &= is_trusted(&next);
                 rule = AddressRule::AtLeast(reach);
             }
+            way.from = Some(url);
             url = next;
         }
         Err(Error::new(
@@ -365,7 +405,7 @@ impl Client {
         &self,
         request: &Request<'_>,
         url: &Url,
-        crossed: bool,
+        way: &Way,
         identity: &Identity,
         rule: AddressRule,
         budget: Option<(Instant, Phase)>,
@@ -375,7 +415,7 @@ impl Client {
         let agent = self.agent(identity, rule)?;
         // A connection that the server closed while it lay idle is no failure of the server: ask once more.
         loop {
-            let message = self.message(request, url, crossed)?;
+            let message = self.message(request, url, way)?;
             let scope = Scope {
                 run: run.clone(),
                 timeouts: self.timeouts.clone(),
@@ -385,9 +425,16 @@ impl Client {
                 sent: None,
                 seen: Seen::default(),
             };
-            let (result, seen) = scope::within(scope, || match request.body {
-                Some(body) => agent.run(message.map(|()| body)),
-                None => agent.run(message),
+            let mut stream = match request.body {
+                Payload::Stream(open) => Some(open()?),
+                Payload::Empty | Payload::Bytes(_) => None,
+            };
+            let (result, seen) = scope::within(scope, || match (request.body, &mut stream) {
+                (Payload::Bytes(body), _) => agent.run(message.map(|()| body)),
+                (_, Some(stream)) => {
+                    agent.run(message.map(|()| ureq::SendBody::from_reader(stream)))
+                }
+                _ => agent.run(message),
             });
             match result {
                 Ok(response) => return Ok((response, seen)),
@@ -414,21 +461,34 @@ impl Client {
         &self,
         request: &Request<'_>,
         url: &Url,
-        crossed: bool,
+        way: &Way,
     ) -> Result<ureq::http::Request<()>> {
         let mut target = url.clone();
         target.set_fragment(None);
         let mut builder =
             ureq::http::Request::builder().method(request.method.clone()).uri(target.as_str());
-        if let Some(user_agent) = &self.user_agent {
-            builder = builder.header("user-agent", user_agent);
+        let own = request.headers.iter().any(|(name, ..)| name == header::USER_AGENT);
+        if let Some(user_agent) = self.user_agent.as_ref().filter(|_| !own) {
+            builder = builder.header(header::USER_AGENT, user_agent);
         }
         // Content is verified as it is stored: nothing may decode it on the way.
         builder = builder.header("accept-encoding", "identity");
         for (name, value, reaches) in &request.headers {
-            if *reaches == Reaches::Everywhere || !crossed {
+            let goes = match reaches {
+                Reaches::Origin => !way.crossed,
+                Reaches::Trusted => !way.crossed || way.trusted,
+                Reaches::Everywhere => true,
+            };
+            if goes {
                 builder = builder.header(name, value);
             }
+        }
+        if let Some(from) = way.from.as_ref().filter(|_| request.redirects == Redirects::Refer) {
+            // The query of an address may be a secret.
+            let mut from = from.clone();
+            from.set_query(None);
+            from.set_fragment(None);
+            builder = builder.header(header::REFERER, from.as_str());
         }
         builder.body(()).map_err(|e| {
             Error::new(Code::InvalidArgument, "the request cannot be written as HTTP")
@@ -454,6 +514,16 @@ impl Client {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(pools.agents.entry(key).or_insert(made).clone())
     }
+}
+
+/// What redirects have done to a request so far.
+struct Way {
+    /// They left its origin.
+    crossed: bool,
+    /// They led from trusted places to trusted places only.
+    trusted: bool,
+    /// Who sent us here.
+    from: Option<Url>,
 }
 
 fn body_would_leave(request: &Request<'_>, from: &Url, to: &Url) -> Error {

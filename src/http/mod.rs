@@ -11,7 +11,8 @@ mod secure;
 pub mod slots;
 mod socket;
 
-pub use client::{Body, Client, Reaches, Request, Response, Trust};
+pub use client::{Body, Client, Payload, Reaches, Redirects, Request, Response, Trust};
 pub use failure::retry_after;
+pub use scope::carry;
 // The types of requests and answers, so that no other room names the client.
 pub use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, header};

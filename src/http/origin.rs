@@ -44,6 +44,16 @@ impl fmt::Display for Origin {
     }
 }
 
+/// Whether credentials may follow a redirect between two such places: docker.com and docker.io, and what is below
+/// them, over https.
+pub fn is_trusted(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let below = |domain: &str| {
+        host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    };
+    url.scheme() == "https" && (below("docker.com") || below("docker.io"))
+}
+
 /// Reads an address that a server sent us: relative to `base`, http or https, with a host and without user info.
 ///
 /// `code` is the failure's; messages name no query and no user info.

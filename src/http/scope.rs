@@ -120,6 +120,6 @@ impl std::fmt::Display for Carried {
 impl std::error::Error for Carried {}
 
 /// Wraps an error for the way through the client.
-pub(super) fn carry(error: Error) -> io::Error {
+pub fn carry(error: Error) -> io::Error {
     io::Error::other(Carried(error))
 }
