@@ -259,6 +259,7 @@ impl Service {
                 policy: Policy {
                     trusted_realms: settings.trusted_realms.clone(),
                     plain_http: settings.allow_plain_http_credentials.clone(),
+                    upload_hosts: settings.allow_upload_hosts.clone(),
                     token_limit: settings.limits.token,
                 },
                 retry: settings.retry.clone(),
@@ -321,11 +322,6 @@ impl Service {
     /// Whether layers' foreign addresses may lead to the host.
     pub fn allow_foreign_urls(&self, host: &str) -> bool {
         self.0.settings.allow_foreign_urls.contains(host)
-    }
-
-    /// Whether uploads may be sent on to the host.
-    pub fn allow_upload_host(&self, host: &str) -> bool {
-        self.0.settings.allow_upload_hosts.contains(host)
     }
 }
 

@@ -32,6 +32,8 @@ pub struct Policy {
     pub trusted_realms: Vec<(String, String)>,
     /// Hosts, `host[:port]`, that may get credentials over plain http.
     pub plain_http: Hosts,
+    /// Hosts, `host[:port]`, that uploads may be sent on to.
+    pub upload_hosts: Hosts,
     /// The largest token answer, in bytes.
     pub token_limit: u64,
 }

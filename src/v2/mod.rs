@@ -7,6 +7,7 @@ pub mod media_type;
 pub mod platform;
 pub mod registry;
 pub mod repository;
+pub mod upload;
 
 pub use descriptor::Descriptor;
 pub use manifest::{ImageManifest, Index, Manifest};

@@ -92,6 +92,11 @@ impl Registry {
         &self.base
     }
 
+    /// How TLS is made with it.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
     /// `<base>/v2/<path>`. The path is made of parsed names only.
     pub fn address(&self, path: &str) -> Url {
         let mut url = self.base.clone();

@@ -135,6 +135,23 @@ impl Repository {
         vec![format!("repository:{}:{}", self.name, self.actions)]
     }
 
+    /// What a blob of another repository can be mounted with: the right to read it there, after the right to write here.
+    pub(super) fn mount_scopes(&self, from: &str) -> Vec<String> {
+        let mut scopes = self.scopes();
+        scopes.push(format!("repository:{from}:pull"));
+        scopes
+    }
+
+    /// The size of a blob, if the repository has it and the registry tells.
+    pub(super) fn blob_size(&self, digest: &Digest, run: &Run) -> Result<Option<u64>> {
+        let doing = format!("look up the blob {digest} of {}", self.shown);
+        let mut request = self.registry.request(self.address(&format!("blobs/{digest}")), &doing);
+        request.method = Method::HEAD;
+        let wanted = |status| matches!(status, 200 | 404);
+        let response = self.registry.fetch(&request, &self.scopes(), wanted, run)?;
+        Ok(if response.status == 200 { response.content_length() } else { None })
+    }
+
     /// A manifest or index, verified; with a platform, that platform's image out of an index.
     pub fn manifest(
         &self,
