@@ -441,7 +441,8 @@ impl Client {
                 Err(error) => {
                     let error = from_client(error, url, false)
                         .with(|d| d.method = Some(request.method.to_string()));
-                    let stale = seen.reused && !seen.received && request.method.is_idempotent();
+                    // The end of an upload is a PUT that can be made once only: whoever sends bodies asks again itself.
+                    let stale = seen.reused && !seen.received && request.method.is_safe();
                     let error = if error.code() == Code::Policy {
                         error.context(format!("{} is refused", Origin::of(url))).hint(
                             "nothing was sent; a server may lead to networks as wide as its own, or wider",
