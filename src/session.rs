@@ -236,9 +236,10 @@ impl Session {
                     .hint("open it with the option actions: [\"pull\", \"push\"]"));
             }
         };
-        let own: Vec<Candidate> =
-            self.candidates.iter().filter(|c| !c.api().mirror).cloned().collect();
-        let (_, result) = first_that_answers(&own, 0, run, |candidate| {
+        // Mirrors come first, the registry's own endpoints after them.
+        let mirrors = self.candidates.iter().take_while(|c| c.api().mirror).count();
+        let start = self.current.load(Ordering::Relaxed).max(mirrors);
+        let (_, result) = first_that_answers(&self.candidates, start, run, |candidate| {
             work(&Repository::new(candidate.registry.clone(), path.to_owned(), actions))
         })?;
         Ok(result)

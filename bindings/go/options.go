@@ -340,6 +340,26 @@ func (o *PutBlobOptions) UnmarshalJSON(document []byte) error {
 	return unmarshalWith(document, (*fields)(o), &o.Extra)
 }
 
+// CommitOptions are those of [BlobWriter.Commit]: what must have been written.
+type CommitOptions struct {
+	Digest string `json:"digest,omitempty"`
+	Size   int64  `json:"size,omitempty"`
+
+	Extra Extra `json:"-"`
+}
+
+// MarshalJSON gives the library's form.
+func (o CommitOptions) MarshalJSON() ([]byte, error) {
+	type fields CommitOptions
+	return marshalWith(fields(o), o.Extra)
+}
+
+// UnmarshalJSON reads the library's form.
+func (o *CommitOptions) UnmarshalJSON(document []byte) error {
+	type fields CommitOptions
+	return unmarshalWith(document, (*fields)(o), &o.Extra)
+}
+
 // PullOptions are those of [DefaultService.Pull].
 type PullOptions struct {
 	// Auth is what the service would use if nil, and anonymous if zero.

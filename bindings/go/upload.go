@@ -96,11 +96,15 @@ func (w *BlobWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Commit ends the blob. What it gives is its descriptor.
-func (w *BlobWriter) Commit() (*Descriptor, error) {
+// Commit ends the blob. What it gives is its descriptor. The options may be nil.
+func (w *BlobWriter) Commit(options *CommitOptions) (*Descriptor, error) {
+	expected, err := encodeOptional("options", options)
+	if err != nil {
+		return nil, err
+	}
 	var document string
-	err := w.use(func(c *capi.Writer, ctx *capi.Context) (err error) {
-		document, err = c.Commit(ctx, nil)
+	err = w.use(func(c *capi.Writer, ctx *capi.Context) (err error) {
+		document, err = c.Commit(ctx, expected)
 		return err
 	})
 	return decodeNew[Descriptor](document, err)
