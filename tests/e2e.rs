@@ -25,7 +25,7 @@ struct Driver {
     stdin: ChildStdin,
     stdout: BufReader<ChildStdout>,
     /// For the layouts of this driver.
-    directory: tempfile::TempDir,
+    directory: ocireg_testkit::TempDir,
 }
 
 /// What a driver answered.
@@ -57,7 +57,7 @@ impl Driver {
             .unwrap_or_else(|e| panic!("the {name} driver cannot start: {e}"));
         let stdin = child.stdin.take().expect("a pipe");
         let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
-        let directory = tempfile::tempdir().expect("a directory");
+        let directory = ocireg_testkit::tempdir();
         Self { name, child, stdin, stdout, directory }
     }
 
