@@ -19,6 +19,7 @@ fn an_image_is_pulled_through_a_proxy_from_a_registry_that_only_the_proxy_finds(
     image.push_to(&registry, "demo/app", "1");
     let canary = canary();
     registry.set_auth(Auth::basic("alice", &canary));
+    registry.may_receive(&canary);
     let address = ServerOptions::default().bind("127.0.0.4");
     let ours = Registry::plain();
     image.push_to(&ours, "demo/app", "1");
