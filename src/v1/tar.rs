@@ -466,8 +466,11 @@ impl Records {
                 parse_record(text).ok_or_else(|| malformed("an extended header is unreadable"))?;
             text = rest;
             if matches!(key, b"GNU.sparse.offset" | b"GNU.sparse.numbytes") {
-                let expected: &[u8] =
-                    if map.len() % 2 == 0 { b"GNU.sparse.offset" } else { b"GNU.sparse.numbytes" };
+                let expected: &[u8] = if map.len().is_multiple_of(2) {
+                    b"GNU.sparse.offset"
+                } else {
+                    b"GNU.sparse.numbytes"
+                };
                 if key != expected || value.contains(&b',') {
                     return Err(malformed("the map of a sparse file is unreadable"));
                 }
@@ -553,8 +556,8 @@ fn parse_record(text: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let equals = pair.iter().position(|b| *b == b'=')?;
     let (key, value) = (&pair[..equals], &pair[equals + 1..]);
     let text_only = matches!(key, b"path" | b"linkpath" | b"uname" | b"gname");
-    let sound = !key.is_empty() && !key.contains(&0) && !(text_only && value.contains(&0));
-    sound.then_some((key, value, rest))
+    let unsound = key.is_empty() || key.contains(&0) || text_only && value.contains(&0);
+    if unsound { None } else { Some((key, value, rest)) }
 }
 
 /// `SECONDS[.FRACTION]`, rounded towards the past.
