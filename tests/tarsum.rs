@@ -249,7 +249,7 @@ fn unusual_archives() {
 
 #[test]
 fn a_sparse_file_counts_as_what_it_holds() {
-    let dir = tempfile::tempdir().expect("a temporary directory");
+    let dir = ocireg_testkit::tempdir();
     let file = std::fs::File::create(dir.path().join("file")).expect("a file");
     file.write_all_at(b"begin", 0).expect("room");
     for number in 1..40 {
