@@ -11,6 +11,8 @@ use crate::credentials::AuthConfig;
 use crate::digest::hex;
 use crate::endpoint::Endpoint;
 use crate::error::{Code, Error, Result};
+use crate::host;
+use crate::log::{Level, Record};
 use crate::reference::{Reference, check_path};
 use crate::service::Service;
 use crate::v2::repository::Selector;
@@ -211,19 +213,51 @@ impl Session {
         run: &Run,
         mut work: impl FnMut(&Repository) -> Result<T>,
     ) -> Result<T> {
-        let Scope::Repository { path, actions, .. } = &self.scope else {
-            return Err(Error::new(
-                Code::InvalidArgument,
-                "the session is of a whole registry, and this needs a repository",
-            )
-            .hint("use ocireg_session_repository() first"));
-        };
+        let (path, actions, _) = self.repository_scope()?;
         let start = self.current.load(Ordering::Relaxed);
         let (used, result) = first_that_answers(&self.candidates, start, run, |candidate| {
-            work(&Repository::new(candidate.registry.clone(), path.clone(), actions))
+            work(&Repository::new(candidate.registry.clone(), path.to_owned(), actions))
         })?;
         self.current.store(used, Ordering::Relaxed);
         Ok(result)
+    }
+
+    /// As [`Session::with_repository`], to change it: with the right to push, and never at a mirror.
+    pub fn with_repository_to_push<T>(
+        &self,
+        run: &Run,
+        mut work: impl FnMut(&Repository) -> Result<T>,
+    ) -> Result<T> {
+        let (path, actions, reference) = self.repository_scope()?;
+        // Nobody chose the actions of a session that was derived from another one.
+        let actions = match reference {
+            None => "pull,push",
+            Some(_) if actions.split(',').any(|a| a == "push" || a == "*") => actions,
+            Some(_) => {
+                return Err(Error::argument("session", format!("the session may only {actions}"))
+                    .hint("open it with the option actions: [\"pull\", \"push\"]"));
+            }
+        };
+        // Mirrors come first, the registry's own endpoints after them.
+        let mirrors = self.candidates.iter().take_while(|c| c.api().mirror).count();
+        let start = self.current.load(Ordering::Relaxed).max(mirrors);
+        let (_, result) = first_that_answers(&self.candidates, start, run, |candidate| {
+            work(&Repository::new(candidate.registry.clone(), path.to_owned(), actions))
+        })?;
+        Ok(result)
+    }
+
+    fn repository_scope(&self) -> Result<(&str, &str, Option<&Reference>)> {
+        match &self.scope {
+            Scope::Repository { path, actions, reference } => {
+                Ok((path, actions, reference.as_ref()))
+            }
+            Scope::Registry => Err(Error::new(
+                Code::InvalidArgument,
+                "the session is of a whole registry, and this needs a repository",
+            )
+            .hint("use ocireg_session_repository() first")),
+        }
     }
 }
 
@@ -286,6 +320,15 @@ fn first_that_answers<T>(
             attempts.push(error);
             break;
         }
+        run.log(Level::Warn, "session", || {
+            let shown = |candidate: &Candidate| host::printable(&candidate.api().url);
+            let (from, to) = (shown(candidate), shown(&candidates[i + 1]));
+            Record::new(format!("{to} is asked instead of {from}, because: {error}"))
+                .error(&error)
+                .with("from", from)
+                .with("to", to)
+                .with("mirror", candidate.api().mirror)
+        });
         run.event(&serde_json::json!({
             "kind": "endpoint",
             "code": error.code().number(),

@@ -25,7 +25,7 @@ struct Driver {
     stdin: ChildStdin,
     stdout: BufReader<ChildStdout>,
     /// For the layouts of this driver.
-    directory: tempfile::TempDir,
+    directory: ocireg_testkit::TempDir,
 }
 
 /// What a driver answered.
@@ -57,7 +57,7 @@ impl Driver {
             .unwrap_or_else(|e| panic!("the {name} driver cannot start: {e}"));
         let stdin = child.stdin.take().expect("a pipe");
         let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
-        let directory = tempfile::tempdir().expect("a directory");
+        let directory = ocireg_testkit::tempdir();
         Self { name, child, stdin, stdout, directory }
     }
 
@@ -752,6 +752,152 @@ fn pulls() {
 }
 
 #[test]
+fn uploads() {
+    let fixtures = Fixtures::shared();
+    let content = "written through every binding, in two halves";
+    let digest = digest::sha256(content.as_bytes());
+    let right = json!({"digest": digest, "size": content.len()}).to_string();
+    let lie = json!({"digest": format!("sha256:{}", "0".repeat(64))}).to_string();
+    let push = r#"{"actions":["pull","push"]}"#;
+    let alice = json!({"actions": ["pull", "push"], "auth": {"username": "alice", "password": "wonderland"}});
+    run(
+        "uploads",
+        &fixtures,
+        &[
+            does(&[
+                "service_new",
+                "s",
+                r#"{"docker-config":"","allow-plain-http-credentials":["{token}","{bearer}"]}"#,
+            ]),
+            does(&["session_open", "s", "x", "{plain}/fresh", push]),
+            gives(
+                &["session_put_blob", "x", r#"{"media_type":"text/plain"}"#, content, "\\N"],
+                json!({"digest": digest, "size": content.len(), "mediaType": "text/plain"}),
+            ),
+            gives(
+                &[
+                    "session_put_blob",
+                    "x",
+                    r#"{"chunk_size":7,"algorithm":"sha256"}"#,
+                    content,
+                    &right,
+                ],
+                json!({"digest": digest, "size": content.len()}),
+            ),
+            gives(
+                &["session_open_blob", "x", &digest, "0", "\\N"],
+                json!({"read": content.len(), "sha256": digest.trim_start_matches("sha256:")}),
+            ),
+            fails(
+                &["session_put_blob", "x", "\\N", content, &lie],
+                "DIGEST_MISMATCH",
+                json!({"digest_actual": digest}),
+            ),
+            fails(&["session_put_blob", "x", &lie, content, "\\N"], "DIGEST_MISMATCH", json!({})),
+            fails(
+                &["session_put_blob", "x", "\\N", content, r#"{"size":1}"#],
+                "SIZE_MISMATCH",
+                json!({"size_expected": 1, "size_actual": content.len()}),
+            ),
+            fails(
+                &["session_put_blob", "x", r#"{"chunk_size":0}"#, content, "\\N"],
+                "INVALID_ARGUMENT",
+                json!({"argument": "chunk_size"}),
+            ),
+            fails(
+                &["session_put_blob", "x", r#"{"mount_from":["multi"]}"#, content, "\\N"],
+                "INVALID_ARGUMENT",
+                json!({"argument": "digest"}),
+            ),
+            fails(
+                &["session_put_blob", "x", r#"{"chunks":7}"#, content, "\\N"],
+                "INVALID_JSON",
+                json!({"argument": "chunks"}),
+            ),
+            gives(&["session_mount_blob", "x", "{layer}", "multi"], json!(1)),
+            gives(&["session_mount_blob", "x", "sha256:{zeros}", "multi"], json!(0)),
+            fails(&["session_mount_blob", "x", "{layer}", "Multi"], "INVALID_REFERENCE", json!({})),
+            // Not opened to push, and not allowed to.
+            does(&["session_open", "s", "x", "{plain}/fresh", "\\N"]),
+            fails(
+                &["session_put_blob", "x", "\\N", content, "\\N"],
+                "INVALID_ARGUMENT",
+                json!({"argument": "session"}),
+            ),
+            does(&["session_open", "s", "x", "{open}/fresh", push]),
+            fails(&["session_put_blob", "x", "\\N", content, "\\N"], "DENIED", json!({})),
+            does(&["session_open", "s", "x", "{bearer}/fresh", &alice.to_string()]),
+            gives(&["session_put_blob", "x", &right, content, "\\N"], json!({"digest": digest})),
+            gives(&["session_mount_blob", "x", "{layer}", "app"], json!(1)),
+        ],
+    );
+}
+
+/// What is refused names the option that would allow it; with the option it is done.
+#[test]
+fn policies() {
+    let fixtures = Fixtures::shared();
+    let content = "sent on to a store";
+    let digest = digest::sha256(content.as_bytes());
+    let push = r#"{"actions":["pull","push"]}"#;
+    let alice = format!(r#"{{"auth":{ALICE}}}"#);
+    let trusting = |realms: &str, plain: &str| {
+        format!(
+            r#"{{"docker-config":"","resolve":{{"token.test":["0.0.0.0"]}},"trusted-realms":{realms},"allow-plain-http-credentials":{plain}}}"#
+        )
+    };
+    run(
+        "policies",
+        &fixtures,
+        &[
+            does(&["service_new", "s", r#"{"docker-config":""}"#]),
+            does(&["session_open", "s", "x", "{sending}/app", push]),
+            fails(
+                &["session_put_blob", "x", r"\N", content, r"\N"],
+                "POLICY",
+                json!({"hint": "*"}),
+            ),
+            does(&["service_new", "s", r#"{"docker-config":"","allow-upload-hosts":["{store}"]}"#]),
+            does(&["session_open", "s", "x", "{sending}/app", push]),
+            gives(&["session_put_blob", "x", r"\N", content, r"\N"], json!({"digest": digest})),
+            // A token server whose address no registry may lead to.
+            does(&["service_new", "s", &trusting("[]", r#"["{far}","{luring}"]"#)]),
+            fails(
+                &["inspect", "s", "{luring}/app:1", &alice],
+                "POLICY",
+                json!({"phase": "connect"}),
+            ),
+            does(&[
+                "service_new",
+                "s",
+                &trusting(r#"[["{plain}","{far}"]]"#, r#"["{far}","{luring}"]"#),
+            ]),
+            fails(
+                &["inspect", "s", "{luring}/app:1", &alice],
+                "POLICY",
+                json!({"phase": "connect"}),
+            ),
+            does(&[
+                "service_new",
+                "s",
+                &trusting(r#"[["{luring}","{far}"]]"#, r#"["{far}","{luring}"]"#),
+            ]),
+            gives(
+                &["inspect", "s", "{luring}/app:1", &alice],
+                json!({"descriptor": {"digest": "{single}"}}),
+            ),
+            // And no password without TLS but by name.
+            does(&["service_new", "s", &trusting(r#"[["{luring}","{far}"]]"#, r#"["{luring}"]"#)]),
+            fails(
+                &["inspect", "s", "{luring}/app:1", &alice],
+                "POLICY",
+                json!({"phase": "credentials"}),
+            ),
+        ],
+    );
+}
+
+#[test]
 fn wrong_contents() {
     let fixtures = Fixtures::shared();
     run(
@@ -857,7 +1003,7 @@ fn token_authentication() {
             fails(
                 &["pull", "s", "{bearer}/app:1", "oci:{dir}/a", r"\N"],
                 "UNAUTHORIZED",
-                json!({"phase": "token"}),
+                json!({"phase": "connect"}),
             ),
             gives(
                 &["pull", "s", "{bearer}/app:1", "oci:{dir}/a", auth],

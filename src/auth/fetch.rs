@@ -14,6 +14,7 @@ use crate::error::{Code, Error, Phase, Result};
 use crate::http::address::AddressRule;
 use crate::http::origin::Origin;
 use crate::http::{Method, Payload, Reaches, Request, Response, header};
+use crate::log::Level;
 use crate::tls::Identity;
 
 /// AuthClientID of the registry package.
@@ -71,6 +72,9 @@ impl Authenticator {
             }
             Secret::Anonymous | Secret::RegistryToken(_) => self.by_get(&question, None, run)?,
         };
+        run.log(Level::Info, "auth", || {
+            self.record("bearer", &Origin::of(realm)).with("scopes", scopes)
+        });
         if let Some(refresh) = granted.refresh {
             *self.issued.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(refresh);
         }

@@ -16,7 +16,9 @@ use ureq::unversioned::transport::{
 
 use super::scope::{self, carry};
 use super::socket::{INPUT_BUFFER, OUTPUT_BUFFER, Plain, Socket, input_phase};
+use crate::context::Run;
 use crate::error::{Code, Error, Phase};
+use crate::log::{Level, Record};
 use crate::tls::Identity;
 
 /// The largest TLS record on the wire.
@@ -55,6 +57,10 @@ impl Connector<Plain> for TlsConnector {
         let config =
             self.config.get_or_try_init(|| self.identity.client_config()).map_err(carry)?;
         let tls = Tls::handshake(config.clone(), host, plain.socket)?;
+        // Taken out of the scope first: whoever is told may use this thread's connections.
+        if let Some(run) = scope::with(|scope| scope.run.clone()) {
+            tls.log(&self.identity, host, &run);
+        }
         Ok(Some(Either::B(tls)))
     }
 }
@@ -119,6 +125,25 @@ impl Tls {
         let result = tls.shake_hands(host);
         scope::with(|scope| scope.budget = outer);
         result.map(|()| tls)
+    }
+
+    /// Tells how the peer was verified; unverified ones are worth a warning.
+    fn log(&self, identity: &Identity, host: &str, run: &Run) {
+        let level = if identity.insecure { Level::Warn } else { Level::Debug };
+        run.log(level, "tls", || {
+            let version = match self.connection.protocol_version() {
+                Some(rustls::ProtocolVersion::TLSv1_2) => "1.2",
+                Some(rustls::ProtocolVersion::TLSv1_3) => "1.3",
+                _ => "unknown",
+            };
+            let verified = if identity.insecure { "is not" } else { "is" };
+            Record::new(format!("TLS {version} with {host}, whose certificate {verified} verified"))
+                .with("host", host)
+                .with("version", version)
+                .with("verified", !identity.insecure)
+                .with("root_cas", identity.root_cas.len())
+                .with("client_certificate", !identity.certificates.is_empty())
+        });
     }
 
     fn shake_hands(&mut self, host: &str) -> io::Result<()> {
@@ -334,6 +359,23 @@ impl fmt::Debug for Tls {
     }
 }
 
+const RENEW: &str = "renew the registry's certificate, and check this machine's clock";
+const CLOCK: &str = "check this machine's clock";
+
+/// A certificate's names, which come as `DnsName("registry.example")`.
+fn names(presented: &[String]) -> String {
+    let bare = |name: &String| {
+        let inner = name.split_once('(').map_or(name.as_str(), |(_, inner)| inner);
+        inner.trim_end_matches(')').trim_matches('"').to_owned()
+    };
+    presented.iter().map(bare).collect::<Vec<_>>().join(", ")
+}
+
+/// A moment of a certificate, as people read it.
+fn date(time: rustls::pki_types::UnixTime) -> String {
+    httpdate::fmt_http_date(std::time::UNIX_EPOCH + std::time::Duration::from_secs(time.as_secs()))
+}
+
 /// What a TLS failure means to the user.
 fn tls_error(error: &rustls::Error, host: &str) -> Error {
     let certificate = |why: String, hint: &str| {
@@ -344,12 +386,13 @@ fn tls_error(error: &rustls::Error, host: &str) -> Error {
     let trust = "put the registry's CA certificate into its certs.d directory as ca.crt, or list the host under insecure-registries";
     match error {
         rustls::Error::InvalidCertificate(problem) => match problem {
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => certificate(
-                "has expired".into(),
-                "renew the registry's certificate, and check this machine's clock",
-            ),
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                certificate("is not valid yet".into(), "check this machine's clock")
+            CertificateError::Expired => certificate("has expired".into(), RENEW),
+            CertificateError::ExpiredContext { not_after, .. } => {
+                certificate(format!("has expired on {}", date(*not_after)), RENEW)
+            }
+            CertificateError::NotValidYet => certificate("is not valid yet".into(), CLOCK),
+            CertificateError::NotValidYetContext { not_before, .. } => {
+                certificate(format!("is not valid before {}", date(*not_before)), CLOCK)
             }
             CertificateError::UnknownIssuer => {
                 certificate("is signed by a CA that is not trusted here".into(), trust)
@@ -359,7 +402,7 @@ fn tls_error(error: &rustls::Error, host: &str) -> Error {
                 "use the name that the certificate is for",
             ),
             CertificateError::NotValidForNameContext { presented, .. } => certificate(
-                format!("is for another name; it names {}", presented.join(", ")),
+                format!("is for another name; it names {}", names(presented)),
                 "use one of the names that the certificate is for",
             ),
             CertificateError::Revoked => {
