@@ -1,5 +1,6 @@
 //! A registry service: a configuration, and what it says about hosts and references.
 
+use std::env;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use once_cell::sync::OnceCell;
 use crate::auth::{Policy, Tokens};
 use crate::config::api_endpoint::{ApiEndpoint, ApiVersion};
 use crate::config::options::{Place, ServiceOptions, Settings};
+use crate::config::proxy::Proxies;
 use crate::config::registry::{IndexInfo, Lists, RepositoryInfo, ServiceConfig};
 use crate::config::settings::{Limits, Retry, Timeouts};
 use crate::context::Run;
@@ -17,9 +19,9 @@ use crate::credentials::sources::{Found, Sources, Summary};
 use crate::credentials::store::{Server, Store};
 use crate::error::{Code, Error, Result};
 use crate::host::{self, DEFAULT_V2_REGISTRY, INDEX_HOSTNAME, INDEX_NAME, UrlParts};
-use crate::http::Client;
 use crate::http::resolver::Resolver;
 use crate::http::slots::Slots;
+use crate::http::{Client, Peer};
 use crate::log::{Level, Log, Record};
 use crate::reference::Reference;
 use crate::tls::Identity;
@@ -36,6 +38,7 @@ struct Inner {
     settings: Settings,
     certs_dir: Option<PathBuf>,
     credentials: Sources,
+    proxies: Proxies,
     resolver: Arc<Resolver>,
     log: Arc<Log>,
     common: OnceCell<Arc<Common>>,
@@ -65,11 +68,17 @@ impl Service {
             settings.environment,
             settings.timeouts.auth,
         );
+        let proxies = match &settings.proxy {
+            Some(proxies) => proxies.clone(),
+            None if settings.environment => Proxies::from_environment(|name| env::var_os(name))?,
+            None => Proxies::default(),
+        };
         Ok(Self(Arc::new(Inner {
             config: RwLock::new(Arc::new(ServiceConfig::new(&lists)?)),
             settings,
             certs_dir,
             credentials,
+            proxies,
             resolver: Arc::new(Resolver::new(resolve)),
             log: Arc::default(),
             common: OnceCell::new(),
@@ -115,6 +124,11 @@ impl Service {
         change(&mut config)?;
         *place = Arc::new(config);
         Ok(())
+    }
+
+    /// Which proxies requests go through: as the options say, or else the environment.
+    pub fn proxies(&self) -> &Proxies {
+        &self.0.proxies
     }
 
     /// The endpoints to pull from, in the order to try them: mirrors, https, http where the host is insecure.
@@ -186,6 +200,11 @@ impl Service {
         if !config.is_secure_index(hostname, |host| self.addresses(host, run))? {
             return Ok(TlsConfig { insecure_skip_verify: true, ..TlsConfig::default() });
         }
+        self.certificates(hostname)
+    }
+
+    /// What the host's certs.d directory says.
+    fn certificates(&self, hostname: &str) -> Result<TlsConfig> {
         match &self.0.certs_dir {
             Some(directory) => certs_d::read_for_host(directory, hostname),
             None => Ok(TlsConfig::default()),
@@ -275,12 +294,16 @@ impl Service {
         let settings = &self.0.settings;
         // The connections live in the service: a strong way back would keep both for ever.
         let service = Arc::downgrade(&self.0);
-        let trust = move |host: &str, run: &Run| match service.upgrade() {
-            Some(inner) => {
-                let service = Self(inner);
-                Ok(service.tls_config(host, run)?.identity(service.environment()))
-            }
-            None => Ok(Identity::default()),
+        let trust = move |peer: Peer<'_>, run: &Run| {
+            let Some(service) = service.upgrade().map(Self) else {
+                return Ok(Identity::default());
+            };
+            let tls = match peer {
+                Peer::Server(host) => service.tls_config(host, run)?,
+                // It sees whom we talk to, so it is verified even where a registry would not be.
+                Peer::Proxy(host) => service.certificates(host)?,
+            };
+            Ok(tls.identity(service.environment()))
         };
         let client = Client::new(
             self.0.resolver.clone(),
@@ -288,6 +311,7 @@ impl Service {
             Some(user_agent.to_owned()),
             Box::new(trust),
             self.0.log.clone(),
+            self.0.proxies.clone(),
         );
         Arc::new(Common {
             client: Arc::new(client),
