@@ -547,6 +547,8 @@ fn f28_whatever_a_proxy_does_wrong_is_named_and_nothing_is_asked_directly() {
     ] {
         answers.push((Action::Raw(raw.into()), "is not HTTP", None));
     }
+    let interim = "HTTP/1.1 100 Continue\r\n\r\n".repeat(2000);
+    answers.push((Action::Raw(interim.into()), "too large", None));
     // An answer of the registry's that the proxy has made up.
     let smuggled = "HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
     answers.push((Action::Raw(smuggled.into()), "more came than its answer", None));
@@ -652,6 +654,29 @@ fn f28_a_proxy_that_fails_for_a_moment_is_asked_again_once_the_registry_has_answ
     let failure = fresh.open(None, &hidden.app(), &none()).err().expect("a refusal");
     assert_eq!((failure.code, failure.json["retryable"].as_bool()), (PROXY, Some(true)));
     assert_eq!(proxy.connects().len(), 1);
+}
+
+#[test]
+fn f28_an_insecure_registry_without_https_is_asked_over_http_through_the_proxy_for_http() {
+    let (registry, image) = demo();
+    let (http, https) = (Proxy::open(), Proxy::start(at("127.0.0.5"), None));
+    for fault in [Action::status(502), Action::status(407), Action::CutHead(0, Cut::Fin)] {
+        https.fault(Fault::on("", fault).always());
+        let proxies = json!({"http-proxy": http.url(), "https-proxy": https.url()});
+        pulls(&service(json!({"proxy": proxies})), &app(&registry), &none(), &image);
+        https.clear_faults();
+        assert_eq!(registry.connection_count(), http.connects().len(), "all of them by the proxy");
+    }
+    assert!(!https.connects().is_empty());
+    // Where https works, nobody asks over http.
+    http.clear();
+    let hidden = Hidden::start();
+    let proxy = hidden.proxy(at("127.0.0.6"), None);
+    let mut options = hidden.options("");
+    options["insecure-registries"] = json!([hidden.registry.host()]);
+    options["proxy"] = json!({"http-proxy": http.url(), "https-proxy": proxy.url()});
+    pulls(&service(options), &hidden.app(), &none(), &hidden.image);
+    assert_eq!(http.connection_count(), 0);
 }
 
 #[test]

@@ -73,42 +73,25 @@ impl ProxyConnector {
         let mut answer = Vec::new();
         let mut buffer = [0; 2048];
         loop {
-            match wire.receive(&mut buffer, Phase::Proxy)? {
-                0 => {
-                    return Err(carry(
-                        self.broken(&target, "it ended the connection").retryable(true),
-                    ));
+            let received = wire.receive(&mut buffer, Phase::Proxy)?;
+            answer.extend_from_slice(&buffer[..received]);
+            let error = match final_answer(&answer) {
+                _ if received == 0 => {
+                    self.broken(&target, "it ended the connection").retryable(true)
                 }
-                received => answer.extend_from_slice(&buffer[..received]),
-            }
-            let head = loop {
-                if !b"HTTP/1.".starts_with(&answer[..answer.len().min(7)]) {
-                    return Err(carry(self.broken(&target, "its answer is not HTTP")));
-                }
-                let Some(end) = answer.windows(4).position(|window| window == b"\r\n\r\n") else {
-                    break None;
-                };
-                let Some(status) = status(&answer[..end]) else {
-                    return Err(carry(self.broken(&target, "its answer is not HTTP")));
-                };
-                if !(100..200).contains(&status) || status == 101 {
-                    break Some((status, end + 4));
-                }
-                // More is to come.
-                answer.drain(..end + 4);
-            };
-            match head {
                 Some((200..=299, end)) if end == answer.len() => return Ok(()),
-                Some((200..=299, _)) => {
-                    let why = "more came than its answer before anything was asked of the server";
-                    return Err(carry(self.broken(&target, why)));
-                }
-                Some((status, _)) => return Err(carry(self.refusal(&target, status))),
+                Some((200..=299, _)) => self.broken(
+                    &target,
+                    "more came than its answer before anything was asked of the server",
+                ),
+                Some((0, _)) => self.broken(&target, "its answer is not HTTP"),
+                Some((status, _)) => self.refusal(&target, status),
                 None if answer.len() > MAX_ANSWER => {
-                    return Err(carry(self.broken(&target, "its answer is too large")));
+                    self.broken(&target, "its answer is too large")
                 }
-                None => {}
-            }
+                None => continue,
+            };
+            return Err(carry(error));
         }
     }
 
@@ -179,9 +162,29 @@ impl ProxyConnector {
     }
 }
 
+/// The status of the final answer, 0 for what is no HTTP, and where its header ends; None while more must come.
+fn final_answer(received: &[u8]) -> Option<(u16, usize)> {
+    let mut begin = 0;
+    loop {
+        let rest = &received[begin..];
+        if !VERSION.starts_with(&rest[..rest.len().min(VERSION.len())]) {
+            return Some((0, begin));
+        }
+        let head = rest.windows(4).position(|window| window == b"\r\n\r\n")?;
+        begin += head + 4;
+        match status(&rest[..head]) {
+            // An interim answer.
+            Some(100 | 102..=199) => {}
+            status => return Some((status.unwrap_or(0), begin)),
+        }
+    }
+}
+
+const VERSION: &[u8] = b"HTTP/1.";
+
 /// The status of `HTTP/1.x NNN …`.
 fn status(head: &[u8]) -> Option<u16> {
-    let rest = head.strip_prefix(b"HTTP/1.")?.get(1..)?;
+    let rest = head.strip_prefix(VERSION)?.get(1..)?;
     let digits = rest.strip_prefix(b" ")?.get(..3)?;
     let ends = matches!(rest.get(4), None | Some(b' ' | b'\r'));
     let status = std::str::from_utf8(digits).ok()?;
