@@ -520,7 +520,8 @@ fn f28_whatever_a_proxy_does_wrong_is_named_and_nothing_is_asked_directly() {
     options["timeouts"] = json!({"connect-ms": 300});
     let service = service(options.clone());
     let mut answers = vec![
-        (Action::status(407), "answered 407", Some(407)),
+        (Action::status(407), "check the user name and the password", Some(407)),
+        (Action::status(401), "check the user name and the password", Some(401)),
         (Action::status(403), "answered 403", Some(403)),
         (Action::status(404), "answered 404", Some(404)),
         (Action::status(500), "answered 500", Some(500)),

@@ -123,10 +123,10 @@ impl ProxyConnector {
 
     fn refusal(&self, target: &str, status: u16) -> Error {
         let hint = match status {
-            407 if self.server.authorization().is_some() => {
+            401 | 407 if self.server.authorization().is_some() => {
                 "check the user name and the password in the proxy's address"
             }
-            407 => "put USER:PASSWORD@ into the proxy's address",
+            401 | 407 => "put USER:PASSWORD@ into the proxy's address",
             429 | 500..=599 => "the proxy may not reach the server; the call may be made again",
             _ => {
                 "ask the proxy's operator whether it allows CONNECT to this host and port, or list the host in no-proxy"
@@ -153,7 +153,8 @@ impl ProxyConnector {
             _ => return error,
         };
         let passing = error.code() == Code::Disconnected
-            || (error.code() == Code::Timeout && error.details().phase == Some(Phase::Proxy));
+            || (error.code() == Code::Timeout
+                && !matches!(error.details().phase, Some(Phase::Dns | Phase::Connect)));
         Error::new(Code::Proxy, format!("the proxy {} cannot be used", self.server))
             .phase(Phase::Proxy)
             .cause(error)
