@@ -14,11 +14,11 @@ use ocireg_testkit::process::free_port;
 use ocireg_testkit::rig::{Rig, assert_canary_nowhere, assert_no_secret, bystander, canary};
 use ocireg_testkit::server::{BlackHole, ConnectFault};
 use ocireg_testkit::{
-    Action, Auth, Ca, Cut, Fault, Proxy, Registry, Reply, Server, ServerOptions, TokenServer,
+    Action, Auth, Ca, Cut, Fault, Proxy, Registry, Reply, Server, ServerOptions, TempDir,
+    TokenServer,
 };
 use scene::*;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 const PROXY: i32 = 46;
 
@@ -40,7 +40,7 @@ struct Hidden {
 
 impl Hidden {
     fn start() -> Hidden {
-        let (ca, certs) = (Ca::default(), tempfile::tempdir().expect("a directory"));
+        let (ca, certs) = (Ca::default(), ocireg_testkit::tempdir());
         let registry = Registry::start(secure(&ca), Auth::None);
         // Larger than a TLS record and than the buffers on the way.
         let image = Spec::sized(2, 700_001).build();
@@ -70,6 +70,7 @@ fn an_image_is_pulled_through_a_proxy_from_a_registry_that_only_the_proxy_finds(
     let hidden = Hidden::start();
     let canary = canary();
     hidden.registry.set_auth(Auth::basic("alice", &canary));
+    hidden.registry.may_receive(&canary);
     let plain = Registry::plain();
     hidden.image.push_to(&plain, "demo/app", "1");
     let address = at("127.0.0.4");
@@ -94,12 +95,13 @@ fn an_image_is_pulled_through_a_proxy_from_a_registry_that_only_the_proxy_finds(
 #[test]
 fn tokens_and_redirects_go_through_the_proxy_too() {
     let (ca, image) = (Ca::default(), image());
-    let certs = tempfile::tempdir().expect("a directory");
+    let certs = ocireg_testkit::tempdir();
     let named = |name: &str| at("127.0.0.1").name(name).identity(ca.server(&[name]));
     let token = TokenServer::start(named("token.test"), Default::default());
     let registry = Registry::start(secure(&ca), Auth::None);
     image.push_to(&registry, "demo/app", "1");
     let canary = canary();
+    token.may_receive(&canary);
     token.change(|policy| policy.users = vec![("alice".to_owned(), canary.clone())]);
     registry.set_auth(Auth::bearer(&token));
     let blobs = image.blobs.clone();
@@ -170,6 +172,9 @@ fn a20_a_proxys_credentials_go_to_that_proxy_alone_and_each_hop_has_its_own_prox
     image.push_to(&registry, "demo/app", "1");
     let secret = canary();
     registry.set_auth(Auth::basic("alice", &secret));
+    // That is what plain http means.
+    registry.may_receive(&secret);
+    p1.may_receive(&secret);
     let blobs = image.blobs.clone();
     let storage = bystander(at("127.0.0.2").tls(&ca), move |request| {
         let digest = request.path().rsplit('/').next().unwrap_or_default();
@@ -236,6 +241,8 @@ fn a20_tunnels_are_used_again_but_not_under_other_credentials() {
     let (registry, _) = demo();
     let (one, two) = (canary(), canary());
     let proxy = Proxy::open();
+    proxy.may_receive(&one);
+    proxy.may_receive(&two);
     let session = |service: &Service| {
         let api = json!({"URL": registry.url(), "Version": "v2"});
         let session = service.endpoint(&api).expect("an endpoint").session(None);

@@ -17,15 +17,15 @@ use ocireg::store::place::Bare;
 use ocireg::store::{Layout, Place};
 use ocireg::v2::media_type::{OCI_CONFIG, OCI_MANIFEST};
 use ocireg::v2::{Descriptor, Manifest};
+use ocireg_testkit::TempDir;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 fn run() -> Run {
     Run::new(None)
 }
 
 fn temp() -> TempDir {
-    tempfile::tempdir().unwrap()
+    ocireg_testkit::tempdir()
 }
 
 fn create(path: &Path) -> Layout {
@@ -254,7 +254,11 @@ fn a_blob_may_learn_its_digest_from_its_bytes() {
     let mut blob = layout.new_blob().unwrap();
     blob.write(b"forgotten").unwrap();
     drop(blob);
-    assert!(!names(temp.path()).iter().any(|name| name.starts_with(".ocireg")), "{temp:?}");
+    assert!(
+        !names(temp.path()).iter().any(|name| name.starts_with(".ocireg")),
+        "{:?}",
+        temp.path()
+    );
     assert_eq!(fs::read_dir(temp.path().join("blobs/sha256")).unwrap().count(), 1);
 }
 

@@ -5,6 +5,7 @@
 //! embedded [`registry`] needs nothing but this crate; [`cncf`] starts the real registry of the distribution's package.
 
 pub mod ca;
+pub mod canary;
 pub mod cncf;
 pub mod digest;
 pub mod fault;
@@ -18,6 +19,7 @@ pub mod slow_dns;
 pub mod token;
 
 pub use ca::Ca;
+pub use canary::{TempDir, tempdir};
 pub use cncf::Cncf;
 pub use fault::{Action, Fault};
 pub use proxy::Proxy;

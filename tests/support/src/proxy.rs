@@ -58,6 +58,9 @@ impl Proxy {
                 }
             })
         };
+        if let Some((_, password)) = credentials {
+            server.may_receive(password);
+        }
         Proxy { server, faults, names, greeting }
     }
 
