@@ -929,7 +929,7 @@ int32_t ocireg_service_credentials(const ocireg_service *service,
 
 /**
  * Sets where the calls of a service log, or ends that: each request, retry, authentication, redirect, change of the
- * endpoint, and how TLS was made. Also for what was made from the service before.
+ * endpoint, connection through a proxy, and how TLS was made. Also for what was made from the service before.
  *
  * @param service    the service. Not NULL.
  * @param max_level  the last level that is wanted: 0 none, 1 errors, 2 warnings, 3 information, 4 debugging,

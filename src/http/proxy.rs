@@ -19,6 +19,7 @@ use super::socket::{Plain, Socket};
 use super::wire::Wire;
 use crate::config::proxy::ProxyServer;
 use crate::error::{Code, Error, Phase, Result};
+use crate::log::{Level, Record};
 use crate::tls::Identity;
 
 /// The longest answer to CONNECT that is read, with all that came before it.
@@ -48,10 +49,19 @@ impl ProxyConnector {
             let config =
                 self.config.get_or_try_init(|| self.identity.client_config()).map_err(carry)?;
             let tls = Tls::handshake(config.clone(), self.server.host(), wire)?;
+            tls.log(&self.identity, self.server.host());
             wire = Wire::Tls(Box::new(tls));
         }
+        let default = if target.scheme_str() == Some("https") { 443 } else { 80 };
+        let port = target.port_u16().unwrap_or(default);
+        let target = format!("{}:{port}", target.host().unwrap_or_default());
         let time = scope::with(|scope| scope.timeouts.connect).unwrap_or_default();
-        scope::limited(time, Phase::Proxy, || self.ask_for(target, &mut wire))?;
+        scope::limited(time, Phase::Proxy, || self.ask_for(&target, &mut wire))?;
+        scope::log(Level::Debug, "proxy", || {
+            Record::new(format!("the proxy {} connects to {target}", self.server))
+                .with("host", target)
+                .with("proxy", self.server.to_string())
+        });
         Ok(wire)
     }
 
@@ -65,11 +75,8 @@ impl ProxyConnector {
     }
 
     /// Sends CONNECT and reads the answer up to the end of its header: what follows belongs to the server.
-    fn ask_for(&self, target: &Uri, wire: &mut Wire) -> io::Result<()> {
-        let default = if target.scheme_str() == Some("https") { 443 } else { 80 };
-        let port = target.port_u16().unwrap_or(default);
-        let target = format!("{}:{port}", target.host().unwrap_or_default());
-        wire.send_all(self.request(&target).as_bytes(), Phase::Proxy)?;
+    fn ask_for(&self, target: &str, wire: &mut Wire) -> io::Result<()> {
+        wire.send_all(self.request(target).as_bytes(), Phase::Proxy)?;
         let mut answer = Vec::new();
         let mut buffer = [0; 2048];
         loop {
@@ -77,18 +84,16 @@ impl ProxyConnector {
             answer.extend_from_slice(&buffer[..received]);
             let error = match final_answer(&answer) {
                 _ if received == 0 => {
-                    self.broken(&target, "it ended the connection").retryable(true)
+                    self.broken(target, "it ended the connection").retryable(true)
                 }
                 Some((200..=299, end)) if end == answer.len() => return Ok(()),
                 Some((200..=299, _)) => self.broken(
-                    &target,
+                    target,
                     "more came than its answer before anything was asked of the server",
                 ),
-                Some((0, _)) => self.broken(&target, "its answer is not HTTP"),
-                Some((status, _)) => self.refusal(&target, status),
-                None if answer.len() > MAX_ANSWER => {
-                    self.broken(&target, "its answer is too large")
-                }
+                Some((0, _)) => self.broken(target, "its answer is not HTTP"),
+                Some((status, _)) => self.refusal(target, status),
+                None if answer.len() > MAX_ANSWER => self.broken(target, "its answer is too large"),
                 None => continue,
             };
             return Err(carry(error));
