@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use once_cell::sync::OnceCell;
 
-use crate::auth::Policy;
+use crate::auth::{Policy, Tokens};
 use crate::config::api_endpoint::{ApiEndpoint, ApiVersion};
 use crate::config::options::{Place, ServiceOptions, Settings};
 use crate::config::proxy::Proxies;
@@ -16,6 +16,7 @@ use crate::config::registry::{IndexInfo, Lists, RepositoryInfo, ServiceConfig};
 use crate::config::settings::{Limits, Retry, Timeouts};
 use crate::context::Run;
 use crate::credentials::sources::{Found, Sources, Summary};
+use crate::credentials::store::{Server, Store};
 use crate::error::{Code, Error, Result};
 use crate::host::{self, DEFAULT_V2_REGISTRY, INDEX_HOSTNAME, INDEX_NAME, UrlParts};
 use crate::http::resolver::Resolver;
@@ -203,7 +204,7 @@ impl Service {
     }
 
     /// What the host's certs.d directory says.
-    fn certificates(&self, hostname: &str) -> Result<TlsConfig> {
+    pub(crate) fn certificates(&self, hostname: &str) -> Result<TlsConfig> {
         match &self.0.certs_dir {
             Some(directory) => certs_d::read_for_host(directory, hostname),
             None => Ok(TlsConfig::default()),
@@ -249,6 +250,11 @@ impl Service {
         Ok(found)
     }
 
+    /// Where a login to this registry is kept.
+    pub fn store_for(&self, server: &Server) -> Result<Store> {
+        self.0.credentials.store_for(server)
+    }
+
     /// What may be told of the credentials for `host[:port]` or `host[:port]/path`.
     pub fn credentials_summary(&self, place: &str, run: &Run) -> Result<Summary> {
         let (host, repository) = place.split_once('/').unwrap_or((place, ""));
@@ -275,42 +281,50 @@ impl Service {
 
     /// What the service's registries share: connections, tokens, limits.
     pub fn common(&self) -> &Arc<Common> {
-        self.0.common.get_or_init(|| {
-            let settings = &self.0.settings;
-            // The connections live in the service: a strong way back would keep both for ever.
-            let service = Arc::downgrade(&self.0);
-            let trust = move |peer: Peer<'_>, run: &Run| {
-                let Some(service) = service.upgrade().map(Self) else {
-                    return Ok(Identity::default());
-                };
-                let tls = match peer {
-                    Peer::Server(host) => service.tls_config(host, run)?,
-                    // It sees whom we talk to, so it is verified even where a registry would not be.
-                    Peer::Proxy(host) => service.certificates(host)?,
-                };
-                Ok(tls.identity(service.environment()))
+        self.0.common.get_or_init(|| self.new_common(self.user_agent(), Tokens::default()))
+    }
+
+    /// The same for one login: under its caller's name, and with tokens that show the credentials to be good now.
+    pub fn common_of_login(&self, user_agent: Option<&str>) -> Arc<Common> {
+        let user_agent = user_agent.unwrap_or(self.user_agent());
+        self.new_common(user_agent, self.common().tokens.anew())
+    }
+
+    fn new_common(&self, user_agent: &str, tokens: Tokens) -> Arc<Common> {
+        let settings = &self.0.settings;
+        // The connections live in the service: a strong way back would keep both for ever.
+        let service = Arc::downgrade(&self.0);
+        let trust = move |peer: Peer<'_>, run: &Run| {
+            let Some(service) = service.upgrade().map(Self) else {
+                return Ok(Identity::default());
             };
-            let client = Client::new(
-                self.0.resolver.clone(),
-                settings.timeouts.clone(),
-                Some(settings.user_agent.clone()),
-                Box::new(trust),
-                self.0.log.clone(),
-                self.0.proxies.clone(),
-            );
-            Arc::new(Common {
-                client: Arc::new(client),
-                tokens: Arc::default(),
-                policy: Policy {
-                    trusted_realms: settings.trusted_realms.clone(),
-                    plain_http: settings.allow_plain_http_credentials.clone(),
-                    upload_hosts: settings.allow_upload_hosts.clone(),
-                    token_limit: settings.limits.token,
-                },
-                retry: settings.retry.clone(),
-                limits: settings.limits.clone(),
-                slots: Slots::new(settings.max_concurrent_downloads),
-            })
+            let tls = match peer {
+                Peer::Server(host) => service.tls_config(host, run)?,
+                // It sees whom we talk to, so it is verified even where a registry would not be.
+                Peer::Proxy(host) => service.certificates(host)?,
+            };
+            Ok(tls.identity(service.environment()))
+        };
+        let client = Client::new(
+            self.0.resolver.clone(),
+            settings.timeouts.clone(),
+            Some(user_agent.to_owned()),
+            Box::new(trust),
+            self.0.log.clone(),
+            self.0.proxies.clone(),
+        );
+        Arc::new(Common {
+            client: Arc::new(client),
+            tokens: Arc::new(tokens),
+            policy: Policy {
+                trusted_realms: settings.trusted_realms.clone(),
+                plain_http: settings.allow_plain_http_credentials.clone(),
+                upload_hosts: settings.allow_upload_hosts.clone(),
+                token_limit: settings.limits.token,
+            },
+            retry: settings.retry.clone(),
+            limits: settings.limits.clone(),
+            slots: Slots::new(settings.max_concurrent_downloads),
         })
     }
 

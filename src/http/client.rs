@@ -363,6 +363,16 @@ impl Client {
 
     /// Sends a request and follows its redirects. Any status that is no redirect is a result, not an error.
     pub fn send(&self, request: &Request<'_>, run: &Run) -> Result<Response> {
+        self.send_as(request, request.identity, run)
+    }
+
+    /// As [`Client::send`], with TLS made otherwise than the request says.
+    pub fn send_as(
+        &self,
+        request: &Request<'_>,
+        home_identity: &Identity,
+        run: &Run,
+    ) -> Result<Response> {
         run.log_to(&self.log);
         let home = Origin::of(&request.url);
         let budget = request
@@ -374,9 +384,9 @@ impl Client {
         for _ in 0..=MAX_REDIRECTS {
             let foreign;
             let identity = if Origin::of(&url) == home {
-                request.identity
+                home_identity
             } else {
-                foreign = self.foreign(request.identity, &url, run)?;
+                foreign = self.foreign(home_identity, &url, run)?;
                 &foreign
             };
             let (response, reached) =

@@ -5,6 +5,7 @@ mod client;
 mod failure;
 pub mod origin;
 mod proxy;
+pub mod range;
 pub mod resolver;
 pub mod retry;
 mod scope;
