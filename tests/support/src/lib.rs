@@ -10,11 +10,13 @@ pub mod digest;
 pub mod fault;
 pub mod image;
 pub mod process;
+mod range;
 pub mod registry;
 pub mod rig;
 pub mod server;
 pub mod slow_dns;
 pub mod token;
+pub mod v1;
 
 pub use ca::Ca;
 pub use cncf::Cncf;
@@ -22,3 +24,4 @@ pub use fault::{Action, Fault};
 pub use registry::{Auth, Registry};
 pub use server::{Cut, Reply, Request, Server, ServerOptions};
 pub use token::TokenServer;
+pub use v1::V1;
