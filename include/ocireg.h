@@ -136,9 +136,20 @@ typedef struct ocireg_service ocireg_service;
  *
  * Functions: ocireg_session_new(), ocireg_session_open(), ocireg_session_repository(), ocireg_session_id(),
  * ocireg_session_info(), ocireg_session_ping(), ocireg_session_list_tags(), ocireg_session_get_manifest(),
- * ocireg_session_head_manifest(), ocireg_session_open_blob(), ocireg_session_free().
+ * ocireg_session_head_manifest(), ocireg_session_open_blob(), ocireg_session_put_blob(), ocireg_session_mount_blob(),
+ * ocireg_session_free().
  */
 typedef struct ocireg_session ocireg_session;
+
+/**
+ * Content being written to a registry.
+ *
+ * May move between threads, but only one may use it at a time; a second one gets OCIREG_BUSY. Holds what it needs
+ * of its session: that may be freed before it.
+ *
+ * Functions: ocireg_writer_write(), ocireg_writer_commit(), ocireg_writer_abort(), ocireg_writer_free().
+ */
+typedef struct ocireg_writer ocireg_writer;
 
 /**
  * Told how a call goes on.
@@ -1100,6 +1111,60 @@ int32_t ocireg_session_open_blob(const ocireg_session *session,
                                  ocireg_error **error);
 
 /**
+ * Begins to write a blob to the repository. Its bytes go to the registry a chunk at a time, or at the end in one
+ * request if they fit into a chunk.
+ *
+ * @param session       a session of a repository, opened with the action push or made by ocireg_session_repository().
+ *                      Not NULL.
+ * @param context       the call's context; may be NULL.
+ * @param options_json  `digest`, `size` (checked at the end), `media_type` (for the descriptor), `algorithm` ("sha256",
+ *                      "sha384", "sha512": where no digest is given), `mount_from` (repositories of the registry that
+ *                      may have the blob; needs a digest), `chunk_size` (bytes, default 4 MiB), `check_exists` (look
+ *                      first; needs a digest); may be NULL. A blob that is there already takes no network.
+ * @param writer        receives the writer, to be ended by ocireg_writer_free(). Not NULL.
+ * @param error         receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_INVALID_REFERENCE,
+ *         OCIREG_POLICY when the registry sends the upload to another host (the option allow-upload-hosts allows it),
+ *         any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ *
+ * Any thread. Blocks: one exchange, one more for each of mount_from and for check_exists. Since 0.1.
+ */
+int32_t ocireg_session_put_blob(const ocireg_session *session,
+                                const ocireg_context *context,
+                                const char *options_json,
+                                ocireg_writer **writer,
+                                ocireg_error **error);
+
+/**
+ * Takes a blob over from another repository of the same registry, without its bytes.
+ *
+ * @param session          a session of a repository, opened with the action push or made by
+ *                         ocireg_session_repository(). Not NULL.
+ * @param context          the call's context; may be NULL.
+ * @param digest           the blob's digest. Not NULL.
+ * @param from_repository  the path of the repository that has it. Not NULL.
+ * @param options_json     no keys yet; may be NULL.
+ * @param mounted          receives 1 if the blob is in the repository now, else 0; may be NULL.
+ * @param writer           receives NULL if it was mounted, else a writer that goes on with the upload that the registry
+ *                         began instead, to be ended by ocireg_writer_free(); may be NULL: then that is aborted.
+ * @param error            receives an error on failure, owned by the caller; may be NULL. That the registry does not
+ *                         mount is no failure.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_INVALID_REFERENCE,
+ *         OCIREG_POLICY when the registry sends the upload to another host (the option allow-upload-hosts allows it),
+ *         any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ *
+ * Any thread. Blocks: one exchange or two. Since 0.1.
+ */
+int32_t ocireg_session_mount_blob(const ocireg_session *session,
+                                  const ocireg_context *context,
+                                  const char *digest,
+                                  const char *from_repository,
+                                  const char *options_json,
+                                  int32_t *mounted,
+                                  ocireg_writer **writer,
+                                  ocireg_error **error);
+
+/**
  * Frees a session. Calls that run on it go on.
  *
  * @param session  a session, or NULL, which does nothing.
@@ -1144,6 +1209,68 @@ uint32_t ocireg_version_number(void);
  * Any thread. Never blocks. Since 0.1.
  */
 const char *ocireg_code_name(int32_t code);
+
+/**
+ * Writes the next bytes: takes all of them, or fails. After a failure the writer only repeats it.
+ *
+ * @param writer   a writer. Not NULL.
+ * @param context  the call's context; may be NULL.
+ * @param data     the bytes, borrowed for the call; Not NULL unless size is 0.
+ * @param size     how many.
+ * @param error    receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_BUSY, OCIREG_POLICY when the registry sends the upload to another
+ *         host, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ *
+ * One thread at a time. Blocks when a chunk is full: one exchange. Since 0.1.
+ */
+int32_t ocireg_writer_write(ocireg_writer *writer,
+                            const ocireg_context *context,
+                            const uint8_t *data,
+                            size_t size,
+                            ocireg_error **error);
+
+/**
+ * Ends the content: when this returns, the registry has it.
+ *
+ * @param writer        a writer. Not NULL.
+ * @param context       the call's context; may be NULL.
+ * @param options_json  `digest` and `size`: what must have been written, beside what was said when the writer was made;
+ *                      may be NULL.
+ * @param json          receives the blob's OCI descriptor, to be ended by ocireg_string_free(); may be NULL.
+ * @param error         receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_BUSY,
+ *         OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH, OCIREG_POLICY, any network or registry code, OCIREG_CANCELLED,
+ *         OCIREG_DEADLINE.
+ *
+ * One thread at a time. Blocks: one exchange or two. Since 0.1.
+ */
+int32_t ocireg_writer_commit(ocireg_writer *writer,
+                             const ocireg_context *context,
+                             const char *options_json,
+                             char **json,
+                             ocireg_error **error);
+
+/**
+ * Ends the upload without its content: the registry is told to forget what it has.
+ *
+ * @param writer   a writer. Not NULL.
+ * @param context  the call's context; may be NULL.
+ * @param error    receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_BUSY, OCIREG_CANCELLED, OCIREG_DEADLINE. What the registry
+ *         answers is no error: it forgets uploads in time.
+ *
+ * One thread at a time. Blocks: one exchange. Since 0.1.
+ */
+int32_t ocireg_writer_abort(ocireg_writer *writer, const ocireg_context *context, ocireg_error **error);
+
+/**
+ * Frees a writer. What was not committed is forgotten here; the registry forgets it in time.
+ *
+ * @param writer  a writer, or NULL, which does nothing.
+ *
+ * One thread, once, not while it is written to. Never blocks. Since 0.1.
+ */
+void ocireg_writer_free(ocireg_writer *writer);
 
 #ifdef __cplusplus
 }  // extern "C"

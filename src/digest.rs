@@ -40,6 +40,20 @@ impl Algorithm {
     }
 }
 
+impl std::str::FromStr for Algorithm {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        [Self::Sha256, Self::Sha384, Self::Sha512]
+            .into_iter()
+            .find(|algorithm| algorithm.name() == text)
+            .ok_or_else(|| {
+                Error::argument("algorithm", format!("{text:?} is no known algorithm"))
+                    .hint("known are sha256, sha384 and sha512")
+            })
+    }
+}
+
 /// `algorithm:hex`: a known algorithm and exactly its number of lower-case hex digits.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

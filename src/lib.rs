@@ -26,4 +26,5 @@ pub mod session;
 pub mod store;
 pub mod tls;
 pub mod transfer;
+pub mod v1;
 pub mod v2;

@@ -211,19 +211,51 @@ impl Session {
         run: &Run,
         mut work: impl FnMut(&Repository) -> Result<T>,
     ) -> Result<T> {
-        let Scope::Repository { path, actions, .. } = &self.scope else {
-            return Err(Error::new(
-                Code::InvalidArgument,
-                "the session is of a whole registry, and this needs a repository",
-            )
-            .hint("use ocireg_session_repository() first"));
-        };
+        let (path, actions, _) = self.repository_scope()?;
         let start = self.current.load(Ordering::Relaxed);
         let (used, result) = first_that_answers(&self.candidates, start, run, |candidate| {
-            work(&Repository::new(candidate.registry.clone(), path.clone(), actions))
+            work(&Repository::new(candidate.registry.clone(), path.to_owned(), actions))
         })?;
         self.current.store(used, Ordering::Relaxed);
         Ok(result)
+    }
+
+    /// As [`Session::with_repository`], to change it: with the right to push, and never at a mirror.
+    pub fn with_repository_to_push<T>(
+        &self,
+        run: &Run,
+        mut work: impl FnMut(&Repository) -> Result<T>,
+    ) -> Result<T> {
+        let (path, actions, reference) = self.repository_scope()?;
+        // Nobody chose the actions of a session that was derived from another one.
+        let actions = match reference {
+            None => "pull,push",
+            Some(_) if actions.split(',').any(|a| a == "push" || a == "*") => actions,
+            Some(_) => {
+                return Err(Error::argument("session", format!("the session may only {actions}"))
+                    .hint("open it with the option actions: [\"pull\", \"push\"]"));
+            }
+        };
+        // Mirrors come first, the registry's own endpoints after them.
+        let mirrors = self.candidates.iter().take_while(|c| c.api().mirror).count();
+        let start = self.current.load(Ordering::Relaxed).max(mirrors);
+        let (_, result) = first_that_answers(&self.candidates, start, run, |candidate| {
+            work(&Repository::new(candidate.registry.clone(), path.to_owned(), actions))
+        })?;
+        Ok(result)
+    }
+
+    fn repository_scope(&self) -> Result<(&str, &str, Option<&Reference>)> {
+        match &self.scope {
+            Scope::Repository { path, actions, reference } => {
+                Ok((path, actions, reference.as_ref()))
+            }
+            Scope::Registry => Err(Error::new(
+                Code::InvalidArgument,
+                "the session is of a whole registry, and this needs a repository",
+            )
+            .hint("use ocireg_session_repository() first")),
+        }
     }
 }
 

@@ -752,6 +752,88 @@ fn pulls() {
 }
 
 #[test]
+fn uploads() {
+    let fixtures = Fixtures::shared();
+    let content = "written through every binding, in two halves";
+    let digest = digest::sha256(content.as_bytes());
+    let right = json!({"digest": digest, "size": content.len()}).to_string();
+    let lie = json!({"digest": format!("sha256:{}", "0".repeat(64))}).to_string();
+    let push = r#"{"actions":["pull","push"]}"#;
+    let alice = json!({"actions": ["pull", "push"], "auth": {"username": "alice", "password": "wonderland"}});
+    run(
+        "uploads",
+        &fixtures,
+        &[
+            does(&[
+                "service_new",
+                "s",
+                r#"{"docker-config":"","allow-plain-http-credentials":["{token}","{bearer}"]}"#,
+            ]),
+            does(&["session_open", "s", "x", "{plain}/fresh", push]),
+            gives(
+                &["session_put_blob", "x", r#"{"media_type":"text/plain"}"#, content, "\\N"],
+                json!({"digest": digest, "size": content.len(), "mediaType": "text/plain"}),
+            ),
+            gives(
+                &[
+                    "session_put_blob",
+                    "x",
+                    r#"{"chunk_size":7,"algorithm":"sha256"}"#,
+                    content,
+                    &right,
+                ],
+                json!({"digest": digest, "size": content.len()}),
+            ),
+            gives(
+                &["session_open_blob", "x", &digest, "0", "\\N"],
+                json!({"read": content.len(), "sha256": digest.trim_start_matches("sha256:")}),
+            ),
+            fails(
+                &["session_put_blob", "x", "\\N", content, &lie],
+                "DIGEST_MISMATCH",
+                json!({"digest_actual": digest}),
+            ),
+            fails(&["session_put_blob", "x", &lie, content, "\\N"], "DIGEST_MISMATCH", json!({})),
+            fails(
+                &["session_put_blob", "x", "\\N", content, r#"{"size":1}"#],
+                "SIZE_MISMATCH",
+                json!({"size_expected": 1, "size_actual": content.len()}),
+            ),
+            fails(
+                &["session_put_blob", "x", r#"{"chunk_size":0}"#, content, "\\N"],
+                "INVALID_ARGUMENT",
+                json!({"argument": "chunk_size"}),
+            ),
+            fails(
+                &["session_put_blob", "x", r#"{"mount_from":["multi"]}"#, content, "\\N"],
+                "INVALID_ARGUMENT",
+                json!({"argument": "digest"}),
+            ),
+            fails(
+                &["session_put_blob", "x", r#"{"chunks":7}"#, content, "\\N"],
+                "INVALID_JSON",
+                json!({"argument": "chunks"}),
+            ),
+            gives(&["session_mount_blob", "x", "{layer}", "multi"], json!(1)),
+            gives(&["session_mount_blob", "x", "sha256:{zeros}", "multi"], json!(0)),
+            fails(&["session_mount_blob", "x", "{layer}", "Multi"], "INVALID_REFERENCE", json!({})),
+            // Not opened to push, and not allowed to.
+            does(&["session_open", "s", "x", "{plain}/fresh", "\\N"]),
+            fails(
+                &["session_put_blob", "x", "\\N", content, "\\N"],
+                "INVALID_ARGUMENT",
+                json!({"argument": "session"}),
+            ),
+            does(&["session_open", "s", "x", "{open}/fresh", push]),
+            fails(&["session_put_blob", "x", "\\N", content, "\\N"], "DENIED", json!({})),
+            does(&["session_open", "s", "x", "{bearer}/fresh", &alice.to_string()]),
+            gives(&["session_put_blob", "x", &right, content, "\\N"], json!({"digest": digest})),
+            gives(&["session_mount_blob", "x", "{layer}", "app"], json!(1)),
+        ],
+    );
+}
+
+#[test]
 fn wrong_contents() {
     let fixtures = Fixtures::shared();
     run(

@@ -242,6 +242,23 @@ fn wrong_bytes_never_get_a_name() {
 }
 
 #[test]
+fn a_blob_may_learn_its_digest_from_its_bytes() {
+    let temp = temp();
+    let layout = create(temp.path());
+    let bytes = content(7, 300_000);
+    let mut blob = layout.new_blob().unwrap();
+    bytes.chunks(70_001).try_for_each(|chunk| blob.write(chunk)).unwrap();
+    assert_eq!(blob.finish().unwrap(), (sha256(&bytes), bytes.len() as u64));
+    layout.verify_blob(&sha256(&bytes), bytes.len() as u64, &run()).unwrap();
+    // Given up, nothing stays.
+    let mut blob = layout.new_blob().unwrap();
+    blob.write(b"forgotten").unwrap();
+    drop(blob);
+    assert!(!names(temp.path()).iter().any(|name| name.starts_with(".ocireg")), "{temp:?}");
+    assert_eq!(fs::read_dir(temp.path().join("blobs/sha256")).unwrap().count(), 1);
+}
+
+#[test]
 fn damaged_blobs_are_found_and_replaced() {
     let dir = temp();
     let layout = create(dir.path());

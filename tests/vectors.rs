@@ -7,7 +7,10 @@ mod c_surface;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use c_surface::*;
+use ocireg::context::Run;
 use ocireg::ffi::*;
 use serde_json::{Value, json};
 
@@ -40,7 +43,7 @@ const RUNNERS: &[Runner] = &[
     ),
     ("service_config", Some(|input| service(input)?.config().ok().map(sorted))),
     ("split_search_term", Some(split_search_term)),
-    ("tarsum", None),
+    ("tarsum", Some(tarsum)),
     (
         "tls_config",
         Some(|input| {
@@ -89,6 +92,13 @@ fn split_search_term(input: &Value) -> Answer {
 fn trusted_location(input: &Value) -> Answer {
     let url = string(input, "s").parse().ok()?;
     Some(json!(ocireg::http::origin::is_trusted(&url)))
+}
+
+/// A step within the library that has no C name of its own.
+fn tarsum(input: &Value) -> Answer {
+    let tar = BASE64.decode(string(input, "data")).expect("base64");
+    let json = string(input, "json").as_bytes();
+    ocireg::v1::tarsum::tarsum(&tar[..], json, &Run::new(None)).ok().map(Value::String)
 }
 
 /// The vector's service: only the names that it lists resolve, and there are no certificates.

@@ -12,6 +12,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -239,6 +240,42 @@ private:
     Handle handle_;
 };
 
+/// Content on its way to a registry. It is there once commit() has returned; without that, nothing is.
+class Writer {
+public:
+    using Handle = detail::Handle<ocireg_writer, ocireg_writer_free>;
+    explicit Writer(Handle handle) noexcept : handle_(std::move(handle)) {}
+
+    Result<Done> try_write(const uint8_t *data, size_t size, const Context *context = nullptr) {
+        return detail::done([&](ocireg_error **error) {
+            return ocireg_writer_write(handle_.get(), detail::raw(context), data, size, error);
+        });
+    }
+    void write(const uint8_t *data, size_t size, const Context *context = nullptr) {
+        try_write(data, size, context).value();
+    }
+
+    Result<std::string> try_commit(Text options_json = nullptr, const Context *context = nullptr) {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_writer_commit(handle_.get(), detail::raw(context), options_json.get(), out, error);
+        });
+    }
+    std::string commit(Text options_json = nullptr, const Context *context = nullptr) {
+        return try_commit(options_json, context).value();
+    }
+
+    Result<Done> try_abort(const Context *context = nullptr) {
+        return detail::done([&](ocireg_error **error) {
+            return ocireg_writer_abort(handle_.get(), detail::raw(context), error);
+        });
+    }
+    void abort(const Context *context = nullptr) { try_abort(context).value(); }
+    ocireg_writer *get() const noexcept { return handle_.get(); }
+
+private:
+    Handle handle_;
+};
+
 /// Speaks to one registry, or to one repository of it. Any number of threads may use it at once.
 class Session {
 public:
@@ -327,6 +364,32 @@ public:
     Reader open_blob(Text digest, uint64_t offset = 0, Text options_json = nullptr,
                      const Context *context = nullptr) const {
         return try_open_blob(digest, offset, options_json, context).value();
+    }
+
+    Result<Writer> try_put_blob(Text options_json = nullptr, const Context *context = nullptr) const {
+        return detail::wrap<Writer>(detail::handle<ocireg_writer, ocireg_writer_free>(
+            [&](ocireg_writer **out, ocireg_error **error) {
+                return ocireg_session_put_blob(handle_.get(), detail::raw(context), options_json.get(), out, error);
+            }));
+    }
+    Writer put_blob(Text options_json = nullptr, const Context *context = nullptr) const {
+        return try_put_blob(options_json, context).value();
+    }
+
+    /// Nothing if the blob was mounted; else a writer that goes on with the upload that the registry began instead.
+    Result<std::optional<Writer>> try_mount_blob(Text digest, Text from_repository, Text options_json = nullptr,
+                                                 const Context *context = nullptr) const {
+        ocireg_writer *writer = nullptr;
+        return detail::result(
+            [&](ocireg_error **error) {
+                return ocireg_session_mount_blob(handle_.get(), detail::raw(context), digest.get(),
+                                                 from_repository.get(), options_json.get(), nullptr, &writer, error);
+            },
+            [&] { return writer ? std::make_optional(Writer(Writer::Handle(writer))) : std::nullopt; });
+    }
+    std::optional<Writer> mount_blob(Text digest, Text from_repository, Text options_json = nullptr,
+                                     const Context *context = nullptr) const {
+        return try_mount_blob(digest, from_repository, options_json, context).value();
     }
 
     ocireg_session *get() const noexcept { return handle_.get(); }

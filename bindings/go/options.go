@@ -309,6 +309,57 @@ func (o *BlobOptions) UnmarshalJSON(document []byte) error {
 	return unmarshalWith(document, (*fields)(o), &o.Extra)
 }
 
+// PutBlobOptions are those of [Repository.PutBlob].
+type PutBlobOptions struct {
+	// Digest and Size are checked at the end.
+	Digest string `json:"digest,omitempty"`
+	Size   int64  `json:"size,omitempty"`
+	// MediaType is for the descriptor.
+	MediaType string `json:"media_type,omitempty"`
+	// Algorithm is "sha256", "sha384" or "sha512", where no digest is given.
+	Algorithm string `json:"algorithm,omitempty"`
+	// MountFrom are repositories of the registry that may have the blob. It needs the digest.
+	MountFrom []string `json:"mount_from,omitempty"`
+	// ChunkSize is 4 MiB by default.
+	ChunkSize int64 `json:"chunk_size,omitempty"`
+	// CheckExists looks first whether the repository has the blob. It needs the digest.
+	CheckExists bool `json:"check_exists,omitempty"`
+
+	Extra Extra `json:"-"`
+}
+
+// MarshalJSON gives the library's form.
+func (o PutBlobOptions) MarshalJSON() ([]byte, error) {
+	type fields PutBlobOptions
+	return marshalWith(fields(o), o.Extra)
+}
+
+// UnmarshalJSON reads the library's form.
+func (o *PutBlobOptions) UnmarshalJSON(document []byte) error {
+	type fields PutBlobOptions
+	return unmarshalWith(document, (*fields)(o), &o.Extra)
+}
+
+// CommitOptions are those of [BlobWriter.Commit]: what must have been written.
+type CommitOptions struct {
+	Digest string `json:"digest,omitempty"`
+	Size   int64  `json:"size,omitempty"`
+
+	Extra Extra `json:"-"`
+}
+
+// MarshalJSON gives the library's form.
+func (o CommitOptions) MarshalJSON() ([]byte, error) {
+	type fields CommitOptions
+	return marshalWith(fields(o), o.Extra)
+}
+
+// UnmarshalJSON reads the library's form.
+func (o *CommitOptions) UnmarshalJSON(document []byte) error {
+	type fields CommitOptions
+	return unmarshalWith(document, (*fields)(o), &o.Extra)
+}
+
 // PullOptions are those of [DefaultService.Pull].
 type PullOptions struct {
 	// Auth is what the service would use if nil, and anonymous if zero.

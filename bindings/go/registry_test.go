@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log"
 	"math/rand/v2"
 	"net"
@@ -46,6 +47,9 @@ type registry struct {
 	blobFault func(w http.ResponseWriter, r *http.Request, data []byte) (answered bool)
 	// user and password, if set, are asked for.
 	user, password string
+	// upload is what has come of it, and holdUpload, if set, keeps its chunks waiting.
+	upload     []byte
+	holdUpload chan struct{}
 	// status, if set, is all that is answered beside /v2/.
 	status int
 }
@@ -141,6 +145,10 @@ func (r *registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	_, digest, _ := strings.Cut(path, "/blobs/")
+	if upload, ok := strings.CutPrefix(digest, "uploads/"); ok {
+		r.serveUpload(w, req, upload)
+		return
+	}
 	r.mu.Lock()
 	data, ok := r.blobs[digest]
 	r.mu.Unlock()
@@ -159,6 +167,37 @@ func (r *registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		w.WriteHeader(http.StatusPartialContent)
 	}
 	w.Write(data[from:])
+}
+
+// serveUpload has one upload at a time.
+func (r *registry) serveUpload(w http.ResponseWriter, req *http.Request, name string) {
+	body, _ := io.ReadAll(req.Body)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	w.Header().Set("Location", strings.TrimSuffix(req.URL.Path, name)+"1")
+	_, mountable := r.blobs[req.URL.Query().Get("mount")]
+	switch {
+	case req.Method == http.MethodPost && mountable:
+		w.WriteHeader(http.StatusCreated)
+	case req.Method == http.MethodPost:
+		r.upload = nil
+		w.WriteHeader(http.StatusAccepted)
+	case req.Method == http.MethodPatch && r.holdUpload != nil:
+		hold := r.holdUpload
+		r.mu.Unlock()
+		<-hold
+		r.mu.Lock()
+	case req.Method == http.MethodPatch:
+		r.upload = append(r.upload, body...)
+		w.Header().Set("Range", fmt.Sprintf("0-%d", len(r.upload)-1))
+		w.WriteHeader(http.StatusAccepted)
+	case req.Method == http.MethodPut:
+		r.upload = append(r.upload, body...)
+		r.blobs[req.URL.Query().Get("digest")] = r.upload
+		w.WriteHeader(http.StatusCreated)
+	default:
+		w.WriteHeader(http.StatusNoContent)
+	}
 }
 
 // offsetOf is where the Range of a request begins.

@@ -100,6 +100,24 @@ impl Out<c_char> {
     }
 }
 
+/// Bytes that C lends us; none at all may come without a pointer.
+///
+/// # Safety
+/// `data` is NULL or leads to `size` readable bytes, which live for `'a`.
+pub(super) unsafe fn input<'a>(data: *const u8, size: usize, name: &str) -> Result<&'a [u8]> {
+    if size == 0 {
+        return Ok(&[]);
+    }
+    if data.is_null() {
+        return Err(Error::argument(name, format!("{name} is NULL, but {size} bytes are given")));
+    }
+    if isize::try_from(size).is_err() {
+        return Err(Error::argument("size", "size is more than any memory can hold"));
+    }
+    // SAFETY: not NULL, of a length that memory can have, and the caller's promise.
+    Ok(unsafe { std::slice::from_raw_parts(data, size) })
+}
+
 /// Bytes for C carry their length in front, because `ocireg_bytes_free` is not told it.
 const PREFIX: usize = 16;
 

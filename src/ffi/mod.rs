@@ -23,6 +23,7 @@ pub mod reader;
 pub mod service;
 pub mod session;
 pub mod version;
+pub mod writer;
 
 pub use context::*;
 pub use endpoint::*;
@@ -34,3 +35,4 @@ pub use reader::*;
 pub use service::*;
 pub use session::*;
 pub use version::*;
+pub use writer::*;

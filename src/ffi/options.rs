@@ -1,12 +1,15 @@
 //! The option documents of calls.
 
 use crate::credentials::AuthConfig;
+use crate::digest::{Algorithm, Digest};
 use crate::error::{Code, Error, Result};
 use crate::json::Object;
+use crate::reference::check_path;
 use crate::session::OpenOptions;
 use crate::transfer::{inspect, pull};
 use crate::v2::Platform;
 use crate::v2::repository::{ManifestOptions, TagsOptions};
+use crate::v2::upload::{LARGEST_CHUNK, PutOptions};
 
 const NAME: &str = "options_json";
 
@@ -98,6 +101,63 @@ pub(super) fn blob(text: Option<&str>) -> Result<Option<u64>> {
     object.strings("urls")?;
     object.done()?;
     Ok(size)
+}
+
+/// How a blob is put.
+pub(super) fn put_blob(text: Option<&str>) -> Result<PutOptions> {
+    let mut object = object(text)?;
+    let usual = PutOptions::default();
+    let chunk_size = match object.number("chunk_size")? {
+        None => usual.chunk_size,
+        Some(n) => match usize::try_from(n) {
+            Ok(size) if n > 0 && n <= LARGEST_CHUNK => size,
+            _ => {
+                let range = format!("chunk_size must be from 1 to {LARGEST_CHUNK}");
+                return Err(Error::argument("chunk_size", range));
+            }
+        },
+    };
+    let algorithm: Option<Algorithm> =
+        object.text("algorithm")?.map(|name| name.parse()).transpose()?;
+    let options = PutOptions {
+        digest: digest_key(&mut object)?,
+        size: object.number("size")?,
+        media_type: object.text("media_type")?.unwrap_or(usual.media_type),
+        algorithm: algorithm.unwrap_or(usual.algorithm),
+        mount_from: object.strings("mount_from")?.unwrap_or_default(),
+        chunk_size,
+        check_exists: object.flag("check_exists")?.unwrap_or(usual.check_exists),
+    };
+    object.done()?;
+    options.mount_from.iter().try_for_each(|from| check_path(from))?;
+    if options.digest.is_none() && (options.check_exists || !options.mount_from.is_empty()) {
+        let message = "mount_from and check_exists need the digest of the blob";
+        return Err(Error::argument("digest", message));
+    }
+    if let (Some(digest), Some(algorithm)) = (&options.digest, algorithm)
+        && digest.algorithm() != algorithm
+    {
+        let message = format!("the algorithm is {}, but {digest} is expected", algorithm.name());
+        return Err(Error::argument("algorithm", message).hint("the algorithm of digest is enough"));
+    }
+    Ok(options)
+}
+
+/// What a blob must be at its end.
+pub(super) fn commit(text: Option<&str>) -> Result<(Option<Digest>, Option<u64>)> {
+    let mut object = object(text)?;
+    let expected = (digest_key(&mut object)?, object.number("size")?);
+    object.done()?;
+    Ok(expected)
+}
+
+fn digest_key(object: &mut Object) -> Result<Option<Digest>> {
+    object.text("digest")?.map(|text| text.parse()).transpose()
+}
+
+/// Checks the options of a call that has none yet.
+pub(super) fn none(text: Option<&str>) -> Result<()> {
+    object(text)?.done()
 }
 
 pub(super) fn pull(text: Option<&str>) -> Result<(Option<AuthConfig>, pull::Options)> {

@@ -11,9 +11,12 @@ use super::memory::{Out, bytes_into_raw, optional_text, text};
 use super::options;
 use super::reader::ocireg_reader;
 use super::service::ocireg_service;
+use super::writer::{Writer, ocireg_writer};
 use crate::error::{Error, Result};
+use crate::reference::check_path;
 use crate::session::Session;
 use crate::v2::blob::BlobReader;
+use crate::v2::upload::BlobWriter;
 
 /// A conversation with one registry, or with one repository of it, at one endpoint or at several in order.
 ///
@@ -22,7 +25,8 @@ use crate::v2::blob::BlobReader;
 ///
 /// Functions: ocireg_session_new(), ocireg_session_open(), ocireg_session_repository(), ocireg_session_id(),
 /// ocireg_session_info(), ocireg_session_ping(), ocireg_session_list_tags(), ocireg_session_get_manifest(),
-/// ocireg_session_head_manifest(), ocireg_session_open_blob(), ocireg_session_free().
+/// ocireg_session_head_manifest(), ocireg_session_open_blob(), ocireg_session_put_blob(), ocireg_session_mount_blob(),
+/// ocireg_session_free().
 pub struct ocireg_session {
     _opaque: [u8; 0],
 }
@@ -412,6 +416,117 @@ pub unsafe extern "C" fn ocireg_session_open_blob(
             BlobReader::open(Arc::new(repository.clone()), digest.clone(), size, offset, &run)
         })?;
         reader.set(super::reader::into_raw(opened));
+        Ok(())
+    })
+}
+
+/// Begins to write a blob to the repository. Its bytes go to the registry a chunk at a time, or at the end in one
+/// request if they fit into a chunk.
+///
+/// @param session       a session of a repository, opened with the action push or made by ocireg_session_repository().
+///                      Not NULL.
+/// @param context       the call's context; may be NULL.
+/// @param options_json  `digest`, `size` (checked at the end), `media_type` (for the descriptor), `algorithm` ("sha256",
+///                      "sha384", "sha512": where no digest is given), `mount_from` (repositories of the registry that
+///                      may have the blob; needs a digest), `chunk_size` (bytes, default 4 MiB), `check_exists` (look
+///                      first; needs a digest); may be NULL. A blob that is there already takes no network.
+/// @param writer        receives the writer, to be ended by ocireg_writer_free(). Not NULL.
+/// @param error         receives an error on failure, owned by the caller; may be NULL.
+/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_INVALID_REFERENCE,
+///         OCIREG_POLICY when the registry sends the upload to another host (the option allow-upload-hosts allows it),
+///         any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+///
+/// Any thread. Blocks: one exchange, one more for each of mount_from and for check_exists. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocireg_session_put_blob(
+    session: *const ocireg_session,
+    context: *const ocireg_context,
+    options_json: *const c_char,
+    writer: *mut *mut ocireg_writer,
+    error: *mut *mut ocireg_error,
+) -> i32 {
+    guard!(error, {
+        // SAFETY: the header's contract.
+        let (writer, run, session, options) = unsafe {
+            (
+                Out::new(writer),
+                run(context),
+                self::session(session),
+                optional_text(options_json, "options_json"),
+            )
+        };
+        let writer = writer.required("writer")?;
+        let (session, run) = (session?, run?);
+        let options = options::put_blob(options?)?;
+        let opened = session.with_repository_to_push(&run, |repository| {
+            BlobWriter::open(repository.clone(), options.clone(), &run)
+        })?;
+        writer.set(super::writer::into_raw(Writer::Blob(opened)));
+        Ok(())
+    })
+}
+
+/// Takes a blob over from another repository of the same registry, without its bytes.
+///
+/// @param session          a session of a repository, opened with the action push or made by
+///                         ocireg_session_repository(). Not NULL.
+/// @param context          the call's context; may be NULL.
+/// @param digest           the blob's digest. Not NULL.
+/// @param from_repository  the path of the repository that has it. Not NULL.
+/// @param options_json     no keys yet; may be NULL.
+/// @param mounted          receives 1 if the blob is in the repository now, else 0; may be NULL.
+/// @param writer           receives NULL if it was mounted, else a writer that goes on with the upload that the registry
+///                         began instead, to be ended by ocireg_writer_free(); may be NULL: then that is aborted.
+/// @param error            receives an error on failure, owned by the caller; may be NULL. That the registry does not
+///                         mount is no failure.
+/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_INVALID_REFERENCE,
+///         OCIREG_POLICY when the registry sends the upload to another host (the option allow-upload-hosts allows it),
+///         any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+///
+/// Any thread. Blocks: one exchange or two. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocireg_session_mount_blob(
+    session: *const ocireg_session,
+    context: *const ocireg_context,
+    digest: *const c_char,
+    from_repository: *const c_char,
+    options_json: *const c_char,
+    mounted: *mut i32,
+    writer: *mut *mut ocireg_writer,
+    error: *mut *mut ocireg_error,
+) -> i32 {
+    guard!(error, {
+        if !mounted.is_null() {
+            // SAFETY: the header's contract.
+            unsafe { *mounted = 0 };
+        }
+        // SAFETY: the header's contract.
+        let (writer, run, session, digest, from, options) = unsafe {
+            (
+                Out::new(writer),
+                run(context),
+                self::session(session),
+                text(digest, "digest"),
+                text(from_repository, "from_repository"),
+                optional_text(options_json, "options_json"),
+            )
+        };
+        let (session, run, from) = (session?, run?, from?);
+        let digest: crate::digest::Digest = digest?.parse()?;
+        check_path(from)?;
+        options::none(options?)?;
+        let begun = session.with_repository_to_push(&run, |repository| {
+            BlobWriter::mount(repository.clone(), digest.clone(), from, &run)
+        })?;
+        match begun {
+            None if mounted.is_null() => {}
+            // SAFETY: the header's contract, and not NULL.
+            None => unsafe { *mounted = 1 },
+            Some(begun) if writer.wanted() => {
+                writer.set(super::writer::into_raw(Writer::Blob(begun)));
+            }
+            Some(mut begun) => begun.abort(&run)?,
+        }
         Ok(())
     })
 }

@@ -4,6 +4,7 @@ pub mod address;
 mod client;
 mod failure;
 pub mod origin;
+pub mod range;
 pub mod resolver;
 pub mod retry;
 mod scope;

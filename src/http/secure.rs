@@ -334,6 +334,23 @@ impl fmt::Debug for Tls {
     }
 }
 
+const RENEW: &str = "renew the registry's certificate, and check this machine's clock";
+const CLOCK: &str = "check this machine's clock";
+
+/// A certificate's names, which come as `DnsName("registry.example")`.
+fn names(presented: &[String]) -> String {
+    let bare = |name: &String| {
+        let inner = name.split_once('(').map_or(name.as_str(), |(_, inner)| inner);
+        inner.trim_end_matches(')').trim_matches('"').to_owned()
+    };
+    presented.iter().map(bare).collect::<Vec<_>>().join(", ")
+}
+
+/// A moment of a certificate, as people read it.
+fn date(time: rustls::pki_types::UnixTime) -> String {
+    httpdate::fmt_http_date(std::time::UNIX_EPOCH + std::time::Duration::from_secs(time.as_secs()))
+}
+
 /// What a TLS failure means to the user.
 fn tls_error(error: &rustls::Error, host: &str) -> Error {
     let certificate = |why: String, hint: &str| {
@@ -344,12 +361,13 @@ fn tls_error(error: &rustls::Error, host: &str) -> Error {
     let trust = "put the registry's CA certificate into its certs.d directory as ca.crt, or list the host under insecure-registries";
     match error {
         rustls::Error::InvalidCertificate(problem) => match problem {
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => certificate(
-                "has expired".into(),
-                "renew the registry's certificate, and check this machine's clock",
-            ),
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                certificate("is not valid yet".into(), "check this machine's clock")
+            CertificateError::Expired => certificate("has expired".into(), RENEW),
+            CertificateError::ExpiredContext { not_after, .. } => {
+                certificate(format!("has expired on {}", date(*not_after)), RENEW)
+            }
+            CertificateError::NotValidYet => certificate("is not valid yet".into(), CLOCK),
+            CertificateError::NotValidYetContext { not_before, .. } => {
+                certificate(format!("is not valid before {}", date(*not_before)), CLOCK)
             }
             CertificateError::UnknownIssuer => {
                 certificate("is signed by a CA that is not trusted here".into(), trust)
@@ -359,7 +377,7 @@ fn tls_error(error: &rustls::Error, host: &str) -> Error {
                 "use the name that the certificate is for",
             ),
             CertificateError::NotValidForNameContext { presented, .. } => certificate(
-                format!("is for another name; it names {}", presented.join(", ")),
+                format!("is for another name; it names {}", names(presented)),
                 "use one of the names that the certificate is for",
             ),
             CertificateError::Revoked => {

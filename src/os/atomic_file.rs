@@ -155,7 +155,7 @@ fn is_named(dir: &Dir, name: &str, file: &File) -> io::Result<bool> {
     Ok(named.is_some_and(|named| named.st_ino == opened.ino() && named.st_dev == opened.dev()))
 }
 
-fn random_name() -> io::Result<String> {
+pub(super) fn random_name() -> io::Result<String> {
     let mut bytes = [0; 16];
     SystemRandom::new()
         .fill(&mut bytes)

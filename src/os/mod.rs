@@ -1,8 +1,9 @@
-//! What the system lends: wake-up descriptors, waiting, directories, atomic files, locks, child processes.
+//! What the system lends: wake-up descriptors, waiting, directories, atomic and temporary files, locks, child processes.
 
 pub mod atomic_file;
 pub mod child;
 pub mod dir;
 pub mod lock;
+pub mod spool;
 pub mod wait;
 pub mod wake;

@@ -149,6 +149,15 @@ impl Layout {
         Ok(writer)
     }
 
+    /// Begins to write a blob whose digest nobody knows yet.
+    pub fn new_blob(&self) -> Result<NewBlob> {
+        let blobs = self.make_blobs(Algorithm::Sha256)?;
+        let file = AtomicFile::create(&self.root, FILE_MODE)
+            .map_err(|e| self.failed("write a blob to", "", &e))?;
+        let hasher = Hasher::new(Algorithm::Sha256);
+        Ok(NewBlob { layout: self.clone(), blobs, file, hasher, position: 0 })
+    }
+
     /// Writes a blob that is at hand, such as a manifest, after checking it.
     pub fn put_bytes(&self, digest: &Digest, bytes: &[u8]) -> Result<()> {
         check_digest(digest, Digest::of(digest.algorithm(), bytes))?;
@@ -515,6 +524,43 @@ impl BlobWriter {
         self.layout
             .failed_blob("write", &self.digest, error)
             .with(|d| d.bytes_done = Some(self.position))
+    }
+}
+
+/// A blob in the making whose digest only its bytes tell. Dropped without [`NewBlob::finish`] it is removed.
+pub struct NewBlob {
+    layout: Layout,
+    blobs: Dir,
+    file: AtomicFile,
+    hasher: Hasher,
+    position: u64,
+}
+
+impl NewBlob {
+    /// Appends bytes.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file.write_all(bytes).map_err(|e| {
+            self.layout
+                .failed("write a blob to", "", &e)
+                .with(|d| d.bytes_done = Some(self.position))
+        })?;
+        self.hasher.update(bytes);
+        self.position += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Gives the blob its name: digest and size.
+    pub fn finish(self) -> Result<(Digest, u64)> {
+        let Self { layout, blobs, file, hasher, position } = self;
+        let digest = hasher.finish();
+        file.commit(&blobs, digest.hex()).map_err(|e| layout.failed_blob("write", &digest, &e))?;
+        Ok((digest, position))
+    }
+}
+
+impl fmt::Debug for NewBlob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewBlob").field("position", &self.position).finish_non_exhaustive()
     }
 }
 

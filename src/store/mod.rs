@@ -3,5 +3,5 @@
 pub mod layout;
 pub mod place;
 
-pub use layout::{BlobWriter, Layout};
+pub use layout::{BlobWriter, Layout, NewBlob};
 pub use place::Place;

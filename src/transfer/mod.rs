@@ -1,4 +1,5 @@
 //! Whole images from place to place: plan, move, verify.
 
+pub mod convert_v1;
 pub mod inspect;
 pub mod pull;

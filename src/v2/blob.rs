@@ -7,7 +7,7 @@ use super::{Descriptor, Repository};
 use crate::context::Run;
 use crate::digest::{Digest, Hasher};
 use crate::error::{Code, Error, Phase, Result};
-use crate::http::{Body, Reaches, Response, header};
+use crate::http::{Body, Reaches, Response, header, range};
 
 /// After a cut, so many bytes of progress make the next cut the first one again.
 const PROGRESS: u64 = 1 << 20;
@@ -250,22 +250,9 @@ impl BlobReader {
 
     /// A part came: it must be exactly the rest.
     fn accept_part(&mut self, response: &Response) -> Result<()> {
-        let mut ranges = response.headers.get_all(header::CONTENT_RANGE).iter();
-        let (range, more) = (ranges.next(), ranges.next());
-        let range = range.and_then(|value| ContentRange::parse(value.to_str().ok()?));
-        let Some(range) = range.filter(|_| more.is_none()) else {
-            return Err(self.wrong(response, "its Content-Range is missing or unreadable"));
-        };
-        if range.first != self.offset || range.total.is_some_and(|total| range.last + 1 != total) {
-            return Err(self.wrong(response, "it sent another part than was asked for"));
-        }
-        let length = range.last - range.first + 1;
-        if response.content_length().is_some_and(|told| told != length) {
-            return Err(
-                self.wrong(response, "Content-Range and Content-Length contradict each other")
-            );
-        }
-        self.learn_size(Some(range.last + 1), response)
+        let size =
+            range::size_told(response, self.offset).map_err(|why| self.wrong(response, why))?;
+        self.learn_size(Some(size), response)
     }
 
     /// What the header says of the size must not contradict what is known: nothing of the body is read then.
@@ -327,62 +314,6 @@ pub fn read_whole(
         match reader.read(&mut buffer, run)? {
             0 => return Ok(all),
             read => all.extend_from_slice(&buffer[..read]),
-        }
-    }
-}
-
-/// `bytes FIRST-LAST/TOTAL`, and nothing that merely looks like it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct ContentRange {
-    first: u64,
-    last: u64,
-    total: Option<u64>,
-}
-
-impl ContentRange {
-    fn parse(text: &str) -> Option<Self> {
-        let number = |text: &str| {
-            let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-            if digits { text.parse::<u64>().ok().filter(|n| *n < u64::MAX) } else { None }
-        };
-        let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;
-        let (first, last) = range.split_once('-')?;
-        let (first, last) = (number(first)?, number(last)?);
-        let total = if total == "*" { None } else { Some(number(total)?) };
-        let sound = first <= last && total.is_none_or(|total| last < total);
-        sound.then_some(Self { first, last, total })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::ContentRange;
-
-    #[test]
-    fn content_ranges() {
-        let parse = ContentRange::parse;
-        assert_eq!(
-            parse("bytes 5-9/10"),
-            Some(ContentRange { first: 5, last: 9, total: Some(10) })
-        );
-        assert_eq!(parse("bytes 0-0/*"), Some(ContentRange { first: 0, last: 0, total: None }));
-        for text in [
-            "",
-            "5-9/10",
-            "bytes=5-9/10",
-            "bytes 5-9",
-            "bytes 5-/10",
-            "bytes -9/10",
-            "bytes 9-5/10",
-            "bytes 5-10/10",
-            "bytes +5-9/10",
-            "bytes 5-9/ 10",
-            "bytes 0-18446744073709551616/*",
-            "bytes 0-18446744073709551615/*",
-            "bytes 5-9/10, 5-9/10",
-            "bytes */10",
-        ] {
-            assert_eq!(parse(text), None, "{text}");
         }
     }
 }

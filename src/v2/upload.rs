@@ -19,7 +19,7 @@ const OCTETS: &str = "application/octet-stream";
 const CHUNK: usize = 4 << 20;
 
 /// The largest chunk that is kept in memory.
-pub const LARGEST_CHUNK: u64 = 1 << 30;
+pub(crate) const LARGEST_CHUNK: u64 = 1 << 30;
 
 /// How a blob is put.
 #[derive(Debug, Clone)]

@@ -57,7 +57,10 @@ fn good(function: &Function, parameter: &Parameter) -> String {
         }
         ("ocireg_reader_read", "buffer") => "some_buffer",
         ("ocireg_reader_read", "capacity") => "sizeof some_buffer",
+        ("ocireg_writer_write", "data") => "some_buffer",
+        ("ocireg_writer_write", "size") => "sizeof some_buffer",
         ("ocireg_session_open_blob", "offset") => "0",
+        (_, "from_repository") => "\"big\"",
         ("ocireg_session_repository", "name") => "\"big\"",
         (_, "name") => "\"docker.io\"",
         (_, "url") => "\"https://mirror.example/\"",
@@ -126,7 +129,13 @@ fn calls(function: &Function, body: &mut String) {
         let what = format!("{name} {}", parameter.name);
         let quoted = format!("{:?}", parameter.name);
         if parameter.name == "error" {
-            emit(&format!("{what} NULL"), with("NULL"), "OCIREG_OK", "NULL");
+            // The good call before has ended the writer.
+            let code = if name == "ocireg_writer_commit" {
+                "OCIREG_INVALID_ARGUMENT"
+            } else {
+                "OCIREG_OK"
+            };
+            emit(&format!("{what} NULL"), with("NULL"), code, "NULL");
         } else if nullable(function, parameter) {
             emit(&format!("{what} NULL"), with("NULL"), "ANY", &quoted);
         } else {
@@ -196,6 +205,7 @@ static ocireg_service *service_handle;
 static ocireg_endpoint *endpoint_handle;
 static ocireg_session *session_handle;
 static ocireg_reader *reader_handle;
+static ocireg_writer *writer_handle;
 static ocireg_context *context_handle;
 static ocireg_error *error;
 
@@ -250,8 +260,10 @@ int main(int argc, char **argv) {
     snprintf(endpoint_json, sizeof endpoint_json, "{\"URL\": \"http://%s\", \"Version\": \"v2\"}", registry);
     OK(ocireg_service_new("{}", &service_handle, &error));
     OK(ocireg_endpoint_new(service_handle, endpoint_json, &endpoint_handle, &error));
-    OK(ocireg_session_open(service_handle, NULL, image_reference, NULL, &session_handle, &error));
+    OK(ocireg_session_open(service_handle, NULL, image_reference, "{\"actions\": [\"pull\", \"push\"]}",
+                           &session_handle, &error));
     OK(ocireg_session_open_blob(session_handle, NULL, blob_digest, 0, NULL, &reader_handle, &error));
+    OK(ocireg_session_put_blob(session_handle, NULL, NULL, &writer_handle, &error));
     OK(ocireg_context_new(&context_handle, &error));
     /* A host may call from a thread with as little stack as this. */
     pthread_attr_t attributes;
@@ -263,6 +275,7 @@ int main(int argc, char **argv) {
     pthread_attr_destroy(&attributes);
     ocireg_context_free(context_handle);
     ocireg_reader_free(reader_handle);
+    ocireg_writer_free(writer_handle);
     ocireg_session_free(session_handle);
     ocireg_endpoint_free(endpoint_handle);
     ocireg_service_free(service_handle);

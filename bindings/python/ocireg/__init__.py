@@ -87,6 +87,7 @@ from ._names import (
 from ._reader import BlobReader
 from ._service import Service
 from ._session import Manifest, Session
+from ._writer import BlobWriter
 
 __version__ = "0.1.0"
 
@@ -101,6 +102,7 @@ __all__ = [
     "INDEX_SERVER",
     "AlreadyExistsError",
     "BlobReader",
+    "BlobWriter",
     "BusyError",
     "CancelledError",
     "CertificateError",

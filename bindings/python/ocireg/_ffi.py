@@ -107,6 +107,10 @@ class ocireg_session(Structure):
     pass
 
 
+class ocireg_writer(Structure):
+    pass
+
+
 ocireg_progress_fn = CFUNCTYPE(c_int32, c_void_p, c_uint64, c_uint64, c_char_p)
 ocireg_drop_fn = CFUNCTYPE(None, c_void_p)
 
@@ -116,6 +120,7 @@ _error = POINTER(ocireg_error)
 _reader = POINTER(ocireg_reader)
 _service = POINTER(ocireg_service)
 _session = POINTER(ocireg_session)
+_writer = POINTER(ocireg_writer)
 _text = c_char_p
 _text_out = POINTER(c_void_p)
 _bytes = POINTER(c_uint8)
@@ -175,11 +180,20 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
         c_int32,
         [_session, _context, _text, c_uint64, _text, POINTER(_reader), _E],
     ),
+    "ocireg_session_put_blob": (c_int32, [_session, _context, _text, POINTER(_writer), _E]),
+    "ocireg_session_mount_blob": (
+        c_int32,
+        [_session, _context, _text, _text, _text, _flag_out, POINTER(_writer), _E],
+    ),
     "ocireg_session_free": (None, [_session]),
     # streams
     "ocireg_reader_read": (c_int32, [_reader, _context, _bytes, c_size_t, _size_out, _E]),
     "ocireg_reader_size": (c_int64, [_reader]),
     "ocireg_reader_free": (None, [_reader]),
+    "ocireg_writer_write": (c_int32, [_writer, _context, _bytes, c_size_t, _E]),
+    "ocireg_writer_commit": (c_int32, [_writer, _context, _text, _text_out, _E]),
+    "ocireg_writer_abort": (c_int32, [_writer, _context, _E]),
+    "ocireg_writer_free": (None, [_writer]),
     # images
     "ocireg_pull": (c_int32, [_service, _context, _text, _text, _text, _text_out, _E]),
     "ocireg_inspect": (c_int32, [_service, _context, _text, _text, _text_out, _E]),

@@ -10,12 +10,13 @@ from . import _call, _ffi, _values
 from ._ffi import lib
 from ._handle import Owner
 from ._reader import BlobReader
+from ._writer import BlobWriter
 from .documents import Descriptor, PingResult, SessionInfo, TagList
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from .documents import BlobOptions, ManifestOptions, TagOptions
+    from .documents import BlobOptions, ManifestOptions, PutBlobOptions, TagOptions
 
 
 class Manifest(NamedTuple):
@@ -174,3 +175,56 @@ class Session(Owner):
             return BlobReader(pointer, digest, timeout, context)
 
         return _call.run(open_it, timeout, context)
+
+    def put_blob(
+        self,
+        *,
+        timeout: float | None = None,
+        context: _call.Context | None = None,
+        **options: Unpack[PutBlobOptions],
+    ) -> BlobWriter:
+        """Begins to write a blob, for a session that was opened with the action ``push``.
+
+        ``timeout`` is for the beginning and again for each call on the writer; ``context`` is for its whole life.
+        """
+        details = _values.options(options)
+
+        def put(c_context: Any) -> BlobWriter:
+            with self._handle as session:
+                pointer = _values.call_for_handle(
+                    lib.ocireg_session_put_blob, _ffi.ocireg_writer, session, c_context, details
+                )
+            return BlobWriter(pointer, timeout, context)
+
+        return _call.run(put, timeout, context)
+
+    def mount_blob(
+        self,
+        digest: str,
+        from_repository: str,
+        *,
+        timeout: float | None = None,
+        context: _call.Context | None = None,
+    ) -> BlobWriter | None:
+        """Takes a blob over from another repository of the registry.
+
+        ``None`` says that it is done; else the writer goes on with the upload that the registry began instead.
+        """
+        wanted = _values.text("digest", digest)
+        source = _values.text("from_repository", from_repository)
+
+        def mount(c_context: Any) -> BlobWriter | None:
+            with self._handle as session:
+                pointer = _values.call_for_handle(
+                    lib.ocireg_session_mount_blob,
+                    _ffi.ocireg_writer,
+                    session,
+                    c_context,
+                    wanted,
+                    source,
+                    None,
+                    None,
+                )
+            return BlobWriter(pointer, timeout, context) if pointer else None
+
+        return _call.run(mount, timeout, context)

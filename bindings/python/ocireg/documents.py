@@ -283,6 +283,25 @@ class BlobOptions(TypedDict, total=False):
     urls: list[str]
 
 
+class PutBlobOptions(TypedDict, total=False):
+    """Options of :meth:`ocireg.Session.put_blob`. ``mount_from`` and ``check_exists`` need ``digest``."""
+
+    digest: str
+    size: int
+    media_type: str
+    algorithm: str
+    mount_from: list[str]
+    chunk_size: int
+    check_exists: bool
+
+
+class CommitOptions(TypedDict, total=False):
+    """Options of :meth:`ocireg.BlobWriter.commit`: what must have been written."""
+
+    digest: str
+    size: int
+
+
 # Images.
 
 

@@ -44,6 +44,7 @@ class Registry:
         self.status: dict[str, tuple[int, dict[str, str], bytes]] = {}
         self.stalling = threading.Event()
         self.go_on = threading.Event()
+        self.upload = b""
         registry = self
 
         class Handler(_Handler):
@@ -143,6 +144,38 @@ class _Handler(BaseHTTPRequestHandler):
             self.answer_blob(address.path.rpartition("/")[2])
         else:
             self.answer_error(404, "UNSUPPORTED", "no such path")
+
+    def do_POST(self) -> None:
+        self.answer_upload()
+
+    def do_PATCH(self) -> None:
+        self.answer_upload()
+
+    def do_PUT(self) -> None:
+        self.answer_upload()
+
+    def do_DELETE(self) -> None:
+        self.answer_upload()
+
+    def answer_upload(self) -> None:
+        """Has one upload at a time."""
+        registry, address = self.kept, urlsplit(self.path)
+        registry.requests.append(Request(self.command, self.path, self.headers.get("Content-Range")))
+        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        headers = {"Location": address.path.rpartition("/")[0] + "/1"}
+        query = parse_qs(address.query)
+        if self.command == "POST":
+            registry.upload = b""
+            mounted = query.get("mount", [""])[0] in registry.blobs
+            self.answer(201 if mounted else 202, b"", "text/plain", headers)
+        elif self.command == "DELETE":
+            self.answer(200, b"", "text/plain")
+        else:
+            registry.upload += body
+            headers["Range"] = f"0-{len(registry.upload) - 1}"
+            if self.command == "PUT":
+                registry.blobs[query["digest"][0]] = registry.upload
+            self.answer(201 if self.command == "PUT" else 202, b"", "text/plain", headers)
 
     def answer(self, status: int, body: bytes, media_type: str, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)

@@ -296,6 +296,30 @@ static void read_blob(ocireg_session *session) {
     ocireg_reader_free(reader);
 }
 
+static void write_blob(ocireg_session *session) {
+    ocireg_writer *writer;
+    char *descriptor = NULL;
+    const uint8_t *content = (const uint8_t *)fields[3];
+    size_t size = strlen(fields[3]), half = size / 2;
+    if (!succeeded(ocireg_session_put_blob(session, context, fields[2], &writer, &error))) return;
+    if (succeeded(ocireg_writer_write(writer, context, content, half, &error)) &&
+        succeeded(ocireg_writer_write(writer, context, content + half, size - half, &error))) {
+        int32_t code = ocireg_writer_commit(writer, context, fields[4], &descriptor, &error);
+        answer_text(code, descriptor);
+    }
+    ocireg_writer_free(writer);
+}
+
+static void mount_blob(ocireg_session *session) {
+    ocireg_writer *writer;
+    int32_t mounted;
+    if (!succeeded(ocireg_session_mount_blob(session, context, fields[2], fields[3], NULL, &mounted, &writer, &error))) {
+        return;
+    }
+    if (writer == NULL || succeeded(ocireg_writer_abort(writer, context, &error))) printf("ok\t%d\n", mounted);
+    ocireg_writer_free(writer);
+}
+
 static int session_request(ocireg_session *session) {
     char *text = NULL;
     int32_t code;
@@ -325,6 +349,10 @@ static int session_request(ocireg_session *session) {
         get_manifest(session);
     } else if (named("session_open_blob")) {
         read_blob(session);
+    } else if (named("session_put_blob")) {
+        write_blob(session);
+    } else if (named("session_mount_blob")) {
+        mount_blob(session);
     } else {
         return 0;
     }

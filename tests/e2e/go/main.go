@@ -601,6 +601,46 @@ var requests = map[string]request{
 		}
 		return map[string]any{"size": reader.Size(), "read": read, "sha256": hex.EncodeToString(hash.Sum(nil))}, nil
 	}},
+	"session_put_blob": {4, func(d *driver, ctx context.Context, f []string) (any, error) {
+		x, err := d.repository(f[0])
+		if err != nil {
+			return nil, err
+		}
+		o, err := options[ocireg.PutBlobOptions](f[1])
+		if err != nil {
+			return nil, err
+		}
+		expected, err := options[ocireg.CommitOptions](f[3])
+		if err != nil {
+			return nil, err
+		}
+		w, err := x.PutBlob(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		defer w.Close()
+		for _, part := range []string{f[2][:len(f[2])/2], f[2][len(f[2])/2:]} {
+			if _, err := io.WriteString(w, part); err != nil {
+				return nil, err
+			}
+		}
+		return w.Commit(expected)
+	}},
+	"session_mount_blob": {3, func(d *driver, ctx context.Context, f []string) (any, error) {
+		x, err := d.repository(f[0])
+		if err != nil {
+			return nil, err
+		}
+		w, err := x.MountBlob(ctx, text(f[1]), text(f[2]))
+		if err != nil {
+			return nil, err
+		}
+		if w == nil {
+			return "1", nil
+		}
+		defer w.Close()
+		return "0", w.Abort()
+	}},
 	"session_free": {1, func(d *driver, _ context.Context, f []string) (any, error) {
 		return free(d.sessions, f[0])
 	}},

@@ -224,6 +224,31 @@ class Driver:
 
         return self.under(read)
 
+    def do_session_put_blob(self, name: str, options: Field, content: str, expected: Field = None) -> Any:
+        session, given, wanted = self.session(name), keywords(options), keywords(expected)
+
+        def write(context: ocireg.Context) -> Any:
+            with session.put_blob(context=context, **given) as blob:
+                half = len(content) // 2
+                blob.write(content[:half].encode())
+                blob.write(bytearray(content[half:].encode()))
+                return blob.commit(**wanted)
+
+        return self.under(write)
+
+    def do_session_mount_blob(self, name: str, digest: str, source: str) -> Any:
+        session = self.session(name)
+
+        def mount(context: ocireg.Context) -> Any:
+            blob = session.mount_blob(digest, source, context=context)
+            if blob is None:
+                return 1
+            with blob:
+                blob.abort()
+            return 0
+
+        return self.under(mount)
+
     def do_session_free(self, name: str) -> None:
         self.free(name, ocireg.Session)
 

@@ -112,6 +112,14 @@ impl Ca {
         self.sign(params)
     }
 
+    /// A server certificate for `names` that begins in the year 4000.
+    pub fn not_yet_valid(&self, names: &[&str]) -> Identity {
+        let mut params = params(names, ExtendedKeyUsagePurpose::ServerAuth);
+        params.not_before = rcgen::date_time_ymd(4000, 1, 1);
+        params.not_after = rcgen::date_time_ymd(4001, 1, 1);
+        self.sign(params)
+    }
+
     /// A server certificate for a name that no server has.
     pub fn wrong_name(&self) -> Identity {
         self.server(&["wrong.example"])

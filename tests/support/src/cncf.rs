@@ -29,6 +29,8 @@ pub struct Options<'a> {
     pub htpasswd: Vec<(&'a str, &'a str)>,
     /// Tokens of this server.
     pub token: Option<&'a TokenServer>,
+    /// The configuration's `auth` section, where it is something else.
+    pub auth: Option<serde_json::Value>,
     /// Where the blobs are; a temporary directory when absent.
     pub storage: Option<PathBuf>,
 }
@@ -78,6 +80,9 @@ impl Cncf {
                 "realm": token.realm(), "service": TokenServer::SERVICE,
                 "issuer": TokenServer::ISSUER, "rootcertbundle": token.write_bundle(at),
             }});
+        }
+        if let Some(auth) = &options.auth {
+            config["auth"] = auth.clone();
         }
         let mut registry = Cncf { child: None, dir, port: 0, tls: options.tls.is_some() };
         // Somebody else may take the port between our asking and the registry's listening.

@@ -133,3 +133,38 @@ func (s *Session) OpenBlob(ctx *Context, digest string, offset uint64, options *
 	}
 	return r, nil
 }
+
+func (s *Session) PutBlob(ctx *Context, options *string) (*Writer, error) {
+	p, err := s.acquire()
+	if err != nil {
+		return nil, err
+	}
+	defer s.release()
+	w := &Writer{}
+	err = call([]arg{optional("options_json", options)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_session_put_blob(p, ctx.raw(), in[0], &w.pointer, failure)
+		})
+	if err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+// MountBlob gives no writer if the blob was mounted.
+func (s *Session) MountBlob(ctx *Context, digest, from string) (*Writer, error) {
+	p, err := s.acquire()
+	if err != nil {
+		return nil, err
+	}
+	defer s.release()
+	w := &Writer{}
+	err = call([]arg{text("digest", digest), text("from_repository", from)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_session_mount_blob(p, ctx.raw(), in[0], in[1], nil, nil, &w.pointer, failure)
+		})
+	if err != nil || w.pointer == nil {
+		return nil, err
+	}
+	return w, nil
+}

@@ -18,6 +18,7 @@ type (
 	Endpoint struct{}
 	Session  struct{}
 	Reader   struct{}
+	Writer   struct{}
 )
 
 func Version() string       { return "" }
@@ -80,7 +81,14 @@ func (*Session) GetManifest(*Context, *string, *string) (string, []byte, error) 
 	return "", nil, noCgo()
 }
 func (*Session) OpenBlob(*Context, string, uint64, *string) (*Reader, error) { return nil, noCgo() }
+func (*Session) PutBlob(*Context, *string) (*Writer, error)                  { return nil, noCgo() }
+func (*Session) MountBlob(*Context, string, string) (*Writer, error)         { return nil, noCgo() }
 
 func (*Reader) Read(*Context, []byte) (int, error) { return 0, noCgo() }
 func (*Reader) Size() int64                        { return -1 }
 func (*Reader) Free()                              {}
+
+func (*Writer) Write(*Context, []byte) error             { return noCgo() }
+func (*Writer) Commit(*Context, *string) (string, error) { return "", noCgo() }
+func (*Writer) Abort(*Context) error                     { return noCgo() }
+func (*Writer) Free()                                    {}

@@ -1,0 +1,129 @@
+package ocireg
+
+import (
+	"context"
+	"io"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/ocireg/ocireg/bindings/go/internal/capi"
+)
+
+// BlobWriter writes a blob. The registry has it once Commit has returned. One goroutine writes at a time; Close may be
+// called from any.
+type BlobWriter struct {
+	mu      sync.Mutex // Held while the library writes.
+	closing atomic.Bool
+	open    *openUpload
+	cleanup runtime.Cleanup
+}
+
+// openUpload is what a writer must give back. It does not know its writer, so that the garbage collector can do it.
+type openUpload struct {
+	c    *capi.Writer
+	call *call
+}
+
+func (u *openUpload) free() {
+	u.c.Free()
+	u.call.end()
+}
+
+var _ io.WriteCloser = (*BlobWriter)(nil)
+
+// PutBlob begins to write a blob to a repository that was opened with the action "push" or made by
+// [Registry.Repository]. The whole writing is under ctx. The writer is ended by Close.
+func (r *Repository) PutBlob(ctx context.Context, options *PutBlobOptions) (*BlobWriter, error) {
+	document, err := encodeOptional("options", options)
+	if err != nil {
+		return nil, err
+	}
+	return newBlobWriter(ctx, func(c *capi.Context) (*capi.Writer, error) {
+		return r.c.PutBlob(c, document)
+	})
+}
+
+// MountBlob takes a blob over from another repository of the registry. The writer is nil if that is done; otherwise it
+// goes on with the upload that the registry began instead, and is ended by Close.
+func (r *Repository) MountBlob(ctx context.Context, digest, fromRepository string) (*BlobWriter, error) {
+	return newBlobWriter(ctx, func(c *capi.Context) (*capi.Writer, error) {
+		return r.c.MountBlob(c, digest, fromRepository)
+	})
+}
+
+func newBlobWriter(ctx context.Context, make func(*capi.Context) (*capi.Writer, error)) (*BlobWriter, error) {
+	under, err := begin(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	c, err := make(under.handle)
+	if err != nil || c == nil || under.panics {
+		defer under.end()
+		if c != nil {
+			c.Free()
+		}
+		return nil, under.outcome(err)
+	}
+	w := &BlobWriter{open: &openUpload{c, under}}
+	w.cleanup = runtime.AddCleanup(w, (*openUpload).free, w.open)
+	return w, nil
+}
+
+// use makes a call on the writer unless it is closed.
+func (w *BlobWriter) use(f func(c *capi.Writer, ctx *capi.Context) error) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closing.Load() {
+		return newError(capi.Closed())
+	}
+	err := f(w.open.c, w.open.call.handle)
+	runtime.KeepAlive(w)
+	if err != nil && w.closing.Load() && w.open.call.ctx.Err() == nil {
+		return newError(capi.Closed()) // It was Close that ended the call.
+	}
+	return w.open.call.outcome(err)
+}
+
+// Write writes all of p or fails, and then for good.
+func (w *BlobWriter) Write(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if err := w.use(func(c *capi.Writer, ctx *capi.Context) error { return c.Write(ctx, p) }); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// Commit ends the blob. What it gives is its descriptor. The options may be nil.
+func (w *BlobWriter) Commit(options *CommitOptions) (*Descriptor, error) {
+	expected, err := encodeOptional("options", options)
+	if err != nil {
+		return nil, err
+	}
+	var document string
+	err = w.use(func(c *capi.Writer, ctx *capi.Context) (err error) {
+		document, err = c.Commit(ctx, expected)
+		return err
+	})
+	return decodeNew[Descriptor](document, err)
+}
+
+// Abort ends the upload without the blob, and tells the registry so.
+func (w *BlobWriter) Abort() error {
+	return w.use(func(c *capi.Writer, ctx *capi.Context) error { return c.Abort(ctx) })
+}
+
+// Close ends the writer. What was not committed is forgotten. A call under way returns at once, with an error.
+func (w *BlobWriter) Close() error {
+	if w.closing.Swap(true) {
+		return nil
+	}
+	w.open.call.handle.Cancel()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cleanup.Stop()
+	w.open.free()
+	return nil
+}

@@ -1,0 +1,84 @@
+"""Blobs that are written to a registry."""
+
+from __future__ import annotations
+
+import ctypes
+import io
+from typing import TYPE_CHECKING, Any, cast
+
+from . import _call, _ffi, _handle, _values
+from .documents import Descriptor
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .documents import CommitOptions
+
+
+class BlobWriter(io.RawIOBase):
+    """A blob on its way to a repository, made by :meth:`Session.put_blob`, as a raw binary file.
+
+    The registry has the blob once :meth:`commit` has returned; what is closed without that is forgotten. After a
+    failure every further write repeats it. One thread at a time; ``close`` may come from any thread and ends a call.
+    """
+
+    def __init__(self, pointer: Any, timeout: float | None, context: _call.Context | None) -> None:
+        super().__init__()
+        self._handle = _handle.Handle(pointer, _ffi.lib.ocireg_writer_free, "upload")
+        _handle.finalize(self, self._handle, "ocireg upload")
+        self._timeout = timeout
+        self._context = context
+        self._closing = _call.Context()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        """Writes all of the bytes, or fails."""
+        if self.closed:
+            raise ValueError("the upload is closed")
+        with memoryview(data) as view:
+            content = data if isinstance(data, bytes) else view.tobytes()
+        memory = ctypes.cast(ctypes.c_char_p(content), ctypes.POINTER(ctypes.c_uint8))
+
+        def write(context: Any) -> None:
+            with self._handle as writer:
+                _values.call(_ffi.lib.ocireg_writer_write, writer, context, memory, len(content))
+
+        self._run(write)
+        return len(content)
+
+    def commit(self, **options: Unpack[CommitOptions]) -> Descriptor:
+        """Ends the blob, and gives its descriptor."""
+        details = _values.options(options)
+
+        def commit(context: Any) -> Any:
+            with self._handle as writer:
+                return _values.call_for_json(_ffi.lib.ocireg_writer_commit, writer, context, details)
+
+        return cast(Descriptor, self._run(commit))
+
+    def abort(self) -> None:
+        """Ends the upload without the blob, and tells the registry so."""
+
+        def abort(context: Any) -> None:
+            with self._handle as writer:
+                _values.call(_ffi.lib.ocireg_writer_abort, writer, context)
+
+        self._run(abort)
+
+    def _run(self, function: Any) -> Any:
+        return _call.run(function, self._timeout, self._context, self._closing)
+
+    def close(self) -> None:
+        """Ends a call that runs, and forgets what was not committed. May be repeated."""
+        if not self.closed:
+            super().close()
+            self._closing.cancel()
+            self._handle.close()
+
+    def __del__(self) -> None:
+        """Leaves the end to the finalizer, which warns; that of the base class would close silently."""
+
+    def __repr__(self) -> str:
+        return f"<ocireg.BlobWriter {'closed' if self.closed else 'open'}>"

@@ -1,0 +1,77 @@
+//! Answers that bring the rest of something.
+
+use super::{Response, header};
+
+/// How large the whole is of which a 206 brings the rest from `first` on; or why it does not.
+pub fn size_told(response: &Response, first: u64) -> Result<u64, &'static str> {
+    let mut ranges = response.headers.get_all(header::CONTENT_RANGE).iter();
+    let (range, more) = (ranges.next(), ranges.next());
+    let range = range.and_then(|value| ContentRange::parse(value.to_str().ok()?));
+    let Some(range) = range.filter(|_| more.is_none()) else {
+        return Err("its Content-Range is missing or unreadable");
+    };
+    if range.first != first || range.total.is_some_and(|total| range.last + 1 != total) {
+        return Err("it sent another part than was asked for");
+    }
+    let length = range.last - range.first + 1;
+    if response.content_length().is_some_and(|told| told != length) {
+        return Err("Content-Range and Content-Length contradict each other");
+    }
+    Ok(range.last + 1)
+}
+
+/// `bytes FIRST-LAST/TOTAL`, and nothing that merely looks like it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct ContentRange {
+    first: u64,
+    last: u64,
+    total: Option<u64>,
+}
+
+impl ContentRange {
+    fn parse(text: &str) -> Option<Self> {
+        let number = |text: &str| {
+            let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+            if digits { text.parse::<u64>().ok().filter(|n| *n < u64::MAX) } else { None }
+        };
+        let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;
+        let (first, last) = range.split_once('-')?;
+        let (first, last) = (number(first)?, number(last)?);
+        let total = if total == "*" { None } else { Some(number(total)?) };
+        let sound = first <= last && total.is_none_or(|total| last < total);
+        sound.then_some(Self { first, last, total })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ContentRange;
+
+    #[test]
+    fn content_ranges() {
+        let parse = ContentRange::parse;
+        assert_eq!(
+            parse("bytes 5-9/10"),
+            Some(ContentRange { first: 5, last: 9, total: Some(10) })
+        );
+        assert_eq!(parse("bytes 0-0/*"), Some(ContentRange { first: 0, last: 0, total: None }));
+        for text in [
+            "",
+            "5-9/10",
+            "bytes=5-9/10",
+            "bytes 5-9",
+            "bytes 5-/10",
+            "bytes -9/10",
+            "bytes 9-5/10",
+            "bytes 5-10/10",
+            "bytes +5-9/10",
+            "bytes 5-9/ 10",
+            "bytes 0-18446744073709551616/*",
+            "bytes 0-18446744073709551615/*",
+            "bytes 5-9/10, 5-9/10",
+            "bytes */10",
+        ] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+}

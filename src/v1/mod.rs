@@ -1,0 +1,4 @@
+//! The protocol before v2.
+
+pub mod tar;
+pub mod tarsum;
