@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use ocireg_testkit::v1::archive::{self, Random};
 use ocireg_testkit::v1::{Policy, tarsum::tarsum};
 use ocireg_testkit::{Action, Ca, Cut, Fault, ServerOptions, V1, digest, process};
 use serde_json::{Value, json};
@@ -34,7 +35,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     gzip.finish().unwrap()
 }
 
-fn archive(content: &[u8]) -> Vec<u8> {
+fn hello(content: &[u8]) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
     let mut header = tar::Header::new_gnu();
     header.set_size(content.len() as u64);
@@ -54,6 +55,27 @@ fn its_tarsum_is_that_of_the_reference() {
             None => assert!(tarsum(json.as_bytes(), &tar[..]).is_err(), "{line}"),
         }
     }
+}
+
+#[test]
+fn random_archives_are_archives() {
+    let mut random = Random::new(7);
+    let mut long = 0;
+    for number in 0..30 {
+        let bytes = archive::random(&mut random);
+        if bytes.is_empty() {
+            // Nothing at all is an empty layer, but not for tar.
+            continue;
+        }
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        let mut command = Command::new(process::program("tar", "tar"));
+        command.args(["--quoting-style=literal", "-tf"]).arg(file.path());
+        let run = process::run(&mut command, LIMIT).unwrap();
+        assert!(run.status.is_some_and(|status| status.success()), "archive {number}: {run:?}");
+        long += run.stdout.split(|b| *b == b'\n').filter(|name| name.len() > 256).count();
+    }
+    assert!(long > 5, "long names come through: {long}");
 }
 
 const ID: &str = "5555555555555555555555555555555555555555555555555555555555555555";
@@ -80,7 +102,7 @@ fn a_standalone_registry_keeps_what_is_pushed_and_computes_checksums_itself() {
     assert!(head.contains("x-docker-registry-standalone: true"), "{head}");
 
     let json = format!("{{ \"id\": \"{ID}\" }}");
-    let (tar, image) = (archive(b"hello"), format!("{root}images/{ID}"));
+    let (tar, image) = (hello(b"hello"), format!("{root}images/{ID}"));
     let layer = gzip(&tar);
     assert_eq!(put(&format!("{image}/layer"), &layer, &[]).0, 404);
     assert_eq!(
@@ -116,7 +138,7 @@ fn a_standalone_registry_keeps_what_is_pushed_and_computes_checksums_itself() {
     let orphan = format!("{{\"id\":\"{CHILD}\",\"parent\":\"{}\"}}", "7".repeat(64));
     assert_eq!(put(&format!("{root}images/{CHILD}/json"), orphan.as_bytes(), &[]).0, 400);
     let child = json!({"id": CHILD, "parent": ID});
-    let child = v1.add_image("demo/app", "1.0", &child, &gzip(&archive(b"")));
+    let child = v1.add_image("demo/app", "1.0", &child, &gzip(&hello(b"")));
     let Got(_, _, body) = curl(&[&format!("{root}images/{CHILD}/ancestry")]);
     assert_eq!(body, format!("[\"{CHILD}\",\"{ID}\"]"));
     let tags = format!("{root}repositories/demo/app/tags");
@@ -145,7 +167,7 @@ fn an_index_hands_out_tokens_for_its_registries() {
     let tls = || ServerOptions::default().tls(&ca);
     let v1 = V1::with_index(tls(), vec![tls(), tls()], Policy::user("alice", "wonderland"));
     v1.change(|policy| policy.tokens = 2);
-    v1.add_image("demo/app", "1", &json!({"id": ID}), &gzip(&archive(b"x")));
+    v1.add_image("demo/app", "1", &json!({"id": ID}), &gzip(&hello(b"x")));
     let images = format!("{}repositories/demo/app/images", v1.index.root());
     let tags = format!("{}repositories/demo/app/tags", v1.registries[1].root());
     assert_eq!(curl(&["-k", &images]).0, 401);
@@ -187,7 +209,7 @@ fn cookies_users_search_and_faults() {
         policy.cookies = true;
         policy.found = vec![json!({"name": "busybox", "star_count": 3}), json!({"name": "alpine"})];
     });
-    let layer = gzip(&archive(&[7; 100_000]));
+    let layer = gzip(&hello(&[7; 100_000]));
     v1.add_image("demo/app", "1", &json!({"id": ID}), &layer);
     let jar = tempfile::NamedTempFile::new().unwrap();
     let jar = jar.path().display().to_string();

@@ -5,6 +5,7 @@
 //! registries behind it. Faults of its servers do the cutting, stalling, redirecting and lying.
 
 mod access;
+pub mod archive;
 mod routes;
 mod server;
 mod store;
