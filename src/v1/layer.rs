@@ -1,0 +1,219 @@
+//! A layer as a stream: resumed after cuts, and ended only where its size says so.
+
+use url::Url;
+
+use super::transport::Transport;
+use crate::context::Run;
+use crate::error::{Code, Error, Phase, Result};
+use crate::http::origin::Origin;
+use crate::http::retry::Attempts;
+use crate::http::{Body, Reaches, Response, header, range};
+
+/// Reads the layer of one image.
+#[derive(Debug)]
+pub struct LayerReader {
+    transport: Transport,
+    url: Url,
+    /// As in "cannot … : …".
+    doing: String,
+    size: Option<u64>,
+    /// Where reading is.
+    offset: u64,
+    /// Whether the server said that it sends parts.
+    resumable: bool,
+    body: Option<Body>,
+    failures: u32,
+    /// How it ended.
+    over: Option<Result<()>>,
+}
+
+impl LayerReader {
+    /// Opens a layer: the first request is made here. `size` is what the registry says elsewhere of its size.
+    pub fn open(transport: Transport, url: Url, size: Option<u64>, run: &Run) -> Result<Self> {
+        let doing = format!("get the layer {}", url.path());
+        let mut reader = Self {
+            transport,
+            url,
+            doing,
+            size,
+            offset: 0,
+            resumable: true,
+            body: None,
+            failures: 0,
+            over: None,
+        };
+        reader.connect_again(run)?;
+        Ok(reader)
+    }
+
+    /// The layer's size, where it is known.
+    pub fn size(&self) -> Option<u64> {
+        self.size
+    }
+
+    /// Reads some bytes. 0 is the end, and comes only where the layer's size, if it is known, says so.
+    ///
+    /// Failures stay, but CANCELLED and DEADLINE: after those reading can go on.
+    pub fn read(&mut self, buffer: &mut [u8], run: &Run) -> Result<usize> {
+        if let Some(over) = &self.over {
+            return over.clone().map(|()| 0);
+        }
+        let read = self.read_on(buffer, run);
+        if let Err(error) = &read {
+            self.body = None;
+            if !is_interruption(error) {
+                self.over = Some(Err(error.clone()));
+            }
+        }
+        read
+    }
+
+    fn read_on(&mut self, buffer: &mut [u8], run: &Run) -> Result<usize> {
+        run.check()?;
+        loop {
+            let Some(body) = &mut self.body else {
+                self.connect_again(run)?;
+                if self.over.is_some() {
+                    return Ok(0);
+                }
+                continue;
+            };
+            match body.read(buffer, run) {
+                Ok(0) if self.size.is_none_or(|size| size == self.offset) => {
+                    self.body = None;
+                    self.over = Some(Ok(()));
+                    return Ok(0);
+                }
+                // The connection's end was the body's.
+                Ok(0) => {
+                    let cut = "the connection ended in the middle of the layer";
+                    let cut = Error::new(Code::Disconnected, format!("cannot {}", self.doing))
+                        .cause(cut)
+                        .url(&self.url)
+                        .phase(Phase::Body);
+                    self.again(cut, run)?;
+                }
+                Ok(read) => {
+                    self.offset += read as u64;
+                    if let Some(size) = self.size.filter(|size| self.offset > *size) {
+                        return Err(self.wrong_size(size, self.offset));
+                    }
+                    return Ok(read);
+                }
+                Err(error) => {
+                    self.again(error.context(format!("cannot {}", self.doing)), run)?;
+                }
+            }
+        }
+    }
+
+    fn connect_again(&mut self, run: &Run) -> Result<()> {
+        while let Err(error) = self.connect(run) {
+            self.again(error, run)?;
+        }
+        Ok(())
+    }
+
+    /// Waits before the next request, or gives the failure back.
+    fn again(&mut self, error: Error, run: &Run) -> Result<()> {
+        self.body = None;
+        let done = self.offset;
+        let error = error.with(|d| d.bytes_done = Some(done));
+        if self.offset > 0 && !self.resumable && !is_interruption(&error) {
+            return Err(error.hint("the server does not send parts of layers; get it again"));
+        }
+        let host = Origin::of(&self.url).authority();
+        let mut attempts = Attempts::after(&self.transport.common().retry, self.failures)
+            .of_known((self.offset > 0).then_some(host));
+        let outcome = attempts.again(error, run);
+        self.failures = attempts.failures();
+        outcome
+    }
+
+    /// Asks for the layer, or for the rest of it.
+    fn connect(&mut self, run: &Run) -> Result<()> {
+        let mut request = self.transport.request(self.url.clone(), &self.doing);
+        if self.offset > 0 {
+            let range = format!("bytes={}-", self.offset);
+            request = request.header(header::RANGE, &range, Reaches::Everywhere)?;
+        }
+        let response = self.transport.send(&request, run)?;
+        match response.status {
+            200 if self.offset == 0 => {
+                self.learn_size(response.content_length(), &response)?;
+                let parts = response.header("accept-ranges").is_some_and(|unit| unit == "bytes");
+                self.resumable = parts && self.size.is_some();
+            }
+            206 if self.offset > 0 => {
+                let told = range::size_told(&response, self.offset);
+                let told = told.map_err(|why| self.wrong(&response, why))?;
+                self.learn_size(Some(told), &response)?;
+            }
+            // All of it had come, but for the end of the framing.
+            416 if self.offset > 0 && self.size == Some(self.offset) => {
+                self.over = Some(Ok(()));
+                return response.finish(run);
+            }
+            416 if self.offset > 0 => {
+                return Err(self.wrong(&response, "it does not have the rest of the layer"));
+            }
+            200 => {
+                let why = "it sends the whole layer where a part was asked for";
+                return Err(self.wrong(&response, why).hint(
+                    "the server does not send parts of layers, though it says so; get it again",
+                ));
+            }
+            206 => {
+                let why = "it sends a part of the layer where all was asked for";
+                return Err(self.wrong(&response, why));
+            }
+            _ => {
+                let limit = self.transport.common().limits.error;
+                return Err(response.into_error(&self.doing, limit, run));
+            }
+        }
+        self.body = Some(response.body);
+        Ok(())
+    }
+
+    /// What a header says of the size must not contradict what is known.
+    fn learn_size(&mut self, told: Option<u64>, response: &Response) -> Result<()> {
+        match (self.size, told) {
+            (Some(size), Some(told)) if size != told => {
+                Err(self.wrong_size(size, told).url(&response.url))
+            }
+            (None, told) => {
+                self.size = told;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn wrong_size(&self, expected: u64, actual: u64) -> Error {
+        Error::new(Code::SizeMismatch, format!("cannot {}", self.doing))
+            .cause(format!("it has {expected} bytes, and {actual} or more are sent"))
+            .url(&self.url)
+            .phase(Phase::Verify)
+            .with(|d| {
+                d.size_expected = Some(expected);
+                d.size_actual = Some(actual);
+            })
+    }
+
+    fn wrong(&self, response: &Response, why: &str) -> Error {
+        let (done, status) = (self.offset, response.status);
+        Error::new(Code::Protocol, format!("cannot {}", self.doing))
+            .cause(why)
+            .url(&response.url)
+            .with(|d| {
+                d.http_status = Some(status);
+                d.bytes_done = Some(done);
+            })
+    }
+}
+
+/// After these, reading can go on.
+fn is_interruption(error: &Error) -> bool {
+    matches!(error.code(), Code::Cancelled | Code::Deadline)
+}

@@ -1,0 +1,206 @@
+//! A layer on its way to a v1 registry: a plain tar archive is kept in a temporary file until it is sent as gzip.
+
+use std::io::{self, BufReader, Read};
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use flate2::Compression;
+use flate2::read::GzEncoder;
+use serde::Serialize;
+use url::Url;
+
+use super::tarsum::tarsum;
+use super::transport::Transport;
+use crate::context::Run;
+use crate::digest::{Algorithm, Hasher};
+use crate::error::{Code, Error, Phase, Result};
+use crate::http::{self, Method, Reaches, header};
+use crate::os::spool::Spool;
+
+/// How much of the temporary file is read at once.
+const BUFFER: usize = 128 << 10;
+
+/// What the registry wants to be told of a layer that it has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Checksums {
+    /// Of what the archive holds: `tarsum+sha256:…`.
+    pub checksum: String,
+    /// Of the image's JSON, a line break and the bytes that were sent: `sha256:…`.
+    pub checksum_payload: String,
+}
+
+/// Writes the layer of one image.
+#[derive(Debug)]
+pub struct LayerWriter {
+    transport: Transport,
+    url: Url,
+    json: Vec<u8>,
+    limit: Option<u64>,
+    /// Of all that was written, once it is known.
+    tarsum: Option<String>,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Open(Spool),
+    /// Committed or aborted.
+    Over,
+    /// Some bytes were lost.
+    Failed(Error),
+}
+
+impl LayerWriter {
+    /// Begins a layer that will go to `url`; asks nobody yet. `dir` is where its temporary file
+    /// is.
+    pub fn open(transport: Transport, url: Url, json: Vec<u8>, dir: &Path) -> Result<Self> {
+        let file = Spool::create(dir).map_err(|e| {
+            Error::file(format!("cannot make a temporary file in {}", dir.display()), &e)
+        })?;
+        let limit = transport.common().limits.spool;
+        Ok(Self { transport, url, json, limit, tarsum: None, state: State::Open(file) })
+    }
+
+    /// Takes the archive's next bytes, or fails for good.
+    pub fn write(&mut self, bytes: &[u8], run: &Run) -> Result<()> {
+        run.check()?;
+        let limit = self.limit;
+        let spool = self.spool()?;
+        let size = spool.size() + bytes.len() as u64;
+        let kept = match limit {
+            Some(limit) if size > limit => Err(Error::new(
+                Code::Limit,
+                format!(
+                    "the layer is larger than the {limit} bytes that a temporary file may have"
+                ),
+            )
+            .phase(Phase::Store)
+            .hint("raise spool in the option limits")),
+            _ => spool.append(bytes).map_err(|e| lost(&e)),
+        };
+        self.tarsum = None;
+        kept.inspect_err(|e| self.state = State::Failed(e.clone()))
+    }
+
+    /// Sends the layer: the registry has it when this returns. After a failure it can be called again.
+    ///
+    /// `size` is how many bytes must have been written.
+    pub fn commit(&mut self, size: Option<u64>, run: &Run) -> Result<Checksums> {
+        let written = self.spool()?.size();
+        if let Some(expected) = size.filter(|size| *size != written) {
+            return Err(Error::new(
+                Code::SizeMismatch,
+                format!("the layer has {written} bytes, not {expected}"),
+            )
+            .with(|d| {
+                d.size_expected = Some(expected);
+                d.size_actual = Some(written);
+            }));
+        }
+        let checksum = self.tarsum(run)?;
+        let checksum_payload = self.send(run)?;
+        self.state = State::Over;
+        Ok(Checksums { checksum, checksum_payload })
+    }
+
+    /// Forgets what was written.
+    pub fn abort(&mut self) {
+        self.state = State::Over;
+    }
+
+    fn spool(&mut self) -> Result<&mut Spool> {
+        match &mut self.state {
+            State::Open(spool) => Ok(spool),
+            State::Failed(error) => Err(error.clone()),
+            State::Over => {
+                Err(Error::argument("writer", "the layer is written or given up already"))
+            }
+        }
+    }
+
+    /// Nothing is sent before the archive is known to be one.
+    fn tarsum(&mut self, run: &Run) -> Result<String> {
+        if let Some(known) = &self.tarsum {
+            return Ok(known.clone());
+        }
+        let json = std::mem::take(&mut self.json);
+        let spool = self.spool()?;
+        let tar = BufReader::with_capacity(BUFFER, spool.content());
+        let made = tarsum(tar, &json, run);
+        self.json = json;
+        Ok(self.tarsum.insert(made?).clone())
+    }
+
+    /// Sends the file, and tells what the payload hashes to.
+    fn send(&self, run: &Run) -> Result<String> {
+        let State::Open(spool) = &self.state else {
+            return Err(Error::internal("no file to send"));
+        };
+        let payload = Mutex::new(Payload { hasher: Hasher::new(Algorithm::Sha256), whole: false });
+        let open = || {
+            let mut hasher = Hasher::new(Algorithm::Sha256);
+            hasher.update(&self.json);
+            hasher.update(b"\n");
+            *lock(&payload) = Payload { hasher, whole: false };
+            let tar = BufReader::with_capacity(BUFFER, spool.content());
+            let gzip = GzEncoder::new(tar, Compression::default());
+            Ok(Box::new(Sent { gzip, payload: &payload, run }) as Box<dyn Read>)
+        };
+        let doing = format!("push the layer {}", self.url.path());
+        let mut request = self.transport.request(self.url.clone(), &doing);
+        request.method = Method::PUT;
+        request.body = http::Payload::Stream(&open);
+        let request = request.header(
+            header::CONTENT_TYPE,
+            "application/octet-stream",
+            Reaches::Everywhere,
+        )?;
+        let response = self.transport.send(&request, run)?;
+        if response.status != 200 {
+            let limit = self.transport.common().limits.error;
+            return Err(response.into_error(&doing, limit, run));
+        }
+        let Payload { hasher, whole } = lock(&payload).clone();
+        if !whole {
+            return Err(Error::new(Code::Protocol, format!("cannot {doing}"))
+                .cause("the registry says that it has the layer before all of it was sent")
+                .url(&response.url));
+        }
+        response.finish(run)?;
+        Ok(hasher.finish().to_string())
+    }
+}
+
+/// What was sent so far.
+#[derive(Clone)]
+struct Payload {
+    hasher: Hasher,
+    whole: bool,
+}
+
+fn lock(payload: &Mutex<Payload>) -> MutexGuard<'_, Payload> {
+    payload.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The bytes on their way, hashed as they go.
+struct Sent<'a, R> {
+    gzip: GzEncoder<BufReader<R>>,
+    payload: &'a Mutex<Payload>,
+    run: &'a Run,
+}
+
+impl<R: Read> Read for Sent<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.run.check().map_err(http::carry)?;
+        let failed = |e: io::Error| http::carry(Error::file("cannot read the layer again", &e));
+        let read = self.gzip.read(buffer).map_err(failed)?;
+        let mut payload = lock(self.payload);
+        payload.hasher.update(&buffer[..read]);
+        payload.whole = read == 0;
+        Ok(read)
+    }
+}
+
+fn lost(error: &io::Error) -> Error {
+    Error::file("cannot keep the layer in a temporary file", error)
+}
