@@ -131,6 +131,22 @@ impl V1 {
         self.repository(repository).images
     }
 
+    /// Puts the JSON of an image here, as a push begins. Panics if that is refused.
+    pub fn put_json(&self, id: &str, json: &[u8]) {
+        let put = self.store.put_json(id, json);
+        put.unwrap_or_else(|(_, why)| panic!("put the JSON of {id}: {why}"));
+    }
+
+    /// Tells the checksums of an image, as a push ends; says why they are refused.
+    pub fn put_checksum(
+        &self,
+        id: &str,
+        checksum: &str,
+        payload: &str,
+    ) -> Result<(), &'static str> {
+        self.store.put_checksum(id, Some(checksum), Some(payload)).map_err(|(_, why)| why)
+    }
+
     /// Puts an image here without a push: its JSON, its layer as gzip, and its name. Panics if it could not be pushed.
     pub fn add_image(&self, repository: &str, tag: &str, json: &Value, layer: &[u8]) -> Image {
         let id = json["id"].as_str().expect("an id");
