@@ -124,7 +124,8 @@ typedef struct ocireg_reader ocireg_reader;
  * ocireg_service_load_mirrors(), ocireg_service_load_insecure_registries(),
  * ocireg_service_load_allow_nondistributable_artifacts(), ocireg_service_lookup_pull_endpoints(),
  * ocireg_service_lookup_push_endpoints(), ocireg_service_resolve_repository(), ocireg_service_tls_config(),
- * ocireg_service_is_insecure_registry(), ocireg_service_credentials(), ocireg_service_free().
+ * ocireg_service_is_insecure_registry(), ocireg_service_credentials(), ocireg_service_set_log(),
+ * ocireg_service_free().
  */
 typedef struct ocireg_service ocireg_service;
 
@@ -170,6 +171,21 @@ typedef int32_t (*ocireg_progress_fn)(void *user_data, uint64_t done, uint64_t t
  * Called once with the user_data of a callback, after its last call.
  */
 typedef void (*ocireg_drop_fn)(void *user_data);
+
+/**
+ * Told what the calls of a service do on the network.
+ *
+ * Called only on the thread that is inside the call. It must not throw, jump out, or free or change a handle that
+ * the running call uses.
+ *
+ * @param user_data    what was given to ocireg_service_set_log().
+ * @param level        1 error, 2 warning, 3 information, 4 debugging, 5 tracing.
+ * @param record_json  the record, borrowed for the call: `time_ms`, `level` (as a word), `target` (the part of the
+ *                     library that tells), `message`, and what else applies: the keys of the error document,
+ *                     `duration_ms`, `attempt`, `delay_ms`, `from`, `to`, `kind`, `source` and others; ignore those
+ *                     that are not known. No record holds a secret, a query or a header.
+ */
+typedef void (*ocireg_log_fn)(void *user_data, int32_t level, const char *record_json);
 
 #ifdef __cplusplus
 extern "C" {
@@ -902,6 +918,29 @@ int32_t ocireg_service_credentials(const ocireg_service *service,
                                    const char *host,
                                    char **json,
                                    ocireg_error **error);
+
+/**
+ * Sets where the calls of a service log, or ends that: each request, retry, authentication, redirect, change of the
+ * endpoint, and how TLS was made. Also for what was made from the service before.
+ *
+ * @param service    the service. Not NULL.
+ * @param max_level  the last level that is wanted: 0 none, 1 errors, 2 warnings, 3 information, 4 debugging,
+ *                   5 tracing. A record that is not wanted costs nothing.
+ * @param log        the callback, in place of the one before; NULL for none.
+ * @param user_data  handed to the callback; may be NULL.
+ * @param drop       called once with user_data when the callback will not be called any more, also when this call
+ *                   fails; may be NULL. A call that is inside the callback keeps it until that returns.
+ * @param error      receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT or OCIREG_INVALID_HANDLE.
+ *
+ * Any thread, not from inside a callback. Never blocks. Since 0.1.
+ */
+int32_t ocireg_service_set_log(const ocireg_service *service,
+                               int32_t max_level,
+                               ocireg_log_fn log,
+                               void *user_data,
+                               ocireg_drop_fn drop,
+                               ocireg_error **error);
 
 /**
  * Frees a service. Calls on it that run end as they would; what was made from it lives on.

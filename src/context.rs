@@ -1,12 +1,13 @@
-//! What a call runs under: a deadline, cancellation, progress.
+//! What a call runs under: a deadline, cancellation, progress, a log.
 
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::error::{Code, Error, Phase, Result};
+use crate::log::{Level, Log, Record};
 use crate::os::wait::{Interest, Woken, wait};
 use crate::os::wake::Wake;
 
@@ -93,6 +94,10 @@ struct Call {
     last_event: Mutex<Instant>,
     /// Events of worker threads, for the caller's thread to report.
     events: Mutex<Vec<String>>,
+    /// The log of the service that the call works for, as soon as that is known.
+    log: OnceLock<Arc<Log>>,
+    /// Records of worker threads, as the events.
+    records: Mutex<Vec<(Level, String)>>,
     /// A limit of the service on every call, beside the context's own deadline.
     limit: Option<Instant>,
 }
@@ -106,6 +111,8 @@ impl Run {
             total: AtomicU64::new(0),
             last_event: Mutex::new(Instant::now()),
             events: Mutex::default(),
+            log: OnceLock::new(),
+            records: Mutex::default(),
             limit: None,
         };
         Self { context: context.cloned(), call: Arc::new(call), caller_thread: true }
@@ -124,6 +131,8 @@ impl Run {
             total: AtomicU64::new(self.call.total.load(Ordering::Relaxed)),
             last_event: Mutex::new(now),
             events: Mutex::default(),
+            log: self.call.log.clone(),
+            records: Mutex::default(),
             limit: now.checked_add(time),
         };
         Self { call: Arc::new(call), ..self }
@@ -246,9 +255,43 @@ impl Run {
 
     /// On the caller's thread: reports what the worker threads left to tell.
     pub fn report_events(&self) -> Result<()> {
+        self.report_records();
         let events =
             std::mem::take(&mut *self.call.events.lock().unwrap_or_else(PoisonError::into_inner));
         events.iter().try_for_each(|event| self.report(event))
+    }
+
+    /// Says which log the call writes to: that of the service that it works for. The first one counts.
+    pub fn log_to(&self, log: &Arc<Log>) {
+        self.call.log.get_or_init(|| log.clone());
+    }
+
+    /// Logs a record, which is only made if somebody wants it; `target` is the room that tells it.
+    ///
+    /// At once on the caller's thread, else by way of [`Run::report_records`].
+    pub fn log(&self, level: Level, target: &str, record: impl FnOnce() -> Record) {
+        let Some(log) = self.call.log.get().filter(|log| log.wants(level)) else { return };
+        let json = record().to_json(level, target);
+        if self.caller_thread {
+            self.report_records();
+            log.tell(level, &json);
+        } else {
+            self.records().push((level, json));
+        }
+    }
+
+    /// On the caller's thread: logs what the worker threads left.
+    pub fn report_records(&self) {
+        debug_assert!(self.caller_thread, "worker threads hand their records to the caller's");
+        let Some(log) = self.call.log.get() else { return };
+        let records = std::mem::take(&mut *self.records());
+        for (level, json) in &records {
+            log.tell(*level, json);
+        }
+    }
+
+    fn records(&self) -> std::sync::MutexGuard<'_, Vec<(Level, String)>> {
+        self.call.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether anybody listens to this call's progress.

@@ -19,6 +19,7 @@ pub mod ffi;
 pub mod host;
 pub mod http;
 pub mod json;
+pub mod log;
 pub mod os;
 pub mod reference;
 pub mod service;

@@ -19,6 +19,7 @@ use crate::host::{self, DEFAULT_V2_REGISTRY, INDEX_HOSTNAME, INDEX_NAME, UrlPart
 use crate::http::Client;
 use crate::http::resolver::Resolver;
 use crate::http::slots::Slots;
+use crate::log::{Level, Log, Record};
 use crate::reference::Reference;
 use crate::tls::Identity;
 use crate::tls::certs_d::{self, TlsConfig};
@@ -35,6 +36,7 @@ struct Inner {
     certs_dir: Option<PathBuf>,
     credentials: Sources,
     resolver: Arc<Resolver>,
+    log: Arc<Log>,
     common: OnceCell<Arc<Common>>,
 }
 
@@ -68,6 +70,7 @@ impl Service {
             certs_dir,
             credentials,
             resolver: Arc::new(Resolver::new(resolve)),
+            log: Arc::default(),
             common: OnceCell::new(),
         })))
     }
@@ -129,6 +132,7 @@ impl Service {
         mirrors: bool,
         run: &Run,
     ) -> Result<Vec<ApiEndpoint>> {
+        run.log_to(self.log());
         let config = self.config();
         if matches!(hostname, INDEX_NAME | INDEX_HOSTNAME) {
             let mut endpoints = Vec::new();
@@ -212,7 +216,18 @@ impl Service {
     ///
     /// May run a credential helper. One that fails is an error, and so is a login file that cannot be used.
     pub fn credentials_for(&self, host: &str, repository: &str, run: &Run) -> Result<Found> {
-        self.0.credentials.find(host, repository, run)
+        run.log_to(self.log());
+        let found = self.0.credentials.find(host, repository, run)?;
+        run.log(Level::Info, "credentials", || {
+            let summary = found.summary();
+            let shown = host::printable(host);
+            let source = summary.source.as_deref().unwrap_or("nowhere");
+            Record::new(format!("credentials for {shown}: {} from {source}", summary.kind))
+                .with("host", shown)
+                .with("kind", summary.kind)
+                .with("source", source)
+        });
+        Ok(found)
     }
 
     /// What may be told of the credentials for `host[:port]` or `host[:port]/path`.
@@ -227,6 +242,11 @@ impl Service {
             ));
         }
         Ok(self.credentials_for(host, repository, run)?.summary())
+    }
+
+    /// Where the service's calls log.
+    pub fn log(&self) -> &Arc<Log> {
+        &self.0.log
     }
 
     /// Name lookup, with the option `resolve`.
@@ -252,6 +272,7 @@ impl Service {
                 settings.timeouts.clone(),
                 Some(settings.user_agent.clone()),
                 Box::new(trust),
+                self.0.log.clone(),
             );
             Arc::new(Common {
                 client: Arc::new(client),

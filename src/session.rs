@@ -11,6 +11,8 @@ use crate::credentials::AuthConfig;
 use crate::digest::hex;
 use crate::endpoint::Endpoint;
 use crate::error::{Code, Error, Result};
+use crate::host;
+use crate::log::{Level, Record};
 use crate::reference::{Reference, check_path};
 use crate::service::Service;
 use crate::v2::repository::Selector;
@@ -318,6 +320,15 @@ fn first_that_answers<T>(
             attempts.push(error);
             break;
         }
+        run.log(Level::Warn, "session", || {
+            let shown = |candidate: &Candidate| host::printable(&candidate.api().url);
+            let (from, to) = (shown(candidate), shown(&candidates[i + 1]));
+            Record::new(format!("{to} is asked instead of {from}, because: {error}"))
+                .error(&error)
+                .with("from", from)
+                .with("to", to)
+                .with("mirror", candidate.api().mirror)
+        });
         run.event(&serde_json::json!({
             "kind": "endpoint",
             "code": error.code().number(),

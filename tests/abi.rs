@@ -108,7 +108,7 @@ fn pkg_config_knows_the_library() {
 #[test]
 fn destdir_holds_everything() {
     stage::prefix(); // Built once, under the lock.
-    let dest = tempfile::tempdir().expect("a directory");
+    let dest = ocireg_testkit::tempdir();
     let mut install = Command::new(stage::root().join("bindings/c/install.sh"));
     install.args(["--prefix", "/opt/no-such/ocireg", "--profile", &stage::profile()]);
     stage::run(stage::outside_cargo(install.arg("--destdir").arg(dest.path())));

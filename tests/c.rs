@@ -91,7 +91,7 @@ fn valgrind() -> Command {
 
 /// Runs one case of behaviour.c.
 fn behave(case: &str, how: Build) {
-    let (big, directory) = (big(), tempfile::tempdir().expect("a directory"));
+    let (big, directory) = (big(), ocireg_testkit::tempdir());
     let program = build(&source("behaviour.c"), how);
     run_case(Command::new(program), case, &big, directory.path());
 }
@@ -149,7 +149,7 @@ fn behaviour_under_valgrind() {
         "freed_while_running",
         "progress_and_drop",
     ] {
-        let directory = tempfile::tempdir().expect("a directory");
+        let directory = ocireg_testkit::tempdir();
         let mut command = valgrind();
         command.arg(&program);
         run_case(command, case, &big, directory.path());
@@ -171,7 +171,7 @@ fn abuse_source() -> PathBuf {
 }
 
 fn abuse(mut command: Command) {
-    let (big, directory) = (big(), tempfile::tempdir().expect("a directory"));
+    let (big, directory) = (big(), ocireg_testkit::tempdir());
     stage::run(command.arg(big.registry.host()).arg(directory.path()).arg(&big.layer));
 }
 
@@ -195,7 +195,7 @@ fn abuse_of_every_function_under_valgrind() {
 #[test]
 fn cpp_binding() {
     for how in [Build::Plain, Build::Sanitized] {
-        let (big, directory) = (big(), tempfile::tempdir().expect("a directory"));
+        let (big, directory) = (big(), ocireg_testkit::tempdir());
         let program = build(&source("raii.cpp"), how);
         stage::run(Command::new(program).arg(big.registry.host()).arg(directory.path()));
     }
@@ -203,7 +203,7 @@ fn cpp_binding() {
 
 #[test]
 fn cpp_header_alone_and_twice() {
-    let dir = tempfile::tempdir().expect("a directory");
+    let dir = ocireg_testkit::tempdir();
     let (one, two) = (dir.path().join("one.cpp"), dir.path().join("two.cpp"));
     std::fs::write(&one, "#include <ocireg.hpp>\n#include <ocireg.hpp>\nint main() {}\n")
         .expect("one");
@@ -233,7 +233,7 @@ fn cpp_header_is_complete() {
 /// The examples as a user builds them, with CMake's find_package.
 #[test]
 fn examples_build_and_pull() {
-    let (big, directory) = (big(), tempfile::tempdir().expect("a directory"));
+    let (big, directory) = (big(), ocireg_testkit::tempdir());
     let built = directory.path().join("build");
     let mut configure = Command::new("cmake");
     configure.arg("-S").arg(stage::root().join("bindings/c/examples")).arg("-B").arg(&built);

@@ -37,7 +37,7 @@ fn alone(
     if let Some(directory) = std::env::var_os(CHILD) {
         return body(Path::new(&directory));
     }
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = ocireg_testkit::tempdir();
     let path = directory.path();
     fs::create_dir(path.join("bin")).expect("made");
     let mut command = Command::new(std::env::current_exe().expect("this program"));
@@ -856,6 +856,7 @@ fn pulls_use_them_and_only_at_their_registry() {
             registry
         };
         let registry = start("registry.test", Auth::basic("alice", &secret));
+        registry.may_receive(&secret);
         let other = start("registry.test.evil", Auth::basic("alice", "nobody knows"));
         let host = format!("registry.test:{}", registry.port());
         let other_host = format!("registry.test.evil:{}", other.port());
@@ -894,6 +895,7 @@ fn pulls_use_them_and_only_at_their_registry() {
                 .expect_err("no credentials");
             assert_eq!(failure.name, "OCIREG_UNAUTHORIZED", "{}", failure.message);
             assert_no_secret("the error", failure.json.to_string(), &secret);
+            ocireg_testkit::canary::assert_none_below(&d.join("image"), &[]);
             fs::remove_dir_all(d.join("image")).expect("pulled");
         }
         // What the call has comes first, even if it is nobody.
@@ -922,6 +924,7 @@ fn a_mirror_gets_its_own_credentials_only() {
         let options =
             ServerOptions::default().name("mirror.test").identity(ca.server(&["mirror.test"]));
         let mirror = Registry::start(options, Auth::basic("alice", &own));
+        mirror.may_receive(&own);
         image.push_to(&mirror, "team/app", "1");
         let host = format!("mirror.test:{}", mirror.port());
         ca.write_certs_d(&d.join("certs"), &host, None);

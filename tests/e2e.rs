@@ -25,7 +25,7 @@ struct Driver {
     stdin: ChildStdin,
     stdout: BufReader<ChildStdout>,
     /// For the layouts of this driver.
-    directory: tempfile::TempDir,
+    directory: ocireg_testkit::TempDir,
 }
 
 /// What a driver answered.
@@ -57,7 +57,7 @@ impl Driver {
             .unwrap_or_else(|e| panic!("the {name} driver cannot start: {e}"));
         let stdin = child.stdin.take().expect("a pipe");
         let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
-        let directory = tempfile::tempdir().expect("a directory");
+        let directory = ocireg_testkit::tempdir();
         Self { name, child, stdin, stdout, directory }
     }
 
@@ -833,6 +833,70 @@ fn uploads() {
     );
 }
 
+/// What is refused names the option that would allow it; with the option it is done.
+#[test]
+fn policies() {
+    let fixtures = Fixtures::shared();
+    let content = "sent on to a store";
+    let digest = digest::sha256(content.as_bytes());
+    let push = r#"{"actions":["pull","push"]}"#;
+    let alice = format!(r#"{{"auth":{ALICE}}}"#);
+    let trusting = |realms: &str, plain: &str| {
+        format!(
+            r#"{{"docker-config":"","resolve":{{"token.test":["0.0.0.0"]}},"trusted-realms":{realms},"allow-plain-http-credentials":{plain}}}"#
+        )
+    };
+    run(
+        "policies",
+        &fixtures,
+        &[
+            does(&["service_new", "s", r#"{"docker-config":""}"#]),
+            does(&["session_open", "s", "x", "{sending}/app", push]),
+            fails(
+                &["session_put_blob", "x", r"\N", content, r"\N"],
+                "POLICY",
+                json!({"hint": "*"}),
+            ),
+            does(&["service_new", "s", r#"{"docker-config":"","allow-upload-hosts":["{store}"]}"#]),
+            does(&["session_open", "s", "x", "{sending}/app", push]),
+            gives(&["session_put_blob", "x", r"\N", content, r"\N"], json!({"digest": digest})),
+            // A token server whose address no registry may lead to.
+            does(&["service_new", "s", &trusting("[]", r#"["{far}","{luring}"]"#)]),
+            fails(
+                &["inspect", "s", "{luring}/app:1", &alice],
+                "POLICY",
+                json!({"phase": "connect"}),
+            ),
+            does(&[
+                "service_new",
+                "s",
+                &trusting(r#"[["{plain}","{far}"]]"#, r#"["{far}","{luring}"]"#),
+            ]),
+            fails(
+                &["inspect", "s", "{luring}/app:1", &alice],
+                "POLICY",
+                json!({"phase": "connect"}),
+            ),
+            does(&[
+                "service_new",
+                "s",
+                &trusting(r#"[["{luring}","{far}"]]"#, r#"["{far}","{luring}"]"#),
+            ]),
+            gives(
+                &["inspect", "s", "{luring}/app:1", &alice],
+                json!({"descriptor": {"digest": "{single}"}}),
+            ),
+            // And no password without TLS but by name.
+            does(&["service_new", "s", &trusting(r#"[["{luring}","{far}"]]"#, r#"["{luring}"]"#)]),
+            fails(
+                &["inspect", "s", "{luring}/app:1", &alice],
+                "POLICY",
+                json!({"phase": "credentials"}),
+            ),
+        ],
+    );
+}
+
 #[test]
 fn wrong_contents() {
     let fixtures = Fixtures::shared();
@@ -939,7 +1003,7 @@ fn token_authentication() {
             fails(
                 &["pull", "s", "{bearer}/app:1", "oci:{dir}/a", r"\N"],
                 "UNAUTHORIZED",
-                json!({"phase": "token"}),
+                json!({"phase": "connect"}),
             ),
             gives(
                 &["pull", "s", "{bearer}/app:1", "oci:{dir}/a", auth],

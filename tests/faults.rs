@@ -13,12 +13,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 use c_surface::images::Session;
 use c_surface::{Failure, Outcome, Service, children, layouts};
+use ocireg_testkit::TempDir;
 use ocireg_testkit::image::{Image, Spec};
 use ocireg_testkit::{
     Action, Auth, Cut, Fault, Registry, Reply, Server, ServerOptions, TokenServer, fault,
 };
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 const TIMEOUT: i32 = 44;
 const DISCONNECTED: i32 = 45;
@@ -86,7 +86,7 @@ fn pull_into(service: &Service, source: &str, layout: &Path, options: Value) -> 
 }
 
 fn temp() -> TempDir {
-    tempfile::tempdir().expect("a directory")
+    ocireg_testkit::tempdir()
 }
 
 /// A pull that must succeed, with every byte right; gives the report.

@@ -26,7 +26,7 @@ fn the_committed_header_is_the_generated_one() {
 
 #[test]
 fn compiles_alone_and_twice_as_strict_c_and_cpp() {
-    let dir = tempfile::tempdir().expect("a directory");
+    let dir = ocireg_testkit::tempdir();
     let include = format!("-I{}", stage::root().join("include").display());
     let source = "#include <ocireg.h>\n#include <ocireg.h>\n\
                   int32_t answer(void);\nint32_t answer(void) { return OCIREG_OK; }\n";
@@ -50,7 +50,7 @@ fn compiles_alone_and_twice_as_strict_c_and_cpp() {
 /// Generators of bindings read headers with pycparser, which knows C99 and no compiler's extensions.
 #[test]
 fn pycparser_reads_it() {
-    let dir = tempfile::tempdir().expect("a directory");
+    let dir = ocireg_testkit::tempdir();
     for (name, text) in [
         ("stddef.h", "typedef unsigned long size_t;\n"),
         (
@@ -83,7 +83,7 @@ fn pycparser_reads_it() {
 
 #[test]
 fn version_macros_are_those_of_the_package() {
-    let dir = tempfile::tempdir().expect("a directory");
+    let dir = ocireg_testkit::tempdir();
     let (source, program) = (dir.path().join("version.c"), dir.path().join("version"));
     std::fs::write(
         &source,

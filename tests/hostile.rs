@@ -85,7 +85,7 @@ fn refuses_of(
     options: &Value,
     what: &str,
 ) -> Box<Failure> {
-    let layout = tempfile::tempdir().expect("a directory");
+    let layout = ocireg_testkit::tempdir();
     let destination = format!("oci:{}:x", layout.path().display());
     let began = Instant::now();
     let error = service.pull(None, source, &destination, options).expect_err(what);
@@ -239,7 +239,7 @@ fn what_is_asked_for_by_digest_is_that_or_nothing() {
         registry.fault(
             Fault::on("/manifests/", Action::header("Docker-Content-Digest", wrong)).always(),
         );
-        let layout = tempfile::tempdir().expect("a directory");
+        let layout = ocireg_testkit::tempdir();
         let destination = format!("oci:{}:x", layout.path().display());
         service.pull(None, &pinned, &destination, &none()).expect("the right body");
         layouts::assert_holds(layout.path(), &image);
@@ -517,7 +517,7 @@ fn indexes_within_indexes() {
                 let error = refuses_of(&service, &reference(&registry), &[LIMIT], options, &what);
                 assert_helpful(&error, LIMIT, &what);
             } else {
-                let layout = tempfile::tempdir().expect("a directory");
+                let layout = ocireg_testkit::tempdir();
                 let destination = format!("oci:{}:x", layout.path().display());
                 once(none())
                     .pull(None, &reference(&registry), &destination, options)
@@ -888,7 +888,7 @@ fn addresses_with_tricks() {
         &image.manifests[0].layers[0],
         Action::redirect(&format!("{}/x?y=z#f", honest.url())),
     ));
-    let layout = tempfile::tempdir().expect("a directory");
+    let layout = ocireg_testkit::tempdir();
     let destination = format!("oci:{}:x", layout.path().display());
     service.pull(None, &reference(&registry), &destination, &none()).expect("a redirect");
     assert_eq!(honest.requests()[0].target, "/x?y=z");
@@ -902,7 +902,7 @@ fn handshakes_that_break() {
     let registry = Registry::tls(&ca);
     let image = small();
     image.push_to(&registry, "demo/app", "1");
-    let certs = tempfile::tempdir().expect("a directory");
+    let certs = ocireg_testkit::tempdir();
     ca.write_certs_d(certs.path(), &registry.host(), None);
     let service = once(json!({"certs-dir": certs.path()}));
     let alert = |level, description| vec![21, 3, 3, 0, 2, level, description];
@@ -965,7 +965,7 @@ fn handshakes_that_break() {
 #[test]
 fn references_that_are_none() {
     let service = once(none());
-    let dir = tempfile::tempdir().expect("a directory");
+    let dir = ocireg_testkit::tempdir();
     let place = format!("oci:{}:x", dir.path().join("new").display());
     for bad in [
         "",
@@ -1017,7 +1017,7 @@ fn options_that_are_wrong() {
     let session = session(&service, &registry);
     let source = reference(&registry);
     let blob = small().manifests[0].layers[0].clone();
-    let dir = tempfile::tempdir().expect("a directory");
+    let dir = ocireg_testkit::tempdir();
     let place = format!("oci:{}:x", dir.path().join("new").display());
     type Try<'a> = (&'a str, Vec<(&'a str, Value)>, Box<dyn Fn(&Value) -> Outcome<()> + 'a>);
     let (text, number, flag, list) = (json!("x"), json!(1), json!(true), json!(["x"]));

@@ -67,7 +67,7 @@ fn silent_session(service: &Service, url: &str) -> Session {
 }
 
 fn pull(service: &Service, context: Option<&Context>, reference: &str, check: bool) -> Outcome<()> {
-    let layout = tempfile::tempdir().expect("a directory");
+    let layout = ocireg_testkit::tempdir();
     let destination = format!("oci:{}:x", layout.path().display());
     let pulled = service.pull(context, reference, &destination, &none());
     layouts::assert_sound(layout.path());
@@ -257,7 +257,7 @@ fn interrupted_over_tls() {
         let registry = Registry::tls(&ca);
         image().push_to(&registry, "demo/app", "1");
         registry.fault(Fault::on(path, fault).always());
-        let certs = tempfile::tempdir().expect("a directory");
+        let certs = ocireg_testkit::tempdir();
         ca.write_certs_d(certs.path(), &registry.host(), None);
         let service = Service::bare(json!({"certs-dir": certs.path()}));
         assert_interruptible(vec![hanging(&format!("tls: {path}"), move |context| {
@@ -308,7 +308,7 @@ fn assert_no_library_threads(after: &str) {
 #[test]
 fn interrupted_in_name_lookup() {
     if children::told().is_none() {
-        let dir = tempfile::tempdir().expect("a directory");
+        let dir = ocireg_testkit::tempdir();
         let library = slow_dns::build(dir.path());
         let mut command = children::command("interrupted_in_name_lookup", "");
         slow_dns::apply(&mut command, &library, Duration::from_secs(4), &[]);
@@ -569,7 +569,7 @@ fn progress_stops_a_call() {
             assert!(seen <= stop + 1, "told again after it said stop");
             seen == stop + 1
         });
-        let layout = tempfile::tempdir().expect("a directory");
+        let layout = ocireg_testkit::tempdir();
         let destination = format!("oci:{}:x", layout.path().display());
         registry.fault(Fault::on("/manifests/", Action::retry_after(503, "0")));
         let began = Instant::now();

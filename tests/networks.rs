@@ -73,6 +73,9 @@ fn a3_a6_a_server_leads_to_networks_as_wide_as_its_own_or_wider() {
                     None => Reply::json(200, &json!({"token": "t"})),
                 }
             });
+            if allowed {
+                other.may_receive(&canary);
+            }
             // By address, and by a name that leads there.
             for host in [*target, "named.test"] {
                 let place = format!("http://{host}:{}", other.port());
@@ -98,6 +101,7 @@ fn a3_a6_a_server_leads_to_networks_as_wide_as_its_own_or_wider() {
                     let mut options = known();
                     options["trusted-realms"] =
                         json!([[asking.host(), format!("{host}:{}", other.port())]]);
+                    other.may_receive(&canary);
                     fails(&service(options), &app(&asking), &alice(&canary), UNAUTHORIZED);
                 }
                 // A redirect.
@@ -130,6 +134,7 @@ fn a9_the_default_port_written_out_is_the_same_origin() {
     }
     let (canary, image) = (canary(), image());
     let registry = Registry::start(at("10.99.0.1").port(80), Auth::basic("alice", &canary));
+    registry.may_receive(&canary);
     image.push_to(&registry, "demo/app", "1");
     image.push_to(&registry, "demo/moved", "1");
     let service = service(json!({
@@ -155,7 +160,7 @@ const UPSTREAM: &str = "registry-1.docker.io";
 #[test]
 fn a14_the_upstream_is_asked_after_its_mirrors_and_alone_gets_its_credentials() {
     let Some(told) = children::told() else {
-        let (ca, dir) = (Ca::default(), tempfile::tempdir().expect("a directory"));
+        let (ca, dir) = (Ca::default(), ocireg_testkit::tempdir());
         let roots = ca.write(&dir.path().join("roots.pem"));
         let identity = ca.server(&[UPSTREAM]);
         identity.write(dir.path(), "server");
@@ -176,6 +181,7 @@ fn a14_the_upstream_is_asked_after_its_mirrors_and_alone_gets_its_credentials() 
     let (canary, image) = (canary(), image());
     let options = at("203.0.113.1").port(443).name(UPSTREAM).identity(identity);
     let upstream = Registry::start(options, Auth::basic("alice", &canary));
+    upstream.may_receive(&canary);
     image.push_to(&upstream, "library/app", "1");
     let mirror = Registry::start(at("127.0.0.3"), Auth::None);
     image.push_to(&mirror, "library/app", "1");

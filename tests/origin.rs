@@ -153,6 +153,7 @@ fn a3_realms_that_reach_narrower_than_the_registry_are_refused_and_others_are_us
     let realm = token_for_everybody(ServerOptions::default());
     let port = realm.port();
     let canary = canary();
+    realm.may_receive(&canary);
     let resolve = json!({
         "evil.test": ["0.0.0.0"], "metadata.test": ["169.254.169.254"], "own.test": ["127.0.0.1"],
         "both.test": ["169.254.169.254", "0.0.0.0"],
@@ -203,6 +204,7 @@ fn a4_realms_are_trusted_for_one_registry_each() {
     let realm = format!("http://token.test:{}/token", token.port());
     let [trusted, other] = [0; 2].map(|_| registry_with_realm(ServerOptions::default(), &realm));
     let canary = canary();
+    token.may_receive(&canary);
     let service = service(json!({
         "resolve": {"token.test": ["0.0.0.0"]},
         "trusted-realms": [[trusted.host(), format!("token.test:{}", token.port())]],
@@ -219,9 +221,10 @@ fn a4_realms_are_trusted_for_one_registry_each() {
 
 #[test]
 fn a5_an_https_registry_gets_no_token_from_an_http_realm() {
-    let (ca, certs, canary) = (Ca::default(), tempfile::tempdir().expect("a directory"), canary());
+    let (ca, certs, canary) = (Ca::default(), ocireg_testkit::tempdir(), canary());
     let plain = token_for_everybody(ServerOptions::default());
     let safe = token_for_everybody(ServerOptions::default().tls(&ca));
+    safe.may_receive(&canary);
     for options in [secure(&ca), ServerOptions::default().tls(&ca)] {
         let registry =
             registry_with_realm(options.clone(), &format!("{}/token?k={canary}", plain.url()));
@@ -288,6 +291,7 @@ fn a7_a_token_server_that_redirects_takes_no_credentials_along() {
             let token = bystander(ServerOptions::default(), move |_| {
                 Reply::empty(status).with("Location", &location)
             });
+            token.may_receive(&canary);
             let registry = registry_with_realm(ServerOptions::default(), &token.url());
             let service = trusting(&[&registry.host(), &token.host(), &elsewhere.host()]);
             let failure = pull(&service, &app(&registry), &options).err().expect("no rights");
@@ -307,6 +311,7 @@ fn a7_a_token_server_that_redirects_takes_no_credentials_along() {
 
     // The legitimate case: a redirect within the token server keeps them.
     let real = TokenServer::plain();
+    real.may_receive(&canary);
     real.change(|policy| policy.users = vec![("alice".into(), canary.clone())]);
     real.change(|policy| policy.anonymous_pull = false);
     let again =
@@ -386,6 +391,7 @@ fn a9_the_same_host_on_another_port_is_another_origin() {
     assert_bare(&other.requests());
     assert_canary_nowhere(&[&other], &canary);
     // The legitimate case: the same registry, asked itself.
+    other.may_receive(&canary);
     pulls(&service, &app(&other), &alice(&canary), &image);
     rig.assert_canary_only(&[&rig.registry], &canary);
 }
@@ -560,6 +566,8 @@ fn a14_mirrors_get_their_own_credentials_and_never_those_of_the_upstream() {
         }
         // The legitimate case: the mirror's own, whatever the call says for the upstream.
         let service = service(options(json!({mirror.host(): upstream})));
+        mirror.may_receive(&canary);
+        token.may_receive(&canary);
         let report = pulls(&service, "app:1", &none(), &image);
         assert_eq!(report["endpoint"]["mirror"], true);
         assert_eq!(
@@ -608,6 +616,7 @@ fn a16_credentials_are_for_the_host_that_was_named_and_no_other() {
     }
     assert!(registry.requests().iter().all(|r| r.header("authorization").is_none()));
     assert_canary_nowhere(&[&registry], &canary);
+    registry.may_receive(&canary);
     for (key, host) in [
         (format!("reg.test:{port}"), "reg.test"),
         (format!("REG.test:{port}"), "reg.test"),
@@ -625,7 +634,7 @@ fn a16_credentials_are_for_the_host_that_was_named_and_no_other() {
 #[test]
 fn a17_a_secure_host_is_never_asked_over_http() {
     let ca = Ca::default();
-    let certs = tempfile::tempdir().expect("a directory");
+    let certs = ocireg_testkit::tempdir();
     let canary = canary();
     let image = image();
     let garbage = || ConnectFault::Garbage(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec());
@@ -677,6 +686,7 @@ fn a17_an_insecure_host_is_asked_over_http_but_gets_no_credentials_there_by_itse
     let other = trusting(&["127.0.0.1:1", "127.0.0.1", "localhost"]);
     fails(&other, &app(&registry), &alice(&canary), POLICY);
     assert_canary_nowhere(&[&registry], &canary);
+    registry.may_receive(&canary);
     pulls(&trusting(&[&host]), &app(&registry), &alice(&canary), &image);
 
     // A name by the caller's own list.
@@ -691,7 +701,7 @@ fn a17_an_insecure_host_is_asked_over_http_but_gets_no_credentials_there_by_itse
 #[test]
 fn a18_being_insecure_does_not_spread_from_the_registry_to_its_token_server() {
     let (ours, theirs) = (Ca::default(), Ca::new("somebody else"));
-    let certs = tempfile::tempdir().expect("a directory");
+    let certs = ocireg_testkit::tempdir();
     let canary = canary();
     let identity = ours.server(&["token.test"]);
     let token = TokenServer::start(
@@ -716,13 +726,14 @@ fn a18_being_insecure_does_not_spread_from_the_registry_to_its_token_server() {
     assert_canary_nowhere(&[&token, &registry], &canary);
     // The legitimate case: the caller trusts the token server's authority.
     ours.write_certs_d(certs.path(), &token.host(), None);
+    token.may_receive(&canary);
     pulls(&service(options), &app(&registry), &alice(&canary), &image);
     assert_canary_nowhere(&[&registry], &canary);
 }
 
 #[test]
 fn a19_connections_are_not_shared_between_client_certificates_or_trust() {
-    let (ca, dir) = (Ca::default(), tempfile::tempdir().expect("a directory"));
+    let (ca, dir) = (Ca::default(), ocireg_testkit::tempdir());
     let registry = Registry::start(ServerOptions::default().tls_with_clients(&ca), Auth::None);
     image().push_to(&registry, "demo/app", "1");
     let root = ca.write(&dir.path().join("ca.crt"));
@@ -802,6 +813,9 @@ fn a25_signed_addresses_show_in_no_error() {
     let blobs = blob_of(&image);
     let store =
         fault::serve(ServerOptions::default().bind("127.0.0.2"), faults.clone(), move |r| blobs(r));
+    // The registry's own signatures, which come back to those who made them.
+    store.may_receive(&canary);
+    registry.may_receive(&canary);
     for digest in image.blobs.keys() {
         let location = format!("{}/blobs/{digest}?X-Amz-Signature={canary}", store.url());
         let fault = Fault::on(&format!("/blobs/{digest}"), Action::redirect(&location));
@@ -866,7 +880,10 @@ fn a25_tokens_and_passwords_show_in_no_error_and_no_event() {
         Reply::json(200, &json!({"token": canary.repeat(60_000)})),
     ] {
         let token = bystander(ServerOptions::default(), move |_| answer.clone());
+        token.may_receive(&canary);
         let challenge = format!("Bearer realm=\"{}/token?k={canary}\"", token.url());
+        // What the token server gives is for the registry.
+        registry.may_receive(&canary);
         registry.clear_faults();
         registry.fault(Fault::on("/v2/", Action::challenge(401, &challenge)).always());
         let service = trusting(&[&registry.host(), &token.host()]);
@@ -877,7 +894,7 @@ fn a25_tokens_and_passwords_show_in_no_error_and_no_event() {
             assert_no_secret("an event", event.to_string(), &secret);
             false
         });
-        let layout = tempfile::tempdir().expect("a directory");
+        let layout = ocireg_testkit::tempdir();
         let destination = format!("oci:{}:x", layout.path().display());
         let failure = service
             .pull(Some(&context), &app(&registry), &destination, &alice(&canary))
@@ -965,7 +982,7 @@ fn a6_the_dialer_judges_addresses_before_it_connects() {
     let fixed = [("named.test".to_owned(), vec!["127.0.0.1".parse().expect("an address")])];
     let resolver = Arc::new(Resolver::new(fixed.into()));
     let trust = Box::new(|_: &str, _: &Run| Ok(Default::default()));
-    let client = Client::new(resolver, Default::default(), None, trust);
+    let client = Client::new(resolver, Default::default(), None, trust, Default::default());
     let (identity, run) = (Default::default(), Run::new(None));
     for host in ["127.0.0.1", "named.test", "[::ffff:127.0.0.1]"] {
         let url: url::Url =
@@ -1011,6 +1028,7 @@ fn a12_no_body_of_a_token_request_leaves_the_token_server() {
             "/token" => Reply::empty(307).with("Location", &location),
             _ => Reply::json(200, &json!({"token": "t"})),
         });
+        token.may_receive(&canary);
         let realm = format!("{}/token", token.url());
         let registry = registry_with_realm(ServerOptions::default(), &realm);
         let service = trusting(&[&registry.host(), &token.host(), &other.host()]);

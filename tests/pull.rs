@@ -37,7 +37,7 @@ fn assert_tools_agree(layout: &Path, report: &Value) {
     assert_eq!(digest::sha256(&raw), report["descriptor"]["digest"], "skopeo on the top document");
     assert_eq!(cncf::umoci_list(layout), ["x"]);
     // A copy reads every blob of every manifest and checks its digest.
-    let copy = tempfile::tempdir().expect("a directory");
+    let copy = ocireg_testkit::tempdir();
     cncf::skopeo_copy(&place(layout), &place(copy.path()), &["--all", "--preserve-digests"]);
     let names = |dir: &Path| {
         let mut names: Vec<_> = fs::read_dir(dir.join("blobs/sha256"))
@@ -93,7 +93,7 @@ fn busybox_from_the_cncf_registry_over_plain_http() {
 struct Verified {
     registry: Cncf,
     image: Image,
-    certs: tempfile::TempDir,
+    certs: ocireg_testkit::TempDir,
     reference: String,
 }
 
@@ -101,7 +101,7 @@ struct Verified {
 fn verified(clients: Option<&Ca>, ca: &Ca) -> Verified {
     let registry =
         Cncf::start(&Options { tls: Some(ca), client_ca: clients, ..Options::default() });
-    let certs = tempfile::tempdir().expect("a directory");
+    let certs = ocireg_testkit::tempdir();
     let client = clients.map(|clients| clients.client("puller"));
     let directory = ca.write_certs_d(certs.path(), &registry.host(), client.as_ref());
     let image = registry.push_busybox(
@@ -142,9 +142,9 @@ fn tls_of_the_cncf_registry_is_verified_by_the_ca_of_certs_d() {
         assert_eq!(read, body.to_vec());
     }
     // Another authority is not enough, and neither is none.
-    let wrong = tempfile::tempdir().expect("a directory");
+    let wrong = ocireg_testkit::tempdir();
     other.write(&wrong.path().join("ca.crt"));
-    for certs in [wrong.path(), tempfile::tempdir().expect("a directory").path()] {
+    for certs in [wrong.path(), ocireg_testkit::tempdir().path()] {
         fs::create_dir_all(certs).expect("the directory");
         let session = session_by(&registry, certs);
         let failure = session.get_manifest(None, Some("1"), &none()).expect_err("not trusted");
@@ -174,7 +174,7 @@ fn a_client_certificate_of_certs_d_opens_the_cncf_registry() {
 #[test]
 fn pulls_from_a_secure_name_use_the_ca_and_client_certificate_of_its_certs_d() {
     let (ca, image) = (Ca::default(), image());
-    let certs = tempfile::tempdir().expect("a directory");
+    let certs = ocireg_testkit::tempdir();
     let mut options = ServerOptions::default().name(SECURE).tls_with_clients(&ca);
     options.tls.as_mut().expect("TLS").identity = ca.server(&[SECURE]);
     let registry = Registry::start(options, Auth::None);
@@ -275,7 +275,7 @@ fn platforms_are_chosen_and_unknown_ones_listed() {
 #[test]
 fn pulling_again_asks_for_the_manifest_alone() {
     let (registry, image) = demo();
-    let layout = tempfile::tempdir().expect("a directory");
+    let layout = ocireg_testkit::tempdir();
     let service = service(none());
     let first =
         service.pull(None, &app(&registry), &place(layout.path()), &none()).expect("a pull");
@@ -299,7 +299,7 @@ fn an_image_that_shares_layers_brings_only_what_is_new() {
         "mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": layer, "size": 14,
     }));
     registry.add_manifest("demo/app", Some("2"), &image.media_type, manifest.to_string());
-    let layout = tempfile::tempdir().expect("a directory");
+    let layout = ocireg_testkit::tempdir();
     let service = service(none());
     service.pull(None, &app(&registry), &place(layout.path()), &none()).expect("the first");
     registry.clear();
@@ -561,7 +561,7 @@ fn a_registry_that_is_killed_and_started_again_in_the_middle_of_a_pull() {
     registry.push(&image, "demo/app", "1", &["--preserve-digests"]);
     let reference = format!("{}/demo/app:1", registry.host());
     let service = service(json!({"retry": {"max-attempts": 20, "initial-ms": 50, "max-ms": 200}}));
-    let layout = tempfile::tempdir().expect("a directory");
+    let layout = ocireg_testkit::tempdir();
     let done = Arc::new(AtomicUsize::new(0));
     let seen = done.clone();
     // Slow enough that the registry dies in the middle.
@@ -601,7 +601,7 @@ fn a_killed_puller_goes_on_where_it_was() {
     image.push_to(&registry, "demo/app", "1");
     let layer = format!("/blobs/{}", image.manifests[0].layers[0]);
     registry.fault(Fault::on(&layer, Action::Stall(size / 2, Duration::from_secs(60))));
-    let layout = tempfile::tempdir().expect("a directory");
+    let layout = ocireg_testkit::tempdir();
     let tell = format!("{} {}", app(&registry), place(layout.path()));
     let name = "a_killed_puller_goes_on_where_it_was";
     let mut child = children::command(name, &tell).spawn().expect("a child");
@@ -759,7 +759,7 @@ fn b5_malformed_digests_reach_neither_addresses_nor_paths() {
 #[test]
 fn b9_a_tag_is_asked_for_each_time_and_a_damaged_blob_is_fetched_again() {
     let (registry, image) = demo();
-    let layout = tempfile::tempdir().expect("a directory");
+    let layout = ocireg_testkit::tempdir();
     let service = service(none());
     let pull =
         || service.pull(None, &app(&registry), &place(layout.path()), &none()).expect("a pull");

@@ -57,7 +57,7 @@ fn null_is_refused_and_named_except_for_options() {
     let mut made = ptr::dangling_mut();
     // SAFETY: NULL options are allowed.
     call(|error| unsafe { ocireg_service_new(ptr::null(), &mut made, error) }).expect("defaults");
-    let service = Service(made);
+    let service = Service::owning(made);
     assert_eq!(service.config().expect("a configuration")["Mirrors"], json!([]));
     let (null, none, text) = (ptr::null(), ptr::null(), c"x".as_ptr());
     let mut number = 7;

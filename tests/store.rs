@@ -17,15 +17,15 @@ use ocireg::store::place::Bare;
 use ocireg::store::{Layout, Place};
 use ocireg::v2::media_type::{OCI_CONFIG, OCI_MANIFEST};
 use ocireg::v2::{Descriptor, Manifest};
+use ocireg_testkit::TempDir;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 fn run() -> Run {
     Run::new(None)
 }
 
 fn temp() -> TempDir {
-    tempfile::tempdir().unwrap()
+    ocireg_testkit::tempdir()
 }
 
 fn create(path: &Path) -> Layout {

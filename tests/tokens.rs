@@ -96,6 +96,7 @@ fn several_calls_at_once_share_the_fetch_of_a_token() {
 #[test]
 fn a_password_goes_to_the_token_server_and_nowhere_else() {
     let (token, canary) = (TokenServer::plain(), canary());
+    token.may_receive(&canary);
     token.change(|policy| {
         policy.anonymous_pull = false;
         policy.users = vec![("alice".into(), canary.clone())];
@@ -152,6 +153,7 @@ fn an_identity_token_is_exchanged_by_post() {
 fn a_registry_token_is_used_as_it_is() {
     let (token, canary) = (gives(json!({"token": "other"})), canary());
     let registry = takes(&canary, vec![bearer(&token)]);
+    registry.may_receive(&canary);
     let options = json!({"auth": {"registrytoken": canary}});
     lets_in(&trusting(&[&registry.host()]), &registry, &options);
     let failure = fails(&service(none()), &app(&registry), &options, POLICY);
@@ -277,6 +279,7 @@ fn of_several_challenges_bearer_is_answered_wherever_it_stands() {
     let canary = canary();
     let (registry, image) = demo();
     registry.set_auth(Auth::basic("alice", &canary));
+    registry.may_receive(&canary);
     pulls(&trusting(&[&registry.host()]), &app(&registry), &alice(&canary), &image);
     // Half a pair is none.
     let half = json!({"auth": {"username": "alice"}});
@@ -378,6 +381,7 @@ fn insufficient_scope_is_denied_and_invalid_token_is_unauthorized() {
 #[test]
 fn credentials_of_the_service_are_used_where_the_call_names_none() {
     let (token, canary) = (TokenServer::plain(), canary());
+    token.may_receive(&canary);
     token.change(|policy| {
         policy.anonymous_pull = false;
         policy.users = vec![("alice".into(), canary.clone())];

@@ -324,6 +324,7 @@ fn a12_an_upload_goes_elsewhere_only_by_name_and_without_credentials() {
         (String::new(), Code::Protocol),
     ] {
         let registry = sending_to(&location, &canary);
+        registry.may_receive(&canary);
         let trusted = json!({"allow-plain-http-credentials": [registry.host(), elsewhere.host()]});
         let session = session(&registry.host(), trusted, alice.clone());
         if location.is_empty() {
@@ -345,6 +346,7 @@ fn a12_an_upload_goes_elsewhere_only_by_name_and_without_credentials() {
 
     // The legitimate cases: by name, to another host; and written otherwise, to the registry itself.
     let registry = sending_to(&place, &canary);
+    registry.may_receive(&canary);
     let allowed = json!({
         "allow-plain-http-credentials": [registry.host(), elsewhere.host()],
         "allow-upload-hosts": [elsewhere.host()],
@@ -360,6 +362,7 @@ fn a12_an_upload_goes_elsewhere_only_by_name_and_without_credentials() {
     for absolute in [true, false] {
         let registry = Registry::plain();
         registry.set_auth(Auth::basic("alice", &canary));
+        registry.may_receive(&canary);
         let base = if absolute { registry.url() } else { format!("//{}", registry.host()) };
         let location = format!("{base}/v2/demo/app/blobs/uploads/1");
         registry.fault(
@@ -385,6 +388,7 @@ fn a12_no_body_of_an_upload_follows_a_redirect_and_https_stays_https() {
     for method in ["POST", "PATCH", "PUT"] {
         let registry = Registry::plain();
         registry.set_auth(Auth::basic("alice", &canary));
+        registry.may_receive(&canary);
         let away = Action::redirect(&format!("{}/x", elsewhere.url()));
         registry.fault(Fault::on("/blobs/uploads/", away).method(method).always());
         let session = session(&registry.host(), allowed(&registry), alice.clone());

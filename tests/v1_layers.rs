@@ -17,6 +17,7 @@ use flate2::read::GzDecoder;
 use ocireg::context::{Context, Run};
 use ocireg::digest::{Algorithm, Digest};
 use ocireg::error::{Code, Error, Result};
+use ocireg::os::spool;
 use ocireg::service::Service;
 use ocireg::tls::Identity;
 use ocireg::v1::layer::LayerReader;
@@ -510,6 +511,36 @@ fn a_commit_that_failed_may_be_repeated() {
 }
 
 #[test]
+fn a_commit_that_hangs_ends_with_its_context_and_may_be_repeated() {
+    let mut silent = Reply::empty(200);
+    silent.delay = Duration::from_secs(60);
+    let (server, dir, tar) = (taking([silent]), temp(), archive());
+    let mut writer = writer(&server, dir.path());
+    write(&mut writer, &tar).expect("room");
+    let context = Context::new().expect("a context");
+    context.set_timeout(Duration::from_millis(300));
+    let start = Instant::now();
+    let error = writer.commit(None, &Run::new(Some(&context))).expect_err("no answer");
+    assert_eq!(error.code(), Code::Deadline, "{error}");
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    let sums = writer.commit(None, &run()).expect("another context");
+    assert_sent(&server.requests()[1], &tar, &sums);
+}
+
+#[test]
+fn more_may_be_written_after_a_commit_that_failed() {
+    let (server, dir) = (taking([]), temp());
+    let tar = archive();
+    let (first, last) = tar.split_at(300_000);
+    let mut writer = writer(&server, dir.path());
+    write(&mut writer, first).expect("room");
+    writer.commit(None, &run()).expect_err("half an archive");
+    write(&mut writer, last).expect("room");
+    let sums = writer.commit(None, &run()).expect("a whole archive");
+    assert_sent(&server.requests()[0], &tar, &sums);
+}
+
+#[test]
 fn what_is_no_tar_archive_is_not_sent() {
     let (server, dir) = (taking([]), temp());
     let mut cut_off = archive();
@@ -562,6 +593,28 @@ fn the_file_is_gone_after_a_kill() {
     child.kill().expect("kill the child");
     child.wait().expect("the child's end");
     assert_eq!(std::fs::read_dir(dir.path()).expect("the directory").count(), 0);
+}
+
+#[test]
+fn the_environment_may_say_where_temporary_files_go() {
+    let name = "the_environment_may_say_where_temporary_files_go";
+    if let Some(dir) = children::told() {
+        assert_eq!(spool::directory(true), Path::new(&dir));
+        let else_where = spool::directory(false);
+        assert!(["/var/tmp", "/tmp"].map(Path::new).contains(&else_where.as_path()));
+        return;
+    }
+    let dir = temp();
+    let told = dir.path().to_str().expect("a path");
+    children::expect_success(children::command(name, told).env("TMPDIR", told));
+}
+
+#[test]
+fn a_directory_that_cannot_be_used_is_told() {
+    let server = taking([]);
+    let error = writer_in(&server, &json!({}), Path::new("/nowhere/at/all")).expect_err("no place");
+    assert_eq!(error.code(), Code::Io, "{error}");
+    assert!(error.to_string().contains("/nowhere/at/all"), "{error}");
 }
 
 #[test]

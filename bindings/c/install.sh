@@ -49,7 +49,8 @@ cargo=${CARGO:-cargo}
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$root/Cargo.toml" | head -n 1)
 soname=libocireg.so.0 # as build.rs names it
 
-(cd "$root" && "$cargo" build --quiet --locked --package ocireg --lib --profile "$cargo_profile")
+# Beside a Rust library, the shared one would keep a seventh more of code that nobody can call.
+(cd "$root" && "$cargo" rustc --quiet --locked --package ocireg --lib --crate-type cdylib --profile "$cargo_profile")
 target=$(cd "$root" && "$cargo" metadata --format-version 1 --no-deps --locked |
     sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 library=$target/${CARGO_BUILD_TARGET:+$CARGO_BUILD_TARGET/}$profile/libocireg.so

@@ -21,6 +21,7 @@ use crate::error::{Code, Error, Phase, Result};
 use crate::http::address::{AddressRule, Reach};
 use crate::http::origin::{Origin, parse_sent, refuse_downgrade};
 use crate::http::{Client, Payload, Reaches, Request, Response, header};
+use crate::log::{Level, Record};
 use crate::tls::Identity;
 
 pub use token::Tokens;
@@ -111,7 +112,9 @@ impl Authenticator {
             return self.bearer(bearer, scopes, known.reach, refused, run).map(Some);
         }
         if with_scheme("basic").is_some() {
-            return self.basic(&self.home).map(Some);
+            let basic = self.basic(&self.home)?;
+            run.log(Level::Debug, "auth", || self.record("basic", &Origin::of(&self.home)));
+            return Ok(Some(basic));
         }
         let Some(other) = known.challenges.first() else { return Ok(None) };
         Err(Error::new(
@@ -152,6 +155,7 @@ impl Authenticator {
         let bearer = |text: &str| Ok(Zeroizing::new(format!("Bearer {text}")));
         if let Secret::RegistryToken(token) = Secret::of(&self.credentials) {
             self.may_go_to(&self.home)?;
+            run.log(Level::Debug, "auth", || self.record("bearer", &Origin::of(&self.home)));
             return bearer(token);
         }
         let (realm, rule) = self.realm(challenge, reach)?;
@@ -270,7 +274,22 @@ impl Authenticator {
             .send(&request, run)
             .map_err(|e| if e.details().phase.is_some() { e } else { e.phase(Phase::Token) })
             .map_err(|e| self.hint_at_pair(e, realm))?;
-        self.read_token(response, &doing, run)
+        let token = self.read_token(response, &doing, run)?;
+        run.log(Level::Info, "auth", || {
+            self.record("bearer", &Origin::of(realm)).with("scopes", scopes)
+        });
+        Ok(token)
+    }
+
+    /// What is told of an authentication: how, with what kind of secret, and who gets that secret.
+    fn record(&self, scheme: &str, realm: &Origin) -> Record {
+        let kind = Secret::of(&self.credentials).kind();
+        let home = Origin::of(&self.home);
+        Record::new(format!("{home} asks for {scheme}; {realm} gets: {kind}"))
+            .url(&self.home)
+            .with("challenge", scheme)
+            .with("realm", realm.to_string())
+            .with("kind", kind)
     }
 
     /// A realm that the address rule refuses may be allowed by name; what it redirects to may not.
@@ -370,6 +389,16 @@ impl<'a> Secret<'a> {
             Self::Password { username: &config.username, password: &config.password }
         } else {
             Self::Anonymous
+        }
+    }
+
+    /// What is told of it.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Anonymous => "anonymous",
+            Self::Password { .. } => "password",
+            Self::IdentityToken(_) => "identity_token",
+            Self::RegistryToken(_) => "registry_token",
         }
     }
 

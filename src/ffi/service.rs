@@ -1,14 +1,15 @@
 //! `ocireg_service`.
 
-use std::ffi::c_char;
+use std::ffi::{CString, c_char, c_void};
 
-use super::context::{self, ocireg_context};
+use super::context::{self, UserData, ocireg_context, ocireg_drop_fn};
 use super::error::ocireg_error;
 use super::handle;
 use super::memory::{self, Out};
 use crate::config::options;
 use crate::config::registry::Lists;
 use crate::error::Error;
+use crate::log::{Level, Sink};
 use crate::service::Service;
 
 /// A registry service: a configuration (mirrors, insecure registries, certificates, credentials, limits) and what
@@ -21,7 +22,8 @@ use crate::service::Service;
 /// ocireg_service_load_mirrors(), ocireg_service_load_insecure_registries(),
 /// ocireg_service_load_allow_nondistributable_artifacts(), ocireg_service_lookup_pull_endpoints(),
 /// ocireg_service_lookup_push_endpoints(), ocireg_service_resolve_repository(), ocireg_service_tls_config(),
-/// ocireg_service_is_insecure_registry(), ocireg_service_credentials(), ocireg_service_free().
+/// ocireg_service_is_insecure_registry(), ocireg_service_credentials(), ocireg_service_set_log(),
+/// ocireg_service_free().
 pub struct ocireg_service {
     _opaque: [u8; 0],
 }
@@ -420,6 +422,63 @@ pub unsafe extern "C" fn ocireg_service_credentials(
         // SAFETY: the header's contract.
         let run = unsafe { context::run(context) }?;
         out.set_json(&service.credentials_summary(host, &run)?)
+    })
+}
+
+/// Told what the calls of a service do on the network.
+///
+/// Called only on the thread that is inside the call. It must not throw, jump out, or free or change a handle that
+/// the running call uses.
+///
+/// @param user_data    what was given to ocireg_service_set_log().
+/// @param level        1 error, 2 warning, 3 information, 4 debugging, 5 tracing.
+/// @param record_json  the record, borrowed for the call: `time_ms`, `level` (as a word), `target` (the part of the
+///                     library that tells), `message`, and what else applies: the keys of the error document,
+///                     `duration_ms`, `attempt`, `delay_ms`, `from`, `to`, `kind`, `source` and others; ignore those
+///                     that are not known. No record holds a secret, a query or a header.
+pub type ocireg_log_fn =
+    Option<unsafe extern "C" fn(user_data: *mut c_void, level: i32, record_json: *const c_char)>;
+
+/// Sets where the calls of a service log, or ends that: each request, retry, authentication, redirect, change of the
+/// endpoint, and how TLS was made. Also for what was made from the service before.
+///
+/// @param service    the service. Not NULL.
+/// @param max_level  the last level that is wanted: 0 none, 1 errors, 2 warnings, 3 information, 4 debugging,
+///                   5 tracing. A record that is not wanted costs nothing.
+/// @param log        the callback, in place of the one before; NULL for none.
+/// @param user_data  handed to the callback; may be NULL.
+/// @param drop       called once with user_data when the callback will not be called any more, also when this call
+///                   fails; may be NULL. A call that is inside the callback keeps it until that returns.
+/// @param error      receives an error on failure, owned by the caller; may be NULL.
+/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT or OCIREG_INVALID_HANDLE.
+///
+/// Any thread, not from inside a callback. Never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocireg_service_set_log(
+    service: *const ocireg_service,
+    max_level: i32,
+    log: ocireg_log_fn,
+    user_data: *mut c_void,
+    drop: ocireg_drop_fn,
+    error: *mut *mut ocireg_error,
+) -> i32 {
+    guard!(error, {
+        let user_data = UserData::new(user_data, drop);
+        // SAFETY: the header's contract.
+        let service = unsafe { self::service(service) }?;
+        let most = Level::from_number(max_level).ok_or_else(|| {
+            Error::argument("max_level", format!("{max_level} is no level"))
+                .hint("levels go from 0, nothing, to 5, everything")
+        })?;
+        let sink = log.map(|log| -> Sink {
+            Box::new(move |level, record: &str| {
+                let record = CString::new(record).unwrap_or_default();
+                // SAFETY: the caller gave a function of this type, for this pointer, to be called until drop.
+                unsafe { log(user_data.pointer(), level.number(), record.as_ptr()) }
+            })
+        });
+        service.log().set(most, sink);
+        Ok(())
     })
 }
 

@@ -22,6 +22,7 @@ use super::socket::SocketConnector;
 use crate::config::settings::Timeouts;
 use crate::context::Run;
 use crate::error::{Code, Error, Phase, Result};
+use crate::log::{Level, Log, Record};
 use crate::tls::Identity;
 
 /// Redirects that one request may follow.
@@ -195,11 +196,14 @@ pub struct Body {
     timeouts: Timeouts,
     budget: Option<(Instant, Phase)>,
     pace: Pace,
+    log: Arc<Log>,
 }
 
 impl Body {
     /// Reads some bytes; 0 is the end as far as HTTP can tell.
     pub fn read(&mut self, buffer: &mut [u8], run: &Run) -> Result<usize> {
+        // The call that reads may be another than the one that asked.
+        run.log_to(&self.log);
         run.check()?;
         let scope = Scope {
             run: run.clone(),
@@ -300,6 +304,7 @@ pub struct Client {
     timeouts: Timeouts,
     user_agent: Option<String>,
     trust: Box<Trust>,
+    log: Arc<Log>,
     pools: Mutex<Pools>,
 }
 
@@ -319,9 +324,10 @@ impl Client {
         timeouts: Timeouts,
         user_agent: Option<String>,
         trust: Box<Trust>,
+        log: Arc<Log>,
     ) -> Self {
         let user_agent = user_agent.filter(|text| !text.is_empty());
-        Self { resolver, timeouts, user_agent, trust, pools: Mutex::default() }
+        Self { resolver, timeouts, user_agent, trust, log, pools: Mutex::default() }
     }
 
     /// How TLS is made with a host that the server of identity `home` sent us to: by that host's own rules, and
@@ -343,6 +349,7 @@ impl Client {
 
     /// Sends a request and follows its redirects. Any status that is no redirect is a result, not an error.
     pub fn send(&self, request: &Request<'_>, run: &Run) -> Result<Response> {
+        run.log_to(&self.log);
         let home = Origin::of(&request.url);
         let budget = request
             .budget
@@ -368,6 +375,7 @@ impl Client {
                 timeouts: self.timeouts.clone(),
                 budget,
                 pace: Pace { since: Instant::now(), bytes: 0 },
+                log: self.log.clone(),
             };
             let (status, headers) = (parts.status.as_u16(), parts.headers);
             let crossed = way.crossed;
@@ -379,6 +387,13 @@ impl Client {
             let next = redirect_target(&url, &response.headers)
                 .map_err(|e| e.context(format!("cannot {}", request.doing)))?;
             response.finish(run)?;
+            run.log(Level::Debug, "http", || {
+                let (from, to) = (Origin::of(&url).to_string(), Origin::of(&next).to_string());
+                Record::new(format!("{from} redirects to {to}"))
+                    .with("http_status", status)
+                    .with("from", from)
+                    .with("to", to)
+            });
             // What was dropped once stays dropped, even on the way back.
             if Origin::of(&next) != Origin::of(&url) {
                 // A body is as much the origin's own as a header with credentials, and may hold some.
@@ -429,6 +444,7 @@ impl Client {
                 Payload::Stream(open) => Some(open()?),
                 Payload::Empty | Payload::Bytes(_) => None,
             };
+            let began = Instant::now();
             let (result, seen) = scope::within(scope, || match (request.body, &mut stream) {
                 (Payload::Bytes(body), _) => agent.run(message.map(|()| body)),
                 (_, Some(stream)) => {
@@ -437,10 +453,23 @@ impl Client {
                 _ => agent.run(message),
             });
             match result {
-                Ok(response) => return Ok((response, seen)),
+                Ok(response) => {
+                    run.log(Level::Debug, "http", || {
+                        let status = response.status().as_u16();
+                        request_record(&request.method, url, &format!("answered {status}"), seen)
+                            .with("http_status", status)
+                            .took(began.elapsed())
+                    });
+                    return Ok((response, seen));
+                }
                 Err(error) => {
                     let error = from_client(error, url, false)
                         .with(|d| d.method = Some(request.method.to_string()));
+                    run.log(Level::Debug, "http", || {
+                        request_record(&request.method, url, &format!("failed: {error}"), seen)
+                            .error(&error)
+                            .took(began.elapsed())
+                    });
                     // The end of an upload is a PUT that can be made once only: whoever sends bodies asks again itself.
                     let stale = seen.reused && !seen.received && request.method.is_safe();
                     let error = if error.code() == Code::Policy {
@@ -525,6 +554,17 @@ struct Way {
     trusted: bool,
     /// Who sent us here.
     from: Option<Url>,
+}
+
+/// What is told of one request, however it ended.
+fn request_record(method: &Method, url: &Url, end: &str, seen: Seen) -> Record {
+    let record = Record::new(format!("{method} {}{} {end}", Origin::of(url), url.path()))
+        .with("method", method.as_str())
+        .url(url);
+    match seen.peer {
+        Some(peer) => record.with("address", peer.to_string()).with("reused", seen.reused),
+        None => record,
+    }
 }
 
 fn body_would_leave(request: &Request<'_>, from: &Url, to: &Url) -> Error {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::config::settings::Retry;
 use crate::context::Run;
 use crate::error::{Code, Error, Phase, Result};
+use crate::log::{Level, Record};
 
 /// The attempts of one exchange.
 #[derive(Debug)]
@@ -68,10 +69,18 @@ impl<'a> Attempts<'a> {
             ));
         }
         let delay = wished.unwrap_or_else(|| self.backoff());
+        let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+        run.log(Level::Warn, "http", || {
+            let attempt = self.made + 1;
+            Record::new(format!("attempt {attempt} in {delay_ms} ms after: {failure}"))
+                .error(&failure)
+                .with("attempt", attempt)
+                .with("delay_ms", delay_ms)
+        });
         run.event(&serde_json::json!({
             "kind": "retry",
             "attempt": self.made + 1,
-            "delay_ms": u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
+            "delay_ms": delay_ms,
             "code": failure.code().number(),
             "message": failure.to_string(),
         }))?;

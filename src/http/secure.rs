@@ -16,7 +16,9 @@ use ureq::unversioned::transport::{
 
 use super::scope::{self, carry};
 use super::socket::{INPUT_BUFFER, OUTPUT_BUFFER, Plain, Socket, input_phase};
+use crate::context::Run;
 use crate::error::{Code, Error, Phase};
+use crate::log::{Level, Record};
 use crate::tls::Identity;
 
 /// The largest TLS record on the wire.
@@ -55,6 +57,10 @@ impl Connector<Plain> for TlsConnector {
         let config =
             self.config.get_or_try_init(|| self.identity.client_config()).map_err(carry)?;
         let tls = Tls::handshake(config.clone(), host, plain.socket)?;
+        // Taken out of the scope first: whoever is told may use this thread's connections.
+        if let Some(run) = scope::with(|scope| scope.run.clone()) {
+            tls.log(&self.identity, host, &run);
+        }
         Ok(Some(Either::B(tls)))
     }
 }
@@ -119,6 +125,25 @@ impl Tls {
         let result = tls.shake_hands(host);
         scope::with(|scope| scope.budget = outer);
         result.map(|()| tls)
+    }
+
+    /// Tells how the peer was verified; unverified ones are worth a warning.
+    fn log(&self, identity: &Identity, host: &str, run: &Run) {
+        let level = if identity.insecure { Level::Warn } else { Level::Debug };
+        run.log(level, "tls", || {
+            let version = match self.connection.protocol_version() {
+                Some(rustls::ProtocolVersion::TLSv1_2) => "1.2",
+                Some(rustls::ProtocolVersion::TLSv1_3) => "1.3",
+                _ => "unknown",
+            };
+            let verified = if identity.insecure { "is not" } else { "is" };
+            Record::new(format!("TLS {version} with {host}, whose certificate {verified} verified"))
+                .with("host", host)
+                .with("version", version)
+                .with("verified", !identity.insecure)
+                .with("root_cas", identity.root_cas.len())
+                .with("client_certificate", !identity.certificates.is_empty())
+        });
     }
 
     fn shake_hands(&mut self, host: &str) -> io::Result<()> {

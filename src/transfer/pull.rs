@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::context::Run;
 use crate::digest::Digest;
 use crate::error::{Code, Error, Result};
+use crate::log::{Level, Record};
 use crate::reference::Reference;
 use crate::session::{Session, selector_of};
 use crate::store::Layout;
@@ -348,7 +349,15 @@ fn fetch_blobs(
                                 reports.lock().unwrap_or_else(PoisonError::into_inner);
                             reports[i] = Some(report);
                         }
-                        Err(error) => break Err(error),
+                        Err(error) => {
+                            // Of several that fail at once the caller gets one.
+                            if !matches!(error.code(), Code::Cancelled | Code::Deadline) {
+                                worker.log(Level::Error, "transfer", || {
+                                    Record::new(error.to_string()).error(&error)
+                                });
+                            }
+                            break Err(error);
+                        }
                     }
                 };
                 report_end(&sender, result);
@@ -409,7 +418,10 @@ fn supervise(mut running: usize, ended: &Receiver<Result<()>>, run: &Run) -> Res
     }
     match failure {
         None => run.report_events(),
-        Some(error) => Err(error),
+        Some(error) => {
+            run.report_records();
+            Err(error)
+        }
     }
 }
 

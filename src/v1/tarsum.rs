@@ -1,6 +1,6 @@
 //! The checksum of a v1 layer: of what its tar archive holds, however the archive is written.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 
 use super::tar::{Archive, Entry};
@@ -29,15 +29,10 @@ pub fn tarsum(tar: impl Read, json: &[u8], run: &Run) -> Result<String> {
         let name = *names.entry(clean(&entry.name)).or_insert(unused);
         sums.push(Sum { name, digest: hasher.finish() });
     }
-    if names.len() == sums.len() {
-        sums.sort_unstable_by(|a, b| a.digest.cmp(&b.digest));
-    } else {
-        sort_with_repeats(&mut sums, run)?;
-    }
     let mut whole = Hasher::new(Algorithm::Sha256);
     whole.update(json);
-    for sum in &sums {
-        whole.update(sum.digest.hex().as_bytes());
+    for at in order(&sums) {
+        whole.update(sums[at].digest.hex().as_bytes());
     }
     Ok(format!("tarsum+{}", whole.finish()))
 }
@@ -94,15 +89,89 @@ fn clean(name: &[u8]) -> Vec<u8> {
     parts.join(&b'/')
 }
 
-/// Entries of one name stay in the archive's order, others are ordered by their sums. That contradicts itself where
-/// one name's sums fall, so the way of sorting decides: it is an insertion sort.
-fn sort_with_repeats(sums: &mut [Sum], run: &Run) -> Result<()> {
-    for last in 1..sums.len() {
-        run.check()?;
-        let sum = &sums[last];
-        let before = |other: &Sum| other.name == sum.name || other.digest <= sum.digest;
-        let place = sums[..last].iter().rposition(before).map_or(0, |before| before + 1);
-        sums[place..=last].rotate_right(1);
+/// The order of an insertion sort that keeps entries of one name as they come in the archive, and compares others by
+/// their sums. That is no total order, so this way of sorting is part of the definition: each entry goes behind the last
+/// one that it may not pass, which is one of its own name, or of no larger sum.
+///
+/// The order is kept in runs, each under its last entry's sum, which is its smallest and smaller than all that follow.
+fn order<'a>(sums: &'a [Sum]) -> Vec<usize> {
+    let mut runs = BTreeMap::<&'a Digest, Vec<usize>>::new();
+    let mut latest = HashMap::new();
+    for (at, Sum { name, digest }) in sums.iter().enumerate() {
+        let mut run = runs.remove(digest).unwrap_or_default();
+        if let Some(before) = latest.insert(name, at).filter(|before| !run.contains(before)) {
+            // Behind its run there is nothing of a smaller sum.
+            let find = |(end, run): (&&'a Digest, &Vec<usize>)| {
+                Some((*end, run.iter().position(|entry| *entry == before)?))
+            };
+            let found = runs.range::<&Digest, _>(..=&sums[before].digest).rev().find_map(find);
+            if let Some((end, place)) = found.filter(|(end, _)| *end > digest) {
+                // What is between its sum's place and its name's comes before it.
+                let between: Vec<&Digest> =
+                    runs.range::<&Digest, _>(digest..end).map(|(end, _)| *end).collect();
+                for end in between {
+                    run.extend(runs.remove(end).unwrap_or_default());
+                }
+                let mut split = runs.remove(end).unwrap_or_default();
+                let rest = split.split_off(place + 1);
+                run.extend(split);
+                if !rest.is_empty() {
+                    runs.insert(end, rest);
+                }
+            }
+        }
+        run.push(at);
+        runs.insert(digest, run);
     }
-    Ok(())
+    runs.into_values().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The definition.
+    fn insertion_sort(sums: &[Sum]) -> Vec<usize> {
+        let mut sorted: Vec<usize> = Vec::new();
+        for (at, sum) in sums.iter().enumerate() {
+            let stays =
+                |other: &usize| sums[*other].name == sum.name || sums[*other].digest <= sum.digest;
+            let place = sorted.iter().rposition(stays).map_or(0, |before| before + 1);
+            sorted.insert(place, at);
+        }
+        sorted
+    }
+
+    #[test]
+    fn the_order_is_that_of_an_insertion_sort() {
+        let mut state = 1_u64;
+        let mut next = |below: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33) % below
+        };
+        for round in 0..4000 {
+            let (count, names, contents) = (next(40), 1 + next(20), 1 + next(100));
+            let sums: Vec<Sum> = (0..count)
+                .map(|_| {
+                    let name = usize::try_from(next(names)).expect("small");
+                    // What has one sum has one name, too.
+                    let text = format!("{name} {}", next(contents));
+                    Sum { name, digest: Digest::of(Algorithm::Sha256, text.as_bytes()) }
+                })
+                .collect();
+            assert_eq!(order(&sums), insertion_sort(&sums), "round {round}");
+        }
+    }
+
+    #[test]
+    fn many_entries_take_little_time() {
+        let sum = |at: usize| Sum {
+            name: at / 2,
+            digest: Digest::of(Algorithm::Sha256, &at.to_le_bytes()),
+        };
+        let sums: Vec<Sum> = (0..100_000).map(sum).collect();
+        let start = std::time::Instant::now();
+        assert_eq!(order(&sums).len(), sums.len());
+        assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+    }
 }

@@ -65,6 +65,7 @@ unsafe extern "C" fn progress(
 ) -> i32 {
     // SAFETY: the box of with_progress, used by one call at a time; the event lives through this call.
     let (told, event) = unsafe { (&mut *data.cast::<OnProgress>(), CStr::from_ptr(event)) };
+    ocireg_testkit::canary::assert_none("an event", event.to_bytes());
     let event = serde_json::from_slice(event.to_bytes()).expect("an event is JSON");
     i32::from(told(done, total, &event))
 }

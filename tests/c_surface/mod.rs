@@ -5,12 +5,16 @@
 pub mod children;
 pub mod images;
 pub mod layouts;
+pub mod logs;
 
 use std::ffi::{CStr, CString, c_char};
 use std::ptr;
 
 use ocireg::ffi::*;
+use ocireg_testkit::canary;
 use serde_json::Value;
+
+use logs::Records;
 
 /// An error object, read through its accessors and freed.
 #[derive(Debug, Clone)]
@@ -60,6 +64,8 @@ pub fn call(run: impl FnOnce(*mut *mut ocireg_error) -> i32) -> Outcome<()> {
         assert_eq!(ocireg_error_code(error), code);
         assert_eq!(failure.json["code"], code);
         ocireg_error_free(error);
+        // Whatever the test: no error tells a secret.
+        canary::assert_none("an error", format!("{}\n{}", failure.message, failure.json));
         Err(Box::new(failure))
     }
 }
@@ -103,8 +109,8 @@ pub fn json_of(function: TextFunction, input: &str) -> Outcome<Value> {
     text_of(function, input).map(|text| serde_json::from_str(&text).expect("JSON comes out"))
 }
 
-/// A service handle, freed when dropped.
-pub struct Service(pub *mut ocireg_service);
+/// A service handle, freed when dropped, with all that it has logged.
+pub struct Service(pub *mut ocireg_service, pub Records);
 
 // SAFETY: a service may be used from any thread.
 unsafe impl Send for Service {}
@@ -136,7 +142,14 @@ impl Service {
         let made =
             call(|error| unsafe { ocireg_service_new(options.as_ptr(), &mut service, error) });
         assert_eq!(made.is_err(), service.is_null());
-        made.map(|()| Self(service))
+        made.map(|()| Self::owning(service))
+    }
+
+    /// Takes over a handle, and logs all that it can.
+    pub fn owning(service: *mut ocireg_service) -> Self {
+        let mut service = Self(service, Records::default());
+        service.1 = service.set_log(5).expect("a log");
+        service
     }
 
     fn lookup(&self, function: Lookup, input: &str) -> Outcome<Value> {
@@ -227,6 +240,9 @@ impl Drop for Service {
     fn drop(&mut self) {
         // SAFETY: freed once.
         unsafe { ocireg_service_free(self.0) }
+        if !std::thread::panicking() {
+            self.1.check();
+        }
     }
 }
 

@@ -4,11 +4,11 @@
 
 use std::path::Path;
 
+use ocireg_testkit::TempDir;
 use ocireg_testkit::image::{Image, Spec};
 use ocireg_testkit::rig::{assert_no_secret, canary};
 use ocireg_testkit::{Ca, Registry, Request, Server, ServerOptions};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use crate::c_surface::{Failure, Outcome, Service, layouts};
 
@@ -87,7 +87,7 @@ pub struct Pulled {
 /// Pulls into a layout of its own, under the name `x`; the layout is sound whatever happens, and names an image only
 /// after success.
 pub fn pull(service: &Service, reference: &str, options: &Value) -> Outcome<Pulled> {
-    let layout = tempfile::tempdir().expect("a directory");
+    let layout = ocireg_testkit::tempdir();
     let destination = format!("oci:{}:x", layout.path().display());
     let pulled = service.pull(None, reference, &destination, options);
     layouts::assert_sound(layout.path());

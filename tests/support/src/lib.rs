@@ -5,6 +5,7 @@
 //! embedded [`registry`] needs nothing but this crate; [`cncf`] starts the real registry of the distribution's package.
 
 pub mod ca;
+pub mod canary;
 pub mod cncf;
 pub mod digest;
 pub mod fault;
@@ -19,6 +20,7 @@ pub mod token;
 pub mod v1;
 
 pub use ca::Ca;
+pub use canary::{TempDir, tempdir};
 pub use cncf::Cncf;
 pub use fault::{Action, Fault};
 pub use registry::{Auth, Registry};

@@ -14,6 +14,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{HandshakeKind, RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
 use crate::ca::{Ca, Identity};
+use crate::canary;
 
 const BUFFER: usize = 256 * 1024;
 const HEAD_LIMIT: usize = 1024 * 1024;
@@ -480,6 +481,10 @@ struct Shared {
     connect_faults: Mutex<Vec<(ConnectFault, usize)>>,
     live: Mutex<HashMap<u64, TcpStream>>,
     workers: Mutex<Vec<JoinHandle<()>>>,
+    /// The secrets that it may be sent.
+    allowed: Mutex<Vec<String>>,
+    /// What records that were forgotten held that looks like a secret.
+    suspicious: Mutex<Vec<Vec<u8>>>,
 }
 
 #[derive(Default)]
@@ -489,6 +494,11 @@ struct Log {
 }
 
 impl Log {
+    /// What looks like a secret in all that was received.
+    fn suspicious(&self) -> Vec<Vec<u8>> {
+        self.connections.values().flat_map(|c| canary::suspicious(&c.received)).collect()
+    }
+
     fn connection(&mut self, id: u64) -> &mut ConnectionRecord {
         self.connections.entry(id).or_insert_with(|| ConnectionRecord {
             id,
@@ -557,6 +567,8 @@ impl Server {
             connect_faults: Mutex::default(),
             live: Mutex::default(),
             workers: Mutex::default(),
+            allowed: Mutex::default(),
+            suspicious: Mutex::default(),
         });
         let accept = {
             let shared = shared.clone();
@@ -613,9 +625,15 @@ impl Server {
 
     /// Forgets all records and counts; connections stay open.
     pub fn clear(&self) {
-        *self.shared.log() = Log::default();
+        let log = std::mem::take(&mut *self.shared.log());
+        lock(&self.shared.suspicious).extend(log.suspicious());
         self.shared.accepted.store(0, Ordering::SeqCst);
         self.shared.handshakes.store(0, Ordering::SeqCst);
+    }
+
+    /// This server may be sent the secret. Being sent any other [`canary`](canary::canary) makes its drop panic.
+    pub fn may_receive(&self, secret: &str) {
+        lock(&self.shared.allowed).push(secret.to_owned());
     }
 
     /// Ends every open connection, as a restart of the server would, and goes on listening.
@@ -644,6 +662,14 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.stop();
+        if thread::panicking() {
+            return;
+        }
+        let mut places = std::mem::take(&mut *lock(&self.shared.suspicious));
+        places.extend(self.shared.log().suspicious());
+        if let Some(leak) = canary::leak(&places, &lock(&self.shared.allowed)) {
+            panic!("{} was sent the secret {leak}", self.url());
+        }
     }
 }
 
