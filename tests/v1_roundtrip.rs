@@ -97,30 +97,79 @@ fn hash(mut source: impl Read, mut each: impl FnMut(&[u8])) -> (String, u64) {
     }
 }
 
+/// A service's requests, where temporary files may have so many bytes.
+fn transport(spool: u64) -> Transport {
+    let options = json!({
+        "environment": false, "certs-dir": "", "docker-config": "", "hosts-dir": "",
+        "registries-conf": "", "limits": {"spool": spool},
+        // The server reads all of a layer again before it answers.
+        "timeouts": {"header-ms": 300_000, "idle-ms": 300_000},
+    });
+    let service = Service::parse(&options.to_string()).expect("a service");
+    Transport::new(service.common().clone(), Identity::default())
+}
+
+fn layer_of(v1: &V1, id: &str) -> Url {
+    format!("{}images/{id}/layer", v1.index.root()).parse().expect("an address")
+}
+
+fn writer(v1: &V1, id: &str, json: &[u8], spool: u64) -> LayerWriter {
+    let url = layer_of(v1, id);
+    LayerWriter::open(transport(spool), url, json.to_vec(), Path::new("/var/tmp"))
+        .expect("a writer")
+}
+
+/// Sends what was written, and tells the server what came of it.
+fn commit(v1: &V1, id: &str, writer: &mut LayerWriter, size: u64) {
+    let sums = writer.commit(Some(size), &Run::new(None)).expect("a layer");
+    v1.put_checksum(id, &sums.checksum, &sums.checksum_payload)
+        .unwrap_or_else(|why| panic!("the server refuses {sums:?}: {why}"));
+}
+
+/// A layer as the server has it.
+fn read(v1: &V1, id: &str) -> Vec<u8> {
+    let (run, size) = (Run::new(None), v1.image(id).and_then(|image| image.layer?.len()));
+    let mut reader =
+        LayerReader::open(transport(0), layer_of(v1, id), size, &run).expect("a layer");
+    let (mut layer, mut buffer) = (Vec::new(), vec![0; 256 << 10]);
+    loop {
+        match reader.read(&mut buffer, &run).expect("a layer") {
+            0 => return layer,
+            read => layer.extend_from_slice(&buffer[..read]),
+        }
+    }
+}
+
+#[test]
+fn a_hundred_random_layers_come_back_whole() {
+    println!("seed {SEED}");
+    let mut random = Random::new(SEED);
+    let v1 = V1::standalone(ServerOptions::default(), Policy::default());
+    let mut parent = None;
+    for number in 0..100 {
+        let (id, tar) = (random.id(), archive::random(&mut random));
+        let json = json!({"id": id, "parent": parent, "comment": "größe"}).to_string();
+        v1.put_json(&id, json.as_bytes());
+        let mut writer = writer(&v1, &id, json.as_bytes(), 1 << 30);
+        for piece in tar.chunks(7777) {
+            writer.write(piece, &Run::new(None)).expect("written");
+        }
+        commit(&v1, &id, &mut writer, tar.len() as u64);
+        let mut back = Vec::new();
+        MultiGzDecoder::new(&read(&v1, &id)[..]).read_to_end(&mut back).expect("gzip");
+        assert!(back == tar, "layer {number} came back whole");
+        parent = if random.once_in(8) { None } else { Some(id) };
+    }
+}
+
 #[test]
 fn a_sparse_file_of_five_gib_comes_back_under_a_raised_spool() {
     let v1 = V1::standalone(ServerOptions::default(), Policy::default());
-    let id = "5".repeat(64);
+    let (id, run) = ("5".repeat(64), Run::new(None));
     let json = format!("{{\"id\":\"{id}\"}}").into_bytes();
     v1.put_json(&id, &json);
-    let url: Url = format!("{}images/{id}/layer", v1.index.root()).parse().expect("an address");
-    let run = Run::new(None);
-    let transport = |spool: u64| {
-        let options = json!({
-            "environment": false, "certs-dir": "", "docker-config": "", "hosts-dir": "",
-            "registries-conf": "", "limits": {"spool": spool},
-            // The server reads all of it again before it answers.
-            "timeouts": {"header-ms": 300_000, "idle-ms": 300_000},
-        });
-        let service = Service::parse(&options.to_string()).expect("a service");
-        Transport::new(service.common().clone(), Identity::default())
-    };
-    let writer = |spool| {
-        LayerWriter::open(transport(spool), url.clone(), json.clone(), Path::new("/var/tmp"))
-            .expect("a writer")
-    };
 
-    let mut small = writer(64 << 20);
+    let mut small = writer(&v1, &id, &json, 64 << 20);
     let mut source = Sparse::new();
     let mut buffer = vec![0; 1 << 20];
     let refused = loop {
@@ -131,21 +180,10 @@ fn a_sparse_file_of_five_gib_comes_back_under_a_raised_spool() {
     };
     assert_eq!((refused.code(), source.offset), (Code::Limit, 65 << 20));
 
-    let mut writer = writer(6 * GIB);
-    let (sent, length) = hash(Sparse::new(), |piece| writer.write(piece, &run).expect("written"));
+    let mut large = writer(&v1, &id, &json, 6 * GIB);
+    let (sent, length) = hash(Sparse::new(), |piece| large.write(piece, &run).expect("written"));
     assert_eq!(length, Sparse::TOTAL);
-    let sums = writer.commit(Some(length), &run).expect("a layer");
-    v1.put_checksum(&id, &sums.checksum, &sums.checksum_payload)
-        .expect("the server's are the same");
-
-    let size = v1.image(&id).and_then(|image| image.layer?.len());
-    let mut reader = LayerReader::open(transport(0), url, size, &run).expect("a layer");
-    let (mut layer, mut buffer) = (Vec::new(), vec![0; 256 << 10]);
-    loop {
-        match reader.read(&mut buffer, &run).expect("a layer") {
-            0 => break,
-            read => layer.extend_from_slice(&buffer[..read]),
-        }
-    }
+    commit(&v1, &id, &mut large, length);
+    let layer = read(&v1, &id);
     assert_eq!(hash(MultiGzDecoder::new(&layer[..]), |_| {}), (sent, Sparse::TOTAL));
 }
