@@ -124,8 +124,8 @@ typedef struct ocireg_reader ocireg_reader;
  * ocireg_service_load_mirrors(), ocireg_service_load_insecure_registries(),
  * ocireg_service_load_allow_nondistributable_artifacts(), ocireg_service_lookup_pull_endpoints(),
  * ocireg_service_lookup_push_endpoints(), ocireg_service_resolve_repository(), ocireg_service_tls_config(),
- * ocireg_service_is_insecure_registry(), ocireg_service_credentials(), ocireg_service_set_log(),
- * ocireg_service_free().
+ * ocireg_service_is_insecure_registry(), ocireg_service_auth(), ocireg_service_credentials(), ocireg_service_login(),
+ * ocireg_service_logout(), ocireg_service_set_log(), ocireg_service_free().
  */
 typedef struct ocireg_service ocireg_service;
 
@@ -887,6 +887,35 @@ int32_t ocireg_service_is_insecure_registry(const ocireg_service *service,
                                             ocireg_error **error);
 
 /**
+ * Asks a registry whether it takes credentials. Keeps nothing.
+ *
+ * The address is `serveraddress`, the official index if there is none; its endpoints for pushing are asked in turn,
+ * never a mirror. Wrong credentials end the search; after any other failure the next endpoint is asked, and the last
+ * failure is reported, all of them in `attempts`. With the service option `v1` the endpoints are asked by protocol v1
+ * at last. A registry that asks for no credentials says yes to all.
+ *
+ * @param service     a service. Not NULL.
+ * @param context     deadline and cancellation; may be NULL.
+ * @param auth_json   the credentials, an AuthConfig; "{}" is anonymous; NULL is what the service knows for the official
+ *                    index.
+ * @param user_agent  what the caller is called in these requests, "" for nothing; NULL is the service's `user-agent`.
+ * @param json        receives an object: `Status` ("Login Succeeded"), `IdentityToken` (what is to be kept in place of
+ *                    the password; may be empty); freed by ocireg_string_free(). It may hold a secret. Not NULL.
+ * @param error       receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON,
+ *         OCIREG_CREDENTIALS, OCIREG_CREDENTIAL_HELPER, OCIREG_UNAUTHORIZED (wrong credentials), OCIREG_POLICY (they
+ *         would go where they must not), or any failure of the network and of the registry.
+ *
+ * Any thread. Blocks: speaks to the registry. Since 0.1.
+ */
+int32_t ocireg_service_auth(const ocireg_service *service,
+                            const ocireg_context *context,
+                            const char *auth_json,
+                            const char *user_agent,
+                            char **json,
+                            ocireg_error **error);
+
+/**
  * Which credentials would be used for a registry, and where they come from; never the secret.
  *
  * Looked through in this order: the option `credentials`; `config.json` in the directory of the option
@@ -918,6 +947,58 @@ int32_t ocireg_service_credentials(const ocireg_service *service,
                                    const char *host,
                                    char **json,
                                    ocireg_error **error);
+
+/**
+ * Logs in: asks the registry as ocireg_service_auth() does, and keeps what it took.
+ *
+ * Kept by the helper that config.json names for the registry (`credHelpers`, else `credsStore`), else in config.json
+ * itself, in the directory of the option `docker-config`, else in $DOCKER_CONFIG, else in ~/.docker; with
+ * `docker-config` "" nowhere. A helper that is missing or fails is an error, and nothing is kept elsewhere instead; one
+ * that is missing is so before anything is sent. The file is replaced as a whole or not at all, for its owner alone;
+ * all its other keys stay as they are. A symbolic link is followed. Programs that log in through this library wait for
+ * each other.
+ *
+ * @param service     a service. Not NULL.
+ * @param context     deadline and cancellation; may be NULL.
+ * @param auth_json   the credentials, an AuthConfig with `username` and `password` (or `auth`) or with an
+ *                    `identitytoken`; `serveraddress` is as in ocireg_service_auth(). Not NULL.
+ * @param user_agent  what the caller is called in these requests, "" for nothing; NULL is the service's `user-agent`.
+ * @param json        receives an object: `Status`, `IdentityToken` as ocireg_service_auth() has them, `stored`
+ *                    ("config.json", the name of the helper, or "none"); freed by ocireg_string_free(). It may hold a
+ *                    secret. Not NULL.
+ * @param error       receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON,
+ *         OCIREG_CREDENTIALS (a file that cannot be used), OCIREG_CREDENTIAL_HELPER, OCIREG_IO, OCIREG_NO_SPACE or
+ *         OCIREG_PERMISSION when the file cannot be saved (it is then as it was), or what ocireg_service_auth() fails
+ *         with.
+ *
+ * Any thread. Blocks: speaks to the registry, runs a helper, writes a file. Since 0.1.
+ */
+int32_t ocireg_service_login(const ocireg_service *service,
+                             const ocireg_context *context,
+                             const char *auth_json,
+                             const char *user_agent,
+                             char **json,
+                             ocireg_error **error);
+
+/**
+ * Logs out: the helper that config.json names for the registry forgets its credentials, and so does config.json, under
+ * whatever name a login put them there. Nothing to forget is no failure. The registry is not asked.
+ *
+ * @param service  a service. Not NULL.
+ * @param context  deadline and cancellation; may be NULL.
+ * @param host     the registry, host[:port] or an address; docker.io is the official one. Not NULL.
+ * @param error    receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_CREDENTIALS (a file
+ *         that cannot be used), OCIREG_CREDENTIAL_HELPER, OCIREG_IO, OCIREG_NO_SPACE or OCIREG_PERMISSION when the file
+ *         cannot be saved (it is then as it was), OCIREG_CANCELLED or OCIREG_DEADLINE.
+ *
+ * Any thread. Blocks while it reads and writes the file and while a helper runs; never asks the network. Since 0.1.
+ */
+int32_t ocireg_service_logout(const ocireg_service *service,
+                              const ocireg_context *context,
+                              const char *host,
+                              ocireg_error **error);
 
 /**
  * Sets where the calls of a service log, or ends that: each request, retry, authentication, redirect, change of the

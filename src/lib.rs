@@ -20,6 +20,7 @@ pub mod host;
 pub mod http;
 pub mod json;
 pub mod log;
+pub mod login;
 pub mod os;
 pub mod reference;
 pub mod service;

@@ -1,5 +1,6 @@
 //! A registry service: a configuration, and what it says about hosts and references.
 
+use std::env;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -7,18 +8,20 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use once_cell::sync::OnceCell;
 
-use crate::auth::Policy;
+use crate::auth::{Policy, Tokens};
 use crate::config::api_endpoint::{ApiEndpoint, ApiVersion};
 use crate::config::options::{Place, ServiceOptions, Settings};
+use crate::config::proxy::Proxies;
 use crate::config::registry::{IndexInfo, Lists, RepositoryInfo, ServiceConfig};
 use crate::config::settings::{Limits, Retry, Timeouts};
 use crate::context::Run;
 use crate::credentials::sources::{Found, Sources, Summary};
+use crate::credentials::store::{Server, Store};
 use crate::error::{Code, Error, Result};
 use crate::host::{self, DEFAULT_V2_REGISTRY, INDEX_HOSTNAME, INDEX_NAME, UrlParts};
-use crate::http::Client;
 use crate::http::resolver::Resolver;
 use crate::http::slots::Slots;
+use crate::http::{Client, Peer};
 use crate::log::{Level, Log, Record};
 use crate::reference::Reference;
 use crate::tls::Identity;
@@ -35,6 +38,7 @@ struct Inner {
     settings: Settings,
     certs_dir: Option<PathBuf>,
     credentials: Sources,
+    proxies: Proxies,
     resolver: Arc<Resolver>,
     log: Arc<Log>,
     common: OnceCell<Arc<Common>>,
@@ -64,11 +68,17 @@ impl Service {
             settings.environment,
             settings.timeouts.auth,
         );
+        let proxies = match &settings.proxy {
+            Some(proxies) => proxies.clone(),
+            None if settings.environment => Proxies::from_environment(|name| env::var_os(name))?,
+            None => Proxies::default(),
+        };
         Ok(Self(Arc::new(Inner {
             config: RwLock::new(Arc::new(ServiceConfig::new(&lists)?)),
             settings,
             certs_dir,
             credentials,
+            proxies,
             resolver: Arc::new(Resolver::new(resolve)),
             log: Arc::default(),
             common: OnceCell::new(),
@@ -114,6 +124,11 @@ impl Service {
         change(&mut config)?;
         *place = Arc::new(config);
         Ok(())
+    }
+
+    /// Which proxies requests go through: as the options say, or else the environment.
+    pub fn proxies(&self) -> &Proxies {
+        &self.0.proxies
     }
 
     /// The endpoints to pull from, in the order to try them: mirrors, https, http where the host is insecure.
@@ -185,6 +200,11 @@ impl Service {
         if !config.is_secure_index(hostname, |host| self.addresses(host, run))? {
             return Ok(TlsConfig { insecure_skip_verify: true, ..TlsConfig::default() });
         }
+        self.certificates(hostname)
+    }
+
+    /// What the host's certs.d directory says.
+    fn certificates(&self, hostname: &str) -> Result<TlsConfig> {
         match &self.0.certs_dir {
             Some(directory) => certs_d::read_for_host(directory, hostname),
             None => Ok(TlsConfig::default()),
@@ -230,6 +250,11 @@ impl Service {
         Ok(found)
     }
 
+    /// Where a login to this registry is kept.
+    pub fn store_for(&self, server: &Server) -> Result<Store> {
+        self.0.credentials.store_for(server)
+    }
+
     /// What may be told of the credentials for `host[:port]` or `host[:port]/path`.
     pub fn credentials_summary(&self, place: &str, run: &Run) -> Result<Summary> {
         let (host, repository) = place.split_once('/').unwrap_or((place, ""));
@@ -256,37 +281,50 @@ impl Service {
 
     /// What the service's registries share: connections, tokens, limits.
     pub fn common(&self) -> &Arc<Common> {
-        self.0.common.get_or_init(|| {
-            let settings = &self.0.settings;
-            // The connections live in the service: a strong way back would keep both for ever.
-            let service = Arc::downgrade(&self.0);
-            let trust = move |host: &str, run: &Run| match service.upgrade() {
-                Some(inner) => {
-                    let service = Self(inner);
-                    Ok(service.tls_config(host, run)?.identity(service.environment()))
-                }
-                None => Ok(Identity::default()),
+        self.0.common.get_or_init(|| self.new_common(self.user_agent(), Tokens::default()))
+    }
+
+    /// The same for one login: under its caller's name, and with tokens that show the credentials to be good now.
+    pub fn common_of_login(&self, user_agent: Option<&str>) -> Arc<Common> {
+        let user_agent = user_agent.unwrap_or(self.user_agent());
+        self.new_common(user_agent, self.common().tokens.anew())
+    }
+
+    fn new_common(&self, user_agent: &str, tokens: Tokens) -> Arc<Common> {
+        let settings = &self.0.settings;
+        // The connections live in the service: a strong way back would keep both for ever.
+        let service = Arc::downgrade(&self.0);
+        let trust = move |peer: Peer<'_>, run: &Run| {
+            let Some(service) = service.upgrade().map(Self) else {
+                return Ok(Identity::default());
             };
-            let client = Client::new(
-                self.0.resolver.clone(),
-                settings.timeouts.clone(),
-                Some(settings.user_agent.clone()),
-                Box::new(trust),
-                self.0.log.clone(),
-            );
-            Arc::new(Common {
-                client: Arc::new(client),
-                tokens: Arc::default(),
-                policy: Policy {
-                    trusted_realms: settings.trusted_realms.clone(),
-                    plain_http: settings.allow_plain_http_credentials.clone(),
-                    upload_hosts: settings.allow_upload_hosts.clone(),
-                    token_limit: settings.limits.token,
-                },
-                retry: settings.retry.clone(),
-                limits: settings.limits.clone(),
-                slots: Slots::new(settings.max_concurrent_downloads),
-            })
+            let tls = match peer {
+                Peer::Server(host) => service.tls_config(host, run)?,
+                // It sees whom we talk to, so it is verified even where a registry would not be.
+                Peer::Proxy(host) => service.certificates(host)?,
+            };
+            Ok(tls.identity(service.environment()))
+        };
+        let client = Client::new(
+            self.0.resolver.clone(),
+            settings.timeouts.clone(),
+            Some(user_agent.to_owned()),
+            Box::new(trust),
+            self.0.log.clone(),
+            self.0.proxies.clone(),
+        );
+        Arc::new(Common {
+            client: Arc::new(client),
+            tokens: Arc::new(tokens),
+            policy: Policy {
+                trusted_realms: settings.trusted_realms.clone(),
+                plain_http: settings.allow_plain_http_credentials.clone(),
+                upload_hosts: settings.allow_upload_hosts.clone(),
+                token_limit: settings.limits.token,
+            },
+            retry: settings.retry.clone(),
+            limits: settings.limits.clone(),
+            slots: Slots::new(settings.max_concurrent_downloads),
         })
     }
 

@@ -340,7 +340,7 @@ fn first_that_answers<T>(
 }
 
 /// Whether the call itself is over, whoever is asked.
-fn is_final(error: &Error) -> bool {
+pub(crate) fn is_final(error: &Error) -> bool {
     matches!(
         error.code(),
         Code::Cancelled

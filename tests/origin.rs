@@ -976,13 +976,14 @@ fn a6_the_dialer_judges_addresses_before_it_connects() {
     use ocireg::error::Code;
     use ocireg::http::address::{AddressRule, Reach};
     use ocireg::http::resolver::Resolver;
-    use ocireg::http::{Client, Request};
+    use ocireg::http::{Client, Peer, Request};
 
     let server = bystander(ServerOptions::default(), |_| Reply::json(200, &json!({})));
     let fixed = [("named.test".to_owned(), vec!["127.0.0.1".parse().expect("an address")])];
     let resolver = Arc::new(Resolver::new(fixed.into()));
-    let trust = Box::new(|_: &str, _: &Run| Ok(Default::default()));
-    let client = Client::new(resolver, Default::default(), None, trust, Default::default());
+    let trust = Box::new(|_: Peer<'_>, _: &Run| Ok(Default::default()));
+    let (log, proxies) = (Default::default(), Default::default());
+    let client = Client::new(resolver, Default::default(), None, trust, log, proxies);
     let (identity, run) = (Default::default(), Run::new(None));
     for host in ["127.0.0.1", "named.test", "[::ffff:127.0.0.1]"] {
         let url: url::Url =

@@ -244,7 +244,11 @@ fn values_that_cannot_be_used_are_refused_and_named() {
         (json!({"user-agent": "me\r\nX: y"}), "user-agent"),
         (json!({"max-concurrent-downloads": 0}), "max-concurrent-downloads"),
         (json!({"retry": {"max-attempts": 0}}), "retry.max-attempts"),
-        (json!({"proxy": "socks9://p.example"}), "proxy"),
+        (json!({"proxy": "socks5://u:CANARY@p.example"}), "proxy"),
+        (json!({"proxy": "ftp://u:CANARY@p.example"}), "proxy"),
+        (json!({"proxy": "http://u:CANARY@"}), "proxy"),
+        (json!({"proxy": "u:CANARY/@p.example:3128"}), "proxy"),
+        (json!({"proxy": {"https-proxy": "http://u:CANARY@p.example:99999"}}), "proxy.https-proxy"),
         (
             json!({"trusted-realms": [["a.example", "https://u:p@t.example/token"]]}),
             "trusted-realms",
@@ -263,6 +267,7 @@ fn values_that_cannot_be_used_are_refused_and_named() {
             ("OCIREG_INVALID_CONFIG", key),
             "{options}"
         );
+        assert!(!format!("{failure:?}").contains("CANARY"), "{failure:?}");
     }
     let failure = refused(json!({"credentials": {"a.example": {"auth": "not base64 CANARY"}}}));
     assert_eq!(failure.name, "OCIREG_CREDENTIALS");
@@ -428,11 +433,16 @@ fn a_real_daemon_json_is_read_and_explicit_options_win() {
     assert_eq!(service(options.clone()).config().expect("a configuration")["Mirrors"], json!([]));
 
     let own = ocireg::service::Service::parse(&options.to_string()).expect("a service");
-    let ocireg::config::options::Proxy::Named(proxies) = &own.settings().proxy else {
-        panic!("daemon.json names a proxy")
+    let proxy = |url: &str| {
+        let url = url.parse().expect("an address");
+        own.proxies().choose(&url).map(|server| (server.to_string(), server.authorization()))
     };
-    assert_eq!(proxies.http.as_deref(), Some("http://u:CANARY@p.example:3128"));
-    assert_eq!((proxies.https.as_deref(), proxies.no_proxy.as_deref()), (None, Some("localhost")));
+    // u:CANARY
+    let found = ("p.example:3128".to_owned(), Some("Basic dTpDQU5BUlk="));
+    assert_eq!(proxy("http://r.example/v2/"), Some(found));
+    for direct in ["https://r.example/", "http://localhost:5000/", "http://127.0.0.1:5000/"] {
+        assert_eq!(proxy(direct), None, "{direct}");
+    }
     assert!(!format!("{own:?}").contains("CANARY"), "a service never shows a password");
 
     let live = service(json!({}));

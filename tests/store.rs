@@ -254,7 +254,11 @@ fn a_blob_may_learn_its_digest_from_its_bytes() {
     let mut blob = layout.new_blob().unwrap();
     blob.write(b"forgotten").unwrap();
     drop(blob);
-    assert!(!names(temp.path()).iter().any(|name| name.starts_with(".ocireg")), "{temp:?}");
+    assert!(
+        !names(temp.path()).iter().any(|name| name.starts_with(".ocireg")),
+        "{:?}",
+        temp.path()
+    );
     assert_eq!(fs::read_dir(temp.path().join("blobs/sha256")).unwrap().count(), 1);
 }
 

@@ -41,6 +41,7 @@ fn a_certificate_that_cannot_be_trusted_is_named_with_the_reason_and_a_remedy() 
     }
     // The legitimate case.
     let registry = Registry::start(secure(&ca), Auth::basic("alice", &canary));
+    registry.may_receive(&canary);
     image.push_to(&registry, "demo/app", "1");
     let certs = tempfile::tempdir().expect("a directory");
     let service = service(trust(&ca, certs.path(), &[&registry.host()]));

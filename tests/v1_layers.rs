@@ -26,7 +26,7 @@ use ocireg::v1::tarsum::tarsum;
 use ocireg::v1::transport::Transport;
 use ocireg_testkit::rig::bystander;
 use ocireg_testkit::server::{Body, Framing, Generated};
-use ocireg_testkit::{Cut, Reply, Request, Server, ServerOptions};
+use ocireg_testkit::{Cut, Reply, Request, Server, ServerOptions, tempdir};
 use serde_json::{Value, json};
 
 const ID: &str = "d8b2f2c1b0c1b8b0e1d1f6a5a2d3c4b5a6978877665544332211ffeeddccbbaa";
@@ -404,11 +404,6 @@ fn archive() -> Vec<u8> {
     tar.into_inner().expect("an archive")
 }
 
-/// Where the temporary files of a test go.
-fn temp() -> tempfile::TempDir {
-    tempfile::tempdir().expect("a temporary directory")
-}
-
 fn writer_in(server: &Server, options: &Value, dir: &Path) -> Result<LayerWriter> {
     LayerWriter::open(transport(options), url(server), JSON.to_vec(), dir)
 }
@@ -464,7 +459,7 @@ fn assert_sent(request: &Request, tar: &[u8], sums: &Checksums) {
 
 #[test]
 fn a_layer_is_sent_at_commit_as_gzip_in_chunks() {
-    let (server, dir, tar) = (taking([]), temp(), archive());
+    let (server, dir, tar) = (taking([]), tempdir(), archive());
     let mut writer = writer(&server, dir.path());
     write(&mut writer, &tar).expect("room");
     assert!(server.requests().is_empty(), "nothing is sent before the commit");
@@ -488,7 +483,7 @@ fn a_commit_that_failed_may_be_repeated() {
         reply
     };
     let (server, dir, tar) =
-        (taking([Reply::empty(503), lost, Reply::empty(400)]), temp(), archive());
+        (taking([Reply::empty(503), lost, Reply::empty(400)]), tempdir(), archive());
     let mut writer = writer(&server, dir.path());
     write(&mut writer, &tar).expect("room");
     let wrong = writer.commit(Some(1), &run()).expect_err("another size");
@@ -514,7 +509,7 @@ fn a_commit_that_failed_may_be_repeated() {
 fn a_commit_that_hangs_ends_with_its_context_and_may_be_repeated() {
     let mut silent = Reply::empty(200);
     silent.delay = Duration::from_secs(60);
-    let (server, dir, tar) = (taking([silent]), temp(), archive());
+    let (server, dir, tar) = (taking([silent]), tempdir(), archive());
     let mut writer = writer(&server, dir.path());
     write(&mut writer, &tar).expect("room");
     let context = Context::new().expect("a context");
@@ -529,7 +524,7 @@ fn a_commit_that_hangs_ends_with_its_context_and_may_be_repeated() {
 
 #[test]
 fn more_may_be_written_after_a_commit_that_failed() {
-    let (server, dir) = (taking([]), temp());
+    let (server, dir) = (taking([]), tempdir());
     let tar = archive();
     let (first, last) = tar.split_at(300_000);
     let mut writer = writer(&server, dir.path());
@@ -542,7 +537,7 @@ fn more_may_be_written_after_a_commit_that_failed() {
 
 #[test]
 fn what_is_no_tar_archive_is_not_sent() {
-    let (server, dir) = (taking([]), temp());
+    let (server, dir) = (taking([]), tempdir());
     let mut cut_off = archive();
     cut_off.truncate(300_000);
     for bytes in [cut_off, vec![7; 10_000]] {
@@ -558,7 +553,7 @@ fn what_is_no_tar_archive_is_not_sent() {
 
 #[test]
 fn the_file_is_gone_after_free_and_abort() {
-    let (server, dir) = (taking([]), temp());
+    let (server, dir) = (taking([]), tempdir());
     let mut first = writer(&server, dir.path());
     write(&mut first, &archive()).expect("room");
     assert!(is_used(dir.path()));
@@ -584,7 +579,7 @@ fn the_file_is_gone_after_a_kill() {
         thread::sleep(Duration::from_secs(60));
         panic!("nobody killed this process");
     }
-    let dir = temp();
+    let dir = tempdir();
     let told = dir.path().to_str().expect("a path");
     let mut child = children::command(name, told).stdout(Stdio::piped()).spawn().expect("a child");
     let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
@@ -604,7 +599,7 @@ fn the_environment_may_say_where_temporary_files_go() {
         assert!(["/var/tmp", "/tmp"].map(Path::new).contains(&else_where.as_path()));
         return;
     }
-    let dir = temp();
+    let dir = tempdir();
     let told = dir.path().to_str().expect("a path");
     children::expect_success(children::command(name, told).env("TMPDIR", told));
 }
@@ -619,7 +614,7 @@ fn a_directory_that_cannot_be_used_is_told() {
 
 #[test]
 fn a_limit_on_the_temporary_file() {
-    let (server, dir, tar) = (taking([]), temp(), archive());
+    let (server, dir, tar) = (taking([]), tempdir(), archive());
     let size = tar.len() as u64;
     let mut writer =
         writer_in(&server, &json!({"limits": {"spool": size}}), dir.path()).expect("a writer");
@@ -651,7 +646,7 @@ fn a_full_disk_is_told_and_leaves_nothing() {
         assert!(server.requests().is_empty());
         return;
     }
-    let dir = temp();
+    let dir = tempdir();
     let inner = children::command(name, dir.path().to_str().expect("a path"));
     // The limit is of 512 or 1024 bytes a block, by the shell.
     let mut command = std::process::Command::new("sh");
@@ -697,7 +692,7 @@ impl Read for Zeros {
 #[test]
 fn five_gibibytes_of_zeros_take_little_room_and_time() {
     const FIVE: u64 = 5 << 30;
-    let (server, dir) = (taking([]), temp());
+    let (server, dir) = (taking([]), tempdir());
     let mut writer = writer(&server, dir.path());
     let (mut tar, mut buffer) = (Zeros::of(FIVE), vec![0; 1 << 20]);
     let start = Instant::now();

@@ -536,6 +536,16 @@ public:
         return try_tls_config(hostname, context).value();
     }
 
+    /// `auth_json`: NULL is what the service knows for the official index; `user_agent`: NULL is the service's.
+    Result<std::string> try_auth(Text auth_json, Text user_agent = nullptr, const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_service_auth(handle_.get(), detail::raw(context), auth_json.get(), user_agent.get(), out, error);
+        });
+    }
+    std::string auth(Text auth_json, Text user_agent = nullptr, const Context *context = nullptr) const {
+        return try_auth(auth_json, user_agent, context).value();
+    }
+
     Result<std::string> try_credentials(Text host, const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
             return ocireg_service_credentials(handle_.get(), detail::raw(context), host.get(), out, error);
@@ -544,6 +554,22 @@ public:
     std::string credentials(Text host, const Context *context = nullptr) const {
         return try_credentials(host, context).value();
     }
+
+    Result<std::string> try_login(Text auth_json, Text user_agent = nullptr, const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_service_login(handle_.get(), detail::raw(context), auth_json.get(), user_agent.get(), out, error);
+        });
+    }
+    std::string login(Text auth_json, Text user_agent = nullptr, const Context *context = nullptr) const {
+        return try_login(auth_json, user_agent, context).value();
+    }
+
+    Result<Done> try_logout(Text host, const Context *context = nullptr) const {
+        return detail::done([&](ocireg_error **error) {
+            return ocireg_service_logout(handle_.get(), detail::raw(context), host.get(), error);
+        });
+    }
+    void logout(Text host, const Context *context = nullptr) const { try_logout(host, context).value(); }
 
     Result<bool> try_is_insecure_registry(Text host, const Context *context = nullptr) const {
         return detail::truth([&](int32_t *out, ocireg_error **error) {

@@ -128,6 +128,40 @@ func (s *DefaultService) TLSSettings(ctx context.Context, hostname string) (*TLS
 	}))
 }
 
+// Auth asks a registry whether it takes credentials: status is "Login Succeeded", and token is to be kept in place of
+// the password unless it is empty. Nothing is kept here; see Login. A nil authConfig is what the service knows for
+// docker.io, and an empty userAgent is the service's own.
+func (s *DefaultService) Auth(ctx context.Context, authConfig *AuthConfig, userAgent string) (status, token string, err error) {
+	auth, err := encodeOptional("auth_json", authConfig)
+	if err != nil {
+		return "", "", err
+	}
+	result, err := decode[LoginResult](under(ctx, func(c *capi.Context) (string, error) {
+		return s.c.Auth(c, auth, optionalText(userAgent))
+	}))
+	return result.Status, result.IdentityToken, err
+}
+
+// Login is Auth that keeps what the registry took: in the credential helper that config.json names for the registry,
+// else in config.json itself.
+func (s *DefaultService) Login(ctx context.Context, authConfig AuthConfig, userAgent string) (*LoginResult, error) {
+	auth, err := encode("auth_json", authConfig)
+	if err != nil {
+		return nil, err
+	}
+	return decodeNew[LoginResult](under(ctx, func(c *capi.Context) (string, error) {
+		return s.c.Login(c, auth, optionalText(userAgent))
+	}))
+}
+
+// Logout forgets the credentials of a registry, host[:port], wherever Login may have put them.
+func (s *DefaultService) Logout(ctx context.Context, host string) error {
+	_, err := under(ctx, func(c *capi.Context) (struct{}, error) {
+		return struct{}{}, s.c.Logout(c, host)
+	})
+	return err
+}
+
 // Credentials says which credentials would be used for a registry, host[:port], or for a repository of it,
 // host[:port]/path, and where they are. It may wait for a credential helper.
 func (s *DefaultService) Credentials(ctx context.Context, host string) (*CredentialsInfo, error) {

@@ -192,6 +192,16 @@ func (e *APIEndpoint) UnmarshalJSON(document []byte) error {
 	return nil
 }
 
+// LoginResult is what a registry says to credentials that it takes.
+type LoginResult struct {
+	// Status is "Login Succeeded".
+	Status string
+	// IdentityToken is to be kept in place of the password, unless it is empty.
+	IdentityToken string
+	// Stored is where Login keeps them: "config.json", the name of a helper, or "none".
+	Stored string `json:"stored,omitempty"`
+}
+
 // CredentialsInfo is what may be told of credentials: never the secret.
 type CredentialsInfo struct {
 	// Username is the user's name, where there is one.

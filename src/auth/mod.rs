@@ -1,18 +1,18 @@
 //! From a registry's challenge to an Authorization header: Basic or Bearer, and never to anybody else.
 
 pub mod challenge;
+mod fetch;
 mod token;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use serde::Deserialize;
 use url::Url;
 use zeroize::Zeroizing;
 
 use self::challenge::Challenge;
-use self::token::{Key, Token};
+use self::token::{Holder, Key, RefreshToken};
 use crate::config::options::Hosts;
 use crate::context::Run;
 use crate::credentials::AuthConfig;
@@ -20,7 +20,7 @@ use crate::digest::{Algorithm, Digest};
 use crate::error::{Code, Error, Phase, Result};
 use crate::http::address::{AddressRule, Reach};
 use crate::http::origin::{Origin, parse_sent, refuse_downgrade};
-use crate::http::{Client, Payload, Reaches, Request, Response, header};
+use crate::http::{Client, Response, header};
 use crate::log::{Level, Record};
 use crate::tls::Identity;
 
@@ -52,6 +52,7 @@ pub struct Authenticator {
     identity: Identity,
     credentials: AuthConfig,
     known: Mutex<Known>,
+    issued: Mutex<Option<RefreshToken>>,
 }
 
 /// What the registry's answers have taught us.
@@ -72,7 +73,8 @@ impl Authenticator {
         credentials: AuthConfig,
     ) -> Self {
         let known = Mutex::new(Known { challenges: Vec::new(), reach: Reach::Public });
-        Self { client, tokens, policy, home, identity, credentials, known }
+        let issued = Mutex::default();
+        Self { client, tokens, policy, home, identity, credentials, known, issued }
     }
 
     /// The challenges of the registry's last 401.
@@ -96,6 +98,11 @@ impl Authenticator {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// What tokens can be got with from now on in place of a password; None if the token server gave nothing like it.
+    pub fn identity_token(&self) -> Option<RefreshToken> {
+        self.issued.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// The header for a request that needs these scopes; None where the registry has asked for nothing.
     ///
     /// `refused` is the header that the registry did not take a moment ago.
@@ -112,7 +119,7 @@ impl Authenticator {
             return self.bearer(bearer, scopes, known.reach, refused, run).map(Some);
         }
         if with_scheme("basic").is_some() {
-            let basic = self.basic(&self.home)?;
+            let basic = self.basic()?;
             run.log(Level::Debug, "auth", || self.record("basic", &Origin::of(&self.home)));
             return Ok(Some(basic));
         }
@@ -126,22 +133,20 @@ impl Authenticator {
         .hint("only Basic and Bearer are spoken"))
     }
 
-    fn basic(&self, to: &Url) -> Result<Authorization> {
+    /// Name and password for the registry itself.
+    pub fn basic(&self) -> Result<Authorization> {
         let Secret::Password { username, password } = Secret::of(&self.credentials) else {
             return Err(Error::new(
                 Code::Unauthorized,
-                format!("no basic auth credentials for {}", Origin::of(to)),
+                format!("no basic auth credentials for {}", Origin::of(&self.home)),
             )
             .phase(Phase::Credentials)
-            .url(to)
+            .url(&self.home)
             .with(|d| d.http_status = Some(401))
             .hint("log in, or give a user name and a password"));
         };
-        self.may_go_to(to)?;
-        let pair = Zeroizing::new(format!("{username}:{password}"));
-        let mut header = Zeroizing::new("Basic ".to_owned());
-        BASE64_STANDARD.encode_string(pair.as_bytes(), &mut header);
-        Ok(header)
+        self.may_go_to(&self.home)?;
+        Ok(basic(username, password))
     }
 
     fn bearer(
@@ -168,16 +173,16 @@ impl Authenticator {
                 wanted.push(scope.to_owned());
             }
         }
-        let key = Key {
+        let holder = Holder {
             origin: Origin::of(&self.home).to_string(),
             realm: realm.to_string(),
-            service: service.clone(),
-            scopes: wanted.clone(),
+            service,
             identity: Secret::of(&self.credentials).fingerprint(),
         };
+        let key = Key { holder: holder.clone(), scopes: wanted.clone() };
         let token = self
             .tokens
-            .get(key, refused, run, || self.fetch(&realm, rule, &service, &wanted, run))?;
+            .get(key, refused, run, || self.fetch(&realm, rule, &holder, &wanted, run))?;
         bearer(token.text())
     }
 
@@ -208,79 +213,6 @@ impl Authenticator {
         Ok((realm, rule))
     }
 
-    fn fetch(
-        &self,
-        realm: &Url,
-        rule: AddressRule,
-        service: &str,
-        scopes: &[String],
-        run: &Run,
-    ) -> Result<Token> {
-        let doing = format!("get a token from {}", Origin::of(realm));
-        let same_origin = Origin::of(realm) == Origin::of(&self.home);
-        let foreign = self.client.foreign(&self.identity, realm, run)?;
-        let identity = if same_origin { &self.identity } else { &foreign };
-        let mut request = Request::get(realm.clone(), identity, &doing);
-        request.rule = rule;
-        request.budget = Some((self.client.timeouts().auth, Phase::Token));
-        let form;
-        match Secret::of(&self.credentials) {
-            Secret::IdentityToken(token) => {
-                self.may_go_to(realm)?;
-                form = Zeroizing::new(
-                    url::form_urlencoded::Serializer::new(String::new())
-                        .append_pair("grant_type", "refresh_token")
-                        .append_pair("refresh_token", token)
-                        .append_pair("service", service)
-                        .append_pair("scope", &scopes.join(" "))
-                        .append_pair("client_id", CLIENT_ID)
-                        .finish(),
-                );
-                request.method = crate::http::Method::POST;
-                request.body = Payload::Bytes(form.as_bytes());
-                request = request.header(
-                    header::CONTENT_TYPE,
-                    "application/x-www-form-urlencoded",
-                    Reaches::Origin,
-                )?;
-            }
-            secret => {
-                {
-                    let mut query = request.url.query_pairs_mut();
-                    if !service.is_empty() {
-                        query.append_pair("service", service);
-                    }
-                    for scope in scopes {
-                        query.append_pair("scope", scope);
-                    }
-                    if let Secret::Password { username, .. } = secret {
-                        query
-                            .append_pair("offline_token", "true")
-                            .append_pair("client_id", CLIENT_ID)
-                            .append_pair("account", username);
-                    }
-                }
-                if request.url.query() == Some("") {
-                    request.url.set_query(None);
-                }
-                if let Secret::Password { .. } = secret {
-                    let basic = self.basic(realm)?;
-                    request = request.header(header::AUTHORIZATION, &basic, Reaches::Origin)?;
-                }
-            }
-        }
-        let response = self
-            .client
-            .send(&request, run)
-            .map_err(|e| if e.details().phase.is_some() { e } else { e.phase(Phase::Token) })
-            .map_err(|e| self.hint_at_pair(e, realm))?;
-        let token = self.read_token(response, &doing, run)?;
-        run.log(Level::Info, "auth", || {
-            self.record("bearer", &Origin::of(realm)).with("scopes", scopes)
-        });
-        Ok(token)
-    }
-
     /// What is told of an authentication: how, with what kind of secret, and who gets that secret.
     fn record(&self, scheme: &str, realm: &Origin) -> Record {
         let kind = Secret::of(&self.credentials).kind();
@@ -290,55 +222,6 @@ impl Authenticator {
             .with("challenge", scheme)
             .with("realm", realm.to_string())
             .with("kind", kind)
-    }
-
-    /// A realm that the address rule refuses may be allowed by name; what it redirects to may not.
-    fn hint_at_pair(&self, error: Error, realm: &Url) -> Error {
-        let realm = Origin::of(realm).authority();
-        if error.code() != Code::Policy || error.details().host.as_ref() != Some(&realm) {
-            return error;
-        }
-        let registry = Origin::of(&self.home).authority();
-        error.hint(format!(
-            "if its tokens may come from there, add [{registry:?}, {realm:?}] to the option trusted-realms"
-        ))
-    }
-
-    fn read_token(&self, mut response: Response, doing: &str, run: &Run) -> Result<Token> {
-        /// What token servers answer; lifetimes come as numbers of any kind.
-        #[derive(Deserialize)]
-        struct Answer {
-            token: Option<String>,
-            access_token: Option<String>,
-            expires_in: Option<f64>,
-        }
-        if response.status != 200 {
-            let error = response.into_error(doing, ERROR_BODY, run);
-            return Err(error.phase(Phase::Token));
-        }
-        let url = response.url.clone();
-        let limit = self.policy.token_limit;
-        let body =
-            Zeroizing::new(response.body.read_all(limit, "the token answer", "token", run)?);
-        let unusable = |why: &dyn std::fmt::Display| {
-            Error::new(Code::Protocol, format!("cannot {doing}"))
-                .cause(why)
-                .phase(Phase::Token)
-                .url(&url)
-                .hint("the token server is broken; tell its operator")
-        };
-        // What serde says of a wrong body may quote it, and it may hold a token.
-        let answer: Answer = serde_json::from_slice(&body)
-            .map_err(|_| unusable(&"the answer is no JSON document of a token"))?;
-        let text = answer
-            .access_token
-            .filter(|token| !token.is_empty())
-            .or(answer.token.filter(|token| !token.is_empty()))
-            .ok_or_else(|| unusable(&"the answer holds no token"))?;
-        if text.bytes().any(|b| !(0x21..0x7f).contains(&b)) {
-            return Err(unusable(&"the token holds characters that no header can carry"));
-        }
-        Ok(Token::new(text, answer.expires_in))
     }
 
     /// Secrets do not go over plain http unless the caller said so for that very host.
@@ -360,11 +243,12 @@ impl Authenticator {
     }
 }
 
-/// AuthClientID of the registry package.
-const CLIENT_ID: &str = "docker";
-
-/// How much of a token server's refusal is read.
-const ERROR_BODY: u64 = 64 << 10;
+fn basic(username: &str, password: &str) -> Authorization {
+    let pair = Zeroizing::new(format!("{username}:{password}"));
+    let mut header = Zeroizing::new("Basic ".to_owned());
+    BASE64_STANDARD.encode_string(pair.as_bytes(), &mut header);
+    header
+}
 
 /// The one secret of an AuthConfig that is used: the strongest claim wins, as in the reference.
 enum Secret<'a> {

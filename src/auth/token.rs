@@ -1,10 +1,12 @@
-//! Bearer tokens: fetched once for all who need the same one, kept while they live.
+//! Bearer tokens: fetched once for all who need the same one, kept while they live; and the refresh tokens that
+//! their servers hand out in turn.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::hash::Hash;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::context::Run;
 use crate::digest::Digest;
@@ -19,16 +21,22 @@ const EARLY: Duration = Duration::from_secs(5);
 /// How often a waiting call looks whether it has ended.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// What a token is good for, and for whom.
+/// Who asks whom: one user's way to the tokens of one registry.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Key {
+pub(super) struct Holder {
     /// The registry's origin.
     pub(super) origin: String,
     pub(super) realm: String,
     pub(super) service: String,
-    pub(super) scopes: Vec<String>,
     /// A digest of the credentials: who asks.
     pub(super) identity: Digest,
+}
+
+/// What a token is good for, and for whom.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    pub(super) holder: Holder,
+    pub(super) scopes: Vec<String>,
 }
 
 /// A token with its end.
@@ -40,43 +48,62 @@ pub(super) struct Token {
 }
 
 impl Token {
-    /// `expires_in` is in seconds; the time counts from now, by our own clock.
-    pub(super) fn new(text: String, expires_in: Option<f64>) -> Self {
+    /// `expires_in` is in seconds; the time counts from `now` by our own clock, whatever the server's clock says.
+    pub(super) fn new(text: String, expires_in: Option<f64>, now: Instant) -> Self {
         let told = expires_in
             .filter(|seconds| seconds.is_finite() && *seconds > 0.0)
             .map(|seconds| Duration::from_secs_f64(seconds.min(1e9)));
         let life = told.unwrap_or(SHORTEST).max(SHORTEST);
-        Self { text, ends: Instant::now() + life }
+        Self { text, ends: now + life }
     }
 
     pub(super) fn text(&self) -> &str {
         &self.text
     }
 
-    fn is_fresh(&self) -> bool {
-        Instant::now() + EARLY < self.ends
+    fn is_fresh(&self, now: Instant) -> bool {
+        now + EARLY < self.ends
     }
 }
+
+/// What a token server grants.
+pub(super) struct Granted {
+    pub(super) token: Token,
+    /// What tokens are got with from now on, if the server says so.
+    pub(super) refresh: Option<RefreshToken>,
+}
+
+/// A refresh token; wiped when dropped.
+pub(super) type RefreshToken = Zeroizing<String>;
 
 /// The tokens of one service.
 #[derive(Default)]
 pub struct Tokens {
     flights: Mutex<HashMap<Key, Arc<Flight>>>,
+    rotations: Arc<Mutex<HashMap<Holder, Arc<Rotation>>>>,
 }
 
+/// One token, and the right to fetch it.
 #[derive(Default)]
 struct Flight {
-    state: Mutex<State>,
-    landed: Condvar,
+    turn: Turn,
+    token: Mutex<Option<Token>>,
 }
 
+/// The refresh token that came in place of the caller's, and the right to use it.
 #[derive(Default)]
-struct State {
-    fetching: bool,
-    token: Option<Token>,
+struct Rotation {
+    turn: Turn,
+    latest: Mutex<Option<RefreshToken>>,
 }
 
 impl Tokens {
+    /// The same user's refresh tokens, but none of the tokens that were got with them: for a login, which is to show
+    /// that the credentials are good now.
+    pub fn anew(&self) -> Self {
+        Self { flights: Mutex::default(), rotations: self.rotations.clone() }
+    }
+
     /// The kept token, or a new one. While one call fetches, the others that need the same token wait for it.
     ///
     /// `refused` is a token that the registry did not take: it is not given out again.
@@ -87,53 +114,136 @@ impl Tokens {
         run: &Run,
         fetch: impl FnOnce() -> Result<Token>,
     ) -> Result<Token> {
-        let flight = {
-            let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
-            flights.retain(|_, flight| flight.is_useful());
-            flights.entry(key).or_default().clone()
-        };
-        let mut state = flight.state.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            if let Some(token) = &state.token
-                && token.is_fresh()
-                && refused != Some(token.text())
-            {
-                return Ok(token.clone());
-            }
-            if !state.fetching {
-                break;
-            }
-            run.check()?;
-            let waited = flight.landed.wait_timeout(state, LOOK);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        let flight = shared(&self.flights, key, Flight::is_useful);
+        if let Some(token) = flight.usable(refused) {
+            return Ok(token);
         }
-        state.fetching = true;
-        drop(state);
-        // Whatever happens, the next in line may try.
-        struct Landing<'a>(&'a Flight);
-        impl Drop for Landing<'_> {
-            fn drop(&mut self) {
-                self.0.state.lock().unwrap_or_else(PoisonError::into_inner).fetching = false;
-                self.0.landed.notify_all();
-            }
+        let _turn = flight.turn.take(run)?;
+        // Whoever was before us may have fetched it.
+        if let Some(token) = flight.usable(refused) {
+            return Ok(token);
         }
-        let landing = Landing(&flight);
         let token = fetch()?;
-        flight.state.lock().unwrap_or_else(PoisonError::into_inner).token = Some(token.clone());
-        drop(landing);
+        *lock(&flight.token) = Some(token.clone());
         Ok(token)
+    }
+
+    /// Asks for a token with the newest refresh token that is known in place of `given`; the next one is kept.
+    ///
+    /// One exchange at a time: to a server that rotates them, a refresh token that comes twice is a stolen one.
+    pub(super) fn exchange(
+        &self,
+        holder: &Holder,
+        given: &str,
+        run: &Run,
+        exchange: impl FnOnce(&str) -> Result<Granted>,
+    ) -> Result<Granted> {
+        let rotation = shared(&self.rotations, holder.clone(), |r| lock(&r.latest).is_some());
+        let _turn = rotation.turn.take(run)?;
+        let used = lock(&rotation.latest).clone();
+        let used = used.unwrap_or_else(|| Zeroizing::new(given.to_owned()));
+        let mut granted = exchange(&used)?;
+        match &granted.refresh {
+            Some(next) => *lock(&rotation.latest) = Some(next.clone()),
+            None => granted.refresh = Some(used),
+        }
+        Ok(granted)
     }
 }
 
+/// What several calls share under a key; what nobody uses and is not `useful` is forgotten on the way.
+fn shared<K: Eq + Hash, T: Default>(
+    map: &Mutex<HashMap<K, Arc<T>>>,
+    key: K,
+    useful: impl Fn(&T) -> bool,
+) -> Arc<T> {
+    let mut map = lock(map);
+    map.retain(|_, shared| Arc::strong_count(shared) > 1 || useful(shared));
+    map.entry(key).or_default().clone()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Flight {
+    fn usable(&self, refused: Option<&str>) -> Option<Token> {
+        let token = lock(&self.token);
+        let usable =
+            |token: &&Token| token.is_fresh(Instant::now()) && refused != Some(token.text());
+        token.as_ref().filter(usable).cloned()
+    }
+
     fn is_useful(&self) -> bool {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.fetching || state.token.as_ref().is_some_and(Token::is_fresh)
+        self.usable(None).is_some()
+    }
+}
+
+/// One at a time; whoever waits looks whether its call has ended.
+#[derive(Default)]
+struct Turn {
+    taken: Mutex<bool>,
+    free: Condvar,
+}
+
+impl Turn {
+    fn take(&self, run: &Run) -> Result<Taken<'_>> {
+        let mut taken = lock(&self.taken);
+        while *taken {
+            run.check()?;
+            let waited = self.free.wait_timeout(taken, LOOK);
+            taken = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        *taken = true;
+        Ok(Taken(self))
+    }
+}
+
+/// A turn that ends when dropped: whatever happens, the next in line may try.
+struct Taken<'a>(&'a Turn);
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        *lock(&self.0.taken) = false;
+        self.0.free.notify_one();
     }
 }
 
 impl std::fmt::Debug for Tokens {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Tokens").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f15_a_token_lives_as_told_but_a_minute_at_least() {
+        let now = Instant::now();
+        for (expires_in, seconds) in [
+            (None, 60),
+            (Some(0.0), 60),
+            (Some(-1.0), 60),
+            (Some(f64::NAN), 60),
+            (Some(f64::INFINITY), 60),
+            (Some(59.9), 60),
+            (Some(61.0), 61),
+            (Some(300.0), 300),
+            (Some(1e18), 1_000_000_000),
+        ] {
+            let token = Token::new("t".to_owned(), expires_in, now);
+            assert_eq!(token.ends - now, Duration::from_secs(seconds), "{expires_in:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_replaced_before_its_end() {
+        let now = Instant::now();
+        let token = Token::new("t".to_owned(), Some(300.0), now);
+        for (seconds, fresh) in [(0, true), (294, true), (296, false), (301, false)] {
+            assert_eq!(token.is_fresh(now + Duration::from_secs(seconds)), fresh, "{seconds}");
+        }
     }
 }

@@ -2,5 +2,6 @@
 
 pub mod api_endpoint;
 pub mod options;
+pub mod proxy;
 pub mod registry;
 pub mod settings;

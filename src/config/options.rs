@@ -1,7 +1,6 @@
 //! ServiceOptions: the JSON that a service is made from.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -10,6 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+use super::proxy::{Proxies, ProxyServer};
 use super::registry::Lists;
 use super::settings::{Limits, Retry, Timeouts};
 use crate::credentials::Keyring;
@@ -27,40 +27,6 @@ pub enum Place {
     Nowhere,
     /// There.
     At(PathBuf),
-}
-
-/// Which proxies requests go through.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Proxy {
-    /// Not said: as the environment says, where it has a say.
-    #[default]
-    Environment,
-    /// `""`: none.
-    None,
-    /// These.
-    Named(Proxies),
-}
-
-/// Proxies by the scheme of the request.
-#[derive(Clone, PartialEq, Eq, Default)]
-pub struct Proxies {
-    /// For http; may hold credentials.
-    pub http: Option<String>,
-    /// For https; may hold credentials.
-    pub https: Option<String>,
-    /// Hosts that are asked directly, as in NO_PROXY.
-    pub no_proxy: Option<String>,
-}
-
-impl fmt::Debug for Proxies {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = |url: &Option<String>| url.as_deref().map(host::printable);
-        f.debug_struct("Proxies")
-            .field("http", &shown(&self.http))
-            .field("https", &shown(&self.https))
-            .field("no_proxy", &self.no_proxy)
-            .finish()
-    }
 }
 
 /// Hosts that something is allowed for, compared exactly, without regard to letter case and the port of https.
@@ -83,7 +49,8 @@ pub struct Settings {
     pub registries_conf: Place,
     pub docker_config: Place,
     pub credentials: Keyring,
-    pub proxy: Proxy,
+    /// None where the option is absent: as the environment says, where it has a say.
+    pub proxy: Option<Proxies>,
     pub user_agent: String,
     pub timeouts: Timeouts,
     pub retry: Retry,
@@ -202,7 +169,9 @@ impl Daemon {
     fn parse(text: &str, name: &str) -> Result<Self> {
         let mut object = Object::published(text, name)?;
         let lists = read_lists(&mut object, Lists::default())?;
+        // The engine puts them into its environment, where they are not for this machine.
         let proxies = object.object("proxies")?.map(read_proxies).transpose()?;
+        let proxies = proxies.map(Proxies::sparing_loopback);
         Ok(Self { lists, proxies })
     }
 }
@@ -228,45 +197,29 @@ fn place(options: &mut Object, key: &str) -> Result<Place> {
     })
 }
 
-fn read_proxy(options: &mut Object, daemon: Option<Proxies>) -> Result<Proxy> {
+fn read_proxy(options: &mut Object, daemon: Option<Proxies>) -> Result<Option<Proxies>> {
     match options.take("proxy") {
-        None => Ok(daemon.map_or(Proxy::Environment, Proxy::Named)),
-        Some(Value::String(url)) if url.is_empty() => Ok(Proxy::None),
+        None => Ok(daemon),
         Some(Value::String(url)) => {
-            let url = proxy_url(url, "proxy")?;
-            Ok(Proxy::Named(Proxies { http: url.clone(), https: url, no_proxy: None }))
+            let url = Zeroizing::new(url);
+            Ok(Some(Proxies::for_all(ProxyServer::parse(&url, "proxy")?)))
         }
         Some(value @ Value::Object(_)) => {
-            Ok(Proxy::Named(read_proxies(Object::value(value, "proxy", false)?)?))
+            Ok(Some(read_proxies(Object::value(value, "proxy", false)?)?))
         }
         Some(_) => Err(options.wrong("proxy", "a URL or an object")),
     }
 }
 
 fn read_proxies(mut object: Object) -> Result<Proxies> {
-    let mut url = |key| match object.text(key)? {
-        Some(url) => proxy_url(url, &object.name(key)),
+    let mut server = |key| match object.text(key)?.map(Zeroizing::new) {
+        Some(url) => ProxyServer::parse(&url, &object.name(key)),
         None => Ok(None),
     };
-    let (http, https) = (url("http-proxy")?, url("https-proxy")?);
-    let proxies = Proxies { http, https, no_proxy: object.text("no-proxy")? };
+    let (http, https) = (server("http-proxy")?, server("https-proxy")?);
+    let no_proxy = object.text("no-proxy")?.unwrap_or_default();
     object.done()?;
-    Ok(proxies)
-}
-
-/// The URL of a proxy, with `http://` if it has no scheme; none for `""`.
-fn proxy_url(url: String, key: &str) -> Result<Option<String>> {
-    if url.is_empty() {
-        return Ok(None);
-    }
-    let url = if url.contains("://") { url } else { format!("http://{url}") };
-    match url::Url::parse(&url) {
-        Ok(parsed) if matches!(parsed.scheme(), "http" | "https") && parsed.has_host() => {
-            Ok(Some(url))
-        }
-        _ => Err(bad(key, format!("{key} is no address of a proxy"))
-            .hint("a proxy reads http[s]://[USER:PASSWORD@]HOST:PORT")),
-    }
+    Ok(Proxies::new(http, https, &no_proxy))
 }
 
 fn nested<T: Default>(

@@ -1,7 +1,7 @@
 //! The files that logins leave behind: Docker's config.json, and auth.json of the containers tools.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
@@ -9,7 +9,7 @@ use std::path::Path;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::{AuthConfig, Places, read_auth_configs};
+use super::{AuthConfig, Places, place, read_auth_configs};
 use crate::error::{Code, Error, Phase, Result};
 use crate::host::{self, INDEX_NAME, INDEX_SERVER};
 use crate::json::{self, Object};
@@ -53,6 +53,7 @@ impl Stamp {
 pub struct ConfigFile {
     /// As they stand in the file, each with its key.
     auths: Places<(String, AuthConfig)>,
+    keys: Vec<String>,
     helpers: Places<String>,
     store: String,
 }
@@ -60,25 +61,12 @@ pub struct ConfigFile {
 impl ConfigFile {
     /// Reads a file that the user's choice or a usual place names; None if there is none.
     pub fn read(path: &Path) -> Result<Option<(Stamp, Self)>> {
-        // Whatever is there, opening it must not wait.
-        let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path);
-        let file = match file {
-            Ok(file) => file,
-            Err(e) if is_missing(&e) => return Ok(None),
-            Err(e) => return Err(unreadable(path, &e)),
-        };
-        let state = file.metadata().map_err(|e| unreadable(path, &e))?;
-        if !state.is_file() {
-            return Err(refused(path, "it is not a regular file"));
-        }
-        let bytes = read_some(&file, state.len()).map_err(|e| unreadable(path, &e))?;
-        if bytes.len() as u64 > MOST {
-            return Err(refused(path, "it is larger than 4 MiB"));
-        }
+        let Some((state, bytes)) = load(path)? else { return Ok(None) };
         Ok(Some((Stamp::of(&state), Self::parse(&bytes, path)?)))
     }
 
-    fn parse(bytes: &[u8], path: &Path) -> Result<Self> {
+    /// What the bytes of the file at `path` say.
+    pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<Self> {
         if bytes.trim_ascii().is_empty() {
             return Ok(Self::default());
         }
@@ -107,9 +95,10 @@ impl ConfigFile {
             })
             .collect::<Result<_>>()?;
         // Other programs keep keys there that are no hosts: no registry is called so.
-        let auths = auths.unwrap_or_default().into_iter();
+        let auths = auths.unwrap_or_default();
         Ok(Self {
-            auths: auths.map(|(key, auth)| (key.clone(), (key, auth))).collect(),
+            keys: auths.keys().cloned().collect(),
+            auths: auths.into_iter().map(|(key, auth)| (key.clone(), (key, auth))).collect(),
             helpers: helpers.into_iter().collect(),
             store: store.unwrap_or_default(),
         })
@@ -131,6 +120,13 @@ impl ConfigFile {
         Some((name, server))
     }
 
+    /// The keys of a registry's own credentials, without those of its repositories; they are several where logins
+    /// of different programs name it differently.
+    pub(super) fn keys(&self, host: &str) -> impl Iterator<Item = &str> {
+        let host = host::normalised(host);
+        self.keys.iter().map(String::as_str).filter(move |key| is_key_of(key, &host))
+    }
+
     /// The credentials for a repository that are in the file itself.
     pub fn entry(&self, path: &Path, host: &str, repository: &str) -> Result<Option<AuthConfig>> {
         let entry = self.auths.find(host, repository, |(_, auth)| !auth.is_anonymous());
@@ -147,6 +143,31 @@ impl ConfigFile {
                 .hint("log in again")
         })
     }
+}
+
+/// Whether a key of `auths` stands for the registry itself; `host` is normalised.
+pub(super) fn is_key_of(key: &str, host: &str) -> bool {
+    place(key).is_ok_and(|(of, path)| of == host && path.is_empty())
+}
+
+/// The state and the bytes of a file; None if there is none.
+pub(super) fn load(path: &Path) -> Result<Option<(Metadata, Zeroizing<Vec<u8>>)>> {
+    // Whatever is there, opening it must not wait.
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path);
+    let file = match file {
+        Ok(file) => file,
+        Err(e) if is_missing(&e) => return Ok(None),
+        Err(e) => return Err(unreadable(path, &e)),
+    };
+    let state = file.metadata().map_err(|e| unreadable(path, &e))?;
+    if !state.is_file() {
+        return Err(refused(path, "it is not a regular file"));
+    }
+    let bytes = read_some(&file, state.len()).map_err(|e| unreadable(path, &e))?;
+    if bytes.len() as u64 > MOST {
+        return Err(refused(path, "it is larger than 4 MiB"));
+    }
+    Ok(Some((state, bytes)))
 }
 
 fn read_some(mut file: &File, length: u64) -> std::io::Result<Zeroizing<Vec<u8>>> {
@@ -167,7 +188,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Error {
     )
 }
 
-fn refused(path: &Path, why: &str) -> Error {
+pub(super) fn refused(path: &Path, why: &str) -> Error {
     Error::new(Code::Credentials, format!("{} cannot be used", path.display()))
         .phase(Phase::Credentials)
         .cause(why)

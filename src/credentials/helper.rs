@@ -64,6 +64,11 @@ impl Helper {
         }
     }
 
+    /// What it is called.
+    pub fn program(&self) -> &str {
+        &self.program
+    }
+
     /// What it has for a server; None if it says that it has nothing.
     pub fn get(&self, server: &str, run: &Run) -> Result<Option<AuthConfig>> {
         let Some(answer) = self.ask("get", server, run)? else { return Ok(None) };
@@ -78,10 +83,14 @@ impl Helper {
         };
         // The reason may quote the answer.
         let (url, username, secret) = read().map_err(|_| {
-            self.failed(server, "its answer is not the one JSON object that the protocol asks for")
+            self.failed(
+                "get",
+                server,
+                "its answer is not the one JSON object that the protocol asks for",
+            )
         })?;
         if !url.is_empty() && (place(&url).is_err() || place(&url) != place(server)) {
-            return Err(self.failed(server, "its answer is for another server"));
+            return Err(self.failed("get", server, "its answer is for another server"));
         }
         if username.is_empty() && secret.is_empty() {
             return Ok(None);
@@ -95,7 +104,7 @@ impl Helper {
         }
         auth.decoded()
             .map(Some)
-            .map_err(|_| self.failed(server, "its answer holds a control character"))
+            .map_err(|_| self.failed("get", server, "its answer holds a control character"))
     }
 
     /// Keeps credentials for a server: the identity token if there is one, else name and password.
@@ -113,7 +122,7 @@ impl Helper {
         let input = Zeroizing::new(json.to_string());
         match self.speak("store", server, &input, run)? {
             Some(_) => Ok(()),
-            None => Err(self.failed(server, "it does not find what it should store")),
+            None => Err(self.failed("store", server, "it does not find what it should store")),
         }
     }
 
@@ -137,8 +146,9 @@ impl Helper {
                 .map(|key| Ok((key.clone(), object.text(&key)?.unwrap_or_default())))
                 .collect()
         };
-        read()
-            .map_err(|_: Error| self.failed("all servers", "its list is not a JSON object of text"))
+        read().map_err(|_: Error| {
+            self.failed("list", "all servers", "its list is not a JSON object of text")
+        })
     }
 
     /// One request whose input is a server's name.
@@ -173,21 +183,21 @@ impl Helper {
         let answer = child::converse(command, input.as_bytes(), MOST, until, run);
         let answer = answer.map_err(|failure| match failure {
             Failure::Call(error) => error,
-            Failure::System(e) => self.failed(server, "it cannot be run").cause(e),
-            Failure::TooMuch => self.failed(server, "it answered more than 1 MiB"),
+            Failure::System(e) => self.failed(action, server, "it cannot be run").cause(e),
+            Failure::TooMuch => self.failed(action, server, "it answered more than 1 MiB"),
             Failure::TooSlow => self
-                .failed(server, format!("it did not end within {} ms", self.time.as_millis()))
+                .failed(action, server, format!("it did not end within {} ms", self.time.as_millis()))
                 .hint("it may wait for a password or a key: unlock its store, or raise timeouts.auth-ms"),
         })?;
         let Ok(text) = std::str::from_utf8(&answer.output) else {
-            return Err(self.failed(server, "its answer is not text"));
+            return Err(self.failed(action, server, "its answer is not text"));
         };
         if text.trim() == NOT_FOUND && answer.status.is_none_or(|status| !status.success()) {
             return Ok(None);
         }
         match answer.status {
             Some(status) if !status.success() => {
-                let error = self.failed(server, format!("it failed ({status})"));
+                let error = self.failed(action, server, format!("it failed ({status})"));
                 // What looks like an answer may hold a secret.
                 match text.lines().map(str::trim).find(|line| !line.is_empty()) {
                     Some(line) if !text.contains(['{', '"']) => {
@@ -200,8 +210,13 @@ impl Helper {
         }
     }
 
-    fn failed(&self, server: &str, why: impl Display) -> Error {
-        failed(format!("{} gives no credentials for {}", self.program, host::printable(server)))
+    fn failed(&self, action: &str, server: &str, why: impl Display) -> Error {
+        let does_not = match action {
+            "store" => "does not keep the",
+            "erase" => "does not forget the",
+            _ => "gives no",
+        };
+        failed(format!("{} {does_not} credentials for {}", self.program, host::printable(server)))
             .cause(why)
             .hint(format!("see what it says in a shell: echo SERVER | {} get", self.program))
     }

@@ -1,8 +1,10 @@
 //! Who the caller is to a registry: AuthConfig, which of several is meant, and where they are kept.
 
 pub mod config_file;
+mod edit;
 pub mod helper;
 pub mod sources;
+pub mod store;
 
 use std::collections::BTreeMap;
 use std::fmt;

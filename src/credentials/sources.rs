@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::config_file::{ConfigFile, Stamp};
 use super::helper::{self, Helper};
+use super::store::{Server, Store};
 use super::{AuthConfig, Keyring};
 use crate::config::options::Place;
 use crate::context::Run;
@@ -64,6 +65,8 @@ impl Found {
 pub struct Sources {
     keyring: Keyring,
     files: Vec<PathBuf>,
+    /// The one of them that logins are kept in.
+    logins: Option<PathBuf>,
     environment: bool,
     /// How long a helper may take.
     time: Duration,
@@ -82,6 +85,7 @@ impl Sources {
         Self {
             keyring,
             files: files(docker_config, environment),
+            logins: docker_file(docker_config, environment),
             environment,
             time,
             read: Mutex::default(),
@@ -113,6 +117,18 @@ impl Sources {
         Ok(Found::default())
     }
 
+    /// Where a login to this registry is kept. A helper that is named but not there is an error.
+    pub fn store_for(&self, server: &Server) -> Result<Store> {
+        let Some(path) = &self.logins else { return Ok(Store::nowhere()) };
+        let file = self.file(path)?.unwrap_or_default();
+        let Some((name, _)) = file.helper(server.host(), "") else {
+            return Ok(Store::new(path.clone(), None));
+        };
+        let helper = Helper::find(name, self.environment, self.time)
+            .map_err(|e| e.with(|d| d.argument = Some(path.display().to_string())))?;
+        Ok(Store::new(path.clone(), Some(helper)))
+    }
+
     /// What the file says now; it is read again only when it has changed.
     fn file(&self, path: &Path) -> Result<Option<Arc<ConfigFile>>> {
         let read = || self.read.lock().unwrap_or_else(PoisonError::into_inner);
@@ -132,27 +148,39 @@ impl Sources {
     }
 }
 
+/// What an environment variable says, unless the environment has no say.
+fn variable(name: &str, environment: bool) -> Option<PathBuf> {
+    let value = if environment { env::var_os(name) } else { None };
+    value.filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+/// Docker's file, as the options and the environment name it now.
+fn docker_file(docker_config: &Place, environment: bool) -> Option<PathBuf> {
+    let directory = match docker_config {
+        Place::Nowhere => None,
+        Place::At(directory) => Some(directory.clone()),
+        Place::Usual => variable("DOCKER_CONFIG", environment)
+            .or_else(|| Some(variable("HOME", environment)?.join(".docker"))),
+    };
+    // A later change of the working directory changes nothing.
+    std::path::absolute(directory?.join("config.json")).ok()
+}
+
 /// The files to look into, in order, as the options and the environment name them now.
 fn files(docker_config: &Place, environment: bool) -> Vec<PathBuf> {
-    let variable = |name| {
-        let value = if environment { env::var_os(name) } else { None };
-        value.filter(|value| !value.is_empty()).map(PathBuf::from)
-    };
-    let home = || variable("HOME");
-    let docker = match docker_config {
-        Place::Nowhere => return Vec::new(),
-        Place::At(directory) => Some(directory.clone()),
-        Place::Usual => variable("DOCKER_CONFIG").or_else(|| Some(home()?.join(".docker"))),
-    };
+    if *docker_config == Place::Nowhere {
+        return Vec::new();
+    }
+    let variable = |name| variable(name, environment);
     let mut files = Vec::new();
-    files.extend(docker.map(|directory| directory.join("config.json")));
     if let Some(file) = variable("REGISTRY_AUTH_FILE") {
         files.push(file);
     } else {
-        let config = variable("XDG_CONFIG_HOME").or_else(|| Some(home()?.join(".config")));
+        let config =
+            variable("XDG_CONFIG_HOME").or_else(|| Some(variable("HOME")?.join(".config")));
         let directories = [variable("XDG_RUNTIME_DIR"), config];
         files.extend(directories.into_iter().flatten().map(|d| d.join("containers/auth.json")));
     }
-    // A later change of the working directory changes nothing.
-    files.iter().filter_map(|file| std::path::absolute(file).ok()).collect()
+    let files = files.iter().filter_map(|file| std::path::absolute(file).ok());
+    docker_file(docker_config, environment).into_iter().chain(files).collect()
 }

@@ -9,7 +9,9 @@ use super::memory::{self, Out};
 use crate::config::options;
 use crate::config::registry::Lists;
 use crate::error::Error;
+use crate::host;
 use crate::log::{Level, Sink};
+use crate::login;
 use crate::service::Service;
 
 /// A registry service: a configuration (mirrors, insecure registries, certificates, credentials, limits) and what
@@ -22,8 +24,8 @@ use crate::service::Service;
 /// ocireg_service_load_mirrors(), ocireg_service_load_insecure_registries(),
 /// ocireg_service_load_allow_nondistributable_artifacts(), ocireg_service_lookup_pull_endpoints(),
 /// ocireg_service_lookup_push_endpoints(), ocireg_service_resolve_repository(), ocireg_service_tls_config(),
-/// ocireg_service_is_insecure_registry(), ocireg_service_credentials(), ocireg_service_set_log(),
-/// ocireg_service_free().
+/// ocireg_service_is_insecure_registry(), ocireg_service_auth(), ocireg_service_credentials(), ocireg_service_login(),
+/// ocireg_service_logout(), ocireg_service_set_log(), ocireg_service_free().
 pub struct ocireg_service {
     _opaque: [u8; 0],
 }
@@ -37,6 +39,19 @@ handle_type!(ocireg_service, Service, b"ociservc");
 pub(super) unsafe fn service(service: *const ocireg_service) -> crate::error::Result<Service> {
     // SAFETY: passed on.
     unsafe { handle::required(service, "service") }.cloned()
+}
+
+/// What the caller wants to be called; NULL is what the service is called.
+///
+/// # Safety
+/// `user_agent` is NULL or text that lives as long as the result.
+unsafe fn user_agent<'a>(user_agent: *const c_char) -> crate::error::Result<Option<&'a str>> {
+    // SAFETY: passed on.
+    let text = unsafe { memory::optional_text(user_agent, "user_agent") }?;
+    if let Some(text) = text {
+        host::check_no_control(text, "user_agent")?;
+    }
+    Ok(text)
 }
 
 /// Makes a service from options.
@@ -379,6 +394,51 @@ pub unsafe extern "C" fn ocireg_service_is_insecure_registry(
     })
 }
 
+/// Asks a registry whether it takes credentials. Keeps nothing.
+///
+/// The address is `serveraddress`, the official index if there is none; its endpoints for pushing are asked in turn,
+/// never a mirror. Wrong credentials end the search; after any other failure the next endpoint is asked, and the last
+/// failure is reported, all of them in `attempts`. With the service option `v1` the endpoints are asked by protocol v1
+/// at last. A registry that asks for no credentials says yes to all.
+///
+/// @param service     a service. Not NULL.
+/// @param context     deadline and cancellation; may be NULL.
+/// @param auth_json   the credentials, an AuthConfig; "{}" is anonymous; NULL is what the service knows for the official
+///                    index.
+/// @param user_agent  what the caller is called in these requests, "" for nothing; NULL is the service's `user-agent`.
+/// @param json        receives an object: `Status` ("Login Succeeded"), `IdentityToken` (what is to be kept in place of
+///                    the password; may be empty); freed by ocireg_string_free(). It may hold a secret. Not NULL.
+/// @param error       receives an error on failure, owned by the caller; may be NULL.
+/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON,
+///         OCIREG_CREDENTIALS, OCIREG_CREDENTIAL_HELPER, OCIREG_UNAUTHORIZED (wrong credentials), OCIREG_POLICY (they
+///         would go where they must not), or any failure of the network and of the registry.
+///
+/// Any thread. Blocks: speaks to the registry. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocireg_service_auth(
+    service: *const ocireg_service,
+    context: *const ocireg_context,
+    auth_json: *const c_char,
+    user_agent: *const c_char,
+    json: *mut *mut c_char,
+    error: *mut *mut ocireg_error,
+) -> i32 {
+    guard!(error, {
+        // SAFETY: the header's contract.
+        let out = unsafe { Out::new(json) }.required("json")?;
+        // SAFETY: the header's contract.
+        let service = unsafe { self::service(service) }?;
+        // SAFETY: the header's contract.
+        let auth = unsafe { memory::optional_text(auth_json, "auth_json") }?;
+        // SAFETY: the header's contract.
+        let user_agent = unsafe { self::user_agent(user_agent) }?;
+        // SAFETY: the header's contract.
+        let run = unsafe { context::run(context) }?;
+        let auth = auth.map(|text| super::options::auth(text, "auth_json")).transpose()?;
+        out.set_json(&login::auth(&service, auth.as_ref(), user_agent, &run)?)
+    })
+}
+
 /// Which credentials would be used for a registry, and where they come from; never the secret.
 ///
 /// Looked through in this order: the option `credentials`; `config.json` in the directory of the option
@@ -422,6 +482,85 @@ pub unsafe extern "C" fn ocireg_service_credentials(
         // SAFETY: the header's contract.
         let run = unsafe { context::run(context) }?;
         out.set_json(&service.credentials_summary(host, &run)?)
+    })
+}
+
+/// Logs in: asks the registry as ocireg_service_auth() does, and keeps what it took.
+///
+/// Kept by the helper that config.json names for the registry (`credHelpers`, else `credsStore`), else in config.json
+/// itself, in the directory of the option `docker-config`, else in $DOCKER_CONFIG, else in ~/.docker; with
+/// `docker-config` "" nowhere. A helper that is missing or fails is an error, and nothing is kept elsewhere instead; one
+/// that is missing is so before anything is sent. The file is replaced as a whole or not at all, for its owner alone;
+/// all its other keys stay as they are. A symbolic link is followed. Programs that log in through this library wait for
+/// each other.
+///
+/// @param service     a service. Not NULL.
+/// @param context     deadline and cancellation; may be NULL.
+/// @param auth_json   the credentials, an AuthConfig with `username` and `password` (or `auth`) or with an
+///                    `identitytoken`; `serveraddress` is as in ocireg_service_auth(). Not NULL.
+/// @param user_agent  what the caller is called in these requests, "" for nothing; NULL is the service's `user-agent`.
+/// @param json        receives an object: `Status`, `IdentityToken` as ocireg_service_auth() has them, `stored`
+///                    ("config.json", the name of the helper, or "none"); freed by ocireg_string_free(). It may hold a
+///                    secret. Not NULL.
+/// @param error       receives an error on failure, owned by the caller; may be NULL.
+/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON,
+///         OCIREG_CREDENTIALS (a file that cannot be used), OCIREG_CREDENTIAL_HELPER, OCIREG_IO, OCIREG_NO_SPACE or
+///         OCIREG_PERMISSION when the file cannot be saved (it is then as it was), or what ocireg_service_auth() fails
+///         with.
+///
+/// Any thread. Blocks: speaks to the registry, runs a helper, writes a file. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocireg_service_login(
+    service: *const ocireg_service,
+    context: *const ocireg_context,
+    auth_json: *const c_char,
+    user_agent: *const c_char,
+    json: *mut *mut c_char,
+    error: *mut *mut ocireg_error,
+) -> i32 {
+    guard!(error, {
+        // SAFETY: the header's contract.
+        let out = unsafe { Out::new(json) }.required("json")?;
+        // SAFETY: the header's contract.
+        let service = unsafe { self::service(service) }?;
+        // SAFETY: the header's contract.
+        let auth = unsafe { memory::text(auth_json, "auth_json") }?;
+        // SAFETY: the header's contract.
+        let user_agent = unsafe { self::user_agent(user_agent) }?;
+        // SAFETY: the header's contract.
+        let run = unsafe { context::run(context) }?;
+        let auth = super::options::auth(auth, "auth_json")?;
+        out.set_json(&login::login(&service, &auth, user_agent, &run)?)
+    })
+}
+
+/// Logs out: the helper that config.json names for the registry forgets its credentials, and so does config.json, under
+/// whatever name a login put them there. Nothing to forget is no failure. The registry is not asked.
+///
+/// @param service  a service. Not NULL.
+/// @param context  deadline and cancellation; may be NULL.
+/// @param host     the registry, host[:port] or an address; docker.io is the official one. Not NULL.
+/// @param error    receives an error on failure, owned by the caller; may be NULL.
+/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_CREDENTIALS (a file
+///         that cannot be used), OCIREG_CREDENTIAL_HELPER, OCIREG_IO, OCIREG_NO_SPACE or OCIREG_PERMISSION when the file
+///         cannot be saved (it is then as it was), OCIREG_CANCELLED or OCIREG_DEADLINE.
+///
+/// Any thread. Blocks while it reads and writes the file and while a helper runs; never asks the network. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocireg_service_logout(
+    service: *const ocireg_service,
+    context: *const ocireg_context,
+    host: *const c_char,
+    error: *mut *mut ocireg_error,
+) -> i32 {
+    guard!(error, {
+        // SAFETY: the header's contract.
+        let service = unsafe { self::service(service) }?;
+        // SAFETY: the header's contract.
+        let host = unsafe { memory::text(host, "host") }?;
+        // SAFETY: the header's contract.
+        let run = unsafe { context::run(context) }?;
+        login::logout(&service, host, &run)
     })
 }
 

@@ -2,6 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use url::{Host, Url};
+
+use crate::error::{Code, Error, Phase};
+
 /// How far an address reaches; a narrower reach is smaller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reach {
@@ -24,6 +28,17 @@ impl Reach {
                 Some(v4) => Self::of_v4(v4),
                 None => Self::of_v6(v6),
             },
+        }
+    }
+
+    /// The reach of an address or of this machine's own name; of other names only their addresses tell.
+    pub fn of_literal(url: &Url) -> Option<Self> {
+        match url.host()? {
+            Host::Ipv4(address) => Some(Self::of(address.into())),
+            Host::Ipv6(address) => Some(Self::of(address.into())),
+            Host::Domain(name) => {
+                (name == "localhost" || name.ends_with(".localhost")).then_some(Self::Loopback)
+            }
         }
     }
 
@@ -91,14 +106,30 @@ pub enum AddressRule {
 impl AddressRule {
     /// Whether a connection to this address is allowed.
     pub fn allows(self, address: IpAddr) -> bool {
+        self.allows_reach(Reach::of(address))
+    }
+
+    /// Whether a connection to an address of this reach is allowed.
+    pub fn allows_reach(self, reach: Reach) -> bool {
         match self {
             Self::Named => true,
-            Self::AtLeast(least) => {
-                let reach = Reach::of(address);
-                reach != Reach::Never && reach >= least
-            }
+            Self::AtLeast(least) => reach != Reach::Never && reach >= least,
         }
     }
+}
+
+/// The error of a rule that allows none of these places.
+pub(super) fn refused(places: impl Iterator<Item = (String, Reach)>) -> Error {
+    let list: Vec<_> = places.map(|(place, reach)| format!("{place} ({})", reach.name())).collect();
+    Error::new(
+        Code::Policy,
+        format!(
+            "the registry sends us to {}, which is closer to this machine than the registry itself",
+            list.join(", ")
+        ),
+    )
+    .phase(Phase::Connect)
+    .retryable(false)
 }
 
 #[cfg(test)]

@@ -12,13 +12,15 @@ use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver as AgentResolver
 use ureq::unversioned::transport::{Connector, NextTimeout};
 use url::Url;
 
-use super::address::{AddressRule, Reach};
+use super::address::{AddressRule, Reach, refused};
 use super::failure::{from_client, from_status};
 use super::origin::{Origin, is_trusted, parse_sent, refuse_downgrade};
+use super::proxy::ProxyConnector;
 use super::resolver::Resolver;
 use super::scope::{self, Scope, Seen, carry};
 use super::secure::TlsConnector;
-use super::socket::SocketConnector;
+use super::socket::{Plain, SocketConnector};
+use crate::config::proxy::{Proxies, ProxyServer};
 use crate::config::settings::Timeouts;
 use crate::context::Run;
 use crate::error::{Code, Error, Phase, Result};
@@ -305,16 +307,26 @@ pub struct Client {
     user_agent: Option<String>,
     trust: Box<Trust>,
     log: Arc<Log>,
+    proxies: Proxies,
     pools: Mutex<Pools>,
 }
 
-/// How TLS is made with a `host[:port]` that a server sent us to.
-pub type Trust = dyn Fn(&str, &Run) -> Result<Identity> + Send + Sync;
+/// Whom TLS is spoken with, as `host[:port]`.
+#[derive(Debug, Clone, Copy)]
+pub enum Peer<'a> {
+    /// Where a server sent us to.
+    Server(&'a str),
+    /// A proxy on the way.
+    Proxy(&'a str),
+}
+
+/// How TLS is made with somebody.
+pub type Trust = dyn Fn(Peer<'_>, &Run) -> Result<Identity> + Send + Sync;
 
 #[derive(Debug, Default)]
 struct Pools {
     process: u32,
-    agents: HashMap<(Identity, AddressRule), Agent>,
+    agents: HashMap<(Identity, AddressRule, Option<Arc<ProxyServer>>), Agent>,
 }
 
 impl Client {
@@ -325,15 +337,17 @@ impl Client {
         user_agent: Option<String>,
         trust: Box<Trust>,
         log: Arc<Log>,
+        proxies: Proxies,
     ) -> Self {
         let user_agent = user_agent.filter(|text| !text.is_empty());
-        Self { resolver, timeouts, user_agent, trust, log, pools: Mutex::default() }
+        let pools = Mutex::default();
+        Self { resolver, timeouts, user_agent, trust, log, proxies, pools }
     }
 
     /// How TLS is made with a host that the server of identity `home` sent us to: by that host's own rules, and
     /// the CAs of `home` are good for it too. Neither insecurity nor client certificates are passed on.
     pub fn foreign(&self, home: &Identity, url: &Url, run: &Run) -> Result<Identity> {
-        let mut identity = (self.trust)(&Origin::of(url).authority(), run)?;
+        let mut identity = (self.trust)(Peer::Server(&Origin::of(url).authority()), run)?;
         for ca in &home.root_cas {
             if !identity.insecure && !identity.root_cas.contains(ca) {
                 identity.root_cas.push(ca.clone());
@@ -365,9 +379,9 @@ impl Client {
                 foreign = self.foreign(request.identity, &url, run)?;
                 &foreign
             };
-            let (response, seen) =
+            let (response, reached) =
                 self.exchange(request, &url, &way, identity, rule, budget, run)?;
-            let reach = *reach.get_or_insert(seen.peer.map_or(Reach::Public, Reach::of));
+            let reach = *reach.get_or_insert(reached);
             let (parts, body) = response.into_parts();
             let body = Body {
                 reader: body.into_reader(),
@@ -425,9 +439,33 @@ impl Client {
         rule: AddressRule,
         budget: Option<(Instant, Phase)>,
         run: &Run,
-    ) -> Result<(ureq::http::Response<ureq::Body>, Seen)> {
+    ) -> Result<(ureq::http::Response<ureq::Body>, Reach)> {
         run.check()?;
-        let agent = self.agent(identity, rule)?;
+        let failed = |error: Error| {
+            let error = error.with(|d| d.method = Some(request.method.to_string()));
+            if error.code() != Code::Policy {
+                return error;
+            }
+            error.context(format!("{} is refused", Origin::of(url))).hint(
+                "nothing was sent; a server may lead to networks as wide as its own, or wider",
+            )
+        };
+        let doing = || format!("cannot {}", request.doing);
+        let proxy = self.proxies.choose(url);
+        // A proxy finds the addresses of names: ours to judge are those that stand in the URL.
+        let literal = Reach::of_literal(url);
+        let rule = match proxy {
+            None => rule,
+            Some(_) => {
+                if let Some(reach) = literal.filter(|reach| !rule.allows_reach(*reach)) {
+                    let place = (url.host_str().unwrap_or_default().to_owned(), reach);
+                    let error = refused(std::iter::once(place)).url(url);
+                    return Err(failed(error).context(doing()));
+                }
+                AddressRule::Named
+            }
+        };
+        let agent = self.agent(identity, rule, proxy, run).map_err(|e| e.context(doing()))?;
         // A connection that the server closed while it lay idle is no failure of the server: ask once more.
         loop {
             let message = self.message(request, url, way)?;
@@ -460,11 +498,14 @@ impl Client {
                             .with("http_status", status)
                             .took(began.elapsed())
                     });
-                    return Ok((response, seen));
+                    let reach = match proxy {
+                        None => seen.peer.map(Reach::of),
+                        Some(_) => literal,
+                    };
+                    return Ok((response, reach.unwrap_or(Reach::Public)));
                 }
                 Err(error) => {
-                    let error = from_client(error, url, false)
-                        .with(|d| d.method = Some(request.method.to_string()));
+                    let error = failed(from_client(error, url, false));
                     run.log(Level::Debug, "http", || {
                         request_record(&request.method, url, &format!("failed: {error}"), seen)
                             .error(&error)
@@ -472,15 +513,8 @@ impl Client {
                     });
                     // The end of an upload is a PUT that can be made once only: whoever sends bodies asks again itself.
                     let stale = seen.reused && !seen.received && request.method.is_safe();
-                    let error = if error.code() == Code::Policy {
-                        error.context(format!("{} is refused", Origin::of(url))).hint(
-                            "nothing was sent; a server may lead to networks as wide as its own, or wider",
-                        )
-                    } else {
-                        error
-                    };
                     if error.code() != Code::Disconnected || !stale {
-                        return Err(error.context(format!("cannot {}", request.doing)));
+                        return Err(error.context(doing()));
                     }
                 }
             }
@@ -527,9 +561,15 @@ impl Client {
         })
     }
 
-    /// Connections are shared only under the same TLS identity and the same address rule.
-    fn agent(&self, identity: &Identity, rule: AddressRule) -> Result<Agent> {
-        let key = (identity.clone(), rule);
+    /// Connections are shared only under the same TLS identity, the same address rule and the same proxy.
+    fn agent(
+        &self,
+        identity: &Identity,
+        rule: AddressRule,
+        proxy: Option<&Arc<ProxyServer>>,
+        run: &Run,
+    ) -> Result<Agent> {
+        let key = (identity.clone(), rule, proxy.cloned());
         {
             let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
             // After a fork the connections belong to the parent: this process makes its own.
@@ -540,7 +580,18 @@ impl Client {
                 return Ok(agent.clone());
             }
         }
-        let made = new_agent(self.resolver.clone(), identity.clone());
+        let made = match proxy {
+            None => new_agent(SocketConnector, identity, Some(self.resolver.clone())),
+            Some(server) => {
+                let own = if server.is_https() {
+                    (self.trust)(Peer::Proxy(&server.to_string()), run)?
+                } else {
+                    Identity::default()
+                };
+                let way = ProxyConnector::new(server.clone(), self.resolver.clone(), own);
+                new_agent(way, identity, None)
+            }
+        };
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(pools.agents.entry(key).or_insert(made).clone())
     }
@@ -589,7 +640,12 @@ fn redirect_target(url: &Url, headers: &HeaderMap) -> Result<Url> {
     Ok(next)
 }
 
-fn new_agent(resolver: Arc<Resolver>, identity: Identity) -> Agent {
+/// `resolver` is for connections that lead to the server itself.
+fn new_agent(
+    way: impl Connector<Out = Plain>,
+    identity: &Identity,
+    resolver: Option<Arc<Resolver>>,
+) -> Agent {
     let config = Agent::config_builder()
         // Redirects, statuses, headers and time-outs are this room's own business.
         .max_redirects(0)
@@ -598,19 +654,20 @@ fn new_agent(resolver: Arc<Resolver>, identity: Identity) -> Agent {
         .user_agent("")
         .accept("")
         .accept_encoding("")
+        // Ours are part of the way.
         .proxy(None)
         .timeout_await_100(None)
         .max_idle_connections(32)
         .max_idle_connections_per_host(16)
         .max_idle_age(MAX_IDLE)
         .build();
-    let connector = SocketConnector.chain(TlsConnector::new(identity));
+    let connector = way.chain(TlsConnector::new(identity.clone()));
     Agent::with_parts(config, connector, Lookup(resolver))
 }
 
-/// Our resolver in the client's clothes.
+/// Our resolver in the client's clothes; without one, no name is looked up.
 #[derive(Debug)]
-struct Lookup(Arc<Resolver>);
+struct Lookup(Option<Arc<Resolver>>);
 
 impl AgentResolver for Lookup {
     fn resolve(
@@ -619,13 +676,14 @@ impl AgentResolver for Lookup {
         _: &ureq::config::Config,
         _: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let mut addresses = self.empty();
+        let Some(resolver) = &self.0 else { return Ok(addresses) };
         let host = uri.host().unwrap_or_default();
         let port =
             uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
         let (run, limit) = scope::with(|scope| (scope.run.clone(), scope.timeouts.connect))
             .ok_or(ureq::Error::HostNotFound)?;
-        let found = self.0.lookup(host, limit, &run).map_err(carry)?;
-        let mut addresses = self.empty();
+        let found = resolver.lookup(host, limit, &run).map_err(carry)?;
         for address in found.into_iter().take(16) {
             addresses.push(SocketAddr::new(address, port));
         }

@@ -34,7 +34,7 @@ pub(super) fn from_client(error: ureq::Error, url: &Url, in_body: bool) -> Error
 }
 
 /// A failed read or write; our own errors come back as they were.
-fn from_io(error: std::io::Error, host: &str, phase: Phase) -> Error {
+pub(super) fn from_io(error: std::io::Error, host: &str, phase: Phase) -> Error {
     let kind = error.kind();
     match error.into_inner().map(|inner| inner.downcast::<Carried>()) {
         Some(Ok(carried)) => carried.0,

@@ -4,6 +4,7 @@ pub mod address;
 mod client;
 mod failure;
 pub mod origin;
+mod proxy;
 pub mod range;
 pub mod resolver;
 pub mod retry;
@@ -11,8 +12,9 @@ mod scope;
 mod secure;
 pub mod slots;
 mod socket;
+mod wire;
 
-pub use client::{Body, Client, Payload, Reaches, Redirects, Request, Response, Trust};
+pub use client::{Body, Client, Payload, Peer, Reaches, Redirects, Request, Response, Trust};
 pub use failure::retry_after;
 pub use scope::carry;
 // The types of requests and answers, so that no other room names the client.

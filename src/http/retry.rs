@@ -54,7 +54,7 @@ impl<'a> Attempts<'a> {
         } else {
             matches!(
                 failure.code(),
-                Code::Disconnected | Code::Timeout | Code::RateLimited | Code::Server
+                Code::Disconnected | Code::Timeout | Code::RateLimited | Code::Server | Code::Proxy
             )
         };
         if !passing || !failure.is_retryable() || self.made >= self.policy.max_attempts {

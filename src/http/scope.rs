@@ -65,6 +65,23 @@ pub(super) fn with<T>(work: impl FnOnce(&mut Scope) -> T) -> Option<T> {
     SCOPE.with_borrow_mut(|scope| scope.as_mut().map(work))
 }
 
+/// Runs `work` under a limit of its own on the whole of its time, beside the one in place; zero is no limit.
+pub(super) fn limited<T>(time: Duration, phase: Phase, work: impl FnOnce() -> T) -> T {
+    let outer = with(|scope| {
+        let outer = scope.budget;
+        scope.budget = match (after(time), outer) {
+            (Some(end), Some((budget, _))) if budget < end => outer,
+            (Some(end), _) => Some((end, phase)),
+            (None, outer) => outer,
+        };
+        outer
+    })
+    .flatten();
+    let result = work();
+    with(|scope| scope.budget = outer);
+    result
+}
+
 /// Waits for a socket on behalf of the call in place, within its time-outs.
 pub(super) fn wait(
     fd: BorrowedFd<'_>,
@@ -97,6 +114,7 @@ pub(super) fn after(time: Duration) -> Option<Instant> {
 fn too_slow(phase: Phase) -> Error {
     let (what, option) = match phase {
         Phase::Connect => ("the connection was not made in time", "connect-ms"),
+        Phase::Proxy => ("the proxy did not make the connection in time", "connect-ms"),
         Phase::Tls => ("the TLS handshake did not end in time", "tls-ms"),
         Phase::Header => ("the server did not answer in time", "header-ms"),
         Phase::Idle => ("the server fell silent in the middle of a body", "idle-ms"),

@@ -1,4 +1,4 @@
-//! TLS over a [`Socket`], by rustls' unbuffered interface: records are decrypted where they were received.
+//! TLS over a [`Wire`], by rustls' unbuffered interface: records are decrypted where they were received.
 
 use std::fmt;
 use std::io;
@@ -15,7 +15,8 @@ use ureq::unversioned::transport::{
 };
 
 use super::scope::{self, carry};
-use super::socket::{INPUT_BUFFER, OUTPUT_BUFFER, Plain, Socket, input_phase};
+use super::socket::{INPUT_BUFFER, OUTPUT_BUFFER, Plain, input_phase};
+use super::wire::Wire;
 use crate::context::Run;
 use crate::error::{Code, Error, Phase};
 use crate::log::{Level, Record};
@@ -56,7 +57,7 @@ impl Connector<Plain> for TlsConnector {
         let host = details.uri.host().unwrap_or_default();
         let config =
             self.config.get_or_try_init(|| self.identity.client_config()).map_err(carry)?;
-        let tls = Tls::handshake(config.clone(), host, plain.socket)?;
+        let tls = Tls::handshake(config.clone(), host, plain.wire)?;
         // Taken out of the scope first: whoever is told may use this thread's connections.
         if let Some(run) = scope::with(|scope| scope.run.clone()) {
             tls.log(&self.identity, host, &run);
@@ -67,7 +68,7 @@ impl Connector<Plain> for TlsConnector {
 
 /// HTTP inside TLS.
 pub(super) struct Tls {
-    socket: Socket,
+    wire: Wire,
     connection: UnbufferedClientConnection,
     /// Received records; `start..end` are not processed yet.
     incoming: Vec<u8>,
@@ -90,7 +91,7 @@ enum Step {
 }
 
 impl Tls {
-    fn handshake(config: Arc<ClientConfig>, host: &str, socket: Socket) -> io::Result<Self> {
+    pub(super) fn handshake(config: Arc<ClientConfig>, host: &str, wire: Wire) -> io::Result<Self> {
         let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
         let name = ServerName::try_from(bare.to_owned()).map_err(|e| {
             carry(
@@ -102,7 +103,7 @@ impl Tls {
         let connection = UnbufferedClientConnection::new(config, name)
             .map_err(|e| carry(tls_error(&e, host)))?;
         let mut tls = Self {
-            socket,
+            wire,
             connection,
             incoming: Vec::new(),
             start: 0,
@@ -111,20 +112,9 @@ impl Tls {
             closed: false,
             buffers: LazyBuffers::new(INPUT_BUFFER, OUTPUT_BUFFER),
         };
-        let outer = scope::with(|scope| {
-            let end = scope::after(scope.timeouts.tls);
-            let outer = scope.budget;
-            scope.budget = match (end, outer) {
-                (Some(end), Some((budget, _))) if budget < end => outer,
-                (Some(end), _) => Some((end, Phase::Tls)),
-                (None, outer) => outer,
-            };
-            outer
-        })
-        .flatten();
-        let result = tls.shake_hands(host);
-        scope::with(|scope| scope.budget = outer);
-        result.map(|()| tls)
+        let time = scope::with(|scope| scope.timeouts.tls).unwrap_or_default();
+        scope::limited(time, Phase::Tls, || tls.shake_hands(host))?;
+        Ok(tls)
     }
 
     /// Tells how the peer was verified; unverified ones are worth a warning.
@@ -207,7 +197,7 @@ impl Tls {
                     self.outgoing.truncate(filled + written);
                 }
                 Ok(ConnectionState::TransmitTlsData(transmit)) => {
-                    let sent = self.socket.send_all(&self.outgoing, phase);
+                    let sent = self.wire.send_all(&self.outgoing, phase);
                     self.outgoing.clear();
                     transmit.done();
                     sent?;
@@ -241,7 +231,7 @@ impl Tls {
             let mut alert = vec![0; RECORD];
             if let Ok(written) = encode.encode(&mut alert) {
                 // The connection is lost either way.
-                let _ = self.socket.send_all(&alert[..written], Phase::Tls);
+                let _ = self.wire.send_all(&alert[..written], Phase::Tls);
             }
         }
     }
@@ -249,12 +239,80 @@ impl Tls {
     /// Receives more records.
     fn fill(&mut self, phase: Phase) -> io::Result<()> {
         self.make_room();
-        let received = self.socket.receive(&mut self.incoming[self.end..], phase)?;
+        let received = self.wire.receive(&mut self.incoming[self.end..], phase)?;
         if received == 0 {
             self.closed = true;
         }
         self.end += received;
         Ok(())
+    }
+
+    /// Sends bytes of a connection inside this one.
+    pub(super) fn send_all(&mut self, bytes: &[u8], phase: Phase) -> io::Result<()> {
+        for piece in bytes.chunks(OUTPUT_BUFFER) {
+            self.buffers.output()[..piece.len()].copy_from_slice(piece);
+            self.encrypt(piece.len())?;
+            let sent = self.wire.send_all(&self.outgoing, phase);
+            self.outgoing.clear();
+            sent?;
+        }
+        Ok(())
+    }
+
+    /// Receives bytes of a connection inside this one; 0 is the end.
+    pub(super) fn receive(&mut self, buffer: &mut [u8], phase: Phase) -> io::Result<usize> {
+        loop {
+            if let Some(received) = self.take_input(buffer) {
+                return Ok(received);
+            }
+            match self.step(phase, "the proxy")? {
+                Step::Input => {}
+                _ if self.closed => return Ok(0),
+                _ => self.fill(phase)?,
+            }
+        }
+    }
+
+    /// The same without waiting; None where nothing is there.
+    pub(super) fn receive_now(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        loop {
+            if let Some(received) = self.take_input(buffer) {
+                return Ok(Some(received));
+            }
+            match self.step(Phase::Tls, "the proxy")? {
+                Step::Input => continue,
+                _ if self.closed => return Ok(Some(0)),
+                _ => self.make_room(),
+            }
+            match self.wire.receive_now(&mut self.incoming[self.end..])? {
+                None => return Ok(None),
+                Some(0) => self.closed = true,
+                Some(received) => self.end += received,
+            }
+        }
+    }
+
+    fn take_input(&mut self, buffer: &mut [u8]) -> Option<usize> {
+        let input = self.buffers.input();
+        let taken = input.len().min(buffer.len());
+        buffer[..taken].copy_from_slice(&input[..taken]);
+        self.buffers.input_consume(taken);
+        (taken > 0).then_some(taken)
+    }
+
+    /// Whether bytes wait that nobody has read; an end counts as well, and so does what is no content in the end.
+    pub(super) fn has_input(&self) -> bool {
+        !self.buffers.input().is_empty() || self.start != self.end || self.wire.has_input()
+    }
+
+    /// See [`Wire::announce`].
+    pub(super) fn announce(&mut self) {
+        self.wire.announce();
+    }
+
+    /// See [`Wire::is_own`].
+    pub(super) fn is_own(&self) -> bool {
+        self.wire.is_own()
     }
 
     fn make_room(&mut self) {
@@ -298,9 +356,9 @@ impl Transport for Tls {
     }
 
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), ureq::Error> {
-        self.socket.announce();
+        self.wire.announce();
         self.encrypt(amount)?;
-        let sent = self.socket.send_all(&self.outgoing, Phase::Header);
+        let sent = self.wire.send_all(&self.outgoing, Phase::Header);
         self.outgoing.clear();
         sent?;
         scope::with(|scope| scope.sent = Some(Instant::now()));
@@ -330,13 +388,13 @@ impl Transport for Tls {
     }
 
     fn is_open(&mut self) -> bool {
-        if !self.socket.is_own() || self.closed || !self.outgoing.is_empty() {
+        if !self.wire.is_own() || self.closed || !self.outgoing.is_empty() {
             return false;
         }
         // Session tickets may come at any time and are no reason to drop a connection; anything else is.
-        while self.socket.has_input() {
+        while self.wire.has_input() {
             self.make_room();
-            match self.socket.receive_now(&mut self.incoming[self.end..]) {
+            match self.wire.receive_now(&mut self.incoming[self.end..]) {
                 Ok(Some(received)) if received > 0 => self.end += received,
                 _ => return false,
             }
@@ -355,7 +413,7 @@ impl Transport for Tls {
 
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tls").field("socket", &self.socket).finish_non_exhaustive()
+        f.debug_struct("Tls").field("wire", &self.wire).finish_non_exhaustive()
     }
 }
 

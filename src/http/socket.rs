@@ -14,7 +14,9 @@ use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
 };
 
+use super::address::{Reach, refused};
 use super::scope::{self, carry};
+use super::wire::Wire;
 use crate::error::{Code, Error, Phase};
 use crate::os::wait::Interest;
 
@@ -42,7 +44,8 @@ impl Socket {
             .ok_or_else(|| carry(Error::internal("a connection is made outside of a call")))?;
         let allowed: Vec<_> = addresses.iter().filter(|a| rule.allows(a.ip())).collect();
         if allowed.is_empty() {
-            return Err(carry(refused(addresses)));
+            let places = addresses.iter().map(|a| (a.ip().to_string(), Reach::of(a.ip())));
+            return Err(carry(refused(places)));
         }
         let until = scope::after(time);
         let mut last = None;
@@ -191,22 +194,6 @@ fn connect_failed(address: SocketAddr, error: io::Error) -> io::Error {
     )
 }
 
-fn refused(addresses: &[SocketAddr]) -> Error {
-    let list: Vec<_> = addresses
-        .iter()
-        .map(|a| format!("{} ({})", a.ip(), super::address::Reach::of(a.ip()).name()))
-        .collect();
-    Error::new(
-        Code::Policy,
-        format!(
-            "the registry sends us to {}, which is closer to this machine than the registry itself",
-            list.join(", ")
-        ),
-    )
-    .phase(Phase::Connect)
-    .retryable(false)
-}
-
 /// Makes plain connections.
 #[derive(Debug)]
 pub(super) struct SocketConnector;
@@ -220,15 +207,21 @@ impl Connector<()> for SocketConnector {
         _: Option<()>,
     ) -> Result<Option<Plain>, ureq::Error> {
         let socket = Socket::connect(&details.addrs)?;
-        Ok(Some(Plain { socket, buffers: LazyBuffers::new(INPUT_BUFFER, OUTPUT_BUFFER) }))
+        Ok(Some(Plain::new(Wire::Socket(socket))))
     }
 }
 
-/// HTTP on a bare socket.
+/// HTTP without TLS of its own.
 #[derive(Debug)]
 pub(super) struct Plain {
-    pub(super) socket: Socket,
-    pub(super) buffers: LazyBuffers,
+    pub(super) wire: Wire,
+    buffers: LazyBuffers,
+}
+
+impl Plain {
+    pub(super) fn new(wire: Wire) -> Self {
+        Self { wire, buffers: LazyBuffers::new(INPUT_BUFFER, OUTPUT_BUFFER) }
+    }
 }
 
 impl Transport for Plain {
@@ -237,15 +230,15 @@ impl Transport for Plain {
     }
 
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), ureq::Error> {
-        self.socket.announce();
+        self.wire.announce();
         let output = &self.buffers.output()[..amount];
-        self.socket.send_all(output, Phase::Header)?;
+        self.wire.send_all(output, Phase::Header)?;
         scope::with(|scope| scope.sent = Some(Instant::now()));
         Ok(())
     }
 
     fn await_input(&mut self, _: NextTimeout) -> Result<bool, ureq::Error> {
-        let received = self.socket.receive(self.buffers.input_append_buf(), input_phase())?;
+        let received = self.wire.receive(self.buffers.input_append_buf(), input_phase())?;
         self.buffers.input_appended(received);
         if received > 0 {
             scope::with(|scope| scope.seen.received = true);
@@ -254,6 +247,6 @@ impl Transport for Plain {
     }
 
     fn is_open(&mut self) -> bool {
-        self.socket.is_idle()
+        self.wire.is_idle()
     }
 }

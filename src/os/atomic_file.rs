@@ -5,7 +5,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Seek, SeekFrom, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, fchown};
 
 use ring::rand::{SecureRandom, SystemRandom};
 use rustix::fs::{Mode, OFlags};
@@ -75,6 +75,14 @@ impl AtomicFile {
     /// The file itself, to read what an earlier process left.
     pub fn file(&mut self) -> &mut File {
         &mut self.file
+    }
+
+    /// Gives the file to another user, where that is allowed; nothing is done if it is theirs already.
+    pub fn give_to(&self, owner: u32) -> io::Result<()> {
+        if self.file.metadata()?.uid() == owner {
+            return Ok(());
+        }
+        fchown(&self.file, Some(owner), None)
     }
 
     /// Forgets everything written.

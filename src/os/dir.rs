@@ -1,8 +1,9 @@
 //! A directory held open: names in it are reached without following symbolic links, wherever its path leads later.
 
-use std::fs::File;
+use std::fs::{DirBuilder, File};
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,6 +19,11 @@ impl Dir {
     pub fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         Ok(Self(Arc::new(fs::openat(CWD, path, flags, Mode::empty())?)))
+    }
+
+    /// Makes the directory of a path that the user gave, and those above it, for its owner alone.
+    pub fn make_private(path: &Path) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(path)
     }
 
     /// Opens a directory in this one; a symbolic link is an error.

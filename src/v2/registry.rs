@@ -82,6 +82,11 @@ impl Registry {
         }
     }
 
+    /// How its users are let in.
+    pub fn auth(&self) -> &Authenticator {
+        &self.auth
+    }
+
     /// What all registries of the service share.
     pub fn common(&self) -> &Common {
         &self.common
@@ -237,7 +242,11 @@ impl Registry {
                 .iter()
                 .filter_map(|value| value.to_str().ok())
                 .any(|value| value.contains("insufficient_scope"));
-        let error = response.into_error(request.doing, self.common.limits.error, run);
+        let refused = matches!(response.status, 401 | 403);
+        let mut error = response.into_error(request.doing, self.common.limits.error, run);
+        if refused && !scopes.is_empty() {
+            error = error.cause(format!("it needs {}", scopes.join(" ")));
+        }
         Err(if denied { error.recode(Code::Denied) } else { error }
             .with(|d| d.method = Some(request.method.to_string())))
     }

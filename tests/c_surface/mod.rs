@@ -126,6 +126,16 @@ type Lookup = unsafe extern "C" fn(
     *mut *mut ocireg_error,
 ) -> i32;
 
+/// A function that sends credentials to a registry.
+type Ask = unsafe extern "C" fn(
+    *const ocireg_service,
+    *const ocireg_context,
+    *const c_char,
+    *const c_char,
+    *mut *mut c_char,
+    *mut *mut ocireg_error,
+) -> i32;
+
 /// A function that replaces a part of a service's configuration.
 type Load =
     unsafe extern "C" fn(*const ocireg_service, *const c_char, *mut *mut ocireg_error) -> i32;
@@ -205,6 +215,29 @@ impl Service {
 
     pub fn credentials(&self, host: &str) -> Outcome<Value> {
         self.lookup(ocireg_service_credentials, host)
+    }
+
+    pub fn auth(&self, auth: &Value, user_agent: Option<&str>) -> Outcome<Value> {
+        self.ask(ocireg_service_auth, auth, user_agent)
+    }
+
+    pub fn login(&self, auth: &Value) -> Outcome<Value> {
+        self.ask(ocireg_service_login, auth, None)
+    }
+
+    fn ask(&self, function: Ask, auth: &Value, user_agent: Option<&str>) -> Outcome<Value> {
+        let (auth, user_agent) = (c(&auth.to_string()), user_agent.map(c));
+        let user_agent = user_agent.as_ref().map_or(ptr::null(), |text| text.as_ptr());
+        // SAFETY: live handle and text in, live places out.
+        call_json(|json, error| unsafe {
+            function(self.0, ptr::null(), auth.as_ptr(), user_agent, json, error)
+        })
+    }
+
+    pub fn logout(&self, host: &str) -> Outcome<()> {
+        let host = c(host);
+        // SAFETY: live handle and text in, a live place out.
+        call(|error| unsafe { ocireg_service_logout(self.0, ptr::null(), host.as_ptr(), error) })
     }
 
     pub fn is_insecure_registry(&self, host: &str) -> Outcome<bool> {

@@ -12,9 +12,12 @@ from ._handle import Owner
 from ._session import Session
 from .documents import (
     APIEndpoint,
+    AuthConfig,
+    AuthResult,
     ConfigOptions,
     CredentialsInfo,
     Inspection,
+    LoginResult,
     Report,
     RepositoryInfo,
     ServiceConfig,
@@ -160,6 +163,55 @@ class Service(Owner):
                 _values.text("host", host),
             ),
         )
+
+    def auth(
+        self,
+        auth: AuthConfig | str | None,
+        user_agent: str | None = None,
+        *,
+        timeout: float | None = None,
+        context: _call.Context | None = None,
+    ) -> AuthResult:
+        """Asks a registry whether it takes credentials, and keeps nothing.
+
+        ``auth``: None is what the service knows for docker.io; ``user_agent``: None is the service's own.
+        """
+        return cast(
+            AuthResult,
+            self._run(
+                _values.call_for_json,
+                lib.ocireg_service_auth,
+                timeout,
+                context,
+                _values.document("auth_json", auth),
+                _values.text("user_agent", user_agent),
+            ),
+        )
+
+    def login(
+        self,
+        auth: AuthConfig | str,
+        user_agent: str | None = None,
+        *,
+        timeout: float | None = None,
+        context: _call.Context | None = None,
+    ) -> LoginResult:
+        """As :meth:`auth`, and keeps what the registry took, in a credential helper or in config.json."""
+        return cast(
+            LoginResult,
+            self._run(
+                _values.call_for_json,
+                lib.ocireg_service_login,
+                timeout,
+                context,
+                _values.document("auth_json", auth),
+                _values.text("user_agent", user_agent),
+            ),
+        )
+
+    def logout(self, host: str, *, timeout: float | None = None, context: _call.Context | None = None) -> None:
+        """Forgets the credentials of a registry, wherever :meth:`login` may have put them."""
+        self._run(_values.call, lib.ocireg_service_logout, timeout, context, _values.text("host", host))
 
     # What begins here.
 

@@ -61,6 +61,22 @@ class AuthConfig(TypedDict, total=False):
     registrytoken: str
 
 
+class AuthResult(TypedDict):
+    """What a registry says to credentials that it takes.
+
+    ``IdentityToken`` is to be kept in place of the password, unless it is empty.
+    """
+
+    Status: str
+    IdentityToken: str
+
+
+class LoginResult(AuthResult):
+    """The same, and where they are kept: ``"config.json"``, the name of a helper, or ``"none"``."""
+
+    stored: str
+
+
 class CredentialsInfo(TypedDict, total=False):
     """Which credentials a service would use, and the option, file or helper that has them.
 

@@ -1,7 +1,8 @@
-//! The rig of the security tests: a registry, a token server, a bystander and a mirror, each under its own name, and the
+//! The rig of the security tests: a registry, a token server, a bystander, a mirror and a proxy, each under its own name, and the
 //! one assertion that a secret went nowhere else.
 
 use crate::fault::{self, Faults};
+use crate::proxy::Proxy;
 use crate::registry::{Auth, Registry};
 use crate::server::{Reply, Request, Server, ServerOptions};
 use crate::token::{Policy, TokenServer};
@@ -34,7 +35,8 @@ pub fn assert_no_secret(what: &str, bytes: impl AsRef<[u8]>, secret: &str) {
     }
 }
 
-/// Registry R on 127.0.0.1, token server T on localhost, bystander B on 127.0.0.2, mirror M on 127.0.0.3.
+/// Registry R on 127.0.0.1, token server T on localhost, bystander B on 127.0.0.2, mirror M on 127.0.0.3,
+/// proxy P on 127.0.0.4.
 pub struct Rig {
     /// R.
     pub registry: Registry,
@@ -44,10 +46,12 @@ pub struct Rig {
     pub bystander: Server,
     /// M.
     pub mirror: Registry,
+    /// P, for everybody.
+    pub proxy: Proxy,
 }
 
 impl Rig {
-    /// Starts all four over plain HTTP; R and M are open until `set_auth`. B answers as `answer` says.
+    /// Starts all five over plain HTTP; R and M are open until `set_auth`. B answers as `answer` says.
     pub fn start(answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Rig {
         let at = |address| ServerOptions::default().bind(address);
         Rig {
@@ -55,15 +59,17 @@ impl Rig {
             token: TokenServer::start(at("127.0.0.1").name("localhost"), Policy::default()),
             bystander: bystander(at("127.0.0.2"), answer),
             mirror: Registry::start(at("127.0.0.3"), Auth::None),
+            proxy: Proxy::open(),
         }
     }
 
-    /// Panics if the secret reached one of the four that is not in `allowed`; those may have it from now on.
+    /// Panics if the secret reached one of the five that is not in `allowed`; those may have it from now on.
     pub fn assert_canary_only(&self, allowed: &[&Server], secret: &str) {
         for server in allowed {
             server.may_receive(secret);
         }
-        let all: [&Server; 4] = [&self.registry, &self.token, &self.bystander, &self.mirror];
+        let all: [&Server; 5] =
+            [&self.registry, &self.token, &self.bystander, &self.mirror, &self.proxy];
         let others: Vec<&Server> = all
             .into_iter()
             .filter(|server| !allowed.iter().any(|a| a.address() == server.address()))

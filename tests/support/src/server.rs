@@ -442,6 +442,7 @@ fn reason(status: u16) -> &'static str {
         403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
+        407 => "Proxy Authentication Required",
         416 => "Range Not Satisfiable",
         429 => "Too Many Requests",
         500 => "Internal Server Error",
@@ -790,6 +791,7 @@ fn serve_connection(shared: &Shared, id: u64, tcp: TcpStream) -> io::Result<()> 
                 let mut conn = Conn {
                     stream: &mut stream,
                     shared,
+                    id,
                     head_only: request.method == "HEAD",
                     answered: false,
                     end: None,
@@ -1011,6 +1013,7 @@ pub fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
 pub struct Conn<'a> {
     stream: &'a mut Stream,
     shared: &'a Shared,
+    id: u64,
     head_only: bool,
     answered: bool,
     end: Option<Cut>,
@@ -1031,6 +1034,44 @@ impl Conn<'_> {
     /// Ends the connection after the handler.
     pub fn cut(&mut self, cut: Cut) {
         self.end = Some(cut);
+    }
+
+    /// Whether the connection ends after the handler.
+    pub fn is_cut(&self) -> bool {
+        self.end.is_some()
+    }
+
+    /// Carries bytes to `to` and back until one of the two ends the connection.
+    pub fn tunnel(&mut self, mut to: TcpStream) -> io::Result<()> {
+        self.cut(Cut::Fin);
+        to.set_nodelay(true)?;
+        // One thread looks at both sides in turn: a TLS stream cannot be read and written by two.
+        let turn = Some(Duration::from_millis(1));
+        self.stream.tcp().set_read_timeout(turn)?;
+        to.set_read_timeout(turn)?;
+        let nothing_yet =
+            |e: &io::Error| matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+        let mut piece = vec![0; BUFFER];
+        while !self.shared.stopping() {
+            match self.stream.read(&mut piece) {
+                Ok(0) => break,
+                Ok(n) => {
+                    let mut log = self.shared.log();
+                    log.connection(self.id).received.extend_from_slice(&piece[..n]);
+                    drop(log);
+                    to.write_all(&piece[..n])?;
+                }
+                Err(e) if nothing_yet(&e) => {}
+                Err(e) => return Err(e),
+            }
+            match to.read(&mut piece) {
+                Ok(0) => break,
+                Ok(n) => self.stream.write_all(&piece[..n])?,
+                Err(e) if nothing_yet(&e) => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(())
     }
 
     /// Sends a reply with all that is wrong with it.

@@ -111,10 +111,31 @@ func (s *Service) TLSConfig(ctx *Context, hostname string) (string, error) {
 		})
 }
 
+func (s *Service) Auth(ctx *Context, auth, userAgent *string) (string, error) {
+	return s.text([]arg{optional("auth_json", auth), optional("user_agent", userAgent)},
+		func(p *C.ocireg_service, in []*C.char, out **C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_service_auth(p, ctx.raw(), in[0], in[1], out, failure)
+		})
+}
+
 func (s *Service) Credentials(ctx *Context, host string) (string, error) {
 	return s.text([]arg{text("host", host)},
 		func(p *C.ocireg_service, in []*C.char, out **C.char, failure **C.ocireg_error) C.int32_t {
 			return C.ocireg_service_credentials(p, ctx.raw(), in[0], out, failure)
+		})
+}
+
+func (s *Service) Login(ctx *Context, auth string, userAgent *string) (string, error) {
+	return s.text([]arg{text("auth_json", auth), optional("user_agent", userAgent)},
+		func(p *C.ocireg_service, in []*C.char, out **C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_service_login(p, ctx.raw(), in[0], in[1], out, failure)
+		})
+}
+
+func (s *Service) Logout(ctx *Context, host string) error {
+	return s.change(text("host", host),
+		func(p *C.ocireg_service, in *C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_service_logout(p, ctx.raw(), in, failure)
 		})
 }
 

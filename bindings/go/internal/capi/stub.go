@@ -56,6 +56,9 @@ func (*Service) LookupPullEndpoints(*Context, string) (string, error)    { retur
 func (*Service) LookupPushEndpoints(*Context, string) (string, error)    { return "", noCgo() }
 func (*Service) ResolveRepository(*Context, string) (string, error)      { return "", noCgo() }
 func (*Service) TLSConfig(*Context, string) (string, error)              { return "", noCgo() }
+func (*Service) Auth(*Context, *string, *string) (string, error)         { return "", noCgo() }
+func (*Service) Login(*Context, string, *string) (string, error)         { return "", noCgo() }
+func (*Service) Logout(*Context, string) error                           { return noCgo() }
 func (*Service) Credentials(*Context, string) (string, error)            { return "", noCgo() }
 func (*Service) IsInsecureRegistry(*Context, string) (bool, error)       { return false, noCgo() }
 func (*Service) NewEndpoint(string) (*Endpoint, error)                   { return nil, noCgo() }

@@ -1,0 +1,232 @@
+//! Asking a token server: by GET for nobody in particular or with a password, by POST with a refresh token.
+
+use std::fmt::Display;
+use std::time::Instant;
+
+use serde::Deserialize;
+use url::Url;
+use zeroize::Zeroizing;
+
+use super::token::{Granted, Holder, RefreshToken, Token};
+use super::{Authenticator, Authorization, Secret, basic};
+use crate::context::Run;
+use crate::error::{Code, Error, Phase, Result};
+use crate::http::address::AddressRule;
+use crate::http::origin::Origin;
+use crate::http::{Method, Payload, Reaches, Request, Response, header};
+use crate::log::Level;
+use crate::tls::Identity;
+
+/// AuthClientID of the registry package.
+const CLIENT_ID: &str = "docker";
+
+/// How much of a token server's refusal is read.
+const ERROR_BODY: u64 = 64 << 10;
+
+/// One question to a token server.
+struct Question<'a> {
+    realm: &'a Url,
+    rule: AddressRule,
+    service: &'a str,
+    scopes: &'a [String],
+    identity: &'a Identity,
+    doing: String,
+}
+
+/// Who asks by GET.
+struct Asker<'a> {
+    account: &'a str,
+    authorization: Authorization,
+}
+
+impl Authenticator {
+    pub(super) fn fetch(
+        &self,
+        realm: &Url,
+        rule: AddressRule,
+        holder: &Holder,
+        scopes: &[String],
+        run: &Run,
+    ) -> Result<Token> {
+        let same_origin = Origin::of(realm) == Origin::of(&self.home);
+        let foreign = self.client.foreign(&self.identity, realm, run)?;
+        let question = Question {
+            realm,
+            rule,
+            service: &holder.service,
+            scopes,
+            identity: if same_origin { &self.identity } else { &foreign },
+            doing: format!("get a token from {}", Origin::of(realm)),
+        };
+        let granted = match Secret::of(&self.credentials) {
+            Secret::IdentityToken(given) => {
+                self.may_go_to(realm)?;
+                self.tokens.exchange(holder, given, run, |refresh| {
+                    self.by_refresh_token(&question, refresh, run)
+                })?
+            }
+            Secret::Password { username, password } => {
+                self.may_go_to(realm)?;
+                let authorization = basic(username, password);
+                self.by_get(&question, Some(&Asker { account: username, authorization }), run)?
+            }
+            Secret::Anonymous | Secret::RegistryToken(_) => self.by_get(&question, None, run)?,
+        };
+        run.log(Level::Info, "auth", || {
+            self.record("bearer", &Origin::of(realm)).with("scopes", scopes)
+        });
+        if let Some(refresh) = granted.refresh {
+            *self.issued.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(refresh);
+        }
+        Ok(granted.token)
+    }
+
+    /// By POST; then by GET, with the refresh token as a password, where POST is refused: some registries answer it
+    /// 404 or 405 as a thing they do not know, others 400 or 401.
+    fn by_refresh_token(
+        &self,
+        question: &Question<'_>,
+        refresh: &str,
+        run: &Run,
+    ) -> Result<Granted> {
+        let refusal = match self.by_post(question, refresh, run) {
+            Err(e) if matches!(e.details().http_status, Some(400 | 401 | 404 | 405)) => e,
+            other => return other,
+        };
+        let (account, password) = (&self.credentials.username, &self.credentials.password);
+        let password = if password.is_empty() { refresh } else { password };
+        let asker = Asker { account, authorization: basic(account, password) };
+        self.by_get(question, Some(&asker), run).map_err(|e| match e.details().http_status {
+            // It does not know GET: what it said to POST is its answer.
+            Some(404 | 405) => refusal,
+            _ => e.cause(refusal),
+        })
+    }
+
+    fn by_post(&self, question: &Question<'_>, refresh: &str, run: &Run) -> Result<Granted> {
+        let form = Zeroizing::new(
+            url::form_urlencoded::Serializer::new(String::new())
+                .append_pair("grant_type", "refresh_token")
+                .append_pair("refresh_token", refresh)
+                .append_pair("service", question.service)
+                .append_pair("scope", &question.scopes.join(" "))
+                .append_pair("client_id", CLIENT_ID)
+                .finish(),
+        );
+        let mut request = self.question(question);
+        request.method = Method::POST;
+        request.body = Payload::Bytes(form.as_bytes());
+        let kind = "application/x-www-form-urlencoded";
+        let request = request.header(header::CONTENT_TYPE, kind, Reaches::Origin)?;
+        self.ask(&request, run)
+    }
+
+    fn by_get(
+        &self,
+        question: &Question<'_>,
+        asker: Option<&Asker<'_>>,
+        run: &Run,
+    ) -> Result<Granted> {
+        let mut request = self.question(question);
+        {
+            let mut query = request.url.query_pairs_mut();
+            if !question.service.is_empty() {
+                query.append_pair("service", question.service);
+            }
+            for scope in question.scopes {
+                query.append_pair("scope", scope);
+            }
+            if let Some(asker) = asker {
+                query.append_pair("offline_token", "true").append_pair("client_id", CLIENT_ID);
+                if !asker.account.is_empty() {
+                    query.append_pair("account", asker.account);
+                }
+            }
+        }
+        if request.url.query() == Some("") {
+            request.url.set_query(None);
+        }
+        if let Some(asker) = asker {
+            let value = &asker.authorization;
+            request = request.header(header::AUTHORIZATION, value, Reaches::Origin)?;
+        }
+        self.ask(&request, run)
+    }
+
+    fn question<'a>(&self, question: &'a Question<'_>) -> Request<'a> {
+        let mut request = Request::get(question.realm.clone(), question.identity, &question.doing);
+        request.rule = question.rule;
+        request.budget = Some((self.client.timeouts().auth, Phase::Token));
+        request
+    }
+
+    fn ask(&self, request: &Request<'_>, run: &Run) -> Result<Granted> {
+        let asked = Instant::now();
+        let response = self
+            .client
+            .send(request, run)
+            .map_err(|e| if e.details().phase.is_some() { e } else { e.phase(Phase::Token) })
+            .map_err(|e| self.hint_at_pair(e, &request.url))?;
+        self.read_token(response, asked, request.doing, run)
+    }
+
+    /// A realm that the address rule refuses may be allowed by name; what it redirects to may not.
+    fn hint_at_pair(&self, error: Error, realm: &Url) -> Error {
+        let realm = Origin::of(realm).authority();
+        if error.code() != Code::Policy || error.details().host.as_ref() != Some(&realm) {
+            return error;
+        }
+        let registry = Origin::of(&self.home).authority();
+        error.hint(format!(
+            "if its tokens may come from there, add [{registry:?}, {realm:?}] to the option trusted-realms"
+        ))
+    }
+
+    fn read_token(
+        &self,
+        mut response: Response,
+        asked: Instant,
+        doing: &str,
+        run: &Run,
+    ) -> Result<Granted> {
+        /// What token servers answer; lifetimes come as numbers of any kind.
+        #[derive(Deserialize)]
+        struct Answer {
+            token: Option<String>,
+            access_token: Option<String>,
+            refresh_token: Option<String>,
+            expires_in: Option<f64>,
+        }
+        if response.status != 200 {
+            let error = response.into_error(doing, ERROR_BODY, run);
+            return Err(error.phase(Phase::Token));
+        }
+        let url = response.url.clone();
+        let limit = self.policy.token_limit;
+        let body =
+            Zeroizing::new(response.body.read_all(limit, "the token answer", "token", run)?);
+        let unusable = |why: &dyn Display| {
+            Error::new(Code::Protocol, format!("cannot {doing}"))
+                .cause(why)
+                .phase(Phase::Token)
+                .url(&url)
+                .hint("the token server is broken; tell its operator")
+        };
+        // What serde says of a wrong body may quote it, and it may hold a token.
+        let answer: Answer = serde_json::from_slice(&body)
+            .map_err(|_| unusable(&"the answer is no JSON document of a token"))?;
+        let given = |text: Option<String>| {
+            text.map(Zeroizing::new).filter(|text: &Zeroizing<String>| !text.is_empty())
+        };
+        let (access, token) = (given(answer.access_token), given(answer.token));
+        let text = access.or(token).ok_or_else(|| unusable(&"the answer holds no token"))?;
+        if text.bytes().any(|b| !(0x21..0x7f).contains(&b)) {
+            return Err(unusable(&"the token holds characters that no header can carry"));
+        }
+        let refresh: Option<RefreshToken> = given(answer.refresh_token);
+        if refresh.as_ref().is_some_and(|text| text.contains(char::is_control)) {
+            return Err(unusable(&"the refresh token holds a control character"));
+        }
+        Ok(Granted { token: Token::new(text.to_string(), answer.expires_in, asked), refresh })
+    }
+}

@@ -1,0 +1,194 @@
+//! Where logins are kept: a credential helper, or Docker's config.json.
+
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
+use super::AuthConfig;
+use super::config_file::{ConfigFile, load, refused};
+use super::edit::edit;
+use super::helper::Helper;
+use crate::context::Run;
+use crate::error::{Error, Phase, Result};
+use crate::host::{self, INDEX_NAME, INDEX_SERVER, UrlParts};
+use crate::os::atomic_file::{self, AtomicFile, TEMPORARY};
+use crate::os::dir::Dir;
+use crate::os::lock::DirLock;
+
+/// The registry that a login is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server(String);
+
+impl Server {
+    /// Reads an address or a bare `host[:port]`; empty is the official index. Scheme and path do not count.
+    pub fn parse(address: &str, argument: &str) -> Result<Self> {
+        let address = if address.is_empty() { INDEX_SERVER } else { address };
+        let whole = match address.contains("://") {
+            true => address.to_owned(),
+            false => format!("https://{address}"),
+        };
+        let refused = |why: &str| {
+            let shown = host::printable(address);
+            Error::argument(argument, format!("{shown:?} is no address of a registry: {why}"))
+                .hint("name the registry as host[:port]")
+        };
+        let parts = UrlParts::split(&whole).map_err(refused)?;
+        host::check_component(parts.authority)
+            .map_err(|e| e.with(|d| d.argument = Some(argument.to_owned())))?;
+        Ok(Self(parts.authority.to_owned()))
+    }
+
+    /// `host[:port]`.
+    pub fn host(&self) -> &str {
+        &self.0
+    }
+
+    /// The name under which helpers and files have its credentials.
+    fn key(&self) -> &str {
+        if host::normalised(&self.0) == INDEX_NAME { INDEX_SERVER } else { &self.0 }
+    }
+
+    /// All the names that logins of other programs may have given it, the own first.
+    fn keys(&self) -> Vec<String> {
+        let key = self.key();
+        match key {
+            INDEX_SERVER => vec![key.to_owned()],
+            _ => vec![key.to_owned(), format!("https://{key}"), format!("http://{key}")],
+        }
+    }
+}
+
+/// Where one registry's login is kept.
+#[derive(Debug)]
+pub struct Store(Option<(PathBuf, Option<Helper>)>);
+
+impl Store {
+    /// None: there is no file that could name one.
+    pub(super) fn nowhere() -> Self {
+        Self(None)
+    }
+
+    /// The helper that the file names, else the file.
+    pub(super) fn new(file: PathBuf, helper: Option<Helper>) -> Self {
+        Self(Some((file, helper)))
+    }
+
+    /// Keeps credentials, and tells where: "config.json", the name of a helper, or "none".
+    pub fn save(&self, server: &Server, auth: &AuthConfig, run: &Run) -> Result<String> {
+        let Some((file, helper)) = &self.0 else { return Ok("none".to_owned()) };
+        let Some(helper) = helper else {
+            change(file, server, Some(&entry(auth)), run)?;
+            return Ok("config.json".to_owned());
+        };
+        helper.store(server.key(), auth, run)?;
+        // What an earlier login left in the file is no longer true, and no longer has to lie there.
+        change(file, server, None, run)?;
+        Ok(helper.program().to_owned())
+    }
+
+    /// Forgets all credentials of the registry; there may be none.
+    pub fn erase(&self, server: &Server, run: &Run) -> Result<()> {
+        let Some((file, helper)) = &self.0 else { return Ok(()) };
+        if let Some(helper) = helper {
+            let mut keys = server.keys();
+            if let Some((_, config)) = ConfigFile::read(file)? {
+                keys.extend(config.keys(server.host()).map(str::to_owned));
+            }
+            keys.sort();
+            keys.dedup();
+            for key in keys {
+                // Some helpers fail where there is nothing to erase.
+                if !matches!(helper.get(&key, run), Ok(None)) {
+                    helper.erase(&key, run)?;
+                }
+            }
+        }
+        change(file, server, None, run)
+    }
+}
+
+/// What config.json has for a login.
+fn entry(auth: &AuthConfig) -> Zeroizing<String> {
+    let pair = match auth.identitytoken.as_str() {
+        "" => Zeroizing::new(format!("{}:{}", auth.username, auth.password)),
+        _ => Zeroizing::new(format!("{}:", auth.username)),
+    };
+    let mut text =
+        Zeroizing::new(String::with_capacity(2 * pair.len() + 2 * auth.identitytoken.len() + 64));
+    text.push_str("{\n\t\t\t\"auth\": \"");
+    STANDARD.encode_string(pair.as_bytes(), &mut text);
+    text.push('"');
+    if !auth.identitytoken.is_empty() {
+        let token =
+            Zeroizing::new(serde_json::Value::from(auth.identitytoken.as_str()).to_string());
+        text.push_str(",\n\t\t\t\"identitytoken\": ");
+        text.push_str(&token);
+    }
+    text.push_str("\n\t\t}");
+    text
+}
+
+/// Puts an entry for the registry into the file, or takes what is there out: all of it or, after any failure, none.
+fn change(path: &Path, server: &Server, entry: Option<&str>, run: &Run) -> Result<()> {
+    let failed = |e: &std::io::Error| {
+        Error::file(format!("cannot save {}", path.display()), e)
+            .phase(Phase::Credentials)
+            .with(|d| d.argument = Some(path.display().to_string()))
+    };
+    if entry.is_none() && load(path)?.is_none() {
+        return Ok(());
+    }
+    let (directory, name) = resolve(path).map_err(|e| failed(&e))?;
+    let dir = Dir::open(&directory).map_err(|e| failed(&e))?;
+    let _lock = DirLock::acquire(&dir, &directory.display().to_string(), run)?;
+    let real = directory.join(&name);
+    let old = load(&real)?;
+    let bytes = old.as_ref().map_or(&[][..], |(_, bytes)| bytes);
+    ConfigFile::parse(bytes, path)?;
+    let text = std::str::from_utf8(bytes).map_err(|_| refused(path, "it is not UTF-8"))?;
+    let host = host::normalised(server.host());
+    let new = edit(text, &host, entry.map(|entry| (server.key(), entry)))
+        .map_err(|_| refused(path, "its auths cannot be changed"))?;
+    let Some(new) = new else { return Ok(()) };
+    let write = || -> std::io::Result<()> {
+        for left in dir.names()?.iter().filter(|name| name.starts_with(TEMPORARY)) {
+            atomic_file::sweep(&dir, left, |_| true)?;
+        }
+        // Never for more users than before, and for nobody but the owner.
+        let mode = old.as_ref().map_or(0o600, |(state, _)| state.mode() & 0o600);
+        let mut file = AtomicFile::create(&dir, mode)?;
+        if let Some((state, _)) = &old {
+            file.give_to(state.uid())?;
+        }
+        file.write_all(new.as_bytes())?;
+        file.commit(&dir, &name)?;
+        dir.sync()
+    };
+    write().map_err(|e| failed(&e))
+}
+
+/// The directory and the name of the file that a path leads to; symbolic links are followed, as the user made them.
+fn resolve(path: &Path) -> std::io::Result<(PathBuf, String)> {
+    let (directory, name) = (path.parent(), path.file_name());
+    let (Some(directory), Some(name)) = (directory, name) else {
+        return Err(ErrorKind::InvalidInput.into());
+    };
+    Dir::make_private(directory)?;
+    let real = match path.canonicalize() {
+        Err(e) if e.kind() == ErrorKind::NotFound => {
+            if path.symlink_metadata().is_ok() {
+                return Err(std::io::Error::other("it is a symbolic link that leads to nothing"));
+            }
+            directory.canonicalize()?.join(name)
+        }
+        real => real?,
+    };
+    match (real.parent(), real.file_name().and_then(|name| name.to_str())) {
+        (Some(directory), Some(name)) => Ok((directory.to_owned(), name.to_owned())),
+        _ => Err(std::io::Error::other("its name is not UTF-8")),
+    }
+}

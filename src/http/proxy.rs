@@ -1,0 +1,208 @@
+//! Connections through a proxy: a tunnel that CONNECT makes, for http as for https.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use once_cell::sync::OnceCell;
+use rustls::ClientConfig;
+use ureq::http::Uri;
+use ureq::unversioned::transport::{ConnectionDetails, Connector};
+use zeroize::Zeroizing;
+
+use super::failure::from_io;
+use super::resolver::Resolver;
+use super::scope::{self, carry};
+use super::secure::Tls;
+use super::socket::{Plain, Socket};
+use super::wire::Wire;
+use crate::config::proxy::ProxyServer;
+use crate::error::{Code, Error, Phase, Result};
+use crate::tls::Identity;
+
+/// The longest answer to CONNECT that is read, with all that came before it.
+const MAX_ANSWER: usize = 16 << 10;
+
+/// Makes connections through one proxy. There is no way around it: what fails here fails.
+pub(super) struct ProxyConnector {
+    server: Arc<ProxyServer>,
+    resolver: Arc<Resolver>,
+    /// How TLS is made with the proxy, if it is.
+    identity: Identity,
+    config: OnceCell<Arc<ClientConfig>>,
+}
+
+impl ProxyConnector {
+    pub(super) fn new(
+        server: Arc<ProxyServer>,
+        resolver: Arc<Resolver>,
+        identity: Identity,
+    ) -> Self {
+        Self { server, resolver, identity, config: OnceCell::new() }
+    }
+
+    fn tunnel(&self, target: &Uri) -> io::Result<Wire> {
+        let mut wire = Wire::Socket(self.connect_to_proxy()?);
+        if self.server.is_https() {
+            let config =
+                self.config.get_or_try_init(|| self.identity.client_config()).map_err(carry)?;
+            let tls = Tls::handshake(config.clone(), self.server.host(), wire)?;
+            wire = Wire::Tls(Box::new(tls));
+        }
+        let time = scope::with(|scope| scope.timeouts.connect).unwrap_or_default();
+        scope::limited(time, Phase::Proxy, || self.ask_for(target, &mut wire))?;
+        Ok(wire)
+    }
+
+    fn connect_to_proxy(&self) -> io::Result<Socket> {
+        let (run, limit) = scope::with(|scope| (scope.run.clone(), scope.timeouts.connect))
+            .ok_or_else(|| carry(Error::internal("a connection is made outside of a call")))?;
+        let found = self.resolver.lookup(self.server.host(), limit, &run).map_err(carry)?;
+        let addresses: Vec<_> =
+            found.into_iter().map(|ip| SocketAddr::new(ip, self.server.port())).collect();
+        Socket::connect(&addresses)
+    }
+
+    /// Sends CONNECT and reads the answer up to the end of its header: what follows belongs to the server.
+    fn ask_for(&self, target: &Uri, wire: &mut Wire) -> io::Result<()> {
+        let default = if target.scheme_str() == Some("https") { 443 } else { 80 };
+        let port = target.port_u16().unwrap_or(default);
+        let target = format!("{}:{port}", target.host().unwrap_or_default());
+        wire.send_all(self.request(&target).as_bytes(), Phase::Proxy)?;
+        let mut answer = Vec::new();
+        let mut buffer = [0; 2048];
+        loop {
+            match wire.receive(&mut buffer, Phase::Proxy)? {
+                0 => {
+                    return Err(carry(
+                        self.broken(&target, "it ended the connection").retryable(true),
+                    ));
+                }
+                received => answer.extend_from_slice(&buffer[..received]),
+            }
+            let head = loop {
+                if !b"HTTP/1.".starts_with(&answer[..answer.len().min(7)]) {
+                    return Err(carry(self.broken(&target, "its answer is not HTTP")));
+                }
+                let Some(end) = answer.windows(4).position(|window| window == b"\r\n\r\n") else {
+                    break None;
+                };
+                let Some(status) = status(&answer[..end]) else {
+                    return Err(carry(self.broken(&target, "its answer is not HTTP")));
+                };
+                if !(100..200).contains(&status) || status == 101 {
+                    break Some((status, end + 4));
+                }
+                // More is to come.
+                answer.drain(..end + 4);
+            };
+            match head {
+                Some((200..=299, end)) if end == answer.len() => return Ok(()),
+                Some((200..=299, _)) => {
+                    let why = "more came than its answer before anything was asked of the server";
+                    return Err(carry(self.broken(&target, why)));
+                }
+                Some((status, _)) => return Err(carry(self.refusal(&target, status))),
+                None if answer.len() > MAX_ANSWER => {
+                    return Err(carry(self.broken(&target, "its answer is too large")));
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn request(&self, target: &str) -> Zeroizing<String> {
+        let secret = self.server.authorization();
+        // Room for all of it: text that moves leaves a copy behind.
+        let room = 64 + 2 * target.len() + secret.map_or(0, str::len);
+        let mut request = Zeroizing::new(String::with_capacity(room));
+        for part in ["CONNECT ", target, " HTTP/1.1\r\nHost: ", target, "\r\n"] {
+            request.push_str(part);
+        }
+        if let Some(secret) = secret {
+            for part in ["Proxy-Authorization: ", secret, "\r\n"] {
+                request.push_str(part);
+            }
+        }
+        request.push_str("\r\n");
+        request
+    }
+
+    fn failed(&self, target: &str) -> Error {
+        let message = format!("the proxy {} does not connect to {target}", self.server);
+        Error::new(Code::Proxy, message).phase(Phase::Proxy)
+    }
+
+    fn broken(&self, target: &str, why: &str) -> Error {
+        self.failed(target).cause(why).hint("check that the address is that of an HTTP proxy")
+    }
+
+    fn refusal(&self, target: &str, status: u16) -> Error {
+        let hint = match status {
+            407 if self.server.authorization().is_some() => {
+                "check the user name and the password in the proxy's address"
+            }
+            407 => "put USER:PASSWORD@ into the proxy's address",
+            429 | 500..=599 => "the proxy may not reach the server; the call may be made again",
+            _ => {
+                "ask the proxy's operator whether it allows CONNECT to this host and port, or list the host in no-proxy"
+            }
+        };
+        self.failed(target)
+            .cause(format!("it answered {status}"))
+            .with(|d| d.http_status = Some(status))
+            .retryable(matches!(status, 429 | 500..=599))
+            .hint(hint)
+    }
+
+    /// Whatever kept us from the proxy is the proxy's failure, unless the call itself has ended.
+    fn of_proxy(&self, error: io::Error) -> Error {
+        let error = from_io(error, &self.server.to_string(), Phase::Proxy);
+        let hint = match error.code() {
+            Code::Certificate | Code::Tls => format!(
+                "an https proxy needs a certificate that the system trusts, or the ca.crt in the certs.d directory of {}",
+                self.server
+            ),
+            Code::NameNotResolved | Code::Connect | Code::Timeout | Code::Disconnected => {
+                "check that the proxy runs, and its address in the option proxy or in HTTP_PROXY and HTTPS_PROXY".to_owned()
+            }
+            _ => return error,
+        };
+        let passing = error.code() == Code::Disconnected
+            || (error.code() == Code::Timeout && error.details().phase == Some(Phase::Proxy));
+        Error::new(Code::Proxy, format!("the proxy {} cannot be used", self.server))
+            .phase(Phase::Proxy)
+            .cause(error)
+            .retryable(passing)
+            .hint(hint)
+    }
+}
+
+/// The status of `HTTP/1.x NNN …`.
+fn status(head: &[u8]) -> Option<u16> {
+    let rest = head.strip_prefix(b"HTTP/1.")?.get(1..)?;
+    let digits = rest.strip_prefix(b" ")?.get(..3)?;
+    let ends = matches!(rest.get(4), None | Some(b' ' | b'\r'));
+    let status = std::str::from_utf8(digits).ok()?;
+    (ends && status.bytes().all(|b| b.is_ascii_digit())).then(|| status.parse().ok())?
+}
+
+impl Connector<()> for ProxyConnector {
+    type Out = Plain;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails,
+        _: Option<()>,
+    ) -> Result<Option<Plain>, ureq::Error> {
+        let wire = self.tunnel(details.uri).map_err(|e| carry(self.of_proxy(e)))?;
+        Ok(Some(Plain::new(wire)))
+    }
+}
+
+impl fmt::Debug for ProxyConnector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProxyConnector").field("server", &self.server).finish_non_exhaustive()
+    }
+}

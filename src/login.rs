@@ -1,0 +1,215 @@
+//! Logging in and out: whether a registry takes credentials, and keeping those that it took.
+
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use crate::config::api_endpoint::ApiEndpoint;
+use crate::context::Run;
+use crate::credentials::AuthConfig;
+use crate::credentials::store::Server;
+use crate::endpoint::Endpoint;
+use crate::error::{Code, Error, Phase, Result};
+use crate::host::INDEX_SERVER;
+use crate::http::origin::Origin;
+use crate::http::{Reaches, Request, header};
+use crate::service::Service;
+use crate::session::is_final;
+use crate::v2::Registry;
+
+/// What a registry says to credentials that it takes; in JSON, the Engine API's answer to `/auth`.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Accepted {
+    /// "Login Succeeded".
+    pub status: &'static str,
+    /// What is to be kept in place of the password; empty if the registry gives nothing like it.
+    #[serde(serialize_with = "text")]
+    pub identity_token: Zeroizing<String>,
+    /// Where a login is kept: "config.json", the name of a helper, or "none".
+    #[serde(rename = "stored", skip_serializing_if = "Option::is_none")]
+    pub stored: Option<String>,
+}
+
+fn text<S: serde::Serializer>(text: &Zeroizing<String>, writer: S) -> Result<S::Ok, S::Error> {
+    writer.serialize_str(text)
+}
+
+/// How an endpoint is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Protocol {
+    V2,
+    V1,
+}
+
+/// Asks a registry whether it takes credentials; `user_agent` comes in place of the service's.
+///
+/// None is what the service has for the official index, which is also what credentials without an address are for.
+pub fn auth(
+    service: &Service,
+    auth: Option<&AuthConfig>,
+    user_agent: Option<&str>,
+    run: &Run,
+) -> Result<Accepted> {
+    let server = Server::parse(auth.map_or("", |auth| &auth.serveraddress), "serveraddress")?;
+    match auth {
+        Some(auth) => ask(service, &server, auth, user_agent, run),
+        None => {
+            let found = service.credentials_for(server.host(), "", run)?.auth;
+            ask(service, &server, &found, user_agent, run)
+        }
+    }
+}
+
+/// The same, and keeps what the registry took where the login file says.
+///
+/// That is found first: nothing is sent for a login that could not be kept.
+pub fn login(
+    service: &Service,
+    auth: &AuthConfig,
+    user_agent: Option<&str>,
+    run: &Run,
+) -> Result<Accepted> {
+    let password = !auth.username.is_empty() && !auth.password.is_empty();
+    if !password && auth.identitytoken.is_empty() {
+        return Err(Error::argument("auth_json", "there is nothing in it to log in with")
+            .hint("give username and password, or an identitytoken"));
+    }
+    let server = Server::parse(&auth.serveraddress, "serveraddress")?;
+    let store = service.store_for(&server)?;
+    let mut accepted = ask(service, &server, auth, user_agent, run)?;
+    let mut kept = AuthConfig::default();
+    kept.username.clone_from(&auth.username);
+    if accepted.identity_token.is_empty() {
+        kept.password.clone_from(&auth.password);
+    } else {
+        kept.identitytoken.clone_from(&accepted.identity_token);
+    }
+    accepted.stored = Some(store.save(&server, &kept, run)?);
+    Ok(accepted)
+}
+
+/// Forgets the credentials of a registry, if there are any.
+pub fn logout(service: &Service, host: &str, run: &Run) -> Result<()> {
+    if host.is_empty() {
+        return Err(Error::argument("host", "the host is empty")
+            .hint("name the registry as host[:port], docker.io for the official one"));
+    }
+    let server = Server::parse(host, "host")?;
+    service.store_for(&server)?.erase(&server, run)
+}
+
+/// The endpoints in turn; who refuses the credentials has the last word, else the last of them.
+fn ask(
+    service: &Service,
+    server: &Server,
+    auth: &AuthConfig,
+    user_agent: Option<&str>,
+    run: &Run,
+) -> Result<Accepted> {
+    let common = service.common_of_login(user_agent);
+    let endpoints = service.lookup_push_endpoints(server.host(), run)?;
+    let v1 = if service.settings().v1 == Some(true) {
+        &[Protocol::V2, Protocol::V1][..]
+    } else {
+        &[Protocol::V2]
+    };
+    let mut attempts: Vec<Error> = Vec::new();
+    for protocol in v1 {
+        for api in &endpoints {
+            let address = match protocol {
+                Protocol::V2 => api.url.clone(),
+                Protocol::V1 => v1_address(api),
+            };
+            let endpoint = Endpoint::new(
+                service.clone(),
+                ApiEndpoint { url: address.clone(), ..api.clone() },
+            )?;
+            let tls = match &api.tls {
+                Some(tls) => tls.clone(),
+                None => service.tls_config(endpoint.authority(), run)?,
+            };
+            let identity = tls.identity(service.environment());
+            let registry =
+                Registry::new(common.clone(), endpoint.url().clone(), identity, auth.clone());
+            let answer = match protocol {
+                Protocol::V2 => ask_v2(&registry, run),
+                Protocol::V1 => ask_v1(&registry, run),
+            };
+            let error = match answer {
+                Ok(accepted) => return Ok(accepted),
+                Err(error) => error.with(|d| d.endpoint = Some(address)),
+            };
+            let over = error.code() == Code::Unauthorized || is_final(&error);
+            attempts.push(error);
+            if over {
+                return Err(last_of(attempts));
+            }
+        }
+    }
+    Err(last_of(attempts))
+}
+
+fn last_of(mut attempts: Vec<Error>) -> Error {
+    match attempts.pop() {
+        None => Error::internal("no endpoint was tried"),
+        Some(last) if attempts.is_empty() => last,
+        Some(last) => {
+            attempts.push(last.clone());
+            last.with(|d| d.attempts = attempts)
+        }
+    }
+}
+
+/// Lets the registry say how it wants to be asked, then asks.
+fn ask_v2(registry: &Registry, run: &Run) -> Result<Accepted> {
+    registry.ping(run)?;
+    let doing = format!("log in to {}", Origin::of(registry.base()).authority());
+    let mut request = registry.request(registry.address(""), &doing);
+    request.budget = Some((registry.common().client.timeouts().auth, Phase::Ping));
+    let response = registry.fetch(&request, &[], |status| status == 200, run)?;
+    response.finish(run)?;
+    let identity_token = registry.auth().identity_token().unwrap_or_default();
+    Ok(Accepted { status: SUCCEEDED, identity_token, stored: None })
+}
+
+const SUCCEEDED: &str = "Login Succeeded";
+
+/// Where the same registry speaks v1.
+fn v1_address(api: &ApiEndpoint) -> String {
+    if api.official {
+        INDEX_SERVER.to_owned()
+    } else {
+        [api.url.trim_end_matches('/'), "/v1/"].concat()
+    }
+}
+
+/// v1 knows name and password only.
+fn ask_v1(registry: &Registry, run: &Run) -> Result<Accepted> {
+    let host = Origin::of(registry.base()).authority();
+    let doing = format!("log in to {host} by protocol v1");
+    let mut url = registry.base().clone();
+    url.set_path(&format!("{}/users/", registry.base().path().trim_end_matches('/')));
+    let mut request: Request<'_> = registry.request(url, &doing);
+    request.budget = Some((registry.common().client.timeouts().auth, Phase::Ping));
+    let request =
+        request.header(header::AUTHORIZATION, &registry.auth().basic()?, Reaches::Origin)?;
+    let response = registry.common().client.send(&request, run)?;
+    let status = response.status;
+    if status == 200 {
+        response.finish(run)?;
+        return Ok(Accepted {
+            status: SUCCEEDED,
+            identity_token: Zeroizing::default(),
+            stored: None,
+        });
+    }
+    let error = response.into_error(&doing, registry.common().limits.error, run);
+    Err(match status {
+        401 => error.cause("wrong login/password"),
+        403 => error
+            .cause("the account is not active")
+            .hint("confirm it, as its registry has asked by e-mail"),
+        _ if error.details().http_status.is_some() => error.recode(Code::Server),
+        _ => error,
+    })
+}

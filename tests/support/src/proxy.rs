@@ -1,0 +1,111 @@
+//! A forward proxy that makes tunnels by CONNECT, for whoever has its credentials if it wants some.
+
+use std::collections::HashMap;
+use std::net::{SocketAddr, TcpStream};
+use std::ops::Deref;
+use std::sync::{Arc, Mutex};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::fault::{Fault, Faults};
+use crate::server::{Reply, Request, Server, ServerOptions, lock};
+
+/// A running proxy. Its records hold what clients sent through its tunnels, too.
+pub struct Proxy {
+    server: Server,
+    faults: Faults,
+    names: Arc<Mutex<HashMap<String, SocketAddr>>>,
+}
+
+impl Proxy {
+    /// Starts a proxy; with a user and a password it wants them as Basic credentials.
+    pub fn start(options: ServerOptions, credentials: Option<(&str, &str)>) -> Proxy {
+        let faults = Faults::default();
+        let names: Arc<Mutex<HashMap<String, SocketAddr>>> = Arc::default();
+        let wanted = credentials.map(|(user, password)| {
+            format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
+        });
+        let server = {
+            let (faults, names) = (faults.clone(), names.clone());
+            Server::start(options, move |request, conn| {
+                let mut tunnel = None;
+                let mut reply = faults.reply(request, |_| admit(request, wanted.as_deref()));
+                if reply.status == 200 && request.method == "CONNECT" {
+                    let known = lock(&names).get(&request.target).copied();
+                    let connected = match known {
+                        Some(address) => TcpStream::connect(address),
+                        None => TcpStream::connect(&request.target),
+                    };
+                    match connected {
+                        Ok(to) => tunnel = Some(to),
+                        Err(_) => reply = Reply::empty(502),
+                    }
+                }
+                conn.reply(&reply)?;
+                match tunnel {
+                    Some(to) if !conn.is_cut() => conn.tunnel(to),
+                    _ => Ok(()),
+                }
+            })
+        };
+        if let Some((_, password)) = credentials {
+            server.may_receive(password);
+        }
+        Proxy { server, faults, names }
+    }
+
+    /// A proxy on 127.0.0.4 for everybody.
+    pub fn open() -> Proxy {
+        Proxy::start(ServerOptions::default().bind("127.0.0.4"), None)
+    }
+
+    /// Connects to `to` whenever a client asks for `target`, a `host:port` that only the proxy knows.
+    pub fn knows(&self, target: &str, to: SocketAddr) {
+        lock(&self.names).insert(target.to_owned(), to);
+    }
+
+    /// `http[s]://USER:PASSWORD@HOST:PORT`.
+    pub fn url_for(&self, user: &str, password: &str) -> String {
+        self.url().replacen("://", &format!("://{user}:{password}@"), 1)
+    }
+
+    /// Breaks answers to CONNECT; the path of a fault is part of `host:port`.
+    pub fn fault(&self, fault: Fault) {
+        self.faults.add(fault);
+    }
+
+    /// Ends all faults.
+    pub fn clear_faults(&self) {
+        self.faults.clear();
+    }
+
+    /// The targets that clients asked for, in order.
+    pub fn targets(&self) -> Vec<String> {
+        self.connects().into_iter().map(|request| request.target).collect()
+    }
+
+    /// The CONNECT requests, in order.
+    pub fn connects(&self) -> Vec<Request> {
+        let is_connect = |request: &Request| request.method == "CONNECT";
+        self.requests().into_iter().filter(is_connect).collect()
+    }
+}
+
+impl Deref for Proxy {
+    type Target = Server;
+
+    fn deref(&self) -> &Server {
+        &self.server
+    }
+}
+
+fn admit(request: &Request, wanted: Option<&str>) -> Reply {
+    if wanted.is_some_and(|wanted| request.header("proxy-authorization") != Some(wanted)) {
+        return Reply::empty(407).with("Proxy-Authenticate", "Basic realm=\"proxy\"");
+    }
+    match request.method.as_str() {
+        "CONNECT" => Reply::empty(200),
+        _ => Reply::empty(405),
+    }
+}
