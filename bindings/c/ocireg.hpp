@@ -215,7 +215,8 @@ struct Manifest {
     std::vector<uint8_t> data;
 };
 
-/// Bytes of a blob. read() answers 0 at the end, which comes only after size and digest matched.
+/// Bytes of a blob or of a v1 layer. read() answers 0 at the end, which comes only after size and digest of a blob, or
+/// the size of a layer where it is known, matched.
 class Reader {
 public:
     using Handle = detail::Handle<ocireg_reader, ocireg_reader_free>;
@@ -232,7 +233,7 @@ public:
     size_t read(uint8_t *buffer, size_t capacity, const Context *context = nullptr) {
         return try_read(buffer, capacity, context).value();
     }
-    /// The size of the whole blob; -1 if it is not known.
+    /// The size of the whole blob or layer; -1 if it is not known.
     int64_t size() const noexcept { return ocireg_reader_size(handle_.get()); }
     ocireg_reader *get() const noexcept { return handle_.get(); }
 
@@ -390,6 +391,33 @@ public:
     std::optional<Writer> mount_blob(Text digest, Text from_repository, Text options_json = nullptr,
                                      const Context *context = nullptr) const {
         return try_mount_blob(digest, from_repository, options_json, context).value();
+    }
+
+    Result<Reader> try_get_remote_image_layer(Text image_id, Text registry, int64_t image_size = -1,
+                                              const Context *context = nullptr) const {
+        return detail::wrap<Reader>(detail::handle<ocireg_reader, ocireg_reader_free>(
+            [&](ocireg_reader **out, ocireg_error **error) {
+                return ocireg_session_get_remote_image_layer(handle_.get(), detail::raw(context), image_id.get(),
+                                                             registry.get(), image_size, out, error);
+            }));
+    }
+    Reader get_remote_image_layer(Text image_id, Text registry, int64_t image_size = -1,
+                                  const Context *context = nullptr) const {
+        return try_get_remote_image_layer(image_id, registry, image_size, context).value();
+    }
+
+    /// The writer takes a plain tar archive; what commit() gives has `checksum` and `checksum_payload`.
+    Result<Writer> try_push_image_layer_registry(Text image_id, Text registry, const uint8_t *image_json, size_t size,
+                                                 const Context *context = nullptr) const {
+        return detail::wrap<Writer>(detail::handle<ocireg_writer, ocireg_writer_free>(
+            [&](ocireg_writer **out, ocireg_error **error) {
+                return ocireg_session_push_image_layer_registry(handle_.get(), detail::raw(context), image_id.get(),
+                                                                registry.get(), image_json, size, out, error);
+            }));
+    }
+    Writer push_image_layer_registry(Text image_id, Text registry, const uint8_t *image_json, size_t size,
+                                     const Context *context = nullptr) const {
+        return try_push_image_layer_registry(image_id, registry, image_json, size, context).value();
     }
 
     ocireg_session *get() const noexcept { return handle_.get(); }

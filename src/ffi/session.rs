@@ -9,7 +9,7 @@ use super::error::ocireg_error;
 use super::handle;
 use super::memory::{Out, bytes_into_raw, optional_text, text};
 use super::options;
-use super::reader::ocireg_reader;
+use super::reader::{Reader, ocireg_reader};
 use super::service::ocireg_service;
 use super::writer::{Writer, ocireg_writer};
 use crate::error::{Error, Result};
@@ -415,7 +415,7 @@ pub unsafe extern "C" fn ocireg_session_open_blob(
         let opened = session.with_repository(&run, |repository| {
             BlobReader::open(Arc::new(repository.clone()), digest.clone(), size, offset, &run)
         })?;
-        reader.set(super::reader::into_raw(opened));
+        reader.set(super::reader::into_raw(Reader::Blob(opened)));
         Ok(())
     })
 }
@@ -461,7 +461,7 @@ pub unsafe extern "C" fn ocireg_session_put_blob(
         let opened = session.with_repository_to_push(&run, |repository| {
             BlobWriter::open(repository.clone(), options.clone(), &run)
         })?;
-        writer.set(super::writer::into_raw(Writer::Blob(opened)));
+        writer.set(super::writer::into_raw(Writer::Blob(Box::new(opened))));
         Ok(())
     })
 }
@@ -523,7 +523,7 @@ pub unsafe extern "C" fn ocireg_session_mount_blob(
             // SAFETY: the header's contract, and not NULL.
             None => unsafe { *mounted = 1 },
             Some(begun) if writer.wanted() => {
-                writer.set(super::writer::into_raw(Writer::Blob(begun)));
+                writer.set(super::writer::into_raw(Writer::Blob(Box::new(begun))));
             }
             Some(mut begun) => begun.abort(&run)?,
         }

@@ -84,10 +84,10 @@ from ._names import (
     validate_index_name,
     validate_mirror,
 )
-from ._reader import BlobReader
+from ._reader import BlobReader, LayerReader
 from ._service import Service
 from ._session import Manifest, Session
-from ._writer import BlobWriter
+from ._writer import BlobWriter, LayerWriter
 
 __version__ = "0.1.0"
 
@@ -125,6 +125,8 @@ __all__ = [
     "InvalidJsonError",
     "InvalidManifestError",
     "InvalidReferenceError",
+    "LayerReader",
+    "LayerWriter",
     "LimitError",
     "Manifest",
     "NameNotResolvedError",

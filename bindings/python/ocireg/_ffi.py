@@ -188,6 +188,14 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
         c_int32,
         [_session, _context, _text, _text, _text, _flag_out, POINTER(_writer), _E],
     ),
+    "ocireg_session_get_remote_image_layer": (
+        c_int32,
+        [_session, _context, _text, _text, c_int64, POINTER(_reader), _E],
+    ),
+    "ocireg_session_push_image_layer_registry": (
+        c_int32,
+        [_session, _context, _text, _text, _bytes, c_size_t, POINTER(_writer), _E],
+    ),
     "ocireg_session_free": (None, [_session]),
     # streams
     "ocireg_reader_read": (c_int32, [_reader, _context, _bytes, c_size_t, _size_out, _E]),

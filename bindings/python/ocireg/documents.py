@@ -239,6 +239,13 @@ class Descriptor(TypedDict, total=False):
     platform: Platform
 
 
+class LayerChecksums(TypedDict):
+    """What a registry of protocol v1 compares a layer with: a tarsum, and the sha256 of the JSON and the sent bytes."""
+
+    checksum: str
+    checksum_payload: str
+
+
 class PingResult(TypedDict, total=False):
     """What a registry answered to the question who it is."""
 
