@@ -500,6 +500,8 @@ impl Client {
                 }
                 _ => agent.run(message),
             });
+            // The address of a proxy is not that of the server.
+            let seen = Seen { peer: seen.peer.filter(|_| proxy.is_none()), ..seen };
             match result {
                 Ok(response) => {
                     run.log(Level::Debug, "http", || {
@@ -508,11 +510,8 @@ impl Client {
                             .with("http_status", status)
                             .took(began.elapsed())
                     });
-                    let reach = match proxy {
-                        None => seen.peer.map(Reach::of),
-                        Some(_) => literal,
-                    };
-                    return Ok((response, reach.unwrap_or(Reach::Public)));
+                    let reach = seen.peer.map(Reach::of).or(literal).unwrap_or(Reach::Public);
+                    return Ok((response, reach));
                 }
                 Err(error) => {
                     let error = failed(from_client(error, url, false));
