@@ -26,7 +26,6 @@ fn root(text: &str) -> Result<Root> {
     Root::parse(text, "registry")
 }
 
-
 /// Asks the index for a repository: its images, and the registries that have them. What token the index gives is kept
 /// for these registries.
 ///
@@ -576,9 +575,8 @@ pub unsafe extern "C" fn ocireg_session_search_repositories(
 ) -> i32 {
     guard!(error, {
         // SAFETY: the header's contract.
-        let (json, run, session, term) = unsafe {
-            (Out::new(json), run(context), session_v1(session), text(term, "term"))
-        };
+        let (json, run, session, term) =
+            unsafe { (Out::new(json), run(context), session_v1(session), text(term, "term")) };
         let (json, session, run) = (json.required("json")?, session?, run?);
         json.set_json(&session.search_repositories(term?, limit, &run)?)
     })
