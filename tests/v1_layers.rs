@@ -12,7 +12,7 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use c_surface::children;
+use c_surface::{children, images};
 use flate2::read::GzDecoder;
 use ocireg::context::{Context, Run};
 use ocireg::credentials::AuthConfig;
@@ -153,14 +153,14 @@ fn cut(at: u64) -> impl Fn(&mut Reply) {
 #[test]
 fn a_layer_is_read_to_its_end() {
     let server = serving([]);
-    for size in [Some(SIZE), None] {
+    for size in [Some(SIZE), Some(0), None] {
         let mut reader = open(&server, size).expect("a layer");
         assert_eq!(reader.size(), Some(SIZE), "the server tells it, too");
         let (all, outcome) = read_all(&mut reader, &run());
         outcome.expect("the end");
         assert!(all == layer());
     }
-    assert_eq!(ranges(&server), [None, None]);
+    assert_eq!(ranges(&server), [None, None, None]);
 }
 
 #[test]
@@ -722,4 +722,65 @@ fn five_gibibytes_of_zeros_take_little_room_and_time() {
         sums.checksum_payload,
         Digest::of(Algorithm::Sha256, &[JSON, b"\n", sent].concat()).to_string()
     );
+}
+
+// Through C.
+
+/// A session of protocol v1 with this registry, and the registry's root.
+fn c_session(server: &Server) -> (images::Session, String) {
+    let service = c_surface::Service::bare(json!({"retry": {"initial-ms": 1, "max-ms": 5}}));
+    let endpoint =
+        service.endpoint(&json!({"URL": server.url(), "Version": "v1"})).expect("an endpoint");
+    let session = endpoint.session(Some(&json!({}))).expect("a session");
+    (session, format!("{}/v1/", server.url()))
+}
+
+#[test]
+fn c_reads_layers() {
+    let server = serving([(|_, reply| cut(1_000_000)(reply)) as Change]);
+    let (session, root) = c_session(&server);
+    let size = i64::try_from(SIZE).expect("small");
+    let mut reader = session.get_remote_image_layer(ID, &root, size).expect("a layer");
+    assert_eq!(reader.size(), size);
+    let mut all = Vec::new();
+    reader.read_to_end(None, &mut all).expect("the end");
+    assert!(all == layer());
+    assert_eq!(ranges(&server), [None, Some("bytes=1000000-".into())]);
+    for (id, root, argument) in
+        [("../x", &*root, "image_id"), (ID, "http://127.0.0.1/v2/", "registry")]
+    {
+        let refused = session.get_remote_image_layer(id, root, -1).err().expect("refused");
+        assert_eq!((refused.code, refused.argument()), (1, argument));
+    }
+    assert_eq!(server.requests().len(), 2);
+}
+
+#[test]
+fn c_writes_layers() {
+    let (server, tar) = (taking([Reply::empty(503)]), archive());
+    let (session, root) = c_session(&server);
+    let mut writer = session.push_image_layer_registry(ID, &root, JSON).expect("a writer");
+    for piece in tar.chunks(100_000) {
+        writer.write(None, piece).expect("room");
+    }
+    let digest = Digest::of(Algorithm::Sha256, &tar).to_string();
+    for (options, code) in [
+        (json!({"digest": digest}), 1),
+        (json!({"size": 1}), 101),
+        (json!({"unheard": 1}), 4),
+        (json!({}), 83),
+    ] {
+        assert_eq!(writer.commit(None, &options).expect_err("a failure").code, code, "{options}");
+    }
+    let sums = writer.commit(None, &json!({"size": tar.len()})).expect("a commit");
+    let requests = server.requests();
+    assert_eq!(requests.len(), 2);
+    let text = |key: &str| sums[key].as_str().expect("text").to_owned();
+    let sums = Checksums { checksum: text("checksum"), checksum_payload: text("checksum_payload") };
+    assert_sent(&requests[1], &tar, &sums);
+    let mut given_up = session.push_image_layer_registry(ID, &root, JSON).expect("a writer");
+    given_up.write(None, &tar).expect("room");
+    given_up.abort(None).expect("nobody has to agree");
+    assert_eq!(given_up.commit(None, &json!({})).expect_err("it is over").code, 1);
+    assert_eq!(server.requests().len(), 2);
 }

@@ -221,7 +221,8 @@ struct V1Image {
     int64_t layer_size;
 };
 
-/// Bytes of a blob. read() answers 0 at the end, which comes only after size and digest matched.
+/// Bytes of a blob or of a v1 layer. read() answers 0 at the end, which comes only after size and digest of a blob, or
+/// the size of a layer where it is known, matched.
 class Reader {
 public:
     using Handle = detail::Handle<ocireg_reader, ocireg_reader_free>;
@@ -238,7 +239,7 @@ public:
     size_t read(uint8_t *buffer, size_t capacity, const Context *context = nullptr) {
         return try_read(buffer, capacity, context).value();
     }
-    /// The size of the whole blob; -1 if it is not known.
+    /// The size of the whole blob or layer; -1 if it is not known.
     int64_t size() const noexcept { return ocireg_reader_size(handle_.get()); }
     ocireg_reader *get() const noexcept { return handle_.get(); }
 
@@ -494,6 +495,7 @@ public:
         try_push_image_json_registry(image_data_json, registry, data, size, context).value();
     }
 
+    /// The writer takes a plain tar archive; what commit() gives has `checksum` and `checksum_payload`.
     Result<Writer> try_push_image_layer_registry(Text image_id, Text registry, const uint8_t *image_json, size_t size,
                                                  const Context *context = nullptr) const {
         return detail::wrap<Writer>(detail::handle<ocireg_writer, ocireg_writer_free>(

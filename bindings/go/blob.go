@@ -15,29 +15,36 @@ const copySize = 256 << 10
 
 // BlobReader reads a blob. The end is io.EOF only if size and digest were right. One goroutine reads at a time; Close may
 // be called from any.
-type BlobReader struct {
+type BlobReader struct{ reader }
+
+// LayerReader reads a layer of protocol v1. The end is io.EOF only if the size was right, where it is known; nothing else
+// is verified. One goroutine reads at a time; Close may be called from any.
+type LayerReader struct{ reader }
+
+// reader is what both have in common.
+type reader struct {
 	mu      sync.Mutex // Held while the library reads.
 	closing atomic.Bool
-	open    *openBlob
+	open    *openReader
 	size    int64
 	cleanup runtime.Cleanup
 }
 
-// openBlob is what a reader must give back. It does not know its reader, so that the garbage collector can do it.
-type openBlob struct {
+// openReader is what a reader must give back. It does not know its reader, so that the garbage collector can do it.
+type openReader struct {
 	c    *capi.Reader
 	call *call
 }
 
-func (b *openBlob) free() {
-	b.c.Free()
-	b.call.end()
+func (o *openReader) free() {
+	o.c.Free()
+	o.call.end()
 }
 
-var _ interface {
+var _, _ interface {
 	io.ReadCloser
 	io.WriterTo
-} = (*BlobReader)(nil)
+} = (*BlobReader)(nil), (*LayerReader)(nil)
 
 // OpenBlob begins to read a blob. The whole reading is under ctx, as the body of a request of net/http is. The reader is
 // ended by Close.
@@ -54,28 +61,40 @@ func (r *Repository) OpenBlob(ctx context.Context, digest string, options *BlobO
 		return nil, ownError(Error{Code: CodeInvalidArgument, Name: "INVALID_ARGUMENT", Argument: "offset",
 			Message: "the offset is negative"})
 	}
-	under, err := begin(ctx, true)
+	b := &BlobReader{}
+	err = b.begin(ctx, func(c *capi.Context) (*capi.Reader, error) {
+		return r.c.OpenBlob(c, digest, uint64(offset), document)
+	})
 	if err != nil {
 		return nil, err
 	}
-	c, err := r.c.OpenBlob(under.handle, digest, uint64(offset), document)
+	return b, nil
+}
+
+// begin makes what an empty reader reads from.
+func (b *reader) begin(ctx context.Context, make func(*capi.Context) (*capi.Reader, error)) error {
+	under, err := begin(ctx, true)
+	if err != nil {
+		return err
+	}
+	c, err := make(under.handle)
 	if err != nil || under.panics {
 		defer under.end()
 		if c != nil {
 			c.Free()
 		}
-		return nil, under.outcome(err)
+		return under.outcome(err)
 	}
-	b := &BlobReader{open: &openBlob{c, under}, size: c.Size()}
-	b.cleanup = runtime.AddCleanup(b, (*openBlob).free, b.open)
-	return b, nil
+	b.open, b.size = &openReader{c, under}, c.Size()
+	b.cleanup = runtime.AddCleanup(b, (*openReader).free, b.open)
+	return nil
 }
 
-// Size is that of the whole blob, wherever reading began; -1 if it is not known.
-func (b *BlobReader) Size() int64 { return b.size }
+// Size is that of the whole blob or layer, wherever reading began; -1 if it is not known.
+func (b *reader) Size() int64 { return b.size }
 
 // Read reads. After an error, only one that came from the context's end may be gone the next time.
-func (b *BlobReader) Read(p []byte) (int, error) {
+func (b *reader) Read(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closing.Load() {
@@ -98,8 +117,8 @@ func (b *BlobReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// WriteTo writes what is left of the blob to w.
-func (b *BlobReader) WriteTo(w io.Writer) (written int64, err error) {
+// WriteTo writes what is left to w.
+func (b *reader) WriteTo(w io.Writer) (written int64, err error) {
 	buffer := make([]byte, copySize)
 	for {
 		n, err := b.Read(buffer)
@@ -121,7 +140,7 @@ func (b *BlobReader) WriteTo(w io.Writer) (written int64, err error) {
 }
 
 // Close ends the reader. A Read under way returns at once, with an error.
-func (b *BlobReader) Close() error {
+func (b *reader) Close() error {
 	if b.closing.Swap(true) {
 		return nil
 	}

@@ -312,6 +312,14 @@ type Descriptor struct {
 	ArtifactType string            `json:"artifactType,omitempty"`
 }
 
+// LayerChecksums are what a registry of protocol v1 compares a layer with.
+type LayerChecksums struct {
+	// Checksum is the tarsum of what was written.
+	Checksum string `json:"checksum"`
+	// ChecksumPayload is the sha256 of the image's JSON, a line break and the bytes that were sent.
+	ChecksumPayload string `json:"checksum_payload"`
+}
+
 // Platform is where an image runs.
 type Platform struct {
 	Architecture string   `json:"architecture"`

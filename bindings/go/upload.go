@@ -12,7 +12,14 @@ import (
 
 // BlobWriter writes a blob. The registry has it once Commit has returned. One goroutine writes at a time; Close may be
 // called from any.
-type BlobWriter struct {
+type BlobWriter struct{ writer }
+
+// LayerWriter takes a layer of protocol v1, a plain tar archive, into a temporary file that Commit sends. One goroutine
+// writes at a time; Close may be called from any.
+type LayerWriter struct{ writer }
+
+// writer is what both have in common.
+type writer struct {
 	mu      sync.Mutex // Held while the library writes.
 	closing atomic.Bool
 	open    *openUpload
@@ -30,7 +37,7 @@ func (u *openUpload) free() {
 	u.call.end()
 }
 
-var _ io.WriteCloser = (*BlobWriter)(nil)
+var _, _ io.WriteCloser = (*BlobWriter)(nil), (*LayerWriter)(nil)
 
 // PutBlob begins to write a blob to a repository that was opened with the action "push" or made by
 // [Registry.Repository]. The whole writing is under ctx. The writer is ended by Close.
@@ -53,9 +60,18 @@ func (r *Repository) MountBlob(ctx context.Context, digest, fromRepository strin
 }
 
 func newBlobWriter(ctx context.Context, make func(*capi.Context) (*capi.Writer, error)) (*BlobWriter, error) {
+	w := &BlobWriter{}
+	if err := w.begin(ctx, make); err != nil || w.open == nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+// begin makes what an empty writer writes to, unless there is nothing to write.
+func (w *writer) begin(ctx context.Context, make func(*capi.Context) (*capi.Writer, error)) error {
 	under, err := begin(ctx, true)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	c, err := make(under.handle)
 	if err != nil || c == nil || under.panics {
@@ -63,15 +79,15 @@ func newBlobWriter(ctx context.Context, make func(*capi.Context) (*capi.Writer, 
 		if c != nil {
 			c.Free()
 		}
-		return nil, under.outcome(err)
+		return under.outcome(err)
 	}
-	w := &BlobWriter{open: &openUpload{c, under}}
+	w.open = &openUpload{c, under}
 	w.cleanup = runtime.AddCleanup(w, (*openUpload).free, w.open)
-	return w, nil
+	return nil
 }
 
 // use makes a call on the writer unless it is closed.
-func (w *BlobWriter) use(f func(c *capi.Writer, ctx *capi.Context) error) error {
+func (w *writer) use(f func(c *capi.Writer, ctx *capi.Context) error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closing.Load() {
@@ -86,7 +102,7 @@ func (w *BlobWriter) use(f func(c *capi.Writer, ctx *capi.Context) error) error 
 }
 
 // Write writes all of p or fails, and then for good.
-func (w *BlobWriter) Write(p []byte) (int, error) {
+func (w *writer) Write(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
@@ -98,25 +114,36 @@ func (w *BlobWriter) Write(p []byte) (int, error) {
 
 // Commit ends the blob. What it gives is its descriptor. The options may be nil.
 func (w *BlobWriter) Commit(options *CommitOptions) (*Descriptor, error) {
+	document, err := w.commit(options)
+	return decodeNew[Descriptor](document, err)
+}
+
+// Commit sends the layer. What it gives is for the registry to compare. After a failure it may be called again. The
+// options may be nil; a layer has no digest to expect.
+func (w *LayerWriter) Commit(options *CommitOptions) (*LayerChecksums, error) {
+	document, err := w.commit(options)
+	return decodeNew[LayerChecksums](document, err)
+}
+
+func (w *writer) commit(options *CommitOptions) (document string, err error) {
 	expected, err := encodeOptional("options", options)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	var document string
 	err = w.use(func(c *capi.Writer, ctx *capi.Context) (err error) {
 		document, err = c.Commit(ctx, expected)
 		return err
 	})
-	return decodeNew[Descriptor](document, err)
+	return document, err
 }
 
-// Abort ends the upload without the blob, and tells the registry so.
-func (w *BlobWriter) Abort() error {
+// Abort ends the upload without its content, and tells the registry so.
+func (w *writer) Abort() error {
 	return w.use(func(c *capi.Writer, ctx *capi.Context) error { return c.Abort(ctx) })
 }
 
 // Close ends the writer. What was not committed is forgotten. A call under way returns at once, with an error.
-func (w *BlobWriter) Close() error {
+func (w *writer) Close() error {
 	if w.closing.Swap(true) {
 		return nil
 	}

@@ -63,8 +63,9 @@ unsafe fn user_agent<'a>(user_agent: *const c_char) -> crate::error::Result<Opti
 /// `user-agent`; `timeouts` (`connect-ms`, `tls-ms`, `header-ms`, `idle-ms`, `auth-ms`, `min-bytes-per-second`,
 /// `total-ms`); `retry` (`max-attempts`, `initial-ms`, `max-ms`, `max-retry-after-ms`); `max-concurrent-downloads`,
 /// `max-concurrent-uploads`; `limits` (`manifest`, `config`, `token`, `error`, `list`, `pages`, `children`,
-/// `depth`,
-/// `spool`); `environment` (whether the process environment may name proxies, configuration and certificates);
+/// `depth`, and `spool`: bytes of the temporary file that a v1 layer waits in, by default as many as the disk takes);
+/// `environment` (whether the process environment may name proxies, configuration, certificates and, in $TMPDIR, the
+/// directory of temporary files, which is else /var/tmp, or /tmp where there is none);
 /// `v1`; `trusted-realms` (list of pairs of registry and realm); `allow-upload-hosts`, `allow-foreign-urls`,
 /// `allow-plain-http-credentials`, `allow-v1-endpoints` (lists of host[:port]). An unknown key is an error.
 ///

@@ -28,14 +28,15 @@ pub struct LayerReader {
 }
 
 impl LayerReader {
-    /// Opens a layer: the first request is made here. `size` is what the registry says elsewhere of its size.
+    /// Opens a layer: the first request is made here. `size` is what the registry says elsewhere of its size; 0 is what
+    /// those say that do not know.
     pub fn open(transport: Transport, url: Url, size: Option<u64>, run: &Run) -> Result<Self> {
         let doing = format!("get the layer {}", url.path());
         let mut reader = Self {
             transport,
             url,
             doing,
-            size,
+            size: size.filter(|size| *size > 0),
             offset: 0,
             resumable: true,
             body: None,

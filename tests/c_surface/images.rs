@@ -310,6 +310,93 @@ impl Drop for Session {
     }
 }
 
+/// Protocol v1.
+impl Session {
+    pub fn get_remote_image_layer(
+        &self,
+        image_id: &str,
+        registry: &str,
+        image_size: i64,
+    ) -> Outcome<Reader> {
+        let (image_id, registry) = (c(image_id), c(registry));
+        let mut reader = ptr::dangling_mut();
+        // SAFETY: live handles and text in, live places out.
+        let made = call(|error| unsafe {
+            ocireg_session_get_remote_image_layer(
+                self.0,
+                ptr::null(),
+                image_id.as_ptr(),
+                registry.as_ptr(),
+                image_size,
+                &mut reader,
+                error,
+            )
+        });
+        assert_eq!(made.is_err(), reader.is_null());
+        made.map(|()| Reader(reader))
+    }
+
+    pub fn push_image_layer_registry(
+        &self,
+        image_id: &str,
+        registry: &str,
+        image_json: &[u8],
+    ) -> Outcome<Writer> {
+        let (image_id, registry) = (c(image_id), c(registry));
+        let mut writer = ptr::dangling_mut();
+        // SAFETY: live handles, text and bytes in, live places out.
+        let made = call(|error| unsafe {
+            ocireg_session_push_image_layer_registry(
+                self.0,
+                ptr::null(),
+                image_id.as_ptr(),
+                registry.as_ptr(),
+                image_json.as_ptr(),
+                image_json.len(),
+                &mut writer,
+                error,
+            )
+        });
+        assert_eq!(made.is_err(), writer.is_null());
+        made.map(|()| Writer(writer))
+    }
+}
+
+/// A writer handle, freed when dropped.
+pub struct Writer(pub *mut ocireg_writer);
+
+// SAFETY: a writer may move between threads.
+unsafe impl Send for Writer {}
+
+impl Writer {
+    pub fn write(&mut self, context: Option<&Context>, bytes: &[u8]) -> Outcome<()> {
+        // SAFETY: live handles and bytes in, a live place out.
+        call(|error| unsafe {
+            ocireg_writer_write(self.0, pointer(context), bytes.as_ptr(), bytes.len(), error)
+        })
+    }
+
+    pub fn commit(&mut self, context: Option<&Context>, options: &Value) -> Outcome<Value> {
+        let options = c(&options.to_string());
+        // SAFETY: live handles and text in, live places out.
+        call_json(|json, error| unsafe {
+            ocireg_writer_commit(self.0, pointer(context), options.as_ptr(), json, error)
+        })
+    }
+
+    pub fn abort(&mut self, context: Option<&Context>) -> Outcome<()> {
+        // SAFETY: live handles in, a live place out.
+        call(|error| unsafe { ocireg_writer_abort(self.0, pointer(context), error) })
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // SAFETY: freed once.
+        unsafe { ocireg_writer_free(self.0) }
+    }
+}
+
 /// A reader handle, freed when dropped.
 pub struct Reader(pub *mut ocireg_reader);
 

@@ -84,10 +84,11 @@ from ._names import (
     validate_index_name,
     validate_mirror,
 )
-from ._reader import BlobReader
+from ._reader import BlobReader, LayerReader
 from ._service import Service
 from ._session import Manifest, Session
-from ._writer import BlobWriter
+from ._v1 import V1Endpoint, V1Image, V1Session
+from ._writer import BlobWriter, LayerWriter
 
 __version__ = "0.1.0"
 
@@ -125,6 +126,8 @@ __all__ = [
     "InvalidJsonError",
     "InvalidManifestError",
     "InvalidReferenceError",
+    "LayerReader",
+    "LayerWriter",
     "LimitError",
     "Manifest",
     "NameNotResolvedError",
@@ -150,6 +153,9 @@ __all__ = [
     "TlsError",
     "UnauthorizedError",
     "UnsupportedError",
+    "V1Endpoint",
+    "V1Image",
+    "V1Session",
     "__version__",
     "auth_config_key",
     "certs_dir",

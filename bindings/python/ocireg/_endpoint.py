@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 from . import _call, _ffi, _values
 from ._ffi import lib
@@ -10,12 +11,14 @@ from ._handle import Owner
 from ._session import Session
 from .documents import AuthConfig, PingResult
 
+if TYPE_CHECKING:
+    from ._v1 import V1Endpoint
 
-class Endpoint(Owner):
-    """One place where a registry may be reached, made by :meth:`Service.new_endpoint`. ``str()`` is its address.
+Headers = Mapping[str, Sequence[str]]
 
-    Any number of threads may use it at once.
-    """
+
+class Place(Owner):
+    """What the endpoints of both protocols have in common. ``str()`` is the address."""
 
     def __init__(self, pointer: Any) -> None:
         self._own(pointer, lib.ocireg_endpoint_free)
@@ -39,6 +42,24 @@ class Endpoint(Owner):
         """Asks the endpoint who it is."""
         return cast(PingResult, self._run(_values.call_for_json, lib.ocireg_endpoint_ping, timeout, context))
 
+
+class Endpoint(Place):
+    """One place where a registry may be reached, made by :meth:`Service.new_endpoint`. ``str()`` is its address.
+
+    Any number of threads may use it at once.
+    """
+
+    def to_v1(self, user_agent: str | None = None, headers: Headers | None = None) -> V1Endpoint:
+        """The same place by protocol v1, with a User-Agent and headers for all its requests. Asks nobody."""
+        from ._v1 import V1Endpoint
+
+        agent = _values.text("user_agent", user_agent)
+        more = None if headers is None else _values.document("headers_json", _plain(headers))
+        with self._handle as endpoint:
+            return V1Endpoint(
+                _values.call_for_handle(lib.ocireg_endpoint_to_v1, _ffi.ocireg_endpoint, endpoint, agent, more)
+            )
+
     def new_session(
         self,
         auth: AuthConfig | str | None = None,
@@ -58,3 +79,8 @@ class Endpoint(Owner):
                 )
 
         return _call.run(begin, timeout, context)
+
+
+def _plain(headers: Headers) -> dict[str, list[str]]:
+    """Headers as JSON can hold them."""
+    return {name: list(values) for name, values in headers.items()}

@@ -161,6 +161,8 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "ocireg_service_free": (None, [_service]),
     # endpoint
     "ocireg_endpoint_new": (c_int32, [_service, _text, POINTER(_endpoint), _E]),
+    "ocireg_endpoint_new_v1": (c_int32, [_service, _context, _text, _text, _text, POINTER(_endpoint), _E]),
+    "ocireg_endpoint_to_v1": (c_int32, [_endpoint, _text, _text, POINTER(_endpoint), _E]),
     "ocireg_endpoint_to_string": (c_int32, [_endpoint, _text_out, _E]),
     "ocireg_endpoint_path": (c_int32, [_endpoint, _text, _text_out, _E]),
     "ocireg_endpoint_is_secure": (c_int32, [_endpoint, _flag_out, _E]),
@@ -188,6 +190,31 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
         c_int32,
         [_session, _context, _text, _text, _text, _flag_out, POINTER(_writer), _E],
     ),
+    "ocireg_session_get_remote_image_layer": (
+        c_int32,
+        [_session, _context, _text, _text, c_int64, POINTER(_reader), _E],
+    ),
+    "ocireg_session_push_image_layer_registry": (
+        c_int32,
+        [_session, _context, _text, _text, _bytes, c_size_t, POINTER(_writer), _E],
+    ),
+    "ocireg_session_get_repository_data": (c_int32, [_session, _context, _text, _text_out, _E]),
+    "ocireg_session_get_remote_tags": (c_int32, [_session, _context, _text, _text, _text_out, _E]),
+    "ocireg_session_get_remote_tag": (c_int32, [_session, _context, _text, _text, _text, _text_out, _E]),
+    "ocireg_session_get_remote_history": (c_int32, [_session, _context, _text, _text, _text_out, _E]),
+    "ocireg_session_lookup_remote_image": (c_int32, [_session, _context, _text, _text, _E]),
+    "ocireg_session_get_remote_image_json": (
+        c_int32,
+        [_session, _context, _text, _text, POINTER(_bytes), _size_out, POINTER(c_int64), _E],
+    ),
+    "ocireg_session_push_image_json_registry": (c_int32, [_session, _context, _text, _text, _bytes, c_size_t, _E]),
+    "ocireg_session_push_image_checksum_registry": (c_int32, [_session, _context, _text, _text, _E]),
+    "ocireg_session_push_registry_tag": (c_int32, [_session, _context, _text, _text, _text, _text, _E]),
+    "ocireg_session_push_image_json_index": (
+        c_int32,
+        [_session, _context, _text, _text, c_int32, _text, _text_out, _E],
+    ),
+    "ocireg_session_search_repositories": (c_int32, [_session, _context, _text, c_int32, _text_out, _E]),
     "ocireg_session_free": (None, [_session]),
     # streams
     "ocireg_reader_read": (c_int32, [_reader, _context, _bytes, c_size_t, _size_out, _E]),

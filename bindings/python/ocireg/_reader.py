@@ -12,43 +12,34 @@ from . import _call, _ffi, _handle, _values
 _CHUNK = 1 << 20
 
 
-class BlobReader(io.RawIOBase):
-    """A blob of a repository as a raw binary file, made by :meth:`Session.open_blob`.
+class _Reader(io.RawIOBase):
+    """What blobs and layers have in common."""
 
-    The end is reported only after size and digest were found right; reading raises
-    :class:`DigestMismatchError` or :class:`SizeMismatchError` otherwise, so content counts only once the end was read.
-    Read in pieces of 256 KiB or more, or through :class:`io.BufferedReader` with such a buffer. One thread at a time;
-    ``close`` may come from any thread and ends a read.
-    """
+    _what: str
 
-    def __init__(self, pointer: Any, digest: str, timeout: float | None, context: _call.Context | None) -> None:
+    def __init__(self, pointer: Any, name: str, timeout: float | None, context: _call.Context | None) -> None:
         super().__init__()
-        self._handle = _handle.Handle(pointer, _ffi.lib.ocireg_reader_free, "blob")
-        _handle.finalize(self, self._handle, "ocireg blob")
+        self._handle = _handle.Handle(pointer, _ffi.lib.ocireg_reader_free, self._what)
+        _handle.finalize(self, self._handle, f"ocireg {self._what}")
         size = _ffi.lib.ocireg_reader_size(pointer)
         self._size = None if size < 0 else int(size)
-        self._digest = digest
+        self._name = name
         self._timeout = timeout
         self._context = context
         self._closing = _call.Context()
 
     @property
     def size(self) -> int | None:
-        """The size of the whole blob, if it is known."""
+        """The size of the whole, if it is known."""
         return self._size
-
-    @property
-    def digest(self) -> str:
-        """The digest that was asked for."""
-        return self._digest
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Reads into a writable buffer; 0 is the verified end."""
+        """Reads into a writable buffer; 0 is the end."""
         if self.closed:
-            raise ValueError("the blob is closed")
+            raise ValueError(f"the {self._what} is closed")
         with memoryview(buffer) as view:
             capacity = view.nbytes
         if capacity == 0:
@@ -69,7 +60,7 @@ class BlobReader(io.RawIOBase):
         return _call.run(read, self._timeout, self._context, self._closing)
 
     def readall(self) -> bytes:
-        """Reads to the verified end."""
+        """Reads to the end."""
         parts: list[bytes] = []
         while True:
             part = self.read(_CHUNK)
@@ -88,4 +79,36 @@ class BlobReader(io.RawIOBase):
         """Leaves the end to the finalizer, which warns; that of the base class would close silently."""
 
     def __repr__(self) -> str:
-        return f"<ocireg.BlobReader {self._digest} {'closed' if self.closed else 'open'}>"
+        return f"<ocireg.{type(self).__name__} {self._name} {'closed' if self.closed else 'open'}>"
+
+
+class BlobReader(_Reader):
+    """A blob of a repository as a raw binary file, made by :meth:`Session.open_blob`.
+
+    The end is reported only after size and digest were found right; reading raises
+    :class:`DigestMismatchError` or :class:`SizeMismatchError` otherwise, so content counts only once the end was read.
+    Read in pieces of 256 KiB or more, or through :class:`io.BufferedReader` with such a buffer. One thread at a time;
+    ``close`` may come from any thread and ends a read.
+    """
+
+    _what = "blob"
+
+    @property
+    def digest(self) -> str:
+        """The digest that was asked for."""
+        return self._name
+
+
+class LayerReader(_Reader):
+    """A layer of protocol v1 as a raw binary file.
+
+    The end is reported only after the size was found right, where it is known; nothing else is verified. After a cut
+    reading goes on if the server sends parts. One thread at a time; ``close`` may come from any thread and ends a read.
+    """
+
+    _what = "layer"
+
+    @property
+    def image_id(self) -> str:
+        """The image whose layer it is."""
+        return self._name

@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from . import _call, _ffi, _values
-from ._endpoint import Endpoint
+from ._endpoint import Endpoint, Headers, _plain
 from ._ffi import lib
 from ._handle import Owner
 from ._session import Session
+from ._v1 import V1Endpoint
 from .documents import (
     APIEndpoint,
     AuthConfig,
     AuthResult,
     ConfigOptions,
     CredentialsInfo,
+    IndexInfo,
     Inspection,
     LoginResult,
     Report,
@@ -220,6 +222,30 @@ class Service(Owner):
         document = _values.document("api_endpoint_json", api_endpoint)
         with self._handle as service:
             return Endpoint(_values.call_for_handle(lib.ocireg_endpoint_new, _ffi.ocireg_endpoint, service, document))
+
+    def new_v1_endpoint(
+        self,
+        index: IndexInfo | str,
+        user_agent: str | None = None,
+        headers: Headers | None = None,
+        *,
+        timeout: float | None = None,
+        context: _call.Context | None = None,
+    ) -> V1Endpoint:
+        """The endpoint of a v1 index, found by asking: https, and http after it where the index is not secure."""
+        document = _values.document("index_json", index)
+        agent = _values.text("user_agent", user_agent)
+        more = None if headers is None else _values.document("headers_json", _plain(headers))
+
+        def find(c_context: Any) -> V1Endpoint:
+            with self._handle as service:
+                return V1Endpoint(
+                    _values.call_for_handle(
+                        lib.ocireg_endpoint_new_v1, _ffi.ocireg_endpoint, service, c_context, document, agent, more
+                    )
+                )
+
+        return _call.run(find, timeout, context)
 
     def open_session(
         self,

@@ -7,7 +7,7 @@ import io
 from typing import TYPE_CHECKING, Any, cast
 
 from . import _call, _ffi, _handle, _values
-from .documents import Descriptor
+from .documents import Descriptor, LayerChecksums
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -15,12 +15,8 @@ if TYPE_CHECKING:
     from .documents import CommitOptions
 
 
-class BlobWriter(io.RawIOBase):
-    """A blob on its way to a repository, made by :meth:`Session.put_blob`, as a raw binary file.
-
-    The registry has the blob once :meth:`commit` has returned; what is closed without that is forgotten. After a
-    failure every further write repeats it. One thread at a time; ``close`` may come from any thread and ends a call.
-    """
+class _Writer(io.RawIOBase):
+    """What blobs and layers have in common."""
 
     def __init__(self, pointer: Any, timeout: float | None, context: _call.Context | None) -> None:
         super().__init__()
@@ -48,18 +44,17 @@ class BlobWriter(io.RawIOBase):
         self._run(write)
         return len(content)
 
-    def commit(self, **options: Unpack[CommitOptions]) -> Descriptor:
-        """Ends the blob, and gives its descriptor."""
+    def _commit(self, options: Any) -> Any:
         details = _values.options(options)
 
         def commit(context: Any) -> Any:
             with self._handle as writer:
                 return _values.call_for_json(_ffi.lib.ocireg_writer_commit, writer, context, details)
 
-        return cast(Descriptor, self._run(commit))
+        return self._run(commit)
 
     def abort(self) -> None:
-        """Ends the upload without the blob, and tells the registry so."""
+        """Ends the upload without its content, and tells the registry so."""
 
         def abort(context: Any) -> None:
             with self._handle as writer:
@@ -81,4 +76,28 @@ class BlobWriter(io.RawIOBase):
         """Leaves the end to the finalizer, which warns; that of the base class would close silently."""
 
     def __repr__(self) -> str:
-        return f"<ocireg.BlobWriter {'closed' if self.closed else 'open'}>"
+        return f"<ocireg.{type(self).__name__} {'closed' if self.closed else 'open'}>"
+
+
+class BlobWriter(_Writer):
+    """A blob on its way to a repository, made by :meth:`Session.put_blob`, as a raw binary file.
+
+    The registry has the blob once :meth:`commit` has returned; what is closed without that is forgotten. After a
+    failure every further write repeats it. One thread at a time; ``close`` may come from any thread and ends a call.
+    """
+
+    def commit(self, **options: Unpack[CommitOptions]) -> Descriptor:
+        """Ends the blob, and gives its descriptor."""
+        return cast(Descriptor, self._commit(options))
+
+
+class LayerWriter(_Writer):
+    """A layer of protocol v1, a plain tar archive, as a raw binary file.
+
+    It waits in a temporary file until :meth:`commit` sends it; a commit that failed may be repeated. What is closed
+    without one is forgotten. One thread at a time; ``close`` may come from any thread and ends a call.
+    """
+
+    def commit(self, *, size: int | None = None) -> LayerChecksums:
+        """Sends the layer, of ``size`` bytes if that is given, and gives what the registry wants to compare."""
+        return cast(LayerChecksums, self._commit({"size": size}))

@@ -243,6 +243,47 @@ class Descriptor(TypedDict, total=False):
     platform: Platform
 
 
+class ImgData(TypedDict, total=False):
+    """What an index knows of an image of protocol v1. ``checksum_payload`` is only ever sent as a header."""
+
+    id: str
+    checksum: str
+    checksum_payload: str
+    Tag: str
+
+
+class RepositoryData(TypedDict):
+    """What an index of protocol v1 says of a repository: its images by id, and the registries that have them."""
+
+    ImgList: dict[str, ImgData]
+    Endpoints: list[str]
+
+
+class SearchResult(TypedDict):
+    """A repository that a search found."""
+
+    name: str
+    description: str
+    star_count: int
+    is_official: bool
+    is_automated: bool
+
+
+class SearchResults(TypedDict):
+    """What a search found."""
+
+    query: str
+    num_results: int
+    results: list[SearchResult]
+
+
+class LayerChecksums(TypedDict):
+    """What a registry of protocol v1 compares a layer with: a tarsum, and the sha256 of the JSON and the sent bytes."""
+
+    checksum: str
+    checksum_payload: str
+
+
 class PingResult(TypedDict, total=False):
     """What a registry answered to the question who it is."""
 

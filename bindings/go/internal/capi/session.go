@@ -5,6 +5,8 @@ package capi
 // #include <ocireg.h>
 import "C"
 
+import "unsafe"
+
 // Session is an ocireg_session.
 type Session struct{ handle[*C.ocireg_session] }
 
@@ -164,6 +166,42 @@ func (s *Session) MountBlob(ctx *Context, digest, from string) (*Writer, error) 
 			return C.ocireg_session_mount_blob(p, ctx.raw(), in[0], in[1], nil, nil, &w.pointer, failure)
 		})
 	if err != nil || w.pointer == nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+func (s *Session) GetRemoteImageLayer(ctx *Context, imageID, registry string, imageSize int64) (*Reader, error) {
+	p, err := s.acquire()
+	if err != nil {
+		return nil, err
+	}
+	defer s.release()
+	r := &Reader{}
+	err = call([]arg{text("image_id", imageID), text("registry", registry)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_session_get_remote_image_layer(p, ctx.raw(), in[0], in[1], C.int64_t(imageSize), &r.pointer,
+				failure)
+		})
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+func (s *Session) PushImageLayerRegistry(ctx *Context, imageID, registry string, imageJSON []byte) (*Writer, error) {
+	p, err := s.acquire()
+	if err != nil {
+		return nil, err
+	}
+	defer s.release()
+	w := &Writer{}
+	err = call([]arg{text("image_id", imageID), text("registry", registry)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_session_push_image_layer_registry(p, ctx.raw(), in[0], in[1],
+				(*C.uint8_t)(unsafe.Pointer(unsafe.SliceData(imageJSON))), C.size_t(len(imageJSON)), &w.pointer, failure)
+		})
+	if err != nil {
 		return nil, err
 	}
 	return w, nil

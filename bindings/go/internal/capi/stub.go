@@ -86,6 +86,12 @@ func (*Session) GetManifest(*Context, *string, *string) (string, []byte, error) 
 func (*Session) OpenBlob(*Context, string, uint64, *string) (*Reader, error) { return nil, noCgo() }
 func (*Session) PutBlob(*Context, *string) (*Writer, error)                  { return nil, noCgo() }
 func (*Session) MountBlob(*Context, string, string) (*Writer, error)         { return nil, noCgo() }
+func (*Session) GetRemoteImageLayer(*Context, string, string, int64) (*Reader, error) {
+	return nil, noCgo()
+}
+func (*Session) PushImageLayerRegistry(*Context, string, string, []byte) (*Writer, error) {
+	return nil, noCgo()
+}
 
 func (*Reader) Read(*Context, []byte) (int, error) { return 0, noCgo() }
 func (*Reader) Size() int64                        { return -1 }
@@ -114,10 +120,4 @@ func (*Session) PushImageJSONIndex(*Context, string, string, bool, string) (stri
 func (*Session) SearchRepositories(*Context, string, int32) (string, error) { return "", noCgo() }
 func (*Session) GetRemoteImageJSON(*Context, string, string) ([]byte, int64, error) {
 	return nil, -1, noCgo()
-}
-func (*Session) GetRemoteImageLayer(*Context, string, string, int64) (*Reader, error) {
-	return nil, noCgo()
-}
-func (*Session) PushImageLayerRegistry(*Context, string, string, []byte) (*Writer, error) {
-	return nil, noCgo()
 }

@@ -53,13 +53,6 @@ func truth(yes bool) C.int32_t {
 	return 0
 }
 
-func firstByte(data []byte) *C.uint8_t {
-	if len(data) == 0 {
-		return nil
-	}
-	return (*C.uint8_t)(unsafe.Pointer(&data[0]))
-}
-
 func (s *Session) GetRepositoryData(ctx *Context, reference string) (string, error) {
 	return s.text([]arg{text("reference", reference)},
 		func(p *C.ocireg_session, in []*C.char, out **C.char, failure **C.ocireg_error) C.int32_t {
@@ -108,7 +101,7 @@ func (s *Session) PushImageJSONRegistry(ctx *Context, image string, registry str
 	defer s.release()
 	return call([]arg{text("image_data_json", image), text("registry", registry)},
 		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_session_push_image_json_registry(p, ctx.raw(), in[0], in[1], firstByte(data), C.size_t(len(data)), failure)
+			return C.ocireg_session_push_image_json_registry(p, ctx.raw(), in[0], in[1], (*C.uint8_t)(unsafe.Pointer(unsafe.SliceData(data))), C.size_t(len(data)), failure)
 		})
 }
 
@@ -165,40 +158,4 @@ func (s *Session) GetRemoteImageJSON(ctx *Context, image, registry string) ([]by
 			return C.ocireg_session_get_remote_image_json(p, ctx.raw(), in[0], in[1], &data, &size, &layer, failure)
 		})
 	return takeBytes(data, size), int64(layer), err
-}
-
-func (s *Session) GetRemoteImageLayer(ctx *Context, image, registry string, size int64) (*Reader, error) {
-	p, err := s.acquire()
-	if err != nil {
-		return nil, err
-	}
-	defer s.release()
-	r := &Reader{}
-	err = call([]arg{text("image_id", image), text("registry", registry)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_session_get_remote_image_layer(p, ctx.raw(), in[0], in[1], C.int64_t(size), &r.pointer,
-				failure)
-		})
-	if err != nil {
-		return nil, err
-	}
-	return r, nil
-}
-
-func (s *Session) PushImageLayerRegistry(ctx *Context, image, registry string, json []byte) (*Writer, error) {
-	p, err := s.acquire()
-	if err != nil {
-		return nil, err
-	}
-	defer s.release()
-	w := &Writer{}
-	err = call([]arg{text("image_id", image), text("registry", registry)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_session_push_image_layer_registry(p, ctx.raw(), in[0], in[1], firstByte(json),
-				C.size_t(len(json)), &w.pointer, failure)
-		})
-	if err != nil {
-		return nil, err
-	}
-	return w, nil
 }

@@ -1,0 +1,318 @@
+"""Protocol v1: endpoints and sessions of indexes and registries of the time before v2."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from typing import Any, NamedTuple, cast
+
+from . import _call, _ffi, _values
+from ._endpoint import Place
+from ._ffi import lib
+from ._handle import Owner
+from ._reader import LayerReader
+from ._writer import LayerWriter
+from .documents import AuthConfig, ImgData, PingResult, RepositoryData, SearchResults, SessionInfo
+
+
+class V1Image(NamedTuple):
+    """The JSON of an image, byte for byte, and the size of its layer if the registry tells."""
+
+    json: bytes
+    layer_size: int | None
+
+
+class V1Endpoint(Place):
+    """A v1 index or registry, made by :meth:`Service.new_v1_endpoint` and :meth:`Endpoint.to_v1`.
+
+    Any number of threads may use it at once.
+    """
+
+    def new_session(
+        self,
+        auth: AuthConfig | str | None = None,
+        *,
+        timeout: float | None = None,
+        context: _call.Context | None = None,
+    ) -> V1Session:
+        """A session. ``auth``: None is what the service knows, ``{}`` is anonymous."""
+        credentials = _values.document("auth_json", auth)
+
+        def begin(c_context: Any) -> V1Session:
+            with self._handle as endpoint:
+                return V1Session(
+                    _values.call_for_handle(
+                        lib.ocireg_session_new, _ffi.ocireg_session, endpoint, c_context, credentials
+                    )
+                )
+
+        return _call.run(begin, timeout, context)
+
+
+class V1Session(Owner):
+    """Speaks with a v1 index and its registries. Any number of threads may use it at once.
+
+    Registries are roots that end in ``/v1/``, as :meth:`get_repository_data` lists them.
+    """
+
+    def __init__(self, pointer: Any) -> None:
+        self._own(pointer, lib.ocireg_session_free)
+
+    @property
+    def id(self) -> str:
+        """A text that no other session has."""
+        with self._handle as session:
+            return _values.call_for_text(lib.ocireg_session_id, session)
+
+    def info(self) -> SessionInfo:
+        """With whom the session speaks."""
+        with self._handle as session:
+            return cast(SessionInfo, _values.call_for_json(lib.ocireg_session_info, session))
+
+    def ping(self, *, timeout: float | None = None, context: _call.Context | None = None) -> PingResult:
+        """Asks the registry who it is."""
+        return cast(PingResult, self._run(_values.call_for_json, lib.ocireg_session_ping, timeout, context))
+
+    def get_repository_data(
+        self, reference: str, *, timeout: float | None = None, context: _call.Context | None = None
+    ) -> RepositoryData:
+        """What the index knows of a repository, and which registries have it."""
+        wanted = _values.text("reference", reference)
+        function = lib.ocireg_session_get_repository_data
+        return cast(RepositoryData, self._run(_values.call_for_json, function, timeout, context, wanted))
+
+    def get_remote_tags(
+        self,
+        registries: Sequence[str] | str,
+        reference: str,
+        *,
+        timeout: float | None = None,
+        context: _call.Context | None = None,
+    ) -> dict[str, str]:
+        """The tags of a repository with the ids of their images, of the first registry that tells."""
+        roots = _values.document("registries_json", registries)
+        wanted = _values.text("reference", reference)
+        function = lib.ocireg_session_get_remote_tags
+        return cast("dict[str, str]", self._run(_values.call_for_json, function, timeout, context, roots, wanted))
+
+    def get_remote_tag(
+        self,
+        registries: Sequence[str] | str,
+        reference: str,
+        tag: str,
+        *,
+        timeout: float | None = None,
+        context: _call.Context | None = None,
+    ) -> str:
+        """The id of a tag's image, of the first registry that tells."""
+        return self._run(
+            _values.call_for_text,
+            lib.ocireg_session_get_remote_tag,
+            timeout,
+            context,
+            _values.document("registries_json", registries),
+            _values.text("reference", reference),
+            _values.text("tag", tag),
+        )
+
+    def get_remote_history(
+        self,
+        image_id: str,
+        registry: str,
+        *,
+        timeout: float | None = None,
+        context: _call.Context | None = None,
+    ) -> list[str]:
+        """The images that an image is made of: itself, its parent, and so on."""
+        image, root = _values.text("image_id", image_id), _values.text("registry", registry)
+        function = lib.ocireg_session_get_remote_history
+        return cast("list[str]", self._run(_values.call_for_json, function, timeout, context, image, root))
+
+    def lookup_remote_image(
+        self,
+        image_id: str,
+        registry: str,
+        *,
+        timeout: float | None = None,
+        context: _call.Context | None = None,
+    ) -> None:
+        """Raises unless the registry has the image."""
+        image, root = _values.text("image_id", image_id), _values.text("registry", registry)
+        self._run(_values.call, lib.ocireg_session_lookup_remote_image, timeout, context, image, root)
+
+    def get_remote_image_json(
+        self,
+        image_id: str,
+        registry: str,
+        *,
+        timeout: float | None = None,
+        context: _call.Context | None = None,
+    ) -> V1Image:
+        """The JSON of an image, and the size of its layer."""
+        image, root = _values.text("image_id", image_id), _values.text("registry", registry)
+
+        def get(c_context: Any) -> V1Image:
+            data = ctypes.POINTER(ctypes.c_uint8)()
+            size = ctypes.c_size_t()
+            layer = ctypes.c_int64(-1)
+            with self._handle as session:
+                _values.call(
+                    lib.ocireg_session_get_remote_image_json,
+                    session,
+                    c_context,
+                    image,
+                    root,
+                    ctypes.byref(data),
+                    ctypes.byref(size),
+                    ctypes.byref(layer),
+                )
+            return V1Image(_values.take_bytes(data, size.value), None if layer.value < 0 else layer.value)
+
+        return _call.run(get, timeout, context)
+
+    def get_remote_image_layer(
+        self,
+        image_id: str,
+        registry: str,
+        image_size: int | None = None,
+        *,
+        timeout: float | None = None,
+        context: _call.Context | None = None,
+    ) -> LayerReader:
+        """Opens the layer of an image. ``timeout`` is for opening and again for each read."""
+        image, root = _values.text("image_id", image_id), _values.text("registry", registry)
+        size = -1 if image_size is None else image_size
+
+        def open_it(c_context: Any) -> LayerReader:
+            with self._handle as session:
+                pointer = _values.call_for_handle(
+                    lib.ocireg_session_get_remote_image_layer,
+                    _ffi.ocireg_reader,
+                    session,
+                    c_context,
+                    image,
+                    root,
+                    size,
+                )
+            return LayerReader(pointer, image_id, timeout, context)
+
+        return _call.run(open_it, timeout, context)
+
+    def push_image_json_registry(
+        self,
+        image: ImgData | str,
+        registry: str,
+        json: bytes,
+        *,
+        timeout: float | None = None,
+        context: _call.Context | None = None,
+    ) -> None:
+        """Gives a registry the JSON of an image."""
+        known, root = _values.document("image_data_json", image), _values.text("registry", registry)
+        function = lib.ocireg_session_push_image_json_registry
+        self._run(_values.call, function, timeout, context, known, root, *_lent(json))
+
+    def push_image_layer_registry(
+        self,
+        image_id: str,
+        registry: str,
+        image_json: bytes,
+        *,
+        timeout: float | None = None,
+        context: _call.Context | None = None,
+    ) -> LayerWriter:
+        """Begins to give a registry the layer of an image. ``timeout`` is for each call on the writer."""
+        image, root = _values.text("image_id", image_id), _values.text("registry", registry)
+
+        def begin(c_context: Any) -> LayerWriter:
+            with self._handle as session:
+                pointer = _values.call_for_handle(
+                    lib.ocireg_session_push_image_layer_registry,
+                    _ffi.ocireg_writer,
+                    session,
+                    c_context,
+                    image,
+                    root,
+                    *_lent(image_json),
+                )
+            return LayerWriter(pointer, timeout, context)
+
+        return _call.run(begin, timeout, context)
+
+    def push_image_checksum_registry(
+        self,
+        image: ImgData | str,
+        registry: str,
+        *,
+        timeout: float | None = None,
+        context: _call.Context | None = None,
+    ) -> None:
+        """Tells a registry the checksums of a layer that it was given."""
+        known, root = _values.document("image_data_json", image), _values.text("registry", registry)
+        self._run(_values.call, lib.ocireg_session_push_image_checksum_registry, timeout, context, known, root)
+
+    def push_registry_tag(
+        self,
+        reference: str,
+        revision: str,
+        tag: str,
+        registry: str,
+        *,
+        timeout: float | None = None,
+        context: _call.Context | None = None,
+    ) -> None:
+        """Gives an image a tag."""
+        self._run(
+            _values.call,
+            lib.ocireg_session_push_registry_tag,
+            timeout,
+            context,
+            _values.text("reference", reference),
+            _values.text("revision", revision),
+            _values.text("tag", tag),
+            _values.text("registry", registry),
+        )
+
+    def push_image_json_index(
+        self,
+        reference: str,
+        images: Sequence[ImgData] | str,
+        validate: bool,
+        registries: Sequence[str] | str = (),
+        *,
+        timeout: float | None = None,
+        context: _call.Context | None = None,
+    ) -> RepositoryData:
+        """Gives the index the images of a repository, before the registries get them and (``validate``) after."""
+        roots = registries if isinstance(registries, str) else list(registries)
+        return cast(
+            RepositoryData,
+            self._run(
+                _values.call_for_json,
+                lib.ocireg_session_push_image_json_index,
+                timeout,
+                context,
+                _values.text("reference", reference),
+                _values.document("images_json", images),
+                int(validate),
+                _values.document("registries_json", roots),
+            ),
+        )
+
+    def search_repositories(
+        self,
+        term: str,
+        limit: int = _ffi.DEFAULT_SEARCH_LIMIT,
+        *,
+        timeout: float | None = None,
+        context: _call.Context | None = None,
+    ) -> SearchResults:
+        """Searches the index."""
+        wanted = _values.text("term", term)
+        function = lib.ocireg_session_search_repositories
+        return cast(SearchResults, self._run(_values.call_for_json, function, timeout, context, wanted, limit))
+
+
+def _lent(content: bytes) -> tuple[Any, int]:
+    """Bytes as the library takes them: a pointer and their number."""
+    return ctypes.cast(ctypes.c_char_p(content), ctypes.POINTER(ctypes.c_uint8)), len(content)
