@@ -226,6 +226,11 @@ impl Run {
         self.call.total.store(total, Ordering::Relaxed);
     }
 
+    /// Counts bytes that the call turns out to have to move, too.
+    pub fn add_total(&self, bytes: u64) {
+        self.call.total.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     /// Counts bytes that the call has moved.
     pub fn add_done(&self, bytes: u64) {
         self.call.done.fetch_add(bytes, Ordering::Relaxed);

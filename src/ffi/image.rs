@@ -9,12 +9,14 @@ use super::handle;
 use super::memory::{Out, optional_text, text};
 use super::options;
 use super::service::ocireg_service;
+use crate::config::api_endpoint::ApiVersion;
 use crate::error::{Error, Result};
 use crate::reference::Reference;
 use crate::session::{OpenOptions, Session, check_openable};
 use crate::store::place::Bare;
 use crate::store::{Layout, Place};
-use crate::transfer::{inspect, pull};
+use crate::transfer::{inspect, pull, pull_v1};
+use crate::v1;
 
 /// The reference that a source names.
 fn reference_of(source: &str) -> Result<Reference> {
@@ -39,7 +41,9 @@ fn reference_of(source: &str) -> Result<Reference> {
 /// @param options_json  `auth` (AuthConfig; absent: what the service knows; {}: anonymous), `platform`
 ///                      ("os/arch[/variant]", default this machine's), `all_platforms` (the whole index), `resume`
 ///                      (default true: partial files are kept and taken up), `referrers` and `verify_diff_ids` (must
-///                      be false in this version), `nondistributable` (fetch such layers too); may be NULL.
+///                      be false in this version), `nondistributable` (fetch such layers too), `protocol` ("v2"; "v1":
+///                      the image of a v1 index, its layers as they are, its digests computed here, its v1 JSON kept as
+///                      history); may be NULL.
 /// @param report_json   receives the report, to be ended by ocireg_string_free(); may be NULL. Keys: `reference`
 ///                      (canonical, with digest), `descriptor` (what the name now stands for), `manifests`, `platform`,
 ///                      `endpoint`, `destination`, `blobs` (each with `digest`, `size`, `media_type`,
@@ -74,17 +78,25 @@ pub unsafe extern "C" fn ocireg_pull(
         let (service, run) = (service?.clone(), run?);
         let (reference, destination) = (reference_of(source?)?, destination?);
         let (directory, tag) = layout_of(destination)?;
-        let (auth, options) = options::pull(options?)?;
+        let options::Pull { auth, protocol, options } = options::pull(options?)?;
         let run = run.limited(service.timeouts().total);
         check_openable(&reference)?;
         // A directory that cannot be written to is found out before anything is asked of the network.
         let layout = Layout::open_or_create(&directory, &run)?;
         run.event(&serde_json::json!({"kind": "start"}))?;
-        let open = OpenOptions { auth, ..OpenOptions::default() };
-        let session = Session::open(&service, &reference, &open, &run)?;
         let name = tag.unwrap_or_else(|| layout_name(&reference));
-        let done =
-            pull::pull(&session, &reference, &layout, Some(&name), destination, &options, &run)?;
+        let name = Some(name.as_str());
+        let done = match protocol {
+            ApiVersion::V2 => {
+                let open = OpenOptions { auth, ..OpenOptions::default() };
+                let session = Session::open(&service, &reference, &open, &run)?;
+                pull::pull(&session, &reference, &layout, name, destination, &options, &run)?
+            }
+            ApiVersion::V1 => {
+                let session = v1::Session::open(&service, reference.domain(), auth, &run)?;
+                pull_v1::pull(&session, &reference, &layout, name, destination, &options, &run)?
+            }
+        };
         report.set_json(&done)
     })
 }

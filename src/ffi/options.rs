@@ -195,9 +195,17 @@ pub(super) fn none(text: Option<&str>) -> Result<()> {
     object(text)?.done()
 }
 
-pub(super) fn pull(text: Option<&str>) -> Result<(Option<AuthConfig>, pull::Options)> {
+/// How an image is pulled.
+pub(super) struct Pull {
+    pub(super) auth: Option<AuthConfig>,
+    pub(super) protocol: ApiVersion,
+    pub(super) options: pull::Options,
+}
+
+pub(super) fn pull(text: Option<&str>) -> Result<Pull> {
     let mut object = object(text)?;
     let auth = auth_key(&mut object)?;
+    let protocol = protocol_key(&mut object)?;
     let options = pull::Options {
         platform: platform_key(&mut object)?,
         all_platforms: object.flag("all_platforms")?.unwrap_or(false),
@@ -213,7 +221,7 @@ pub(super) fn pull(text: Option<&str>) -> Result<(Option<AuthConfig>, pull::Opti
         return Err(Error::argument("platform", "platform and all_platforms exclude each other"));
     }
     object.done()?;
-    Ok((auth, options))
+    Ok(Pull { auth, protocol, options })
 }
 
 pub(super) fn inspect(text: Option<&str>) -> Result<(Option<AuthConfig>, inspect::Options)> {

@@ -3,3 +3,4 @@
 pub mod convert_v1;
 pub mod inspect;
 pub mod pull;
+pub mod pull_v1;

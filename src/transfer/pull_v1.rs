@@ -1,0 +1,252 @@
+//! From a registry of protocol v1 into an OCI layout: the history is walked, and each image's layer fetched, from the
+//! oldest on. v1 has no digests: those of the result are computed here, and say what came, not what was meant.
+
+use std::io::{self, Write};
+use std::time::{Duration, Instant};
+
+use flate2::write::MultiGzDecoder;
+
+use super::convert_v1::{V1Image, convert};
+use super::pull::{BlobReport, EndpointReport, ManifestReport, Options, Report, Source};
+use crate::context::Run;
+use crate::digest::{Algorithm, Digest, Hasher};
+use crate::error::{Code, Error, Phase, Result};
+use crate::reference::Reference;
+use crate::store::Layout;
+use crate::v1::{ImageId, Root, Session};
+use crate::v2::{Descriptor, media_type};
+
+/// What is read from a connection before it is written.
+const BUFFER: usize = 256 << 10;
+
+/// The least time between two progress events of one layer.
+const EVENT: Duration = Duration::from_millis(100);
+
+/// The tag of a reference that names none.
+const LATEST: &str = "latest";
+
+/// Pulls a reference through a session of protocol v1 into a layout, under a name.
+pub fn pull(
+    session: &Session,
+    reference: &Reference,
+    layout: &Layout,
+    name: Option<&str>,
+    destination: &str,
+    options: &Options,
+    run: &Run,
+) -> Result<Report> {
+    let began = Instant::now();
+    if let Some(digest) = reference.digest() {
+        return Err(Error::new(
+            Code::Unsupported,
+            format!("protocol v1 knows no digests, so {digest} cannot be asked for"),
+        )
+        .hint("name a tag"));
+    }
+    let data = session.get_repository_data(reference.path(), run)?;
+    let tag = reference.tag().unwrap_or(LATEST);
+    let newest = session.get_remote_tag(&data.endpoints, reference.path(), tag, run)?;
+    let (root, history) = history(session, &data.endpoints, &newest, run)?;
+    let mut chain = Vec::with_capacity(history.len());
+    let mut blobs = Vec::with_capacity(history.len() + 1);
+    for id in history.iter().rev() {
+        let (json, size) = session.get_remote_image_json(id, &root, run)?;
+        let (image, report) = fetch(session, layout, (id, &root), json, size, run)?;
+        chain.push(image);
+        blobs.push(report);
+    }
+    let image = convert(&chain)?;
+    if let Some(wanted) = &options.platform
+        && (wanted.os != image.platform.os || wanted.architecture != image.platform.architecture)
+    {
+        let message = format!("the image is for {}, not for {wanted}", image.platform);
+        return Err(Error::new(Code::NoPlatform, message));
+    }
+    for document in [&image.config, &image.manifest] {
+        layout.put_bytes(&document.descriptor.digest, &document.bytes)?;
+    }
+    layout.set_reference(&image.manifest.descriptor, name, run)?;
+    run.event(&serde_json::json!({"kind": "finish"}))?;
+    let manifest = image.manifest.descriptor;
+    Ok(Report {
+        reference: format!("{}@{}", reference.name(), manifest.digest),
+        manifests: vec![ManifestReport {
+            descriptor: manifest.clone(),
+            platform: Some(image.platform.clone()),
+        }],
+        descriptor: manifest,
+        platform: Some(image.platform),
+        endpoint: EndpointReport { url: root.to_string(), mirror: false },
+        destination: destination.to_owned(),
+        bytes_total: blobs.iter().map(|blob| blob.size).sum(),
+        bytes_transferred: blobs.iter().map(|blob| blob.bytes_transferred).sum(),
+        blobs,
+        duration_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        warnings: vec![
+            "protocol v1 has no digests: those of this image were computed from what came"
+                .to_owned(),
+        ],
+    })
+}
+
+/// The chain from the newest image to the oldest, and the registry that has it: the first one that knows it.
+fn history(
+    session: &Session,
+    roots: &[Root],
+    newest: &ImageId,
+    run: &Run,
+) -> Result<(Root, Vec<ImageId>)> {
+    let mut failure = None;
+    for root in roots {
+        match session.get_remote_history(newest, root, run) {
+            Ok(history) => return Ok((root.clone(), history)),
+            Err(error) if error.code() == Code::NotFound => failure = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(failure.unwrap_or_else(|| Error::new(Code::NotFound, "no registry has the image")))
+}
+
+fn fetch(
+    session: &Session,
+    layout: &Layout,
+    (id, root): (&ImageId, &Root),
+    json: Vec<u8>,
+    size: Option<u64>,
+    run: &Run,
+) -> Result<(V1Image, BlobReport)> {
+    let mut reader = session.get_remote_image_layer(id, root, size, run)?;
+    if let Some(size) = reader.size() {
+        run.add_total(size);
+    }
+    let mut blob = layout.new_blob()?;
+    let mut content: Option<Content> = None;
+    let mut buffer = vec![0; BUFFER];
+    let (mut offset, mut told) = (0, None::<Instant>);
+    loop {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match reader.read(&mut buffer[filled..], run)? {
+                0 => break,
+                read => filled += read,
+            }
+        }
+        let bytes = &buffer[..filled];
+        if bytes.is_empty() {
+            break;
+        }
+        let content = match &mut content {
+            Some(content) => content,
+            none => none.insert(Content::of(bytes, id)?),
+        };
+        content.take(bytes, id)?;
+        blob.write(bytes)?;
+        offset += filled as u64;
+        run.add_done(filled as u64);
+        if told.is_none_or(|told| told.elapsed() >= EVENT) {
+            told = Some(Instant::now());
+            run.event(&serde_json::json!({
+                "kind": "blob", "what": id, "offset": offset, "done": false, "direction": "down",
+                "source": Source::Network,
+            }))?;
+        }
+    }
+    let Some(content) = content else {
+        return Err(wrong_layer(id, "it is empty"));
+    };
+    let media_type = content.media_type();
+    let diff_id = content.finish(id)?;
+    let (digest, size) = blob.finish()?;
+    run.event(&serde_json::json!({
+        "kind": "blob", "digest": digest, "media_type": media_type, "offset": size, "total": size,
+        "done": true, "direction": "down", "source": Source::Network,
+    }))?;
+    let report = BlobReport {
+        digest: digest.clone(),
+        size,
+        media_type: media_type.to_owned(),
+        bytes_transferred: size,
+        resumed_from: 0,
+        retries: 0,
+        source: Source::Network,
+    };
+    let layer = Descriptor::new(media_type, digest, size);
+    Ok((V1Image { json, layer, diff_id }, report))
+}
+
+/// What is in a layer, hashed without its compression.
+enum Content {
+    Tar(Hashing),
+    Gzip(Box<MultiGzDecoder<Hashing>>),
+}
+
+impl Content {
+    /// By the first bytes; there are at least some.
+    fn of(bytes: &[u8], id: &ImageId) -> Result<Self> {
+        let hashing = Hashing(Hasher::new(Algorithm::Sha256));
+        for (magic, name) in
+            [(&b"BZh"[..], "bzip2"), (b"\xfd7zXZ\0", "xz"), (b"\x28\xb5\x2f\xfd", "zstd")]
+        {
+            if bytes.starts_with(magic) {
+                return Err(Error::new(
+                    Code::Unsupported,
+                    format!("the layer of the image {id} is compressed by {name}"),
+                )
+                .hint("only plain and gzipped layers of protocol v1 can be converted"));
+            }
+        }
+        Ok(if bytes.starts_with(&[0x1f, 0x8b]) {
+            Self::Gzip(Box::new(MultiGzDecoder::new(hashing)))
+        } else {
+            Self::Tar(hashing)
+        })
+    }
+
+    fn media_type(&self) -> &'static str {
+        match self {
+            Self::Tar(_) => media_type::OCI_LAYER,
+            Self::Gzip(_) => media_type::OCI_LAYER_GZIP,
+        }
+    }
+
+    fn take(&mut self, bytes: &[u8], id: &ImageId) -> Result<()> {
+        match self {
+            Self::Tar(hashing) => {
+                hashing.0.update(bytes);
+                Ok(())
+            }
+            Self::Gzip(decoder) => decoder
+                .write_all(bytes)
+                .map_err(|e| wrong_layer(id, "its gzip is damaged").cause(e)),
+        }
+    }
+
+    fn finish(self, id: &ImageId) -> Result<Digest> {
+        let hashing = match self {
+            Self::Tar(hashing) => hashing,
+            Self::Gzip(decoder) => {
+                decoder.finish().map_err(|e| wrong_layer(id, "its gzip is damaged").cause(e))?
+            }
+        };
+        Ok(hashing.0.finish())
+    }
+}
+
+/// Takes what is written to it into a hash.
+struct Hashing(Hasher);
+
+impl Write for Hashing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn wrong_layer(id: &ImageId, why: &str) -> Error {
+    Error::new(Code::InvalidManifest, format!("the layer of the image {id} cannot be used: {why}"))
+        .phase(Phase::Verify)
+}
