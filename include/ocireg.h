@@ -687,7 +687,7 @@ void ocireg_reader_free(ocireg_reader *reader);
  * Keys, all optional: `registry-mirrors`, `insecure-registries`, `allow-nondistributable-artifacts` (lists of
  * text); `certs-dir`, `hosts-dir`, `registries-conf`, `docker-config`, `daemon-json` (paths, "" to look nowhere);
  * `credentials` (object of host or host/path to AuthConfig); `resolve` (object of host to a list of addresses, `*`
- * for every other host); `proxy` (URL, or object of `http-proxy`, `https-proxy`, `no-proxy`; "" for none);
+ * for every other host); `proxy` (URL, or object of `http-proxy`, `https-proxy`, `no-proxy`; "" for none; see below);
  * `user-agent`; `timeouts` (`connect-ms`, `tls-ms`, `header-ms`, `idle-ms`, `auth-ms`, `min-bytes-per-second`,
  * `total-ms`); `retry` (`max-attempts`, `initial-ms`, `max-ms`, `max-retry-after-ms`); `max-concurrent-downloads`,
  * `max-concurrent-uploads`; `limits` (`manifest`, `config`, `token`, `error`, `list`, `pages`, `children`,
@@ -695,6 +695,12 @@ void ocireg_reader_free(ocireg_reader *reader);
  * `spool`); `environment` (whether the process environment may name proxies, configuration and certificates);
  * `v1`; `trusted-realms` (list of pairs of registry and realm); `allow-upload-hosts`, `allow-foreign-urls`,
  * `allow-plain-http-credentials`, `allow-v1-endpoints` (lists of host[:port]). An unknown key is an error.
+ *
+ * A proxy reads `[http[s]://][USER:PASSWORD@]HOST[:PORT]` and must allow CONNECT, which is used for http, too. Without
+ * the option, HTTP_PROXY (not in CGI programs), HTTPS_PROXY and NO_PROXY count as they are now, or the same names in
+ * lower case, but not for localhost and loopback addresses. `no-proxy` is a text like NO_PROXY: names (and what is
+ * below them), `.name` (only what is below), addresses and blocks, each but blocks with `:port` if wanted, or `*`. Names
+ * of servers are looked up by the proxy, so of what a server sends us to, only addresses in URLs can be judged then.
  *
  * @param options_json  an object of options; NULL for none. Copied.
  * @param service       receives the service, to be ended by ocireg_service_free(). Not NULL.
@@ -705,7 +711,9 @@ void ocireg_reader_free(ocireg_reader *reader);
  *
  * Any thread. Reads the file that `daemon-json` names, no other. Never asks the network. Since 0.1.
  */
-int32_t ocireg_service_new(const char *options_json, ocireg_service **service, ocireg_error **error);
+int32_t ocireg_service_new(const char *options_json,
+                           ocireg_service **service,
+                           ocireg_error **error);
 
 /**
  * The configuration as it is now, a copy.
@@ -1002,7 +1010,7 @@ int32_t ocireg_service_logout(const ocireg_service *service,
 
 /**
  * Sets where the calls of a service log, or ends that: each request, retry, authentication, redirect, change of the
- * endpoint, and how TLS was made. Also for what was made from the service before.
+ * endpoint, connection through a proxy, and how TLS was made. Also for what was made from the service before.
  *
  * @param service    the service. Not NULL.
  * @param max_level  the last level that is wanted: 0 none, 1 errors, 2 warnings, 3 information, 4 debugging,

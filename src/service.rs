@@ -204,7 +204,7 @@ impl Service {
     }
 
     /// What the host's certs.d directory says.
-    fn certificates(&self, hostname: &str) -> Result<TlsConfig> {
+    pub(crate) fn certificates(&self, hostname: &str) -> Result<TlsConfig> {
         match &self.0.certs_dir {
             Some(directory) => certs_d::read_for_host(directory, hostname),
             None => Ok(TlsConfig::default()),

@@ -387,7 +387,7 @@ fn most_telling(mut attempts: Vec<Error>) -> Error {
     attempts[best].clone().with(|d| d.attempts = attempts)
 }
 
-fn new_id() -> String {
+pub(crate) fn new_id() -> String {
     use std::hash::{BuildHasher, RandomState};
     // The id only tells sessions apart; RandomState is seeded by the system.
     let random: Vec<u8> =

@@ -36,7 +36,7 @@ enum Answer {
 }
 
 impl Driver {
-    fn start(name: &'static str) -> Self {
+    fn start(name: &'static str, environment: &[(&str, &str)]) -> Self {
         let mut command = match name {
             "c" => Command::new(c_driver()),
             "go" => Command::new(go_driver()),
@@ -51,6 +51,7 @@ impl Driver {
         command.env("LD_LIBRARY_PATH", &library);
         command.env("OCIREG_LIBRARY", library.join("libocireg.so.0"));
         let mut child = command
+            .envs(environment.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -200,9 +201,14 @@ fn misshapen(request: &[&str]) -> Step {
 
 /// Runs a scenario through every binding.
 fn run(scenario: &str, fixtures: &Fixtures, steps: &[Step]) {
+    run_in(&[], scenario, fixtures, steps);
+}
+
+/// The same in processes with these environment variables.
+fn run_in(environment: &[(&str, &str)], scenario: &str, fixtures: &Fixtures, steps: &[Step]) {
     let mut first: Option<(Vec<Answer>, BTreeMap<String, String>)> = None;
     for name in ["c", "go", "python"] {
-        let mut driver = Driver::start(name);
+        let mut driver = Driver::start(name, environment);
         let directory = driver.directory.path().display().to_string();
         let mut answers = Vec::new();
         for (number, step) in steps.iter().enumerate() {
@@ -619,6 +625,63 @@ fn endpoints_and_sessions() {
             // What is left goes on without what it came from.
             gives(&["session_list_tags", "y", r"\N"], json!({"tags": ["*", "*", "*"]})),
             gives(&["session_head_manifest", "o", "old", r"\N"], json!({"digest": "{single}"})),
+        ],
+    );
+}
+
+#[test]
+fn pulls_through_a_proxy() {
+    let fixtures = Fixtures::shared();
+    let proxy = fixtures.fill("http://alice:wonderland@{proxy}");
+    // No name resolves here, but the proxy knows one.
+    let service = |name, more| {
+        let options =
+            format!(r#"{{"docker-config":"","certs-dir":"{{certs}}","resolve":{{"*":[]}}{more}}}"#);
+        does(&["service_new", name, &options])
+    };
+    let pull = |name, layout| {
+        let layout = format!("oci:{{dir}}/{layout}:x");
+        gives(
+            &["pull", name, "registry.test/app:1", &layout, r"\N"],
+            json!({"descriptor": {"digest": "{single}"}, "endpoint": {"url": "https://registry.test"}}),
+        )
+    };
+    let vainly = |name, code, document| {
+        fails(&["pull", name, "registry.test/app:1", "oci:{dir}/vain:x", r"\N"], code, document)
+    };
+    run_in(
+        &[("HTTPS_PROXY", &proxy), ("NO_PROXY", "a.example")],
+        "pulls through a proxy",
+        &fixtures,
+        &[
+            service("by environment", ""),
+            pull("by environment", "one"),
+            service("without environment", r#","environment":false"#),
+            vainly("without environment", "NAME_NOT_RESOLVED", json!({"phase": "dns"})),
+            service("without proxy", r#","proxy":"""#),
+            vainly("without proxy", "NAME_NOT_RESOLVED", json!({"phase": "dns"})),
+            service("by URL", r#","environment":false,"proxy":"http://alice:wonderland@{proxy}""#),
+            pull("by URL", "two"),
+            service(
+                "by scheme",
+                r#","proxy":{"http-proxy":"http://127.0.0.1:1","https-proxy":"http://alice:wonderland@{proxy}","no-proxy":".example"}"#,
+            ),
+            pull("by scheme", "three"),
+            service("excepted", r#","proxy":{"https-proxy":"{proxy}","no-proxy":"registry.test"}"#),
+            vainly("excepted", "NAME_NOT_RESOLVED", json!({})),
+            service("as a stranger", r#","proxy":"http://alice:wrong@{proxy}""#),
+            vainly(
+                "as a stranger",
+                "PROXY",
+                json!({"phase": "proxy", "http_status": 407, "host": "registry.test", "retryable": false, "hint": "*"}),
+            ),
+            service("gone", r#","proxy":"http://alice:wonderland@{closed}""#),
+            vainly("gone", "PROXY", json!({"phase": "proxy", "hint": "*"})),
+            fails(
+                &["service_new", "x", r#"{"proxy":"socks5://alice:wonderland@{proxy}"}"#],
+                "INVALID_CONFIG",
+                json!({"argument": "proxy"}),
+            ),
         ],
     );
 }

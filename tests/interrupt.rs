@@ -10,7 +10,9 @@ use c_surface::images::{Context, Session};
 use c_surface::{Outcome, Service, children, layouts};
 use ocireg_testkit::image::{Image, Spec};
 use ocireg_testkit::server::{BlackHole, ConnectFault};
-use ocireg_testkit::{Action, Auth, Ca, Fault, Registry, ServerOptions, TokenServer, slow_dns};
+use ocireg_testkit::{
+    Action, Auth, Ca, Fault, Proxy, Registry, ServerOptions, TokenServer, slow_dns,
+};
 use serde_json::{Value, json};
 
 const CANCELLED: i32 = 20;
@@ -117,7 +119,17 @@ fn stuck_at(step: &str, fault: Action) -> Vec<Hanging> {
 
 /// All calls against an address where no connection comes about.
 fn stuck_before_http(step: &str, host: &str, keep: impl Send + Sync + 'static) -> Vec<Hanging> {
-    let service = Arc::new(Service::bare(none()));
+    stuck_without_connection(step, host, &none(), keep)
+}
+
+/// The same with these options.
+fn stuck_without_connection(
+    step: &str,
+    host: &str,
+    options: &Value,
+    keep: impl Send + Sync + 'static,
+) -> Vec<Hanging> {
+    let service = Arc::new(Service::bare(options.clone()));
     let keep = Arc::new(keep);
     let reference = format!("{host}/demo/app:1");
     let session = Arc::new(silent_session(&service, &format!("https://{host}")));
@@ -233,6 +245,18 @@ fn interrupted_in_tls() {
     registry.connect_fault(ConnectFault::SilenceAfterHello(LONG), usize::MAX);
     let host = registry.host();
     assert_interruptible(stuck_before_http("tls", &host, registry));
+}
+
+#[test]
+fn interrupted_waiting_for_a_proxy() {
+    let proxy = Proxy::open();
+    proxy.fault(Fault::on("", Action::Delay(LONG)).always());
+    let options = json!({"proxy": proxy.url()});
+    assert_interruptible(stuck_without_connection("proxy", "127.0.0.1:1", &options, proxy));
+    let mute = Proxy::open();
+    mute.connect_fault(ConnectFault::SilenceAfterHello(LONG), usize::MAX);
+    let options = json!({"proxy": format!("https://{}", mute.host())});
+    assert_interruptible(stuck_without_connection("proxy by TLS", "127.0.0.1:1", &options, mute));
 }
 
 #[test]

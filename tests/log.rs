@@ -6,7 +6,7 @@ mod scene;
 use c_surface::Service;
 use c_surface::logs::Records;
 use ocireg_testkit::rig::{bystander, canary};
-use ocireg_testkit::{Action, Auth, Ca, Fault, Registry, Reply, ServerOptions, TokenServer};
+use ocireg_testkit::{Action, Auth, Ca, Fault, Proxy, Registry, Reply, ServerOptions, TokenServer};
 use scene::*;
 use serde_json::{Value, json};
 
@@ -174,6 +174,33 @@ fn how_tls_was_made_is_logged_and_unverified_tls_is_a_warning() {
     let tls = records(&insecure, "tls");
     assert!(!tls.is_empty());
     assert!(tls.iter().all(|r| r["level"] == "warn" && r["verified"] == false), "{tls:#?}");
+}
+
+#[test]
+fn a_proxy_and_tls_with_it_are_logged_without_its_credentials() {
+    let (ca, certs, canary) = (Ca::default(), ocireg_testkit::tempdir(), canary());
+    let registry = Registry::start(secure(&ca), Auth::None);
+    let image = image();
+    image.push_to(&registry, "demo/app", "1");
+    let at = ServerOptions::default().bind("127.0.0.4").identity(ca.server(&["127.0.0.4"]));
+    let proxy = Proxy::start(at, Some(("joe", &canary)));
+    proxy.knows(&registry.host(), registry.address());
+    let mut options = trust(&ca, certs.path(), &[&registry.host(), &proxy.host()]);
+    options["proxy"] = json!(proxy.url_for("joe", &canary));
+    let service = service(options);
+    pulls(&service, &app(&registry), &json!({}), &image);
+    let tunnels = records(&service, "proxy");
+    assert_eq!(tunnels.len(), proxy.connects().len());
+    for record in &tunnels {
+        assert_eq!((&record["level"], &record["proxy"]), (&json!("debug"), &json!(proxy.host())));
+        assert_eq!(record["host"], registry.host());
+    }
+    // Where the registry is, only the proxy knows.
+    let http = records(&service, "http");
+    assert!(!http.is_empty() && http.iter().all(|r| r.get("address").is_none()), "{http:#?}");
+    let tls = records(&service, "tls");
+    assert_eq!(tls.len(), registry.handshake_count() + proxy.handshake_count());
+    assert!(tls.iter().all(|r| r["verified"] == true), "{tls:#?}");
 }
 
 #[test]

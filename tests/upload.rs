@@ -12,7 +12,8 @@ use ocireg_testkit::cncf::{self, Cncf};
 use ocireg_testkit::rig::{assert_canary_nowhere, bystander, canary};
 use ocireg_testkit::token::Policy;
 use ocireg_testkit::{
-    Action, Auth, Ca, Cut, Fault, Registry, Reply, Request, Server, ServerOptions, TokenServer,
+    Action, Auth, Ca, Cut, Fault, Proxy, Registry, Reply, Request, Server, ServerOptions,
+    TokenServer,
 };
 use serde_json::{Value, json};
 
@@ -106,6 +107,26 @@ fn a_small_blob_goes_in_one_piece_and_a_large_one_in_chunks() {
     }
     put(&session, &PutOptions::default(), b"").expect("an empty blob");
     assert_has(&registry, b"");
+}
+
+#[test]
+fn an_upload_goes_through_a_proxy_with_tls_in_tls() {
+    let (ca, certs) = (Ca::default(), ocireg_testkit::tempdir());
+    let bytes: Vec<u8> = content().iter().copied().cycle().take(1_000_003).collect();
+    let at = ServerOptions::default().bind("127.0.0.4");
+    for (registry, proxy) in [
+        (Registry::plain(), Proxy::start(at.clone(), None)),
+        (Registry::tls(&ca), Proxy::start(at.identity(ca.server(&["127.0.0.4"])), None)),
+    ] {
+        ca.write_certs_d(certs.path(), &proxy.host(), None);
+        let options = json!({"certs-dir": certs.path(), "proxy": proxy.url()});
+        let session = session(&registry.host(), options, json!({}));
+        for options in [PutOptions::default(), chunks(300_000)] {
+            put(&session, &options, &bytes).expect("an upload");
+            assert_has(&registry, &bytes);
+        }
+        assert_eq!(registry.connection_count(), proxy.connects().len(), "none went directly");
+    }
 }
 
 #[test]

@@ -101,14 +101,19 @@ func (o *ServiceOptions) UnmarshalJSON(document []byte) error {
 	return nil
 }
 
-// Proxy says through what connections go.
+// Proxy says through what connections go. A proxy is [http[s]://][USER:PASSWORD@]HOST[:PORT] and must allow CONNECT,
+// which is used for http addresses, too. Localhost and loopback addresses are asked through it as well, unless NoProxy
+// names them.
 type Proxy struct {
 	// URL is for http and https alike; if it is set, the other fields do not count.
 	URL string `json:"-"`
 
+	// HTTPProxy is for http addresses, HTTPSProxy for https addresses; an empty one is none.
 	HTTPProxy  string `json:"http-proxy,omitempty"`
 	HTTPSProxy string `json:"https-proxy,omitempty"`
-	// NoProxy lists hosts that are reached directly, separated by commas.
+	// NoProxy lists hosts that are reached directly, separated by commas, as the variable NO_PROXY does: names (and what
+	// is below them), .name (only what is below), addresses, blocks of addresses, all but blocks with :port if wanted,
+	// or *.
 	NoProxy string `json:"no-proxy,omitempty"`
 }
 

@@ -363,6 +363,16 @@ impl Client {
 
     /// Sends a request and follows its redirects. Any status that is no redirect is a result, not an error.
     pub fn send(&self, request: &Request<'_>, run: &Run) -> Result<Response> {
+        self.send_as(request, request.identity, run)
+    }
+
+    /// As [`Client::send`], with TLS made otherwise than the request says.
+    pub fn send_as(
+        &self,
+        request: &Request<'_>,
+        home_identity: &Identity,
+        run: &Run,
+    ) -> Result<Response> {
         run.log_to(&self.log);
         let home = Origin::of(&request.url);
         let budget = request
@@ -374,9 +384,9 @@ impl Client {
         for _ in 0..=MAX_REDIRECTS {
             let foreign;
             let identity = if Origin::of(&url) == home {
-                request.identity
+                home_identity
             } else {
-                foreign = self.foreign(request.identity, &url, run)?;
+                foreign = self.foreign(home_identity, &url, run)?;
                 &foreign
             };
             let (response, reached) =
@@ -490,6 +500,8 @@ impl Client {
                 }
                 _ => agent.run(message),
             });
+            // The address of a proxy is not that of the server.
+            let seen = Seen { peer: seen.peer.filter(|_| proxy.is_none()), ..seen };
             match result {
                 Ok(response) => {
                     run.log(Level::Debug, "http", || {
@@ -498,11 +510,8 @@ impl Client {
                             .with("http_status", status)
                             .took(began.elapsed())
                     });
-                    let reach = match proxy {
-                        None => seen.peer.map(Reach::of),
-                        Some(_) => literal,
-                    };
-                    return Ok((response, reach.unwrap_or(Reach::Public)));
+                    let reach = seen.peer.map(Reach::of).or(literal).unwrap_or(Reach::Public);
+                    return Ok((response, reach));
                 }
                 Err(error) => {
                     let error = failed(from_client(error, url, false));

@@ -19,6 +19,7 @@ use super::socket::{Plain, Socket};
 use super::wire::Wire;
 use crate::config::proxy::ProxyServer;
 use crate::error::{Code, Error, Phase, Result};
+use crate::log::{Level, Record};
 use crate::tls::Identity;
 
 /// The longest answer to CONNECT that is read, with all that came before it.
@@ -48,10 +49,19 @@ impl ProxyConnector {
             let config =
                 self.config.get_or_try_init(|| self.identity.client_config()).map_err(carry)?;
             let tls = Tls::handshake(config.clone(), self.server.host(), wire)?;
+            tls.log(&self.identity, self.server.host());
             wire = Wire::Tls(Box::new(tls));
         }
+        let default = if target.scheme_str() == Some("https") { 443 } else { 80 };
+        let port = target.port_u16().unwrap_or(default);
+        let target = format!("{}:{port}", target.host().unwrap_or_default());
         let time = scope::with(|scope| scope.timeouts.connect).unwrap_or_default();
-        scope::limited(time, Phase::Proxy, || self.ask_for(target, &mut wire))?;
+        scope::limited(time, Phase::Proxy, || self.ask_for(&target, &mut wire))?;
+        scope::log(Level::Debug, "proxy", || {
+            Record::new(format!("the proxy {} connects to {target}", self.server))
+                .with("host", target)
+                .with("proxy", self.server.to_string())
+        });
         Ok(wire)
     }
 
@@ -65,50 +75,28 @@ impl ProxyConnector {
     }
 
     /// Sends CONNECT and reads the answer up to the end of its header: what follows belongs to the server.
-    fn ask_for(&self, target: &Uri, wire: &mut Wire) -> io::Result<()> {
-        let default = if target.scheme_str() == Some("https") { 443 } else { 80 };
-        let port = target.port_u16().unwrap_or(default);
-        let target = format!("{}:{port}", target.host().unwrap_or_default());
-        wire.send_all(self.request(&target).as_bytes(), Phase::Proxy)?;
+    fn ask_for(&self, target: &str, wire: &mut Wire) -> io::Result<()> {
+        wire.send_all(self.request(target).as_bytes(), Phase::Proxy)?;
         let mut answer = Vec::new();
         let mut buffer = [0; 2048];
         loop {
-            match wire.receive(&mut buffer, Phase::Proxy)? {
-                0 => {
-                    return Err(carry(
-                        self.broken(&target, "it ended the connection").retryable(true),
-                    ));
+            let received = wire.receive(&mut buffer, Phase::Proxy)?;
+            answer.extend_from_slice(&buffer[..received]);
+            let error = match final_answer(&answer) {
+                _ if received == 0 => {
+                    self.broken(target, "it ended the connection").retryable(true)
                 }
-                received => answer.extend_from_slice(&buffer[..received]),
-            }
-            let head = loop {
-                if !b"HTTP/1.".starts_with(&answer[..answer.len().min(7)]) {
-                    return Err(carry(self.broken(&target, "its answer is not HTTP")));
-                }
-                let Some(end) = answer.windows(4).position(|window| window == b"\r\n\r\n") else {
-                    break None;
-                };
-                let Some(status) = status(&answer[..end]) else {
-                    return Err(carry(self.broken(&target, "its answer is not HTTP")));
-                };
-                if !(100..200).contains(&status) || status == 101 {
-                    break Some((status, end + 4));
-                }
-                // More is to come.
-                answer.drain(..end + 4);
-            };
-            match head {
                 Some((200..=299, end)) if end == answer.len() => return Ok(()),
-                Some((200..=299, _)) => {
-                    let why = "more came than its answer before anything was asked of the server";
-                    return Err(carry(self.broken(&target, why)));
-                }
-                Some((status, _)) => return Err(carry(self.refusal(&target, status))),
-                None if answer.len() > MAX_ANSWER => {
-                    return Err(carry(self.broken(&target, "its answer is too large")));
-                }
-                None => {}
-            }
+                Some((200..=299, _)) => self.broken(
+                    target,
+                    "more came than its answer before anything was asked of the server",
+                ),
+                Some((0, _)) => self.broken(target, "its answer is not HTTP"),
+                Some((status, _)) => self.refusal(target, status),
+                None if answer.len() > MAX_ANSWER => self.broken(target, "its answer is too large"),
+                None => continue,
+            };
+            return Err(carry(error));
         }
     }
 
@@ -140,10 +128,10 @@ impl ProxyConnector {
 
     fn refusal(&self, target: &str, status: u16) -> Error {
         let hint = match status {
-            407 if self.server.authorization().is_some() => {
+            401 | 407 if self.server.authorization().is_some() => {
                 "check the user name and the password in the proxy's address"
             }
-            407 => "put USER:PASSWORD@ into the proxy's address",
+            401 | 407 => "put USER:PASSWORD@ into the proxy's address",
             429 | 500..=599 => "the proxy may not reach the server; the call may be made again",
             _ => {
                 "ask the proxy's operator whether it allows CONNECT to this host and port, or list the host in no-proxy"
@@ -170,7 +158,8 @@ impl ProxyConnector {
             _ => return error,
         };
         let passing = error.code() == Code::Disconnected
-            || (error.code() == Code::Timeout && error.details().phase == Some(Phase::Proxy));
+            || (error.code() == Code::Timeout
+                && !matches!(error.details().phase, Some(Phase::Dns | Phase::Connect)));
         Error::new(Code::Proxy, format!("the proxy {} cannot be used", self.server))
             .phase(Phase::Proxy)
             .cause(error)
@@ -179,9 +168,29 @@ impl ProxyConnector {
     }
 }
 
+/// The status of the final answer, 0 for what is no HTTP, and where its header ends; None while more must come.
+fn final_answer(received: &[u8]) -> Option<(u16, usize)> {
+    let mut begin = 0;
+    loop {
+        let rest = &received[begin..];
+        if !VERSION.starts_with(&rest[..rest.len().min(VERSION.len())]) {
+            return Some((0, begin));
+        }
+        let head = rest.windows(4).position(|window| window == b"\r\n\r\n")?;
+        begin += head + 4;
+        match status(&rest[..head]) {
+            // An interim answer.
+            Some(100 | 102..=199) => {}
+            status => return Some((status.unwrap_or(0), begin)),
+        }
+    }
+}
+
+const VERSION: &[u8] = b"HTTP/1.";
+
 /// The status of `HTTP/1.x NNN …`.
 fn status(head: &[u8]) -> Option<u16> {
-    let rest = head.strip_prefix(b"HTTP/1.")?.get(1..)?;
+    let rest = head.strip_prefix(VERSION)?.get(1..)?;
     let digits = rest.strip_prefix(b" ")?.get(..3)?;
     let ends = matches!(rest.get(4), None | Some(b' ' | b'\r'));
     let status = std::str::from_utf8(digits).ok()?;

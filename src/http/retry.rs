@@ -41,11 +41,12 @@ impl<'a> Attempts<'a> {
     /// After a failed attempt: waits, then Ok to try again; or gives the failure back.
     ///
     /// Only what may pass by itself is tried again: a connection that was cut, silence, a busy or failing server.
-    /// A host that could never be reached is not, because the next endpoint is the better answer to that.
+    /// A host that could never be reached, directly or through a proxy, is not: the next endpoint is the better answer
+    /// to that.
     pub fn again(&mut self, failure: Error, run: &Run) -> Result<()> {
         self.made += 1;
         let unreached = match failure.code() {
-            Code::Connect => true,
+            Code::Connect | Code::Proxy => true,
             Code::Timeout => matches!(failure.details().phase, Some(Phase::Dns | Phase::Connect)),
             _ => false,
         };
@@ -54,7 +55,7 @@ impl<'a> Attempts<'a> {
         } else {
             matches!(
                 failure.code(),
-                Code::Disconnected | Code::Timeout | Code::RateLimited | Code::Server | Code::Proxy
+                Code::Disconnected | Code::Timeout | Code::RateLimited | Code::Server
             )
         };
         if !passing || !failure.is_retryable() || self.made >= self.policy.max_attempts {

@@ -13,6 +13,7 @@ use super::address::AddressRule;
 use crate::config::settings::Timeouts;
 use crate::context::Run;
 use crate::error::{Code, Error, Phase};
+use crate::log::{Level, Record};
 use crate::os::wait::Interest;
 
 /// The call that uses the connections of this thread.
@@ -103,6 +104,14 @@ pub(super) fn wait(
         Ok(true) => Ok(()),
         Ok(false) => Err(carry(too_slow(phase))),
         Err(error) => Err(carry(error)),
+    }
+}
+
+/// Tells the log of the call in place.
+pub(super) fn log(level: Level, target: &'static str, record: impl FnOnce() -> Record) {
+    // Taken out of the scope first: whoever is told may use this thread's connections.
+    if let Some(run) = with(|scope| scope.run.clone()) {
+        run.log(level, target, record);
     }
 }
 

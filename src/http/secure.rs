@@ -17,7 +17,6 @@ use ureq::unversioned::transport::{
 use super::scope::{self, carry};
 use super::socket::{INPUT_BUFFER, OUTPUT_BUFFER, Plain, input_phase};
 use super::wire::Wire;
-use crate::context::Run;
 use crate::error::{Code, Error, Phase};
 use crate::log::{Level, Record};
 use crate::tls::Identity;
@@ -58,10 +57,7 @@ impl Connector<Plain> for TlsConnector {
         let config =
             self.config.get_or_try_init(|| self.identity.client_config()).map_err(carry)?;
         let tls = Tls::handshake(config.clone(), host, plain.wire)?;
-        // Taken out of the scope first: whoever is told may use this thread's connections.
-        if let Some(run) = scope::with(|scope| scope.run.clone()) {
-            tls.log(&self.identity, host, &run);
-        }
+        tls.log(&self.identity, host);
         Ok(Some(Either::B(tls)))
     }
 }
@@ -118,9 +114,9 @@ impl Tls {
     }
 
     /// Tells how the peer was verified; unverified ones are worth a warning.
-    fn log(&self, identity: &Identity, host: &str, run: &Run) {
+    pub(super) fn log(&self, identity: &Identity, host: &str) {
         let level = if identity.insecure { Level::Warn } else { Level::Debug };
-        run.log(level, "tls", || {
+        scope::log(level, "tls", || {
             let version = match self.connection.protocol_version() {
                 Some(rustls::ProtocolVersion::TLSv1_2) => "1.2",
                 Some(rustls::ProtocolVersion::TLSv1_3) => "1.3",

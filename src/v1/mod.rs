@@ -1,7 +1,19 @@
 //! The protocol before v2.
 
+mod cookies;
+pub mod data;
+pub mod endpoint;
+pub mod image_id;
 pub mod layer;
 pub mod push_layer;
+pub mod root;
+pub mod session;
 pub mod tar;
 pub mod tarsum;
 pub mod transport;
+
+pub use data::{ImgData, RepositoryData, SearchResults};
+pub use endpoint::Endpoint;
+pub use image_id::ImageId;
+pub use root::Root;
+pub use session::Session;

@@ -1,40 +1,259 @@
-//! Requests to v1 registries; anonymous so far.
+//! Requests to an index and its registries: who gets which credentials, tokens and cookies.
+//!
+//! The index gets name and password where it asks for a token, a standalone registry on every request; the registries
+//! that the index names get its tokens. Nobody else gets anything, also not by a redirect, but between the places that
+//! the reference trusts.
 
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use url::Url;
+use zeroize::Zeroizing;
 
+use super::cookies::Cookies;
+use super::root::Root;
+use crate::auth::Authenticator;
 use crate::context::Run;
+use crate::credentials::AuthConfig;
 use crate::error::Result;
-use crate::http::{Request, Response};
+use crate::http::origin::{Origin, is_trusted};
+use crate::http::retry::Attempts;
+use crate::http::{
+    HeaderMap, HeaderName, HeaderValue, Reaches, Redirects, Request, Response, header,
+};
+use crate::log::{Level, Record};
 use crate::tls::Identity;
 use crate::v2::registry::Common;
 
-/// How a session asks its registries. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Transport {
+/// What asks for a token, and what gives it.
+pub(super) const TOKEN: &str = "x-docker-token";
+
+/// The headers that a caller wants on every request.
+#[derive(Debug, Clone, Default)]
+pub struct Headers {
+    /// Empty is the service's.
+    pub user_agent: String,
+    /// Any others.
+    pub others: HeaderMap,
+}
+
+/// How a session asks its index and registries. Cheap to clone.
+#[derive(Clone)]
+pub struct Transport(Arc<Inner>);
+
+struct Inner {
     common: Arc<Common>,
-    identity: Arc<Identity>,
+    /// How TLS is made with the index.
+    identity: Identity,
+    index: Origin,
+    headers: Headers,
+    /// Name and password, if there are any.
+    basic: Option<Authenticator>,
+    /// Whether the index is a standalone registry that gets them on every request.
+    always: bool,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// What the index gave last.
+    tokens: Zeroizing<String>,
+    /// The registries that may have it.
+    listed: HashSet<Origin>,
+    cookies: Cookies,
+    /// How TLS is made with registries that are not the index's own origin.
+    identities: HashMap<Origin, Arc<Identity>>,
 }
 
 impl Transport {
-    /// `identity` says how TLS is made with the registries.
-    pub fn new(common: Arc<Common>, identity: Identity) -> Self {
-        Self { common, identity: Arc::new(identity) }
+    /// Before anything was asked. `index` is the root, `identity` how TLS is made with it, `always` whether every
+    /// request to it carries the credentials.
+    pub fn new(
+        common: Arc<Common>,
+        index: &Root,
+        identity: Identity,
+        headers: Headers,
+        credentials: AuthConfig,
+        always: bool,
+    ) -> Self {
+        let has_password = !credentials.username.is_empty() && !credentials.password.is_empty();
+        let basic = has_password.then(|| {
+            Authenticator::new(
+                common.client.clone(),
+                common.tokens.clone(),
+                common.policy.clone(),
+                index.url().clone(),
+                identity.clone(),
+                credentials,
+            )
+        });
+        let index = Origin::of(index.url());
+        let state = Mutex::default();
+        Self(Arc::new(Inner { common, identity, index, headers, basic, always, state }))
     }
 
     /// What all registries of the service share.
     pub fn common(&self) -> &Common {
-        &self.common
+        &self.0.common
     }
 
     /// A GET without headers of its own.
     pub fn request<'a>(&'a self, url: Url, doing: &'a str) -> Request<'a> {
-        Request::get(url, &self.identity, doing)
+        // Whoever is asked, `send` finds out how TLS is made with him.
+        let mut request = Request::get(url, &self.0.identity, doing);
+        request.redirects = Redirects::Refer;
+        request
+    }
+
+    /// The registries that the index has named from now on may have its tokens.
+    pub(super) fn list(&self, roots: &[Root]) {
+        self.state().listed = roots.iter().map(|root| Origin::of(root.url())).collect();
     }
 
     /// Sends a request once; any status is a result.
     pub fn send(&self, request: &Request<'_>, run: &Run) -> Result<Response> {
-        self.common.client.send(request, run)
+        let inner = &self.0;
+        let origin = Origin::of(&request.url);
+        let at_home = origin == inner.index;
+        let identity =
+            if at_home { None } else { Some(self.foreign(&origin, &request.url, run)?) };
+        let mut request = request.clone();
+        if !inner.headers.user_agent.is_empty() {
+            let agent = &inner.headers.user_agent;
+            request = request.header(header::USER_AGENT, agent, Reaches::Everywhere)?;
+        }
+        for (name, value) in &inner.headers.others {
+            if let Ok(value) = value.to_str() {
+                request = request.header(name.clone(), value, Reaches::Trusted)?;
+            }
+        }
+        let asks = request.headers.iter().any(|(name, ..)| *name == TOKEN);
+        if let Some(value) = self.authorization(&origin, at_home, asks, run)? {
+            request = request.header(header::AUTHORIZATION, &value, Reaches::Trusted)?;
+        }
+        let cookies = self.state().cookies.header(&origin);
+        if let Some(cookies) = cookies.map(Zeroizing::new) {
+            request = request.header(header::COOKIE, &cookies, Reaches::Trusted)?;
+        }
+        let identity = identity.as_deref().unwrap_or(&inner.identity);
+        let response = inner.common.client.send_as(&request, identity, run)?;
+        self.learn(&response, at_home);
+        Ok(response)
+    }
+
+    /// As [`Transport::send`], tried again while that may help. A status that is not `wanted` is an error.
+    pub fn fetch(
+        &self,
+        request: &Request<'_>,
+        wanted: impl Fn(u16) -> bool,
+        run: &Run,
+    ) -> Result<Response> {
+        let mut attempts = Attempts::new(&self.0.common.retry);
+        loop {
+            let outcome = self.send(request, run).and_then(|response| {
+                if wanted(response.status) {
+                    return Ok(response);
+                }
+                Err(response.into_error(request.doing, self.0.common.limits.error, run))
+            });
+            match outcome {
+                Ok(response) => return Ok(response),
+                Err(error) => attempts
+                    .again(error.with(|d| d.method = Some(request.method.to_string())), run)?,
+            }
+        }
+    }
+
+    fn authorization(
+        &self,
+        origin: &Origin,
+        at_home: bool,
+        asks: bool,
+        run: &Run,
+    ) -> Result<Option<Zeroizing<String>>> {
+        let inner = &self.0;
+        let log = |kind: &str| {
+            run.log(Level::Debug, "auth", || {
+                Record::new(format!("{kind} for {origin} by protocol v1"))
+                    .with("host", origin.authority())
+                    .with("scheme", kind)
+            });
+        };
+        if let Some(basic) = inner.basic.as_ref().filter(|_| at_home && (asks || inner.always)) {
+            log("basic");
+            return basic.basic().map(Some);
+        }
+        let state = self.state();
+        if !state.tokens.is_empty() && (at_home || state.listed.contains(origin)) {
+            let header = Zeroizing::new(["Token ", state.tokens.as_str()].concat());
+            drop(state);
+            log("token");
+            return Ok(Some(header));
+        }
+        Ok(None)
+    }
+
+    /// Tokens count only from the index itself; cookies belong to whoever answered in the end.
+    fn learn(&self, response: &Response, at_home: bool) {
+        let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
+        let mut state = self.state();
+        let trusted = at_home && (!response.crossed || is_trusted(&response.url));
+        let tokens: Vec<String> = response.headers.get_all(TOKEN).iter().filter_map(text).collect();
+        if trusted && !tokens.is_empty() {
+            state.tokens = Zeroizing::new(tokens.join(","));
+        }
+        let cookies: Vec<String> =
+            response.headers.get_all(header::SET_COOKIE).iter().filter_map(text).collect();
+        state.cookies.learn(&Origin::of(&response.url), cookies.iter().map(String::as_str));
+    }
+
+    fn foreign(&self, origin: &Origin, url: &Url, run: &Run) -> Result<Arc<Identity>> {
+        if let Some(known) = self.state().identities.get(origin) {
+            return Ok(known.clone());
+        }
+        let made = Arc::new(self.0.common.client.foreign(&self.0.identity, url, run)?);
+        self.state().identities.insert(origin.clone(), made.clone());
+        Ok(made)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Transport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Transport").field("index", &self.0.index).finish_non_exhaustive()
+    }
+}
+
+impl Headers {
+    /// The headers of a caller's document: name to values.
+    pub fn add(&mut self, name: &str, value: &str) -> Result<()> {
+        let invalid = |what: &str| {
+            let shown = crate::host::printable(name);
+            crate::error::Error::argument("headers_json", format!("the header {shown:?} {what}"))
+        };
+        let name = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| invalid("has a name that no header can have"))?;
+        if [
+            header::AUTHORIZATION,
+            header::COOKIE,
+            header::HOST,
+            header::CONTENT_LENGTH,
+            header::TRANSFER_ENCODING,
+        ]
+        .contains(&name)
+        {
+            return Err(invalid("is set by the library itself"));
+        }
+        let value = HeaderValue::from_str(value)
+            .map_err(|_| invalid("has a value that holds control characters"))?;
+        if name == header::USER_AGENT {
+            value.to_str().unwrap_or_default().clone_into(&mut self.user_agent);
+        } else {
+            self.others.append(name, value);
+        }
+        Ok(())
     }
 }

@@ -134,6 +134,10 @@ Proxies = TypedDict(
     {"http-proxy": str, "https-proxy": str, "no-proxy": str},
     total=False,
 )
+"""Proxies by the scheme of the address that is asked for; ``no-proxy`` is a text like the variable NO_PROXY.
+
+A proxy is ``[http[s]://][USER:PASSWORD@]HOST[:PORT]`` and must allow CONNECT, which is used for http addresses, too.
+"""
 
 Timeouts = TypedDict(
     "Timeouts",

@@ -16,6 +16,7 @@ pub struct Proxy {
     server: Server,
     faults: Faults,
     names: Arc<Mutex<HashMap<String, SocketAddr>>>,
+    greeting: Arc<Mutex<Option<String>>>,
 }
 
 impl Proxy {
@@ -26,12 +27,16 @@ impl Proxy {
         let wanted = credentials.map(|(user, password)| {
             format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
         });
+        let greeting: Arc<Mutex<Option<String>>> = Arc::default();
         let server = {
-            let (faults, names) = (faults.clone(), names.clone());
+            let (faults, names, greeting) = (faults.clone(), names.clone(), greeting.clone());
             Server::start(options, move |request, conn| {
                 let mut tunnel = None;
                 let mut reply = faults.reply(request, |_| admit(request, wanted.as_deref()));
-                if reply.status == 200 && request.method == "CONNECT" {
+                conn.stall(std::mem::take(&mut reply.delay));
+                let whole =
+                    reply.raw.is_none() && reply.cut_head.is_none() && !reply.endless_headers;
+                if request.method == "CONNECT" && reply.status == 200 && whole {
                     let known = lock(&names).get(&request.target).copied();
                     let connected = match known {
                         Some(address) => TcpStream::connect(address),
@@ -42,7 +47,11 @@ impl Proxy {
                         Err(_) => reply = Reply::empty(502),
                     }
                 }
-                conn.reply(&reply)?;
+                let greeting = lock(&greeting).clone().filter(|_| tunnel.is_some());
+                match greeting {
+                    Some(head) => conn.send(head.as_bytes())?,
+                    None => conn.reply(&reply)?,
+                }
                 match tunnel {
                     Some(to) if !conn.is_cut() => conn.tunnel(to),
                     _ => Ok(()),
@@ -52,7 +61,7 @@ impl Proxy {
         if let Some((_, password)) = credentials {
             server.may_receive(password);
         }
-        Proxy { server, faults, names }
+        Proxy { server, faults, names, greeting }
     }
 
     /// A proxy on 127.0.0.4 for everybody.
@@ -68,6 +77,11 @@ impl Proxy {
     /// `http[s]://USER:PASSWORD@HOST:PORT`.
     pub fn url_for(&self, user: &str, password: &str) -> String {
         self.url().replacen("://", &format!("://{user}:{password}@"), 1)
+    }
+
+    /// Says this, line ends and all, whenever a tunnel is made.
+    pub fn greet_with(&self, head: &str) {
+        *lock(&self.greeting) = Some(head.to_owned());
     }
 
     /// Breaks answers to CONNECT; the path of a fault is part of `host:port`.

@@ -1,5 +1,5 @@
-//! The rig of the security tests: a registry, a token server, a bystander, a mirror and a proxy, each under its own name, and the
-//! one assertion that a secret went nowhere else.
+//! The rig of the security tests: a registry, a token server, a bystander, a mirror and a proxy, each under its own name,
+//! and the one assertion that a secret went nowhere else.
 
 use crate::fault::{self, Faults};
 use crate::proxy::Proxy;

@@ -1,0 +1,183 @@
+//! The address of a v1 index or registry, and whether somebody answers there.
+
+use std::sync::Arc;
+
+use super::root::Root;
+use super::transport::{Headers, Transport};
+use crate::config::registry::IndexInfo;
+use crate::context::Run;
+use crate::credentials::{AuthConfig, auth_config_key};
+use crate::error::{Code, Error, Phase, Result};
+use crate::host::{self, INDEX_SERVER};
+use crate::http::origin::Origin;
+use crate::service::Service;
+use crate::tls::certs_d::TlsConfig;
+use serde::{Deserialize, Serialize};
+
+/// The most that is read of what a ping answers.
+const PING_LIMIT: u64 = 64 << 10;
+
+/// A v1 index or registry. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Endpoint(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    service: Service,
+    /// The address without `/v1/`, as it was given.
+    text: String,
+    root: Root,
+    tls: TlsConfig,
+    headers: Headers,
+}
+
+/// What `_ping` answered.
+#[derive(Debug, Clone, Serialize)]
+pub struct Ping {
+    /// Always "v1".
+    pub protocol: &'static str,
+    /// The registry's version, if it says one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Whether the registry needs no index.
+    pub standalone: bool,
+}
+
+impl Endpoint {
+    /// The endpoint of an index, found by asking: https, and http after it where the index is insecure.
+    pub fn new(service: &Service, index: &IndexInfo, headers: Headers, run: &Run) -> Result<Self> {
+        let tls = if index.secure {
+            service.certificates(&index.name)?
+        } else {
+            TlsConfig { insecure_skip_verify: true, ..TlsConfig::default() }
+        };
+        let address = address(auth_config_key(index))?;
+        let (_, bare) = address.split_once("://").unwrap_or(("", &address));
+        let at = |scheme: &str| {
+            Self::of(service, format!("{scheme}://{bare}"), tls.clone(), headers.clone())
+        };
+        let secure = at("https")?;
+        let host = Origin::of(secure.0.root.url()).authority();
+        let Err(first) = secure.ping(run) else { return Ok(secure) };
+        if matches!(first.code(), Code::Cancelled | Code::Deadline) {
+            return Err(first);
+        }
+        if index.secure {
+            let hint = format!(
+                "if it serves plain http or has a certificate of its own, add {host} to insecure-registries, or put its CA \
+                 certificate into the certs.d directory as {host}/ca.crt"
+            );
+            return Err(first.context(format!("{host} is no v1 registry")).hint(hint));
+        }
+        let plain = at("http")?;
+        match plain.ping(run) {
+            Ok(_) => Ok(plain),
+            Err(second) if matches!(second.code(), Code::Cancelled | Code::Deadline) => Err(second),
+            Err(second) => Err(first
+                .clone()
+                .context(format!(
+                    "{host} is no v1 registry, neither by https nor by http ({second})"
+                ))
+                .with(|d| d.attempts = vec![first, second])),
+        }
+    }
+
+    /// The endpoint at an address, without asking anybody.
+    pub fn of(service: &Service, text: String, tls: TlsConfig, headers: Headers) -> Result<Self> {
+        if service.settings().v1 == Some(false) {
+            return Err(Error::new(Code::Unsupported, "protocol v1 is switched off")
+                .hint("the option v1 of the service is false"));
+        }
+        let root = Root::below(&host::parse_endpoint_url(&text)?);
+        Ok(Self(Arc::new(Inner { service: service.clone(), text, root, tls, headers })))
+    }
+
+    /// The service that it belongs to.
+    pub fn service(&self) -> &Service {
+        &self.0.service
+    }
+
+    /// Where its paths begin.
+    pub fn root(&self) -> &Root {
+        &self.0.root
+    }
+
+    /// The address without `/v1/`, as it was given.
+    pub fn address(&self) -> &str {
+        &self.0.text
+    }
+
+    /// `<address>/v1/<path>`.
+    pub fn path(&self, path: &str) -> String {
+        [&self.0.text, "/v1/", path].concat()
+    }
+
+    /// Whether the other side's certificate is verified.
+    pub fn is_secure(&self) -> bool {
+        !self.0.tls.insecure_skip_verify
+    }
+
+    /// Whether it is the official index.
+    pub fn is_official(&self) -> bool {
+        self.path("") == INDEX_SERVER
+    }
+
+    /// Asks `_ping`. The official index is not asked: it is known not to stand alone.
+    pub fn ping(&self, run: &Run) -> Result<Ping> {
+        if self.is_official() {
+            return Ok(Ping { protocol: "v1", version: None, standalone: false });
+        }
+        let host = Origin::of(self.0.root.url()).authority();
+        let doing = format!("ask {host} for protocol v1");
+        let transport = self.transport(AuthConfig::default(), false);
+        let mut request = transport.request(self.0.root.path("_ping"), &doing);
+        request.budget = Some((self.0.service.timeouts().auth, Phase::Ping));
+        let mut response = transport.send(&request, run)?;
+        // Whatever it answers, somebody is there.
+        let body = response.body.read_all(PING_LIMIT, "the answer to a ping", "error", run);
+        let said: Said = body
+            .ok()
+            .filter(|body| crate::json::check(body).is_ok())
+            .and_then(|body| serde_json::from_slice(&body).ok())
+            .unwrap_or_default();
+        run.check()?;
+        let version = response.header("x-docker-registry-version").filter(|v| !v.is_empty());
+        let standalone = match response.header("x-docker-registry-standalone") {
+            None | Some("") => said.standalone.unwrap_or(true),
+            Some(value) => value == "1" || value.eq_ignore_ascii_case("true"),
+        };
+        let version = version.map(str::to_owned).or(said.version).map(|v| host::printable(&v));
+        Ok(Ping { protocol: "v1", version, standalone })
+    }
+
+    /// How a session of these credentials asks; `always` is whether each request to this place carries them.
+    pub(super) fn transport(&self, credentials: AuthConfig, always: bool) -> Transport {
+        let inner = &self.0;
+        let identity = inner.tls.identity(inner.service.environment());
+        let common = inner.service.common().clone();
+        Transport::new(common, &inner.root, identity, inner.headers.clone(), credentials, always)
+    }
+}
+
+#[derive(Default, Deserialize)]
+struct Said {
+    version: Option<String>,
+    standalone: Option<bool>,
+}
+
+/// The address without `/v1/`: https where it names no scheme, and `v1` at its end is taken off.
+pub fn address(text: &str) -> Result<String> {
+    let has_scheme = text.starts_with("http://") || text.starts_with("https://");
+    let text = if has_scheme { text.to_owned() } else { format!("https://{text}") };
+    let text = text.strip_suffix('/').unwrap_or(&text);
+    let (rest, last) = text.rsplit_once('/').unwrap_or(("", text));
+    match last {
+        "v1" => Ok(rest.to_owned()),
+        "v2" => Err(Error::argument(
+            "index_json",
+            format!("{} is no address of protocol v1", host::printable(text)),
+        )
+        .hint("leave /v2 out, or use ocireg_endpoint_new()")),
+        _ => Ok(text.to_owned()),
+    }
+}
