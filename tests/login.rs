@@ -183,7 +183,9 @@ fn addresses_that_are_none_are_refused() {
         assert_no_secret("the error", failure.json.to_string(), "CANARY");
         refused(service.logout(bad), INVALID_ARGUMENT);
     }
-    refused(service.logout(""), INVALID_ARGUMENT);
+    for bad in ["", "r.test/team"] {
+        assert_eq!(refused(service.logout(bad), INVALID_ARGUMENT).argument(), "host", "{bad:?}");
+    }
     for nothing in [json!({}), json!({"username": "u"}), json!({"registrytoken": "t"})] {
         refused(service.login(&nothing), INVALID_ARGUMENT);
     }
@@ -537,6 +539,30 @@ fn a_helper_keeps_what_the_config_names_it_for() {
         service.logout(&host).expect("a second logout");
         assert_eq!(service.credentials(&host).expect("nobody")["kind"], "anonymous");
         assert_eq!(service.credentials(&other.host()).expect("known")["username"], "alice");
+    });
+}
+
+#[test]
+fn without_credentials_the_service_has_those_of_the_official_index() {
+    in_home("without_credentials_the_service_has_those_of_the_official_index", |d| {
+        store_helper(d, "all");
+        write(config(d), r#"{"credsStore": "all"}"#);
+        let service = scene::service(json!({
+            "environment": true, "docker-config": d.join("docker"), "resolve": {"*": []},
+            "retry": {"max-attempts": 1},
+        }));
+        let failure = refused(service.auth(&Value::Null, None), 40);
+        assert_eq!(failure.json["endpoint"], "https://registry-1.docker.io");
+        assert_eq!(read(d.join("asked")), "get\n");
+        // A login says what it logs in with.
+        refused(service.login(&Value::Null), INVALID_ARGUMENT);
+        // All names of it are one, under which a logout finds it.
+        let entry = d.join("store-https:__index.docker.io_v1_");
+        for name in ["docker.io", "index.docker.io", "https://index.docker.io/v1/"] {
+            write(&entry, "{\"Username\":\"u\",\"Secret\":\"s\"}");
+            service.logout(name).expect("a logout");
+            assert!(!entry.exists(), "{name}");
+        }
     });
 }
 
