@@ -87,8 +87,8 @@ typedef struct ocireg_context ocireg_context;
  * Never changes; may be used from any number of threads at once. May be freed while a call on it runs, and before
  * what was made from it.
  *
- * Functions: ocireg_endpoint_new(), ocireg_endpoint_to_string(), ocireg_endpoint_path(),
- * ocireg_endpoint_is_secure(), ocireg_endpoint_ping(), ocireg_endpoint_free().
+ * Functions: ocireg_endpoint_new(), ocireg_endpoint_new_v1(), ocireg_endpoint_to_v1(), ocireg_endpoint_to_string(),
+ * ocireg_endpoint_path(), ocireg_endpoint_is_secure(), ocireg_endpoint_ping(), ocireg_endpoint_free().
  */
 typedef struct ocireg_endpoint ocireg_endpoint;
 
@@ -104,7 +104,7 @@ typedef struct ocireg_endpoint ocireg_endpoint;
 typedef struct ocireg_error ocireg_error;
 
 /**
- * A blob being read.
+ * A blob, or a layer of protocol v1, being read.
  *
  * May move between threads, but only one may use it at a time; a second one gets OCIREG_BUSY. Holds what it needs
  * of its session: that may be freed before it.
@@ -138,7 +138,13 @@ typedef struct ocireg_service ocireg_service;
  * Functions: ocireg_session_new(), ocireg_session_open(), ocireg_session_repository(), ocireg_session_id(),
  * ocireg_session_info(), ocireg_session_ping(), ocireg_session_list_tags(), ocireg_session_get_manifest(),
  * ocireg_session_head_manifest(), ocireg_session_open_blob(), ocireg_session_put_blob(), ocireg_session_mount_blob(),
- * ocireg_session_free().
+ * ocireg_session_free(). By protocol v1: ocireg_session_get_repository_data(), ocireg_session_get_remote_tags(),
+ * ocireg_session_get_remote_tag(), ocireg_session_get_remote_history(), ocireg_session_lookup_remote_image(),
+ * ocireg_session_get_remote_image_json(), ocireg_session_get_remote_image_layer(),
+ * ocireg_session_push_image_json_registry(), ocireg_session_push_image_layer_registry(),
+ * ocireg_session_push_image_checksum_registry(), ocireg_session_push_registry_tag(),
+ * ocireg_session_push_image_json_index(), ocireg_session_search_repositories(). A function of the other protocol is
+ * OCIREG_UNSUPPORTED.
  */
 typedef struct ocireg_session ocireg_session;
 
@@ -278,7 +284,8 @@ void ocireg_context_free(ocireg_context *context);
  * @param error              receives an error on failure, owned by the caller; may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT (also for an address with user info, query, fragment, another scheme
  *         than http and https, or a host that no URL can hold), OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8,
- *         OCIREG_INVALID_JSON, or OCIREG_UNSUPPORTED for Version v1 and for a MinVersion other than 1.2.
+ *         OCIREG_INVALID_JSON, or OCIREG_UNSUPPORTED for a MinVersion other than 1.2, and for Version v1 where the
+ *         option v1 of the service is false.
  *
  * Any thread. Never blocks. Since 0.1.
  */
@@ -288,7 +295,52 @@ int32_t ocireg_endpoint_new(const ocireg_service *service,
                             ocireg_error **error);
 
 /**
- * The address of the endpoint's API: the URL with one / at its end, and `v2/`.
+ * Finds the endpoint of a v1 index or registry: asks it for `_ping` by https, and by http after that where the index is
+ * not secure. The official index is not asked.
+ *
+ * @param service       the service that it belongs to. Not NULL; may be freed afterwards.
+ * @param context       the call's context; may be NULL.
+ * @param index_json    an IndexInfo: `Name` (host[:port]), `Secure`, `Official`. Not NULL.
+ * @param user_agent    the User-Agent of all its requests; NULL is the service's.
+ * @param headers_json  more headers of all its requests, {"Name": ["value"]}; may be NULL.
+ * @param endpoint      receives the endpoint, to be ended by ocireg_endpoint_free(). Not NULL.
+ * @param error         receives an error on failure, owned by the caller; may be NULL. With a secure index its hint says
+ *                      how to allow another one; `attempts` holds the failures by https and http.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT (also for an address that ends in v2), OCIREG_INVALID_JSON,
+ *         OCIREG_INVALID_CONFIG when the certificates of its directory cannot be used, OCIREG_UNSUPPORTED when the
+ *         option v1 of the service is false, any network code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ *
+ * Any thread. Blocks: DNS, connection, one exchange or two. Since 0.1.
+ */
+int32_t ocireg_endpoint_new_v1(const ocireg_service *service,
+                               const ocireg_context *context,
+                               const char *index_json,
+                               const char *user_agent,
+                               const char *headers_json,
+                               ocireg_endpoint **endpoint,
+                               ocireg_error **error);
+
+/**
+ * The same place by protocol v1: the address of an endpoint, its TLS configuration, and other headers. Asks nobody.
+ *
+ * @param endpoint      an endpoint of either protocol. Not NULL.
+ * @param user_agent    the User-Agent of all its requests; NULL is the service's.
+ * @param headers_json  more headers of all its requests, {"Name": ["value"]}; may be NULL.
+ * @param v1            receives the endpoint, to be ended by ocireg_endpoint_free(). Not NULL.
+ * @param error         receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_CONFIG when the certificates of its
+ *         directory cannot be used, OCIREG_UNSUPPORTED when the option v1 of the service is false.
+ *
+ * Any thread. Never blocks, but may read files. Since 0.1.
+ */
+int32_t ocireg_endpoint_to_v1(const ocireg_endpoint *endpoint,
+                              const char *user_agent,
+                              const char *headers_json,
+                              ocireg_endpoint **v1,
+                              ocireg_error **error);
+
+/**
+ * The address of the endpoint's API: the URL with one / at its end, and `v2/` or `v1/`.
  *
  * @param endpoint  an endpoint. Not NULL.
  * @param text      receives the address; freed by ocireg_string_free(). Not NULL.
@@ -338,9 +390,9 @@ void ocireg_endpoint_free(ocireg_endpoint *endpoint);
  *
  * @param endpoint  an endpoint. Not NULL.
  * @param context   the call's context; may be NULL.
- * @param json      receives `protocol` ("v2"), `confirmed` (whether the version header says registry/2.0) and
- *                  `challenges` (a list of `scheme` and `parameters`), to be ended by ocireg_string_free(). Not
- *                  NULL.
+ * @param json      receives `protocol`, to be ended by ocireg_string_free(). With "v2" there are `confirmed` (whether the
+ *                  version header says registry/2.0) and `challenges` (a list of `scheme` and `parameters`), with "v1"
+ *                  `standalone` (whether it needs no index) and, if it says one, `version`. Not NULL.
  * @param error     receives an error on failure, owned by the caller; may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
  *
@@ -638,9 +690,9 @@ int32_t ocireg_read_certs_directory(const char *directory, char **json, ocireg_e
 int32_t ocireg_certs_dir(char **text, ocireg_error **error);
 
 /**
- * Reads the next bytes of a blob.
+ * Reads the next bytes of a blob or layer.
  *
- * A cut connection is made again and reading goes on where it was. After a failure the reader only repeats it,
+ * A cut connection is made again and reading goes on where it was (of a layer: if the server sends parts). After a failure the reader only repeats it,
  * but after OCIREG_CANCELLED and OCIREG_DEADLINE reading can go on with another context.
  *
  * @param reader    a reader. Not NULL.
@@ -648,7 +700,7 @@ int32_t ocireg_certs_dir(char **text, ocireg_error **error);
  * @param buffer    receives the bytes; 256 KiB or more is fast. Not NULL.
  * @param capacity  its size; not 0.
  * @param count     receives how many bytes were read. 0 is the end, and says that size and digest were found right
- *                  (from an offset on: the size). Not NULL.
+ *                  (from an offset on: the size; of a layer: the size, where it is known). Not NULL.
  * @param error     receives an error on failure, owned by the caller; may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_BUSY, OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH, any network
  *         or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
@@ -663,7 +715,7 @@ int32_t ocireg_reader_read(ocireg_reader *reader,
                            ocireg_error **error);
 
 /**
- * The size of the whole blob, whatever the offset.
+ * The size of the whole blob or layer, whatever the offset.
  *
  * @param reader  a reader, or NULL.
  * @return the size in bytes; -1 where it is not known, while another thread reads, and for NULL.
@@ -673,7 +725,7 @@ int32_t ocireg_reader_read(ocireg_reader *reader,
 int64_t ocireg_reader_size(const ocireg_reader *reader);
 
 /**
- * Frees a reader, at any point of the blob.
+ * Frees a reader, at any point.
  *
  * @param reader  a reader, or NULL, which does nothing.
  *
@@ -1049,10 +1101,11 @@ void ocireg_service_free(ocireg_service *service);
  * @param session    receives the session, to be ended by ocireg_session_free(). Not NULL.
  * @param error      receives an error on failure, owned by the caller; may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_UNSUPPORTED, OCIREG_CREDENTIALS,
- *         OCIREG_CREDENTIAL_HELPER, OCIREG_IO or OCIREG_PERMISSION when a file of credentials cannot be read,
- *         OCIREG_CANCELLED, OCIREG_DEADLINE.
+ *         OCIREG_CREDENTIAL_HELPER, OCIREG_IO or OCIREG_PERMISSION when a file of credentials cannot be read, with
+ *         protocol v1 any network code, OCIREG_CANCELLED, OCIREG_DEADLINE.
  *
- * Any thread. May block: DNS, credential helper. Asks no registry yet. Since 0.1.
+ * Any thread. May block: DNS, credential helper. Asks no registry yet; but one of protocol v1 over https with
+ * credentials is asked whether it stands alone. Since 0.1.
  */
 int32_t ocireg_session_new(const ocireg_endpoint *endpoint,
                            const ocireg_context *context,
@@ -1070,7 +1123,8 @@ int32_t ocireg_session_new(const ocireg_endpoint *endpoint,
  *                      unless the option registry says what to open.
  * @param options_json  `auth` (AuthConfig; absent: what the service knows; {}: anonymous), `actions` (list of text,
  *                      default ["pull"]; with others no mirrors are asked), `registry` (host[:port], with a NULL
- *                      reference: the whole registry), `protocol` ("v2"); may be NULL.
+ *                      reference: the whole registry), `protocol` ("v2"; "v1": the session is of the index at the
+ *                      reference's host, which is asked as by ocireg_endpoint_new_v1()); may be NULL.
  * @param session       receives the session, to be ended by ocireg_session_free(). Not NULL.
  * @param error         receives an error on failure, owned by the caller; may be NULL. `attempts` holds the failure
  *                      of each endpoint.
@@ -1116,7 +1170,7 @@ int32_t ocireg_session_repository(const ocireg_session *session,
 int32_t ocireg_session_id(const ocireg_session *session, char **text, ocireg_error **error);
 
 /**
- * What the session is: `protocol` ("v2"), `endpoint` (the address in use), `mirror`, and where they apply
+ * What the session is: `protocol` ("v2" or "v1"), `endpoint` (the address in use), `mirror`, and where they apply
  * `repository` (the path) and `reference` (canonical).
  *
  * @param session  a session. Not NULL.
@@ -1129,12 +1183,11 @@ int32_t ocireg_session_id(const ocireg_session *session, char **text, ocireg_err
 int32_t ocireg_session_info(const ocireg_session *session, char **json, ocireg_error **error);
 
 /**
- * Asks the endpoint for `/v2/`, without credentials.
+ * Asks the endpoint for `/v2/`, or `/v1/_ping`, without credentials.
  *
  * @param session  a session. Not NULL.
  * @param context  the call's context; may be NULL.
- * @param json     receives `protocol` ("v2"), `confirmed` (whether the version header says registry/2.0) and
- *                 `challenges` (a list of `scheme` and `parameters`), to be ended by ocireg_string_free(). Not NULL.
+ * @param json     receives what ocireg_endpoint_ping() gives, to be ended by ocireg_string_free(). Not NULL.
  * @param error    receives an error on failure, owned by the caller; may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
  *
@@ -1302,6 +1355,314 @@ int32_t ocireg_session_mount_blob(const ocireg_session *session,
 void ocireg_session_free(ocireg_session *session);
 
 /**
+ * Asks the index for a repository: its images, and the registries that have them. What token the index gives is kept
+ * for these registries.
+ *
+ * @param session    a session of protocol v1. Not NULL.
+ * @param context    the call's context; may be NULL.
+ * @param reference  the repository, such as "busybox" or "registry.example/team/app"; a tag is ignored. Not NULL.
+ * @param json       receives `ImgList` (id to `id`, `checksum`, `Tag`) and `Endpoints` (roots for the other
+ *                   functions), to be ended by ocireg_string_free(). Not NULL.
+ * @param error      receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2,
+ *         OCIREG_INVALID_REFERENCE, OCIREG_NOT_FOUND (`what` is "repository"), OCIREG_POLICY when the index names a
+ *         registry at another host (the option allow-v1-endpoints allows it) or credentials would go over plain http,
+ *         any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ *
+ * Any thread. Blocks: one exchange. Since 0.1.
+ */
+int32_t ocireg_session_get_repository_data(const ocireg_session *session,
+                                           const ocireg_context *context,
+                                           const char *reference,
+                                           char **json,
+                                           ocireg_error **error);
+
+/**
+ * The tags of a repository, from the first registry that tells. One that says there is no such repository ends the
+ * search.
+ *
+ * @param session          a session of protocol v1. Not NULL.
+ * @param context          the call's context; may be NULL.
+ * @param registries_json  a list of roots that end in /v1/, asked in order. Not NULL.
+ * @param reference        the repository, such as "busybox" or "registry.example/team/app"; a tag is ignored. Not
+ *                         NULL.
+ * @param json             receives an object of tag to image id, to be ended by ocireg_string_free(). Not NULL.
+ * @param error            receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_INVALID_JSON,
+ *         OCIREG_INVALID_REFERENCE, OCIREG_NOT_FOUND (`what` is "repository"), any network or registry code,
+ *         OCIREG_CANCELLED, OCIREG_DEADLINE.
+ *
+ * Any thread. Blocks: one exchange a registry. Since 0.1.
+ */
+int32_t ocireg_session_get_remote_tags(const ocireg_session *session,
+                                       const ocireg_context *context,
+                                       const char *registries_json,
+                                       const char *reference,
+                                       char **json,
+                                       ocireg_error **error);
+
+/**
+ * The id of a tag's image, from the first registry that tells.
+ *
+ * @param session          a session of protocol v1. Not NULL.
+ * @param context          the call's context; may be NULL.
+ * @param registries_json  a list of roots that end in /v1/, asked in order. Not NULL.
+ * @param reference        the repository, such as "busybox" or "registry.example/team/app"; a tag is ignored. Not
+ *                         NULL.
+ * @param tag              the tag. Not NULL.
+ * @param text             receives the id, to be ended by ocireg_string_free(). Not NULL.
+ * @param error            receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_INVALID_JSON,
+ *         OCIREG_INVALID_REFERENCE, OCIREG_NOT_FOUND, any network or registry code, OCIREG_CANCELLED,
+ *         OCIREG_DEADLINE.
+ *
+ * Any thread. Blocks: one exchange a registry. Since 0.1.
+ */
+int32_t ocireg_session_get_remote_tag(const ocireg_session *session,
+                                      const ocireg_context *context,
+                                      const char *registries_json,
+                                      const char *reference,
+                                      const char *tag,
+                                      char **text,
+                                      ocireg_error **error);
+
+/**
+ * The images that an image is made of: itself, its parent, and so on.
+ *
+ * @param session   a session of protocol v1. Not NULL.
+ * @param context   the call's context; may be NULL.
+ * @param image_id  the id of an image, 64 lower-case hex digits. Not NULL.
+ * @param registry  the root of a registry, which ends in /v1/. Not NULL.
+ * @param json      receives a list of ids, the image's own first, to be ended by ocireg_string_free(). Not NULL.
+ * @param error     receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_NOT_FOUND,
+ *         OCIREG_PROTOCOL when the list does not begin with the image or goes in a circle, any network or registry
+ *         code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ *
+ * Any thread. Blocks: one exchange. Since 0.1.
+ */
+int32_t ocireg_session_get_remote_history(const ocireg_session *session,
+                                          const ocireg_context *context,
+                                          const char *image_id,
+                                          const char *registry,
+                                          char **json,
+                                          ocireg_error **error);
+
+/**
+ * Whether a registry has an image: success if so.
+ *
+ * @param session   a session of protocol v1. Not NULL.
+ * @param context   the call's context; may be NULL.
+ * @param image_id  the id of an image, 64 lower-case hex digits. Not NULL.
+ * @param registry  the root of a registry, which ends in /v1/. Not NULL.
+ * @param error     receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_NOT_FOUND, any
+ *         network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ *
+ * Any thread. Blocks: one exchange. Since 0.1.
+ */
+int32_t ocireg_session_lookup_remote_image(const ocireg_session *session,
+                                           const ocireg_context *context,
+                                           const char *image_id,
+                                           const char *registry,
+                                           ocireg_error **error);
+
+/**
+ * The JSON of an image, byte for byte, and the size of its layer.
+ *
+ * @param session     a session of protocol v1. Not NULL.
+ * @param context     the call's context; may be NULL.
+ * @param image_id    the id of an image, 64 lower-case hex digits. Not NULL.
+ * @param registry    the root of a registry, which ends in /v1/. Not NULL.
+ * @param data        receives the bytes, to be ended by ocireg_bytes_free(); may be NULL.
+ * @param size        receives their number; may be NULL.
+ * @param image_size  receives the size of the layer in bytes, -1 if the registry does not tell; may be NULL.
+ * @param error       receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_NOT_FOUND,
+ *         OCIREG_PROTOCOL when it is the JSON of another image, OCIREG_LIMIT, any network or registry code,
+ *         OCIREG_CANCELLED, OCIREG_DEADLINE.
+ *
+ * Any thread. Blocks: one exchange. Since 0.1.
+ */
+int32_t ocireg_session_get_remote_image_json(const ocireg_session *session,
+                                             const ocireg_context *context,
+                                             const char *image_id,
+                                             const char *registry,
+                                             uint8_t **data,
+                                             size_t *size,
+                                             int64_t *image_size,
+                                             ocireg_error **error);
+
+/**
+ * Opens the layer of an image as a stream. It goes on after a cut where the server sends parts and the size is known.
+ *
+ * @param session     a session of protocol v1. Not NULL.
+ * @param context     the call's context; may be NULL.
+ * @param image_id    the id of an image, 64 lower-case hex digits. Not NULL.
+ * @param registry    the root of a registry, which ends in /v1/. Not NULL.
+ * @param image_size  what ocireg_session_get_remote_image_json() gave; -1 if it is not known.
+ * @param reader      receives the reader, to be ended by ocireg_reader_free(). Not NULL.
+ * @param error       receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_NOT_FOUND,
+ *         OCIREG_SIZE_MISMATCH, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ *
+ * Any thread. Blocks: one exchange. Since 0.1.
+ */
+int32_t ocireg_session_get_remote_image_layer(const ocireg_session *session,
+                                              const ocireg_context *context,
+                                              const char *image_id,
+                                              const char *registry,
+                                              int64_t image_size,
+                                              ocireg_reader **reader,
+                                              ocireg_error **error);
+
+/**
+ * Gives a registry the JSON of an image.
+ *
+ * @param session          a session of protocol v1. Not NULL.
+ * @param context          the call's context; may be NULL.
+ * @param image_data_json  the image: `id`, `checksum`, `checksum_payload`, `Tag`. Not NULL.
+ * @param registry         the root of a registry, which ends in /v1/. Not NULL.
+ * @param data             the JSON, borrowed for the call; Not NULL unless size is 0.
+ * @param size             how many bytes.
+ * @param error            receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_INVALID_JSON,
+ *         OCIREG_ALREADY_EXISTS when the registry has the image, any network or registry code, OCIREG_CANCELLED,
+ *         OCIREG_DEADLINE.
+ *
+ * Any thread. Blocks: one exchange. Since 0.1.
+ */
+int32_t ocireg_session_push_image_json_registry(const ocireg_session *session,
+                                                const ocireg_context *context,
+                                                const char *image_data_json,
+                                                const char *registry,
+                                                const uint8_t *data,
+                                                size_t size,
+                                                ocireg_error **error);
+
+/**
+ * Begins to give a registry the layer of an image. What is written is a plain tar archive; it waits in a temporary
+ * file until ocireg_writer_commit() sends it as gzip. Its result is `checksum` and `checksum_payload`.
+ *
+ * @param session     a session of protocol v1. Not NULL.
+ * @param context     the call's context; may be NULL.
+ * @param image_id    the id of an image, 64 lower-case hex digits. Not NULL.
+ * @param registry    the root of a registry, which ends in /v1/. Not NULL.
+ * @param image_json  the JSON of the image, copied; Not NULL unless size is 0.
+ * @param size        its bytes.
+ * @param writer      receives the writer, to be ended by ocireg_writer_free(). Not NULL.
+ * @param error       receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_IO,
+ *         OCIREG_NO_SPACE or OCIREG_PERMISSION when there can be no temporary file, any network or registry code,
+ *         OCIREG_CANCELLED, OCIREG_DEADLINE.
+ *
+ * Any thread. Never blocks for the network: asks nobody before the commit. Since 0.1.
+ */
+int32_t ocireg_session_push_image_layer_registry(const ocireg_session *session,
+                                                 const ocireg_context *context,
+                                                 const char *image_id,
+                                                 const char *registry,
+                                                 const uint8_t *image_json,
+                                                 size_t size,
+                                                 ocireg_writer **writer,
+                                                 ocireg_error **error);
+
+/**
+ * Tells a registry the checksums of a layer that it was given.
+ *
+ * @param session          a session of protocol v1. Not NULL.
+ * @param context          the call's context; may be NULL.
+ * @param image_data_json  the image: `id`, `checksum`, `checksum_payload`, `Tag`. Not NULL.
+ * @param registry         the root of a registry, which ends in /v1/. Not NULL.
+ * @param error            receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_INVALID_JSON,
+ *         OCIREG_ALREADY_EXISTS, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ *
+ * Any thread. Blocks: one exchange. Since 0.1.
+ */
+int32_t ocireg_session_push_image_checksum_registry(const ocireg_session *session,
+                                                    const ocireg_context *context,
+                                                    const char *image_data_json,
+                                                    const char *registry,
+                                                    ocireg_error **error);
+
+/**
+ * Gives an image a tag.
+ *
+ * @param session    a session of protocol v1. Not NULL.
+ * @param context    the call's context; may be NULL.
+ * @param reference  the repository, such as "busybox" or "registry.example/team/app"; a tag is ignored. Not NULL.
+ * @param revision   the id of the image. Not NULL.
+ * @param tag        the tag. Not NULL.
+ * @param registry   the root of a registry, which ends in /v1/. Not NULL.
+ * @param error      receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2,
+ *         OCIREG_INVALID_REFERENCE, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ *
+ * Any thread. Blocks: one exchange. Since 0.1.
+ */
+int32_t ocireg_session_push_registry_tag(const ocireg_session *session,
+                                         const ocireg_context *context,
+                                         const char *reference,
+                                         const char *revision,
+                                         const char *tag,
+                                         const char *registry,
+                                         ocireg_error **error);
+
+/**
+ * Gives the index the list of a repository's images: before the registries get them, and again with `validate`, with
+ * the checksums, after. Redirects are followed with the list.
+ *
+ * @param session          a session of protocol v1. Not NULL.
+ * @param context          the call's context; may be NULL.
+ * @param reference        the repository, such as "busybox" or "registry.example/team/app"; a tag is ignored. Not
+ *                         NULL.
+ * @param images_json      a list of images: `id`, `checksum`, `Tag`. With `validate` those without a checksum are
+ *                         left out. Not NULL.
+ * @param validate         0 before, 1 after.
+ * @param registries_json  the roots of the registries that have the images, told to the index with `validate`. Not
+ *                         NULL.
+ * @param json             receives `ImgList` (empty) and `Endpoints` (where the images are to go, without
+ *                         `validate`), to be ended by ocireg_string_free(); may be NULL.
+ * @param error            receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_INVALID_JSON,
+ *         OCIREG_INVALID_REFERENCE, OCIREG_REDIRECT, OCIREG_POLICY when the index leads to another host (the option
+ *         allow-v1-endpoints allows it), any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ *
+ * Any thread. Blocks: one exchange. Since 0.1.
+ */
+int32_t ocireg_session_push_image_json_index(const ocireg_session *session,
+                                             const ocireg_context *context,
+                                             const char *reference,
+                                             const char *images_json,
+                                             int32_t validate,
+                                             const char *registries_json,
+                                             char **json,
+                                             ocireg_error **error);
+
+/**
+ * Searches the index.
+ *
+ * @param session  a session of protocol v1. Not NULL.
+ * @param context  the call's context; may be NULL.
+ * @param term     what to look for. Not NULL.
+ * @param limit    how many results, 1 to 100.
+ * @param json     receives `query`, `num_results` and `results` (`name`, `description`, `star_count`, `is_official`,
+ *                 `is_automated`), to be ended by ocireg_string_free(). Not NULL.
+ * @param error    receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_LIMIT, any
+ *         network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ *
+ * Any thread. Blocks: one exchange. Since 0.1.
+ */
+int32_t ocireg_session_search_repositories(const ocireg_session *session,
+                                           const ocireg_context *context,
+                                           const char *term,
+                                           int32_t limit,
+                                           char **json,
+                                           ocireg_error **error);
+
+/**
  * The library's version, such as "0.1.0".
  *
  * @return static text.
@@ -1341,13 +1702,17 @@ const char *ocireg_code_name(int32_t code);
 /**
  * Writes the next bytes: takes all of them, or fails. After a failure the writer only repeats it.
  *
+ * A blob is sent as it is written. A layer of protocol v1 waits in a temporary file, from which
+ * ocireg_writer_commit() sends it.
+ *
  * @param writer   a writer. Not NULL.
  * @param context  the call's context; may be NULL.
  * @param data     the bytes, borrowed for the call; Not NULL unless size is 0.
  * @param size     how many.
  * @param error    receives an error on failure, owned by the caller; may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_BUSY, OCIREG_POLICY when the registry sends the upload to another
- *         host, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ *         host, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE. For a layer OCIREG_LIMIT when it is larger
+ *         than `spool` of the option `limits`, OCIREG_NO_SPACE or OCIREG_IO when it cannot be kept.
  *
  * One thread at a time. Blocks when a chunk is full: one exchange. Since 0.1.
  */
@@ -1360,11 +1725,16 @@ int32_t ocireg_writer_write(ocireg_writer *writer,
 /**
  * Ends the content: when this returns, the registry has it.
  *
+ * A layer of protocol v1 is sent now, in gzip; what is no tar archive is not sent. A commit of a layer that failed can
+ * be made again.
+ *
  * @param writer        a writer. Not NULL.
  * @param context       the call's context; may be NULL.
- * @param options_json  `digest` and `size`: what must have been written, beside what was said when the writer was made;
- *                      may be NULL.
- * @param json          receives the blob's OCI descriptor, to be ended by ocireg_string_free(); may be NULL.
+ * @param options_json  `digest` and `size`: what must have been written, beside what was said when the writer was made
+ *                      (of a layer only `size`); may be NULL.
+ * @param json          receives the blob's OCI descriptor, to be ended by ocireg_string_free(); of a layer an object of
+ *                      `checksum` (the tarsum) and `checksum_payload`, for
+ *                      ocireg_session_push_image_checksum_registry(); may be NULL.
  * @param error         receives an error on failure, owned by the caller; may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_BUSY,
  *         OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH, OCIREG_POLICY, any network or registry code, OCIREG_CANCELLED,
@@ -1379,7 +1749,7 @@ int32_t ocireg_writer_commit(ocireg_writer *writer,
                              ocireg_error **error);
 
 /**
- * Ends the upload without its content: the registry is told to forget what it has.
+ * Ends the upload without its content: the registry is told to forget what it has, and a temporary file is gone.
  *
  * @param writer   a writer. Not NULL.
  * @param context  the call's context; may be NULL.

@@ -211,6 +211,16 @@ impl Service {
         }
     }
 
+    /// How TLS is spoken with the host of an address, by its name and address alone.
+    pub(crate) fn tls_config_without_asking(&self, address: &str) -> Result<TlsConfig> {
+        let parts = UrlParts::split(address).map_err(|why| Error::argument("URL", why))?;
+        host::check_component(parts.authority)?;
+        if self.is_secure_without_asking(parts.authority) {
+            return self.certificates(parts.authority);
+        }
+        Ok(TlsConfig { insecure_skip_verify: true, ..TlsConfig::default() })
+    }
+
     /// Whether the host is spoken to without verified certificates, and by http where https fails.
     pub fn is_insecure_registry(&self, host: &str, run: &Run) -> Result<bool> {
         host::check_component(host)?;

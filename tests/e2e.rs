@@ -1134,7 +1134,7 @@ fn token_authentication() {
             fails(
                 &["pull", "s", "{bearer}/app:1", "oci:{dir}/a", r"\N"],
                 "UNAUTHORIZED",
-                json!({"phase": "connect"}),
+                json!({"phase": "token"}),
             ),
             gives(
                 &["pull", "s", "{bearer}/app:1", "oci:{dir}/a", auth],

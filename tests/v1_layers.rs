@@ -15,15 +15,17 @@ use std::time::{Duration, Instant};
 use c_surface::children;
 use flate2::read::GzDecoder;
 use ocireg::context::{Context, Run};
+use ocireg::credentials::AuthConfig;
 use ocireg::digest::{Algorithm, Digest};
 use ocireg::error::{Code, Error, Result};
 use ocireg::os::spool;
 use ocireg::service::Service;
 use ocireg::tls::Identity;
+use ocireg::v1::Root;
 use ocireg::v1::layer::LayerReader;
 use ocireg::v1::push_layer::{Checksums, LayerWriter};
 use ocireg::v1::tarsum::tarsum;
-use ocireg::v1::transport::Transport;
+use ocireg::v1::transport::{Headers, Transport};
 use ocireg_testkit::rig::bystander;
 use ocireg_testkit::server::{Body, Framing, Generated};
 use ocireg_testkit::{Cut, Reply, Request, Server, ServerOptions, tempdir};
@@ -53,8 +55,16 @@ fn service(options: &Value) -> Service {
     Service::parse(&all.to_string()).expect("a service")
 }
 
-fn transport(options: &Value) -> Transport {
-    Transport::new(service(options).common().clone(), Identity::default())
+fn transport(server: &Server, options: &Value) -> Transport {
+    let root = Root::parse(&format!("{}/v1/", server.url()), "registry").expect("a root");
+    Transport::new(
+        service(options).common().clone(),
+        &root,
+        Identity::default(),
+        Headers::default(),
+        AuthConfig::default(),
+        false,
+    )
 }
 
 fn url(server: &Server) -> url::Url {
@@ -67,7 +77,7 @@ fn open_with(
     size: Option<u64>,
     run: &Run,
 ) -> Result<LayerReader> {
-    LayerReader::open(transport(options), url(server), size, run)
+    LayerReader::open(transport(server, options), url(server), size, run)
 }
 
 fn open(server: &Server, size: Option<u64>) -> Result<LayerReader> {
@@ -405,7 +415,7 @@ fn archive() -> Vec<u8> {
 }
 
 fn writer_in(server: &Server, options: &Value, dir: &Path) -> Result<LayerWriter> {
-    LayerWriter::open(transport(options), url(server), JSON.to_vec(), dir)
+    LayerWriter::open(transport(server, options), url(server), JSON.to_vec(), dir)
 }
 
 fn writer(server: &Server, dir: &Path) -> LayerWriter {

@@ -24,7 +24,7 @@ const RUNNERS: &[Runner] = &[
     ("api_versions", Some(api_versions)),
     ("challenges", Some(challenges)),
     ("convert_to_hostname", Some(|input| text(ocireg_convert_to_hostname, input))),
-    ("endpoints_list", None),
+    ("endpoints_list", Some(endpoints_list)),
     (
         "get_auth_config_key",
         Some(|input| {
@@ -52,7 +52,7 @@ const RUNNERS: &[Runner] = &[
         }),
     ),
     ("trusted_location", Some(trusted_location)),
-    ("v1_endpoint", None),
+    ("v1_endpoint", Some(v1_endpoint)),
     ("validate_index_name", Some(|input| text(ocireg_validate_index_name, input))),
     ("validate_mirror", Some(|input| text(ocireg_validate_mirror, input))),
 ];
@@ -67,6 +67,26 @@ fn text(function: TextFunction, input: &Value) -> Answer {
 
 fn json(function: TextFunction, input: &Value) -> Answer {
     json_of(function, string(input, "s")).ok()
+}
+
+fn endpoints_list(input: &Value) -> Answer {
+    let index = string(input, "base").parse().expect("the vector has a URL");
+    let lines = input["headers"].as_array().expect("a list");
+    let lines = lines.iter().map(|line| line.as_str().expect("text"));
+    let roots = ocireg::v1::root::listed(&index, lines).ok()?;
+    Some(json!(roots))
+}
+
+fn v1_endpoint(input: &Value) -> Answer {
+    let address = ocireg::v1::endpoint::address(string(input, "s")).ok()?;
+    let service = ocireg::service::Service::parse("{}").expect("a service");
+    let (tls, headers) = Default::default();
+    let endpoint = ocireg::v1::Endpoint::of(&service, address, tls, headers).ok()?;
+    Some(json!({
+        "URL": endpoint.address(),
+        "String": endpoint.path(""),
+        "Path": endpoint.path("images/x/json"),
+    }))
 }
 
 fn challenges(input: &Value) -> Answer {

@@ -215,6 +215,12 @@ struct Manifest {
     std::vector<uint8_t> data;
 };
 
+/// A v1 image: its JSON, and the size of its layer, -1 if the registry does not tell.
+struct V1Image {
+    std::vector<uint8_t> json;
+    int64_t layer_size;
+};
+
 /// Bytes of a blob. read() answers 0 at the end, which comes only after size and digest matched.
 class Reader {
 public:
@@ -392,6 +398,160 @@ public:
         return try_mount_blob(digest, from_repository, options_json, context).value();
     }
 
+    // Protocol v1: registries are roots that end in /v1/.
+
+    Result<std::string> try_get_repository_data(Text reference, const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_session_get_repository_data(handle_.get(), detail::raw(context), reference.get(), out, error);
+        });
+    }
+    std::string get_repository_data(Text reference, const Context *context = nullptr) const {
+        return try_get_repository_data(reference, context).value();
+    }
+
+    Result<std::string> try_get_remote_tags(Text registries_json, Text reference,
+                                            const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_session_get_remote_tags(handle_.get(), detail::raw(context), registries_json.get(),
+                                                  reference.get(), out, error);
+        });
+    }
+    std::string get_remote_tags(Text registries_json, Text reference, const Context *context = nullptr) const {
+        return try_get_remote_tags(registries_json, reference, context).value();
+    }
+
+    Result<std::string> try_get_remote_tag(Text registries_json, Text reference, Text tag,
+                                           const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_session_get_remote_tag(handle_.get(), detail::raw(context), registries_json.get(),
+                                                 reference.get(), tag.get(), out, error);
+        });
+    }
+    std::string get_remote_tag(Text registries_json, Text reference, Text tag, const Context *context = nullptr) const {
+        return try_get_remote_tag(registries_json, reference, tag, context).value();
+    }
+
+    Result<std::string> try_get_remote_history(Text image_id, Text registry, const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_session_get_remote_history(handle_.get(), detail::raw(context), image_id.get(),
+                                                     registry.get(), out, error);
+        });
+    }
+    std::string get_remote_history(Text image_id, Text registry, const Context *context = nullptr) const {
+        return try_get_remote_history(image_id, registry, context).value();
+    }
+
+    Result<Done> try_lookup_remote_image(Text image_id, Text registry, const Context *context = nullptr) const {
+        return detail::done([&](ocireg_error **error) {
+            return ocireg_session_lookup_remote_image(handle_.get(), detail::raw(context), image_id.get(),
+                                                      registry.get(), error);
+        });
+    }
+    void lookup_remote_image(Text image_id, Text registry, const Context *context = nullptr) const {
+        try_lookup_remote_image(image_id, registry, context).value();
+    }
+
+    Result<V1Image> try_get_remote_image_json(Text image_id, Text registry, const Context *context = nullptr) const {
+        uint8_t *data = nullptr;
+        size_t size = 0;
+        int64_t image_size = -1;
+        return detail::result(
+            [&](ocireg_error **error) {
+                return ocireg_session_get_remote_image_json(handle_.get(), detail::raw(context), image_id.get(),
+                                                            registry.get(), &data, &size, &image_size, error);
+            },
+            [&] {
+                detail::Handle<uint8_t, ocireg_bytes_free> bytes(data);
+                return V1Image{std::vector<uint8_t>(data, data + size), image_size};
+            });
+    }
+    V1Image get_remote_image_json(Text image_id, Text registry, const Context *context = nullptr) const {
+        return try_get_remote_image_json(image_id, registry, context).value();
+    }
+
+    Result<Reader> try_get_remote_image_layer(Text image_id, Text registry, int64_t image_size = -1,
+                                              const Context *context = nullptr) const {
+        return detail::wrap<Reader>(detail::handle<ocireg_reader, ocireg_reader_free>(
+            [&](ocireg_reader **out, ocireg_error **error) {
+                return ocireg_session_get_remote_image_layer(handle_.get(), detail::raw(context), image_id.get(),
+                                                             registry.get(), image_size, out, error);
+            }));
+    }
+    Reader get_remote_image_layer(Text image_id, Text registry, int64_t image_size = -1,
+                                  const Context *context = nullptr) const {
+        return try_get_remote_image_layer(image_id, registry, image_size, context).value();
+    }
+
+    Result<Done> try_push_image_json_registry(Text image_data_json, Text registry, const uint8_t *data, size_t size,
+                                              const Context *context = nullptr) const {
+        return detail::done([&](ocireg_error **error) {
+            return ocireg_session_push_image_json_registry(handle_.get(), detail::raw(context), image_data_json.get(),
+                                                           registry.get(), data, size, error);
+        });
+    }
+    void push_image_json_registry(Text image_data_json, Text registry, const uint8_t *data, size_t size,
+                                  const Context *context = nullptr) const {
+        try_push_image_json_registry(image_data_json, registry, data, size, context).value();
+    }
+
+    Result<Writer> try_push_image_layer_registry(Text image_id, Text registry, const uint8_t *image_json, size_t size,
+                                                 const Context *context = nullptr) const {
+        return detail::wrap<Writer>(detail::handle<ocireg_writer, ocireg_writer_free>(
+            [&](ocireg_writer **out, ocireg_error **error) {
+                return ocireg_session_push_image_layer_registry(handle_.get(), detail::raw(context), image_id.get(),
+                                                                registry.get(), image_json, size, out, error);
+            }));
+    }
+    Writer push_image_layer_registry(Text image_id, Text registry, const uint8_t *image_json, size_t size,
+                                     const Context *context = nullptr) const {
+        return try_push_image_layer_registry(image_id, registry, image_json, size, context).value();
+    }
+
+    Result<Done> try_push_image_checksum_registry(Text image_data_json, Text registry,
+                                                  const Context *context = nullptr) const {
+        return detail::done([&](ocireg_error **error) {
+            return ocireg_session_push_image_checksum_registry(handle_.get(), detail::raw(context),
+                                                               image_data_json.get(), registry.get(), error);
+        });
+    }
+    void push_image_checksum_registry(Text image_data_json, Text registry, const Context *context = nullptr) const {
+        try_push_image_checksum_registry(image_data_json, registry, context).value();
+    }
+
+    Result<Done> try_push_registry_tag(Text reference, Text revision, Text tag, Text registry,
+                                       const Context *context = nullptr) const {
+        return detail::done([&](ocireg_error **error) {
+            return ocireg_session_push_registry_tag(handle_.get(), detail::raw(context), reference.get(),
+                                                    revision.get(), tag.get(), registry.get(), error);
+        });
+    }
+    void push_registry_tag(Text reference, Text revision, Text tag, Text registry,
+                           const Context *context = nullptr) const {
+        try_push_registry_tag(reference, revision, tag, registry, context).value();
+    }
+
+    Result<std::string> try_push_image_json_index(Text reference, Text images_json, bool validate,
+                                                  Text registries_json, const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_session_push_image_json_index(handle_.get(), detail::raw(context), reference.get(),
+                                                        images_json.get(), validate ? 1 : 0, registries_json.get(), out, error);
+        });
+    }
+    std::string push_image_json_index(Text reference, Text images_json, bool validate, Text registries_json,
+                                      const Context *context = nullptr) const {
+        return try_push_image_json_index(reference, images_json, validate, registries_json, context).value();
+    }
+
+    Result<std::string> try_search_repositories(Text term, int32_t limit, const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_session_search_repositories(handle_.get(), detail::raw(context), term.get(), limit, out,
+                                                      error);
+        });
+    }
+    std::string search_repositories(Text term, int32_t limit, const Context *context = nullptr) const {
+        return try_search_repositories(term, limit, context).value();
+    }
+
     ocireg_session *get() const noexcept { return handle_.get(); }
 
 private:
@@ -441,6 +601,17 @@ public:
     }
     Session session(Text auth_json = nullptr, const Context *context = nullptr) const {
         return try_session(auth_json, context).value();
+    }
+
+    /// The same place by protocol v1.
+    Result<Endpoint> try_to_v1(Text user_agent = nullptr, Text headers_json = nullptr) const {
+        return detail::wrap<Endpoint>(detail::handle<ocireg_endpoint, ocireg_endpoint_free>(
+            [&](ocireg_endpoint **out, ocireg_error **error) {
+                return ocireg_endpoint_to_v1(handle_.get(), user_agent.get(), headers_json.get(), out, error);
+            }));
+    }
+    Endpoint to_v1(Text user_agent = nullptr, Text headers_json = nullptr) const {
+        return try_to_v1(user_agent, headers_json).value();
     }
 
     ocireg_endpoint *get() const noexcept { return handle_.get(); }
@@ -502,7 +673,8 @@ public:
 
     Result<std::string> try_lookup_pull_endpoints(Text hostname, const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
-            return ocireg_service_lookup_pull_endpoints(handle_.get(), detail::raw(context), hostname.get(), out, error);
+            return ocireg_service_lookup_pull_endpoints(handle_.get(), detail::raw(context), hostname.get(), out,
+                                                        error);
         });
     }
     std::string lookup_pull_endpoints(Text hostname, const Context *context = nullptr) const {
@@ -511,7 +683,8 @@ public:
 
     Result<std::string> try_lookup_push_endpoints(Text hostname, const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
-            return ocireg_service_lookup_push_endpoints(handle_.get(), detail::raw(context), hostname.get(), out, error);
+            return ocireg_service_lookup_push_endpoints(handle_.get(), detail::raw(context), hostname.get(), out,
+                                                        error);
         });
     }
     std::string lookup_push_endpoints(Text hostname, const Context *context = nullptr) const {
@@ -539,7 +712,8 @@ public:
     /// `auth_json`: NULL is what the service knows for the official index; `user_agent`: NULL is the service's.
     Result<std::string> try_auth(Text auth_json, Text user_agent = nullptr, const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
-            return ocireg_service_auth(handle_.get(), detail::raw(context), auth_json.get(), user_agent.get(), out, error);
+            return ocireg_service_auth(handle_.get(), detail::raw(context), auth_json.get(), user_agent.get(), out,
+                                       error);
         });
     }
     std::string auth(Text auth_json, Text user_agent = nullptr, const Context *context = nullptr) const {
@@ -557,7 +731,8 @@ public:
 
     Result<std::string> try_login(Text auth_json, Text user_agent = nullptr, const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
-            return ocireg_service_login(handle_.get(), detail::raw(context), auth_json.get(), user_agent.get(), out, error);
+            return ocireg_service_login(handle_.get(), detail::raw(context), auth_json.get(), user_agent.get(), out,
+                                        error);
         });
     }
     std::string login(Text auth_json, Text user_agent = nullptr, const Context *context = nullptr) const {
@@ -587,6 +762,20 @@ public:
             }));
     }
     Endpoint endpoint(Text api_endpoint_json) const { return try_endpoint(api_endpoint_json).value(); }
+
+    /// The endpoint of a v1 index, found by asking.
+    Result<Endpoint> try_endpoint_v1(Text index_json, Text user_agent = nullptr, Text headers_json = nullptr,
+                                     const Context *context = nullptr) const {
+        return detail::wrap<Endpoint>(detail::handle<ocireg_endpoint, ocireg_endpoint_free>(
+            [&](ocireg_endpoint **out, ocireg_error **error) {
+                return ocireg_endpoint_new_v1(handle_.get(), detail::raw(context), index_json.get(), user_agent.get(),
+                                              headers_json.get(), out, error);
+            }));
+    }
+    Endpoint endpoint_v1(Text index_json, Text user_agent = nullptr, Text headers_json = nullptr,
+                         const Context *context = nullptr) const {
+        return try_endpoint_v1(index_json, user_agent, headers_json, context).value();
+    }
 
     /// A session of the repository that the reference names.
     Result<Session> try_open(Text reference, Text options_json = nullptr, const Context *context = nullptr) const {

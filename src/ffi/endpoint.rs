@@ -5,34 +5,62 @@ use std::ffi::c_char;
 use super::context::{ocireg_context, run};
 use super::error::ocireg_error;
 use super::handle;
-use super::memory::{self, Out};
+use super::memory::{self, Out, optional_text, text};
+use super::options;
 use super::service::{self, ocireg_service};
-use crate::config::api_endpoint::ApiEndpoint;
-use crate::credentials::AuthConfig;
+use crate::config::api_endpoint::{ApiEndpoint, ApiVersion};
+use crate::credentials::{AuthConfig, parse_index};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result};
+use crate::service::Service;
 use crate::session::Session;
+use crate::v1;
 
 /// A place that a registry is spoken to at: an address, its protocol, how TLS is spoken.
 ///
 /// Never changes; may be used from any number of threads at once. May be freed while a call on it runs, and before
 /// what was made from it.
 ///
-/// Functions: ocireg_endpoint_new(), ocireg_endpoint_to_string(), ocireg_endpoint_path(),
-/// ocireg_endpoint_is_secure(), ocireg_endpoint_ping(), ocireg_endpoint_free().
+/// Functions: ocireg_endpoint_new(), ocireg_endpoint_new_v1(), ocireg_endpoint_to_v1(), ocireg_endpoint_to_string(),
+/// ocireg_endpoint_path(), ocireg_endpoint_is_secure(), ocireg_endpoint_ping(), ocireg_endpoint_free().
 pub struct ocireg_endpoint {
     _opaque: [u8; 0],
 }
 
-handle_type!(ocireg_endpoint, Endpoint, b"ociendpt");
+handle_type!(ocireg_endpoint, Spoken, b"ociendpt");
+
+/// An endpoint of either protocol.
+#[derive(Clone)]
+pub(super) enum Spoken {
+    /// Protocol v2.
+    V2(Endpoint),
+    /// Protocol v1.
+    V1(v1::Endpoint),
+}
 
 /// The endpoint that C gave us; a clone of its own, so that the handle may be freed while the call runs.
 ///
 /// # Safety
 /// `endpoint` is NULL or an endpoint of this library that is not freed before this returns.
-pub(super) unsafe fn endpoint(endpoint: *const ocireg_endpoint) -> Result<Endpoint> {
+pub(super) unsafe fn endpoint(endpoint: *const ocireg_endpoint) -> Result<Spoken> {
     // SAFETY: passed on.
     unsafe { handle::required(endpoint, "endpoint") }.cloned()
+}
+
+impl Spoken {
+    fn path(&self, path: &str) -> String {
+        match self {
+            Self::V2(endpoint) => endpoint.path(path),
+            Self::V1(endpoint) => endpoint.path(path),
+        }
+    }
+
+    fn is_secure(&self) -> bool {
+        match self {
+            Self::V2(endpoint) => endpoint.is_secure(),
+            Self::V1(endpoint) => endpoint.is_secure(),
+        }
+    }
 }
 
 /// Makes an endpoint. Does not speak to it.
@@ -45,7 +73,8 @@ pub(super) unsafe fn endpoint(endpoint: *const ocireg_endpoint) -> Result<Endpoi
 /// @param error              receives an error on failure, owned by the caller; may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT (also for an address with user info, query, fragment, another scheme
 ///         than http and https, or a host that no URL can hold), OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8,
-///         OCIREG_INVALID_JSON, or OCIREG_UNSUPPORTED for Version v1 and for a MinVersion other than 1.2.
+///         OCIREG_INVALID_JSON, or OCIREG_UNSUPPORTED for a MinVersion other than 1.2, and for Version v1 where the
+///         option v1 of the service is false.
 ///
 /// Any thread. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
@@ -63,12 +92,111 @@ pub unsafe extern "C" fn ocireg_endpoint_new(
         // SAFETY: the header's contract.
         let json = unsafe { memory::text(api_endpoint_json, "api_endpoint_json") }?;
         let api = ApiEndpoint::parse(json, "api_endpoint_json")?;
-        out.set(handle::into_raw(Endpoint::new(service, api)?));
+        out.set(handle::into_raw(match api.version {
+            ApiVersion::V1 => Spoken::V1(to_v1(&service, &api, v1::Headers::default())?),
+            ApiVersion::V2 => Spoken::V2(Endpoint::new(service, api)?),
+        }));
         Ok(())
     })
 }
 
-/// The address of the endpoint's API: the URL with one / at its end, and `v2/`.
+/// The same place by protocol v1, as it is.
+fn to_v1(service: &Service, api: &ApiEndpoint, headers: v1::Headers) -> Result<v1::Endpoint> {
+    let tls = match &api.tls {
+        Some(tls) => tls.clone(),
+        None => service.tls_config_without_asking(&api.url)?,
+    };
+    v1::Endpoint::of(service, api.url.clone(), tls, headers)
+}
+
+/// Finds the endpoint of a v1 index or registry: asks it for `_ping` by https, and by http after that where the index is
+/// not secure. The official index is not asked.
+///
+/// @param service       the service that it belongs to. Not NULL; may be freed afterwards.
+/// @param context       the call's context; may be NULL.
+/// @param index_json    an IndexInfo: `Name` (host[:port]), `Secure`, `Official`. Not NULL.
+/// @param user_agent    the User-Agent of all its requests; NULL is the service's.
+/// @param headers_json  more headers of all its requests, {"Name": ["value"]}; may be NULL.
+/// @param endpoint      receives the endpoint, to be ended by ocireg_endpoint_free(). Not NULL.
+/// @param error         receives an error on failure, owned by the caller; may be NULL. With a secure index its hint says
+///                      how to allow another one; `attempts` holds the failures by https and http.
+/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT (also for an address that ends in v2), OCIREG_INVALID_JSON,
+///         OCIREG_INVALID_CONFIG when the certificates of its directory cannot be used, OCIREG_UNSUPPORTED when the
+///         option v1 of the service is false, any network code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+///
+/// Any thread. Blocks: DNS, connection, one exchange or two. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocireg_endpoint_new_v1(
+    service: *const ocireg_service,
+    context: *const ocireg_context,
+    index_json: *const c_char,
+    user_agent: *const c_char,
+    headers_json: *const c_char,
+    endpoint: *mut *mut ocireg_endpoint,
+    error: *mut *mut ocireg_error,
+) -> i32 {
+    guard!(error, {
+        // SAFETY: the header's contract.
+        let (endpoint, run, service, index, user_agent, headers) = unsafe {
+            (
+                Out::new(endpoint),
+                run(context),
+                service::service(service),
+                text(index_json, "index_json"),
+                optional_text(user_agent, "user_agent"),
+                optional_text(headers_json, "headers_json"),
+            )
+        };
+        let endpoint = endpoint.required("endpoint")?;
+        let (service, run) = (service?, run?);
+        let index = parse_index(index?, "index_json")?;
+        let headers = options::headers(user_agent?, headers?)?;
+        endpoint
+            .set(handle::into_raw(Spoken::V1(v1::Endpoint::new(&service, &index, headers, &run)?)));
+        Ok(())
+    })
+}
+
+/// The same place by protocol v1: the address of an endpoint, its TLS configuration, and other headers. Asks nobody.
+///
+/// @param endpoint      an endpoint of either protocol. Not NULL.
+/// @param user_agent    the User-Agent of all its requests; NULL is the service's.
+/// @param headers_json  more headers of all its requests, {"Name": ["value"]}; may be NULL.
+/// @param v1            receives the endpoint, to be ended by ocireg_endpoint_free(). Not NULL.
+/// @param error         receives an error on failure, owned by the caller; may be NULL.
+/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_CONFIG when the certificates of its
+///         directory cannot be used, OCIREG_UNSUPPORTED when the option v1 of the service is false.
+///
+/// Any thread. Never blocks, but may read files. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocireg_endpoint_to_v1(
+    endpoint: *const ocireg_endpoint,
+    user_agent: *const c_char,
+    headers_json: *const c_char,
+    v1: *mut *mut ocireg_endpoint,
+    error: *mut *mut ocireg_error,
+) -> i32 {
+    guard!(error, {
+        // SAFETY: the header's contract.
+        let (v1, endpoint, user_agent, headers) = unsafe {
+            (
+                Out::new(v1),
+                self::endpoint(endpoint),
+                optional_text(user_agent, "user_agent"),
+                optional_text(headers_json, "headers_json"),
+            )
+        };
+        let (v1, endpoint) = (v1.required("v1")?, endpoint?);
+        let headers = options::headers(user_agent?, headers?)?;
+        v1.set(handle::into_raw(Spoken::V1(match &endpoint {
+            Spoken::V2(endpoint) => to_v1(endpoint.service(), endpoint.api(), headers)?,
+            Spoken::V1(endpoint) => endpoint.with_headers(headers),
+        })));
+        Ok(())
+    })
+}
+
+/// The address of the endpoint's API: the URL with one / at its end, and `v2/` or `v1/`.
 ///
 /// @param endpoint  an endpoint. Not NULL.
 /// @param text      receives the address; freed by ocireg_string_free(). Not NULL.
@@ -162,9 +290,9 @@ pub unsafe extern "C" fn ocireg_endpoint_free(endpoint: *mut ocireg_endpoint) {
 ///
 /// @param endpoint  an endpoint. Not NULL.
 /// @param context   the call's context; may be NULL.
-/// @param json      receives `protocol` ("v2"), `confirmed` (whether the version header says registry/2.0) and
-///                  `challenges` (a list of `scheme` and `parameters`), to be ended by ocireg_string_free(). Not
-///                  NULL.
+/// @param json      receives `protocol`, to be ended by ocireg_string_free(). With "v2" there are `confirmed` (whether the
+///                  version header says registry/2.0) and `challenges` (a list of `scheme` and `parameters`), with "v1"
+///                  `standalone` (whether it needs no index) and, if it says one, `version`. Not NULL.
 /// @param error     receives an error on failure, owned by the caller; may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
 ///
@@ -178,11 +306,15 @@ pub unsafe extern "C" fn ocireg_endpoint_ping(
 ) -> i32 {
     guard!(error, {
         // SAFETY: the header's contract.
-        let (json, run, endpoint) = unsafe {
-            (Out::new(json), run(context), handle::required(endpoint, "endpoint").cloned())
-        };
-        let (json, endpoint, run) = (json.required("json")?, endpoint?, run?);
-        let session = Session::new(&endpoint, Some(AuthConfig::default()), &run)?;
-        json.set_json(&session.ping(&run)?)
+        let (json, run, endpoint) =
+            unsafe { (Out::new(json), run(context), self::endpoint(endpoint)) };
+        let (json, run) = (json.required("json")?, run?);
+        match endpoint? {
+            Spoken::V1(endpoint) => json.set_json(&endpoint.ping(&run)?),
+            Spoken::V2(endpoint) => {
+                let session = Session::new(&endpoint, Some(AuthConfig::default()), &run)?;
+                json.set_json(&session.ping(&run)?)
+            }
+        }
     })
 }

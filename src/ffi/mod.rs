@@ -22,6 +22,7 @@ mod options;
 pub mod reader;
 pub mod service;
 pub mod session;
+pub mod session_v1;
 pub mod version;
 pub mod writer;
 
@@ -34,5 +35,6 @@ pub use names::*;
 pub use reader::*;
 pub use service::*;
 pub use session::*;
+pub use session_v1::*;
 pub use version::*;
 pub use writer::*;

@@ -1,15 +1,18 @@
 //! The option documents of calls.
 
+use crate::config::api_endpoint::ApiVersion;
 use crate::credentials::AuthConfig;
 use crate::digest::{Algorithm, Digest};
 use crate::error::{Code, Error, Result};
-use crate::json::Object;
+use crate::json::{self, Object};
 use crate::reference::check_path;
 use crate::session::OpenOptions;
 use crate::transfer::{inspect, pull};
+use crate::v1;
 use crate::v2::Platform;
 use crate::v2::repository::{ManifestOptions, TagsOptions};
 use crate::v2::upload::{LARGEST_CHUNK, PutOptions};
+use serde_json::Value;
 
 const NAME: &str = "options_json";
 
@@ -20,6 +23,24 @@ fn object(text: Option<&str>) -> Result<Object> {
 /// An AuthConfig document.
 pub(super) fn auth(text: &str, name: &str) -> Result<AuthConfig> {
     AuthConfig::parse(text, name)?.decoded()
+}
+
+/// The headers of all requests of an endpoint: {"Name": ["value"]}.
+pub(super) fn headers(user_agent: Option<&str>, text: Option<&str>) -> Result<v1::Headers> {
+    let mut headers = v1::Headers::default();
+    let given = json::parse(text.unwrap_or("{}"), "headers_json")?;
+    let Value::Object(given) = given else {
+        return Err(json::invalid("headers_json", "headers_json must be an object"));
+    };
+    for (name, values) in given {
+        for value in json::strings(values, "headers_json")? {
+            headers.add(&name, &value)?;
+        }
+    }
+    if let Some(user_agent) = user_agent {
+        headers.add("user-agent", user_agent)?;
+    }
+    Ok(headers)
 }
 
 fn auth_key(object: &mut Object) -> Result<Option<AuthConfig>> {
@@ -33,8 +54,15 @@ fn platform_key(object: &mut Object) -> Result<Option<Platform>> {
     object.text("platform")?.map(|text| text.parse()).transpose()
 }
 
-/// What a session is opened for: the option `registry` names a whole one.
-pub(super) fn open(text: Option<&str>) -> Result<(OpenOptions, Option<String>)> {
+/// What a session is opened for.
+pub(super) struct Open {
+    pub(super) options: OpenOptions,
+    /// A whole registry.
+    pub(super) registry: Option<String>,
+    pub(super) protocol: ApiVersion,
+}
+
+pub(super) fn open(text: Option<&str>) -> Result<Open> {
     let mut object = object(text)?;
     let auth = auth_key(&mut object)?;
     let actions = object.strings("actions")?.unwrap_or_default();
@@ -42,14 +70,21 @@ pub(super) fn open(text: Option<&str>) -> Result<(OpenOptions, Option<String>)> 
         return Err(Error::argument("actions", format!("{bad:?} is no action"))
             .hint("actions are words such as pull, push and delete"));
     }
-    if let Some(protocol) = object.text("protocol")?
-        && protocol != "v2"
-    {
-        return Err(unsupported("protocol", &format!("the protocol {protocol:?} is not spoken")));
-    }
+    let protocol = protocol_key(&mut object)?;
     let registry = object.text("registry")?;
     object.done()?;
-    Ok((OpenOptions { auth, actions }, registry))
+    Ok(Open { options: OpenOptions { auth, actions }, registry, protocol })
+}
+
+fn protocol_key(object: &mut Object) -> Result<ApiVersion> {
+    match object.text("protocol")?.as_deref() {
+        None | Some("v2") => Ok(ApiVersion::V2),
+        Some("v1") => Ok(ApiVersion::V1),
+        Some(other) => {
+            Err(unsupported("protocol", &format!("the protocol {other:?} is not spoken"))
+                .hint("protocols are \"v1\" and \"v2\""))
+        }
+    }
 }
 
 fn is_action(text: &str) -> bool {

@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex, TryLockError};
 use super::context::{ocireg_context, run};
 use super::error::ocireg_error;
 use super::handle;
+use crate::context::Run;
 use crate::error::{Code, Error, Result};
+use crate::v1::layer::LayerReader;
 use crate::v2::blob::BlobReader;
 
-/// A blob being read.
+/// A blob, or a layer of protocol v1, being read.
 ///
 /// May move between threads, but only one may use it at a time; a second one gets OCIREG_BUSY. Holds what it needs
 /// of its session: that may be freed before it.
@@ -18,18 +20,39 @@ pub struct ocireg_reader {
     _opaque: [u8; 0],
 }
 
-handle_type!(ocireg_reader, Arc<Mutex<BlobReader>>, b"ocireadr");
+handle_type!(ocireg_reader, Arc<Mutex<Reader>>, b"ocireadr");
+
+/// What a reader handle can hold.
+pub(super) enum Reader {
+    /// A blob of protocol v2.
+    Blob(BlobReader),
+    /// A layer of protocol v1.
+    Layer(LayerReader),
+}
+
+impl Reader {
+    fn read(&mut self, buffer: &mut [u8], run: &Run) -> Result<usize> {
+        match self {
+            Self::Blob(blob) => blob.read(buffer, run),
+            Self::Layer(layer) => layer.read(buffer, run),
+        }
+    }
+
+    fn size(&self) -> Option<u64> {
+        match self {
+            Self::Blob(blob) => blob.size(),
+            Self::Layer(layer) => layer.size(),
+        }
+    }
+}
 
 /// Hands a reader to C.
-pub(super) fn into_raw(reader: BlobReader) -> *mut ocireg_reader {
+pub(super) fn into_raw(reader: Reader) -> *mut ocireg_reader {
     handle::into_raw(Arc::new(Mutex::new(reader)))
 }
 
 /// Runs `work` with the reader, unless another thread does so now.
-fn with<T>(
-    reader: &Mutex<BlobReader>,
-    work: impl FnOnce(&mut BlobReader) -> Result<T>,
-) -> Result<T> {
+fn with<T>(reader: &Mutex<Reader>, work: impl FnOnce(&mut Reader) -> Result<T>) -> Result<T> {
     match reader.try_lock() {
         Ok(mut reader) => work(&mut reader),
         // A panic in an earlier call has left a reader whose next request starts afresh.
@@ -40,9 +63,9 @@ fn with<T>(
     }
 }
 
-/// Reads the next bytes of a blob.
+/// Reads the next bytes of a blob or layer.
 ///
-/// A cut connection is made again and reading goes on where it was. After a failure the reader only repeats it,
+/// A cut connection is made again and reading goes on where it was (of a layer: if the server sends parts). After a failure the reader only repeats it,
 /// but after OCIREG_CANCELLED and OCIREG_DEADLINE reading can go on with another context.
 ///
 /// @param reader    a reader. Not NULL.
@@ -50,7 +73,7 @@ fn with<T>(
 /// @param buffer    receives the bytes; 256 KiB or more is fast. Not NULL.
 /// @param capacity  its size; not 0.
 /// @param count     receives how many bytes were read. 0 is the end, and says that size and digest were found right
-///                  (from an offset on: the size). Not NULL.
+///                  (from an offset on: the size; of a layer: the size, where it is known). Not NULL.
 /// @param error     receives an error on failure, owned by the caller; may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_BUSY, OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH, any network
 ///         or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
@@ -99,7 +122,7 @@ pub unsafe extern "C" fn ocireg_reader_read(
     })
 }
 
-/// The size of the whole blob, whatever the offset.
+/// The size of the whole blob or layer, whatever the offset.
 ///
 /// @param reader  a reader, or NULL.
 /// @return the size in bytes; -1 where it is not known, while another thread reads, and for NULL.
@@ -115,7 +138,7 @@ pub unsafe extern "C" fn ocireg_reader_size(reader: *const ocireg_reader) -> i64
     })
 }
 
-/// Frees a reader, at any point of the blob.
+/// Frees a reader, at any point.
 ///
 /// @param reader  a reader, or NULL, which does nothing.
 ///

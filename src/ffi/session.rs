@@ -4,17 +4,19 @@ use std::ffi::c_char;
 use std::sync::Arc;
 
 use super::context::{ocireg_context, run};
-use super::endpoint::ocireg_endpoint;
+use super::endpoint::{self, Spoken, ocireg_endpoint};
 use super::error::ocireg_error;
 use super::handle;
 use super::memory::{Out, bytes_into_raw, optional_text, text};
 use super::options;
-use super::reader::ocireg_reader;
+use super::reader::{Reader, ocireg_reader};
 use super::service::ocireg_service;
 use super::writer::{Writer, ocireg_writer};
-use crate::error::{Error, Result};
-use crate::reference::check_path;
-use crate::session::Session;
+use crate::config::api_endpoint::ApiVersion;
+use crate::error::{Code, Error, Result};
+use crate::reference::{Reference, check_path};
+use crate::session::{Session, check_openable};
+use crate::v1;
 use crate::v2::blob::BlobReader;
 use crate::v2::upload::BlobWriter;
 
@@ -26,20 +28,67 @@ use crate::v2::upload::BlobWriter;
 /// Functions: ocireg_session_new(), ocireg_session_open(), ocireg_session_repository(), ocireg_session_id(),
 /// ocireg_session_info(), ocireg_session_ping(), ocireg_session_list_tags(), ocireg_session_get_manifest(),
 /// ocireg_session_head_manifest(), ocireg_session_open_blob(), ocireg_session_put_blob(), ocireg_session_mount_blob(),
-/// ocireg_session_free().
+/// ocireg_session_free(). By protocol v1: ocireg_session_get_repository_data(), ocireg_session_get_remote_tags(),
+/// ocireg_session_get_remote_tag(), ocireg_session_get_remote_history(), ocireg_session_lookup_remote_image(),
+/// ocireg_session_get_remote_image_json(), ocireg_session_get_remote_image_layer(),
+/// ocireg_session_push_image_json_registry(), ocireg_session_push_image_layer_registry(),
+/// ocireg_session_push_image_checksum_registry(), ocireg_session_push_registry_tag(),
+/// ocireg_session_push_image_json_index(), ocireg_session_search_repositories(). A function of the other protocol is
+/// OCIREG_UNSUPPORTED.
 pub struct ocireg_session {
     _opaque: [u8; 0],
 }
 
-handle_type!(ocireg_session, Arc<Session>, b"ocisessn");
+handle_type!(ocireg_session, Speaks, b"ocisessn");
+
+/// A session of either protocol.
+#[derive(Clone)]
+pub(super) enum Speaks {
+    /// Protocol v2.
+    V2(Arc<Session>),
+    /// Protocol v1.
+    V1(Arc<v1::Session>),
+}
 
 /// The session of a handle; it outlives the handle.
 ///
 /// # Safety
 /// `session` is NULL or a session of this library.
-unsafe fn session(session: *const ocireg_session) -> Result<Arc<Session>> {
+unsafe fn either(session: *const ocireg_session) -> Result<Speaks> {
     // SAFETY: passed on.
     unsafe { handle::required(session, "session") }.cloned()
+}
+
+/// The session of a handle, if it speaks protocol v2.
+///
+/// # Safety
+/// As [`either`].
+unsafe fn session(session: *const ocireg_session) -> Result<Arc<Session>> {
+    // SAFETY: passed on.
+    match unsafe { either(session) }? {
+        Speaks::V2(session) => Ok(session),
+        Speaks::V1(_) => Err(other_protocol("v1", "v2")),
+    }
+}
+
+/// The session of a handle, if it speaks protocol v1.
+///
+/// # Safety
+/// As [`either`].
+pub(super) unsafe fn session_v1(session: *const ocireg_session) -> Result<Arc<v1::Session>> {
+    // SAFETY: passed on.
+    match unsafe { either(session) }? {
+        Speaks::V1(session) => Ok(session),
+        Speaks::V2(_) => Err(other_protocol("v2", "v1")),
+    }
+}
+
+fn other_protocol(speaks: &str, needed: &str) -> Error {
+    Error::new(
+        Code::Unsupported,
+        format!("the session speaks protocol {speaks}, and this is a function of {needed}"),
+    )
+    .hint("make a session of an endpoint of the other protocol")
 }
 
 /// Makes a session of a whole registry at one endpoint.
@@ -50,10 +99,11 @@ unsafe fn session(session: *const ocireg_session) -> Result<Arc<Session>> {
 /// @param session    receives the session, to be ended by ocireg_session_free(). Not NULL.
 /// @param error      receives an error on failure, owned by the caller; may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_UNSUPPORTED, OCIREG_CREDENTIALS,
-///         OCIREG_CREDENTIAL_HELPER, OCIREG_IO or OCIREG_PERMISSION when a file of credentials cannot be read,
-///         OCIREG_CANCELLED, OCIREG_DEADLINE.
+///         OCIREG_CREDENTIAL_HELPER, OCIREG_IO or OCIREG_PERMISSION when a file of credentials cannot be read, with
+///         protocol v1 any network code, OCIREG_CANCELLED, OCIREG_DEADLINE.
 ///
-/// Any thread. May block: DNS, credential helper. Asks no registry yet. Since 0.1.
+/// Any thread. May block: DNS, credential helper. Asks no registry yet; but one of protocol v1 over https with
+/// credentials is asked whether it stands alone. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_session_new(
     endpoint: *const ocireg_endpoint,
@@ -68,14 +118,16 @@ pub unsafe extern "C" fn ocireg_session_new(
             (
                 Out::new(session),
                 run(context),
-                handle::required(endpoint, "endpoint"),
+                endpoint::endpoint(endpoint),
                 optional_text(auth_json, "auth_json"),
             )
         };
         let (session, endpoint) = (session.required("session")?, endpoint?);
         let auth = auth?.map(|text| options::auth(text, "auth_json")).transpose()?;
-        let made = Session::new(endpoint, auth, &run?)?;
-        session.set(handle::into_raw(Arc::new(made)));
+        session.set(handle::into_raw(match &endpoint {
+            Spoken::V2(endpoint) => Speaks::V2(Arc::new(Session::new(endpoint, auth, &run?)?)),
+            Spoken::V1(endpoint) => Speaks::V1(Arc::new(v1::Session::new(endpoint, auth, &run?)?)),
+        }));
         Ok(())
     })
 }
@@ -89,7 +141,8 @@ pub unsafe extern "C" fn ocireg_session_new(
 ///                      unless the option registry says what to open.
 /// @param options_json  `auth` (AuthConfig; absent: what the service knows; {}: anonymous), `actions` (list of text,
 ///                      default ["pull"]; with others no mirrors are asked), `registry` (host[:port], with a NULL
-///                      reference: the whole registry), `protocol` ("v2"); may be NULL.
+///                      reference: the whole registry), `protocol` ("v2"; "v1": the session is of the index at the
+///                      reference's host, which is asked as by ocireg_endpoint_new_v1()); may be NULL.
 /// @param session       receives the session, to be ended by ocireg_session_free(). Not NULL.
 /// @param error         receives an error on failure, owned by the caller; may be NULL. `attempts` holds the failure
 ///                      of each endpoint.
@@ -119,13 +172,12 @@ pub unsafe extern "C" fn ocireg_session_open(
             )
         };
         let (session, service, run) = (session.required("session")?, service?.clone(), run?);
-        let (options, registry) = options::open(options?)?;
+        let options::Open { options, registry, protocol } = options::open(options?)?;
         let run = run.limited(service.timeouts().total);
-        let opened = match (reference?, registry) {
-            (Some(reference), None) => {
-                Session::open(&service, &reference.parse()?, &options, &run)?
-            }
-            (None, Some(host)) => Session::open_registry(&service, &host, &options, &run)?,
+        let reference: Option<Reference> = reference?.map(str::parse).transpose()?;
+        let host = match (&reference, &registry) {
+            (Some(reference), None) => reference.domain(),
+            (None, Some(host)) => host,
             _ => {
                 return Err(Error::argument(
                     "reference",
@@ -136,7 +188,18 @@ pub unsafe extern "C" fn ocireg_session_open(
                 ));
             }
         };
-        session.set(handle::into_raw(Arc::new(opened)));
+        session.set(handle::into_raw(match (protocol, &reference) {
+            (ApiVersion::V1, reference) => {
+                reference.as_ref().map(check_openable).transpose()?;
+                Speaks::V1(Arc::new(v1::Session::open(&service, host, options.auth, &run)?))
+            }
+            (ApiVersion::V2, Some(reference)) => {
+                Speaks::V2(Arc::new(Session::open(&service, reference, &options, &run)?))
+            }
+            (ApiVersion::V2, None) => {
+                Speaks::V2(Arc::new(Session::open_registry(&service, host, &options, &run)?))
+            }
+        }));
         Ok(())
     })
 }
@@ -163,7 +226,7 @@ pub unsafe extern "C" fn ocireg_session_repository(
             unsafe { (Out::new(repository), self::session(session), text(name, "name")) };
         let repository = repository.required("repository")?;
         let made = parent?.repository(name?)?;
-        repository.set(handle::into_raw(Arc::new(made)));
+        repository.set(handle::into_raw(Speaks::V2(Arc::new(made))));
         Ok(())
     })
 }
@@ -184,12 +247,16 @@ pub unsafe extern "C" fn ocireg_session_id(
 ) -> i32 {
     guard!(error, {
         // SAFETY: the header's contract.
-        let (text, session) = unsafe { (Out::new(text), self::session(session)) };
-        text.required("text")?.set_text(session?.id())
+        let (text, session) = unsafe { (Out::new(text), either(session)) };
+        let text = text.required("text")?;
+        match session? {
+            Speaks::V2(session) => text.set_text(session.id()),
+            Speaks::V1(session) => text.set_text(session.id()),
+        }
     })
 }
 
-/// What the session is: `protocol` ("v2"), `endpoint` (the address in use), `mirror`, and where they apply
+/// What the session is: `protocol` ("v2" or "v1"), `endpoint` (the address in use), `mirror`, and where they apply
 /// `repository` (the path) and `reference` (canonical).
 ///
 /// @param session  a session. Not NULL.
@@ -206,17 +273,20 @@ pub unsafe extern "C" fn ocireg_session_info(
 ) -> i32 {
     guard!(error, {
         // SAFETY: the header's contract.
-        let (json, session) = unsafe { (Out::new(json), self::session(session)) };
-        json.required("json")?.set_json(&session?.info())
+        let (json, session) = unsafe { (Out::new(json), either(session)) };
+        let json = json.required("json")?;
+        match session? {
+            Speaks::V2(session) => json.set_json(&session.info()),
+            Speaks::V1(session) => json.set_json(&session.info()),
+        }
     })
 }
 
-/// Asks the endpoint for `/v2/`, without credentials.
+/// Asks the endpoint for `/v2/`, or `/v1/_ping`, without credentials.
 ///
 /// @param session  a session. Not NULL.
 /// @param context  the call's context; may be NULL.
-/// @param json     receives `protocol` ("v2"), `confirmed` (whether the version header says registry/2.0) and
-///                 `challenges` (a list of `scheme` and `parameters`), to be ended by ocireg_string_free(). Not NULL.
+/// @param json     receives what ocireg_endpoint_ping() gives, to be ended by ocireg_string_free(). Not NULL.
 /// @param error    receives an error on failure, owned by the caller; may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
 ///
@@ -230,10 +300,12 @@ pub unsafe extern "C" fn ocireg_session_ping(
 ) -> i32 {
     guard!(error, {
         // SAFETY: the header's contract.
-        let (json, run, session) =
-            unsafe { (Out::new(json), run(context), self::session(session)) };
-        let json = json.required("json")?;
-        json.set_json(&session?.ping(&run?)?)
+        let (json, run, session) = unsafe { (Out::new(json), run(context), either(session)) };
+        let (json, run) = (json.required("json")?, run?);
+        match session? {
+            Speaks::V2(session) => json.set_json(&session.ping(&run)?),
+            Speaks::V1(session) => json.set_json(&session.ping(&run)?),
+        }
     })
 }
 
@@ -415,7 +487,7 @@ pub unsafe extern "C" fn ocireg_session_open_blob(
         let opened = session.with_repository(&run, |repository| {
             BlobReader::open(Arc::new(repository.clone()), digest.clone(), size, offset, &run)
         })?;
-        reader.set(super::reader::into_raw(opened));
+        reader.set(super::reader::into_raw(Reader::Blob(opened)));
         Ok(())
     })
 }
@@ -461,7 +533,7 @@ pub unsafe extern "C" fn ocireg_session_put_blob(
         let opened = session.with_repository_to_push(&run, |repository| {
             BlobWriter::open(repository.clone(), options.clone(), &run)
         })?;
-        writer.set(super::writer::into_raw(Writer::Blob(opened)));
+        writer.set(super::writer::into_raw(Writer::Blob(Box::new(opened))));
         Ok(())
     })
 }
@@ -523,7 +595,7 @@ pub unsafe extern "C" fn ocireg_session_mount_blob(
             // SAFETY: the header's contract, and not NULL.
             None => unsafe { *mounted = 1 },
             Some(begun) if writer.wanted() => {
-                writer.set(super::writer::into_raw(Writer::Blob(begun)));
+                writer.set(super::writer::into_raw(Writer::Blob(Box::new(begun))));
             }
             Some(mut begun) => begun.abort(&run)?,
         }

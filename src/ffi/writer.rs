@@ -9,6 +9,7 @@ use super::handle;
 use super::memory::{Out, input, optional_text};
 use super::options;
 use crate::error::{Code, Error, Result};
+use crate::v1::push_layer::LayerWriter;
 use crate::v2::upload::BlobWriter;
 
 /// Content being written to a registry.
@@ -26,7 +27,9 @@ handle_type!(ocireg_writer, Arc<Mutex<Writer>>, b"ociwritr");
 /// What a writer handle can hold.
 pub(super) enum Writer {
     /// A blob of protocol v2.
-    Blob(BlobWriter),
+    Blob(Box<BlobWriter>),
+    /// A layer of protocol v1.
+    Layer(LayerWriter),
 }
 
 /// Hands a writer to C.
@@ -48,13 +51,17 @@ fn with<T>(writer: &Mutex<Writer>, work: impl FnOnce(&mut Writer) -> Result<T>) 
 
 /// Writes the next bytes: takes all of them, or fails. After a failure the writer only repeats it.
 ///
+/// A blob is sent as it is written. A layer of protocol v1 waits in a temporary file, from which
+/// ocireg_writer_commit() sends it.
+///
 /// @param writer   a writer. Not NULL.
 /// @param context  the call's context; may be NULL.
 /// @param data     the bytes, borrowed for the call; Not NULL unless size is 0.
 /// @param size     how many.
 /// @param error    receives an error on failure, owned by the caller; may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_BUSY, OCIREG_POLICY when the registry sends the upload to another
-///         host, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+///         host, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE. For a layer OCIREG_LIMIT when it is larger
+///         than `spool` of the option `limits`, OCIREG_NO_SPACE or OCIREG_IO when it cannot be kept.
 ///
 /// One thread at a time. Blocks when a chunk is full: one exchange. Since 0.1.
 #[unsafe(no_mangle)]
@@ -74,17 +81,25 @@ pub unsafe extern "C" fn ocireg_writer_write(
                 input(data, size, "data")?,
             )
         };
-        with(&writer, |Writer::Blob(blob)| blob.write(data, &run))
+        with(&writer, |writer| match writer {
+            Writer::Blob(blob) => blob.write(data, &run),
+            Writer::Layer(layer) => layer.write(data, &run),
+        })
     })
 }
 
 /// Ends the content: when this returns, the registry has it.
 ///
+/// A layer of protocol v1 is sent now, in gzip; what is no tar archive is not sent. A commit of a layer that failed can
+/// be made again.
+///
 /// @param writer        a writer. Not NULL.
 /// @param context       the call's context; may be NULL.
-/// @param options_json  `digest` and `size`: what must have been written, beside what was said when the writer was made;
-///                      may be NULL.
-/// @param json          receives the blob's OCI descriptor, to be ended by ocireg_string_free(); may be NULL.
+/// @param options_json  `digest` and `size`: what must have been written, beside what was said when the writer was made
+///                      (of a layer only `size`); may be NULL.
+/// @param json          receives the blob's OCI descriptor, to be ended by ocireg_string_free(); of a layer an object of
+///                      `checksum` (the tarsum) and `checksum_payload`, for
+///                      ocireg_session_push_image_checksum_registry(); may be NULL.
 /// @param error         receives an error on failure, owned by the caller; may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_BUSY,
 ///         OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH, OCIREG_POLICY, any network or registry code, OCIREG_CANCELLED,
@@ -111,12 +126,17 @@ pub unsafe extern "C" fn ocireg_writer_commit(
         };
         let (writer, run) = (writer?, run?);
         let (digest, size) = options::commit(options?)?;
-        let written = with(&writer, |Writer::Blob(blob)| blob.commit(digest.as_ref(), size, &run))?;
-        json.set_json(&written)
+        with(&writer, |writer| match writer {
+            Writer::Blob(blob) => json.set_json(&blob.commit(digest.as_ref(), size, &run)?),
+            Writer::Layer(_) if digest.is_some() => {
+                Err(Error::argument("digest", "a layer of protocol v1 has no digest to compare"))
+            }
+            Writer::Layer(layer) => json.set_json(&layer.commit(size, &run)?),
+        })
     })
 }
 
-/// Ends the upload without its content: the registry is told to forget what it has.
+/// Ends the upload without its content: the registry is told to forget what it has, and a temporary file is gone.
 ///
 /// @param writer   a writer. Not NULL.
 /// @param context  the call's context; may be NULL.
@@ -135,7 +155,13 @@ pub unsafe extern "C" fn ocireg_writer_abort(
         // SAFETY: the header's contract.
         let (writer, run) =
             unsafe { (handle::required(writer.cast_const(), "writer")?.clone(), run(context)?) };
-        with(&writer, |Writer::Blob(blob)| blob.abort(&run))
+        with(&writer, |writer| match writer {
+            Writer::Blob(blob) => blob.abort(&run),
+            Writer::Layer(layer) => {
+                layer.abort();
+                Ok(())
+            }
+        })
     })
 }
 

@@ -92,6 +92,18 @@ impl Endpoint {
         Ok(Self(Arc::new(Inner { service: service.clone(), text, root, tls, headers })))
     }
 
+    /// The same with other headers.
+    pub fn with_headers(&self, headers: Headers) -> Self {
+        let Inner { service, text, root, tls, .. } = &*self.0;
+        Self(Arc::new(Inner {
+            service: service.clone(),
+            text: text.clone(),
+            root: root.clone(),
+            tls: tls.clone(),
+            headers,
+        }))
+    }
+
     /// The service that it belongs to.
     pub fn service(&self) -> &Service {
         &self.0.service

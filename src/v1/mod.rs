@@ -17,3 +17,4 @@ pub use endpoint::Endpoint;
 pub use image_id::ImageId;
 pub use root::Root;
 pub use session::Session;
+pub use transport::Headers;

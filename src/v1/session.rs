@@ -12,13 +12,15 @@ use super::image_id::{ImageId, nonsense};
 use super::layer::LayerReader;
 use super::push_layer::LayerWriter;
 use super::root::{self, Root};
-use super::transport::{TOKEN, Transport};
+use super::transport::{Headers, TOKEN, Transport};
 use crate::context::Run;
 use crate::credentials::AuthConfig;
 use crate::error::{Code, Error, Result};
 use crate::http::origin::{Origin, is_trusted, parse_sent, refuse_downgrade};
 use crate::http::{HeaderName, Method, Payload, Reaches, Redirects, Request, Response, header};
 use crate::reference::{check_path, check_tag};
+use crate::service::Service;
+use crate::session::Info;
 
 /// Redirects of an image list that are followed.
 const MAX_REDIRECTS: usize = 10;
@@ -57,6 +59,29 @@ impl Session {
             && endpoint.ping(run)?.standalone;
         let transport = endpoint.transport(credentials, always);
         Ok(Self { id: crate::session::new_id(), endpoint: endpoint.clone(), transport })
+    }
+
+    /// Finds the index of a host, and begins to speak with it.
+    pub fn open(
+        service: &Service,
+        host: &str,
+        auth: Option<AuthConfig>,
+        run: &Run,
+    ) -> Result<Self> {
+        let index = service.index(host, run)?;
+        let endpoint = Endpoint::new(service, &index, Headers::default(), run)?;
+        Self::new(&endpoint, auth, run)
+    }
+
+    /// What the session is.
+    pub fn info(&self) -> Info {
+        Info {
+            protocol: "v1",
+            endpoint: self.endpoint.address().to_owned(),
+            mirror: false,
+            repository: None,
+            reference: None,
+        }
     }
 
     /// 64 random hex digits, another for each session.

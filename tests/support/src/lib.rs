@@ -12,11 +12,13 @@ pub mod fault;
 pub mod image;
 pub mod process;
 pub mod proxy;
+mod range;
 pub mod registry;
 pub mod rig;
 pub mod server;
 pub mod slow_dns;
 pub mod token;
+pub mod v1;
 
 pub use ca::Ca;
 pub use canary::{TempDir, tempdir};
@@ -26,3 +28,4 @@ pub use proxy::Proxy;
 pub use registry::{Auth, Registry};
 pub use server::{Cut, Reply, Request, Server, ServerOptions};
 pub use token::TokenServer;
+pub use v1::V1;

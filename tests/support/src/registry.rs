@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::ca::Ca;
 use crate::digest;
 use crate::fault::{self, Fault, Faults};
+use crate::range;
 use crate::server::{Body, Generated, Reply, Request, Server, ServerOptions, lock};
 use crate::token::{TokenServer, Verifier};
 
@@ -426,32 +427,12 @@ fn page(
 }
 
 fn blob(request: &Request, digest: &str, body: Body) -> Reply {
-    let total = body.len().expect("a blob has an end");
-    let range = request
-        .header("range")
-        .filter(|_| request.method == "GET")
-        .and_then(|value| value.strip_prefix("bytes="))
-        .and_then(|range| range.split_once('-'));
-    let reply = match range {
-        None => Reply::new(200, body),
-        Some((first, last)) => {
-            let (start, end) = match (first.parse::<u64>(), last.parse::<u64>()) {
-                (Ok(start), Ok(last)) => (start, total.min(last.saturating_add(1))),
-                (Ok(start), Err(_)) => (start, total),
-                (Err(_), Ok(suffix)) => (total.saturating_sub(suffix), total),
-                (Err(_), Err(_)) => (total, total),
-            };
-            if start >= end {
-                return error(416, "RANGE_INVALID", "invalid content range")
-                    .with("Content-Range", &format!("bytes */{total}"));
-            }
-            Reply::new(206, Body::Part(Box::new(body), start, end - start))
-                .with("Content-Range", &format!("bytes {start}-{}/{total}", end - 1))
-        }
-    };
-    reply
-        .with("Content-Type", "application/octet-stream")
-        .with("Docker-Content-Digest", digest)
-        .with("Accept-Ranges", "bytes")
-        .with("Etag", &format!("\"{digest}\""))
+    let mut reply = range::reply(request, body);
+    if reply.status == 416 {
+        let content_range = reply.headers;
+        reply = error(416, "RANGE_INVALID", "invalid content range");
+        reply.headers.extend(content_range);
+        return reply;
+    }
+    reply.with("Docker-Content-Digest", digest).with("Etag", &format!("\"{digest}\""))
 }

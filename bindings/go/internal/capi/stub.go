@@ -95,3 +95,29 @@ func (*Writer) Write(*Context, []byte) error             { return noCgo() }
 func (*Writer) Commit(*Context, *string) (string, error) { return "", noCgo() }
 func (*Writer) Abort(*Context) error                     { return noCgo() }
 func (*Writer) Free()                                    {}
+
+func (*Service) NewEndpointV1(*Context, string, *string, *string) (*Endpoint, error) {
+	return nil, noCgo()
+}
+func (*Endpoint) ToV1(*string, *string) (*Endpoint, error)                      { return nil, noCgo() }
+func (*Session) GetRepositoryData(*Context, string) (string, error)             { return "", noCgo() }
+func (*Session) GetRemoteTags(*Context, string, string) (string, error)         { return "", noCgo() }
+func (*Session) GetRemoteTag(*Context, string, string, string) (string, error)  { return "", noCgo() }
+func (*Session) GetRemoteHistory(*Context, string, string) (string, error)      { return "", noCgo() }
+func (*Session) LookupRemoteImage(*Context, string, string) error               { return noCgo() }
+func (*Session) PushImageJSONRegistry(*Context, string, string, []byte) error   { return noCgo() }
+func (*Session) PushImageChecksumRegistry(*Context, string, string) error       { return noCgo() }
+func (*Session) PushRegistryTag(*Context, string, string, string, string) error { return noCgo() }
+func (*Session) PushImageJSONIndex(*Context, string, string, bool, string) (string, error) {
+	return "", noCgo()
+}
+func (*Session) SearchRepositories(*Context, string, int32) (string, error) { return "", noCgo() }
+func (*Session) GetRemoteImageJSON(*Context, string, string) ([]byte, int64, error) {
+	return nil, -1, noCgo()
+}
+func (*Session) GetRemoteImageLayer(*Context, string, string, int64) (*Reader, error) {
+	return nil, noCgo()
+}
+func (*Session) PushImageLayerRegistry(*Context, string, string, []byte) (*Writer, error) {
+	return nil, noCgo()
+}

@@ -1,15 +1,21 @@
 //! Starts a registry with an image, prints one JSON line that says where, and runs until stdin ends.
 //!
 //! `testkit-serve [--cncf] [--tls] [--auth basic|bearer] [--repository NAME] [--tag TAG]`
+//! `testkit-serve --v1 standalone|index [--tls] [--auth basic] [--repository NAME] [--tag TAG]`
 
 use std::io::{Read, Write};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use ocireg_testkit::image::Spec;
-use ocireg_testkit::{Auth, Ca, Cncf, Registry, ServerOptions, TokenServer, cncf};
+use ocireg_testkit::v1::Policy;
+use ocireg_testkit::{Auth, Ca, Cncf, Registry, ServerOptions, TokenServer, V1, cncf};
 use serde_json::json;
 
 const USAGE: &str = "usage: testkit-serve [--cncf] [--tls] [--auth basic|bearer] \
-                     [--repository NAME] [--tag TAG]";
+                     [--repository NAME] [--tag TAG]\n       \
+                     testkit-serve --v1 standalone|index [--tls] [--auth basic] [--repository NAME] \
+                     [--tag TAG]";
 
 /// Keeps whichever registry was asked for alive.
 enum Running {
@@ -18,7 +24,7 @@ enum Running {
 }
 
 fn main() {
-    let (mut cncf, mut tls, mut auth) = (false, false, None);
+    let (mut cncf, mut tls, mut auth, mut v1) = (false, false, None, None);
     let (mut repository, mut tag) = ("demo/app".to_owned(), "1.0".to_owned());
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -30,6 +36,10 @@ fn main() {
                 kind @ ("basic" | "bearer") => auth = Some(kind.to_owned()),
                 _ => usage(),
             },
+            "--v1" => match value().as_str() {
+                form @ ("standalone" | "index") => v1 = Some(form.to_owned()),
+                _ => usage(),
+            },
             "--repository" => repository = value(),
             "--tag" => tag = value(),
             _ => usage(),
@@ -39,6 +49,31 @@ fn main() {
     let ca = Ca::default();
     let dir = tempfile::tempdir().expect("a temporary directory");
     let ca_path = tls.then(|| ca.write(&dir.path().join("ca.crt")));
+    if let Some(form) = v1 {
+        let user = match auth.as_deref() {
+            None => None,
+            Some("basic") => Some((username, password)),
+            Some(_) => usage(),
+        };
+        let options = || match tls {
+            true => ServerOptions::default().tls(&ca),
+            false => ServerOptions::default(),
+        };
+        let policy =
+            user.map_or_else(Policy::default, |(name, password)| Policy::user(name, password));
+        let v1 = match form.as_str() {
+            "standalone" => V1::standalone(options(), policy),
+            _ => V1::with_index(options(), vec![options()], policy),
+        };
+        let image = v1.add_image(&repository, &tag, &json!({"id": "5".repeat(64)}), &empty_layer());
+        say(&json!({
+            "host": v1.index.host(), "url": v1.index.url(), "ca": ca_path,
+            "username": user.map(|user| user.0), "password": user.map(|user| user.1),
+            "repository": repository, "tag": tag, "id": "5".repeat(64), "checksum": image.checksum,
+            "registries": v1.registries.iter().map(|registry| registry.root()).collect::<Vec<_>>(),
+        }));
+        return;
+    }
     // Bearer pulls need the user too, so that a binding's credentials are what makes them work.
     let token = (auth.as_deref() == Some("bearer")).then(|| {
         let token = TokenServer::plain_or_tls(tls.then_some(&ca));
@@ -95,11 +130,23 @@ fn main() {
         "repository": repository, "tag": tag, "reference": format!("{host}/{repository}:{tag}"),
         "digest": image.digest, "mediaType": image.media_type, "manifests": manifests,
     });
+    say(&line);
+    drop(running);
+}
+
+/// An archive of nothing, as gzip.
+fn empty_layer() -> Vec<u8> {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(&[0; 1024]).expect("write to memory");
+    gzip.finish().expect("write to memory")
+}
+
+/// Tells the parent where everything is, and waits for its end.
+fn say(line: &serde_json::Value) {
     println!("{line}");
     std::io::stdout().flush().expect("write to stdout");
     // What comes on stdin does not matter; its end is the parent's word, or its death.
     let _ = std::io::stdin().read_to_end(&mut Vec::new());
-    drop(running);
 }
 
 fn usage() -> ! {
