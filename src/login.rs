@@ -94,6 +94,10 @@ pub fn logout(service: &Service, host: &str, run: &Run) -> Result<()> {
         return Err(Error::argument("host", "the host is empty")
             .hint("name the registry as host[:port], docker.io for the official one"));
     }
+    if host.contains('/') && !host.contains("://") {
+        return Err(Error::argument("host", "the host holds a slash")
+            .hint("a login is for a whole registry: name it as host[:port]"));
+    }
     let server = Server::parse(host, "host")?;
     service.store_for(&server)?.erase(&server, run)
 }

@@ -22,66 +22,9 @@ use ocireg_testkit::{Auth, Ca, Registry, ServerOptions};
 use serde_json::{Value, json};
 
 mod c_surface;
+mod home;
 use c_surface::{Failure, Outcome, Service, c, call, call_json};
-
-const CHILD: &str = "OCIREG_CREDENTIALS_CHILD";
-
-/// Runs `body` in a process of its own, whose environment is `environment(directory)` and nothing else of this kind.
-///
-/// The directory `bin` in it holds the helpers, and comes first in PATH.
-fn alone(
-    test: &str,
-    environment: impl FnOnce(&Path) -> Vec<(&'static str, PathBuf)>,
-    body: impl FnOnce(&Path),
-) {
-    if let Some(directory) = std::env::var_os(CHILD) {
-        return body(Path::new(&directory));
-    }
-    let directory = ocireg_testkit::tempdir();
-    let path = directory.path();
-    fs::create_dir(path.join("bin")).expect("made");
-    let mut command = Command::new(std::env::current_exe().expect("this program"));
-    command.args([test, "--exact", "--nocapture", "--test-threads=1"]);
-    for name in
-        ["DOCKER_CONFIG", "REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "GNUPGHOME"]
-    {
-        command.env_remove(name);
-    }
-    let mut directories = vec![path.join("bin")];
-    directories.extend(std::env::split_paths(&std::env::var_os("PATH").expect("PATH")));
-    command.env("PATH", std::env::join_paths(directories).expect("a path"));
-    command.env("HOME", path.join("home")).env(CHILD, path).envs(environment(path));
-    let output = command.current_dir(path).output().expect("a child");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}: {said}", output.status);
-    assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "no such test");
-}
-
-fn in_home(test: &str, body: impl FnOnce(&Path)) {
-    alone(test, |_| Vec::new(), body);
-}
-
-/// Writes a file and the directories above it.
-fn write(path: impl AsRef<Path>, text: impl AsRef<[u8]>) {
-    let path = path.as_ref();
-    fs::create_dir_all(path.parent().expect("a parent")).expect("directories");
-    fs::write(path, text).expect("a file");
-}
-
-/// Writes a shell script `bin/docker-credential-NAME`.
-fn helper(directory: &Path, name: &str, script: &str) {
-    let path = directory.join("bin").join(format!("docker-credential-{name}"));
-    write(&path, format!("#!/bin/sh\n{script}\n"));
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a mode");
-}
-
-fn basic(username: &str, password: &str) -> String {
-    STANDARD.encode(format!("{username}:{password}"))
-}
-
-fn auth(username: &str) -> Value {
-    json!({ "auth": basic(username, "secret-of-the-test") })
-}
+use home::*;
 
 /// A service that knows no names and no certificates.
 fn service(options: Value) -> Service {
@@ -773,25 +716,7 @@ fn login(username: &str, password: &str) -> AuthConfig {
 fn a_real_helper_stores_gives_lists_and_erases() {
     let environment = |d: &Path| vec![("GNUPGHOME", d.join("gnupg"))];
     alone("a_real_helper_stores_gives_lists_and_erases", environment, |d| {
-        for directory in ["home", "gnupg"] {
-            fs::create_dir(d.join(directory)).expect("made");
-            fs::set_permissions(d.join(directory), fs::Permissions::from_mode(0o700))
-                .expect("a mode");
-        }
-        let key = "credentials@example.com";
-        let done = |command: &mut Command| {
-            let output = command.output().expect("runs");
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        };
-        let options = ["--batch", "--quiet", "--pinentry-mode", "loopback", "--passphrase", ""];
-        done(Command::new("gpg").args(options).args([
-            "--quick-gen-key",
-            key,
-            "default",
-            "default",
-            "never",
-        ]));
-        done(Command::new("pass").args(["init", key]));
+        let _pass = Pass::new(d);
 
         let run = Run::new(Some(&Context::new().expect("a context")));
         let pass =
@@ -824,8 +749,6 @@ fn a_real_helper_stores_gives_lists_and_erases() {
         assert_eq!(user(&service, "f.test"), "file");
         pass.erase("r.test:5000", &run).expect("erased");
         assert_eq!(user(&service, "r.test:5000"), "-");
-
-        done(Command::new("gpgconf").args(["--kill", "gpg-agent"]));
     });
 }
 

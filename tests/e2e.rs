@@ -989,6 +989,74 @@ fn wrong_contents() {
     );
 }
 
+/// A login is kept, used by the next pull, and gone after the logout; wrong ones are kept nowhere.
+#[test]
+fn logins() {
+    let fixtures = Fixtures::shared();
+    let options = r#"{"docker-config":"{dir}/docker","environment":false,"allow-plain-http-credentials":["{basic}","{bearer}","{token}"]}"#;
+    let alice = |host: &str, password: &str| {
+        json!({"username": "alice", "password": password, "serveraddress": host}).to_string()
+    };
+    let (basic, bearer) = (alice("{basic}", "wonderland"), alice("http://{bearer}", "wonderland"));
+    let wrong = alice("{basic}", "wrong");
+    let accepted = |token: &str| json!({"Status": "Login Succeeded", "IdentityToken": token});
+    let anonymous = || json!({"kind": "anonymous"});
+    run(
+        "logins",
+        &fixtures,
+        &[
+            does(&["service_new", "s", options]),
+            gives(&["service_auth", "s", &basic, "me/1"], accepted("")),
+            gives(&["service_auth", "s", &bearer, r"\N"], accepted("refresh-alice")),
+            gives(&["service_credentials", "s", "{basic}"], anonymous()),
+            fails(
+                &["service_login", "s", &wrong, r"\N"],
+                "UNAUTHORIZED",
+                json!({"http_status": 401, "endpoint": "http://{basic}"}),
+            ),
+            fails(
+                &["service_login", "s", r#"{"serveraddress":"{basic}"}"#, r"\N"],
+                "INVALID_ARGUMENT",
+                json!({"argument": "auth_json"}),
+            ),
+            gives(&["service_credentials", "s", "{basic}"], anonymous()),
+            gives(
+                &["service_login", "s", &basic, "me/1"],
+                json!({"Status": "Login Succeeded", "IdentityToken": "", "stored": "config.json"}),
+            ),
+            gives(
+                &["service_login", "s", &bearer, r"\N"],
+                json!({"IdentityToken": "refresh-alice", "stored": "config.json"}),
+            ),
+            gives(
+                &["service_credentials", "s", "{basic}"],
+                json!({"username": "alice", "source": "{dir}/docker/config.json", "kind": "password"}),
+            ),
+            gives(
+                &["service_credentials", "s", "{bearer}"],
+                json!({"username": "alice", "kind": "identity_token"}),
+            ),
+            gives(
+                &["pull", "s", "{basic}/app:1", "oci:{dir}/a", r"\N"],
+                json!({"descriptor": {"digest": "{single}"}}),
+            ),
+            gives(
+                &["pull", "s", "{bearer}/app:1", "oci:{dir}/b", r"\N"],
+                json!({"descriptor": {"digest": "{single}"}}),
+            ),
+            does(&["service_logout", "s", "{basic}"]),
+            does(&["service_logout", "s", "{basic}"]),
+            fails(
+                &["pull", "s", "{basic}/app:1", "oci:{dir}/c", r"\N"],
+                "UNAUTHORIZED",
+                json!({"http_status": 401}),
+            ),
+            gives(&["service_credentials", "s", "{bearer}"], json!({"kind": "identity_token"})),
+            fails(&["service_logout", "s", "a b"], "INVALID_ARGUMENT", json!({"argument": "host"})),
+        ],
+    );
+}
+
 #[test]
 fn basic_authentication() {
     let fixtures = Fixtures::shared();

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use c_surface::Service;
 use ocireg_testkit::image::{Image, Spec};
 use ocireg_testkit::rig::{assert_canary_nowhere, bystander, canary};
 use ocireg_testkit::server::form_values;
 use ocireg_testkit::{
-    Action, Auth, Fault, Registry, Reply, Request, Server, ServerOptions, TokenServer,
+    Action, Auth, Cut, Fault, Registry, Reply, Request, Server, ServerOptions, TokenServer,
 };
 use scene::*;
 use serde_json::{Value, json};
@@ -147,6 +149,78 @@ fn an_identity_token_is_exchanged_by_post() {
     let failure = fails(&service(none()), &app(&registry), &options, POLICY);
     assert_tells(&failure, &[&token.host(), "allow-plain-http-credentials"], &["refresh-alice"]);
     assert_eq!(token.connection_count(), 0);
+}
+
+/// A token server that answers POST with a status, and gives a token to GET under one Authorization.
+fn refuses_post(status: u16, user: &str, get: u16) -> Server {
+    let wanted = format!("Basic {}", BASE64_STANDARD.encode(user));
+    bystander(ServerOptions::default(), move |request| {
+        match (request.method.as_str(), request.header("authorization")) {
+            ("POST", _) => Reply::empty(status),
+            ("GET", Some(value)) if get == 200 && value == wanted => {
+                Reply::json(200, &json!({"token": "right"}))
+            }
+            _ => Reply::empty(if get == 200 { 401 } else { get }),
+        }
+    })
+}
+
+#[test]
+fn a_token_server_that_refuses_post_is_asked_by_get() {
+    // GCR answers 404, ACR 400, Artifactory 401, and 405 is what HTTP has for it.
+    for status in [400, 401, 404, 405] {
+        for (auth, user) in [
+            (json!({"identitytoken": "refresh-me"}), ":refresh-me"),
+            (json!({"identitytoken": "refresh-me", "username": "alice"}), "alice:refresh-me"),
+            (
+                json!({"identitytoken": "refresh-me", "username": "alice", "password": "p"}),
+                "alice:p",
+            ),
+        ] {
+            let token = refuses_post(status, user, 200);
+            let registry = takes("right", vec![bearer(&token)]);
+            lets_in(&trusting(&[&token.host()]), &registry, &json!({ "auth": auth }));
+            let asked = token.requests();
+            let methods: Vec<_> = asked.iter().map(|r| r.method.as_str()).collect();
+            assert_eq!(methods, ["POST", "GET"], "{status}");
+            assert_eq!(asked[1].query("service"), ["registry.test"]);
+            assert_eq!(asked[1].query("scope"), ["repository:demo/app:pull"]);
+            assert_canary_nowhere(&[&registry], "refresh-me");
+        }
+    }
+    // Where GET is refused too, the answer that means more is told.
+    let options = json!({"auth": {"identitytoken": "refresh-me"}});
+    for (post, get, told) in [(401, 401, 401), (404, 401, 401), (401, 404, 401), (400, 405, 400)] {
+        let token = refuses_post(post, "", get);
+        let registry = takes("right", vec![bearer(&token)]);
+        let failure = pull(&trusting(&[&token.host()]), &app(&registry), &options);
+        let failure = failure.map(|_| ()).expect_err("a refusal");
+        assert_eq!(failure.json["http_status"], told, "{post} {get}: {failure:#?}");
+        assert_eq!(failure.json["phase"], "token");
+        assert_tells(&failure, &[&token.host()], &["refresh-me"]);
+    }
+    // Any other answer is one.
+    for status in [403, 429, 500] {
+        let token = refuses_post(status, ":refresh-me", 200);
+        let registry = takes("right", vec![bearer(&token)]);
+        pull(&trusting(&[&token.host()]), &app(&registry), &options)
+            .map(|_| ())
+            .expect_err("a refusal");
+        assert!(token.requests().iter().all(|request| request.method == "POST"), "{status}");
+    }
+}
+
+#[test]
+fn the_scope_that_is_needed_is_asked_for_whatever_the_challenge_names() {
+    let token = gives(json!({"token": "right"}));
+    for scope in
+        ["registry:catalog:*", "repository:demo/other:pull,push repository:demo/app:pull", ""]
+    {
+        token.clear();
+        let challenge = format!("{},scope=\"{scope}\"", bearer(&token));
+        lets_in(&service(none()), &takes("right", vec![challenge]), &none());
+        assert_eq!(token.requests()[0].query("scope")[0], "repository:demo/app:pull");
+    }
 }
 
 #[test]
@@ -288,7 +362,7 @@ fn of_several_challenges_bearer_is_answered_wherever_it_stands() {
 }
 
 #[test]
-fn a_token_that_is_refused_is_replaced_once_and_then_the_answer_stands() {
+fn f14b_a_token_that_is_refused_is_replaced_once_and_then_the_answer_stands() {
     let issued = Arc::new(AtomicUsize::new(0));
     let counter = issued.clone();
     let token = bystander(ServerOptions::default(), move |_| {
@@ -298,6 +372,7 @@ fn a_token_that_is_refused_is_replaced_once_and_then_the_answer_stands() {
     let registry = takes("never", vec![bearer(&token)]);
     let failure = fails(&service(none()), &app(&registry), &none(), UNAUTHORIZED);
     assert_eq!(failure.json["http_status"], 401);
+    assert_tells(&failure, &["it needs repository:demo/app:pull"], &[]);
     let sent: Vec<_> = requests(&registry, "/manifests/")
         .iter()
         .map(|request| request.header("authorization").unwrap_or_default().to_owned())
@@ -317,7 +392,7 @@ fn a_token_that_is_refused_is_replaced_once_and_then_the_answer_stands() {
 }
 
 #[test]
-fn a_token_that_ends_in_the_middle_of_a_pull_is_replaced_once() {
+fn f14_a_token_that_ends_in_the_middle_of_a_pull_is_replaced_once() {
     let token = TokenServer::plain();
     let (registry, image) = guarded(&token);
     let challenge = format!(
@@ -331,6 +406,31 @@ fn a_token_that_ends_in_the_middle_of_a_pull_is_replaced_once() {
     let report = pulls(&service(none()), &app(&registry), &none(), &image);
     assert_eq!(token.requests().len(), 2);
     assert_eq!(requests(&registry, "/blobs/").len(), image.blobs.len() + 1);
+    assert_eq!(report["bytes_total"], report["bytes_transferred"]);
+}
+
+#[test]
+fn f14_a_transfer_goes_on_at_the_same_byte_with_a_new_token() {
+    let token = TokenServer::plain();
+    let registry = Registry::start(ServerOptions::default(), Auth::bearer(&token));
+    let image = Spec::sized(1, 3_000_000).build();
+    image.push_to(&registry, "demo/app", "1");
+    let layer = image.manifests[0].layers[0].as_str();
+    let challenge = format!(
+        "Bearer realm=\"{}\",service=\"{}\",error=\"invalid_token\"",
+        token.realm(),
+        TokenServer::SERVICE
+    );
+    // The connection ends on the way, and the token before the next one is made.
+    registry.fault(Fault::on(layer, Action::CutBody(1_000_000, Cut::Fin)));
+    registry.fault(Fault::on(layer, Action::challenge(401, &challenge)).skip(1));
+    let report = pulls(&service(none()), &app(&registry), &none(), &image);
+    let asked = requests(&registry, layer);
+    let ranges: Vec<_> = asked.iter().map(|r| r.header("range").map(str::to_owned)).collect();
+    let rest = Some("bytes=1000000-".to_owned());
+    assert_eq!(ranges, [None, rest.clone(), rest]);
+    assert_ne!(asked[1].header("authorization"), asked[2].header("authorization"));
+    assert_eq!(token.requests().len(), 2);
     assert_eq!(report["bytes_total"], report["bytes_transferred"]);
 }
 
@@ -350,17 +450,25 @@ fn a_token_that_the_clock_has_ended_is_replaced() {
 }
 
 #[test]
-fn odd_lifetimes_are_at_least_a_minute() {
-    for expires_in in [json!(0), json!(-1), json!(1), json!(1e18), json!(59.5), Value::Null] {
-        let token = gives(json!({"token": "right", "expires_in": expires_in}));
+fn f15_odd_lifetimes_are_at_least_a_minute_whatever_the_servers_clock() {
+    let lifetimes = [json!(0), json!(-1), json!(1), json!(1e18), json!(59.5), Value::Null];
+    let clocks = ["1970-01-01T00:00:00Z", "2999-12-31T23:59:59Z", "yesterday"];
+    let answers = lifetimes.iter().flat_map(|expires_in| {
+        let absent = json!({"token": "right", "expires_in": expires_in});
+        let told = clocks
+            .map(|clock| json!({"token": "right", "expires_in": expires_in, "issued_at": clock}));
+        std::iter::once(absent).chain(told)
+    });
+    for answer in answers.chain([json!({"token": "right"})]) {
+        let token = gives(answer.clone());
         let registry = takes("right", vec![bearer(&token)]);
         let service = service(none());
         let session = service.open(None, &app(&registry), &none()).expect("a session");
         for _ in 0..3 {
             let failure = session.list_tags(None, &none()).expect_err("there is nothing");
-            assert_eq!(failure.code, NOT_FOUND, "{expires_in}");
+            assert_eq!(failure.code, NOT_FOUND, "{answer}");
         }
-        assert_eq!(token.requests().len(), 1, "{expires_in}");
+        assert_eq!(token.requests().len(), 1, "{answer}");
     }
 }
 

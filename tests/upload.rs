@@ -185,6 +185,34 @@ fn a_real_registry_takes_blobs_and_mounts_them() {
     assert!(mount(&digest_of(&bytes), "demo/nowhere").expect("an answer").is_some());
 }
 
+/// security.md F14: a chunk is sent again from its beginning, with a new token and nothing else new.
+#[test]
+fn f14_an_upload_goes_on_with_a_new_token_where_the_old_one_ended() {
+    let token = TokenServer::plain();
+    token.may_receive("wonderland");
+    let registry = Registry::start(ServerOptions::default(), Auth::bearer(&token));
+    let trusted = json!({"allow-plain-http-credentials": [token.host()]});
+    let alice = json!({"username": "alice", "password": "wonderland"});
+    let challenge = format!(
+        "Bearer realm=\"{}\",service=\"{}\",error=\"invalid_token\"",
+        token.realm(),
+        TokenServer::SERVICE
+    );
+    registry
+        .fault(Fault::on("/uploads/", Action::challenge(401, &challenge)).method("PATCH").skip(1));
+    let bytes = content();
+    let session = session(&registry.host(), trusted, alice);
+    assert_eq!(put(&session, &chunks(CHUNK), &bytes).expect("an upload").digest, digest_of(&bytes));
+    let sent: Vec<Request> =
+        registry.requests().into_iter().filter(|request| request.method == "PATCH").collect();
+    let range = |i: usize| sent[i].header("content-range").map(str::to_owned);
+    assert_eq!(range(1), range(2));
+    assert_ne!(range(0), range(1));
+    assert_eq!(sent[1].body, sent[2].body);
+    assert_ne!(sent[1].header("authorization"), sent[2].header("authorization"));
+    assert_eq!(token.requests().len(), 2);
+}
+
 #[test]
 fn a_mount_that_is_refused_becomes_an_upload() {
     let bytes = content();

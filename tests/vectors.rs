@@ -21,7 +21,7 @@ type Answer = Option<Value>;
 type Runner = (&'static str, Option<fn(&Value) -> Answer>);
 
 const RUNNERS: &[Runner] = &[
-    ("api_versions", None),
+    ("api_versions", Some(api_versions)),
     ("challenges", Some(challenges)),
     ("convert_to_hostname", Some(|input| text(ocireg_convert_to_hostname, input))),
     ("endpoints_list", Some(endpoints_list)),
@@ -106,6 +106,12 @@ fn resolve_auth_config(input: &Value) -> Answer {
 fn split_search_term(input: &Value) -> Answer {
     let (index, term) = ocireg::host::split_search_term(string(input, "s"));
     Some(json!([index, term]))
+}
+
+/// What a registry says that it speaks.
+fn api_versions(input: &Value) -> Answer {
+    let lines = input["headers"].as_array().expect("headers").iter().filter_map(Value::as_str);
+    Some(json!(ocireg::v2::registry::api_versions(lines)))
 }
 
 /// Whether credentials may follow a redirect between two such places.

@@ -321,3 +321,45 @@ func TestCredentialsInfo(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+func TestLogin(t *testing.T) {
+	r := newRegistry(t)
+	directory := t.TempDir()
+	environment := false
+	service, err := ocireg.NewService(ocireg.ServiceOptions{DockerConfig: directory, Environment: &environment})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer service.Close()
+	alice := ocireg.AuthConfig{Username: "alice", Password: "wonderland", ServerAddress: r.host}
+	status, token, err := service.Auth(t.Context(), &alice, "go/1")
+	if status != "Login Succeeded" || token != "" || err != nil {
+		t.Errorf("%q, %q, %v", status, token, err)
+	}
+	kind := func() string {
+		info, err := service.Credentials(t.Context(), r.host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Kind
+	}
+	if kind() != "anonymous" {
+		t.Error("Auth keeps credentials")
+	}
+	result, err := service.Login(t.Context(), alice, "")
+	if err != nil || *result != (ocireg.LoginResult{Status: "Login Succeeded", Stored: "config.json"}) {
+		t.Errorf("%+v, %v", result, err)
+	}
+	if kind() != "password" {
+		t.Error("Login keeps nothing")
+	}
+	if err := service.Logout(t.Context(), r.host); err != nil || kind() != "anonymous" {
+		t.Errorf("%v, %s", err, kind())
+	}
+	if _, err := service.Login(t.Context(), ocireg.AuthConfig{ServerAddress: r.host}, ""); !errors.Is(err, ocireg.ErrInvalidArgument) {
+		t.Errorf("%v", err)
+	}
+	if err := service.Logout(t.Context(), "a b"); !errors.Is(err, ocireg.ErrInvalidArgument) {
+		t.Errorf("%v", err)
+	}
+}

@@ -156,7 +156,8 @@ fn change(path: &Path, server: &Server, entry: Option<&str>, run: &Run) -> Resul
     let Some(new) = new else { return Ok(()) };
     let write = || -> std::io::Result<()> {
         for left in dir.names()?.iter().filter(|name| name.starts_with(TEMPORARY)) {
-            atomic_file::sweep(&dir, left, |_| true)?;
+            // What cannot be swept is another user's, and in nobody's way.
+            let _ = atomic_file::sweep(&dir, left, |_| true);
         }
         // Never for more users than before, and for nobody but the owner.
         let mode = old.as_ref().map_or(0o600, |(state, _)| state.mode() & 0o600);

@@ -129,13 +129,9 @@ impl Registry {
             }
         };
         self.answered.store(true, Ordering::Relaxed);
-        let confirmed = response
-            .headers
-            .get_all(VERSION_HEADER)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(str::split_whitespace)
-            .any(|version| version.eq_ignore_ascii_case("registry/2.0"));
+        let lines = response.headers.get_all(VERSION_HEADER).iter();
+        let versions = api_versions(lines.filter_map(|value| value.to_str().ok()));
+        let confirmed = versions.iter().any(|version| version == "registry/2.0");
         match response.status {
             200 => {}
             401 if response.crossed => {
@@ -250,6 +246,15 @@ impl Registry {
         Err(if denied { error.recode(Code::Denied) } else { error }
             .with(|d| d.method = Some(request.method.to_string())))
     }
+}
+
+/// What the lines of a version header name: `type/version`, the type in lower case and `unknown` where there is none.
+pub fn api_versions<'a>(lines: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let version = |text: &str| match text.split_once('/') {
+        Some((kind, version)) => format!("{}/{version}", kind.to_ascii_lowercase()),
+        None => format!("unknown/{text}"),
+    };
+    lines.into_iter().flat_map(str::split_whitespace).map(version).collect()
 }
 
 /// DefaultRegistryVersionHeader of the registry package.

@@ -72,6 +72,8 @@ fn good(function: &Function, parameter: &Parameter) -> String {
         (_, "term") => "\"busybox\"",
         (_, "directory") => "directory",
         (_, "path") => "\"v2/\"",
+        ("ocireg_service_auth" | "ocireg_service_login", "auth_json") => "auth_json",
+        (_, "user_agent") => "\"abuse/1\"",
         (_, "index_json") => "index_json",
         (_, "auth_configs_json" | "auth_json" | "options_json") => "\"{}\"",
         (_, "header_lines_json" | "list_json") => "\"[]\"",
@@ -198,7 +200,9 @@ const HEAD: &str = r##"
 #define SILENT_FAILURE (-2)
 
 static const char *registry, *directory, *blob_digest;
-static char image_reference[256], destination[512], endpoint_json[256];
+static char image_reference[256], destination[512], endpoint_json[256], auth_json[256];
+/* Nobody's login file is read or written, and nobody outside is asked. */
+static const char *options_json = "{\"docker-config\": \"\", \"resolve\": {\"*\": []}, \"retry\": {\"max-attempts\": 1}}";
 static const char *index_json = "{\"Name\": \"docker.io\", \"Mirrors\": [], \"Secure\": true, \"Official\": true}";
 static uint8_t some_buffer[65536];
 static ocireg_service *service_handle;
@@ -258,7 +262,9 @@ int main(int argc, char **argv) {
     snprintf(image_reference, sizeof image_reference, "%s/big:latest", registry);
     snprintf(destination, sizeof destination, "oci:%s/layout", directory);
     snprintf(endpoint_json, sizeof endpoint_json, "{\"URL\": \"http://%s\", \"Version\": \"v2\"}", registry);
-    OK(ocireg_service_new("{}", &service_handle, &error));
+    snprintf(auth_json, sizeof auth_json,
+             "{\"serveraddress\": \"%s\", \"username\": \"alice\", \"password\": \"p\"}", registry);
+    OK(ocireg_service_new(options_json, &service_handle, &error));
     OK(ocireg_endpoint_new(service_handle, endpoint_json, &endpoint_handle, &error));
     OK(ocireg_session_open(service_handle, NULL, image_reference, "{\"actions\": [\"pull\", \"push\"]}",
                            &session_handle, &error));

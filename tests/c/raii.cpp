@@ -80,6 +80,13 @@ void images() {
     CHECK(has(service.tls_config(registry), "\"InsecureSkipVerify\":true"));
     CHECK(service.is_insecure_registry(registry) && !service.is_insecure_registry("192.0.2.1"));
     CHECK(has(service.credentials("192.0.2.1"), "kind"));
+    const std::string alice =
+        "{\"serveraddress\": \"" + registry + "\", \"username\": \"alice\", \"password\": \"p\"}";
+    CHECK(has(service.auth(alice, "raii/1"), "Login Succeeded"));
+    ocireg::Service forgetful(R"({"docker-config": ""})");
+    CHECK(has(forgetful.login(alice), "\"stored\":\"none\""));
+    forgetful.logout(registry);
+    CHECK(!forgetful.try_logout("a b") && !forgetful.try_login("{}"));
     service.load_mirrors(R"(["https://mirror.example"])");
     service.load_insecure_registries(R"(["10.0.0.0/8"])");
     service.load_allow_nondistributable_artifacts(R"(["10.0.0.0/8"])");

@@ -217,6 +217,7 @@ impl Service {
         self.lookup(ocireg_service_credentials, host)
     }
 
+    /// Null is NULL.
     pub fn auth(&self, auth: &Value, user_agent: Option<&str>) -> Outcome<Value> {
         self.ask(ocireg_service_auth, auth, user_agent)
     }
@@ -226,11 +227,13 @@ impl Service {
     }
 
     fn ask(&self, function: Ask, auth: &Value, user_agent: Option<&str>) -> Outcome<Value> {
-        let (auth, user_agent) = (c(&auth.to_string()), user_agent.map(c));
+        let auth = (!auth.is_null()).then(|| c(&auth.to_string()));
+        let auth = auth.as_ref().map_or(ptr::null(), |text| text.as_ptr());
+        let user_agent = user_agent.map(c);
         let user_agent = user_agent.as_ref().map_or(ptr::null(), |text| text.as_ptr());
         // SAFETY: live handle and text in, live places out.
         call_json(|json, error| unsafe {
-            function(self.0, ptr::null(), auth.as_ptr(), user_agent, json, error)
+            function(self.0, ptr::null(), auth, user_agent, json, error)
         })
     }
 

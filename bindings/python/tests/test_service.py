@@ -80,6 +80,21 @@ def test_credentials(tmp_path: Path) -> None:
             service.credentials("file.example")
 
 
+def test_login(registry: Registry, tmp_path: Path) -> None:
+    alice: AuthConfig = {"username": "alice", "password": "wonderland", "serveraddress": registry.host}
+    with ocireg.Service({"docker-config": str(tmp_path), "environment": False}) as service:
+        assert service.auth(alice, "python/1", timeout=10) == {"Status": "Login Succeeded", "IdentityToken": ""}
+        assert list(tmp_path.iterdir()) == []
+        assert service.login(alice, timeout=10)["stored"] == "config.json"
+        assert service.credentials(registry.host)["username"] == "alice"
+        service.logout(registry.host, timeout=10)
+        assert service.credentials(registry.host) == {"kind": "anonymous"}
+        with pytest.raises(ocireg.InvalidArgumentError):
+            service.login({"serveraddress": registry.host})
+        with pytest.raises(ocireg.InvalidArgumentError):
+            service.logout("a b")
+
+
 def test_endpoint(registry: Registry, service: ocireg.Service) -> None:
     with service.new_endpoint({"URL": f"http://{registry.host}", "Version": "v2"}) as endpoint:
         assert str(endpoint).startswith(f"http://{registry.host}")

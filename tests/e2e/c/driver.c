@@ -211,6 +211,14 @@ static int service_request(ocireg_service *service) {
     } else if (named("service_is_insecure_registry")) {
         code = ocireg_service_is_insecure_registry(service, context, fields[2], &number, &error);
         answer_number(code, number);
+    } else if (named("service_auth")) {
+        code = ocireg_service_auth(service, context, fields[2], fields[3], &text, &error);
+        answer_text(code, text);
+    } else if (named("service_login")) {
+        code = ocireg_service_login(service, context, fields[2], fields[3], &text, &error);
+        answer_text(code, text);
+    } else if (named("service_logout")) {
+        answer_nothing(ocireg_service_logout(service, context, fields[2], &error));
     } else if (named("endpoint_new")) {
         ocireg_endpoint *endpoint;
         code = ocireg_endpoint_new(service, fields[3], &endpoint, &error);

@@ -400,6 +400,36 @@ var requests = map[string]request{
 		}
 		return s.TLSSettings(ctx, text(f[1]))
 	}},
+	"service_auth": {3, func(d *driver, ctx context.Context, f []string) (any, error) {
+		s, err := get(d.services, f[0])
+		if err != nil {
+			return nil, err
+		}
+		auth, err := value[*ocireg.AuthConfig](f[1])
+		if err != nil {
+			return nil, err
+		}
+		status, token, err := s.Auth(ctx, auth, text(f[2]))
+		return map[string]string{"Status": status, "IdentityToken": token}, err
+	}},
+	"service_login": {3, func(d *driver, ctx context.Context, f []string) (any, error) {
+		s, err := get(d.services, f[0])
+		if err != nil {
+			return nil, err
+		}
+		auth, err := value[ocireg.AuthConfig](f[1])
+		if err != nil {
+			return nil, err
+		}
+		return s.Login(ctx, auth, text(f[2]))
+	}},
+	"service_logout": {2, func(d *driver, ctx context.Context, f []string) (any, error) {
+		s, err := get(d.services, f[0])
+		if err != nil {
+			return nil, err
+		}
+		return nil, s.Logout(ctx, text(f[1]))
+	}},
 	"service_credentials": {2, func(d *driver, ctx context.Context, f []string) (any, error) {
 		s, err := get(d.services, f[0])
 		if err != nil {

@@ -138,6 +138,18 @@ class Driver:
         service = self.service(name)
         return self.under(lambda context: service.tls_config(host, context=context))
 
+    def do_service_auth(self, name: str, auth: Field, user_agent: Field) -> Any:
+        service = self.service(name)
+        return self.under(lambda context: service.auth(auth, user_agent, context=context))
+
+    def do_service_login(self, name: str, auth: Field, user_agent: Field) -> Any:
+        service = self.service(name)
+        return self.under(lambda context: service.login(auth, user_agent, context=context))  # type: ignore[arg-type]
+
+    def do_service_logout(self, name: str, host: str) -> None:
+        service = self.service(name)
+        self.under(lambda context: service.logout(host, context=context))
+
     def do_service_credentials(self, name: str, host: str) -> Any:
         service = self.service(name)
         return self.under(lambda context: service.credentials(host, context=context))
