@@ -68,44 +68,166 @@ fn push_changed(registry: &Registry, image: &Image, change: impl FnOnce(&mut Val
     registry.add_manifest("demo/app", Some("1"), &image.media_type, manifest.to_string())
 }
 
+/// A rig whose registry wants alice with the canary, and has demo/app:1 without its first layer, which is kept at
+/// `url`.
+fn foreign_rig(
+    answer: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    image: &Image,
+    url: impl Fn(&Rig) -> String,
+) -> (Rig, String, String) {
+    let (rig, canary) = (Rig::start(answer), canary());
+    rig.registry.set_auth(Auth::basic("alice", &canary));
+    let layer = image.manifests[0].layers[0].clone();
+    let url = url(&rig);
+    push_changed(&rig.registry, image, |manifest| {
+        manifest["layers"][0]["mediaType"] = json!(FOREIGN);
+        manifest["layers"][0]["urls"] = json!([url]);
+    });
+    rig.registry.remove_blob("demo/app", &layer);
+    (rig, canary, layer)
+}
+
+const FOREIGN: &str = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip";
+
+/// Also fetches layers that are not meant to be distributed.
+fn all_layers(canary: &str) -> Value {
+    let mut options = alice(canary);
+    options["nondistributable"] = json!(true);
+    options
+}
+
 #[test]
-fn a1_foreign_urls_of_a_layer_are_never_asked() {
+fn a1_foreign_urls_of_a_layer_are_asked_without_credentials() {
     let image = image();
     let token = TokenServer::plain();
     for answer in [ask_basic(), ask_bearer(&token.realm())] {
-        let rig = Rig::start(move |_| answer.clone());
-        let canary = canary();
-        rig.registry.set_auth(Auth::basic("alice", &canary));
-        let layer = image.manifests[0].layers[0].clone();
-        push_changed(&rig.registry, &image, |manifest| {
-            manifest["layers"][0]["mediaType"] =
-                json!("application/vnd.oci.image.layer.nondistributable.v1.tar+gzip");
-            manifest["layers"][0]["urls"] = json!([format!("{}/layer", rig.bystander.url())]);
-        });
-        rig.registry.remove_blob("demo/app", &layer);
-        let service = trusting(&[&rig.registry.host(), &rig.bystander.host(), &token.host()]);
+        let bystander = move |_: &Request| answer.clone();
+        let (rig, canary, layer) =
+            foreign_rig(bystander, &image, |rig| format!("{}/layer", rig.bystander.url()));
+        let reference = app(&rig.registry);
+        let hosts = [rig.registry.host(), rig.bystander.host(), token.host()];
+        let allowing = |foreign: &[String]| {
+            service(json!({"allow-plain-http-credentials": hosts, "allow-foreign-urls": foreign}))
+        };
 
-        // Left out and said so, or asked of the registry alone.
-        let report = pull(&service, &app(&rig.registry), &alice(&canary)).expect("a pull").report;
+        // Left out and said so; or asked of the registry alone, whoever else is allowed.
+        let strict = allowing(&["127.0.0.2".to_owned(), rig.mirror.host()]);
+        let report = pull(&strict, &reference, &alice(&canary)).expect("a pull").report;
         assert!(report["warnings"].to_string().contains(&layer), "{report}");
-        let mut options = alice(&canary);
-        options["nondistributable"] = json!(true);
-        let failure = fails(&service, &app(&rig.registry), &options, NOT_FOUND);
-        assert_tells(&failure, &[&layer], &[&canary]);
+        let failure = fails(&strict, &reference, &all_layers(&canary), POLICY);
+        assert_tells(&failure, &[&layer, "allow-foreign-urls", &rig.bystander.host()], &[&canary]);
+        assert_eq!(failure.json["attempts"][0]["code"], NOT_FOUND);
+        assert_eq!(rig.bystander.connection_count(), 0);
 
-        // The legitimate case: the registry has it.
+        // Allowed, and asked for credentials: nobody logs in there.
+        let open = allowing(&[rig.bystander.host()]);
+        let failure = fails(&open, &reference, &all_layers(&canary), UNAUTHORIZED);
+        assert_tells(&failure, &[&layer, "without credentials"], &[&canary]);
+        assert_eq!(rig.bystander.requests().len(), 1);
+        assert_bare(&rig.bystander.requests());
+        assert_eq!(token.connection_count(), 0);
+
+        // What the registry has comes from the registry.
         rig.registry.put_blob("demo/app", &layer, image.blobs[&layer].clone());
-        let report = pull(&service, &app(&rig.registry), &options).expect("a pull").report;
+        let report = pull(&strict, &reference, &all_layers(&canary)).expect("a pull").report;
         assert_eq!(report["warnings"], json!([]));
-
-        assert_eq!(rig.bystander.connection_count() + token.connection_count(), 0);
+        pull(&open, &reference, &all_layers(&canary)).expect("a pull");
+        assert_eq!(rig.bystander.requests().len(), 1);
         rig.assert_canary_only(&[&rig.registry], &canary);
     }
 }
 
 #[test]
+fn a1_an_allowed_foreign_url_gives_the_layer() {
+    let image = image();
+    let (rig, canary, layer) = foreign_rig(blob_of(&image), &image, |rig| {
+        format!("{}/blobs/{}", rig.bystander.url(), image.manifests[0].layers[0])
+    });
+    let service = service(json!({
+        "allow-plain-http-credentials": [rig.registry.host()],
+        "allow-foreign-urls": [rig.bystander.host()],
+    }));
+    let pulled = pull(&service, &app(&rig.registry), &all_layers(&canary)).expect("a pull");
+    let blobs = pulled.report["blobs"].as_array().expect("blobs");
+    let blob = blobs.iter().find(|blob| blob["digest"] == layer.as_str()).expect("the layer");
+    assert_eq!(blob["source"], "network");
+    assert_bare(&rig.bystander.requests());
+
+    // By a reader, too; the options are those of its descriptor.
+    let session = service.open(None, &app(&rig.registry), &alice(&canary)).expect("a session");
+    let url = format!("{}/blobs/{layer}", rig.bystander.url());
+    let open = |media_type: &str, urls: Value| {
+        session.open_blob(None, &layer, 0, &json!({"media_type": media_type, "urls": urls}))
+    };
+    let mut bytes = Vec::new();
+    // The first that has it counts.
+    let missing = format!("{}/none", rig.bystander.url());
+    let mut reader = open(FOREIGN, json!(["http://127.0.0.9:1/", missing, url])).expect("a reader");
+    reader.read_to_end(None, &mut bytes).expect("the layer");
+    assert_eq!(bytes, image.blobs[&layer].to_vec());
+    let ordinary = open("application/vnd.oci.image.layer.v1.tar+gzip", json!([url]));
+    assert_eq!(ordinary.err().expect("not there").code, NOT_FOUND);
+    assert_bare(&rig.bystander.requests());
+    rig.assert_canary_only(&[&rig.registry], &canary);
+}
+
+#[test]
+fn a1_foreign_urls_are_judged_as_all_that_a_server_sends() {
+    let (image, ca, certs) = (image(), Ca::default(), ocireg_testkit::tempdir());
+    let (rig, canary, layer) = foreign_rig(blob_of(&image), &image, |_| String::new());
+    let port = rig.bystander.port();
+    let allowed: Vec<String> = ["evil.test", "metadata.test", "127.0.0.2"]
+        .iter()
+        .map(|host| format!("{host}:{port}"))
+        .collect();
+    let options = json!({
+        "resolve": {"evil.test": ["0.0.0.0"], "metadata.test": ["169.254.169.254"]},
+        "allow-plain-http-credentials": [rig.registry.host()], "allow-foreign-urls": allowed,
+    });
+    let plain = service(options.clone());
+    let session = plain.open(None, &app(&rig.registry), &alice(&canary)).expect("a session");
+    for (url, code) in [
+        (format!("http://evil.test:{port}/x"), POLICY),
+        (format!("http://metadata.test:{port}/x"), POLICY),
+        (format!("ftp://127.0.0.2:{port}/x"), PROTOCOL),
+        (format!("http://u:p@127.0.0.2:{port}/x"), PROTOCOL),
+        (format!("http://127.0.0.2:{port}@evil.test/x?sig={canary}"), PROTOCOL),
+    ] {
+        let options = json!({"media_type": FOREIGN, "urls": [url]});
+        let failure = session.open_blob(None, &layer, 0, &options).err().expect("refused");
+        assert_eq!(failure.code, code, "{url}: {failure:#?}");
+        assert_tells(&failure, &[&layer], &[&canary]);
+    }
+    assert_eq!(rig.bystander.connection_count(), 0);
+
+    // A registry that speaks https sends nobody to http.
+    let tls = Registry::start(secure(&ca), Auth::None);
+    image.push_to(&tls, "demo/app", "1");
+    tls.remove_blob("demo/app", &layer);
+    let mut all = trust(&ca, certs.path(), &[&tls.host()]);
+    all["allow-foreign-urls"] = json!(allowed);
+    let secured = service(all);
+    let session = secured.open(None, &app(&tls), &none()).expect("a session");
+    let options =
+        json!({"media_type": FOREIGN, "urls": [format!("{}/blobs/{layer}", rig.bystander.url())]});
+    let failure = session.open_blob(None, &layer, 0, &options).err().expect("a downgrade");
+    assert_eq!(failure.code, POLICY, "{failure:#?}");
+    assert_tells(&failure, &["https", &rig.bystander.host()], &[]);
+    assert_eq!(rig.bystander.connection_count(), 0);
+    // The legitimate case: the same address, as a registry on plain http has it.
+    let session = plain.open(None, &app(&rig.registry), &alice(&canary)).expect("a session");
+    session.open_blob(None, &layer, 0, &options).expect("the layer");
+    rig.assert_canary_only(&[&rig.registry], &canary);
+}
+
+#[test]
 fn a2_urls_of_configs_layers_and_child_manifests_lead_nowhere() {
-    let (rig, image, canary, service) = basic_rig();
+    let (rig, image, canary, _) = basic_rig();
+    // Not even to hosts that may be asked for foreign layers: these are none.
+    let service = service(json!({
+        "allow-plain-http-credentials": [rig.registry.host()],
+        "allow-foreign-urls": [rig.bystander.host(), "169.254.169.254"],
+    }));
     let urls = json!([format!("{}/x", rig.bystander.url()), "http://169.254.169.254/latest"]);
     let digest = push_changed(&rig.registry, &image, |manifest| {
         manifest["config"]["urls"] = urls.clone();
@@ -113,8 +235,14 @@ fn a2_urls_of_configs_layers_and_child_manifests_lead_nowhere() {
             layer["urls"] = urls.clone();
         }
     });
-    let pulled = pull(&service, &app(&rig.registry), &alice(&canary)).expect("a pull").report;
+    let pulled = pull(&service, &app(&rig.registry), &all_layers(&canary)).expect("a pull").report;
     assert_eq!(pulled["descriptor"]["digest"], digest.as_str());
+    // Nor when the registry does not have them.
+    for blob in image.blobs.keys() {
+        rig.registry.remove_blob("demo/app", blob);
+        fails(&service, &app(&rig.registry), &all_layers(&canary), NOT_FOUND);
+        rig.registry.put_blob("demo/app", blob, image.blobs[blob].clone());
+    }
 
     // An index whose child is said to be elsewhere; the registry does not have it.
     let index = json!({
