@@ -624,6 +624,40 @@ fn endpoints_and_sessions() {
 }
 
 #[test]
+fn logs() {
+    let fixtures = Fixtures::shared();
+    let pull = [
+        "pull",
+        "s",
+        "{bearer}/app:1",
+        "oci:{dir}/layout",
+        r#"{"platform":"linux/amd64","auth":{"username":"alice","password":"wonderland"}}"#,
+    ];
+    let retried = ["session_open", "s", "x", "{faulty}/down:1", r"\N"];
+    run(
+        "logs",
+        &fixtures,
+        &[
+            does(&[
+                "service_new",
+                "s",
+                r#"{"allow-plain-http-credentials":["{token}"],"retry":{"max-attempts":2,"initial-ms":1}}"#,
+            ]),
+            does(&["service_set_log", "s", "5"]),
+            gives(&pull, json!("*")),
+            gives(&["logged"], json!(["http 4", "session 2", "auth 3"])),
+            does(&["service_set_log", "s", "2"]),
+            gives(&retried, json!("")),
+            fails(&["session_list_tags", "x", r"\N"], "SERVER", json!({})),
+            gives(&["logged"], json!(["session 2", "http 2"])),
+            does(&["service_set_log", "s", "0"]),
+            gives(&pull, json!("*")),
+            gives(&["logged"], json!([])),
+        ],
+    );
+}
+
+#[test]
 fn pulls() {
     let fixtures = Fixtures::shared();
     run(

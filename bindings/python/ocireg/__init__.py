@@ -69,6 +69,7 @@ from ._ffi import (
     INDEX_NAME,
     INDEX_SERVER,
 )
+from ._log import TRACE, LogCallback
 from ._names import (
     auth_config_key,
     certs_dir,
@@ -99,6 +100,7 @@ __all__ = [
     "INDEX_HOSTNAME",
     "INDEX_NAME",
     "INDEX_SERVER",
+    "TRACE",
     "AlreadyExistsError",
     "BlobReader",
     "BusyError",
@@ -124,6 +126,7 @@ __all__ = [
     "InvalidManifestError",
     "InvalidReferenceError",
     "LimitError",
+    "LogCallback",
     "Manifest",
     "NameNotResolvedError",
     "NoPlatformError",
