@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
 use url::Url;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use self::challenge::Challenge;
 use self::token::{Key, Token};
@@ -308,7 +308,7 @@ impl Authenticator {
 
     fn read_token(&self, mut response: Response, doing: &str, run: &Run) -> Result<Token> {
         /// What token servers answer; lifetimes come as numbers of any kind.
-        #[derive(Deserialize)]
+        #[derive(Deserialize, Zeroize, ZeroizeOnDrop)]
         struct Answer {
             token: Option<String>,
             access_token: Option<String>,
@@ -330,12 +330,13 @@ impl Authenticator {
                 .hint("the token server is broken; tell its operator")
         };
         // What serde says of a wrong body may quote it, and it may hold a token.
-        let answer: Answer = serde_json::from_slice(&body)
+        let mut answer: Answer = serde_json::from_slice(&body)
             .map_err(|_| unusable(&"the answer is no JSON document of a token"))?;
-        let text = answer
-            .access_token
-            .filter(|token| !token.is_empty())
-            .or(answer.token.filter(|token| !token.is_empty()))
+        let text = [answer.access_token.take(), answer.token.take()]
+            .into_iter()
+            .flatten()
+            .map(Zeroizing::new)
+            .find(|token| !token.is_empty())
             .ok_or_else(|| unusable(&"the answer holds no token"))?;
         if text.bytes().any(|b| !(0x21..0x7f).contains(&b)) {
             return Err(unusable(&"the token holds characters that no header can carry"));

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::Zeroizing;
 
 use crate::context::Run;
 use crate::digest::Digest;
@@ -20,7 +20,7 @@ const EARLY: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(100);
 
 /// What a token is good for, and for whom.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     /// The registry's origin.
     pub(super) origin: String,
@@ -32,16 +32,15 @@ pub(super) struct Key {
 }
 
 /// A token with its end.
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+#[derive(Clone)]
 pub(super) struct Token {
-    text: String,
-    #[zeroize(skip)]
+    text: Zeroizing<String>,
     ends: Instant,
 }
 
 impl Token {
     /// `expires_in` is in seconds; the time counts from now, by our own clock.
-    pub(super) fn new(text: String, expires_in: Option<f64>) -> Self {
+    pub(super) fn new(text: Zeroizing<String>, expires_in: Option<f64>) -> Self {
         let told = expires_in
             .filter(|seconds| seconds.is_finite() && *seconds > 0.0)
             .map(|seconds| Duration::from_secs_f64(seconds.min(1e9)));

@@ -13,6 +13,7 @@ use rustls::{CertificateError, ClientConfig};
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport,
 };
+use zeroize::Zeroize;
 
 use super::scope::{self, carry};
 use super::socket::{INPUT_BUFFER, OUTPUT_BUFFER, Plain, Socket, input_phase};
@@ -299,7 +300,9 @@ impl Transport for Tls {
 
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), ureq::Error> {
         self.socket.announce();
-        self.encrypt(amount)?;
+        let encrypted = self.encrypt(amount);
+        self.buffers.output()[..amount].zeroize(); // It may have held an Authorization header.
+        encrypted?;
         let sent = self.socket.send_all(&self.outgoing, Phase::Header);
         self.outgoing.clear();
         sent?;

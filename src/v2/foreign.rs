@@ -42,11 +42,17 @@ impl From<&Descriptor> for Wanted {
 }
 
 /// One place of a layer that may be asked.
-#[derive(Debug)]
 pub(super) struct Elsewhere {
     url: Url,
     identity: Identity,
     rule: AddressRule,
+}
+
+impl std::fmt::Debug for Elsewhere {
+    /// The query may be a signature.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}{}", Origin::of(&self.url), self.url.path())
+    }
 }
 
 impl Elsewhere {
