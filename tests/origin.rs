@@ -8,7 +8,7 @@ mod scene;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use c_surface::Service;
+use c_surface::{Service, children};
 use ocireg_testkit::fault::{self, Faults};
 use ocireg_testkit::image::Image;
 use ocireg_testkit::rig::{
@@ -1176,42 +1176,86 @@ fn a12_nothing_is_uploaded_and_no_body_follows_a_redirect() {
     assert_eq!(other.connection_count(), 0);
 }
 
+/// Where other programs keep passwords for hosts is nothing that this library reads.
 #[test]
-fn every_row_has_its_test() {
-    use std::io::Write;
+fn a22_netrc_is_not_read() {
+    let name = "a22_netrc_is_not_read";
+    if let Some(told) = children::told() {
+        let (host, code) = told.split_once(' ').expect("two words");
+        let service = Service::new(&json!({
+            "certs-dir": "", "hosts-dir": "", "registries-conf": "", "proxy": "",
+            "allow-plain-http-credentials": [host],
+        }));
+        let service = service.expect("a service");
+        let failure = pull(&service, &format!("{host}/demo/app:1"), &none()).err();
+        return assert_eq!(failure.map_or(0, |failure| failure.code).to_string(), code);
+    }
+    let (canary, home) = (canary(), ocireg_testkit::tempdir());
+    let (registry, _) = demo();
+    registry.set_auth(Auth::basic("alice", &canary));
+    home.may_hold(&canary);
+    let netrc = home.path().join(".netrc");
+    let line = format!(
+        "machine 127.0.0.1 login alice password {canary}\ndefault login alice password {canary}\n"
+    );
+    std::fs::write(&netrc, line).expect("a file");
+    let pull = |code: i32| {
+        let mut command = children::command(name, &format!("{} {code}", registry.host()));
+        for variable in
+            ["DOCKER_CONFIG", "REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME"]
+        {
+            command.env_remove(variable);
+        }
+        children::expect_success(command.env("HOME", home.path()).env("NETRC", &netrc));
+    };
+    pull(UNAUTHORIZED);
+    assert!(registry.requests().iter().all(|request| request.header("authorization").is_none()));
+    assert_canary_nowhere(&[&registry], &canary);
+    // The legitimate case: a file of the same home that is for registries.
+    let login = json!({"auths": {registry.host(): {"username": "alice", "password": canary}}});
+    std::fs::create_dir(home.path().join(".docker")).expect("a directory");
+    std::fs::write(home.path().join(".docker/config.json"), login.to_string()).expect("a file");
+    registry.may_receive(&canary);
+    pull(0);
+}
 
-    let table = std::fs::read_to_string("tests/security-rows.md").expect("the table");
-    let mut out = std::io::stdout();
-    let mut rows = Vec::new();
-    let mut named = Vec::new();
-    for line in table.lines().filter(|line| line.starts_with("| A") || line.starts_with("| B")) {
-        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
-        let [row, _, tests] = cells[..] else { panic!("three cells: {line}") };
-        for group in tests.split("; ") {
-            let (file, tests) = group.split_once(": ").expect("a file and its tests");
-            let source = std::fs::read_to_string(format!("tests/{file}")).expect(file);
-            for test in tests.split(", ") {
-                let found = source.contains(&format!("#[test]\nfn {test}() {{"));
-                assert!(found, "{row}: {file} has no test {test}");
-                writeln!(out, "{row:4} {file}: {test}").expect("stdout");
-                named.push(test.to_owned());
-            }
+/// What an image says of itself is bytes: they are stored as they came, and lead nowhere and to nothing.
+#[test]
+fn a27_the_content_of_an_image_steers_nothing() {
+    let (registry, image) = demo();
+    let home = ocireg_testkit::tempdir();
+    let touched = home.path().join("touched");
+    let command = format!("touch {}", touched.display());
+    let digest = push_changed(&registry, &image, |manifest| {
+        let words = json!({
+            "org.opencontainers.image.title": "../../../touched", "org.opencontainers.image.ref.name": "../x",
+            "io.container.hook": command, "$(touch x)": "`touch x`; touch x",
+        });
+        manifest["annotations"] = words.clone();
+        for layer in manifest["layers"].as_array_mut().expect("layers") {
+            layer["annotations"] = words.clone();
         }
-        rows.push(row.to_owned());
-    }
-    let wanted = (1..=14).chain(16..=19).chain(24..=25).map(|n| format!("A{n}"));
-    let wanted: Vec<String> = wanted.chain([3, 5, 9, 10].map(|n| format!("B{n}"))).collect();
-    assert_eq!(rows, wanted);
-    // And no test of a row is missing from the table.
-    for file in ["origin.rs", "networks.rs", "pull.rs"] {
-        let source = std::fs::read_to_string(format!("tests/{file}")).expect(file);
-        for line in source.lines().filter_map(|line| line.strip_prefix("fn ")) {
-            let name = line.split('(').next().unwrap_or_default();
-            let (letter, rest) = name.split_at(1);
-            let numbered = rest.split('_').next().is_some_and(|n| n.parse::<u8>().is_ok());
-            if matches!(letter, "a" | "b") && numbered {
-                assert!(named.iter().any(|test| test == name), "{file}: {name} is in no row");
-            }
-        }
-    }
+    });
+    let service = service(none());
+    let layout = home.path().join("layout");
+    let destination = format!("oci:{}:x", layout.display());
+    let report = service.pull(None, &app(&registry), &destination, &none()).expect("a pull");
+    assert_eq!(report["descriptor"]["digest"], digest.as_str());
+    service.inspect(None, &app(&registry), &none()).expect("an image");
+    // Nothing but the layout is there, and nothing in it but what was sent, under its digest.
+    c_surface::layouts::assert_sound(&layout);
+    let below = |path: &std::path::Path| {
+        let entries = std::fs::read_dir(path).expect("a directory");
+        let mut names: Vec<String> = entries
+            .map(|e| e.expect("an entry").file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    };
+    assert_eq!(below(home.path()), ["layout"]);
+    assert_eq!(below(&layout), ["blobs", "index.json", "oci-layout"]);
+    let mut blobs: Vec<String> = image.blobs.keys().cloned().chain([digest]).collect();
+    blobs.iter_mut().for_each(|blob| *blob = blob.replace("sha256:", ""));
+    blobs.sort();
+    assert_eq!(below(&layout.join("blobs/sha256")), blobs);
 }
