@@ -59,15 +59,6 @@ fn basic_rig() -> (Rig, Image, String, Service) {
     (rig, image, canary, service)
 }
 
-/// Puts an image into the registry whose documents have been changed by `change` (the manifest before its digest is
-/// taken).
-fn push_changed(registry: &Registry, image: &Image, change: impl FnOnce(&mut Value)) -> String {
-    image.push_to(registry, "demo/app", "0");
-    let mut manifest: Value = serde_json::from_slice(&image.bytes).expect("a manifest");
-    change(&mut manifest);
-    registry.add_manifest("demo/app", Some("1"), &image.media_type, manifest.to_string())
-}
-
 /// A rig whose registry wants alice with the canary, and has demo/app:1 without its first layer, which is kept at
 /// `url`.
 fn foreign_rig(
@@ -86,8 +77,6 @@ fn foreign_rig(
     rig.registry.remove_blob("demo/app", &layer);
     (rig, canary, layer)
 }
-
-const FOREIGN: &str = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip";
 
 /// Also fetches layers that are not meant to be distributed.
 fn all_layers(canary: &str) -> Value {
