@@ -15,7 +15,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use fixtures::Fixtures;
-use ocireg_testkit::digest;
+use ocireg_testkit::{canary, digest};
 use serde_json::{Value, json};
 
 /// A driver that runs.
@@ -66,6 +66,7 @@ impl Driver {
         let mut line = String::new();
         self.stdout.read_line(&mut line).expect("the driver answers");
         let line = line.trim_end_matches('\n');
+        canary::assert_none(request, line);
         let (kind, value) = line.split_once('\t').unwrap_or_else(|| {
             panic!("{}: {request}: {line:?} is no answer", self.name);
         });
@@ -276,7 +277,6 @@ fn judge(place: &str, answer: &Answer, step: &Step, fixtures: &Fixtures, directo
             );
             let message = document["message"].as_str().unwrap_or_default();
             assert!(!message.is_empty() && !message.contains('\n'), "{place}\ngives {document}");
-            assert!(!document.to_string().contains("wonderland"), "{place}\ntells a password");
         }
         (answer, _) => panic!("{place}\ngives {answer:?}"),
     }
@@ -340,8 +340,6 @@ fn forget_times(value: &mut Value) {
 }
 
 const INDEX: &str = r#"{"Name":"docker.io","Mirrors":[],"Secure":true,"Official":true}"#;
-const ALICE: &str = r#"{"username":"alice","password":"wonderland"}"#;
-
 #[test]
 fn names() {
     let fixtures = Fixtures::shared();
@@ -364,7 +362,7 @@ fn names() {
             gives(&["validate_mirror", "https://mirror.example"], json!("https://mirror.example/")),
             fails(&["validate_mirror", "ftp://mirror.example"], "INVALID_CONFIG", json!({})),
             fails(
-                &["validate_mirror", "https://alice:wonderland@mirror.example"],
+                &["validate_mirror", "https://alice:{password}@mirror.example"],
                 "INVALID_CONFIG",
                 json!({}),
             ),
@@ -631,7 +629,7 @@ fn logs() {
         "s",
         "{bearer}/app:1",
         "oci:{dir}/layout",
-        r#"{"platform":"linux/amd64","auth":{"username":"alice","password":"wonderland"}}"#,
+        r#"{"platform":"linux/amd64","auth":{"username":"alice","password":"{password}"}}"#,
     ];
     let retried = ["session_open", "s", "x", "{faulty}/down:1", r"\N"];
     run(
@@ -817,8 +815,8 @@ fn wrong_contents() {
 #[test]
 fn basic_authentication() {
     let fixtures = Fixtures::shared();
-    let known = r#"{"allow-plain-http-credentials":["{basic}"],"credentials":{"{basic}":{"username":"alice","password":"wonderland"}}}"#;
-    let auth = r#"{"auth":{"username":"alice","password":"wonderland"},"platform":"linux/amd64"}"#;
+    let known = r#"{"allow-plain-http-credentials":["{basic}"],"credentials":{"{basic}":{"username":"alice","password":"{password}"}}}"#;
+    let auth = r#"{"auth":{"username":"alice","password":"{password}"},"platform":"linux/amd64"}"#;
     run(
         "basic authentication",
         &fixtures,
@@ -865,7 +863,7 @@ fn basic_authentication() {
                 &["endpoint_ping", "e"],
                 json!({"challenges": [{"scheme": "basic", "parameters": {"realm": "registry"}}]}),
             ),
-            does(&["session_new", "e", "x", ALICE]),
+            does(&["session_new", "e", "x", r#"{"username":"alice","password":"{password}"}"#]),
             does(&["session_repository", "x", "y", "app"]),
             gives(&["session_list_tags", "y", r"\N"], json!({"tags": ["1"]})),
             does(&["session_new", "e", "x", "{}"]),
@@ -878,7 +876,7 @@ fn basic_authentication() {
 #[test]
 fn token_authentication() {
     let fixtures = Fixtures::shared();
-    let auth = r#"{"auth":{"username":"alice","password":"wonderland"},"platform":"linux/amd64"}"#;
+    let auth = r#"{"auth":{"username":"alice","password":"{password}"},"platform":"linux/amd64"}"#;
     run(
         "token authentication",
         &fixtures,
@@ -919,7 +917,7 @@ fn token_authentication() {
 }
 
 fn auth_options() -> &'static str {
-    r#"{"auth":{"username":"alice","password":"wonderland"}}"#
+    r#"{"auth":{"username":"alice","password":"{password}"}}"#
 }
 
 #[test]
