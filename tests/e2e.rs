@@ -340,6 +340,7 @@ fn forget_times(value: &mut Value) {
 }
 
 const INDEX: &str = r#"{"Name":"docker.io","Mirrors":[],"Secure":true,"Official":true}"#;
+
 #[test]
 fn names() {
     let fixtures = Fixtures::shared();
