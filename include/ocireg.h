@@ -487,7 +487,9 @@ void ocireg_error_free(ocireg_error *error);
  * @param options_json  `auth` (AuthConfig; absent: what the service knows; {}: anonymous), `platform`
  *                      ("os/arch[/variant]", default this machine's), `all_platforms` (the whole index), `resume`
  *                      (default true: partial files are kept and taken up), `referrers` and `verify_diff_ids` (must
- *                      be false in this version), `nondistributable` (fetch such layers too); may be NULL.
+ *                      be false in this version), `nondistributable` (default false: fetch such layers too, from
+ *                      where their `urls` say if the registry does not have them and the service's option
+ *                      allow-foreign-urls names the host); may be NULL.
  * @param report_json   receives the report, to be ended by ocireg_string_free(); may be NULL. Keys: `reference`
  *                      (canonical, with digest), `descriptor` (what the name now stands for), `manifests`, `platform`,
  *                      `endpoint`, `destination`, `blobs` (each with `digest`, `size`, `media_type`,
@@ -1275,8 +1277,9 @@ int32_t ocireg_session_head_manifest(const ocireg_session *session,
  * @param context       the context of this call; reading has its own. May be NULL.
  * @param digest        the blob's digest. Not NULL.
  * @param offset        where to begin, in bytes; only 0 lets the digest be checked.
- * @param options_json  `size` (bytes of the blob, checked), `media_type`, `urls` (not used unless allowed); may be
- *                      NULL.
+ * @param options_json  `size` (bytes of the blob, checked), `media_type`, `urls` (where a layer of a
+ *                      nondistributable type is, if the registry does not have it: asked without credentials, at
+ *                      hosts of the service's option allow-foreign-urls only; not used for other types); may be NULL.
  * @param reader        receives the reader, to be ended by ocireg_reader_free(). Not NULL.
  * @param error         receives an error on failure, owned by the caller; may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_NOT_FOUND,

@@ -7,6 +7,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
+use zeroize::Zeroize;
 
 use crate::error::{Code, Error, Result};
 
@@ -50,8 +51,8 @@ pub fn strings(value: Value, key: &str) -> Result<Vec<String>> {
         .collect()
 }
 
-/// An object whose keys are taken one by one, each with its type.
-#[derive(Debug)]
+/// An object whose keys are taken one by one, each with its type. Any value may be a secret: none is shown, and what is
+/// not taken is overwritten in the end.
 pub struct Object {
     path: String,
     map: Map<String, Value>,
@@ -101,7 +102,10 @@ impl Object {
         match self.take(key) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => Err(self.wrong(key, "text")),
+            Some(mut other) => {
+                wipe(&mut other);
+                Err(self.wrong(key, "text"))
+            }
         }
     }
 
@@ -152,8 +156,8 @@ impl Object {
     }
 
     /// The keys that were not taken, with their values.
-    pub fn rest(self) -> Map<String, Value> {
-        self.map
+    pub fn rest(mut self) -> Map<String, Value> {
+        std::mem::take(&mut self.map)
     }
 
     /// Refuses keys that were not taken, unless the type is a published one.
@@ -166,6 +170,28 @@ impl Object {
             }
             _ => Ok(()),
         }
+    }
+}
+
+impl Drop for Object {
+    fn drop(&mut self) {
+        self.map.values_mut().for_each(wipe);
+    }
+}
+
+impl fmt::Debug for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.map.keys()).finish()
+    }
+}
+
+/// Overwrites all text in a value.
+pub fn wipe(value: &mut Value) {
+    match value {
+        Value::String(text) => text.zeroize(),
+        Value::Array(items) => items.iter_mut().for_each(wipe),
+        Value::Object(map) => map.values_mut().for_each(wipe),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 

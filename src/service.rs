@@ -330,6 +330,7 @@ impl Service {
                 trusted_realms: settings.trusted_realms.clone(),
                 plain_http: settings.allow_plain_http_credentials.clone(),
                 upload_hosts: settings.allow_upload_hosts.clone(),
+                foreign_hosts: settings.allow_foreign_urls.clone(),
                 token_limit: settings.limits.token,
             },
             retry: settings.retry.clone(),
@@ -386,11 +387,6 @@ impl Service {
     /// Whether credentials may go to the host over plain http.
     pub fn allow_plain_http_credentials(&self, host: &str) -> bool {
         self.0.settings.allow_plain_http_credentials.contains(host)
-    }
-
-    /// Whether layers' foreign addresses may lead to the host.
-    pub fn allow_foreign_urls(&self, host: &str) -> bool {
-        self.0.settings.allow_foreign_urls.contains(host)
     }
 }
 

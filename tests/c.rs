@@ -117,8 +117,8 @@ macro_rules! cases {
 }
 
 cases! {
-    cancel_thread cancel_signal deadline deadline_counts_from_set errno_is_kept progress_and_drop progress_ticks
-    reader_goes_on_after_cancel error_on_another_thread frees_in_any_order freed_while_running
+    cancel_thread cancel_signal deadline deadline_counts_from_set errno_is_kept log_and_drop
+    progress_and_drop progress_ticks reader_goes_on_after_cancel error_on_another_thread frees_in_any_order freed_while_running
     one_service_on_many_threads leaves_no_trace signal_storm sigpipe fork_then_use two_copies
 }
 

@@ -339,8 +339,8 @@ fn malformed_files_are_refused_by_name_and_never_quoted() {
 }
 
 #[test]
-fn a_helper_gets_one_line_and_a_clean_process() {
-    in_home("a_helper_gets_one_line_and_a_clean_process", |d| {
+fn d1_a_helper_gets_one_line_and_a_clean_process() {
+    in_home("d1_a_helper_gets_one_line_and_a_clean_process", |d| {
         let log = d.join("log");
         helper(
             d,
@@ -419,8 +419,8 @@ fn a_helper_gets_one_line_and_a_clean_process() {
 
 /// security.md A15, D1, D2, D3, D5: each is an error of its own, in time, and nobody else is asked.
 #[test]
-fn bad_helpers_are_errors_within_their_time() {
-    in_home("bad_helpers_are_errors_within_their_time", |d| {
+fn d2_d3_d5_bad_helpers_are_errors_within_their_time() {
+    in_home("d2_d3_d5_bad_helpers_are_errors_within_their_time", |d| {
         // SAFETY: a plain call. A C host has not asked for EPIPE either.
         unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
         let good = r#"{"ServerURL":"r.test","Username":"u","Secret":"secret-of-the-test"}"#;
@@ -444,6 +444,7 @@ fn bad_helpers_are_errors_within_their_time() {
                 "exit status: 1",
             ),
             ("secret", format!("echo '{good}'; exit 1"), "exit status: 1"),
+            ("leaky", format!("echo '{good}' >&2; exit 1"), "exit status: 1"),
             ("half", format!("echo '{}'", &good[..40]), "not the one JSON"),
             ("two", format!("echo '{good}{good}'"), "not the one JSON"),
             ("list", format!("echo '[{good}]'"), "not the one JSON"),
@@ -632,12 +633,12 @@ fn a_host_that_reaps_our_children_disturbs_nothing() {
 
 /// security.md D4: only a name, only from PATH, never from the working directory.
 #[test]
-fn helpers_come_from_path_alone() {
+fn d4_helpers_come_from_path_alone() {
     let environment = |d: &Path| {
         let bin = d.join("bin").display().to_string();
         vec![("PATH", PathBuf::from(format!(":.:relative:/nonexistent:{bin}:/usr/bin:/bin")))]
     };
-    alone("helpers_come_from_path_alone", environment, |d| {
+    alone("d4_helpers_come_from_path_alone", environment, |d| {
         let evil = |path: &str| {
             let script = format!("#!/bin/sh\ntouch {}/evil\n", d.display());
             write(d.join(path), script);
@@ -682,8 +683,8 @@ fn helpers_come_from_path_alone() {
 
 /// security.md D1: a second line would be a second registry.
 #[test]
-fn nothing_is_smuggled_into_a_helper() {
-    in_home("nothing_is_smuggled_into_a_helper", |d| {
+fn d1_nothing_is_smuggled_into_a_helper() {
+    in_home("d1_nothing_is_smuggled_into_a_helper", |d| {
         helper(d, "log", &format!("cat >>{}/asked; echo '{{}}'", d.display()));
         let found = Helper::find("log", true, Duration::from_secs(5)).expect("a helper");
         let run = Run::new(None);

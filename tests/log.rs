@@ -82,7 +82,7 @@ fn a_retry_is_logged_with_its_delay_and_a_fault_of_a_mirror_with_the_next_endpoi
 }
 
 #[test]
-fn authentication_is_logged_without_the_secret() {
+fn a25_authentication_is_logged_without_the_secret() {
     let (canary, image) = (canary(), image());
     let token = TokenServer::plain();
     token.change(|policy| policy.users = vec![("alice".into(), canary.clone())]);
@@ -119,7 +119,7 @@ fn authentication_is_logged_without_the_secret() {
 }
 
 #[test]
-fn a_redirect_is_logged_by_its_origins_without_the_signed_query() {
+fn a25_a_redirect_is_logged_by_its_origins_without_the_signed_query() {
     let (canary, (registry, image)) = (canary(), demo());
     let blobs = image.blobs.clone();
     let store = bystander(ServerOptions::default().bind("127.0.0.2"), move |request| {

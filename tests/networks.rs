@@ -104,6 +104,26 @@ fn a3_a6_a_server_leads_to_networks_as_wide_as_its_own_or_wider() {
                     other.may_receive(&canary);
                     fails(&service(options), &app(&asking), &alice(&canary), UNAUTHORIZED);
                 }
+                // A layer that is kept there, though the caller allows the host.
+                other.clear();
+                let registry = Registry::start(at(home), Auth::None);
+                let layer = &image.manifests[0].layers[0];
+                push_changed(&registry, &image, |manifest| {
+                    manifest["layers"][0]["mediaType"] = json!(FOREIGN);
+                    manifest["layers"][0]["urls"] = json!([format!("{place}/{layer}")]);
+                });
+                registry.remove_blob("demo/app", layer);
+                let mut options = known();
+                options["allow-foreign-urls"] = json!([format!("{host}:{}", other.port())]);
+                let everything = json!({"nondistributable": true});
+                if allowed {
+                    pull(&service(options), &app(&registry), &everything).expect("a pull");
+                    assert_bare(&other.requests());
+                } else {
+                    let failure = fails(&service(options), &app(&registry), &everything, POLICY);
+                    assert_tells(&failure, &[host, target], &[]);
+                    assert_eq!(other.connection_count(), 0, "layer: {home} to {place}");
+                }
                 // A redirect.
                 other.clear();
                 let registry = Registry::start(at(home), Auth::None);

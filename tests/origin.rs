@@ -8,7 +8,7 @@ mod scene;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use c_surface::Service;
+use c_surface::{Service, children};
 use ocireg_testkit::fault::{self, Faults};
 use ocireg_testkit::image::Image;
 use ocireg_testkit::rig::{
@@ -59,53 +59,164 @@ fn basic_rig() -> (Rig, Image, String, Service) {
     (rig, image, canary, service)
 }
 
-/// Puts an image into the registry whose documents have been changed by `change` (the manifest before its digest is
-/// taken).
-fn push_changed(registry: &Registry, image: &Image, change: impl FnOnce(&mut Value)) -> String {
-    image.push_to(registry, "demo/app", "0");
-    let mut manifest: Value = serde_json::from_slice(&image.bytes).expect("a manifest");
-    change(&mut manifest);
-    registry.add_manifest("demo/app", Some("1"), &image.media_type, manifest.to_string())
+/// A rig whose registry wants alice with the canary, and has demo/app:1 without its first layer, which is kept at
+/// `url`.
+fn foreign_rig(
+    answer: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    image: &Image,
+    url: impl Fn(&Rig) -> String,
+) -> (Rig, String, String) {
+    let (rig, canary) = (Rig::start(answer), canary());
+    rig.registry.set_auth(Auth::basic("alice", &canary));
+    let layer = image.manifests[0].layers[0].clone();
+    let url = url(&rig);
+    push_changed(&rig.registry, image, |manifest| {
+        manifest["layers"][0]["mediaType"] = json!(FOREIGN);
+        manifest["layers"][0]["urls"] = json!([url]);
+    });
+    rig.registry.remove_blob("demo/app", &layer);
+    (rig, canary, layer)
+}
+
+/// Also fetches layers that are not meant to be distributed.
+fn all_layers(canary: &str) -> Value {
+    let mut options = alice(canary);
+    options["nondistributable"] = json!(true);
+    options
 }
 
 #[test]
-fn a1_foreign_urls_of_a_layer_are_never_asked() {
+fn a1_foreign_urls_of_a_layer_are_asked_without_credentials() {
     let image = image();
     let token = TokenServer::plain();
     for answer in [ask_basic(), ask_bearer(&token.realm())] {
-        let rig = Rig::start(move |_| answer.clone());
-        let canary = canary();
-        rig.registry.set_auth(Auth::basic("alice", &canary));
-        let layer = image.manifests[0].layers[0].clone();
-        push_changed(&rig.registry, &image, |manifest| {
-            manifest["layers"][0]["mediaType"] =
-                json!("application/vnd.oci.image.layer.nondistributable.v1.tar+gzip");
-            manifest["layers"][0]["urls"] = json!([format!("{}/layer", rig.bystander.url())]);
-        });
-        rig.registry.remove_blob("demo/app", &layer);
-        let service = trusting(&[&rig.registry.host(), &rig.bystander.host(), &token.host()]);
+        let bystander = move |_: &Request| answer.clone();
+        let (rig, canary, layer) =
+            foreign_rig(bystander, &image, |rig| format!("{}/layer", rig.bystander.url()));
+        let reference = app(&rig.registry);
+        let hosts = [rig.registry.host(), rig.bystander.host(), token.host()];
+        let allowing = |foreign: &[String]| {
+            service(json!({"allow-plain-http-credentials": hosts, "allow-foreign-urls": foreign}))
+        };
 
-        // Left out and said so, or asked of the registry alone.
-        let report = pull(&service, &app(&rig.registry), &alice(&canary)).expect("a pull").report;
+        // Left out and said so; or asked of the registry alone, whoever else is allowed.
+        let strict = allowing(&["127.0.0.2".to_owned(), rig.mirror.host()]);
+        let report = pull(&strict, &reference, &alice(&canary)).expect("a pull").report;
         assert!(report["warnings"].to_string().contains(&layer), "{report}");
-        let mut options = alice(&canary);
-        options["nondistributable"] = json!(true);
-        let failure = fails(&service, &app(&rig.registry), &options, NOT_FOUND);
-        assert_tells(&failure, &[&layer], &[&canary]);
+        let failure = fails(&strict, &reference, &all_layers(&canary), POLICY);
+        assert_tells(&failure, &[&layer, "allow-foreign-urls", &rig.bystander.host()], &[&canary]);
+        assert_eq!(failure.json["attempts"][0]["code"], NOT_FOUND);
+        assert_eq!(rig.bystander.connection_count(), 0);
 
-        // The legitimate case: the registry has it.
+        // Allowed, and asked for credentials: nobody logs in there.
+        let open = allowing(&[rig.bystander.host()]);
+        let failure = fails(&open, &reference, &all_layers(&canary), UNAUTHORIZED);
+        assert_tells(&failure, &[&layer, "without credentials"], &[&canary]);
+        assert_eq!(rig.bystander.requests().len(), 1);
+        assert_bare(&rig.bystander.requests());
+        assert_eq!(token.connection_count(), 0);
+
+        // What the registry has comes from the registry.
         rig.registry.put_blob("demo/app", &layer, image.blobs[&layer].clone());
-        let report = pull(&service, &app(&rig.registry), &options).expect("a pull").report;
+        let report = pull(&strict, &reference, &all_layers(&canary)).expect("a pull").report;
         assert_eq!(report["warnings"], json!([]));
-
-        assert_eq!(rig.bystander.connection_count() + token.connection_count(), 0);
+        pull(&open, &reference, &all_layers(&canary)).expect("a pull");
+        assert_eq!(rig.bystander.requests().len(), 1);
         rig.assert_canary_only(&[&rig.registry], &canary);
     }
 }
 
 #[test]
+fn a1_an_allowed_foreign_url_gives_the_layer() {
+    let image = image();
+    let (rig, canary, layer) = foreign_rig(blob_of(&image), &image, |rig| {
+        format!("{}/blobs/{}", rig.bystander.url(), image.manifests[0].layers[0])
+    });
+    let service = service(json!({
+        "allow-plain-http-credentials": [rig.registry.host()],
+        "allow-foreign-urls": [rig.bystander.host()],
+    }));
+    let pulled = pull(&service, &app(&rig.registry), &all_layers(&canary)).expect("a pull");
+    let blobs = pulled.report["blobs"].as_array().expect("blobs");
+    let blob = blobs.iter().find(|blob| blob["digest"] == layer.as_str()).expect("the layer");
+    assert_eq!(blob["source"], "network");
+    assert_bare(&rig.bystander.requests());
+
+    // By a reader, too; the options are those of its descriptor.
+    let session = service.open(None, &app(&rig.registry), &alice(&canary)).expect("a session");
+    let url = format!("{}/blobs/{layer}", rig.bystander.url());
+    let open = |media_type: &str, urls: Value| {
+        session.open_blob(None, &layer, 0, &json!({"media_type": media_type, "urls": urls}))
+    };
+    let mut bytes = Vec::new();
+    // The first that has it counts.
+    let missing = format!("{}/none", rig.bystander.url());
+    let mut reader = open(FOREIGN, json!(["http://127.0.0.9:1/", missing, url])).expect("a reader");
+    reader.read_to_end(None, &mut bytes).expect("the layer");
+    assert_eq!(bytes, image.blobs[&layer].to_vec());
+    let ordinary = open("application/vnd.oci.image.layer.v1.tar+gzip", json!([url]));
+    assert_eq!(ordinary.err().expect("not there").code, NOT_FOUND);
+    assert_bare(&rig.bystander.requests());
+    rig.assert_canary_only(&[&rig.registry], &canary);
+}
+
+#[test]
+fn a1_foreign_urls_are_judged_as_all_that_a_server_sends() {
+    let (image, ca, certs) = (image(), Ca::default(), ocireg_testkit::tempdir());
+    let (rig, canary, layer) = foreign_rig(blob_of(&image), &image, |_| String::new());
+    let port = rig.bystander.port();
+    let allowed: Vec<String> = ["evil.test", "metadata.test", "127.0.0.2"]
+        .iter()
+        .map(|host| format!("{host}:{port}"))
+        .collect();
+    let options = json!({
+        "resolve": {"evil.test": ["0.0.0.0"], "metadata.test": ["169.254.169.254"]},
+        "allow-plain-http-credentials": [rig.registry.host()], "allow-foreign-urls": allowed,
+    });
+    let plain = service(options.clone());
+    let session = plain.open(None, &app(&rig.registry), &alice(&canary)).expect("a session");
+    for (url, code) in [
+        (format!("http://evil.test:{port}/x"), POLICY),
+        (format!("http://metadata.test:{port}/x"), POLICY),
+        (format!("ftp://127.0.0.2:{port}/x"), PROTOCOL),
+        (format!("http://u:p@127.0.0.2:{port}/x"), PROTOCOL),
+        (format!("http://127.0.0.2:{port}@evil.test/x?sig={canary}"), PROTOCOL),
+    ] {
+        let options = json!({"media_type": FOREIGN, "urls": [url]});
+        let failure = session.open_blob(None, &layer, 0, &options).err().expect("refused");
+        assert_eq!(failure.code, code, "{url}: {failure:#?}");
+        assert_tells(&failure, &[&layer], &[&canary]);
+    }
+    assert_eq!(rig.bystander.connection_count(), 0);
+
+    // A registry that speaks https sends nobody to http.
+    let tls = Registry::start(secure(&ca), Auth::None);
+    image.push_to(&tls, "demo/app", "1");
+    tls.remove_blob("demo/app", &layer);
+    let mut all = trust(&ca, certs.path(), &[&tls.host()]);
+    all["allow-foreign-urls"] = json!(allowed);
+    let secured = service(all);
+    let session = secured.open(None, &app(&tls), &none()).expect("a session");
+    let options =
+        json!({"media_type": FOREIGN, "urls": [format!("{}/blobs/{layer}", rig.bystander.url())]});
+    let failure = session.open_blob(None, &layer, 0, &options).err().expect("a downgrade");
+    assert_eq!(failure.code, POLICY, "{failure:#?}");
+    assert_tells(&failure, &["https", &rig.bystander.host()], &[]);
+    assert_eq!(rig.bystander.connection_count(), 0);
+    // The legitimate case: the same address, as a registry on plain http has it.
+    let session = plain.open(None, &app(&rig.registry), &alice(&canary)).expect("a session");
+    session.open_blob(None, &layer, 0, &options).expect("the layer");
+    rig.assert_canary_only(&[&rig.registry], &canary);
+}
+
+#[test]
 fn a2_urls_of_configs_layers_and_child_manifests_lead_nowhere() {
-    let (rig, image, canary, service) = basic_rig();
+    let (rig, image, canary, _) = basic_rig();
+    // Not even to hosts that may be asked for foreign layers: these are none.
+    let service = service(json!({
+        "allow-plain-http-credentials": [rig.registry.host()],
+        "allow-foreign-urls": [rig.bystander.host(), "169.254.169.254"],
+    }));
     let urls = json!([format!("{}/x", rig.bystander.url()), "http://169.254.169.254/latest"]);
     let digest = push_changed(&rig.registry, &image, |manifest| {
         manifest["config"]["urls"] = urls.clone();
@@ -113,8 +224,14 @@ fn a2_urls_of_configs_layers_and_child_manifests_lead_nowhere() {
             layer["urls"] = urls.clone();
         }
     });
-    let pulled = pull(&service, &app(&rig.registry), &alice(&canary)).expect("a pull").report;
+    let pulled = pull(&service, &app(&rig.registry), &all_layers(&canary)).expect("a pull").report;
     assert_eq!(pulled["descriptor"]["digest"], digest.as_str());
+    // Nor when the registry does not have them.
+    for blob in image.blobs.keys() {
+        rig.registry.remove_blob("demo/app", blob);
+        fails(&service, &app(&rig.registry), &all_layers(&canary), NOT_FOUND);
+        rig.registry.put_blob("demo/app", blob, image.blobs[blob].clone());
+    }
 
     // An index whose child is said to be elsewhere; the registry does not have it.
     let index = json!({
@@ -1044,47 +1161,86 @@ fn a12_no_body_of_a_token_request_leaves_the_token_server() {
     assert_eq!(other.connection_count(), 0);
 }
 
+/// Where other programs keep passwords for hosts is nothing that this library reads.
 #[test]
-fn every_row_has_its_test() {
-    use std::io::Write;
+fn a22_netrc_is_not_read() {
+    let name = "a22_netrc_is_not_read";
+    if let Some(told) = children::told() {
+        let (host, code) = told.split_once(' ').expect("two words");
+        let service = Service::new(&json!({
+            "certs-dir": "", "hosts-dir": "", "registries-conf": "", "proxy": "",
+            "allow-plain-http-credentials": [host],
+        }));
+        let service = service.expect("a service");
+        let failure = pull(&service, &format!("{host}/demo/app:1"), &none()).err();
+        return assert_eq!(failure.map_or(0, |failure| failure.code).to_string(), code);
+    }
+    let (canary, home) = (canary(), ocireg_testkit::tempdir());
+    let (registry, _) = demo();
+    registry.set_auth(Auth::basic("alice", &canary));
+    home.may_hold(&canary);
+    let netrc = home.path().join(".netrc");
+    let line = format!(
+        "machine 127.0.0.1 login alice password {canary}\ndefault login alice password {canary}\n"
+    );
+    std::fs::write(&netrc, line).expect("a file");
+    let pull = |code: i32| {
+        let mut command = children::command(name, &format!("{} {code}", registry.host()));
+        for variable in
+            ["DOCKER_CONFIG", "REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME"]
+        {
+            command.env_remove(variable);
+        }
+        children::expect_success(command.env("HOME", home.path()).env("NETRC", &netrc));
+    };
+    pull(UNAUTHORIZED);
+    assert!(registry.requests().iter().all(|request| request.header("authorization").is_none()));
+    assert_canary_nowhere(&[&registry], &canary);
+    // The legitimate case: a file of the same home that is for registries.
+    let login = json!({"auths": {registry.host(): {"username": "alice", "password": canary}}});
+    std::fs::create_dir(home.path().join(".docker")).expect("a directory");
+    std::fs::write(home.path().join(".docker/config.json"), login.to_string()).expect("a file");
+    registry.may_receive(&canary);
+    pull(0);
+}
 
-    let table = std::fs::read_to_string("tests/security-rows.md").expect("the table");
-    let mut out = std::io::stdout();
-    let mut rows = Vec::new();
-    let mut named = Vec::new();
-    for line in table
-        .lines()
-        .filter(|line| ["| A", "| B", "| D", "| F"].iter().any(|row| line.starts_with(row)))
-    {
-        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
-        let [row, _, tests] = cells[..] else { panic!("three cells: {line}") };
-        for group in tests.split("; ") {
-            let (file, tests) = group.split_once(": ").expect("a file and its tests");
-            let source = std::fs::read_to_string(format!("tests/{file}")).expect(file);
-            for test in tests.split(", ") {
-                let found = source.contains(&format!("#[test]\nfn {test}() {{"));
-                assert!(found, "{row}: {file} has no test {test}");
-                writeln!(out, "{row:4} {file}: {test}").expect("stdout");
-                named.push(test.to_owned());
-            }
+/// What an image says of itself is bytes: they are stored as they came, and lead nowhere and to nothing.
+#[test]
+fn a27_the_content_of_an_image_steers_nothing() {
+    let (registry, image) = demo();
+    let home = ocireg_testkit::tempdir();
+    let touched = home.path().join("touched");
+    let command = format!("touch {}", touched.display());
+    let digest = push_changed(&registry, &image, |manifest| {
+        let words = json!({
+            "org.opencontainers.image.title": "../../../touched", "org.opencontainers.image.ref.name": "../x",
+            "io.container.hook": command, "$(touch x)": "`touch x`; touch x",
+        });
+        manifest["annotations"] = words.clone();
+        for layer in manifest["layers"].as_array_mut().expect("layers") {
+            layer["annotations"] = words.clone();
         }
-        rows.push(row.to_owned());
-    }
-    let wanted = (1..=21).chain(24..=25).map(|n| format!("A{n}"));
-    let wanted = wanted.chain([3, 5, 9, 10].map(|n| format!("B{n}")));
-    let wanted: Vec<String> =
-        wanted.chain(["D7", "D9", "F14", "F14b", "F15", "F28"].map(String::from)).collect();
-    assert_eq!(rows, wanted);
-    // And no test of a row is missing from the table.
-    for file in ["origin.rs", "networks.rs", "pull.rs", "proxies.rs", "login.rs", "tokens.rs"] {
-        let source = std::fs::read_to_string(format!("tests/{file}")).expect(file);
-        for line in source.lines().filter_map(|line| line.strip_prefix("fn ")) {
-            let name = line.split('(').next().unwrap_or_default();
-            let (letter, rest) = name.split_at(1);
-            let number = rest.split('_').next().unwrap_or_default().trim_end_matches('b');
-            if matches!(letter, "a" | "b" | "d" | "f") && number.parse::<u8>().is_ok() {
-                assert!(named.iter().any(|test| test == name), "{file}: {name} is in no row");
-            }
-        }
-    }
+    });
+    let service = service(none());
+    let layout = home.path().join("layout");
+    let destination = format!("oci:{}:x", layout.display());
+    let report = service.pull(None, &app(&registry), &destination, &none()).expect("a pull");
+    assert_eq!(report["descriptor"]["digest"], digest.as_str());
+    service.inspect(None, &app(&registry), &none()).expect("an image");
+    // Nothing but the layout is there, and nothing in it but what was sent, under its digest.
+    c_surface::layouts::assert_sound(&layout);
+    let below = |path: &std::path::Path| {
+        let entries = std::fs::read_dir(path).expect("a directory");
+        let mut names: Vec<String> = entries
+            .map(|e| e.expect("an entry").file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    };
+    assert_eq!(below(home.path()), ["layout"]);
+    assert_eq!(below(&layout), ["blobs", "index.json", "oci-layout"]);
+    let mut blobs: Vec<String> = image.blobs.keys().cloned().chain([digest]).collect();
+    blobs.iter_mut().for_each(|blob| *blob = blob.replace("sha256:", ""));
+    blobs.sort();
+    assert_eq!(below(&layout.join("blobs/sha256")), blobs);
 }

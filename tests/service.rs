@@ -356,7 +356,7 @@ fn a_cancelled_call_ends_at_once() {
 }
 
 #[test]
-fn hosts_that_would_leave_the_directory_are_refused() {
+fn d6_hosts_that_would_leave_the_directory_are_refused() {
     let directory = Directory::new("hosts");
     directory.file("secret.crt", "x");
     directory.file("certs.d/r.example:5000/ca.crt", "x");

@@ -548,7 +548,7 @@ fn two_writers_of_one_blob_both_succeed() {
 }
 
 #[test]
-fn stale_temporary_files_are_swept() {
+fn d8_stale_temporary_files_are_swept() {
     let dir = temp();
     let layout = create(dir.path());
     let (gone, here) = (sha256(b"gone"), sha256(b"here"));
@@ -611,7 +611,7 @@ fn kill(child: &mut Child) {
 }
 
 #[test]
-fn a_kill_at_any_moment_leaves_a_whole_layout() {
+fn d8_a_kill_at_any_moment_leaves_a_whole_layout() {
     if let Some(path) = child_directory() {
         let mut seed = u64::from(std::process::id()) << 20;
         loop {
@@ -625,7 +625,7 @@ fn a_kill_at_any_moment_leaves_a_whole_layout() {
     let dir = temp();
     let mut images = 0;
     for round in 0..80u64 {
-        let mut child = child("a_kill_at_any_moment_leaves_a_whole_layout", dir.path())
+        let mut child = child("d8_a_kill_at_any_moment_leaves_a_whole_layout", dir.path())
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
@@ -650,7 +650,7 @@ fn a_kill_at_any_moment_leaves_a_whole_layout() {
 }
 
 #[test]
-fn eight_processes_share_a_layout() {
+fn d8_eight_processes_share_a_layout() {
     const ROUNDS: u64 = 12;
     if let Some(path) = child_directory() {
         for round in 0..ROUNDS {
@@ -664,7 +664,7 @@ fn eight_processes_share_a_layout() {
     let path = dir.path().join("layout");
     let children: Vec<Child> = (0..8)
         .map(|_| {
-            let mut command = child("eight_processes_share_a_layout", &path);
+            let mut command = child("d8_eight_processes_share_a_layout", &path);
             command.stdout(Stdio::null()).spawn().unwrap()
         })
         .collect();

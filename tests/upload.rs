@@ -2,12 +2,14 @@
 
 use ocireg::context::Run;
 use ocireg::digest::{Algorithm, Digest};
-use ocireg::error::{Code, Result};
+use ocireg::error::{Code, Error, Result};
+use ocireg::log::Level;
 use ocireg::reference::Reference;
 use ocireg::service::Service;
 use ocireg::session::{OpenOptions, Session};
 use ocireg::v2::Descriptor;
 use ocireg::v2::upload::{BlobWriter, PutOptions};
+use ocireg_testkit::canary;
 use ocireg_testkit::cncf::{self, Cncf};
 use ocireg_testkit::rig::{assert_canary_nowhere, bystander, canary};
 use ocireg_testkit::token::Policy;
@@ -42,6 +44,8 @@ fn session_of(reference: &str, options: Value, auth: Value) -> Session {
         all[key] = value.clone();
     }
     let service = Service::parse(&all.to_string()).expect("a service");
+    let sink = Box::new(|_, record: &str| canary::assert_none("a log record", record));
+    service.log().set(Some(Level::Trace), Some(sink));
     let reference = reference.parse::<Reference>().expect("a reference");
     let auth =
         ocireg::credentials::AuthConfig::parse(&auth.to_string(), "auth").expect("credentials");
@@ -67,14 +71,22 @@ fn chunks(size: usize) -> PutOptions {
     PutOptions { chunk_size: size, ..PutOptions::default() }
 }
 
+/// Whatever the test: no error tells a secret.
+fn looked_at(error: &Error) {
+    canary::assert_none("an error", format!("{error}\n{error:?}\n{}", error.to_json()));
+}
+
 /// Writes in pieces that fit no chunk, and commits.
 fn put(session: &Session, options: &PutOptions, bytes: &[u8]) -> Result<Descriptor> {
     let run = Run::new(None);
-    let mut writer = open(session, options)?;
-    for piece in bytes.chunks(333) {
-        writer.write(piece, &run)?;
-    }
-    writer.commit(None, None, &run)
+    let put = || {
+        let mut writer = open(session, options)?;
+        for piece in bytes.chunks(333) {
+            writer.write(piece, &run)?;
+        }
+        writer.commit(None, None, &run)
+    };
+    put().inspect_err(looked_at)
 }
 
 fn methods(server: &Server) -> Vec<String> {

@@ -121,6 +121,7 @@ auto result(Call &&call, Take &&take) -> Result<decltype(take())> {
     const int32_t code = call(&error);
     if (std::exception_ptr exception = std::exchange(thrown(), nullptr)) {
         ocireg_error_free(error);
+        if (code == OCIREG_OK) (void)take(); // Owned now, and ended here.
         std::rethrow_exception(exception);
     }
     if (code != OCIREG_OK) return Error(code, error);
@@ -636,6 +637,19 @@ public:
             }));
     }
 
+    /// Told the level of a record, from OCIREG's 1 (error) to 5 (trace), and its JSON.
+    using Log = std::function<void(int32_t level, std::string_view record_json)>;
+
+    /// Logs records up to this level; an empty function ends that. Not from inside a callback. What it throws comes out
+    /// of the call that logs, once that has ended.
+    Result<Done> try_set_log(int32_t max_level, Log log) const {
+        return detail::done([&](ocireg_error **error) {
+            if (!log) return ocireg_service_set_log(handle_.get(), max_level, nullptr, nullptr, nullptr, error);
+            return ocireg_service_set_log(handle_.get(), max_level, &call, new Log(std::move(log)), &drop, error);
+        });
+    }
+    void set_log(int32_t max_level, Log log) const { try_set_log(max_level, std::move(log)).value(); }
+
     Result<std::string> try_config() const {
         return detail::text([&](char **out, ocireg_error **error) {
             return ocireg_service_config(handle_.get(), out, error);
@@ -816,6 +830,15 @@ public:
     ocireg_service *get() const noexcept { return handle_.get(); }
 
 private:
+    static void call(void *user_data, int32_t level, const char *record_json) noexcept {
+        try {
+            (*static_cast<Log *>(user_data))(level, record_json);
+        } catch (...) {
+            detail::thrown() = std::current_exception();
+        }
+    }
+    static void drop(void *user_data) noexcept { delete static_cast<Log *>(user_data); }
+
     Handle handle_;
 };
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde::Deserialize;
 use url::Url;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::token::{Granted, Holder, RefreshToken, Token};
 use super::{Authenticator, Authorization, Secret, basic};
@@ -190,7 +190,7 @@ impl Authenticator {
         run: &Run,
     ) -> Result<Granted> {
         /// What token servers answer; lifetimes come as numbers of any kind.
-        #[derive(Deserialize)]
+        #[derive(Deserialize, Zeroize, ZeroizeOnDrop)]
         struct Answer {
             token: Option<String>,
             access_token: Option<String>,
@@ -213,20 +213,20 @@ impl Authenticator {
                 .hint("the token server is broken; tell its operator")
         };
         // What serde says of a wrong body may quote it, and it may hold a token.
-        let answer: Answer = serde_json::from_slice(&body)
+        let mut answer: Answer = serde_json::from_slice(&body)
             .map_err(|_| unusable(&"the answer is no JSON document of a token"))?;
         let given = |text: Option<String>| {
             text.map(Zeroizing::new).filter(|text: &Zeroizing<String>| !text.is_empty())
         };
-        let (access, token) = (given(answer.access_token), given(answer.token));
+        let (access, token) = (given(answer.access_token.take()), given(answer.token.take()));
         let text = access.or(token).ok_or_else(|| unusable(&"the answer holds no token"))?;
         if text.bytes().any(|b| !(0x21..0x7f).contains(&b)) {
             return Err(unusable(&"the token holds characters that no header can carry"));
         }
-        let refresh: Option<RefreshToken> = given(answer.refresh_token);
+        let refresh: Option<RefreshToken> = given(answer.refresh_token.take());
         if refresh.as_ref().is_some_and(|text| text.contains(char::is_control)) {
             return Err(unusable(&"the refresh token holds a control character"));
         }
-        Ok(Granted { token: Token::new(text.to_string(), answer.expires_in, asked), refresh })
+        Ok(Granted { token: Token::new(text, answer.expires_in, asked), refresh })
     }
 }

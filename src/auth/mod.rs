@@ -35,6 +35,8 @@ pub struct Policy {
     pub plain_http: Hosts,
     /// Hosts, `host[:port]`, that uploads may be sent on to.
     pub upload_hosts: Hosts,
+    /// Hosts, `host[:port]`, that layers may be fetched from, without credentials, where their descriptors say so.
+    pub foreign_hosts: Hosts,
     /// The largest token answer, in bytes.
     pub token_limit: u64,
 }

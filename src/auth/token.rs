@@ -6,7 +6,7 @@ use std::hash::Hash;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::context::Run;
 use crate::digest::Digest;
@@ -22,7 +22,7 @@ const EARLY: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Who asks whom: one user's way to the tokens of one registry.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct Holder {
     /// The registry's origin.
     pub(super) origin: String,
@@ -33,23 +33,22 @@ pub(super) struct Holder {
 }
 
 /// What a token is good for, and for whom.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     pub(super) holder: Holder,
     pub(super) scopes: Vec<String>,
 }
 
 /// A token with its end.
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+#[derive(Clone)]
 pub(super) struct Token {
-    text: String,
-    #[zeroize(skip)]
+    text: Zeroizing<String>,
     ends: Instant,
 }
 
 impl Token {
     /// `expires_in` is in seconds; the time counts from `now` by our own clock, whatever the server's clock says.
-    pub(super) fn new(text: String, expires_in: Option<f64>, now: Instant) -> Self {
+    pub(super) fn new(text: Zeroizing<String>, expires_in: Option<f64>, now: Instant) -> Self {
         let told = expires_in
             .filter(|seconds| seconds.is_finite() && *seconds > 0.0)
             .map(|seconds| Duration::from_secs_f64(seconds.min(1e9)));
@@ -233,7 +232,7 @@ mod tests {
             (Some(300.0), 300),
             (Some(1e18), 1_000_000_000),
         ] {
-            let token = Token::new("t".to_owned(), expires_in, now);
+            let token = Token::new(Zeroizing::new("t".to_owned()), expires_in, now);
             assert_eq!(token.ends - now, Duration::from_secs(seconds), "{expires_in:?}");
         }
     }
@@ -241,7 +240,7 @@ mod tests {
     #[test]
     fn a_token_is_replaced_before_its_end() {
         let now = Instant::now();
-        let token = Token::new("t".to_owned(), Some(300.0), now);
+        let token = Token::new(Zeroizing::new("t".to_owned()), Some(300.0), now);
         for (seconds, fresh) in [(0, true), (294, true), (296, false), (301, false)] {
             assert_eq!(token.is_fresh(now + Duration::from_secs(seconds)), fresh, "{seconds}");
         }

@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{Access, AtFlags, CWD, accessat};
+use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::{AuthConfig, place};
@@ -117,9 +118,17 @@ impl Helper {
         for (text, name) in [(username, "username"), (secret, "password")] {
             host::check_no_control(text, name)?;
         }
-        let json =
-            serde_json::json!({ "ServerURL": server, "Username": username, "Secret": secret });
-        let input = Zeroizing::new(json.to_string());
+        #[derive(Serialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Entry<'a> {
+            #[serde(rename = "ServerURL")]
+            server_url: &'a str,
+            username: &'a str,
+            secret: &'a str,
+        }
+        let entry = Entry { server_url: server, username, secret };
+        let input = serde_json::to_string(&entry).map(Zeroizing::new);
+        let input = input.map_err(|e| Error::internal("credentials cannot be JSON").cause(e))?;
         match self.speak("store", server, &input, run)? {
             Some(_) => Ok(()),
             None => Err(self.failed("store", server, "it does not find what it should store")),

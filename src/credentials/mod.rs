@@ -50,15 +50,19 @@ impl AuthConfig {
 
     /// Reads one from a published object.
     pub fn read(mut object: Object) -> Result<Self> {
-        let mut text = |key| object.text(key).map(Option::unwrap_or_default);
-        Ok(Self {
-            username: text("username")?,
-            password: text("password")?,
-            auth: text("auth")?,
-            serveraddress: text("serveraddress")?,
-            identitytoken: text("identitytoken")?,
-            registrytoken: text("registrytoken")?,
-        })
+        // Filled in one by one: what is read before another key turns out to be wrong is overwritten, too.
+        let mut auth = Self::default();
+        for (text, key) in [
+            (&mut auth.username, "username"),
+            (&mut auth.password, "password"),
+            (&mut auth.auth, "auth"),
+            (&mut auth.serveraddress, "serveraddress"),
+            (&mut auth.identitytoken, "identitytoken"),
+            (&mut auth.registrytoken, "registrytoken"),
+        ] {
+            *text = object.text(key)?.unwrap_or_default();
+        }
+        Ok(auth)
     }
 
     /// The same, ready to be sent: name and password taken out of `auth` where they are not given, and nothing

@@ -41,9 +41,10 @@ fn reference_of(source: &str) -> Result<Reference> {
 /// @param options_json  `auth` (AuthConfig; absent: what the service knows; {}: anonymous), `platform`
 ///                      ("os/arch[/variant]", default this machine's), `all_platforms` (the whole index), `resume`
 ///                      (default true: partial files are kept and taken up), `referrers` and `verify_diff_ids` (must
-///                      be false in this version), `nondistributable` (fetch such layers too), `protocol` ("v2"; "v1":
-///                      the image of a v1 index, its layers as they are, its digests computed here, its v1 JSON kept as
-///                      history); may be NULL.
+///                      be false in this version), `nondistributable` (default false: fetch such layers too, from
+///                      where their `urls` say if the registry does not have them and the service's option
+///                      allow-foreign-urls names the host), `protocol` ("v2"; "v1": the image of a v1 index, its layers
+///                      as they are, its digests computed here, its v1 JSON kept as history); may be NULL.
 /// @param report_json   receives the report, to be ended by ocireg_string_free(); may be NULL. Keys: `reference`
 ///                      (canonical, with digest), `descriptor` (what the name now stands for), `manifests`, `platform`,
 ///                      `endpoint`, `destination`, `blobs` (each with `digest`, `size`, `media_type`,

@@ -10,6 +10,7 @@ use crate::session::OpenOptions;
 use crate::transfer::{inspect, pull};
 use crate::v1;
 use crate::v2::Platform;
+use crate::v2::foreign::Wanted;
 use crate::v2::repository::{ManifestOptions, TagsOptions};
 use crate::v2::upload::{LARGEST_CHUNK, PutOptions};
 use serde_json::Value;
@@ -127,15 +128,14 @@ pub(super) fn head(text: Option<&str>) -> Result<ManifestOptions> {
     Ok(ManifestOptions { accept, ..ManifestOptions::default() })
 }
 
-/// The blob's size, if the caller knows it.
-pub(super) fn blob(text: Option<&str>) -> Result<Option<u64>> {
+/// A blob with what the caller knows of it.
+pub(super) fn blob(digest: Digest, text: Option<&str>) -> Result<Wanted> {
     let mut object = object(text)?;
     let size = object.number("size")?;
-    // Foreign addresses are not followed: a registry must not send us where it likes.
-    object.text("media_type")?;
-    object.strings("urls")?;
+    let media_type = object.text("media_type")?.unwrap_or_default();
+    let urls = object.strings("urls")?.unwrap_or_default();
     object.done()?;
-    Ok(size)
+    Ok(Wanted::new(digest, size, &media_type, &urls))
 }
 
 /// How a blob is put.

@@ -451,8 +451,9 @@ pub unsafe extern "C" fn ocireg_session_head_manifest(
 /// @param context       the context of this call; reading has its own. May be NULL.
 /// @param digest        the blob's digest. Not NULL.
 /// @param offset        where to begin, in bytes; only 0 lets the digest be checked.
-/// @param options_json  `size` (bytes of the blob, checked), `media_type`, `urls` (not used unless allowed); may be
-///                      NULL.
+/// @param options_json  `size` (bytes of the blob, checked), `media_type`, `urls` (where a layer of a
+///                      nondistributable type is, if the registry does not have it: asked without credentials, at
+///                      hosts of the service's option allow-foreign-urls only; not used for other types); may be NULL.
 /// @param reader        receives the reader, to be ended by ocireg_reader_free(). Not NULL.
 /// @param error         receives an error on failure, owned by the caller; may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_NOT_FOUND,
@@ -483,9 +484,9 @@ pub unsafe extern "C" fn ocireg_session_open_blob(
         let reader = reader.required("reader")?;
         let (session, run) = (session?, run?);
         let digest: crate::digest::Digest = digest?.parse()?;
-        let size = options::blob(options?)?;
+        let blob = options::blob(digest, options?)?;
         let opened = session.with_repository(&run, |repository| {
-            BlobReader::open(Arc::new(repository.clone()), digest.clone(), size, offset, &run)
+            BlobReader::open(Arc::new(repository.clone()), &blob, offset, &run)
         })?;
         reader.set(super::reader::into_raw(Reader::Blob(opened)));
         Ok(())

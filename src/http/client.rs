@@ -6,11 +6,13 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use ureq::Agent;
 use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver as AgentResolver};
 use ureq::unversioned::transport::{Connector, NextTimeout};
 use url::Url;
+use zeroize::Zeroizing;
 
 use super::address::{AddressRule, Reach, refused};
 use super::failure::{from_client, from_status};
@@ -119,7 +121,13 @@ impl<'a> Request<'a> {
 
     /// Adds a header; text that no header can hold is refused.
     pub fn header(mut self, name: HeaderName, value: &str, reaches: Reaches) -> Result<Self> {
-        let mut value = HeaderValue::from_str(value).map_err(|_| {
+        let value = if reaches == Reaches::Everywhere || !value.is_ascii() {
+            HeaderValue::from_str(value)
+        } else {
+            // The client shares what it sends: the last one that lets go overwrites it.
+            HeaderValue::from_maybe_shared(Bytes::from_owner(Zeroizing::new(value.to_owned())))
+        };
+        let mut value = value.map_err(|_| {
             Error::new(
                 Code::InvalidArgument,
                 format!("the header {name} would hold control characters"),
@@ -132,7 +140,6 @@ impl<'a> Request<'a> {
 }
 
 /// An answer, its body not read yet.
-#[derive(Debug)]
 pub struct Response {
     /// The status.
     pub status: u16,
@@ -146,6 +153,17 @@ pub struct Response {
     pub reach: Reach,
     /// The body.
     pub body: Body,
+}
+
+impl std::fmt::Debug for Response {
+    /// Headers and queries hold signatures and cookies.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Response")
+            .field("status", &self.status)
+            .field("origin", &Origin::of(&self.url).to_string())
+            .field("path", &self.url.path())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Response {
@@ -240,9 +258,11 @@ impl Body {
 
     /// Reads at most `limit` bytes and tells whether that was all. Memory grows as bytes arrive.
     fn read_up_to(&mut self, limit: u64, into: &mut Vec<u8>, run: &Run) -> Result<bool> {
-        let mut buffer = [0; 16 << 10];
+        // Tokens come this way: no copy is left behind, here or where memory grows.
+        let mut buffer = Zeroizing::new([0; 16 << 10]);
+        into.reserve(buffer.len().min(usize::try_from(limit).unwrap_or(usize::MAX)));
         loop {
-            let read = self.read(&mut buffer, run)?;
+            let read = self.read(&mut buffer[..], run)?;
             if read == 0 {
                 return Ok(true);
             }

@@ -13,6 +13,7 @@ use rustls::{CertificateError, ClientConfig};
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport,
 };
+use zeroize::Zeroize;
 
 use super::scope::{self, carry};
 use super::socket::{INPUT_BUFFER, OUTPUT_BUFFER, Plain, input_phase};
@@ -353,7 +354,9 @@ impl Transport for Tls {
 
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), ureq::Error> {
         self.wire.announce();
-        self.encrypt(amount)?;
+        let encrypted = self.encrypt(amount);
+        self.buffers.output()[..amount].zeroize(); // It may have held an Authorization header.
+        encrypted?;
         let sent = self.wire.send_all(&self.outgoing, Phase::Header);
         self.outgoing.clear();
         sent?;

@@ -13,6 +13,7 @@ use rustix::net::{
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
 };
+use zeroize::Zeroize;
 
 use super::address::{Reach, refused};
 use super::scope::{self, carry};
@@ -231,8 +232,10 @@ impl Transport for Plain {
 
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), ureq::Error> {
         self.wire.announce();
-        let output = &self.buffers.output()[..amount];
-        self.wire.send_all(output, Phase::Header)?;
+        let output = &mut self.buffers.output()[..amount];
+        let sent = self.wire.send_all(output, Phase::Header);
+        output.zeroize(); // It may have held an Authorization header.
+        sent?;
         scope::with(|scope| scope.sent = Some(Instant::now()));
         Ok(())
     }

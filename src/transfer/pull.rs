@@ -537,8 +537,7 @@ fn copy(
     // The file's writer hashes what it writes; hashing here too would cost as much again.
     let mut reader = BlobReader::resume(
         Arc::new(repository.clone()),
-        blob.digest.clone(),
-        Some(blob.size),
+        &blob.into(),
         writer.position(),
         None,
         run,

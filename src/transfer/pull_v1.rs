@@ -176,7 +176,7 @@ fn fetch(
 
 /// What is in a layer, hashed without its compression.
 enum Content {
-    Tar(Hashing),
+    Tar(Box<Hashing>),
     Gzip(Box<MultiGzDecoder<Hashing>>),
 }
 
@@ -198,7 +198,7 @@ impl Content {
         Ok(if bytes.starts_with(&[0x1f, 0x8b]) {
             Self::Gzip(Box::new(MultiGzDecoder::new(hashing)))
         } else {
-            Self::Tar(hashing)
+            Self::Tar(Box::new(hashing))
         })
     }
 
@@ -223,7 +223,7 @@ impl Content {
 
     fn finish(self, id: &ImageId) -> Result<Digest> {
         let hashing = match self {
-            Self::Tar(hashing) => hashing,
+            Self::Tar(hashing) => *hashing,
             Self::Gzip(decoder) => {
                 decoder.finish().map_err(|e| wrong_layer(id, "its gzip is damaged").cause(e))?
             }

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use super::descriptor::{check_digest, check_size};
+use super::foreign::{Elsewhere, Wanted};
 use super::{Descriptor, Repository};
 use crate::context::Run;
 use crate::digest::{Digest, Hasher};
 use crate::error::{Code, Error, Phase, Result};
 use crate::http::{Body, Reaches, Response, header, range};
+use url::Url;
 
 /// After a cut, so many bytes of progress make the next cut the first one again.
 const PROGRESS: u64 = 1 << 20;
@@ -18,6 +20,8 @@ pub struct BlobReader {
     repository: Arc<Repository>,
     digest: Digest,
     size: Option<u64>,
+    /// Where the blob is, if not at the registry.
+    elsewhere: Option<Elsewhere>,
     /// Where reading is.
     offset: u64,
     /// None when reading began in the middle: then only the size can be checked.
@@ -32,27 +36,26 @@ pub struct BlobReader {
 }
 
 impl BlobReader {
-    /// Opens a blob at an offset: the first request is made here. `size` is the blob's, where it is known.
+    /// Opens a blob at an offset: the first request is made here.
     pub fn open(
         repository: Arc<Repository>,
-        digest: Digest,
-        size: Option<u64>,
+        blob: &Wanted,
         offset: u64,
         run: &Run,
     ) -> Result<Self> {
-        let hasher = (offset == 0).then(|| Hasher::new(digest.algorithm()));
-        Self::resume(repository, digest, size, offset, hasher, run)
+        let hasher = (offset == 0).then(|| Hasher::new(blob.digest.algorithm()));
+        Self::resume(repository, blob, offset, hasher, run)
     }
 
     /// Opens a blob of which the first `offset` bytes have gone into `hasher` already.
     pub fn resume(
         repository: Arc<Repository>,
-        digest: Digest,
-        size: Option<u64>,
+        blob: &Wanted,
         offset: u64,
         hasher: Option<Hasher>,
         run: &Run,
     ) -> Result<Self> {
+        let size = blob.size;
         if let Some(size) = size
             && offset > size
         {
@@ -63,8 +66,9 @@ impl BlobReader {
         }
         let mut reader = Self {
             repository,
-            digest,
+            digest: blob.digest.clone(),
             size,
+            elsewhere: None,
             offset,
             hasher,
             body: None,
@@ -75,9 +79,36 @@ impl BlobReader {
             failure: None,
         };
         if size != Some(offset) || offset == 0 {
-            reader.connect_retrying(run)?;
+            reader.connect_anywhere(blob.urls(), run)?;
         }
         Ok(reader)
+    }
+
+    /// Asks the registry, and the places that the descriptor names if the registry does not have the blob.
+    fn connect_anywhere(&mut self, urls: &[String], run: &Run) -> Result<()> {
+        let missing = match self.connect_retrying(run) {
+            Err(error) if error.code() == Code::NotFound && !urls.is_empty() => error,
+            outcome => return outcome,
+        };
+        let mut attempts = vec![missing];
+        for url in urls {
+            self.attempts = 0;
+            let found = Elsewhere::new(&self.repository, url, run)
+                .map_err(|error| self.named(error))
+                .and_then(|place| {
+                    self.elsewhere = Some(place);
+                    self.connect_retrying(run)
+                });
+            match found {
+                Err(error) if matches!(error.code(), Code::Cancelled | Code::Deadline) => {
+                    return Err(error);
+                }
+                Err(error) => attempts.push(error),
+                Ok(()) => return Ok(()),
+            }
+        }
+        let last = attempts.last().cloned().unwrap_or_else(|| Error::internal("nobody was asked"));
+        Err(last.with(|d| d.attempts = attempts))
     }
 
     /// The whole blob's size, where it is known.
@@ -199,22 +230,41 @@ impl BlobReader {
         let repository = self.repository.clone();
         let doing = format!("get the blob {} of {}", self.digest, repository.shown());
         let url = repository.address(&format!("blobs/{}", self.digest));
-        let mut request = repository.registry().request(url, &doing);
+        // Kept beside `self`, which learns from the answer.
+        let elsewhere = self.elsewhere.take();
+        let outcome = self.connect_to(elsewhere.as_ref(), &repository, url, &doing, run);
+        self.elsewhere = elsewhere;
+        outcome
+    }
+
+    fn connect_to(
+        &mut self,
+        elsewhere: Option<&Elsewhere>,
+        repository: &Repository,
+        url: Url,
+        doing: &str,
+        run: &Run,
+    ) -> Result<()> {
+        let mut request = match elsewhere {
+            Some(place) => place.request(doing),
+            None => repository.registry().request(url, doing),
+        };
         if self.offset > 0 {
             let range = format!("bytes={}-", self.offset);
             request = request.header(header::RANGE, &range, Reaches::Everywhere)?;
         }
         let wanted = |status| matches!(status, 200 | 206 | 416);
-        let mut response = repository
-            .registry()
-            .attempt(&request, &repository.scopes(), wanted, run)
-            .map_err(|e| {
-                e.with(|d| {
-                    if d.http_status == Some(404) && d.phase != Some(Phase::Token) {
-                        d.what = Some("blob")
-                    }
-                })
-            })?;
+        let response = match elsewhere {
+            Some(place) => place.send(&request, repository, run),
+            None => repository.registry().attempt(&request, &repository.scopes(), wanted, run),
+        };
+        let mut response = response.map_err(|e| {
+            e.with(|d| {
+                if d.http_status == Some(404) && d.phase != Some(Phase::Token) {
+                    d.what = Some("blob")
+                }
+            })
+        })?;
         match response.status {
             200 => self.accept_whole(&mut response, run)?,
             206 if self.offset > 0 => self.accept_part(&response)?,
@@ -307,8 +357,7 @@ pub fn read_whole(
         )
         .hint("raise config in the option limits, if you trust this registry"));
     }
-    let repository = Arc::new(repository.clone());
-    let mut reader = BlobReader::open(repository, blob.digest.clone(), Some(blob.size), 0, run)?;
+    let mut reader = BlobReader::open(Arc::new(repository.clone()), &blob.into(), 0, run)?;
     let (mut all, mut buffer) = (Vec::new(), vec![0; 32 << 10]);
     loop {
         match reader.read(&mut buffer, run)? {

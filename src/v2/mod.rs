@@ -2,6 +2,7 @@
 
 pub mod blob;
 pub mod descriptor;
+pub mod foreign;
 pub mod manifest;
 pub mod media_type;
 pub mod platform;

@@ -1,7 +1,7 @@
 //! One registry at one address: authenticated requests, tried again where that may help.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 use url::Url;
@@ -12,6 +12,7 @@ use crate::config::settings::{Limits, Retry};
 use crate::context::Run;
 use crate::credentials::AuthConfig;
 use crate::error::{Code, Error, Phase, Result};
+use crate::http::address::Reach;
 use crate::http::origin::Origin;
 use crate::http::retry::Attempts;
 use crate::http::slots::Slots;
@@ -44,6 +45,8 @@ pub struct Registry {
     auth: Arc<Authenticator>,
     /// Whether it has answered anything yet.
     answered: Arc<AtomicBool>,
+    /// How far the address of its last answer reaches.
+    reach: Arc<Mutex<Reach>>,
 }
 
 /// What `/v2/` answered.
@@ -79,6 +82,7 @@ impl Registry {
             identity: Arc::new(identity),
             auth: Arc::new(auth),
             answered: Arc::default(),
+            reach: Arc::new(Mutex::new(Reach::Public)),
         }
     }
 
@@ -100,6 +104,11 @@ impl Registry {
     /// How TLS is made with it.
     pub fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    /// How far the registry's own address reaches; Public as long as it has not answered.
+    pub fn reach(&self) -> Reach {
+        *self.reach.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// `<base>/v2/<path>`. The path is made of parsed names only.
@@ -192,6 +201,7 @@ impl Registry {
             }
         }?;
         self.answered.store(true, Ordering::Relaxed);
+        *self.reach.lock().unwrap_or_else(PoisonError::into_inner) = response.reach;
         Ok(response)
     }
 

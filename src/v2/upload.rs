@@ -80,13 +80,20 @@ enum State {
 }
 
 /// Where an upload goes on.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct Place {
     url: Url,
     /// How TLS is made with a host that is not the registry's own. Such a host gets no credentials.
     foreign: Option<Identity>,
     /// The registry wants no smaller chunks, but for the last one.
     least: usize,
+}
+
+impl std::fmt::Debug for Place {
+    /// The query may be a signature.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}{}", Origin::of(&self.url), self.url.path())
+    }
 }
 
 /// What came of the wish to mount.

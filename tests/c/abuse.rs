@@ -74,6 +74,8 @@ fn good(function: &Function, parameter: &Parameter) -> String {
         (_, "path") => "\"v2/\"",
         ("ocireg_service_auth" | "ocireg_service_login", "auth_json") => "auth_json",
         (_, "user_agent") => "\"abuse/1\"",
+        ("ocireg_service_set_log", "max_level") => "5",
+        ("ocireg_service_set_log", "log" | "user_data" | "drop") => "NULL",
         (_, "index_json") => "index_json",
         (_, "auth_configs_json" | "auth_json" | "options_json") => "\"{}\"",
         (_, "header_lines_json" | "list_json") => "\"[]\"",

@@ -313,6 +313,56 @@ static void progress_ticks(void) {
     server_stop(&server);
 }
 
+/* --- the log ----------------------------------------------------------------------------------------------------- */
+
+struct log {
+    pthread_t thread;
+    int records, drops, least, most;
+};
+
+static void on_record(void *user_data, int32_t level, const char *record) {
+    struct log *log = user_data;
+    CHECK(pthread_equal(log->thread, pthread_self()) && log->drops == 0);
+    CHECK(strstr(record, "\"time_ms\":") && strstr(record, "\"message\":") && !strchr(record, '?'));
+    if (log->records++ == 0 || level < log->least) log->least = level;
+    if (level > log->most) log->most = level;
+}
+
+static void on_log_drop(void *user_data) { ((struct log *)user_data)->drops++; }
+
+static void log_and_drop(void) {
+    struct log first = {.thread = pthread_self()}, second = first, third = first;
+    ocireg_service *service = new_service();
+    OK(ocireg_service_set_log(service, 4, on_record, &first, on_log_drop, &error));
+    pull(service, NULL, "logged");
+    CHECK(first.records > 3 && first.drops == 0 && first.least >= 1 && first.most == 4);
+    /* Replacing ends the old one; a wrong level, and no function, end their own data at once. */
+    OK(ocireg_service_set_log(service, 1, on_record, &second, on_log_drop, &error));
+    CHECK(first.drops == 1);
+    CHECK(ocireg_service_set_log(service, 6, on_record, &third, on_log_drop, &error) == OCIREG_INVALID_ARGUMENT);
+    ocireg_error_free(error);
+    error = NULL;
+    CHECK(third.drops == 1 && second.drops == 0);
+    pull(service, NULL, "silent");
+    CHECK(second.records == 0 && first.records > 0);
+    OK(ocireg_service_set_log(service, 5, NULL, &third, on_log_drop, &error));
+    CHECK(second.drops == 1 && third.drops == 2);
+    CHECK(ocireg_service_set_log(NULL, 5, on_record, &third, on_log_drop, NULL) == OCIREG_INVALID_ARGUMENT);
+    CHECK(third.drops == 3);
+    /* What was made from a service goes on logging when the service is gone, and ends the log. */
+    struct log last = {.thread = pthread_self()};
+    OK(ocireg_service_set_log(service, 5, on_record, &last, on_log_drop, &error));
+    ocireg_session *session = open_session(service, registry);
+    ocireg_service_free(service);
+    int seen = last.records;
+    char *json;
+    OK(ocireg_session_ping(session, NULL, &json, &error));
+    ocireg_string_free(json);
+    CHECK(last.records > seen && last.drops == 0);
+    ocireg_session_free(session);
+    CHECK(last.drops == 1);
+}
+
 /* --- readers ----------------------------------------------------------------------------------------------------- */
 
 static void reader_goes_on_after_cancel(void) {
@@ -632,7 +682,7 @@ static const struct {
 } cases[] = {
 #define CASE(name) {#name, name}
     CASE(cancel_thread), CASE(cancel_signal), CASE(deadline), CASE(deadline_counts_from_set), CASE(errno_is_kept),
-    CASE(progress_and_drop), CASE(progress_ticks), CASE(reader_goes_on_after_cancel), CASE(error_on_another_thread),
+    CASE(progress_and_drop), CASE(log_and_drop), CASE(progress_ticks), CASE(reader_goes_on_after_cancel), CASE(error_on_another_thread),
     CASE(frees_in_any_order), CASE(freed_while_running), CASE(freed_twice), CASE(one_service_on_many_threads),
     CASE(leaves_no_trace), CASE(signal_storm), CASE(sigpipe), CASE(fork_then_use), CASE(two_copies),
 };

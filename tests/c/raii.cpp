@@ -157,6 +157,35 @@ void callbacks() {
     CHECK(alive.use_count() == 1);
 }
 
+void logs() {
+    auto alive = std::make_shared<int>(0);
+    {
+        ocireg::Service service;
+        service.set_log(4, [alive](int32_t level, std::string_view record) {
+            CHECK(level >= 1 && level <= 4 && has(std::string(record), "\"target\":"));
+            ++*alive;
+        });
+        service.inspect(registry + "/big");
+        const int told = *alive;
+        CHECK(told > 0 && alive.use_count() == 2);
+        service.set_log(4, nullptr);
+        service.inspect(registry + "/big");
+        CHECK(*alive == told && alive.use_count() == 1);
+        CHECK(service.try_set_log(6, [alive](int32_t, std::string_view) {}).error().code() == OCIREG_INVALID_ARGUMENT);
+        CHECK(alive.use_count() == 1);
+
+        // What it throws comes out of the call that logged.
+        service.set_log(5, [alive](int32_t, std::string_view) { throw Odd(); });
+        try {
+            (void)service.try_inspect(registry + "/big");
+            CHECK(!"reached");
+        } catch (const Odd &) {
+        }
+        CHECK(alive.use_count() == 2);
+    }
+    CHECK(alive.use_count() == 1);
+}
+
 void ends() {
     ocireg::Service service;
     ocireg::Context context;
@@ -178,5 +207,6 @@ int main(int argc, char **argv) {
     errors();
     images();
     callbacks();
+    logs();
     ends();
 }

@@ -73,6 +73,18 @@ pub fn app(server: &Server) -> String {
     format!("{}/demo/app:1", server.host())
 }
 
+/// The type of a layer that may be kept elsewhere.
+pub const FOREIGN: &str = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip";
+
+/// Puts an image into the registry whose documents have been changed by `change` (the manifest before its digest is
+/// taken).
+pub fn push_changed(registry: &Registry, image: &Image, change: impl FnOnce(&mut Value)) -> String {
+    image.push_to(registry, "demo/app", "0");
+    let mut manifest: Value = serde_json::from_slice(&image.bytes).expect("a manifest");
+    change(&mut manifest);
+    registry.add_manifest("demo/app", Some("1"), &image.media_type, manifest.to_string())
+}
+
 /// Credentials of alice, whose password is the canary.
 pub fn alice(canary: &str) -> Value {
     json!({"auth": {"username": "alice", "password": canary}})

@@ -69,6 +69,7 @@ from ._ffi import (
     INDEX_NAME,
     INDEX_SERVER,
 )
+from ._log import TRACE, LogCallback
 from ._names import (
     auth_config_key,
     certs_dir,
@@ -101,6 +102,7 @@ __all__ = [
     "INDEX_HOSTNAME",
     "INDEX_NAME",
     "INDEX_SERVER",
+    "TRACE",
     "AlreadyExistsError",
     "BlobReader",
     "BlobWriter",
@@ -129,6 +131,7 @@ __all__ = [
     "LayerReader",
     "LayerWriter",
     "LimitError",
+    "LogCallback",
     "Manifest",
     "NameNotResolvedError",
     "NoPlatformError",

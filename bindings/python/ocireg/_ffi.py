@@ -113,6 +113,7 @@ class ocireg_writer(Structure):
 
 ocireg_progress_fn = CFUNCTYPE(c_int32, c_void_p, c_uint64, c_uint64, c_char_p)
 ocireg_drop_fn = CFUNCTYPE(None, c_void_p)
+ocireg_log_fn = CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
 
 _context = POINTER(ocireg_context)
 _endpoint = POINTER(ocireg_endpoint)
@@ -158,6 +159,10 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "ocireg_service_credentials": (c_int32, [_service, _context, _text, _text_out, _E]),
     "ocireg_service_login": (c_int32, [_service, _context, _text, _text, _text_out, _E]),
     "ocireg_service_logout": (c_int32, [_service, _context, _text, _E]),
+    "ocireg_service_set_log": (
+        c_int32,
+        [_service, c_int32, ocireg_log_fn, c_void_p, ocireg_drop_fn, _E],
+    ),
     "ocireg_service_free": (None, [_service]),
     # endpoint
     "ocireg_endpoint_new": (c_int32, [_service, _text, POINTER(_endpoint), _E]),

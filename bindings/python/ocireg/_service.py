@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from . import _call, _ffi, _values
+from . import _call, _ffi, _log, _values
 from ._endpoint import Endpoint, Headers, _plain
 from ._ffi import lib
 from ._handle import Owner
@@ -76,6 +76,18 @@ class Service(Owner):
         document = values if isinstance(values, str) else list(values)
         with self._handle as service:
             _values.call(function, service, _values.document("list_json", document))
+
+    def set_log(self, log: _log.Log | None, level: int | None = None) -> None:
+        """Logs what the calls of this service do on the network. No record holds a secret.
+
+        ``log`` is a :class:`logging.Logger`, whose records have the library's document as attribute ``ocireg``, or a
+        function of the level and the document; None ends it. ``level`` is the least that is wanted, such as
+        :data:`logging.INFO` or :data:`TRACE`: absent, it is the logger's, or DEBUG. It is called while a call runs, on
+        the thread that made it or, for calls of the main thread, on a worker while the main thread waits. An exception
+        in it goes to :func:`sys.unraisablehook`. It must not close what the call uses.
+        """
+        with self._handle as service:
+            _log.set_log(service, log, level)
 
     # Questions that may ask for the addresses of a host.
 

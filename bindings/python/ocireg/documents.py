@@ -466,6 +466,53 @@ class ProgressEvent(TypedDict, total=False):
     message: str
 
 
+_LogFrom = TypedDict("_LogFrom", {"from": str}, total=False)
+
+
+class LogRecord(_LogFrom, total=False):
+    """What a call did on the network; ``time_ms``, ``level``, ``target`` and ``message`` are always there."""
+
+    time_ms: int
+    level: str
+    target: str
+    message: str
+    code: int
+    name: str
+    causes: list[str]
+    http_status: int
+    errors: list[RegistryError]
+    method: str
+    scheme: str
+    host: str
+    path: str
+    phase: str
+    retryable: bool
+    duration_ms: int
+    address: str
+    reused: bool
+    attempt: int
+    delay_ms: int
+    mirror: bool
+    to: str
+    challenge: str
+    realm: str
+    scopes: list[str]
+    kind: str
+    source: str
+    version: str
+    verified: bool
+    root_cas: int
+    client_certificate: bool
+    digest_expected: str
+    digest_actual: str
+    size_expected: int
+    size_actual: int
+    bytes_done: int
+    retry_after_ms: int
+    endpoint: str
+    what: str
+
+
 # Errors and the library.
 
 

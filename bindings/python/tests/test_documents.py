@@ -55,6 +55,8 @@ def test_every_key_has_a_type(
     service: ocireg.Service, session: ocireg.Session, registry: Registry, image: Image, layout: Path
 ) -> None:
     events: list[dict[str, Any]] = []
+    records: list[dict[str, Any]] = []
+    service.set_log(lambda _, record: records.append(dict(record)), ocireg.TRACE)
     context = ocireg.Context(progress=lambda done, total, event: events.append(dict(event)))
     report = service.pull(
         image.reference,
@@ -92,6 +94,7 @@ def test_every_key_has_a_type(
         *((documents.APIEndpoint, endpoint) for endpoint in endpoints),
         *((documents.TLSConfig, endpoint["TLSConfig"]) for endpoint in endpoints),
         *((documents.ProgressEvent, event) for event in events),
+        *((documents.LogRecord, record) for record in records),
     ]
     for kind, document in expected:
         assert set(document) <= set(kind.__annotations__), kind.__name__

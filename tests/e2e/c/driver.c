@@ -24,6 +24,8 @@ static long timeout_ms, cancel_after_ms; /* of the next request */
 static int progress;
 static char kinds[32][16];
 static int kinds_seen;
+static char records[32][32]; /* the parts of the library that have logged, each with its level */
+static int records_seen;
 
 static void answer(const char *value) { printf("ok\t%s\n", value); }
 
@@ -105,6 +107,18 @@ static int32_t on_progress(void *user_data, uint64_t done, uint64_t total, const
     }
     if (kinds_seen < 32) strcpy(kinds[kinds_seen++], kind);
     return 0;
+}
+
+static void on_record(void *user_data, int32_t level, const char *record) {
+    (void)user_data;
+    char target[20] = "", seen[32];
+    const char *found = strstr(record, "\"target\":\"");
+    if (found != NULL) sscanf(found + 10, "%19[a-z]", target);
+    snprintf(seen, sizeof seen, "%s %d", target, level);
+    for (int i = 0; i < records_seen; i++) {
+        if (strcmp(records[i], seen) == 0) return;
+    }
+    if (records_seen < 32) strcpy(records[records_seen++], seen);
 }
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -230,6 +244,10 @@ static int service_request(ocireg_service *service) {
     } else if (named("pull")) {
         code = ocireg_pull(service, context, fields[2], fields[3], fields[4], &text, &error);
         answer_text(code, text);
+    } else if (named("service_set_log")) {
+        int level = atoi(fields[2]);
+        records_seen = 0;
+        answer_nothing(ocireg_service_set_log(service, level, level > 0 ? on_record : NULL, NULL, NULL, &error));
     } else if (named("inspect")) {
         code = ocireg_inspect(service, context, fields[2], fields[3], &text, &error);
         answer_text(code, text);
@@ -410,6 +428,10 @@ static int control_request(void) {
     } else if (named("events")) {
         fputs("ok\t[", stdout);
         for (int i = 0; i < kinds_seen; i++) printf("%s\"%s\"", i == 0 ? "" : ",", kinds[i]);
+        puts("]");
+    } else if (named("logged")) {
+        fputs("ok\t[", stdout);
+        for (int i = 0; i < records_seen; i++) printf("%s\"%s\"", i == 0 ? "" : ",", records[i]);
         puts("]");
     } else {
         return 0;

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"reflect"
 	"slices"
@@ -34,7 +35,36 @@ type driver struct {
 
 	watching bool
 	events   []string
+	records  []string // The parts of the library that have logged, each with its level.
 }
+
+// A recorder is the slog.Handler of a driver.
+type recorder struct {
+	d    *driver
+	most int
+}
+
+var levels = []slog.Level{slog.LevelError, slog.LevelWarn, slog.LevelInfo, slog.LevelDebug, ocireg.LevelTrace}
+
+func (r recorder) Enabled(_ context.Context, level slog.Level) bool {
+	return slices.Index(levels, level) < r.most
+}
+
+func (r recorder) Handle(_ context.Context, record slog.Record) error {
+	record.Attrs(func(a slog.Attr) bool {
+		if a.Key == "target" {
+			seen := fmt.Sprintf("%s %d", a.Value, slices.Index(levels, record.Level)+1)
+			if !slices.Contains(r.d.records, seen) {
+				r.d.records = append(r.d.records, seen)
+			}
+		}
+		return true
+	})
+	return nil
+}
+
+func (r recorder) WithAttrs([]slog.Attr) slog.Handler { return r }
+func (r recorder) WithGroup(string) slog.Handler      { return r }
 
 // A session is an [ocireg.Registry] or an [ocireg.Repository].
 type session interface {
@@ -267,6 +297,24 @@ var requests = map[string]request{
 	}},
 	"events": {0, func(d *driver, _ context.Context, _ []string) (any, error) {
 		return append([]string{}, d.events...), nil
+	}},
+	"service_set_log": {2, func(d *driver, _ context.Context, f []string) (any, error) {
+		s, err := get(d.services, f[0])
+		if err != nil {
+			return nil, err
+		}
+		level, err := strconv.Atoi(f[1])
+		if err != nil {
+			return nil, err
+		}
+		d.records = nil
+		if level == 0 {
+			return nil, s.SetLogger(nil)
+		}
+		return nil, s.SetLogger(slog.New(recorder{d, level}))
+	}},
+	"logged": {0, func(d *driver, _ context.Context, _ []string) (any, error) {
+		return append([]string{}, d.records...), nil
 	}},
 	"version": {0, func(*driver, context.Context, []string) (any, error) {
 		return ocireg.Version(), nil

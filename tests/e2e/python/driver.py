@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import sys
 import threading
 from typing import Any, Callable, Union
@@ -26,6 +27,7 @@ class Driver:
     def __init__(self) -> None:
         self.handles: dict[str, Any] = {}
         self.kinds: list[str] | None = None
+        self.records: list[str] = []
         self.timeout_ms = 0
         self.cancel_after_ms = 0
 
@@ -39,6 +41,21 @@ class Driver:
 
     def do_events(self) -> Any:
         return self.kinds or []
+
+    def do_service_set_log(self, name: str, level: str) -> None:
+        levels = [logging.ERROR, logging.WARNING, logging.INFO, logging.DEBUG, ocireg.TRACE]
+        self.records = records = []
+
+        def log(level: int, record: Any) -> None:
+            seen = f"{record['target']} {levels.index(level) + 1}"
+            if seen not in records:
+                records.append(seen)
+
+        most = int(level)
+        self.service(name).set_log(log if most else None, levels[most - 1])
+
+    def do_logged(self) -> Any:
+        return self.records
 
     def under(self, call: Callable[[ocireg.Context], Any]) -> Any:
         """Makes a call under the context that was asked for."""

@@ -16,6 +16,12 @@ func ocireg_go_progress(handle C.uintptr_t, done, total C.uint64_t, event *C.cha
 	return 0
 }
 
+//export ocireg_go_log
+func ocireg_go_log(handle C.uintptr_t, level C.int32_t, record *C.char) {
+	log := cgo.Handle(handle).Value().(LogFunc)
+	log(int32(level), C.GoString(record))
+}
+
 //export ocireg_go_drop
 func ocireg_go_drop(handle C.uintptr_t) {
 	cgo.Handle(handle).Delete()

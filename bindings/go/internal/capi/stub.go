@@ -12,6 +12,8 @@ func noCgo() error {
 
 type ProgressFunc func(done, total uint64, event string) (stop bool)
 
+type LogFunc func(level int32, record string)
+
 type (
 	Context  struct{}
 	Service  struct{}
@@ -49,6 +51,7 @@ func NewService(string) (*Service, error)                                { retur
 func (*Service) Close()                                                  {}
 func (*Service) Config() (string, error)                                 { return "", noCgo() }
 func (*Service) ReplaceConfig(string) error                              { return noCgo() }
+func (*Service) SetLog(int32, LogFunc) error                             { return noCgo() }
 func (*Service) LoadMirrors(string) error                                { return noCgo() }
 func (*Service) LoadInsecureRegistries(string) error                     { return noCgo() }
 func (*Service) LoadAllowNondistributableArtifacts(string) error         { return noCgo() }

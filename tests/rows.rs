@@ -1,0 +1,112 @@
+//! The table from threats to tests: it names tests that exist, it misses none, and it notices one that failed.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::process::Command;
+
+const TABLE: &str = "tests/security-rows.md";
+
+/// Row → file and name of its tests.
+fn rows() -> BTreeMap<String, Vec<(String, String)>> {
+    let table = fs::read_to_string(TABLE).expect("the table");
+    let mut rows = BTreeMap::new();
+    for line in table.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| row")) {
+        let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
+        let [row, _, tests] = cells[..] else { panic!("three cells: {line}") };
+        let tests = tests.split("; ").flat_map(|group| {
+            let (file, tests) = group.split_once(": ").expect("a file and its tests");
+            tests.split(", ").map(|test| (file.to_owned(), test.to_owned())).collect::<Vec<_>>()
+        });
+        assert!(rows.insert(row.to_owned(), tests.collect()).is_none(), "{row} is there twice");
+    }
+    rows
+}
+
+/// The rows that a test is named after: `d2_d3_…` is of D2 and D3.
+fn named_after(test: &str) -> Vec<String> {
+    test.split('_')
+        .map(str::to_uppercase)
+        .take_while(|part| {
+            let digits = part.strip_prefix(['A', 'B', 'D']).unwrap_or_default();
+            !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
+        })
+        .collect()
+}
+
+#[test]
+fn every_row_has_its_test_and_every_test_of_a_row_is_in_the_table() {
+    let rows = rows();
+    assert!(rows.len() > 20, "{rows:?}");
+    for (row, tests) in &rows {
+        for (file, test) in tests {
+            let source = fs::read_to_string(format!("tests/{file}")).expect(file);
+            assert!(source.contains(&format!("#[test]\nfn {test}() {{")), "{row}: {file}: {test}");
+        }
+        assert!(
+            tests.iter().any(|(_, test)| named_after(test).contains(row)),
+            "no test is named after {row}"
+        );
+    }
+    for entry in fs::read_dir("tests").expect("the tests") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_none_or(|extension| extension != "rs") {
+            continue;
+        }
+        let file = path.file_name().expect("a name").to_string_lossy().into_owned();
+        let source = fs::read_to_string(&path).expect("a source");
+        for test in source.split("#[test]\nfn ").skip(1) {
+            let name = test.split('(').next().unwrap_or_default().to_owned();
+            for row in named_after(&name) {
+                let tests =
+                    rows.get(&row).unwrap_or_else(|| panic!("{file}: {name}: no row {row}"));
+                assert!(
+                    tests.contains(&(file.clone(), name.clone())),
+                    "{row} lacks {file}: {name}"
+                );
+            }
+        }
+    }
+}
+
+/// An output of cargo test in which every test of the table passes, but for some changes.
+fn judge(change: impl Fn(&str, &str) -> Option<String>) -> (bool, String) {
+    let mut log =
+        String::from("   Compiling ocireg\n     Running unittests src/lib.rs (target/x)\n");
+    for (file, test) in rows().values().flatten() {
+        let line = change(file, test).unwrap_or_else(|| format!("test {test} ... ok"));
+        log +=
+            &format!("     Running tests/{file} (target/debug/deps/x)\n\nrunning 1 test\n{line}\n");
+    }
+    let directory = ocireg_testkit::tempdir();
+    let path = directory.path().join("log");
+    fs::write(&path, log).expect("a file");
+    let output = Command::new("tests/row-table").arg(&path).arg(TABLE).output().expect("python3");
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8(text).expect("text"))
+}
+
+#[test]
+fn the_table_of_results_fails_when_a_row_has_no_passing_test() {
+    let (passed, text) = judge(|_, _| None);
+    assert!(passed, "{text}");
+    for (row, tests) in rows() {
+        for (file, test) in tests {
+            assert!(text.contains(&format!("{row:5} {file}: {test}: ok\n")), "{text}");
+        }
+    }
+    let (_, victim) = &rows()["A8"][0];
+    for instead in [
+        format!("test {victim} ... FAILED"),
+        format!("test {victim} ... ignored, no"),
+        String::new(),
+    ] {
+        let (passed, text) = judge(|_, test| (test == victim).then(|| instead.clone()));
+        assert!(!passed && text.contains("rows without a passing test: A8"), "{text}");
+    }
+    // The same name in another file is another test.
+    let (passed, text) = judge(|_, test| {
+        let moved = format!("     Running tests/other.rs (target/x)\ntest {test} ... ok");
+        (test == victim).then_some(moved)
+    });
+    assert!(!passed && text.contains("NOT RUN"), "{text}");
+}

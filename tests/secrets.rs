@@ -1,0 +1,259 @@
+//! Secrets within the process: shown by no Debug output, and overwritten when nobody needs them any more.
+
+mod c_surface;
+mod scene;
+
+use std::fmt::Debug;
+use std::fs;
+use std::io::Read;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use c_surface::children;
+use ocireg::config::api_endpoint::ApiEndpoint;
+use ocireg::config::options::ServiceOptions;
+use ocireg::context::Run;
+use ocireg::credentials::{AuthConfig, Keyring, parse_auth_configs};
+use ocireg::endpoint::Endpoint;
+use ocireg::http::{Client, Request};
+use ocireg::json::Object;
+use ocireg::service::Service;
+use ocireg::session::{OpenOptions, Session};
+use ocireg::transfer::pull;
+use ocireg::v2::blob::BlobReader;
+use ocireg::v2::foreign::Wanted;
+use ocireg::v2::upload::{BlobWriter, PutOptions};
+use ocireg_testkit::canary::{self, canary};
+use ocireg_testkit::rig::bystander;
+use ocireg_testkit::{Action, Auth, Fault, Registry, Reply, ServerOptions, TokenServer};
+use scene::*;
+use serde_json::json;
+use zeroize::ZeroizeOnDrop;
+
+fn shown(what: &str, value: &impl Debug) {
+    for text in [format!("{value:?}"), format!("{value:#?}")] {
+        canary::assert_none(what, &text);
+        assert!(!text.is_empty());
+    }
+}
+
+#[test]
+fn d10_no_debug_output_shows_a_secret() {
+    let canary = canary();
+    let auth = json!({
+        "username": "alice", "password": canary, "auth": canary, "identitytoken": canary,
+        "registrytoken": canary, "serveraddress": format!("https://u:{canary}@registry.test"),
+    });
+    let config = AuthConfig::parse(&auth.to_string(), "auth").expect("credentials");
+    shown("AuthConfig", &config);
+    shown("OpenOptions", &OpenOptions { auth: Some(config), ..OpenOptions::default() });
+    let map = json!({"registry.test": auth}).to_string();
+    shown("auth configs", &parse_auth_configs(&map, "auths").expect("a map"));
+    shown("an object", &Object::published(&map, "auths").expect("an object"));
+
+    let (token, image) = (TokenServer::plain(), image());
+    token.may_receive(&canary);
+    token.change(|policy| policy.users = vec![("alice".into(), canary.clone())]);
+    token.change(|policy| policy.anonymous_pull = false);
+    let registry = Registry::start(ServerOptions::default(), Auth::bearer(&token));
+    image.push_to(&registry, "demo/app", "1");
+    let blobs = image.blobs.clone();
+    let store = bystander(ServerOptions::default().bind("127.0.0.2"), move |request| {
+        let digest = request.path().rsplit('/').next().unwrap_or_default();
+        Reply::new(200, blobs[digest].clone())
+            .with("Set-Cookie", &request.target)
+            .with("Location", &request.target)
+    });
+    store.may_receive(&canary);
+    registry.may_receive(&canary);
+    let options = json!({
+        "environment": false, "certs-dir": "", "docker-config": "",
+        "credentials": {registry.host(): {"username": "alice", "password": canary}},
+        "proxy": {"http-proxy": format!("http://u:{canary}@127.0.0.9:1")},
+        "allow-plain-http-credentials": [registry.host(), token.host()],
+        "allow-foreign-urls": [store.host()],
+    });
+    let parsed = ServiceOptions::parse(&options.to_string()).expect("options");
+    shown("ServiceOptions", &parsed);
+    shown("Keyring", &parsed.settings.credentials);
+    let keyring: &Keyring = &parsed.settings.credentials;
+    assert!(keyring.find(&registry.host(), "").is_some(), "the secret is there, only not shown");
+    // No test goes through that proxy.
+    let mut direct = options.clone();
+    direct["proxy"] = json!("");
+    let (service, run) = (Service::parse(&direct.to_string()).expect("a service"), Run::new(None));
+    shown("Service", &Service::new(parsed).expect("a service"));
+    let found = service.credentials_for(&registry.host(), "", &run).expect("credentials");
+    shown("Found", &found);
+    shown("Summary", &found.summary());
+
+    let reference = app(&registry).parse().expect("a reference");
+    let open = OpenOptions { actions: vec!["pull".into(), "push".into()], ..Default::default() };
+    let session = Session::open(&service, &reference, &open, &run).expect("a session");
+    let layer = image.manifests[0].layers[0].clone();
+    registry.remove_blob("demo/app", &layer);
+    let foreign = Wanted::new(
+        layer.parse().expect("a digest"),
+        None,
+        "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+        &[format!("{}/{layer}?X-Amz-Signature={canary}", store.url())],
+    );
+    let reader = session
+        .with_repository(&run, |r| BlobReader::open(Arc::new(r.clone()), &foreign, 0, &run))
+        .expect("the layer is at the store");
+    assert_eq!(store.requests().len(), 1);
+    shown("BlobReader", &reader);
+    let signed = format!("{}/v2/demo/app/blobs/uploads/1?signature={canary}", registry.url());
+    registry.fault(Fault::on("/blobs/uploads/", Action::header("Location", &signed)));
+    let writer = session
+        .with_repository(&run, |r| BlobWriter::open(r.clone(), PutOptions::default(), &run))
+        .expect("an upload");
+    shown("BlobWriter", &writer);
+    // The tokens are known by now.
+    shown("Session", &session);
+    shown("Session's service", service.common());
+    let api =
+        ApiEndpoint::parse(&json!({"URL": registry.url(), "Version": "v2"}).to_string(), "api");
+    let endpoint = Endpoint::new(service.clone(), api.expect("an endpoint")).expect("an endpoint");
+    shown("Endpoint", &endpoint);
+
+    let client: &Client = &service.common().client;
+    let identity = Default::default();
+    let url = format!("{}/{layer}?sig={canary}", store.url()).parse().expect("a URL");
+    let request = Request::get(url, &identity, "ask");
+    let response = client.send(&request, &run).expect("an answer");
+    assert!(format!("{:?}", response.headers).contains(&canary), "the secret is there");
+    shown("Response", &response);
+    shown("Client", client);
+    shown("pull::Options", &pull::Options::default());
+}
+
+/// What holds secrets for longer than a call overwrites them; the compiler knows.
+#[test]
+fn d10_credentials_are_overwritten_when_they_are_dropped() {
+    fn overwrites<T: ZeroizeOnDrop>() {}
+    overwrites::<AuthConfig>();
+    overwrites::<ocireg::auth::Authorization>();
+    // Also what a document held that was not taken out of it.
+    let mut value = json!({"a": ["secret", {"b": "secret"}], "c": 1});
+    ocireg::json::wipe(&mut value);
+    assert_eq!(value, json!({"a": ["", {"b": ""}], "c": 1}));
+}
+
+/// Looks through the process's own memory: heap and stacks of every thread, what was freed, too.
+///
+/// Made before what it looks for is freed, because it would else get that memory for itself.
+struct Memory {
+    maps: Vec<u8>,
+    piece: Vec<u8>,
+}
+
+impl Memory {
+    /// Pages are read so many bytes at a time.
+    const PIECE: usize = 1 << 16;
+
+    fn new() -> Self {
+        Self { maps: Vec::with_capacity(1 << 20), piece: vec![0; Self::PIECE] }
+    }
+
+    /// How often there is a text that is known only by its complement, so that looking for it does not put it there.
+    fn count(&mut self, complement: &[u8]) -> usize {
+        self.maps.clear();
+        let mut maps = fs::File::open("/proc/self/maps").expect("Linux");
+        maps.read_to_end(&mut self.maps).expect("what is mapped");
+        let memory = fs::File::open("/proc/self/mem").expect("our own memory");
+        let own = self.piece.as_ptr() as usize..self.piece.as_ptr() as usize + self.piece.len();
+        let mut count = 0;
+        for line in self.maps.split(|byte| *byte == b'\n') {
+            let line = std::str::from_utf8(line).expect("text");
+            let mut words = line.split_whitespace();
+            let (Some(range), Some(mode)) = (words.next(), words.next()) else { continue };
+            if !mode.starts_with("rw") {
+                continue;
+            }
+            let (start, end) = range.split_once('-').expect("two ends");
+            let number = |hex| usize::from_str_radix(hex, 16).expect("an address");
+            let (mut at, end) = (number(start), number(end));
+            while at < end {
+                let read = memory.read_at(&mut self.piece, at as u64).unwrap_or(0).min(end - at);
+                if read == 0 {
+                    break;
+                }
+                for (offset, window) in self.piece[..read].windows(complement.len()).enumerate() {
+                    let found = window.iter().zip(complement).all(|(a, b)| *a == !*b);
+                    // The copies that are made here do not count.
+                    count += usize::from(found && !own.contains(&(at + offset)));
+                }
+                // What lies across two pieces is in the second one whole.
+                at += if read > complement.len() && at + read < end {
+                    read - complement.len()
+                } else {
+                    read
+                };
+            }
+        }
+        count
+    }
+}
+
+#[test]
+fn d10_no_password_stays_in_memory() {
+    let name = "d10_no_password_stays_in_memory";
+    let Some(told) = children::told() else {
+        let (canary, image, home) = (canary(), image(), ocireg_testkit::tempdir());
+        // What frees memory writes over its beginning: the end of a text is what would stay.
+        let password = format!("{canary}.{canary}");
+        let (registry, token) = (Registry::plain(), TokenServer::plain());
+        token.change(|policy| policy.users = vec![("alice".into(), password.clone())]);
+        token.change(|policy| policy.anonymous_pull = false);
+        registry.may_receive(&canary);
+        token.may_receive(&canary);
+        home.may_hold(&canary);
+        image.push_to(&registry, "demo/app", "1");
+        for auth in [Auth::basic("alice", &password), Auth::bearer(&token)] {
+            registry.set_auth(auth);
+            let pair = format!("alice:{password}");
+            use base64::Engine;
+            let pair = base64::engine::general_purpose::STANDARD.encode(pair);
+            let config = json!({"auths": {registry.host(): {"auth": pair}}});
+            fs::write(home.path().join("config.json"), config.to_string()).expect("a file");
+            // Nor may the child know it from its parent.
+            let complement =
+                |text: &str| text.bytes().map(|b| format!("{:02x}", !b)).collect::<String>();
+            let tell = [
+                home.path().display().to_string(),
+                registry.host(),
+                token.host(),
+                complement(&canary),
+                complement(&pair[pair.len() - 32..]),
+            ];
+            children::expect_success(&mut children::command(name, &tell.join("\n")));
+        }
+        return;
+    };
+    let told: Vec<&str> = told.split('\n').collect();
+    let [home, registry, token, password, pair] = told[..] else { panic!("five lines") };
+    let bytes = |hex: &str| -> Vec<u8> {
+        (0..hex.len())
+            .step_by(2)
+            .map(|i| u8::from_str_radix(&hex[i..i + 2], 16).expect("hex"))
+            .collect()
+    };
+    let (password, pair) = (bytes(password), bytes(pair));
+    let options = json!({
+        "docker-config": home, "environment": false, "certs-dir": "",
+        "allow-plain-http-credentials": [registry, token],
+    });
+    // Not by the helpers of other tests, which use freed memory at once for their own checks.
+    let (service, run) = (Service::parse(&options.to_string()).expect("a service"), Run::new(None));
+    let reference = format!("{registry}/demo/app:1").parse().expect("a reference");
+    let mut memory = Memory::new();
+    let session = Session::open(&service, &reference, &OpenOptions::default(), &run);
+    let session = session.expect("a session");
+    session.with_repository(&run, |r| r.tags(&Default::default(), &run)).expect("tags");
+    // While it is needed it is there: the search finds what there is.
+    assert!(memory.count(&password) > 0, "the session knows the password");
+    drop(session);
+    drop(service);
+    assert_eq!((memory.count(&password), memory.count(&pair)), (0, 0));
+}
