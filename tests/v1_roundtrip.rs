@@ -1,23 +1,19 @@
 //! Random images to a registry of v1 and back: nothing may get lost.
 
+mod c_surface;
+mod scene;
+mod v1_scene;
+
 use std::io::Read;
-use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 use ocireg::context::Run;
-use ocireg::error::Code;
-use ocireg::service::Service;
-use ocireg::tls::Identity;
-use ocireg::v1::layer::LayerReader;
-use ocireg::v1::push_layer::LayerWriter;
 use ocireg::v1::tarsum::tarsum;
-use ocireg::v1::transport::Transport;
-use ocireg_testkit::v1::Policy;
+use ocireg_testkit::digest;
 use ocireg_testkit::v1::archive::{self, Random};
-use ocireg_testkit::{ServerOptions, V1, digest};
 use ring::digest::{Context, SHA256};
 use serde_json::json;
-use url::Url;
+use v1_scene::{FORMS, Image, World, pull, push};
 
 /// Whatever is random here follows from this.
 const SEED: u64 = 20_201_124;
@@ -34,6 +30,30 @@ fn checksums_of_random_archives_are_those_that_the_server_computes() {
             .unwrap_or_else(|e| panic!("archive {number}: {e:?}"));
         assert_eq!(ours, theirs, "archive {number}");
     }
+}
+
+#[test]
+fn a_hundred_random_images_come_back_whole() {
+    println!("seed {SEED}");
+    let mut random = Random::new(SEED);
+    let worlds = FORMS.map(|form| World::start(form, json!({})));
+    let (mut images, mut tag) = (0, 0);
+    while images < 100 {
+        let world = &worlds[tag % worlds.len()];
+        let length = (1 + random.below(8) as usize).min(100 - images);
+        let chain = Image::chain(&mut random, length);
+        let tag_name = format!("v{tag}");
+        push(&world.session(), &world.reference(), &chain, &tag_name)
+            .unwrap_or_else(|e| panic!("push {tag_name}: {e:#?}"));
+        pull(&world.session(), &world.reference(), &chain, &tag_name)
+            .unwrap_or_else(|e| panic!("pull {tag_name}: {e:#?}"));
+        images += length;
+        tag += 1;
+    }
+    // Later pushes took nothing away from earlier ones.
+    let stored: usize = worlds.iter().map(|world| world.v1.listed("demo/app").len()).sum();
+    let tags: usize = worlds.iter().map(|world| world.v1.tags("demo/app").len()).sum();
+    assert_eq!((stored, tags), (100, tag));
 }
 
 const GIB: u64 = 1 << 30;
@@ -97,93 +117,44 @@ fn hash(mut source: impl Read, mut each: impl FnMut(&[u8])) -> (String, u64) {
     }
 }
 
-/// A service's requests, where temporary files may have so many bytes.
-fn transport(spool: u64) -> Transport {
-    let options = json!({
-        "environment": false, "certs-dir": "", "docker-config": "", "hosts-dir": "",
-        "registries-conf": "", "limits": {"spool": spool},
-        // The server reads all of a layer again before it answers.
-        "timeouts": {"header-ms": 300_000, "idle-ms": 300_000},
-    });
-    let service = Service::parse(&options.to_string()).expect("a service");
-    Transport::new(service.common().clone(), Identity::default())
-}
-
-fn layer_of(v1: &V1, id: &str) -> Url {
-    format!("{}images/{id}/layer", v1.index.root()).parse().expect("an address")
-}
-
-fn writer(v1: &V1, id: &str, json: &[u8], spool: u64) -> LayerWriter {
-    let url = layer_of(v1, id);
-    LayerWriter::open(transport(spool), url, json.to_vec(), Path::new("/var/tmp"))
-        .expect("a writer")
-}
-
-/// Sends what was written, and tells the server what came of it.
-fn commit(v1: &V1, id: &str, writer: &mut LayerWriter, size: u64) {
-    let sums = writer.commit(Some(size), &Run::new(None)).expect("a layer");
-    v1.put_checksum(id, &sums.checksum, &sums.checksum_payload)
-        .unwrap_or_else(|why| panic!("the server refuses {sums:?}: {why}"));
-}
-
-/// A layer as the server has it.
-fn read(v1: &V1, id: &str) -> Vec<u8> {
-    let (run, size) = (Run::new(None), v1.image(id).and_then(|image| image.layer?.len()));
-    let mut reader =
-        LayerReader::open(transport(0), layer_of(v1, id), size, &run).expect("a layer");
-    let (mut layer, mut buffer) = (Vec::new(), vec![0; 256 << 10]);
-    loop {
-        match reader.read(&mut buffer, &run).expect("a layer") {
-            0 => return layer,
-            read => layer.extend_from_slice(&buffer[..read]),
-        }
-    }
-}
-
-#[test]
-fn a_hundred_random_layers_come_back_whole() {
-    println!("seed {SEED}");
-    let mut random = Random::new(SEED);
-    let v1 = V1::standalone(ServerOptions::default(), Policy::default());
-    let mut parent = None;
-    for number in 0..100 {
-        let (id, tar) = (random.id(), archive::random(&mut random));
-        let json = json!({"id": id, "parent": parent, "comment": "größe"}).to_string();
-        v1.put_json(&id, json.as_bytes());
-        let mut writer = writer(&v1, &id, json.as_bytes(), 1 << 30);
-        for piece in tar.chunks(7777) {
-            writer.write(piece, &Run::new(None)).expect("written");
-        }
-        commit(&v1, &id, &mut writer, tar.len() as u64);
-        let mut back = Vec::new();
-        MultiGzDecoder::new(&read(&v1, &id)[..]).read_to_end(&mut back).expect("gzip");
-        assert!(back == tar, "layer {number} came back whole");
-        parent = if random.once_in(8) { None } else { Some(id) };
-    }
-}
-
 #[test]
 fn a_sparse_file_of_five_gib_comes_back_under_a_raised_spool() {
-    let v1 = V1::standalone(ServerOptions::default(), Policy::default());
-    let (id, run) = ("5".repeat(64), Run::new(None));
-    let json = format!("{{\"id\":\"{id}\"}}").into_bytes();
-    v1.put_json(&id, &json);
+    let id = "5".repeat(64);
+    let (json, data) = (format!("{{\"id\":\"{id}\"}}"), json!({"id": id}));
+    let start = |spool: u64| {
+        // The server reads all of it again before it answers.
+        let timeouts = json!({"header-ms": 300_000, "idle-ms": 300_000});
+        let world =
+            World::start(FORMS[0], json!({"limits": {"spool": spool}, "timeouts": timeouts}));
+        let (session, registry) = (world.session(), world.v1.index.root());
+        session.push_image_json(&data, &registry, json.as_bytes()).expect("its JSON");
+        let writer = session.push_image_layer(&id, &registry, json.as_bytes()).expect("a writer");
+        (world, session, registry, writer)
+    };
 
-    let mut small = writer(&v1, &id, &json, 64 << 20);
+    let (_small, .., mut writer) = start(64 << 20);
     let mut source = Sparse::new();
     let mut buffer = vec![0; 1 << 20];
     let refused = loop {
         let read = source.read(&mut buffer).expect("it can be read");
-        if let Err(error) = small.write(&buffer[..read], &run) {
-            break error;
+        if let Err(failure) = writer.write(None, &buffer[..read]) {
+            break failure;
         }
     };
-    assert_eq!((refused.code(), source.offset), (Code::Limit, 65 << 20));
+    assert_eq!((refused.code, source.offset), (scene::LIMIT, 65 << 20));
 
-    let mut large = writer(&v1, &id, &json, 6 * GIB);
-    let (sent, length) = hash(Sparse::new(), |piece| large.write(piece, &run).expect("written"));
+    let (_large, session, registry, mut writer) = start(6 * GIB);
+    let (sent, length) = hash(Sparse::new(), |piece| writer.write(None, piece).expect("written"));
     assert_eq!(length, Sparse::TOTAL);
-    commit(&v1, &id, &mut large, length);
-    let layer = read(&v1, &id);
+    let sums = writer.commit(None).expect("a layer");
+    let data = json!({
+        "id": id, "checksum": sums["checksum"], "checksum_payload": sums["checksum_payload"],
+    });
+    session.push_image_checksum(&data, &registry).expect("the server's checksums are the same");
+
+    let (_, size) = session.remote_image_json(&id, &registry).expect("its JSON");
+    let mut layer = Vec::new();
+    let mut reader = session.remote_image_layer(&id, &registry, size).expect("a layer");
+    reader.read_to_end(None, &mut layer).expect("a layer");
     assert_eq!(hash(MultiGzDecoder::new(&layer[..]), |_| {}), (sent, Sparse::TOTAL));
 }

@@ -124,11 +124,14 @@ fn registry_errors(body: &[u8]) -> Vec<RegistryError> {
         errors: Vec<RegistryError>,
         #[serde(default)]
         details: Option<String>,
+        /// As registries of v1 say it; others have objects there.
+        #[serde(default)]
+        error: serde_json::Value,
     }
     const LONGEST: usize = 512;
     let short = |text: &str| one_line(&text.chars().take(LONGEST).collect::<String>());
     let document = json::check(body).and_then(|()| serde_json::from_slice(body));
-    if let Ok(Document { errors, details }) = document {
+    if let Ok(Document { errors, details, error }) = document {
         let mut errors: Vec<_> = errors
             .into_iter()
             .take(16)
@@ -139,8 +142,9 @@ fn registry_errors(body: &[u8]) -> Vec<RegistryError> {
                 detail: e.detail.filter(|d| d.to_string().len() <= 8 * LONGEST),
             })
             .collect();
-        if let Some(details) = details.filter(|_| errors.is_empty()) {
-            errors.push(RegistryError { message: short(&details), ..RegistryError::default() });
+        let told = details.as_deref().or(error.as_str());
+        if let Some(told) = told.filter(|_| errors.is_empty()) {
+            errors.push(RegistryError { message: short(told), ..RegistryError::default() });
         }
         return errors;
     }

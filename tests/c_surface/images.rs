@@ -82,7 +82,7 @@ impl Drop for Context {
     }
 }
 
-fn pointer(context: Option<&Context>) -> *const ocireg_context {
+pub fn pointer(context: Option<&Context>) -> *const ocireg_context {
     context.map_or(ptr::null(), |context| context.0.cast_const())
 }
 

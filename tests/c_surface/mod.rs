@@ -6,6 +6,7 @@ pub mod children;
 pub mod images;
 pub mod layouts;
 pub mod logs;
+pub mod v1;
 
 use std::ffi::{CStr, CString, c_char};
 use std::ptr;

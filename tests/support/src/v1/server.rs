@@ -116,6 +116,14 @@ impl V1 {
         lock(&self.store.tokens).clear();
     }
 
+    /// Forgets all images, repositories, tokens and cookies.
+    pub fn forget(&self) {
+        lock(&self.store.images).clear();
+        lock(&self.store.repositories).clear();
+        lock(&self.store.cookies).clear();
+        self.forget_tokens();
+    }
+
     /// The image of an id.
     pub fn image(&self, id: &str) -> Option<Image> {
         self.store.image(id)

@@ -1,0 +1,418 @@
+//! Protocol v1 through the C surface: registries that stand alone and such with an index, over http and https, as they
+//! should be and as they should not.
+
+mod c_surface;
+mod scene;
+mod v1_scene;
+
+use std::time::Duration;
+
+use c_surface::Failure;
+use ocireg_testkit::rig::{assert_canary_nowhere, bystander};
+use ocireg_testkit::v1::archive::Random;
+use ocireg_testkit::{Action, Cut, Fault, Reply, ServerOptions};
+use scene::{DENIED, NOT_FOUND, PROTOCOL, REDIRECT, UNAUTHORIZED, assert_tells, requests};
+use serde_json::{Value, json};
+use v1_scene::*;
+
+const ALREADY_EXISTS: i32 = 81;
+const DISCONNECTED: i32 = 45;
+const INVALID_ARGUMENT: i32 = 1;
+const REJECTED: i32 = 84;
+const TIMEOUT: i32 = 44;
+
+/// Http without an index, where a registry needs no user and no token: for what has nothing to do with either.
+const PLAIN: Form = FORMS[0];
+
+/// A registry with a chain of two images that are tagged `1`.
+fn pushed(form: Form, options: Value) -> (World, Vec<Image>) {
+    let world = World::start(form, options);
+    let chain = Image::chain(&mut Random::new(1), 2);
+    push(&world.session(), &world.reference(), &chain, "1").expect("a push");
+    world.v1.servers().for_each(|server| server.clear());
+    (world, chain)
+}
+
+fn failed<T>(outcome: c_surface::Outcome<T>, code: i32) -> Failure {
+    match outcome {
+        Ok(_) => panic!("it succeeded"),
+        Err(failure) => {
+            assert_eq!(failure.code, code, "{failure:#?}");
+            *failure
+        }
+    }
+}
+
+#[test]
+fn an_endpoint_is_what_the_ping_found() {
+    for form in FORMS {
+        let world = World::start(form, json!({}));
+        let endpoint = world.endpoint();
+        assert_eq!(endpoint.text(), world.v1.index.root(), "{form:?}");
+        assert_eq!(endpoint.is_secure(), form.tls);
+        let ping = endpoint.ping().expect("a ping");
+        let expected = [json!("v1"), json!(!form.index), json!("0.9.1")];
+        for (key, expected) in ["protocol", "standalone", "version"].iter().zip(expected) {
+            assert_eq!(ping[key], expected, "{form:?}: {ping}");
+        }
+    }
+}
+
+#[test]
+fn what_is_pushed_can_be_pulled() {
+    for form in FORMS {
+        println!("{form:?}");
+        let world = World::start(form, json!({}));
+        let chain = Image::chain(&mut Random::new(2), 3);
+        push(&world.session(), &world.reference(), &chain, "1.0").expect("a push");
+        for image in &chain {
+            let stored = world.v1.image(&image.id).expect("it is there");
+            assert!(stored.complete && stored.json == image.json, "{form:?}");
+        }
+        pull(&world.session(), &world.reference(), &chain, "1.0").expect("a pull");
+        let listed = world.v1.listed("demo/app");
+        let all = |key: &str| listed.iter().filter(|image| image[key].is_string()).count();
+        assert_eq!((all("id"), all("checksum"), all("Tag")), (3, 3, 1), "{listed:?}");
+    }
+}
+
+#[test]
+fn a_layer_is_sent_chunked_as_gzip_after_its_json() {
+    let (world, chain) = (World::start(PLAIN, json!({})), Image::chain(&mut Random::new(3), 1));
+    push(&world.session(), &world.reference(), &chain, "1").expect("a push");
+    let requests = requests(&world.v1.index, "/v1/images/");
+    let parts: Vec<&str> =
+        requests.iter().map(|r| r.path().rsplit('/').next().unwrap_or_default()).collect();
+    assert_eq!(parts, ["json", "layer", "checksum"]);
+    assert!(requests.iter().all(|r| r.method == "PUT"));
+    assert_eq!(requests[0].body, chain[0].json);
+    assert_eq!(requests[1].header("transfer-encoding"), Some("chunked"));
+    assert!(gunzip(&requests[1].body) == chain[0].tar);
+    assert!(
+        requests[2].header("x-docker-checksum").is_some_and(|s| s.starts_with("tarsum+sha256:"))
+    );
+}
+
+#[test]
+fn only_the_index_sees_the_password_and_only_its_registries_the_tokens() {
+    for tls in [false, true] {
+        let world = World::start(Form { index: true, tls }, json!({}));
+        world.v1.change(|policy| policy.tokens = 2);
+        let chain = Image::chain(&mut Random::new(4), 2);
+        push(&world.session(), &world.reference(), &chain, "1").expect("a push");
+        pull(&world.session(), &world.reference(), &chain, "1").expect("a pull");
+        let password = world.auth["password"].as_str().unwrap();
+        assert_canary_nowhere(&[world.v1.registry()], password);
+        for request in requests(world.v1.registry(), "/v1/images/") {
+            let sent = request.header("authorization").unwrap_or_default();
+            assert!(sent.starts_with("Token signature="), "{sent}");
+            assert_eq!(sent.matches("signature=").count(), 2, "both tokens: {sent}");
+        }
+        // A session without credentials is told so, and one whose tokens are gone.
+        let nobody = world.endpoint().session(Some(&json!({}))).expect("a session");
+        failed(nobody.repository_data(&world.reference()), UNAUTHORIZED);
+        let session = world.session();
+        let data = session.repository_data(&world.reference()).expect("data");
+        world.v1.forget_tokens();
+        let registry = data["Endpoints"][0].as_str().unwrap();
+        failed(session.remote_history(&chain[1].id, registry), UNAUTHORIZED);
+    }
+}
+
+#[test]
+fn cookies_stay_in_their_session() {
+    for form in FORMS {
+        let world = World::start(form, json!({}));
+        world.v1.change(|policy| policy.cookies = true);
+        let chain = Image::chain(&mut Random::new(5), 1);
+        push(&world.session(), &world.reference(), &chain, "1").expect("a push");
+        pull(&world.session(), &world.reference(), &chain, "1").expect("a pull");
+        if !form.index {
+            let registries = json!([world.v1.index.root()]);
+            failed(world.session().remote_tags(&registries, &world.reference()), DENIED);
+        }
+    }
+}
+
+#[test]
+fn tags_come_from_the_first_registry_that_knows() {
+    let (world, chain) = pushed(PLAIN, json!({}));
+    let (session, reference) = (world.session(), world.reference());
+    let down = bystander(ServerOptions::default(), |_| Reply::empty(500));
+    let registries = json!([format!("{}/v1/", down.url()), world.v1.index.root()]);
+    let tags = session.remote_tags(&registries, &reference).expect("tags");
+    assert_eq!(tags, json!({"1": chain[1].id}));
+    assert_eq!(session.remote_tag(&registries, &reference, "1").expect("a tag"), chain[1].id);
+    let failure = failed(session.remote_tag(&registries, &reference, "2"), NOT_FOUND);
+    assert_eq!(failure.json["http_status"], 404);
+    // A registry that knows no such repository has the last word.
+    let empty = World::start(PLAIN, json!({}));
+    let registries = json!([empty.v1.index.root(), world.v1.index.root()]);
+    let failure = failed(session.remote_tags(&registries, &reference), NOT_FOUND);
+    assert_eq!(failure.json["what"], "repository");
+    assert!(requests(&world.v1.index, "/other/").is_empty());
+}
+
+#[test]
+fn an_image_is_there_or_not() {
+    let (world, chain) = pushed(PLAIN, json!({}));
+    let (session, registry) = (world.session(), world.v1.index.root());
+    session.lookup_remote_image(&chain[0].id, &registry).expect("it is there");
+    let missing = "7".repeat(64);
+    let failure = failed(session.lookup_remote_image(&missing, &registry), NOT_FOUND);
+    assert_eq!(failure.json["http_status"], 404);
+    failed(session.remote_history(&missing, &registry), NOT_FOUND);
+    failed(session.remote_image_json(&missing, &registry), NOT_FOUND);
+    failed(session.remote_image_layer(&missing, &registry, 10), NOT_FOUND);
+    failed(session.repository_data(&format!("{}/demo/none", world.v1.index.host())), NOT_FOUND);
+    for id in ["../x", "..", "", &"7".repeat(65), &"Z".repeat(64)] {
+        failed(session.remote_history(id, &registry), INVALID_ARGUMENT);
+    }
+}
+
+#[test]
+fn what_the_registry_has_is_not_pushed_again() {
+    let (world, chain) = pushed(PLAIN, json!({}));
+    let (session, registry, image) = (world.session(), world.v1.index.root(), &chain[0]);
+    let data = json!({"id": image.id});
+    let failure = failed(session.push_image_json(&data, &registry, &image.json), ALREADY_EXISTS);
+    assert_eq!(failure.json["errors"][0]["message"], "Image already exists");
+}
+
+#[test]
+fn a_checksum_that_is_not_the_servers_is_refused() {
+    let world = World::start(PLAIN, json!({}));
+    let (session, registry) = (world.session(), world.v1.index.root());
+    let image = &Image::chain(&mut Random::new(6), 1)[0];
+    let mut data = json!({"id": image.id});
+    let other = data.to_string();
+    session.push_image_json(&data, &registry, &image.json).expect("its JSON");
+    let mut writer =
+        session.push_image_layer(&image.id, &registry, other.as_bytes()).expect("a writer");
+    writer.write(None, &image.tar).expect("written");
+    let sums = writer.commit(None).expect("a layer");
+    data["checksum"] = sums["checksum"].clone();
+    data["checksum_payload"] = sums["checksum_payload"].clone();
+    let failure = failed(session.push_image_checksum(&data, &registry), REJECTED);
+    assert_eq!(failure.json["http_status"], 400);
+    assert!(!world.v1.image(&image.id).expect("pushed").complete);
+}
+
+#[test]
+fn credentials_do_not_go_over_http_and_the_error_says_so() {
+    let world = World::start(PLAIN, json!({"allow-plain-http-credentials": []}));
+    world.v1.index.fault(Fault::on("/v1/images/", Action::challenge(401, "Basic")).always());
+    let (session, registry) = (world.session(), world.v1.index.root());
+    let image = &Image::chain(&mut Random::new(7), 1)[0];
+    let failure = failed(
+        session.push_image_json(&json!({"id": image.id}), &registry, &image.json),
+        UNAUTHORIZED,
+    );
+    assert_tells(&failure, &["http"], &[world.auth["password"].as_str().unwrap()]);
+    assert_canary_nowhere(&[&world.v1.index], world.auth["password"].as_str().unwrap());
+}
+
+#[test]
+fn the_list_of_images_follows_redirects_with_its_body_but_not_for_ever() {
+    for form in FORMS {
+        let world = World::start(form, json!({}));
+        let chain = Image::chain(&mut Random::new(8), 1);
+        let to = format!("{}repositories/demo/app/?again", world.v1.index.root());
+        let fault = Fault::on("/v1/repositories/demo/app/", Action::redirect(&to)).method("PUT");
+        world.v1.index.fault(fault);
+        push(&world.session(), &world.reference(), &chain, "1").expect("a push");
+        pull(&world.session(), &world.reference(), &chain, "1").expect("a pull");
+        let puts = requests(&world.v1.index, "/v1/repositories/demo/app/");
+        let puts: Vec<_> = puts.iter().filter(|r| r.method == "PUT").collect();
+        assert_eq!(puts[0].body, puts[1].body, "{form:?}");
+        assert!(puts[1].target.ends_with("?again"));
+    }
+    let world = World::start(PLAIN, json!({}));
+    let circle = Action::redirect("/v1/repositories/demo/app/");
+    world.v1.index.fault(Fault::on("/v1/repositories/", circle).always());
+    let list = json!([{"id": "7".repeat(64)}]);
+    failed(world.session().push_index(&world.reference(), &list, false, &json!([])), REDIRECT);
+    assert!(requests(&world.v1.index, "/v1/repositories/").len() < 30);
+}
+
+#[test]
+fn a_redirect_to_another_host_takes_neither_password_nor_tokens_nor_cookies() {
+    for tls in [false, true] {
+        let world = World::start(Form { index: true, tls }, json!({}));
+        world.v1.change(|policy| policy.cookies = true);
+        let chain = Image::chain(&mut Random::new(9), 1);
+        push(&world.session(), &world.reference(), &chain, "1").expect("a push");
+        let other = bystander(ServerOptions::default().bind("127.0.0.2"), |_| Reply::empty(404));
+        let session = world.session();
+        let data = session.repository_data(&world.reference()).expect("data");
+        let registry = data["Endpoints"][0].as_str().unwrap().to_owned();
+        let elsewhere = || Action::redirect(&format!("{}/v1/elsewhere", other.url()));
+        world.v1.registry().fault(Fault::on("/v1/images/", elsewhere()).always());
+        world.v1.index.fault(Fault::on("/v1/repositories/", elsewhere()).always());
+        let id = &chain[0].id;
+        assert!(session.remote_history(id, &registry).is_err());
+        assert!(session.remote_image_layer(id, &registry, 10).is_err());
+        assert!(session.repository_data(&world.reference()).is_err());
+        let list = json!([{"id": id}]);
+        assert!(session.push_index(&world.reference(), &list, false, &json!([])).is_err());
+        for request in other.requests() {
+            for name in ["authorization", "cookie"] {
+                assert_eq!(request.header(name), None, "{request:?}");
+            }
+        }
+        assert_canary_nowhere(&[&other], world.auth["password"].as_str().unwrap());
+        assert_canary_nowhere(&[&other], "signature=");
+    }
+}
+
+#[test]
+fn a_cut_layer_goes_on_where_it_was_until_it_was_cut_too_often() {
+    let (world, chain) = pushed(PLAIN, json!({}));
+    let (session, registry, image) = (world.session(), world.v1.index.root(), &chain[1]);
+    let stored = world.v1.image(&image.id).and_then(|image| image.layer).expect("a layer");
+    let size = stored.len().unwrap();
+    let read = || {
+        let mut layer = Vec::new();
+        let mut reader = session.remote_image_layer(&image.id, &registry, size as i64)?;
+        reader.read_to_end(None, &mut layer).map(|()| layer)
+    };
+    let cut = |at, how| Fault::on("/layer", Action::CutBody(at, how));
+    for (number, how) in [Cut::Clean, Cut::Fin, Cut::Rst].into_iter().enumerate() {
+        world.v1.index.fault(cut(7 + number as u64, how).skip(number));
+    }
+    assert!(read().expect("a layer") == stored.to_vec());
+    let ranges: Vec<_> = requests(&world.v1.index, "/layer")
+        .iter()
+        .map(|request| request.header("range").map(str::to_owned))
+        .collect();
+    assert_eq!(ranges[0], None);
+    let ranges: Vec<_> = ranges[1..].iter().flatten().collect();
+    assert_eq!(ranges, ["bytes=7-", "bytes=15-", "bytes=24-"]);
+
+    // Not even one more byte each time.
+    world.v1.index.clear_faults();
+    world.v1.index.fault(cut(0, Cut::Fin).always());
+    failed(read(), DISCONNECTED);
+    // A server that sends everything again, and one that never said that it sends parts.
+    world.v1.index.clear_faults();
+    world.v1.index.fault(cut(5, Cut::Fin));
+    world.v1.index.fault(Fault::on("/layer", Action::IgnoreRange).skip(1));
+    failed(read(), PROTOCOL);
+    world.v1.index.clear_faults();
+    world.v1.index.fault(cut(5, Cut::Fin));
+    let silent = Action::RemoveHeader("Accept-Ranges".into());
+    world.v1.index.fault(Fault::on("/layer", silent).always());
+    failed(read(), DISCONNECTED);
+}
+
+#[test]
+fn a_stalled_registry_is_given_up() {
+    let (world, chain) = pushed(
+        PLAIN,
+        json!({"timeouts": {"header-ms": 300, "idle-ms": 300}, "retry": {"max-attempts": 1}}),
+    );
+    let (session, registry) = (world.session(), world.v1.index.root());
+    let index = Fault::on("/images", Action::Delay(Duration::from_secs(60))).always();
+    world.v1.index.fault(index);
+    let failure = failed(session.repository_data(&world.reference()), TIMEOUT);
+    assert_tells(&failure, &["/v1/repositories/demo/app/images"], &[]);
+    world.v1.index.clear_faults();
+    world.v1.index.fault(Fault::on("/json", Action::Stall(3, Duration::from_secs(60))).always());
+    failed(session.remote_image_json(&chain[0].id, &registry), TIMEOUT);
+}
+
+#[test]
+fn answers_that_make_no_sense_are_refused() {
+    let (world, chain) = pushed(PLAIN, json!({}));
+    let (registry, id) = (world.v1.index.root(), chain[1].id.clone());
+    let registries = json!([registry]);
+    let reference = world.reference();
+    let lie = |path: &str, body: &str| {
+        world.v1.index.clear_faults();
+        world.v1.index.fault(Fault::on(path, Action::ReplaceBody(body.into())).always());
+        world.session()
+    };
+    let escape = format!("[\"{id}\",\"../../etc/passwd\"]");
+    let circle = format!("[\"{id}\",\"{id}\"]");
+    for body in ["", "{}", "[1]", "[\"short\"]", &escape, &circle, "[", "<html>"] {
+        failed(lie("/ancestry", body).remote_history(&id, &registry), PROTOCOL);
+    }
+    for body in ["", "[]", "{\"1\":2}", "{\"1\":\"../x\"}", "<html>"] {
+        failed(lie("/tags", body).remote_tags(&registries, &reference), PROTOCOL);
+    }
+    for body in ["", "{}", "12", "\"../x\""] {
+        failed(lie("/tags/1", body).remote_tag(&registries, &reference, "1"), PROTOCOL);
+    }
+    for body in ["", "{}", "[{\"id\":\"../x\"}]", "[{\"id\":1}]"] {
+        failed(lie("/app/images", body).repository_data(&reference), PROTOCOL);
+    }
+    for size in ["-1", "+5", "1e3", "99999999999999999999", "five"] {
+        world.v1.index.clear_faults();
+        world.v1.index.fault(Fault::on("/json", Action::header("X-Docker-Size", size)).always());
+        failed(world.session().remote_image_json(&id, &registry), PROTOCOL);
+    }
+    world.v1.index.clear_faults();
+    let silent = Action::RemoveHeader("X-Docker-Size".into());
+    world.v1.index.fault(Fault::on("/json", silent).always());
+    let (_, size) = world.session().remote_image_json(&id, &registry).expect("its JSON");
+    assert_eq!(size, -1);
+    // The index must say where the images go.
+    world.v1.index.clear_faults();
+    let nowhere = Action::RemoveHeader("X-Docker-Endpoints".into());
+    world.v1.index.fault(Fault::on("/demo/app/", nowhere).method("PUT").always());
+    let list = json!([{"id": id}]);
+    failed(world.session().push_index(&reference, &list, false, &json!([])), PROTOCOL);
+}
+
+#[test]
+fn a26_an_index_sends_nobody_to_hosts_that_were_not_allowed() {
+    for tls in [false, true] {
+        let (world, chain) = pushed(Form { index: true, tls }, json!({}));
+        let other = bystander(ServerOptions::default().bind("127.0.0.2"), |_| Reply::empty(404));
+        let many = vec![other.host(); 1000].join(",");
+        let hosts = [
+            other.host(),
+            format!("http://{}", other.host()),
+            format!("{}/..", other.host()),
+            many,
+        ];
+        for host in hosts {
+            world.v1.index.clear_faults();
+            let lie = Action::header("X-Docker-Endpoints", &host);
+            world.v1.index.fault(Fault::on("/v1/repositories/", lie).always());
+            let session = world.session();
+            assert!(session.repository_data(&world.reference()).is_err(), "{host}");
+            let list = json!([{"id": chain[0].id}]);
+            let index = session.push_index(&world.reference(), &list, false, &json!([]));
+            assert!(index.is_err(), "{host}");
+        }
+        assert_canary_nowhere(&[&other], world.auth["password"].as_str().unwrap());
+        assert_canary_nowhere(&[&other], "signature=");
+        assert!(other.requests().is_empty());
+    }
+}
+
+#[test]
+fn search_asks_the_index() {
+    for form in FORMS {
+        let world = World::start(form, json!({}));
+        let found = json!({"name": "demo/app", "description": "größe", "star_count": 3,
+            "is_official": false, "is_automated": true});
+        world.v1.change(|policy| {
+            policy.found = (0..30).map(|n| json!({"name": format!("other/app{n}")})).collect();
+            policy.found.push(found.clone());
+        });
+        let session = world.session();
+        let results = session.search_repositories("demo", 25).expect("results");
+        assert_eq!(results["num_results"], 1);
+        assert_eq!(results["query"], "demo");
+        assert_eq!(results["results"], json!([found]), "{form:?}");
+        for limit in [0, -1, 101] {
+            failed(session.search_repositories("demo", limit), INVALID_ARGUMENT);
+        }
+        let results = session.search_repositories("app", 7).expect("results");
+        assert_eq!(results["results"].as_array().map(Vec::len), Some(7), "{form:?}");
+        let odd = session.search_repositories("a b&n=1%", 7).expect("results");
+        assert_eq!(odd["query"], "a b&n=1%");
+    }
+}
