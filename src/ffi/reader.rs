@@ -25,9 +25,9 @@ handle_type!(ocireg_reader, Arc<Mutex<Reader>>, b"ocireadr");
 /// What a reader handle can hold.
 pub(super) enum Reader {
     /// A blob of protocol v2.
-    Blob(BlobReader),
+    Blob(Box<BlobReader>),
     /// A layer of protocol v1.
-    Layer(LayerReader),
+    Layer(Box<LayerReader>),
 }
 
 impl Reader {

@@ -488,7 +488,7 @@ pub unsafe extern "C" fn ocireg_session_open_blob(
         let opened = session.with_repository(&run, |repository| {
             BlobReader::open(Arc::new(repository.clone()), &blob, offset, &run)
         })?;
-        reader.set(super::reader::into_raw(Reader::Blob(opened)));
+        reader.set(super::reader::into_raw(Reader::Blob(Box::new(opened))));
         Ok(())
     })
 }

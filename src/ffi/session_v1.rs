@@ -326,7 +326,7 @@ pub unsafe extern "C" fn ocireg_session_get_remote_image_layer(
             })?),
         };
         let layer = session.get_remote_image_layer(&image, &root(registry?)?, size, &run)?;
-        reader.set(super::reader::into_raw(Reader::Layer(layer)));
+        reader.set(super::reader::into_raw(Reader::Layer(Box::new(layer))));
         Ok(())
     })
 }
