@@ -124,8 +124,8 @@ typedef struct ocireg_reader ocireg_reader;
  * ocireg_service_load_mirrors(), ocireg_service_load_insecure_registries(),
  * ocireg_service_load_allow_nondistributable_artifacts(), ocireg_service_lookup_pull_endpoints(),
  * ocireg_service_lookup_push_endpoints(), ocireg_service_resolve_repository(), ocireg_service_tls_config(),
- * ocireg_service_is_insecure_registry(), ocireg_service_auth(), ocireg_service_credentials(), ocireg_service_login(),
- * ocireg_service_logout(), ocireg_service_set_log(), ocireg_service_free().
+ * ocireg_service_is_insecure_registry(), ocireg_service_auth(), ocireg_service_search(), ocireg_service_credentials(),
+ * ocireg_service_login(), ocireg_service_logout(), ocireg_service_set_log(), ocireg_service_free().
  */
 typedef struct ocireg_service ocireg_service;
 
@@ -489,7 +489,8 @@ void ocireg_error_free(ocireg_error *error);
  *                      (default true: partial files are kept and taken up), `referrers` and `verify_diff_ids` (must
  *                      be false in this version), `nondistributable` (default false: fetch such layers too, from
  *                      where their `urls` say if the registry does not have them and the service's option
- *                      allow-foreign-urls names the host); may be NULL.
+ *                      allow-foreign-urls names the host), `protocol` ("v2"; "v1": the image of a v1 index, its layers
+ *                      as they are, its digests computed here, its v1 JSON kept as history); may be NULL.
  * @param report_json   receives the report, to be ended by ocireg_string_free(); may be NULL. Keys: `reference`
  *                      (canonical, with digest), `descriptor` (what the name now stands for), `manifests`, `platform`,
  *                      `endpoint`, `destination`, `blobs` (each with `digest`, `size`, `media_type`,
@@ -977,6 +978,40 @@ int32_t ocireg_service_auth(const ocireg_service *service,
                             const char *user_agent,
                             char **json,
                             ocireg_error **error);
+
+/**
+ * Searches an index for repositories, by protocol v1.
+ *
+ * The index is the one that the term names, else the official one, where `library/` in front of the term is left out.
+ * Credentials with an `identitytoken` and a `username` are used through the index's token server where it has one
+ * (scope registry:catalog:search); others as a session of protocol v1 uses them.
+ *
+ * @param service       a service. Not NULL.
+ * @param context       deadline and cancellation; may be NULL.
+ * @param term          the term, [HOST[:PORT]/]TERM. Not NULL.
+ * @param limit         the most results wanted, 1 to 100; 25 is usual.
+ * @param auth_json     the credentials, an AuthConfig; "{}" is anonymous; NULL is what the service knows for the index.
+ * @param user_agent    the User-Agent of these requests; NULL is the service's.
+ * @param headers_json  more headers for them, an object of lists, {"X-Meta": ["value"]}; NULL is none.
+ * @param json          receives an object: `query`, `num_results`, `results`, a list of objects: `name`, `description`,
+ *                      `star_count`, `is_official`, `is_automated`; freed by ocireg_string_free(). Not NULL.
+ * @param error         receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT (a scheme in the term, or the limit), OCIREG_INVALID_HANDLE,
+ *         OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON, OCIREG_INVALID_CONFIG, OCIREG_UNSUPPORTED (the service's option `v1`
+ *         is false), OCIREG_CREDENTIALS, OCIREG_CREDENTIAL_HELPER, OCIREG_UNAUTHORIZED, OCIREG_POLICY, or any failure of
+ *         the network and of the registry.
+ *
+ * Any thread. Blocks: speaks to the index. Since 0.1.
+ */
+int32_t ocireg_service_search(const ocireg_service *service,
+                              const ocireg_context *context,
+                              const char *term,
+                              int32_t limit,
+                              const char *auth_json,
+                              const char *user_agent,
+                              const char *headers_json,
+                              char **json,
+                              ocireg_error **error);
 
 /**
  * Which credentials would be used for a registry, and where they come from; never the secret.

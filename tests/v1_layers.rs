@@ -25,7 +25,7 @@ use ocireg::v1::Root;
 use ocireg::v1::layer::LayerReader;
 use ocireg::v1::push_layer::{Checksums, LayerWriter};
 use ocireg::v1::tarsum::tarsum;
-use ocireg::v1::transport::{Headers, Transport};
+use ocireg::v1::transport::{Headers, Login, Transport};
 use ocireg_testkit::rig::bystander;
 use ocireg_testkit::server::{Body, Framing, Generated};
 use ocireg_testkit::{Cut, Reply, Request, Server, ServerOptions, tempdir};
@@ -62,8 +62,7 @@ fn transport(server: &Server, options: &Value) -> Transport {
         &root,
         Identity::default(),
         Headers::default(),
-        AuthConfig::default(),
-        false,
+        Login::Password { credentials: AuthConfig::default(), always: false },
     )
 }
 

@@ -736,6 +736,19 @@ public:
         return try_auth(auth_json, user_agent, context).value();
     }
 
+    /// `auth_json`: NULL is what the service knows for the index; `user_agent`: NULL is the service's.
+    Result<std::string> try_search(Text term, int32_t limit, Text auth_json = nullptr, Text user_agent = nullptr,
+                                   Text headers_json = nullptr, const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_service_search(handle_.get(), detail::raw(context), term.get(), limit, auth_json.get(),
+                                         user_agent.get(), headers_json.get(), out, error);
+        });
+    }
+    std::string search(Text term, int32_t limit, Text auth_json = nullptr, Text user_agent = nullptr,
+                       Text headers_json = nullptr, const Context *context = nullptr) const {
+        return try_search(term, limit, auth_json, user_agent, headers_json, context).value();
+    }
+
     Result<std::string> try_credentials(Text host, const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
             return ocireg_service_credentials(handle_.get(), detail::raw(context), host.get(), out, error);

@@ -13,6 +13,7 @@ use crate::host;
 use crate::log::{Level, Sink};
 use crate::login;
 use crate::service::Service;
+use crate::v1::search::{self, Limit};
 
 /// A registry service: a configuration (mirrors, insecure registries, certificates, credentials, limits) and what
 /// follows from it for hosts and references.
@@ -24,8 +25,8 @@ use crate::service::Service;
 /// ocireg_service_load_mirrors(), ocireg_service_load_insecure_registries(),
 /// ocireg_service_load_allow_nondistributable_artifacts(), ocireg_service_lookup_pull_endpoints(),
 /// ocireg_service_lookup_push_endpoints(), ocireg_service_resolve_repository(), ocireg_service_tls_config(),
-/// ocireg_service_is_insecure_registry(), ocireg_service_auth(), ocireg_service_credentials(), ocireg_service_login(),
-/// ocireg_service_logout(), ocireg_service_set_log(), ocireg_service_free().
+/// ocireg_service_is_insecure_registry(), ocireg_service_auth(), ocireg_service_search(), ocireg_service_credentials(),
+/// ocireg_service_login(), ocireg_service_logout(), ocireg_service_set_log(), ocireg_service_free().
 pub struct ocireg_service {
     _opaque: [u8; 0],
 }
@@ -443,6 +444,62 @@ pub unsafe extern "C" fn ocireg_service_auth(
         let run = unsafe { context::run(context) }?;
         let auth = auth.map(|text| super::options::auth(text, "auth_json")).transpose()?;
         out.set_json(&login::auth(&service, auth.as_ref(), user_agent, &run)?)
+    })
+}
+
+/// Searches an index for repositories, by protocol v1.
+///
+/// The index is the one that the term names, else the official one, where `library/` in front of the term is left out.
+/// Credentials with an `identitytoken` and a `username` are used through the index's token server where it has one
+/// (scope registry:catalog:search); others as a session of protocol v1 uses them.
+///
+/// @param service       a service. Not NULL.
+/// @param context       deadline and cancellation; may be NULL.
+/// @param term          the term, [HOST[:PORT]/]TERM. Not NULL.
+/// @param limit         the most results wanted, 1 to 100; 25 is usual.
+/// @param auth_json     the credentials, an AuthConfig; "{}" is anonymous; NULL is what the service knows for the index.
+/// @param user_agent    the User-Agent of these requests; NULL is the service's.
+/// @param headers_json  more headers for them, an object of lists, {"X-Meta": ["value"]}; NULL is none.
+/// @param json          receives an object: `query`, `num_results`, `results`, a list of objects: `name`, `description`,
+///                      `star_count`, `is_official`, `is_automated`; freed by ocireg_string_free(). Not NULL.
+/// @param error         receives an error on failure, owned by the caller; may be NULL.
+/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT (a scheme in the term, or the limit), OCIREG_INVALID_HANDLE,
+///         OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON, OCIREG_INVALID_CONFIG, OCIREG_UNSUPPORTED (the service's option `v1`
+///         is false), OCIREG_CREDENTIALS, OCIREG_CREDENTIAL_HELPER, OCIREG_UNAUTHORIZED, OCIREG_POLICY, or any failure of
+///         the network and of the registry.
+///
+/// Any thread. Blocks: speaks to the index. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocireg_service_search(
+    service: *const ocireg_service,
+    context: *const ocireg_context,
+    term: *const c_char,
+    limit: i32,
+    auth_json: *const c_char,
+    user_agent: *const c_char,
+    headers_json: *const c_char,
+    json: *mut *mut c_char,
+    error: *mut *mut ocireg_error,
+) -> i32 {
+    guard!(error, {
+        // SAFETY: the header's contract.
+        let (out, service, run, term, auth, user_agent, headers) = unsafe {
+            (
+                Out::new(json),
+                self::service(service),
+                context::run(context),
+                memory::text(term, "term"),
+                memory::optional_text(auth_json, "auth_json"),
+                memory::optional_text(user_agent, "user_agent"),
+                memory::optional_text(headers_json, "headers_json"),
+            )
+        };
+        let out = out.required("json")?;
+        let (service, run, term) = (service?, run?, term?);
+        let limit = Limit::new(limit)?;
+        let auth = auth?.map(|text| super::options::auth(text, "auth_json")).transpose()?;
+        let headers = super::options::headers(user_agent?, headers?)?;
+        out.set_json(&search::search(&service, term, limit, auth, headers, &run)?)
     })
 }
 

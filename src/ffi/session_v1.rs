@@ -11,6 +11,7 @@ use super::writer::{Writer, ocireg_writer};
 use crate::error::{Error, Result};
 use crate::json;
 use crate::reference::Reference;
+use crate::v1::search::Limit;
 use crate::v1::{ImageId, ImgData, Root};
 
 fn path_of(reference: &str) -> Result<String> {
@@ -578,6 +579,6 @@ pub unsafe extern "C" fn ocireg_session_search_repositories(
         let (json, run, session, term) =
             unsafe { (Out::new(json), run(context), session_v1(session), text(term, "term")) };
         let (json, session, run) = (json.required("json")?, session?, run?);
-        json.set_json(&session.search_repositories(term?, limit, &run)?)
+        json.set_json(&session.search_repositories(term?, Limit::new(limit)?, &run)?)
     })
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::root::Root;
-use super::transport::{Headers, Transport};
+use super::transport::{Headers, Login, Transport};
 use crate::config::registry::IndexInfo;
 use crate::context::Run;
 use crate::credentials::{AuthConfig, auth_config_key};
@@ -11,7 +11,9 @@ use crate::error::{Code, Error, Phase, Result};
 use crate::host::{self, INDEX_SERVER};
 use crate::http::origin::Origin;
 use crate::service::Service;
+use crate::tls::Identity;
 use crate::tls::certs_d::TlsConfig;
+use crate::v2::registry::Common;
 use serde::{Deserialize, Serialize};
 
 /// The most that is read of what a ping answers.
@@ -141,7 +143,8 @@ impl Endpoint {
         }
         let host = Origin::of(self.0.root.url()).authority();
         let doing = format!("ask {host} for protocol v1");
-        let transport = self.transport(AuthConfig::default(), false);
+        let transport =
+            self.transport(Login::Password { credentials: AuthConfig::default(), always: false });
         let mut request = transport.request(self.0.root.path("_ping"), &doing);
         request.budget = Some((self.0.service.timeouts().auth, Phase::Ping));
         let mut response = transport.send(&request, run)?;
@@ -162,12 +165,31 @@ impl Endpoint {
         Ok(Ping { protocol: "v1", version, standalone })
     }
 
-    /// How a session of these credentials asks; `always` is whether each request to this place carries them.
-    pub(super) fn transport(&self, credentials: AuthConfig, always: bool) -> Transport {
+    /// How a session of this login asks.
+    pub(super) fn transport(&self, login: Login) -> Transport {
         let inner = &self.0;
-        let identity = inner.tls.identity(inner.service.environment());
         let common = inner.service.common().clone();
-        Transport::new(common, &inner.root, identity, inner.headers.clone(), credentials, always)
+        Transport::new(common, &inner.root, self.identity(), inner.headers.clone(), login)
+    }
+
+    /// How TLS is made with it.
+    pub(super) fn identity(&self) -> Identity {
+        self.0.tls.identity(self.0.service.environment())
+    }
+
+    /// What the registry of v2 at the same address is asked with, under the same name.
+    pub(super) fn common(&self) -> Arc<Common> {
+        match self.0.headers.user_agent.as_str() {
+            "" => self.0.service.common().clone(),
+            user_agent => self.0.service.common_of_login(Some(user_agent)),
+        }
+    }
+
+    /// The credentials that the service has for it.
+    pub fn known_credentials(&self, run: &Run) -> Result<AuthConfig> {
+        let authority = Origin::of(self.0.root.url()).authority();
+        let host = if self.is_official() { host::INDEX_NAME } else { &authority };
+        Ok(self.0.service.credentials_for(host, "", run)?.auth)
     }
 }
 

@@ -7,6 +7,7 @@ pub mod image_id;
 pub mod layer;
 pub mod push_layer;
 pub mod root;
+pub mod search;
 pub mod session;
 pub mod tar;
 pub mod tarsum;

@@ -12,7 +12,8 @@ use super::image_id::{ImageId, nonsense};
 use super::layer::LayerReader;
 use super::push_layer::LayerWriter;
 use super::root::{self, Root};
-use super::transport::{Headers, TOKEN, Transport};
+use super::search::Limit;
+use super::transport::{Headers, Login, TOKEN, Transport};
 use crate::context::Run;
 use crate::credentials::AuthConfig;
 use crate::error::{Code, Error, Result};
@@ -21,12 +22,10 @@ use crate::http::{HeaderName, Method, Payload, Reaches, Redirects, Request, Resp
 use crate::reference::{check_path, check_tag};
 use crate::service::Service;
 use crate::session::Info;
+use crate::v2::Registry;
 
 /// Redirects of an image list that are followed.
 const MAX_REDIRECTS: usize = 10;
-
-/// What a search gives at most, and at least.
-const RESULTS: std::ops::RangeInclusive<i32> = 1..=100;
 
 const JSON: &str = "application/json";
 
@@ -47,18 +46,26 @@ impl Session {
         let authority = origin.authority();
         let credentials = match auth {
             Some(auth) => auth,
-            None if endpoint.is_official() => {
-                service.credentials_for(crate::host::INDEX_NAME, "", run)?.auth
-            }
-            None => service.credentials_for(&authority, "", run)?.auth,
+            None => endpoint.known_credentials(run)?,
         };
         let may = origin.is_https() || service.common().policy.plain_http.contains(&authority);
         let always = may
             && !endpoint.is_official()
             && !credentials.is_anonymous()
             && endpoint.ping(run)?.standalone;
-        let transport = endpoint.transport(credentials, always);
+        let transport = endpoint.transport(Login::Password { credentials, always });
         Ok(Self { id: crate::session::new_id(), endpoint: endpoint.clone(), transport })
+    }
+
+    /// Begins to speak with an index that takes bearer tokens for these scopes, as it told the registry of v2 at the
+    /// same address.
+    pub(super) fn with_tokens(
+        endpoint: &Endpoint,
+        registry: Registry,
+        scopes: Vec<String>,
+    ) -> Self {
+        let transport = endpoint.transport(Login::Tokens(Box::new(registry), scopes));
+        Self { id: crate::session::new_id(), endpoint: endpoint.clone(), transport }
     }
 
     /// Finds the index of a host, and begins to speak with it.
@@ -359,11 +366,12 @@ impl Session {
     }
 
     /// Searches the index.
-    pub fn search_repositories(&self, term: &str, limit: i32, run: &Run) -> Result<SearchResults> {
-        if !RESULTS.contains(&limit) {
-            return Err(Error::argument("limit", format!("a search cannot give {limit} results"))
-                .hint("give a limit from 1 to 100"));
-        }
+    pub fn search_repositories(
+        &self,
+        term: &str,
+        limit: Limit,
+        run: &Run,
+    ) -> Result<SearchResults> {
         let doing = format!("search for {:?}", crate::host::printable(term));
         let mut url = self.endpoint.root().path("search");
         url.query_pairs_mut().append_pair("q", term).append_pair("n", &limit.to_string());

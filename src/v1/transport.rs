@@ -23,6 +23,7 @@ use crate::http::{
 };
 use crate::log::{Level, Record};
 use crate::tls::Identity;
+use crate::v2::Registry;
 use crate::v2::registry::Common;
 
 /// What asks for a token, and what gives it.
@@ -37,6 +38,26 @@ pub struct Headers {
     pub others: HeaderMap,
 }
 
+/// What a session has to show who its user is.
+#[derive(Debug)]
+pub enum Login {
+    /// Name and password, if there are any, for an index that is asked for a token.
+    Password {
+        /// Where they are.
+        credentials: AuthConfig,
+        /// Whether the index is a standalone registry that gets them on every request.
+        always: bool,
+    },
+    /// Bearer tokens for these scopes, as the registry of v2 at the index's address said that it wants them.
+    Tokens(Box<Registry>, Vec<String>),
+}
+
+/// What the index gets of it.
+enum Proof {
+    Basic { auth: Box<Authenticator>, always: bool },
+    Bearer(Box<Registry>, Vec<String>),
+}
+
 /// How a session asks its index and registries. Cheap to clone.
 #[derive(Clone)]
 pub struct Transport(Arc<Inner>);
@@ -47,10 +68,7 @@ struct Inner {
     identity: Identity,
     index: Origin,
     headers: Headers,
-    /// Name and password, if there are any.
-    basic: Option<Authenticator>,
-    /// Whether the index is a standalone registry that gets them on every request.
-    always: bool,
+    proof: Option<Proof>,
     state: Mutex<State>,
 }
 
@@ -66,30 +84,33 @@ struct State {
 }
 
 impl Transport {
-    /// Before anything was asked. `index` is the root, `identity` how TLS is made with it, `always` whether every
-    /// request to it carries the credentials.
+    /// Before anything was asked. `index` is the root, `identity` how TLS is made with it.
     pub fn new(
         common: Arc<Common>,
         index: &Root,
         identity: Identity,
         headers: Headers,
-        credentials: AuthConfig,
-        always: bool,
+        login: Login,
     ) -> Self {
-        let has_password = !credentials.username.is_empty() && !credentials.password.is_empty();
-        let basic = has_password.then(|| {
-            Authenticator::new(
-                common.client.clone(),
-                common.tokens.clone(),
-                common.policy.clone(),
-                index.url().clone(),
-                identity.clone(),
-                credentials,
-            )
-        });
+        let has_password =
+            |auth: &AuthConfig| !auth.username.is_empty() && !auth.password.is_empty();
+        let proof = match login {
+            Login::Password { credentials, always } => has_password(&credentials).then(|| {
+                let auth = Box::new(Authenticator::new(
+                    common.client.clone(),
+                    common.tokens.clone(),
+                    common.policy.clone(),
+                    index.url().clone(),
+                    identity.clone(),
+                    credentials,
+                ));
+                Proof::Basic { auth, always }
+            }),
+            Login::Tokens(registry, scopes) => Some(Proof::Bearer(registry, scopes)),
+        };
         let index = Origin::of(index.url());
         let state = Mutex::default();
-        Self(Arc::new(Inner { common, identity, index, headers, basic, always, state }))
+        Self(Arc::new(Inner { common, identity, index, headers, proof, state }))
     }
 
     /// What all registries of the service share.
@@ -179,9 +200,15 @@ impl Transport {
                     .with("scheme", kind)
             });
         };
-        if let Some(basic) = inner.basic.as_ref().filter(|_| at_home && (asks || inner.always)) {
-            log("basic");
-            return basic.basic().map(Some);
+        match inner.proof.as_ref().filter(|_| at_home) {
+            Some(Proof::Basic { auth, always }) if asks || *always => {
+                log("basic");
+                return auth.basic().map(Some);
+            }
+            Some(Proof::Bearer(registry, scopes)) => {
+                return registry.auth().authorization(scopes, None, run);
+            }
+            _ => {}
         }
         let state = self.state();
         if !state.tokens.is_empty() && (at_home || state.listed.contains(origin)) {

@@ -156,6 +156,10 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "ocireg_service_tls_config": (c_int32, [_service, _context, _text, _text_out, _E]),
     "ocireg_service_is_insecure_registry": (c_int32, [_service, _context, _text, _flag_out, _E]),
     "ocireg_service_auth": (c_int32, [_service, _context, _text, _text, _text_out, _E]),
+    "ocireg_service_search": (
+        c_int32,
+        [_service, _context, _text, c_int32, _text, _text, _text, _text_out, _E],
+    ),
     "ocireg_service_credentials": (c_int32, [_service, _context, _text, _text_out, _E]),
     "ocireg_service_login": (c_int32, [_service, _context, _text, _text, _text_out, _E]),
     "ocireg_service_logout": (c_int32, [_service, _context, _text, _E]),

@@ -22,6 +22,7 @@ from .documents import (
     LoginResult,
     Report,
     RepositoryInfo,
+    SearchResults,
     ServiceConfig,
     ServiceOptions,
     TLSConfig,
@@ -199,6 +200,37 @@ class Service(Owner):
                 context,
                 _values.document("auth_json", auth),
                 _values.text("user_agent", user_agent),
+            ),
+        )
+
+    def search(
+        self,
+        term: str,
+        limit: int = _ffi.DEFAULT_SEARCH_LIMIT,
+        auth: AuthConfig | str | None = None,
+        user_agent: str | None = None,
+        headers: Headers | None = None,
+        *,
+        timeout: float | None = None,
+        context: _call.Context | None = None,
+    ) -> SearchResults:
+        """Searches the index that ``term``, ``[host[:port]/]term``, names; docker.io if it names none.
+
+        ``auth``: None is what the service knows for that index; ``user_agent``: None is the service's own.
+        """
+        more = None if headers is None else _values.document("headers_json", _plain(headers))
+        return cast(
+            SearchResults,
+            self._run(
+                _values.call_for_json,
+                lib.ocireg_service_search,
+                timeout,
+                context,
+                _values.text("term", term),
+                limit,
+                _values.document("auth_json", auth),
+                _values.text("user_agent", user_agent),
+                more,
             ),
         )
 

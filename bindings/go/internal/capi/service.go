@@ -118,6 +118,16 @@ func (s *Service) Auth(ctx *Context, auth, userAgent *string) (string, error) {
 		})
 }
 
+func (s *Service) Search(ctx *Context, term string, limit int32, auth, userAgent, headers *string) (string, error) {
+	args := []arg{
+		text("term", term), optional("auth_json", auth), optional("user_agent", userAgent),
+		optional("headers_json", headers),
+	}
+	return s.text(args, func(p *C.ocireg_service, in []*C.char, out **C.char, failure **C.ocireg_error) C.int32_t {
+		return C.ocireg_service_search(p, ctx.raw(), in[0], C.int32_t(limit), in[1], in[2], in[3], out, failure)
+	})
+}
+
 func (s *Service) Credentials(ctx *Context, host string) (string, error) {
 	return s.text([]arg{text("host", host)},
 		func(p *C.ocireg_service, in []*C.char, out **C.char, failure **C.ocireg_error) C.int32_t {

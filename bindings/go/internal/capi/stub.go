@@ -47,19 +47,22 @@ func ParseChallenges(string) (string, error)           { return "", noCgo() }
 func ReadCertsDirectory(string) (string, error)        { return "", noCgo() }
 func CertsDir() (string, error)                        { return "", noCgo() }
 
-func NewService(string) (*Service, error)                                { return nil, noCgo() }
-func (*Service) Close()                                                  {}
-func (*Service) Config() (string, error)                                 { return "", noCgo() }
-func (*Service) ReplaceConfig(string) error                              { return noCgo() }
-func (*Service) SetLog(int32, LogFunc) error                             { return noCgo() }
-func (*Service) LoadMirrors(string) error                                { return noCgo() }
-func (*Service) LoadInsecureRegistries(string) error                     { return noCgo() }
-func (*Service) LoadAllowNondistributableArtifacts(string) error         { return noCgo() }
-func (*Service) LookupPullEndpoints(*Context, string) (string, error)    { return "", noCgo() }
-func (*Service) LookupPushEndpoints(*Context, string) (string, error)    { return "", noCgo() }
-func (*Service) ResolveRepository(*Context, string) (string, error)      { return "", noCgo() }
-func (*Service) TLSConfig(*Context, string) (string, error)              { return "", noCgo() }
-func (*Service) Auth(*Context, *string, *string) (string, error)         { return "", noCgo() }
+func NewService(string) (*Service, error)                             { return nil, noCgo() }
+func (*Service) Close()                                               {}
+func (*Service) Config() (string, error)                              { return "", noCgo() }
+func (*Service) ReplaceConfig(string) error                           { return noCgo() }
+func (*Service) SetLog(int32, LogFunc) error                          { return noCgo() }
+func (*Service) LoadMirrors(string) error                             { return noCgo() }
+func (*Service) LoadInsecureRegistries(string) error                  { return noCgo() }
+func (*Service) LoadAllowNondistributableArtifacts(string) error      { return noCgo() }
+func (*Service) LookupPullEndpoints(*Context, string) (string, error) { return "", noCgo() }
+func (*Service) LookupPushEndpoints(*Context, string) (string, error) { return "", noCgo() }
+func (*Service) ResolveRepository(*Context, string) (string, error)   { return "", noCgo() }
+func (*Service) TLSConfig(*Context, string) (string, error)           { return "", noCgo() }
+func (*Service) Auth(*Context, *string, *string) (string, error)      { return "", noCgo() }
+func (*Service) Search(*Context, string, int32, *string, *string, *string) (string, error) {
+	return "", noCgo()
+}
 func (*Service) Login(*Context, string, *string) (string, error)         { return "", noCgo() }
 func (*Service) Logout(*Context, string) error                           { return noCgo() }
 func (*Service) Credentials(*Context, string) (string, error)            { return "", noCgo() }

@@ -1,0 +1,98 @@
+//! Searching the index that a term names.
+
+use super::data::SearchResults;
+use super::endpoint::Endpoint;
+use super::session::Session;
+use super::transport::Headers;
+use crate::context::Run;
+use crate::credentials::AuthConfig;
+use crate::error::{Error, Result};
+use crate::host;
+use crate::log::{Level, Record};
+use crate::service::Service;
+use crate::session::is_final;
+use crate::v2::Registry;
+
+/// What a bearer token must allow for a search.
+const SCOPE: &str = "registry:catalog:search";
+
+/// How many results a search may give at most: 1 to 100.
+#[derive(Debug, Clone, Copy)]
+pub struct Limit(i32);
+
+impl Limit {
+    /// Refuses what no index takes.
+    pub fn new(limit: i32) -> Result<Self> {
+        if (1..=100).contains(&limit) {
+            return Ok(Self(limit));
+        }
+        Err(Error::argument("limit", format!("a search cannot give {limit} results"))
+            .hint("give a limit from 1 to 100; 25 is usual"))
+    }
+}
+
+impl std::fmt::Display for Limit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Searches the index that a term, `[HOST[:PORT]/]TERM`, names. None is what the service has for the index.
+pub fn search(
+    service: &Service,
+    term: &str,
+    limit: Limit,
+    auth: Option<AuthConfig>,
+    headers: Headers,
+    run: &Run,
+) -> Result<SearchResults> {
+    if term.contains("://") {
+        let shown = host::printable(term);
+        return Err(Error::argument("term", format!("the term {shown:?} has a scheme"))
+            .hint("name another index as HOST[:PORT]/TERM, without http:// or https://"));
+    }
+    let (host, rest) = host::split_search_term(term);
+    let index = service.index(host, run)?;
+    let wanted = if index.official { rest.strip_prefix("library/").unwrap_or(rest) } else { rest };
+    let endpoint = Endpoint::new(service, &index, headers, run)?;
+    let auth = match auth {
+        Some(auth) => auth,
+        None => endpoint.known_credentials(run)?,
+    };
+    let session = match by_token(&endpoint, &auth, run)? {
+        Some(session) => session,
+        None => Session::new(&endpoint, Some(auth), run)?,
+    };
+    session.search_repositories(wanted, limit, run)
+}
+
+/// A session with bearer tokens, where the caller has what they are got with and the index also speaks v2.
+fn by_token(endpoint: &Endpoint, auth: &AuthConfig, run: &Run) -> Result<Option<Session>> {
+    if auth.identitytoken.is_empty() || auth.username.is_empty() {
+        return Ok(None);
+    }
+    let registry = Registry::new(
+        endpoint.common(),
+        host::parse_endpoint_url(endpoint.address())?,
+        endpoint.identity(),
+        auth.clone(),
+    );
+    match registry.ping(run) {
+        Ok(ping) if ping.confirmed => {
+            Ok(Some(Session::with_tokens(endpoint, registry, vec![SCOPE.to_owned()])))
+        }
+        Err(error) if is_final(&error) => Err(error),
+        outcome => {
+            run.log(Level::Warn, "search", || {
+                let record = Record::new(
+                    "the identity token cannot be used: the index does not speak protocol v2",
+                );
+                match &outcome {
+                    Ok(_) => record,
+                    Err(error) => record.error(error),
+                }
+            });
+            Ok(None)
+        }
+    }
+}
