@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use url::Url;
 
 use super::data::{ImgData, RepositoryData, SearchResults};
@@ -378,7 +379,10 @@ impl Session {
         let request = self.transport.request(url, &doing);
         let request = request.header(HeaderName::from_static(TOKEN), "true", Reaches::Trusted)?;
         let response = self.transport.fetch(&request, |status| status == 200, run)?;
-        self.json(response, &doing, run)
+        let url = response.url.clone();
+        // An object first: a list would do for a struct, as its fields in order.
+        let found: serde_json::Map<String, Value> = self.json(response, &doing, run)?;
+        serde_json::from_value(found.into()).map_err(|e| nonsense(&doing, e).url(&url))
     }
 
     /// The registry at the index's own host.

@@ -18,9 +18,7 @@ use crate::credentials::AuthConfig;
 use crate::error::Result;
 use crate::http::origin::{Origin, is_trusted};
 use crate::http::retry::Attempts;
-use crate::http::{
-    HeaderMap, HeaderName, HeaderValue, Reaches, Redirects, Request, Response, header,
-};
+use crate::http::{HeaderName, HeaderValue, Reaches, Redirects, Request, Response, header};
 use crate::log::{Level, Record};
 use crate::tls::Identity;
 use crate::v2::Registry;
@@ -35,7 +33,7 @@ pub struct Headers {
     /// Empty is the service's.
     pub user_agent: String,
     /// Any others.
-    pub others: HeaderMap,
+    pub others: Vec<(HeaderName, String)>,
 }
 
 /// What a session has to show who its user is.
@@ -144,9 +142,7 @@ impl Transport {
             request = request.header(header::USER_AGENT, agent, Reaches::Everywhere)?;
         }
         for (name, value) in &inner.headers.others {
-            if let Ok(value) = value.to_str() {
-                request = request.header(name.clone(), value, Reaches::Trusted)?;
-            }
+            request = request.header(name.clone(), value, Reaches::Trusted)?;
         }
         let asks = request.headers.iter().any(|(name, ..)| *name == TOKEN);
         if let Some(value) = self.authorization(&origin, at_home, asks, run)? {
@@ -274,12 +270,13 @@ impl Headers {
         {
             return Err(invalid("is set by the library itself"));
         }
-        let value = HeaderValue::from_str(value)
-            .map_err(|_| invalid("has a value that holds control characters"))?;
+        if HeaderValue::from_str(value).is_err() {
+            return Err(invalid("has a value that holds control characters"));
+        }
         if name == header::USER_AGENT {
-            value.to_str().unwrap_or_default().clone_into(&mut self.user_agent);
+            value.clone_into(&mut self.user_agent);
         } else {
-            self.others.append(name, value);
+            self.others.push((name, value.to_owned()));
         }
         Ok(())
     }

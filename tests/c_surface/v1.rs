@@ -1,6 +1,6 @@
 //! Protocol v1 as tests call it through the C surface.
 
-use std::ffi::c_char;
+use std::ffi::{CString, c_char};
 use std::ptr;
 
 use ocireg::ffi::*;
@@ -9,7 +9,37 @@ use serde_json::{Value, json};
 use super::images::{Context, Reader, Session, pointer};
 use super::{Endpoint, Outcome, Service, c, call, call_json, call_text};
 
+/// What a search may carry besides its term.
+#[derive(Default)]
+pub struct Search<'a> {
+    pub context: Option<&'a Context>,
+    pub auth: Option<Value>,
+    pub user_agent: Option<&'a str>,
+    pub headers: Option<Value>,
+}
+
 impl Service {
+    pub fn search(&self, term: &str, limit: i32, more: &Search<'_>) -> Outcome<Value> {
+        let json = |value: &Option<Value>| value.as_ref().map(|value| c(&value.to_string()));
+        let (term, auth, headers) = (c(term), json(&more.auth), json(&more.headers));
+        let agent = more.user_agent.map(c);
+        let raw = |text: &Option<CString>| text.as_ref().map_or(ptr::null(), |text| text.as_ptr());
+        // SAFETY: live handles and text in, live places out.
+        call_json(|out, error| unsafe {
+            ocireg_service_search(
+                self.0,
+                pointer(more.context),
+                term.as_ptr(),
+                limit,
+                raw(&auth),
+                raw(&agent),
+                raw(&headers),
+                out,
+                error,
+            )
+        })
+    }
+
     /// The v1 endpoint of the index that a reference belongs to, once it was found to be there.
     pub fn v1_endpoint(&self, reference: &str) -> Outcome<Endpoint> {
         let repository = self.resolve_repository(reference)?;

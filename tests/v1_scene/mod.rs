@@ -35,6 +35,8 @@ pub const FORMS: [Form; 4] = [
 pub struct World {
     pub v1: V1,
     pub service: Service,
+    /// What the service was made with.
+    pub options: Value,
     pub auth: Value,
     _certs: TempDir,
 }
@@ -71,7 +73,7 @@ impl World {
             all[key] = value.clone();
         }
         let auth = json!({"username": "alice", "password": password});
-        Self { v1, service: scene::service(all), auth, _certs: certs }
+        Self { v1, service: scene::service(all.clone()), options: all, auth, _certs: certs }
     }
 
     pub fn reference(&self) -> String {

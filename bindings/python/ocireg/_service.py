@@ -227,7 +227,7 @@ class Service(Owner):
                 timeout,
                 context,
                 _values.text("term", term),
-                limit,
+                _values.int32("limit", limit),
                 _values.document("auth_json", auth),
                 _values.text("user_agent", user_agent),
                 more,

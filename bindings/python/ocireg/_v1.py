@@ -308,9 +308,17 @@ class V1Session(Owner):
         context: _call.Context | None = None,
     ) -> SearchResults:
         """Searches the index."""
-        wanted = _values.text("term", term)
-        function = lib.ocireg_session_search_repositories
-        return cast(SearchResults, self._run(_values.call_for_json, function, timeout, context, wanted, limit))
+        return cast(
+            SearchResults,
+            self._run(
+                _values.call_for_json,
+                lib.ocireg_session_search_repositories,
+                timeout,
+                context,
+                _values.text("term", term),
+                _values.int32("limit", limit),
+            ),
+        )
 
 
 def _lent(content: bytes) -> tuple[Any, int]:

@@ -47,6 +47,13 @@ def _terminated(name: str, data: bytes) -> bytes:
     return data
 
 
+def int32(name: str, value: int) -> int:
+    """A number as the library takes it; ctypes would cut off what is too large."""
+    if not -(2**31) <= value < 2**31:
+        raise ValueError(f"{name} is out of range")
+    return value
+
+
 def call(function: Any, *arguments: Any) -> None:
     """Calls a function of the library; raises what it reports in its last parameter."""
     error = _errors.new_error()
