@@ -301,7 +301,7 @@ int32_t ocireg_endpoint_new(const ocireg_service *service,
  * @param service       the service that it belongs to. Not NULL; may be freed afterwards.
  * @param context       the call's context; may be NULL.
  * @param index_json    an IndexInfo: `Name` (host[:port]), `Secure`, `Official`. Not NULL.
- * @param user_agent    the User-Agent of all its requests; NULL is the service's.
+ * @param user_agent    the User-Agent of all its requests; NULL or "" is the service's.
  * @param headers_json  more headers of all its requests, {"Name": ["value"]}; may be NULL.
  * @param endpoint      receives the endpoint, to be ended by ocireg_endpoint_free(). Not NULL.
  * @param error         receives an error on failure, owned by the caller; may be NULL. With a secure index its hint says
@@ -324,7 +324,7 @@ int32_t ocireg_endpoint_new_v1(const ocireg_service *service,
  * The same place by protocol v1: the address of an endpoint, its TLS configuration, and other headers. Asks nobody.
  *
  * @param endpoint      an endpoint of either protocol. Not NULL.
- * @param user_agent    the User-Agent of all its requests; NULL is the service's.
+ * @param user_agent    the User-Agent of all its requests; NULL or "" is the service's.
  * @param headers_json  more headers of all its requests, {"Name": ["value"]}; may be NULL.
  * @param v1            receives the endpoint, to be ended by ocireg_endpoint_free(). Not NULL.
  * @param error         receives an error on failure, owned by the caller; may be NULL.
@@ -991,7 +991,7 @@ int32_t ocireg_service_auth(const ocireg_service *service,
  * @param term          the term, [HOST[:PORT]/]TERM. Not NULL.
  * @param limit         the most results wanted, 1 to 100; 25 is usual.
  * @param auth_json     the credentials, an AuthConfig; "{}" is anonymous; NULL is what the service knows for the index.
- * @param user_agent    the User-Agent of these requests; NULL is the service's.
+ * @param user_agent    the User-Agent of these requests; NULL or "" is the service's.
  * @param headers_json  more headers for them, an object of lists, {"X-Meta": ["value"]}; NULL is none.
  * @param json          receives an object: `query`, `num_results`, `results`, a list of objects: `name`, `description`,
  *                      `star_count`, `is_official`, `is_automated`; freed by ocireg_string_free(). Not NULL.

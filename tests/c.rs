@@ -12,12 +12,14 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use ocireg_testkit::image::Spec;
-use ocireg_testkit::{Cncf, Registry, cncf};
+use ocireg_testkit::v1::{Policy, V1, archive};
+use ocireg_testkit::{Action, Cncf, Fault, Registry, ServerOptions, cncf};
 
-/// A registry with big:latest, and the digest of that image's layer.
+/// A registry with big:latest, and the digest of that image's layer; and a registry of v1 with demo:1.
 struct Big {
     registry: Cncf,
     layer: String,
+    v1: V1,
 }
 
 /// One registry for the tests that run at the same time; it ends with the last of them.
@@ -33,7 +35,16 @@ fn big() -> Arc<Big> {
     let manifest = cncf::skopeo_inspect(&source, &["--tls-verify=false"]);
     let manifest: serde_json::Value = serde_json::from_slice(&manifest).expect("a manifest");
     let layer = manifest["layers"][0]["digest"].as_str().expect("a layer").to_owned();
-    let big = Arc::new(Big { registry, layer });
+    let v1 = V1::standalone(ServerOptions::default(), Policy::default());
+    v1.add_image(
+        "demo",
+        "1",
+        &serde_json::json!({"id": "5".repeat(64)}),
+        &archive::gzip(&[0; 1024]),
+    );
+    // No push to it ever ends, so that it can be made again.
+    v1.index.fault(Fault::on("/checksum", Action::status(200)).always());
+    let big = Arc::new(Big { registry, layer, v1 });
     *shared = Arc::downgrade(&big);
     big
 }
@@ -172,7 +183,8 @@ fn abuse_source() -> PathBuf {
 
 fn abuse(mut command: Command) {
     let (big, directory) = (big(), ocireg_testkit::tempdir());
-    stage::run(command.arg(big.registry.host()).arg(directory.path()).arg(&big.layer));
+    command.arg(big.registry.host()).arg(directory.path()).arg(&big.layer);
+    stage::run(command.arg(big.v1.index.host()));
 }
 
 #[test]

@@ -604,7 +604,7 @@ fn pages_without_end() {
 // C8, C9: numbers and frames that lie.
 
 #[test]
-fn content_ranges_that_lie() {
+fn c8_content_ranges_that_lie() {
     let registry = Registry::plain();
     let bytes: Vec<u8> = (0..100u8).collect();
     let blob = registry.add_blob("demo/app", bytes.clone());

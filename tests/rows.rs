@@ -22,14 +22,15 @@ fn rows() -> BTreeMap<String, Vec<(String, String)>> {
     rows
 }
 
-/// The rows that a test is named after: `d2_d3_…` is of D2 and D3.
+/// The rows that a test is named after: `d2_d3_…` is of D2 and D3, `f14b_…` of F14b.
 fn named_after(test: &str) -> Vec<String> {
     test.split('_')
-        .map(str::to_uppercase)
         .take_while(|part| {
-            let digits = part.strip_prefix(['A', 'B', 'D']).unwrap_or_default();
+            let number = part.strip_prefix(['a', 'b', 'c', 'd', 'f']).unwrap_or_default();
+            let digits = number.strip_suffix('b').unwrap_or(number);
             !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
         })
+        .map(|part| part[..1].to_uppercase() + &part[1..])
         .collect()
 }
 

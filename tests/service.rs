@@ -560,10 +560,11 @@ fn endpoints_refuse_what_no_url_can_hold() {
         failure(json!({"URL": "https://r.example", "Version": "v3"})).name,
         "OCIREG_INVALID_JSON"
     );
-    assert_eq!(
-        failure(json!({"URL": "https://r.example", "Version": "v1"})).name,
-        "OCIREG_UNSUPPORTED"
-    );
+    let v1 = json!({"URL": "https://r.example", "Version": "v1"});
+    assert!(service.endpoint(&v1).is_ok());
+    let modern = self::service(json!({"v1": false}));
+    let refused = modern.endpoint(&v1).map(|_| ()).expect_err("v1 is switched off");
+    assert_eq!(refused.name, "OCIREG_UNSUPPORTED");
     let old = json!({"URL": "https://r.example", "TLSConfig": {"MinVersion": "1.0"}});
     assert_eq!(
         (failure(old.clone()).name.as_str(), failure(old).argument()),

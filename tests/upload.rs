@@ -335,7 +335,7 @@ fn failures_on_the_way_are_made_good() {
 }
 
 #[test]
-fn a_registry_that_counts_wrong_is_not_believed() {
+fn c8_a_registry_that_counts_wrong_is_not_believed() {
     for (range, wrong) in [("0-99999", true), ("0-", false), ("1-5", false), ("0-+7", false)] {
         let registry = Registry::plain();
         registry.fault(Fault::on("/blobs/uploads/", Action::status(503)).method("PATCH"));

@@ -18,6 +18,7 @@ use v1_scene::*;
 const ALREADY_EXISTS: i32 = 81;
 const DISCONNECTED: i32 = 45;
 const INVALID_ARGUMENT: i32 = 1;
+const INVALID_JSON: i32 = 4;
 const REJECTED: i32 = 84;
 const TIMEOUT: i32 = 44;
 
@@ -120,6 +121,91 @@ fn only_the_index_sees_the_password_and_only_its_registries_the_tokens() {
 }
 
 #[test]
+fn a23_a_cookie_goes_to_nobody_but_its_server() {
+    let (world, chain) = pushed(PLAIN, json!({}));
+    let (registry, id) = (world.v1.index.root(), &chain[1].id);
+    let (port, name) = (
+        bystander(ServerOptions::default(), |_| Reply::empty(404)),
+        bystander(ServerOptions::default().bind("127.0.0.2"), |_| Reply::empty(404)),
+    );
+    let wide = "id=1; Domain=.; Path=/; Domain=127.0.0.1; Domain=.0.0.1";
+    let set = Action::header("Set-Cookie", wide);
+    let session = world.session();
+    world.v1.index.fault(Fault::on("/demo/app/images", set));
+    session.repository_data(&world.reference()).expect("data");
+    // Back to who set it, whatever path that was on; and nowhere else.
+    session.remote_history(id, &registry).expect("a history");
+    let last = requests(&world.v1.index, "/ancestry").pop().expect("a request");
+    assert_eq!(last.header("cookie"), Some("id=1"));
+    for other in [&port, &name] {
+        failed(session.remote_history(id, &format!("{}/v1/", other.url())), NOT_FOUND);
+        let away = Action::redirect(&format!("{}/v1/elsewhere", other.url()));
+        world.v1.index.fault(Fault::on("/ancestry", away));
+        failed(session.remote_history(id, &registry), NOT_FOUND);
+        assert_eq!(other.requests().len(), 2);
+        assert!(other.requests().iter().all(|request| request.header("cookie").is_none()));
+    }
+    // Nor in another session with the same server.
+    world.session().remote_history(id, &registry).expect("a history");
+    let last = requests(&world.v1.index, "/ancestry").pop().expect("a request");
+    assert_eq!(last.header("cookie"), None);
+}
+
+#[test]
+fn a23_a_flood_of_cookies_makes_no_request_fail() {
+    let (world, chain) = pushed(PLAIN, json!({}));
+    let (registry, id, session) = (world.v1.index.root(), &chain[1].id, world.session());
+    for round in 0..200 {
+        let cookies = (0..50)
+            .map(|n| ("Set-Cookie".to_owned(), format!("n{round}-{n}={}", "x".repeat(100))))
+            .collect();
+        let body = json!([id, chain[0].id]).to_string().into_bytes();
+        world.v1.index.fault(Fault::on("/ancestry", Action::Status(200, cookies, body)));
+        session.remote_history(id, &registry).expect("a history");
+    }
+    session.lookup_remote_image(id, &registry).expect("it is there");
+    let last = requests(&world.v1.index, "/json").pop().expect("a request");
+    let sent = last.header("cookie").expect("cookies");
+    assert!(sent.split("; ").count() <= 50 && sent.len() < 10_000, "{}", sent.len());
+}
+
+#[test]
+fn a23_there_are_no_cookies_in_v2() {
+    let (registry, _) = scene::demo();
+    registry.fault(Fault::on("/v2/", Action::header("Set-Cookie", "id=1; Path=/")).always());
+    scene::pull(&scene::service(json!({})), &scene::app(&registry), &json!({})).expect("a pull");
+    assert!(registry.requests().len() > 3);
+    assert!(registry.requests().iter().all(|request| request.header("cookie").is_none()));
+}
+
+#[test]
+fn a24_headers_of_the_caller_stay_with_whom_they_were_meant_for() {
+    for tls in [false, true] {
+        let (world, chain) = pushed(Form { index: true, tls }, json!({}));
+        let secret = scene::secret();
+        world.v1.servers().for_each(|server| server.may_receive(&secret));
+        let other = bystander(ServerOptions::default().bind("127.0.0.2"), |_| Reply::empty(404));
+        let headers = json!({"X-Meta": [secret], "User-Agent": ["me/1"]});
+        let index = world.service.resolve_repository(&world.reference()).expect("known");
+        let endpoint =
+            world.service.v1_endpoint_of(&index["Index"], "", &headers).expect("an endpoint");
+        let session = endpoint.session(Some(&world.auth)).expect("a session");
+        let data = session.repository_data(&world.reference()).expect("data");
+        let registry = data["Endpoints"][0].as_str().expect("a registry").to_owned();
+        session.remote_history(&chain[1].id, &registry).expect("a history");
+        for request in world.v1.servers().flat_map(|server| server.requests()) {
+            assert_eq!(request.header("x-meta"), Some(secret.as_str()), "{request:?}");
+            assert_eq!(request.header("user-agent"), Some("me/1"));
+        }
+        let away = Action::redirect(&format!("{}/v1/elsewhere", other.url()));
+        world.v1.registry().fault(Fault::on("/ancestry", away));
+        assert!(session.remote_history(&chain[1].id, &registry).is_err());
+        assert!(other.requests().iter().all(|request| request.header("x-meta").is_none()));
+        assert_canary_nowhere(&[&other], &secret);
+    }
+}
+
+#[test]
 fn cookies_stay_in_their_session() {
     for form in FORMS {
         let world = World::start(form, json!({}));
@@ -165,9 +251,94 @@ fn an_image_is_there_or_not() {
     failed(session.remote_image_json(&missing, &registry), NOT_FOUND);
     failed(session.remote_image_layer(&missing, &registry, 10), NOT_FOUND);
     failed(session.repository_data(&format!("{}/demo/none", world.v1.index.host())), NOT_FOUND);
-    for id in ["../x", "..", "", &"7".repeat(65), &"Z".repeat(64)] {
+}
+
+#[test]
+fn b6_an_id_is_checked_before_it_is_part_of_an_address_or_believed() {
+    let (world, chain) = pushed(PLAIN, json!({}));
+    let (session, registry) = (world.session(), world.v1.index.root());
+    let reference = world.reference();
+    let (good, json) = (&chain[1].id, &chain[1].json);
+    let long = "7".repeat(65);
+    for id in ["../x", "..", "", &long, &good[1..], &good.to_uppercase(), "%2e%2e", "a\n"] {
+        let data = json!({"id": id});
         failed(session.remote_history(id, &registry), INVALID_ARGUMENT);
+        failed(session.lookup_remote_image(id, &registry), INVALID_ARGUMENT);
+        failed(session.remote_image_json(id, &registry), INVALID_ARGUMENT);
+        failed(session.remote_image_layer(id, &registry, 1), INVALID_ARGUMENT);
+        failed(session.push_image_json(&data, &registry, json), INVALID_JSON);
+        failed(session.push_image_layer(id, &registry, json), INVALID_ARGUMENT);
+        failed(session.push_image_checksum(&data, &registry), INVALID_JSON);
+        failed(session.push_tag(&reference, id, "1", &registry), INVALID_ARGUMENT);
+        failed(session.push_index(&reference, &json!([data]), false, &json!([])), INVALID_JSON);
     }
+    // What is pushed must be what it is called.
+    let other = json!({"id": "7".repeat(64)});
+    failed(session.push_image_json(&other, &registry, json), INVALID_ARGUMENT);
+    assert!(requests(&world.v1.index, "/v1/images/").is_empty());
+
+    let registries = json!([registry]);
+    let lie = |path: &str, body: &str| {
+        world.v1.index.clear_faults();
+        world.v1.index.fault(Fault::on(path, Action::ReplaceBody(body.into())).always());
+    };
+    let escape = format!("[\"{good}\",\"../../etc/passwd\"]");
+    let circle = format!("[\"{good}\",\"{}\",\"{good}\"]", chain[0].id);
+    let stranger = format!("[\"{}\",\"{good}\"]", chain[0].id);
+    for body in ["", "[]", "{}", "[1]", "[\"short\"]", &escape, &circle, &stranger, "[", "<html>"] {
+        lie("/ancestry", body);
+        failed(session.remote_history(good, &registry), PROTOCOL);
+    }
+    for body in ["", "[]", "{\"1\":2}", "{\"1\":\"../x\"}", "<html>"] {
+        lie("/tags", body);
+        failed(session.remote_tags(&registries, &reference), PROTOCOL);
+    }
+    for body in ["", "{}", "12", "\"../x\""] {
+        lie("/tags/1", body);
+        failed(session.remote_tag(&registries, &reference, "1"), PROTOCOL);
+    }
+    for body in ["", "{}", "[{\"id\":\"../x\"}]", "[{\"id\":1}]"] {
+        lie("/app/images", body);
+        failed(session.repository_data(&reference), PROTOCOL);
+    }
+    for body in ["", "{}", "[]", &other.to_string(), "{\"id\":\"../x\"}"] {
+        lie("/json", body);
+        failed(session.remote_image_json(good, &registry), PROTOCOL);
+    }
+}
+
+#[test]
+fn c8_a_size_that_is_no_number_is_refused() {
+    let (world, chain) = pushed(PLAIN, json!({}));
+    let (registry, id) = (world.v1.index.root(), &chain[1].id);
+    let with = |action: Action| {
+        world.v1.index.clear_faults();
+        world.v1.index.fault(Fault::on("/json", action).always());
+        world.session().remote_image_json(id, &registry)
+    };
+    for size in [
+        "",
+        "-1",
+        "+5",
+        "0x10",
+        "1e3",
+        "1,2",
+        "1 2",
+        "9223372036854775808",
+        "18446744073709551616",
+        "99999999999999999999",
+        "five",
+    ] {
+        failed(with(Action::header("X-Docker-Size", size)), PROTOCOL);
+    }
+    let (_, size) = with(Action::header("X-Docker-Size", "0")).expect("its JSON");
+    assert_eq!(size, 0);
+    let (_, size) = with(Action::RemoveHeader("X-Docker-Size".into())).expect("its JSON");
+    assert_eq!(size, -1);
+    world.v1.index.clear_faults();
+    let (_, size) = world.session().remote_image_json(id, &registry).expect("its JSON");
+    let stored = world.v1.image(id).and_then(|image| image.layer).expect("a layer");
+    assert_eq!(u64::try_from(size).ok(), stored.len());
 }
 
 #[test]
@@ -322,46 +493,13 @@ fn a_stalled_registry_is_given_up() {
 }
 
 #[test]
-fn answers_that_make_no_sense_are_refused() {
+fn an_index_must_say_where_the_images_go() {
     let (world, chain) = pushed(PLAIN, json!({}));
-    let (registry, id) = (world.v1.index.root(), chain[1].id.clone());
-    let registries = json!([registry]);
-    let reference = world.reference();
-    let lie = |path: &str, body: &str| {
-        world.v1.index.clear_faults();
-        world.v1.index.fault(Fault::on(path, Action::ReplaceBody(body.into())).always());
-        world.session()
-    };
-    let escape = format!("[\"{id}\",\"../../etc/passwd\"]");
-    let circle = format!("[\"{id}\",\"{id}\"]");
-    for body in ["", "{}", "[1]", "[\"short\"]", &escape, &circle, "[", "<html>"] {
-        failed(lie("/ancestry", body).remote_history(&id, &registry), PROTOCOL);
-    }
-    for body in ["", "[]", "{\"1\":2}", "{\"1\":\"../x\"}", "<html>"] {
-        failed(lie("/tags", body).remote_tags(&registries, &reference), PROTOCOL);
-    }
-    for body in ["", "{}", "12", "\"../x\""] {
-        failed(lie("/tags/1", body).remote_tag(&registries, &reference, "1"), PROTOCOL);
-    }
-    for body in ["", "{}", "[{\"id\":\"../x\"}]", "[{\"id\":1}]"] {
-        failed(lie("/app/images", body).repository_data(&reference), PROTOCOL);
-    }
-    for size in ["-1", "+5", "1e3", "99999999999999999999", "five"] {
-        world.v1.index.clear_faults();
-        world.v1.index.fault(Fault::on("/json", Action::header("X-Docker-Size", size)).always());
-        failed(world.session().remote_image_json(&id, &registry), PROTOCOL);
-    }
-    world.v1.index.clear_faults();
-    let silent = Action::RemoveHeader("X-Docker-Size".into());
-    world.v1.index.fault(Fault::on("/json", silent).always());
-    let (_, size) = world.session().remote_image_json(&id, &registry).expect("its JSON");
-    assert_eq!(size, -1);
-    // The index must say where the images go.
-    world.v1.index.clear_faults();
     let nowhere = Action::RemoveHeader("X-Docker-Endpoints".into());
     world.v1.index.fault(Fault::on("/demo/app/", nowhere).method("PUT").always());
-    let list = json!([{"id": id}]);
-    failed(world.session().push_index(&reference, &list, false, &json!([])), PROTOCOL);
+    let list = json!([{"id": chain[1].id}]);
+    let index = world.session().push_index(&world.reference(), &list, false, &json!([]));
+    failed(index, PROTOCOL);
 }
 
 #[test]

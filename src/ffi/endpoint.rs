@@ -115,7 +115,7 @@ fn to_v1(service: &Service, api: &ApiEndpoint, headers: v1::Headers) -> Result<v
 /// @param service       the service that it belongs to. Not NULL; may be freed afterwards.
 /// @param context       the call's context; may be NULL.
 /// @param index_json    an IndexInfo: `Name` (host[:port]), `Secure`, `Official`. Not NULL.
-/// @param user_agent    the User-Agent of all its requests; NULL is the service's.
+/// @param user_agent    the User-Agent of all its requests; NULL or "" is the service's.
 /// @param headers_json  more headers of all its requests, {"Name": ["value"]}; may be NULL.
 /// @param endpoint      receives the endpoint, to be ended by ocireg_endpoint_free(). Not NULL.
 /// @param error         receives an error on failure, owned by the caller; may be NULL. With a secure index its hint says
@@ -160,7 +160,7 @@ pub unsafe extern "C" fn ocireg_endpoint_new_v1(
 /// The same place by protocol v1: the address of an endpoint, its TLS configuration, and other headers. Asks nobody.
 ///
 /// @param endpoint      an endpoint of either protocol. Not NULL.
-/// @param user_agent    the User-Agent of all its requests; NULL is the service's.
+/// @param user_agent    the User-Agent of all its requests; NULL or "" is the service's.
 /// @param headers_json  more headers of all its requests, {"Name": ["value"]}; may be NULL.
 /// @param v1            receives the endpoint, to be ended by ocireg_endpoint_free(). Not NULL.
 /// @param error         receives an error on failure, owned by the caller; may be NULL.

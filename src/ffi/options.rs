@@ -38,7 +38,7 @@ pub(super) fn headers(user_agent: Option<&str>, text: Option<&str>) -> Result<v1
             headers.add(&name, &value)?;
         }
     }
-    if let Some(user_agent) = user_agent {
+    if let Some(user_agent) = user_agent.filter(|text| !text.is_empty()) {
         headers.add("user-agent", user_agent)?;
     }
     Ok(headers)

@@ -458,7 +458,7 @@ pub unsafe extern "C" fn ocireg_service_auth(
 /// @param term          the term, [HOST[:PORT]/]TERM. Not NULL.
 /// @param limit         the most results wanted, 1 to 100; 25 is usual.
 /// @param auth_json     the credentials, an AuthConfig; "{}" is anonymous; NULL is what the service knows for the index.
-/// @param user_agent    the User-Agent of these requests; NULL is the service's.
+/// @param user_agent    the User-Agent of these requests; NULL or "" is the service's.
 /// @param headers_json  more headers for them, an object of lists, {"X-Meta": ["value"]}; NULL is none.
 /// @param json          receives an object: `query`, `num_results`, `results`, a list of objects: `name`, `description`,
 ///                      `star_count`, `is_official`, `is_automated`; freed by ocireg_string_free(). Not NULL.

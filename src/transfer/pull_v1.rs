@@ -13,7 +13,7 @@ use crate::digest::{Algorithm, Digest, Hasher};
 use crate::error::{Code, Error, Phase, Result};
 use crate::reference::Reference;
 use crate::store::Layout;
-use crate::v1::{ImageId, Root, Session};
+use crate::v1::{ImageId, Root, Session, tar};
 use crate::v2::{Descriptor, media_type};
 
 /// What is read from a connection before it is written.
@@ -49,8 +49,11 @@ pub fn pull(
     let (root, history) = history(session, &data.endpoints, &newest, run)?;
     let mut chain = Vec::with_capacity(history.len());
     let mut blobs = Vec::with_capacity(history.len() + 1);
+    let mut parent = None;
     for id in history.iter().rev() {
         let (json, size) = session.get_remote_image_json(id, &root, run)?;
+        check_parent(id, parent, &json)?;
+        parent = Some(id);
         let (image, report) = fetch(session, layout, (id, &root), json, size, run)?;
         chain.push(image);
         blobs.push(report);
@@ -105,6 +108,24 @@ fn history(
         }
     }
     Err(failure.unwrap_or_else(|| Error::new(Code::NotFound, "no registry has the image")))
+}
+
+/// The JSON of an image must name the parent that it has in the history.
+fn check_parent(id: &ImageId, parent: Option<&ImageId>, json: &[u8]) -> Result<()> {
+    #[derive(serde::Deserialize)]
+    struct Image {
+        parent: Option<String>,
+    }
+    let wrong = || {
+        Error::new(Code::InvalidManifest, format!("the JSON of the image {id} cannot be used"))
+            .phase(Phase::Verify)
+    };
+    let image: Image = serde_json::from_slice(json).map_err(|e| wrong().cause(e))?;
+    let named = image.parent.as_deref().filter(|parent| !parent.is_empty());
+    if named == parent.map(ImageId::as_str) {
+        return Ok(());
+    }
+    Err(wrong().cause("it names another parent than the history"))
 }
 
 fn fetch(
@@ -183,7 +204,7 @@ enum Content {
 impl Content {
     /// By the first bytes; there are at least some.
     fn of(bytes: &[u8], id: &ImageId) -> Result<Self> {
-        let hashing = Hashing(Hasher::new(Algorithm::Sha256));
+        let hashing = Hashing { hasher: Hasher::new(Algorithm::Sha256), first: Vec::new() };
         for (magic, name) in
             [(&b"BZh"[..], "bzip2"), (b"\xfd7zXZ\0", "xz"), (b"\x28\xb5\x2f\xfd", "zstd")]
         {
@@ -212,7 +233,7 @@ impl Content {
     fn take(&mut self, bytes: &[u8], id: &ImageId) -> Result<()> {
         match self {
             Self::Tar(hashing) => {
-                hashing.0.update(bytes);
+                hashing.update(bytes);
                 Ok(())
             }
             Self::Gzip(decoder) => decoder
@@ -228,16 +249,30 @@ impl Content {
                 decoder.finish().map_err(|e| wrong_layer(id, "its gzip is damaged").cause(e))?
             }
         };
-        Ok(hashing.0.finish())
+        if !tar::may_begin(&hashing.first) {
+            return Err(wrong_layer(id, "it is no tar archive"));
+        }
+        Ok(hashing.hasher.finish())
     }
 }
 
-/// Takes what is written to it into a hash.
-struct Hashing(Hasher);
+/// Takes what is written to it into a hash, and keeps its first bytes.
+struct Hashing {
+    hasher: Hasher,
+    first: Vec<u8>,
+}
+
+impl Hashing {
+    fn update(&mut self, bytes: &[u8]) {
+        let missing = tar::BLOCK - self.first.len();
+        self.first.extend_from_slice(&bytes[..missing.min(bytes.len())]);
+        self.hasher.update(bytes);
+    }
+}
 
 impl Write for Hashing {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
+        self.update(bytes);
         Ok(bytes.len())
     }
 

@@ -8,7 +8,8 @@ use std::io::{ErrorKind, Read};
 
 use crate::error::{Error, Result};
 
-const BLOCK: usize = 512;
+/// What archives are made of, in bytes.
+pub(crate) const BLOCK: usize = 512;
 
 /// The most that the metadata of one entry may have: its PAX records, a long name, a map of a sparse file.
 const MAX_METADATA: u64 = 1 << 20;
@@ -67,6 +68,13 @@ impl Content {
         let pieces = if size > 0 { vec![Piece { start: 0, end: size }] } else { Vec::new() };
         Self { stored: size, size, offset: 0, pieces }
     }
+}
+
+/// Whether an archive may begin with these bytes: with a header or, if there is nothing in it, with zeros.
+pub fn may_begin(bytes: &[u8]) -> bool {
+    bytes
+        .first_chunk::<BLOCK>()
+        .is_some_and(|block| *block == [0; BLOCK] || parse_header(block).is_ok())
 }
 
 impl<R: Read> Archive<R> {

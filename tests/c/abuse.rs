@@ -46,15 +46,41 @@ fn is_handle(parameter: &Parameter) -> bool {
     kind.starts_with("ocireg_") && kind.ends_with('*') && !kind.ends_with("**")
 }
 
+/// Whether a function is for sessions of protocol v1.
+fn is_v1(function: &Function) -> bool {
+    ["_remote_", "_repository_data", "_session_push_", "_search_repositories"]
+        .iter()
+        .any(|part| function.name.contains(part))
+}
+
 /// The C expression of a good argument.
 fn good(function: &Function, parameter: &Parameter) -> String {
     let text = match (function.name.as_str(), parameter.name.as_str()) {
         (_, "error") => return "&error".to_owned(),
         _ if is_output(parameter) => return format!("&{}", parameter.name),
+        (_, "session") if is_v1(function) => "v1_session_handle",
         _ if is_handle(parameter) => {
             let kind = parameter.kind.trim_start_matches("const ");
             return kind.trim_start_matches("ocireg_").trim_end_matches('*').to_owned() + "_handle";
         }
+        (_, "reference") if is_v1(function) => "v1_reference",
+        ("ocireg_service_search", "term") => "v1_reference",
+        (_, "limit") => "25",
+        (_, "registry") => "v1_root",
+        (_, "registries_json") => "v1_roots",
+        (_, "tag") => "\"1\"",
+        (_, "image_id" | "revision") if function.name.contains("_push_image_") => "NEW_IMAGE",
+        (_, "image_id" | "revision") => "OLD_IMAGE",
+        (_, "image_size") => "-1",
+        (_, "image_data_json") => {
+            "\"{\\\"id\\\":\\\"\" NEW_IMAGE \"\\\",\\\"checksum\\\":\\\"x\\\"}\""
+        }
+        (_, "images_json") => "\"[{\\\"id\\\":\\\"\" NEW_IMAGE \"\\\"}]\"",
+        (_, "validate") => "0",
+        (name, "data" | "image_json") if name.contains("_session_push_") => "new_image_json",
+        (name, "size") if name.contains("_session_push_") => "sizeof new_image_json - 1",
+        (_, "headers_json") => "\"{\\\"X-Abuse\\\":[\\\"1\\\"]}\"",
+        ("ocireg_endpoint_new_v1", "index_json") => "v1_index",
         ("ocireg_reader_read", "buffer") => "some_buffer",
         ("ocireg_reader_read", "capacity") => "sizeof some_buffer",
         ("ocireg_writer_write", "data") => "some_buffer",
@@ -203,13 +229,19 @@ const HEAD: &str = r##"
 
 static const char *registry, *directory, *blob_digest;
 static char image_reference[256], destination[512], endpoint_json[256], auth_json[256];
+/* Of a registry of protocol v1 that has one image, and to which another one is pushed again and again. */
+static char v1_reference[256], v1_root[256], v1_roots[256], v1_index[256];
+#define SIXTEEN(x) x x x x x x x x x x x x x x x x
+#define OLD_IMAGE SIXTEEN("5555")
+#define NEW_IMAGE SIXTEEN("6666")
+static const uint8_t new_image_json[] = "{\"id\":\"" NEW_IMAGE "\"}";
 /* Nobody's login file is read or written, and nobody outside is asked. */
 static const char *options_json = "{\"docker-config\": \"\", \"resolve\": {\"*\": []}, \"retry\": {\"max-attempts\": 1}}";
 static const char *index_json = "{\"Name\": \"docker.io\", \"Mirrors\": [], \"Secure\": true, \"Official\": true}";
 static uint8_t some_buffer[65536];
 static ocireg_service *service_handle;
 static ocireg_endpoint *endpoint_handle;
-static ocireg_session *session_handle;
+static ocireg_session *session_handle, *v1_session_handle;
 static ocireg_reader *reader_handle;
 static ocireg_writer *writer_handle;
 static ocireg_context *context_handle;
@@ -255,9 +287,11 @@ static void *run(void *unused) {
     return unused;
 }
 
-/* abuse REGISTRY DIRECTORY DIGEST: of a registry that has big:latest, an empty directory, a blob of big. */
+/* abuse REGISTRY DIRECTORY DIGEST V1: of a registry that has big:latest, an empty directory, a blob of big, and a
+ * registry of protocol v1 that has demo:1. */
 int main(int argc, char **argv) {
-    CHECK(argc == 4);
+    ocireg_endpoint *v1_endpoint;
+    CHECK(argc == 5);
     registry = argv[1];
     directory = argv[2];
     blob_digest = argv[3];
@@ -266,12 +300,20 @@ int main(int argc, char **argv) {
     snprintf(endpoint_json, sizeof endpoint_json, "{\"URL\": \"http://%s\", \"Version\": \"v2\"}", registry);
     snprintf(auth_json, sizeof auth_json,
              "{\"serveraddress\": \"%s\", \"username\": \"alice\", \"password\": \"p\"}", registry);
+    snprintf(v1_reference, sizeof v1_reference, "%s/demo", argv[4]);
+    snprintf(v1_root, sizeof v1_root, "http://%s/v1/", argv[4]);
+    snprintf(v1_roots, sizeof v1_roots, "[\"%s\"]", v1_root);
+    snprintf(v1_index, sizeof v1_index, "{\"Name\": \"%s\", \"Mirrors\": [], \"Secure\": false, \"Official\": false}",
+             argv[4]);
     OK(ocireg_service_new(options_json, &service_handle, &error));
     OK(ocireg_endpoint_new(service_handle, endpoint_json, &endpoint_handle, &error));
     OK(ocireg_session_open(service_handle, NULL, image_reference, "{\"actions\": [\"pull\", \"push\"]}",
                            &session_handle, &error));
     OK(ocireg_session_open_blob(session_handle, NULL, blob_digest, 0, NULL, &reader_handle, &error));
     OK(ocireg_session_put_blob(session_handle, NULL, NULL, &writer_handle, &error));
+    OK(ocireg_endpoint_new_v1(service_handle, NULL, v1_index, NULL, NULL, &v1_endpoint, &error));
+    OK(ocireg_session_new(v1_endpoint, NULL, "{}", &v1_session_handle, &error));
+    ocireg_endpoint_free(v1_endpoint);
     OK(ocireg_context_new(&context_handle, &error));
     /* A host may call from a thread with as little stack as this. */
     pthread_attr_t attributes;
@@ -285,6 +327,7 @@ int main(int argc, char **argv) {
     ocireg_reader_free(reader_handle);
     ocireg_writer_free(writer_handle);
     ocireg_session_free(session_handle);
+    ocireg_session_free(v1_session_handle);
     ocireg_endpoint_free(endpoint_handle);
     ocireg_service_free(service_handle);
     return 0;

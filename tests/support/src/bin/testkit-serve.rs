@@ -5,10 +5,8 @@
 
 use std::io::{Read, Write};
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use ocireg_testkit::image::Spec;
-use ocireg_testkit::v1::Policy;
+use ocireg_testkit::v1::{Policy, archive};
 use ocireg_testkit::{Auth, Ca, Cncf, Registry, ServerOptions, TokenServer, V1, cncf};
 use serde_json::json;
 
@@ -65,7 +63,12 @@ fn main() {
             "standalone" => V1::standalone(options(), policy),
             _ => V1::with_index(options(), vec![options()], policy),
         };
-        let image = v1.add_image(&repository, &tag, &json!({"id": "5".repeat(64)}), &empty_layer());
+        let image = v1.add_image(
+            &repository,
+            &tag,
+            &json!({"id": "5".repeat(64)}),
+            &archive::gzip(&[0; 1024]),
+        );
         say(&json!({
             "host": v1.index.host(), "url": v1.index.url(), "ca": ca_path,
             "username": user.map(|user| user.0), "password": user.map(|user| user.1),
@@ -132,13 +135,6 @@ fn main() {
     });
     say(&line);
     drop(running);
-}
-
-/// An archive of nothing, as gzip.
-fn empty_layer() -> Vec<u8> {
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
-    gzip.write_all(&[0; 1024]).expect("write to memory");
-    gzip.finish().expect("write to memory")
 }
 
 /// Tells the parent where everything is, and waits for its end.

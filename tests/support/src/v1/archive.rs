@@ -1,5 +1,9 @@
 //! Random archives, the same for the same seed: every kind of entry, in every form that archives are written in.
 
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use tar::{EntryType, Header};
 
 const BLOCK: usize = 512;
@@ -67,6 +71,13 @@ enum Form {
     Gnu,
     /// Long names and large numbers come as records of an entry of their own.
     Pax,
+}
+
+/// The bytes as gzip.
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(bytes).expect("write to memory");
+    gzip.finish().expect("write to memory")
 }
 
 /// A plain archive.

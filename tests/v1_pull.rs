@@ -1,0 +1,326 @@
+//! Images of protocol v1 pulled into OCI layouts, where the caller asks for it, and read there by other tools.
+
+mod c_surface;
+mod scene;
+mod v1_scene;
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use c_surface::images::Context;
+use c_surface::{Failure, layouts};
+use ocireg_testkit::v1::archive::{self, Random};
+use ocireg_testkit::{Action, Cut, Fault, cncf, digest, tempdir};
+use scene::{INVALID_MANIFEST, NO_PLATFORM, NOT_FOUND, PROTOCOL, assert_tells, requests};
+use serde_json::{Value, json};
+use v1_scene::{FORMS, Form, Image, World, gunzip, push};
+
+const INVALID_ARGUMENT: i32 = 1;
+const UNSUPPORTED: i32 = 8;
+const DEADLINE: i32 = 21;
+const SIZE_MISMATCH: i32 = 101;
+
+const PLAIN: Form = FORMS[0];
+
+/// A registry with these images, the last one tagged `1`.
+fn with(form: Form, chain: &[Image]) -> World {
+    let world = World::start(form, json!({}));
+    push(&world.session(), &world.reference(), chain, "1").expect("a push");
+    world.v1.servers().for_each(|server| server.clear());
+    world
+}
+
+/// A registry over plain http with two images.
+fn demo() -> (World, Vec<Image>) {
+    let chain = Image::chain(&mut Random::new(21), 2);
+    (with(PLAIN, &chain), chain)
+}
+
+/// Options of a pull by v1.
+fn by_v1(world: &World) -> Value {
+    json!({"protocol": "v1", "auth": world.auth, "platform": "linux/amd64"})
+}
+
+fn pull(world: &World) -> c_surface::Outcome<scene::Pulled> {
+    scene::pull(&world.service, &format!("{}:1", world.reference()), &by_v1(world))
+}
+
+fn fails(world: &World, code: i32) -> Failure {
+    let reference = format!("{}:1", world.reference());
+    scene::fails(&world.service, &reference, &by_v1(world), code)
+}
+
+/// A blob of the layout as JSON.
+fn document(layout: &Path, digest: &Value) -> Value {
+    let name = digest.as_str().expect("a digest").trim_start_matches("sha256:");
+    let bytes = fs::read(layout.join("blobs/sha256").join(name)).expect("a blob");
+    serde_json::from_slice(&bytes).expect("JSON")
+}
+
+/// Panics unless the layout's image `x` is this chain, whose layers are as the registry has them.
+fn assert_is(world: &World, pulled: &scene::Pulled, chain: &[Image]) {
+    let layout = pulled.layout.path();
+    let manifest = document(layout, &pulled.report["descriptor"]["digest"]);
+    let config = document(layout, &manifest["config"]["digest"]);
+    let stored: Vec<Vec<u8>> = chain
+        .iter()
+        .map(|image| world.v1.image(&image.id).and_then(|image| image.layer).expect("a layer"))
+        .map(|layer| layer.to_vec())
+        .collect();
+    let layers: Vec<Value> = stored
+        .iter()
+        .map(|layer| {
+            json!({"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip",
+                "digest": digest::sha256(layer), "size": layer.len()})
+        })
+        .collect();
+    assert_eq!(manifest["layers"], json!(layers));
+    let plain: Vec<String> = stored.iter().map(|layer| digest::sha256(&gunzip(layer))).collect();
+    assert_eq!(config["rootfs"], json!({"type": "layers", "diff_ids": plain}));
+    let histories = config["history"].as_array().expect("a history");
+    assert_eq!(histories.len(), chain.len());
+    for (history, image) in histories.iter().zip(chain) {
+        assert_eq!(history["v1Compatibility"].as_str().map(str::as_bytes), Some(&image.json[..]));
+    }
+    let last: Value = serde_json::from_slice(&chain.last().expect("images").json).expect("JSON");
+    assert_eq!((&config["config"], &config["created"]), (&last["config"], &last["created"]));
+}
+
+#[test]
+fn an_image_of_v1_becomes_one_that_others_read() {
+    for form in FORMS {
+        println!("{form:?}");
+        let chain = Image::chain(&mut Random::new(20), 3);
+        let world = with(form, &chain);
+        let pulled = pull(&world).expect("a pull");
+        assert_is(&world, &pulled, &chain);
+        let report = &pulled.report;
+        assert_eq!(report["platform"], "linux/amd64");
+        assert_eq!(
+            report["endpoint"],
+            json!({"url": world.v1.registry().root(), "mirror": false}),
+            "the registry that has the layers"
+        );
+        let digest = report["descriptor"]["digest"].as_str().expect("a digest");
+        assert_eq!(report["reference"], format!("{}@{digest}", world.reference()));
+        assert_eq!(report["blobs"].as_array().map(Vec::len), Some(3));
+        assert_eq!(report["bytes_total"], report["bytes_transferred"]);
+        assert_eq!(report["warnings"].as_array().map(Vec::len), Some(1), "it has no digests");
+        // skopeo verifies every digest on the way.
+        let copy = tempdir();
+        let source = format!("oci:{}:x", pulled.layout.path().display());
+        cncf::skopeo_copy(&source, &format!("dir:{}", copy.path().display()), &[]);
+        assert_eq!(cncf::umoci_list(pulled.layout.path()), ["x"]);
+    }
+}
+
+#[test]
+fn its_layers_are_unpacked_by_umoci_in_their_order() {
+    let file = |name: &str, content: &str| {
+        let mut tar = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        tar.append_data(&mut header, name, content.as_bytes()).expect("an entry");
+        tar.into_inner().expect("an archive")
+    };
+    let layers =
+        [file("kept", "1"), file("changed", "old"), file(".wh.kept", ""), file("changed", "new")];
+    let mut random = Random::new(22);
+    let mut chain: Vec<Image> = Vec::new();
+    for tar in layers {
+        let parent = chain.last().map(|image| image.id.clone());
+        chain.push(Image { tar, ..Image::random(&mut random, parent.as_deref()) });
+    }
+    let world = with(PLAIN, &chain);
+    let pulled = pull(&world).expect("a pull");
+    let bundle = pulled.layout.path().join("bundle");
+    let mut unpack = Command::new("umoci");
+    unpack.args(["unpack", "--rootless", "--image"]);
+    unpack.arg(format!("{}:x", pulled.layout.path().display())).arg(&bundle);
+    let unpacked = unpack.output().expect("umoci");
+    assert!(unpacked.status.success(), "{}", String::from_utf8_lossy(&unpacked.stderr));
+    assert_eq!(fs::read_to_string(bundle.join("rootfs/changed")).expect("a file"), "new");
+    assert!(!bundle.join("rootfs/kept").exists());
+}
+
+#[test]
+fn a_layer_without_compression_stays_without() {
+    let (world, chain) = demo();
+    for image in &chain {
+        let place = format!("/images/{}/layer", image.id);
+        let plain = Action::ReplaceBody(image.tar.clone());
+        world.v1.index.fault(Fault::on(&place, plain).always());
+    }
+    let unknown = Action::RemoveHeader("X-Docker-Size".into());
+    world.v1.index.fault(Fault::on("/json", unknown).always());
+    let pulled = pull(&world).expect("a pull");
+    let manifest = document(pulled.layout.path(), &pulled.report["descriptor"]["digest"]);
+    let config = document(pulled.layout.path(), &manifest["config"]["digest"]);
+    for (number, image) in chain.iter().enumerate() {
+        let layer = &manifest["layers"][number];
+        assert_eq!(layer["mediaType"], "application/vnd.oci.image.layer.v1.tar");
+        assert_eq!(layer["digest"], digest::sha256(&image.tar));
+        assert_eq!(config["rootfs"]["diff_ids"][number], layer["digest"]);
+    }
+}
+
+#[test]
+fn v1_is_spoken_only_where_it_was_asked_for() {
+    let (world, _) = demo();
+    let reference = format!("{}:1", world.reference());
+    for options in [json!({}), json!({"protocol": "v2"})] {
+        assert!(scene::pull(&world.service, &reference, &options).is_err());
+    }
+    assert!(requests(&world.v1.index, "/v1/").is_empty());
+    let options = json!({"protocol": "v3"});
+    scene::fails(&world.service, &reference, &options, UNSUPPORTED);
+    let modern = scene::service(json!({"v1": false}));
+    let failure = scene::fails(&modern, &reference, &by_v1(&world), UNSUPPORTED);
+    assert_tells(&failure, &["v1"], &[]);
+    assert!(requests(&world.v1.index, "/v1/").is_empty());
+}
+
+#[test]
+fn what_v1_does_not_have_is_told() {
+    let (world, _) = demo();
+    let pull = |reference: &str, options: &Value, code| {
+        scene::fails(&world.service, reference, options, code)
+    };
+    let (options, name) = (by_v1(&world), world.reference());
+    let digest = format!("{name}@{}", digest::sha256(b"x"));
+    assert_tells(&pull(&digest, &options, UNSUPPORTED), &["name a tag"], &[]);
+    pull(&format!("{name}:none"), &options, NOT_FOUND);
+    pull(&name, &options, NOT_FOUND);
+    let unknown = format!("{}/demo/none:1", world.v1.index.host());
+    assert_eq!(pull(&unknown, &options, NOT_FOUND).json["what"], "repository");
+    let mut other = options.clone();
+    other["platform"] = json!("linux/arm64");
+    assert_tells(&pull(&format!("{name}:1"), &other, NO_PLATFORM), &["linux/amd64"], &[]);
+    let refused = world.service.pull(None, &format!("{name}:1"), "dir:/tmp/x", &options);
+    assert_eq!(refused.expect_err("no layout").code, INVALID_ARGUMENT);
+}
+
+#[test]
+fn documents_that_contradict_each_other_are_refused() {
+    let (world, chain) = demo();
+    let (old, new) = (&chain[0].id, &chain[1].id);
+    let lie = |path: &str, body: &str| {
+        world.v1.index.clear_faults();
+        world.v1.index.fault(Fault::on(path, Action::ReplaceBody(body.into())).always());
+    };
+    let other = "7".repeat(64);
+    for body in [
+        json!([new, old, new]),
+        json!([new, new]),
+        json!([old]),
+        json!([new, "../../x"]),
+        json!([]),
+        json!({}),
+    ] {
+        lie("/ancestry", &body.to_string());
+        fails(&world, PROTOCOL);
+    }
+    // A chain that is too short, and one that goes on where it does not.
+    for (body, code) in [(json!([new]), INVALID_MANIFEST), (json!([new, old, other]), NOT_FOUND)] {
+        lie("/ancestry", &body.to_string());
+        fails(&world, code);
+    }
+    let place = format!("/images/{new}/json");
+    for (body, code) in [
+        (json!({"id": other, "parent": old}), PROTOCOL),
+        (json!({"parent": old}), PROTOCOL),
+        (json!({"id": new}), INVALID_MANIFEST),
+        (json!({"id": new, "parent": other}), INVALID_MANIFEST),
+        (json!({"id": new, "parent": new}), INVALID_MANIFEST),
+        (json!({"id": new, "parent": {}}), INVALID_MANIFEST),
+    ] {
+        lie(&place, &body.to_string());
+        fails(&world, code);
+    }
+    lie("/tags/1", "\"../../../etc/passwd\"");
+    fails(&world, PROTOCOL);
+}
+
+#[test]
+fn layers_that_are_none_are_refused() {
+    let (world, chain) = demo();
+    let good = archive::gzip(&chain[1].tar);
+    let mut damaged = good.clone();
+    let end = damaged.len();
+    damaged[end - 5] ^= 1;
+    let place = format!("/images/{}/layer", chain[1].id);
+    let told = Fault::on("/json", Action::RemoveHeader("X-Docker-Size".into())).always();
+    for (body, code) in [
+        (Vec::new(), INVALID_MANIFEST),
+        (b"<html>Not found</html>".to_vec(), INVALID_MANIFEST),
+        (vec![b'x'; 4096], INVALID_MANIFEST),
+        (archive::gzip(b"<html>"), INVALID_MANIFEST),
+        (good[..end - 4].to_vec(), INVALID_MANIFEST),
+        (damaged, INVALID_MANIFEST),
+        ([&good[..], b"more"].concat(), INVALID_MANIFEST),
+        (b"BZh91AY&SY".to_vec(), UNSUPPORTED),
+        (b"\xfd7zXZ\0...".to_vec(), UNSUPPORTED),
+        (b"\x28\xb5\x2f\xfd...".to_vec(), UNSUPPORTED),
+    ] {
+        world.v1.index.clear_faults();
+        world.v1.index.fault(told.clone());
+        world.v1.index.fault(Fault::on(&place, Action::ReplaceBody(body)).always());
+        let failure = fails(&world, code);
+        assert!(failure.message.contains(&chain[1].id), "{failure:#?}");
+    }
+    // Where the size was told, another one is refused.
+    world.v1.index.clear_faults();
+    let longer = Action::ReplaceBody([&good[..], b"more"].concat());
+    world.v1.index.fault(Fault::on(&place, longer).always());
+    fails(&world, SIZE_MISMATCH);
+}
+
+#[test]
+fn a_cut_layer_is_gone_on_with() {
+    let (world, chain) = demo();
+    for at in [1, 7] {
+        world.v1.index.fault(Fault::on("/layer", Action::CutBody(at, Cut::Rst)));
+    }
+    let pulled = pull(&world).expect("a pull");
+    assert_is(&world, &pulled, &chain);
+    assert!(requests(&world.v1.index, "/layer").iter().any(|r| r.header("range").is_some()));
+}
+
+#[test]
+fn a_pull_tells_how_it_goes_on_and_ends_with_its_context() {
+    let (world, _) = demo();
+    let reference = format!("{}:1", world.reference());
+    let layout = tempdir();
+    let destination = format!("oci:{}:x", layout.path().display());
+    let (tell, told) = std::sync::mpsc::channel();
+    let context = Context::with_progress(move |done, total, event| {
+        tell.send((done, total, event["kind"].as_str().unwrap_or_default().to_owned())).is_err()
+    });
+    world.service.pull(Some(&context), &reference, &destination, &by_v1(&world)).expect("a pull");
+    drop(context);
+    let told: Vec<(u64, u64, String)> = told.iter().collect();
+    let kinds: Vec<&str> = told.iter().map(|(.., kind)| kind.as_str()).collect();
+    assert_eq!((kinds.first(), kinds.last()), (Some(&"start"), Some(&"finish")));
+    assert!(kinds.contains(&"blob"));
+    let (done, total, _) = told.last().expect("events");
+    assert!(done == total && *done > 0, "{done} of {total}");
+
+    world.v1.index.fault(Fault::on("/layer", Action::Stall(9, Duration::from_secs(60))).always());
+    let (context, start) = (Context::timeout(300), Instant::now());
+    let other = tempdir();
+    let destination = format!("oci:{}:x", other.path().display());
+    let failure = world
+        .service
+        .pull(Some(&context), &reference, &destination, &by_v1(&world))
+        .expect_err("the deadline");
+    assert_eq!(failure.code, DEADLINE);
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    assert_eq!((layouts::assert_sound(other.path()), layouts::images(other.path())), (0, 0));
+    let left: Vec<_> = fs::read_dir(other.path().join("blobs/sha256"))
+        .map(|entries| entries.flatten().map(|entry| entry.file_name()).collect())
+        .unwrap_or_default();
+    assert!(left.is_empty(), "temporary files: {left:?}");
+}
