@@ -15,7 +15,7 @@ use ocireg_testkit::image::Spec;
 use ocireg_testkit::v1::{Policy, V1, archive};
 use ocireg_testkit::{Action, Cncf, Fault, Registry, ServerOptions, cncf};
 
-/// A registry with big:latest, and the digest of that image's layer; and a registry of v1 with demo:1.
+/// A registry with big:latest, and the digest of that image's layer; and a registry of v1 with demo/app:1.
 struct Big {
     registry: Cncf,
     layer: String,
@@ -37,7 +37,7 @@ fn big() -> Arc<Big> {
     let layer = manifest["layers"][0]["digest"].as_str().expect("a layer").to_owned();
     let v1 = V1::standalone(ServerOptions::default(), Policy::default());
     v1.add_image(
-        "demo",
+        "demo/app",
         "1",
         &serde_json::json!({"id": "5".repeat(64)}),
         &archive::gzip(&[0; 1024]),

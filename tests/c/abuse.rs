@@ -230,7 +230,7 @@ const HEAD: &str = r##"
 static const char *registry, *directory, *blob_digest;
 static char image_reference[256], destination[512], endpoint_json[256], auth_json[256];
 /* Of a registry of protocol v1 that has one image, and to which another one is pushed again and again. */
-static char v1_reference[256], v1_root[256], v1_roots[256], v1_index[256];
+static char v1_reference[256], v1_root[256], v1_roots[264], v1_index[256];
 #define SIXTEEN(x) x x x x x x x x x x x x x x x x
 #define OLD_IMAGE SIXTEEN("5555")
 #define NEW_IMAGE SIXTEEN("6666")
@@ -288,7 +288,7 @@ static void *run(void *unused) {
 }
 
 /* abuse REGISTRY DIRECTORY DIGEST V1: of a registry that has big:latest, an empty directory, a blob of big, and a
- * registry of protocol v1 that has demo:1. */
+ * registry of protocol v1 that has demo/app:1. */
 int main(int argc, char **argv) {
     ocireg_endpoint *v1_endpoint;
     CHECK(argc == 5);
@@ -300,7 +300,7 @@ int main(int argc, char **argv) {
     snprintf(endpoint_json, sizeof endpoint_json, "{\"URL\": \"http://%s\", \"Version\": \"v2\"}", registry);
     snprintf(auth_json, sizeof auth_json,
              "{\"serveraddress\": \"%s\", \"username\": \"alice\", \"password\": \"p\"}", registry);
-    snprintf(v1_reference, sizeof v1_reference, "%s/demo", argv[4]);
+    snprintf(v1_reference, sizeof v1_reference, "%s/demo/app", argv[4]);
     snprintf(v1_root, sizeof v1_root, "http://%s/v1/", argv[4]);
     snprintf(v1_roots, sizeof v1_roots, "[\"%s\"]", v1_root);
     snprintf(v1_index, sizeof v1_index, "{\"Name\": \"%s\", \"Mirrors\": [], \"Secure\": false, \"Official\": false}",
