@@ -144,11 +144,9 @@ pub fn check_component(host: &str) -> Result<()> {
 /// Fails where text that goes into a header or a credential holds a control character.
 pub fn check_no_control(text: &str, name: &str) -> Result<()> {
     if text.bytes().any(|b| b < 0x20 || b == 0x7f) {
-        return Err(invalid(format!("{name} holds a control character"))
-            .with(|d| d.argument = Some(name.to_owned()))
-            .hint(
-                "line breaks and the like cannot be sent; check for one at the end of the text",
-            ));
+        return Err(invalid(format!("{name} holds a control character")).in_argument(name).hint(
+            "line breaks and the like cannot be sent; check for one at the end of the text",
+        ));
     }
     Ok(())
 }

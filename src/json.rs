@@ -16,7 +16,7 @@ const MAX_DEPTH: u8 = 32;
 
 /// A document that is refused: INVALID_JSON, naming the key.
 pub fn invalid(key: &str, message: impl Into<String>) -> Error {
-    Error::new(Code::InvalidJson, message).with(|d| d.argument = Some(key.to_owned()))
+    Error::new(Code::InvalidJson, message).in_argument(key)
 }
 
 /// Parses one JSON value; `argument` is what the caller calls it.

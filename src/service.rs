@@ -268,8 +268,7 @@ impl Service {
     /// What may be told of the credentials for `host[:port]` or `host[:port]/path`.
     pub fn credentials_summary(&self, place: &str, run: &Run) -> Result<Summary> {
         let (host, repository) = place.split_once('/').unwrap_or((place, ""));
-        host::check_component(host)
-            .map_err(|e| e.with(|d| d.argument = Some("host".to_owned())))?;
+        host::check_component(host).map_err(|e| e.in_argument("host"))?;
         if repository.contains(char::is_control) {
             return Err(Error::argument(
                 "host",

@@ -158,7 +158,7 @@ struct Daemon {
 impl Daemon {
     fn read(path: &Path) -> Result<Self> {
         let shown = path.display().to_string();
-        let named = |e: Error| e.with(|d| d.argument = Some("daemon-json".to_owned()));
+        let named = |e: Error| e.in_argument("daemon-json");
         // Its proxies may hold a password.
         let text = fs::read_to_string(path).map(Zeroizing::new).map_err(|e| {
             named(Error::file(format!("cannot read {shown}"), &e).phase(Phase::Config))
@@ -348,5 +348,5 @@ fn bad(key: &str, message: String) -> Error {
 }
 
 fn of(key: &str, error: Error) -> Error {
-    error.with(|d| d.argument = Some(key.to_owned()))
+    error.in_argument(key)
 }

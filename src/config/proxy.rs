@@ -34,7 +34,7 @@ impl ProxyServer {
         let refused = |why: &str| {
             Error::new(Code::InvalidConfig, format!("{key} is no address of a proxy: {why}"))
                 .phase(Phase::Config)
-                .with(|d| d.argument = Some(key.to_owned()))
+                .in_argument(key)
                 .hint("a proxy reads [http[s]://][USER:PASSWORD@]HOST[:PORT], with special characters of the password as %XX")
         };
         let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));

@@ -107,7 +107,7 @@ fn decode(auth: &str) -> Result<(String, String)> {
     let refused = |why: &str| {
         Error::new(Code::Credentials, format!("the value of auth cannot be used: {why}"))
             .phase(Phase::Credentials)
-            .with(|d| d.argument = Some("auth".to_owned()))
+            .in_argument("auth")
             .hint("it is the base64 form of NAME:PASSWORD; or give username and password instead")
     };
     let bytes = STANDARD.decode(auth.trim()).map_err(|_| refused("it is not base64"))?;
@@ -221,7 +221,7 @@ impl Keyring {
                 let shown = host::printable(&key);
                 Error::new(Code::InvalidConfig, format!("{shown:?} cannot have credentials: {why}"))
                     .phase(Phase::Config)
-                    .with(|d| d.argument = Some("credentials".to_owned()))
+                    .in_argument("credentials")
                     .hint("name the registry as host[:port] or host[:port]/path")
             })?;
             let config = config

@@ -103,8 +103,7 @@ impl Sources {
             let Some(file) = self.file(path)? else { continue };
             if let Some((name, server)) = file.helper(host, repository) {
                 let shown = path.display();
-                let named =
-                    |e: crate::error::Error| e.with(|d| d.argument = Some(shown.to_string()));
+                let named = |e: crate::error::Error| e.in_argument(&shown.to_string());
                 let helper = Helper::find(name, self.environment, self.time).map_err(named)?;
                 if let Some(auth) = helper.get(&server, run).map_err(named)? {
                     return Ok(Found::new(auth, helper::program(name)));
@@ -125,7 +124,7 @@ impl Sources {
             return Ok(Store::new(path.clone(), None));
         };
         let helper = Helper::find(name, self.environment, self.time)
-            .map_err(|e| e.with(|d| d.argument = Some(path.display().to_string())))?;
+            .map_err(|e| e.in_argument(&path.display().to_string()))?;
         Ok(Store::new(path.clone(), Some(helper)))
     }
 

@@ -37,8 +37,7 @@ impl Server {
                 .hint("name the registry as host[:port]")
         };
         let parts = UrlParts::split(&whole).map_err(refused)?;
-        host::check_component(parts.authority)
-            .map_err(|e| e.with(|d| d.argument = Some(argument.to_owned())))?;
+        host::check_component(parts.authority).map_err(|e| e.in_argument(argument))?;
         Ok(Self(parts.authority.to_owned()))
     }
 
@@ -137,7 +136,7 @@ fn change(path: &Path, server: &Server, entry: Option<&str>, run: &Run) -> Resul
     let failed = |e: &std::io::Error| {
         Error::file(format!("cannot save {}", path.display()), e)
             .phase(Phase::Credentials)
-            .with(|d| d.argument = Some(path.display().to_string()))
+            .in_argument(&path.display().to_string())
     };
     if entry.is_none() && load(path)?.is_none() {
         return Ok(());

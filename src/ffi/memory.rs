@@ -30,9 +30,7 @@ pub(super) unsafe fn optional_text<'a>(
     // SAFETY: not NULL, and the caller promises the rest.
     let text = unsafe { CStr::from_ptr(pointer) };
     text.to_str().map(Some).map_err(|e| {
-        Error::new(Code::InvalidUtf8, format!("{name} is not UTF-8"))
-            .cause(e)
-            .with(|d| d.argument = Some(name.to_owned()))
+        Error::new(Code::InvalidUtf8, format!("{name} is not UTF-8")).cause(e).in_argument(name)
     })
 }
 

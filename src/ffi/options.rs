@@ -93,7 +93,7 @@ fn is_action(text: &str) -> bool {
 }
 
 fn unsupported(key: &str, message: &str) -> Error {
-    Error::new(Code::Unsupported, message).with(|d| d.argument = Some(key.to_owned()))
+    Error::new(Code::Unsupported, message).in_argument(key)
 }
 
 pub(super) fn tags(text: Option<&str>) -> Result<TagsOptions> {

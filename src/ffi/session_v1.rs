@@ -493,9 +493,7 @@ pub unsafe extern "C" fn ocireg_session_push_registry_tag(
             )
         };
         let (session, run) = (session?, run?);
-        let revision: ImageId = revision?
-            .parse()
-            .map_err(|e: Error| e.with(|d| d.argument = Some("revision".to_owned())))?;
+        let revision: ImageId = revision?.parse().map_err(|e: Error| e.in_argument("revision"))?;
         let (path, registry) = (path_of(reference?)?, root(registry?)?);
         session.push_registry_tag(&path, &revision, tag?, &registry, &run)
     })

@@ -42,7 +42,7 @@ impl TlsConfig {
         let version = object.text("MinVersion")?;
         if version.is_some_and(|version| version != MIN_VERSION) {
             return Err(Error::new(Code::Unsupported, "MinVersion can only be \"1.2\"")
-                .with(|d| d.argument = Some(object.name("MinVersion")))
+                .in_argument(&object.name("MinVersion"))
                 .hint("leave it out: TLS 1.2 is the minimum, and 1.3 is used where the registry has it"));
         }
         let root_cas = object.strings("RootCAs")?.unwrap_or_default();
