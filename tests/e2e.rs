@@ -14,7 +14,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use fixtures::Fixtures;
+use fixtures::{Fixtures, V1Fixtures, Words};
 use ocireg_testkit::{canary, digest};
 use serde_json::{Value, json};
 
@@ -135,7 +135,7 @@ enum Expected {
     Error(&'static str, Value),
 }
 
-/// A request, its expected answer, and what of that may differ.
+/// A request, its expected answer, and what of that may differ. `{last.KEY}` is a text of the last object that was given.
 struct Step {
     fields: Vec<String>,
     expected: Expected,
@@ -201,20 +201,28 @@ fn misshapen(request: &[&str]) -> Step {
 }
 
 /// Runs a scenario through every binding.
-fn run(scenario: &str, fixtures: &Fixtures, steps: &[Step]) {
+fn run(scenario: &str, fixtures: &impl Words, steps: &[Step]) {
     run_in(&[], scenario, fixtures, steps);
 }
 
 /// The same in processes with these environment variables.
-fn run_in(environment: &[(&str, &str)], scenario: &str, fixtures: &Fixtures, steps: &[Step]) {
+fn run_in(environment: &[(&str, &str)], scenario: &str, fixtures: &impl Words, steps: &[Step]) {
     let mut first: Option<(Vec<Answer>, BTreeMap<String, String>)> = None;
-    for name in ["c", "go", "python"] {
+    for name in ["c", "python"] {
+        fixtures.reset();
         let mut driver = Driver::start(name, environment);
         let directory = driver.directory.path().display().to_string();
-        let mut answers = Vec::new();
+        let (mut answers, mut last) = (Vec::new(), serde_json::Map::new());
         for (number, step) in steps.iter().enumerate() {
-            let request = fixtures.fill(&step.fields.join("\t")).replace("{dir}", &directory);
+            let mut request = fixtures.fill(&step.fields.join("\t")).replace("{dir}", &directory);
+            for (key, value) in &last {
+                request =
+                    request.replace(&format!("{{last.{key}}}"), value.as_str().unwrap_or("?"));
+            }
             let answer = driver.ask(&request);
+            if let Answer::Ok(Value::Object(object)) = &answer {
+                last.clone_from(object);
+            }
             let place = format!("{scenario}, step {number} in {name}: {request}");
             judge(&place, &answer, step, fixtures, &directory);
             answers.push(stable(&answer, step, &directory));
@@ -261,7 +269,7 @@ fn layouts(directory: &Path) -> BTreeMap<String, String> {
     files
 }
 
-fn judge(place: &str, answer: &Answer, step: &Step, fixtures: &Fixtures, directory: &str) {
+fn judge(place: &str, answer: &Answer, step: &Step, fixtures: &impl Words, directory: &str) {
     let fill = |value: &Value| -> Value {
         let text = fixtures.fill(&value.to_string()).replace("{dir}", directory);
         serde_json::from_str(&text).expect("placeholders hold no quotes")
@@ -353,7 +361,7 @@ fn names() {
     let auths = r#"{"https://index.docker.io/v1/":{"username":"u","password":"p"}}"#;
     run(
         "names",
-        &fixtures,
+        &*fixtures,
         &[
             gives(&["version"], json!(env!("CARGO_PKG_VERSION"))),
             gives(
@@ -433,7 +441,7 @@ fn configuration() {
     let options = r#"{"registry-mirrors":["https://mirror.example"],"insecure-registries":["10.0.0.0/8","r.example:5000"],"certs-dir":"{certs}"}"#;
     run(
         "configuration",
-        &fixtures,
+        &*fixtures,
         &[
             does(&["service_new", "s", options]),
             gives(
@@ -536,7 +544,7 @@ fn endpoints_and_sessions() {
     let endpoint = r#"{"URL":"http://{plain}","Version":"v2"}"#;
     run(
         "endpoints and sessions",
-        &fixtures,
+        &*fixtures,
         &[
             does(&["service_new", "s", "{}"]),
             does(&["endpoint_new", "s", "e", endpoint]),
@@ -651,7 +659,7 @@ fn pulls_through_a_proxy() {
     run_in(
         &[("HTTPS_PROXY", &proxy), ("NO_PROXY", "a.example")],
         "pulls through a proxy",
-        &fixtures,
+        &*fixtures,
         &[
             service("by environment", ""),
             pull("by environment", "one"),
@@ -698,7 +706,7 @@ fn logs() {
     let retried = ["session_open", "s", "x", "{faulty}/down:1", r"\N"];
     run(
         "logs",
-        &fixtures,
+        &*fixtures,
         &[
             does(&[
                 "service_new",
@@ -724,7 +732,7 @@ fn pulls() {
     let fixtures = Fixtures::shared();
     run(
         "pulls",
-        &fixtures,
+        &*fixtures,
         &[
             does(&["service_new", "s", "{}"]),
             does(&["progress", "on"]),
@@ -858,7 +866,7 @@ fn uploads() {
     let alice = json!({"actions": ["pull", "push"], "auth": {"username": "alice", "password": "{password}"}});
     run(
         "uploads",
-        &fixtures,
+        &*fixtures,
         &[
             does(&[
                 "service_new",
@@ -944,7 +952,7 @@ fn policies() {
     };
     run(
         "policies",
-        &fixtures,
+        &*fixtures,
         &[
             does(&["service_new", "s", r#"{"docker-config":""}"#]),
             does(&["session_open", "s", "x", "{sending}/app", push]),
@@ -998,7 +1006,7 @@ fn wrong_contents() {
     let fixtures = Fixtures::shared();
     run(
         "wrong contents",
-        &fixtures,
+        &*fixtures,
         &[
             does(&["service_new", "s", r#"{"retry":{"max-attempts":2,"initial-ms":1}}"#]),
             fails(
@@ -1036,7 +1044,7 @@ fn logins() {
     let anonymous = || json!({"kind": "anonymous"});
     run(
         "logins",
-        &fixtures,
+        &*fixtures,
         &[
             does(&["service_new", "s", options]),
             gives(&["service_auth", "s", &basic, "me/1"], accepted("")),
@@ -1097,7 +1105,7 @@ fn basic_authentication() {
     let auth = r#"{"auth":{"username":"alice","password":"{password}"},"platform":"linux/amd64"}"#;
     run(
         "basic authentication",
-        &fixtures,
+        &*fixtures,
         &[
             does(&["service_new", "careful", "{}"]),
             does(&["service_new", "nobody", r#"{"allow-plain-http-credentials":["{basic}"]}"#]),
@@ -1157,7 +1165,7 @@ fn token_authentication() {
     let auth = r#"{"auth":{"username":"alice","password":"{password}"},"platform":"linux/amd64"}"#;
     run(
         "token authentication",
-        &fixtures,
+        &*fixtures,
         &[
             does(&[
                 "service_new",
@@ -1208,7 +1216,7 @@ fn certificates() {
     let untrusted = tls(r#"{"InsecureSkipVerify":false,"RootCAs":[],"Certificates":[]}"#);
     run(
         "certificates",
-        &fixtures,
+        &*fixtures,
         &[
             does(&["service_new", "s", "{}"]),
             does(&["endpoint_new", "s", "e", &trusted]),
@@ -1234,7 +1242,7 @@ fn mirrors() {
     let options = r#"{"registry-mirrors":["http://{closed}","http://{plain}"],"resolve":{"*":[]},"retry":{"max-attempts":1}}"#;
     run(
         "mirrors",
-        &fixtures,
+        &*fixtures,
         &[
             does(&["service_new", "s", options]),
             gives(
@@ -1257,7 +1265,7 @@ fn endings() {
     let fixtures = Fixtures::shared();
     run(
         "endings",
-        &fixtures,
+        &*fixtures,
         &[
             does(&["service_new", "s", r#"{"retry":{"max-attempts":1}}"#]),
             does(&["with", "300", "0"]),
@@ -1280,4 +1288,178 @@ fn endings() {
             ),
         ],
     );
+}
+
+/// An image is pushed by protocol v1, found, read and pulled, in both forms of its registries.
+#[test]
+fn protocol_v1() {
+    for with_index in [false, true] {
+        let fixtures = V1Fixtures::start(with_index);
+        run(
+            if with_index { "v1 with an index" } else { "v1 standalone" },
+            &fixtures,
+            &v1_steps(with_index),
+        );
+    }
+}
+
+fn v1_steps(with_index: bool) -> Vec<Step> {
+    let index = r#"{"Name":"{v1}","Mirrors":[],"Secure":false,"Official":false}"#;
+    let alice = r#"{"username":"alice","password":"{password}"}"#;
+    let (auth, reference) = (if with_index { alice } else { "{}" }, "{v1}/demo/app");
+    let registries = r#"["{root}"]"#;
+    let mut steps = vec![
+        does(&["service_new", "s", r#"{"docker-config":"","allow-v1-endpoints":["{registry}"]}"#]),
+        does(&["endpoint_new_v1", "s", "e", index, "me/1", r#"{"X-Meta":["1"]}"#]),
+        gives(&["endpoint_is_secure", "e"], json!(0)),
+        gives(
+            &["endpoint_ping", "e"],
+            json!({"protocol": "v1", "standalone": !with_index, "version": "0.9.1"}),
+        ),
+        fails(
+            &["endpoint_new_v1", "s", "f", r#"{"Name":"{v1}/v2/"}"#, r"\N", r"\N"],
+            "INVALID_ARGUMENT",
+            json!({}),
+        ),
+        does(&["session_new", "e", "x", auth]),
+        random(&["session_id", "x"]),
+        gives(&["session_info", "x"], json!({"protocol": "v1"})),
+        fails(
+            &["session_get_repository_data", "x", reference],
+            "NOT_FOUND",
+            json!({"what": "repository", "http_status": 404}),
+        ),
+    ];
+    // The push: what there will be, each image, its tag, what there is.
+    let list = r#"[{"id":"{base}"},{"id":"{top}","Tag":"1"}]"#;
+    steps.push(gives(
+        &["session_push_image_json_index", "x", reference, list, "0", "[]"],
+        json!({"Endpoints": ["{root}"]}),
+    ));
+    for image in ["base", "top"] {
+        let word = |suffix: &str| format!("{{{image}{suffix}}}");
+        let data = format!(r#"{{"id":"{}"}}"#, word(""));
+        let with_sums = format!(
+            r#"{{"id":"{}","checksum":"{{last.checksum}}","checksum_payload":"{{last.checksum_payload}}"}}"#,
+            word("")
+        );
+        let wrong = format!(r#"{{"id":"{}","checksum":"tarsum+sha256:0"}}"#, word(""));
+        steps.extend([
+            does(&["session_push_image_json_registry", "x", &data, "{root}", &word("_json")]),
+            gives(
+                &[
+                    "session_push_image_layer_registry",
+                    "x",
+                    &word(""),
+                    "{root}",
+                    &word("_json"),
+                    &word("_tar"),
+                ],
+                json!({"checksum": word("_sum"), "checksum_payload": "*"}),
+            ),
+            fails(
+                &["session_push_image_checksum_registry", "x", &wrong, "{root}"],
+                "REJECTED",
+                json!({"http_status": 400}),
+            ),
+            does(&["session_push_image_checksum_registry", "x", &with_sums, "{root}"]),
+            fails(
+                &["session_push_image_json_registry", "x", &data, "{root}", &word("_json")],
+                "ALREADY_EXISTS",
+                json!({}),
+            ),
+        ]);
+    }
+    let pushed =
+        r#"[{"id":"{base}","checksum":"{base_sum}"},{"id":"{top}","checksum":"{top_sum}"}]"#;
+    steps.extend([
+        does(&["session_push_registry_tag", "x", reference, "{top}", "1", "{root}"]),
+        gives(
+            &["session_push_image_json_index", "x", reference, pushed, "1", registries],
+            json!({"ImgList": {}, "Endpoints": []}),
+        ),
+        // And back.
+        gives(
+            &["session_get_repository_data", "x", reference],
+            json!({"Endpoints": ["{root}"], "ImgList": {
+                "{base}": {"id": "{base}", "checksum": "{base_sum}"},
+                "{top}": {"id": "{top}", "checksum": "{top_sum}", "Tag": "1"},
+            }}),
+        ),
+        gives(&["session_get_remote_tags", "x", registries, reference], json!({"1": "{top}"})),
+        gives(&["session_get_remote_tag", "x", registries, reference, "1"], json!("{top}")),
+        fails(&["session_get_remote_tag", "x", registries, reference, "2"], "NOT_FOUND", json!({})),
+        gives(&["session_get_remote_history", "x", "{top}", "{root}"], json!(["{top}", "{base}"])),
+        does(&["session_lookup_remote_image", "x", "{base}", "{root}"]),
+        fails(&["session_lookup_remote_image", "x", "{strange}", "{root}"], "NOT_FOUND", json!({})),
+        fails(
+            &["session_get_remote_history", "x", "../../etc", "{root}"],
+            "INVALID_ARGUMENT",
+            json!({"argument": "image_id"}),
+        ),
+        gives(
+            &["session_get_remote_image_json", "x", "{top}", "{root}"],
+            json!({"sha256": "{top_hex}", "layer_size": "*"}),
+        ),
+        gives(
+            &["session_get_remote_image_layer", "x", "{top}", "{root}", "-1"],
+            json!({"size": "*", "read": "*", "sha256": "*"}),
+        ),
+        fails(
+            &["session_get_remote_image_layer", "x", "{top}", "{root}", "5"],
+            "SIZE_MISMATCH",
+            json!({}),
+        ),
+        // Nobody else.
+        does(&["session_new", "e", "y", r#"{"username":"alice","password":"wrong"}"#]),
+    ]);
+    if with_index {
+        let refused = ["session_get_repository_data", "y", reference];
+        steps.push(fails(&refused, "UNAUTHORIZED", json!({"http_status": 401})));
+    }
+    let pull = format!(r#"{{"protocol":"v1","platform":"linux/amd64","auth":{auth}}}"#);
+    let found = json!({"query": "demo", "num_results": 1, "results": [
+        {"name": "demo/app", "description": "größe", "star_count": 3, "is_official": false, "is_automated": true},
+    ]});
+    steps.extend([
+        gives(
+            &["pull", "s", "{v1}/demo/app:1", "oci:{dir}/layout:x", &pull],
+            json!({"platform": "linux/amd64", "endpoint": {"url": "{root}"}, "blobs": ["*", "*"]}),
+        ),
+        gives(&["session_search_repositories", "x", "demo", "25"], found.clone()),
+        fails(
+            &["session_search_repositories", "x", "demo", "0"],
+            "INVALID_ARGUMENT",
+            json!({"argument": "limit"}),
+        ),
+        gives(
+            &["service_search", "s", "{v1}/demo", "25", auth, "me/1", r#"{"X-Meta":["1","2"]}"#],
+            found,
+        ),
+        gives(
+            &["service_search", "s", "{v1}/nothing", "1", auth, r"\N", r"\N"],
+            json!({"num_results": 0, "results": []}),
+        ),
+        fails(
+            &["service_search", "s", "https://{v1}/demo", "25", auth, r"\N", r"\N"],
+            "INVALID_ARGUMENT",
+            json!({"argument": "term"}),
+        ),
+        fails(
+            &["service_search", "s", "{v1}/demo", "101", auth, r"\N", r"\N"],
+            "INVALID_ARGUMENT",
+            json!({"argument": "limit"}),
+        ),
+        // The same place without asking it first, and a protocol that is not its own.
+        does(&["endpoint_new", "s", "g", r#"{"URL":"{url}"}"#]),
+        does(&["endpoint_to_v1", "g", "f", "me/2", r"\N"]),
+        gives(&["endpoint_to_string", "f"], json!("{url}/v1/")),
+        gives(&["endpoint_path", "f", "images/x/json"], json!("{url}/v1/images/x/json")),
+        does(&["session_new", "f", "z", auth]),
+        gives(&["session_get_repository_data", "z", reference], json!({"Endpoints": ["{root}"]})),
+        gives(&["session_get_remote_history", "z", "{base}", "{root}"], json!(["{base}"])),
+        does(&["session_free", "z"]),
+        does(&["endpoint_free", "f"]),
+    ]);
+    steps
 }

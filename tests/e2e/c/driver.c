@@ -233,9 +233,17 @@ static int service_request(ocireg_service *service) {
         answer_text(code, text);
     } else if (named("service_logout")) {
         answer_nothing(ocireg_service_logout(service, context, fields[2], &error));
+    } else if (named("service_search")) {
+        code = ocireg_service_search(service, context, fields[2], atoi(fields[3]), fields[4], fields[5], fields[6],
+                                     &text, &error);
+        answer_text(code, text);
     } else if (named("endpoint_new")) {
         ocireg_endpoint *endpoint;
         code = ocireg_endpoint_new(service, fields[3], &endpoint, &error);
+        keep(code, 'E', fields[2], endpoint);
+    } else if (named("endpoint_new_v1")) {
+        ocireg_endpoint *endpoint;
+        code = ocireg_endpoint_new_v1(service, context, fields[3], fields[4], fields[5], &endpoint, &error);
         keep(code, 'E', fields[2], endpoint);
     } else if (named("session_open")) {
         ocireg_session *session;
@@ -275,6 +283,10 @@ static int endpoint_request(ocireg_endpoint *endpoint) {
     } else if (named("endpoint_ping")) {
         code = ocireg_endpoint_ping(endpoint, context, &text, &error);
         answer_text(code, text);
+    } else if (named("endpoint_to_v1")) {
+        ocireg_endpoint *v1;
+        code = ocireg_endpoint_to_v1(endpoint, fields[3], fields[4], &v1, &error);
+        keep(code, 'E', fields[2], v1);
     } else if (named("session_new")) {
         ocireg_session *session;
         code = ocireg_session_new(endpoint, context, fields[3], &session, &error);
@@ -300,14 +312,14 @@ static void get_manifest(ocireg_session *session) {
     ocireg_bytes_free(data);
 }
 
-static void read_blob(ocireg_session *session) {
+/* Answers with what a call that opened a reader lets us read. */
+static void read_all(int32_t code, ocireg_reader *reader) {
     static uint8_t buffer[256 << 10];
     char hex[65];
-    ocireg_reader *reader;
     struct sha256 hash;
-    uint64_t read = 0, offset = fields[3] == NULL ? 0 : strtoull(fields[3], NULL, 10);
+    uint64_t read = 0;
     size_t count;
-    if (!succeeded(ocireg_session_open_blob(session, context, fields[2], offset, fields[4], &reader, &error))) return;
+    if (!succeeded(code)) return;
     sha256_start(&hash);
     do {
         if (!succeeded(ocireg_reader_read(reader, context, buffer, sizeof buffer, &count, &error))) {
@@ -320,6 +332,13 @@ static void read_blob(ocireg_session *session) {
     sha256_end(&hash, hex);
     printf("ok\t{\"size\":%" PRId64 ",\"read\":%" PRIu64 ",\"sha256\":\"%s\"}\n", ocireg_reader_size(reader), read, hex);
     ocireg_reader_free(reader);
+}
+
+static void read_blob(ocireg_session *session) {
+    ocireg_reader *reader;
+    uint64_t offset = fields[3] == NULL ? 0 : strtoull(fields[3], NULL, 10);
+    int32_t code = ocireg_session_open_blob(session, context, fields[2], offset, fields[4], &reader, &error);
+    read_all(code, reader);
 }
 
 static void write_blob(ocireg_session *session) {
@@ -346,9 +365,102 @@ static void mount_blob(ocireg_session *session) {
     ocireg_writer_free(writer);
 }
 
+static void get_image_json(ocireg_session *session) {
+    char hex[65];
+    uint8_t *data;
+    size_t size;
+    int64_t layer_size;
+    struct sha256 hash;
+    if (!succeeded(ocireg_session_get_remote_image_json(session, context, fields[2], fields[3], &data, &size, &layer_size,
+                                                        &error))) {
+        return;
+    }
+    sha256_start(&hash);
+    sha256_add(&hash, data, size);
+    sha256_end(&hash, hex);
+    printf("ok\t{\"sha256\":\"%s\",\"layer_size\":%" PRId64 "}\n", hex, layer_size);
+    ocireg_bytes_free(data);
+}
+
+/* The layer is in a file. */
+static void push_image_layer(ocireg_session *session) {
+    uint8_t buffer[4096];
+    ocireg_writer *writer;
+    char *checksums = NULL;
+    size_t count;
+    FILE *file = fopen(fields[5], "rb");
+    if (file == NULL) {
+        refuse("cannot open", fields[5]);
+        return;
+    }
+    if (succeeded(ocireg_session_push_image_layer_registry(session, context, fields[2], fields[3],
+                                                           (const uint8_t *)fields[4], strlen(fields[4]), &writer,
+                                                           &error))) {
+        int written = 1;
+        while (written && (count = fread(buffer, 1, sizeof buffer, file)) > 0) {
+            written = succeeded(ocireg_writer_write(writer, context, buffer, count, &error));
+        }
+        if (written) {
+            int32_t code = ocireg_writer_commit(writer, context, NULL, &checksums, &error);
+            answer_text(code, checksums);
+        }
+        ocireg_writer_free(writer);
+    }
+    fclose(file);
+}
+
+/* Requests of protocol v1. */
+static int session_v1_request(ocireg_session *session) {
+    char *text = NULL;
+    int32_t code;
+    if (named("session_get_repository_data")) {
+        code = ocireg_session_get_repository_data(session, context, fields[2], &text, &error);
+        answer_text(code, text);
+    } else if (named("session_get_remote_tags")) {
+        code = ocireg_session_get_remote_tags(session, context, fields[2], fields[3], &text, &error);
+        answer_text(code, text);
+    } else if (named("session_get_remote_tag")) {
+        code = ocireg_session_get_remote_tag(session, context, fields[2], fields[3], fields[4], &text, &error);
+        answer_text(code, text);
+    } else if (named("session_get_remote_history")) {
+        code = ocireg_session_get_remote_history(session, context, fields[2], fields[3], &text, &error);
+        answer_text(code, text);
+    } else if (named("session_lookup_remote_image")) {
+        answer_nothing(ocireg_session_lookup_remote_image(session, context, fields[2], fields[3], &error));
+    } else if (named("session_get_remote_image_json")) {
+        get_image_json(session);
+    } else if (named("session_get_remote_image_layer")) {
+        ocireg_reader *reader;
+        code = ocireg_session_get_remote_image_layer(session, context, fields[2], fields[3], atoll(fields[4]), &reader,
+                                                     &error);
+        read_all(code, reader);
+    } else if (named("session_push_image_json_registry")) {
+        answer_nothing(ocireg_session_push_image_json_registry(session, context, fields[2], fields[3],
+                                                               (const uint8_t *)fields[4], strlen(fields[4]), &error));
+    } else if (named("session_push_image_layer_registry")) {
+        push_image_layer(session);
+    } else if (named("session_push_image_checksum_registry")) {
+        answer_nothing(ocireg_session_push_image_checksum_registry(session, context, fields[2], fields[3], &error));
+    } else if (named("session_push_registry_tag")) {
+        answer_nothing(ocireg_session_push_registry_tag(session, context, fields[2], fields[3], fields[4], fields[5],
+                                                        &error));
+    } else if (named("session_push_image_json_index")) {
+        code = ocireg_session_push_image_json_index(session, context, fields[2], fields[3], atoi(fields[4]), fields[5],
+                                                    &text, &error);
+        answer_text(code, text);
+    } else if (named("session_search_repositories")) {
+        code = ocireg_session_search_repositories(session, context, fields[2], atoi(fields[3]), &text, &error);
+        answer_text(code, text);
+    } else {
+        return 0;
+    }
+    return 1;
+}
+
 static int session_request(ocireg_session *session) {
     char *text = NULL;
     int32_t code;
+    if (session_v1_request(session)) return 1;
     if (named("session_free")) {
         free_handle(find('X', fields[1]));
         answer("");
@@ -396,7 +508,7 @@ static int handle_request(void) {
         keep(code, 'S', name, service);
         return 1;
     }
-    if (named("endpoint_new") || named("session_open") || named("pull") || named("inspect") ||
+    if (named("endpoint_new") || named("endpoint_new_v1") || named("session_open") || named("pull") || named("inspect") ||
         strncmp(fields[0], "service_", 8) == 0) {
         kind = 'S';
     } else if (named("session_new") || strncmp(fields[0], "endpoint_", 9) == 0) {

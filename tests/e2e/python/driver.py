@@ -12,11 +12,16 @@ import json
 import logging
 import sys
 import threading
+from pathlib import Path
 from typing import Any, Callable, Union
 
 import ocireg
 
 Field = Union[str, None]
+
+
+ENDPOINTS = (ocireg.Endpoint, ocireg.V1Endpoint)
+SESSIONS = (ocireg.Session, ocireg.V1Session)
 
 
 class DriverError(Exception):
@@ -159,6 +164,14 @@ class Driver:
         service = self.service(name)
         return self.under(lambda context: service.auth(auth, user_agent, context=context))
 
+    def do_service_search(
+        self, name: str, term: Field, limit: str, auth: Field, user_agent: Field, headers: Field
+    ) -> Any:
+        service, more = self.service(name), None if headers is None else json.loads(headers)
+        return self.under(
+            lambda context: service.search(term, int(limit), auth, user_agent, more, context=context)  # type: ignore[arg-type]
+        )
+
     def do_service_login(self, name: str, auth: Field, user_agent: Field) -> Any:
         service = self.service(name)
         return self.under(lambda context: service.login(auth, user_agent, context=context))  # type: ignore[arg-type]
@@ -180,6 +193,14 @@ class Driver:
     def do_endpoint_new(self, service: str, name: str, document: Field) -> None:
         self.keep(name, self.service(service).new_endpoint(document))  # type: ignore[arg-type]
 
+    def do_endpoint_new_v1(self, service: str, name: str, index: str, user_agent: Field, headers: Field) -> None:
+        find, more = self.service(service).new_v1_endpoint, None if headers is None else json.loads(headers)
+        self.keep(name, self.under(lambda context: find(index, user_agent, more, context=context)))
+
+    def do_endpoint_to_v1(self, endpoint: str, name: str, user_agent: Field, headers: Field) -> None:
+        more = None if headers is None else json.loads(headers)
+        self.keep(name, self.endpoint(endpoint).to_v1(user_agent, more))
+
     def do_endpoint_to_string(self, name: str) -> Any:
         return str(self.endpoint(name))
 
@@ -194,7 +215,7 @@ class Driver:
         return self.under(lambda context: endpoint.ping(context=context))
 
     def do_endpoint_free(self, name: str) -> None:
-        self.free(name, ocireg.Endpoint)
+        self.free(name, ENDPOINTS)
 
     # Session.
 
@@ -240,16 +261,7 @@ class Driver:
         session, given = self.session(name), keywords(options)
 
         def read(context: ocireg.Context) -> Any:
-            hashing, count = hashlib.sha256(), 0
-            with session.open_blob(digest, int(offset), context=context, **given) as blob:
-                buffer = bytearray(1 << 18)
-                while True:
-                    got = blob.readinto(buffer)
-                    if got == 0:
-                        size = -1 if blob.size is None else blob.size
-                        return {"size": size, "read": count, "sha256": hashing.hexdigest()}
-                    hashing.update(memoryview(buffer)[:got])
-                    count += got
+            return read_all(session.open_blob(digest, int(offset), context=context, **given))
 
         return self.under(read)
 
@@ -279,7 +291,82 @@ class Driver:
         return self.under(mount)
 
     def do_session_free(self, name: str) -> None:
-        self.free(name, ocireg.Session)
+        self.free(name, SESSIONS)
+
+    # Session of protocol v1.
+
+    def do_session_get_repository_data(self, name: str, reference: str) -> Any:
+        session = self.v1(name)
+        return self.under(lambda context: session.get_repository_data(reference, context=context))
+
+    def do_session_get_remote_tags(self, name: str, registries: str, reference: str) -> Any:
+        session = self.v1(name)
+        return self.under(lambda context: session.get_remote_tags(registries, reference, context=context))
+
+    def do_session_get_remote_tag(self, name: str, registries: str, reference: str, tag: str) -> Any:
+        session = self.v1(name)
+        return self.under(lambda context: session.get_remote_tag(registries, reference, tag, context=context))
+
+    def do_session_get_remote_history(self, name: str, image: str, registry: str) -> Any:
+        session = self.v1(name)
+        return self.under(lambda context: session.get_remote_history(image, registry, context=context))
+
+    def do_session_lookup_remote_image(self, name: str, image: str, registry: str) -> None:
+        session = self.v1(name)
+        self.under(lambda context: session.lookup_remote_image(image, registry, context=context))
+
+    def do_session_get_remote_image_json(self, name: str, image: str, registry: str) -> Any:
+        session = self.v1(name)
+        found = self.under(lambda context: session.get_remote_image_json(image, registry, context=context))
+        size = -1 if found.layer_size is None else found.layer_size
+        return {"sha256": hashlib.sha256(found.json).hexdigest(), "layer_size": size}
+
+    def do_session_get_remote_image_layer(self, name: str, image: str, registry: str, size: str) -> Any:
+        session = self.v1(name)
+        known = None if int(size) < 0 else int(size)
+
+        def read(context: ocireg.Context) -> Any:
+            return read_all(session.get_remote_image_layer(image, registry, known, context=context))
+
+        return self.under(read)
+
+    def do_session_push_image_json_registry(self, name: str, image: str, registry: str, content: str) -> None:
+        session = self.v1(name)
+        self.under(lambda context: session.push_image_json_registry(image, registry, content.encode(), context=context))
+
+    def do_session_push_image_layer_registry(
+        self, name: str, image: str, registry: str, image_json: str, path: str
+    ) -> Any:
+        session = self.v1(name)
+
+        def write(context: ocireg.Context) -> Any:
+            begin = session.push_image_layer_registry
+            with Path(path).open("rb") as file, begin(image, registry, image_json.encode(), context=context) as layer:
+                while piece := file.read(4096):
+                    layer.write(piece)
+                return layer.commit()
+
+        return self.under(write)
+
+    def do_session_push_image_checksum_registry(self, name: str, image: str, registry: str) -> None:
+        session = self.v1(name)
+        self.under(lambda context: session.push_image_checksum_registry(image, registry, context=context))
+
+    def do_session_push_registry_tag(self, name: str, reference: str, revision: str, tag: str, registry: str) -> None:
+        session = self.v1(name)
+        self.under(lambda context: session.push_registry_tag(reference, revision, tag, registry, context=context))
+
+    def do_session_push_image_json_index(
+        self, name: str, reference: str, images: str, validate: str, registries: str
+    ) -> Any:
+        session, check = self.v1(name), validate == "1"
+        return self.under(
+            lambda context: session.push_image_json_index(reference, images, check, registries, context=context)
+        )
+
+    def do_session_search_repositories(self, name: str, term: str, limit: str) -> Any:
+        session = self.v1(name)
+        return self.under(lambda context: session.search_repositories(term, int(limit), context=context))
 
     # Images.
 
@@ -298,13 +385,13 @@ class Driver:
             self.handles[name].close()
         self.handles[name] = handle
 
-    def get(self, name: str, kind: type) -> Any:
+    def get(self, name: str, kind: type | tuple[type, ...]) -> Any:
         handle = self.handles.get(name)
         if not isinstance(handle, kind):
-            raise DriverError(f"there is no {kind.__name__.lower()} {name}")
+            raise DriverError(f"{name} is not there, or something else")
         return handle
 
-    def free(self, name: str, kind: type) -> None:
+    def free(self, name: str, kind: type | tuple[type, ...]) -> None:
         self.get(name, kind).close()
         del self.handles[name]
 
@@ -312,12 +399,14 @@ class Driver:
         service: ocireg.Service = self.get(name, ocireg.Service)
         return service
 
-    def endpoint(self, name: str) -> ocireg.Endpoint:
-        endpoint: ocireg.Endpoint = self.get(name, ocireg.Endpoint)
-        return endpoint
+    def endpoint(self, name: str) -> Any:
+        return self.get(name, ENDPOINTS)
 
-    def session(self, name: str) -> ocireg.Session:
-        session: ocireg.Session = self.get(name, ocireg.Session)
+    def session(self, name: str) -> Any:
+        return self.get(name, SESSIONS)
+
+    def v1(self, name: str) -> ocireg.V1Session:
+        session: ocireg.V1Session = self.get(name, ocireg.V1Session)
         return session
 
 
@@ -330,6 +419,16 @@ def keywords(options: Field) -> Any:
     if not isinstance(given, dict):
         raise DriverError("the package takes no options that are not an object")
     return given
+
+
+def read_all(reader: Any) -> Any:
+    hashing, count, buffer = hashlib.sha256(), 0, bytearray(1 << 18)
+    with reader:
+        while got := reader.readinto(buffer):
+            hashing.update(memoryview(buffer)[:got])
+            count += got
+        size = -1 if reader.size is None else reader.size
+    return {"size": size, "read": count, "sha256": hashing.hexdigest()}
 
 
 def answer(driver: Driver, line: bytes) -> str:
