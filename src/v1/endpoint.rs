@@ -55,6 +55,11 @@ impl Endpoint {
         };
         let address = address(auth_config_key(index))?;
         let (_, bare) = address.split_once("://").unwrap_or(("", &address));
+        if index.name.is_empty() || bare.contains("://") {
+            let shown = host::printable(&index.name);
+            return Err(Error::argument("index_json", format!("{shown:?} names no index"))
+                .hint("name it as host[:port]"));
+        }
         let at = |scheme: &str| {
             Self::of(service, format!("{scheme}://{bare}"), tls.clone(), headers.clone())
         };

@@ -1,0 +1,238 @@
+//! Finding the endpoint of a v1 index, what to do when it is not there, and where redirects take what is sent.
+
+mod c_surface;
+mod scene;
+mod v1_scene;
+
+use c_surface::{Failure, Outcome};
+use ocireg_testkit::rig::{assert_canary_nowhere, bystander};
+use ocireg_testkit::v1::archive::Random;
+use ocireg_testkit::v1::{Policy, V1};
+use ocireg_testkit::{Action, Ca, Fault, Reply, Server, ServerOptions, tempdir};
+use scene::{CERTIFICATE, CONNECT, NOT_FOUND, POLICY, SECURE, assert_tells, requests, service};
+use serde_json::{Value, json};
+use v1_scene::{FORMS, Form, Image, World, push};
+
+const INVALID_ARGUMENT: i32 = 1;
+const INVALID_CONFIG: i32 = 7;
+
+fn failed<T>(outcome: Outcome<T>, code: i32) -> Failure {
+    match outcome {
+        Ok(_) => panic!("it succeeded"),
+        Err(failure) => {
+            assert_eq!(failure.code, code, "{failure:#?}");
+            *failure
+        }
+    }
+}
+
+fn index(host: &str, secure: bool) -> Value {
+    json!({"Name": host, "Mirrors": [], "Secure": secure, "Official": false})
+}
+
+#[test]
+fn a_secure_index_without_a_trusted_certificate_says_what_to_do_and_is_not_asked_over_http() {
+    let names = json!({"resolve": {SECURE: ["0.0.0.0"]}});
+    // One speaks http alone; one has a certificate that nobody vouches for.
+    let plain = V1::standalone(ServerOptions::default().name(SECURE), Policy::default());
+    let ca = Ca::default();
+    let unknown = V1::standalone(scene::secure(&ca), Policy::default());
+    for (v1, codes) in [(&plain, [42, 45]), (&unknown, [CERTIFICATE, CERTIFICATE])] {
+        let host = v1.index.host();
+        let made = service(names.clone()).v1_endpoint_of(&index(&host, true), "", &json!({}));
+        let Err(failure) = made else { panic!("{host} was found") };
+        assert!(codes.contains(&failure.code), "{failure:#?}");
+        let file = format!("{host}/ca.crt");
+        assert_tells(&failure, &[&host, "insecure-registries", "certs.d", &file], &[]);
+        assert!(v1.index.requests().is_empty(), "nothing was asked");
+    }
+    // Each of the two ways that it names.
+    let (host, certs) = (unknown.index.host(), tempdir());
+    let trusting = service(scene::trust(&ca, certs.path(), &[&host]));
+    let endpoint = trusting.v1_endpoint_of(&index(&host, true), "", &json!({})).expect("found");
+    assert!(endpoint.is_secure());
+    for v1 in [&plain, &unknown] {
+        let host = v1.index.host();
+        let mut options = names.clone();
+        options["insecure-registries"] = json!([host]);
+        let endpoint = service(options).v1_endpoint(&format!("{host}/app")).expect("found");
+        assert_eq!((endpoint.is_secure(), endpoint.text()), (false, v1.index.root()));
+    }
+}
+
+#[test]
+fn an_insecure_index_is_asked_over_http_after_https_and_both_failures_are_told() {
+    let plain = V1::standalone(ServerOptions::default(), Policy::default());
+    let ca = Ca::default();
+    let tls = V1::standalone(ServerOptions::default().tls(&ca), Policy::default());
+    for v1 in [&plain, &tls] {
+        let endpoint = service(json!({}))
+            .v1_endpoint_of(&index(&v1.index.host(), false), "", &json!({}))
+            .expect("found");
+        assert_eq!(endpoint.text(), v1.index.root());
+    }
+    // Nobody may listen there without being root, and nobody does.
+    let nowhere = index("127.0.0.1:1", false);
+    let failure = failed(service(json!({})).v1_endpoint_of(&nowhere, "", &json!({})), CONNECT);
+    assert_tells(&failure, &["127.0.0.1:1", "neither by https nor by http"], &[]);
+    let attempts = failure.json["attempts"].as_array().expect("attempts");
+    let schemes: Vec<&Value> = attempts.iter().map(|attempt| &attempt["scheme"]).collect();
+    assert_eq!(schemes, [&json!("https"), &json!("http")]);
+}
+
+#[test]
+fn the_official_index_is_known_to_be_there() {
+    let service = service(json!({"resolve": {"*": []}}));
+    let official = json!({"Name": "docker.io", "Mirrors": [], "Secure": true, "Official": true});
+    let endpoint = service.v1_endpoint_of(&official, "", &json!({})).expect("not asked");
+    assert_eq!(endpoint.text(), "https://index.docker.io/v1/");
+    assert_eq!(endpoint.path("images/x/json"), "https://index.docker.io/v1/images/x/json");
+    assert_eq!(endpoint.ping().expect("not asked"), json!({"protocol": "v1", "standalone": false}));
+    assert!(endpoint.is_secure());
+}
+
+#[test]
+fn what_is_no_address_of_v1_is_refused() {
+    let service = service(json!({"resolve": {"*": []}}));
+    for name in
+        ["r.example/v2", "https://r.example/v2/", "", "a b", "ftp://r.example", "u:p@r.example"]
+    {
+        let made = service.v1_endpoint_of(&index(name, true), "", &json!({}));
+        let Err(failure) = made else { panic!("{name} was taken") };
+        assert!([INVALID_ARGUMENT, INVALID_CONFIG].contains(&failure.code), "{name}: {failure:#?}");
+    }
+}
+
+#[test]
+fn a_ping_may_say_what_it_likes() {
+    let server = V1::standalone(ServerOptions::default(), Policy::default());
+    let place = index(&server.index.host(), false);
+    let endpoint = service(json!({})).v1_endpoint_of(&place, "", &json!({})).expect("an endpoint");
+    let ping = |headers: &[(&str, &str)], body: &str| {
+        server.index.clear_faults();
+        let headers = headers.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+        let reply = Action::Status(200, headers.collect(), body.into());
+        server.index.fault(Fault::on("/_ping", reply));
+        let said = endpoint.ping().expect("a ping");
+        (said["standalone"].as_bool().expect("a flag"), said["version"].clone())
+    };
+    const ALONE: &str = "X-Docker-Registry-Standalone";
+    const VERSION: &str = "X-Docker-Registry-Version";
+    assert_eq!(ping(&[], ""), (true, Value::Null));
+    assert_eq!(ping(&[], "<html>"), (true, Value::Null));
+    assert_eq!(ping(&[], r#"{"standalone":false,"version":"0.6"}"#), (false, json!("0.6")));
+    assert_eq!(ping(&[(ALONE, "True")], r#"{"standalone":false}"#), (true, Value::Null));
+    assert_eq!(ping(&[(ALONE, "1")], r#"{"standalone":false}"#), (true, Value::Null));
+    assert_eq!(ping(&[(ALONE, "no")], ""), (false, Value::Null));
+    assert_eq!(ping(&[(ALONE, "")], ""), (true, Value::Null));
+    assert_eq!(ping(&[(VERSION, "0.9")], r#"{"version":"0.6"}"#), (true, json!("0.9")));
+    // More than anybody has to say is no ping, but somebody is there.
+    assert_eq!(ping(&[], &" ".repeat(1 << 20)), (true, Value::Null));
+    server.index.clear_faults();
+    server.index.fault(Fault::on("/_ping", Action::status(500)));
+    assert!(endpoint.ping().expect("somebody is there")["standalone"].as_bool().is_some());
+}
+
+/// A registry under a name that loopback has here, with two images; it knows alice.
+fn named(name: &str, ca: &Ca, password: &str) -> (V1, Vec<Image>) {
+    let options = ServerOptions::default().name(name).identity(ca.server(&[name]));
+    let v1 = V1::standalone(options, Policy::user("alice", password));
+    v1.index.may_receive(password);
+    v1.change(|policy| policy.cookies = true);
+    (v1, Image::chain(&mut Random::new(31), 2))
+}
+
+/// A server under a name, that answers 404.
+fn stranger(name: &str, ca: &Ca) -> Server {
+    let options = ServerOptions::default().name(name).identity(ca.server(&[name]));
+    bystander(options, |_| Reply::empty(404))
+}
+
+#[test]
+fn between_trusted_places_a_redirect_takes_all_along_and_nowhere_else() {
+    let (ca, password) = (Ca::default(), scene::secret());
+    let (v1, chain) = named("registry.docker.com", &ca, &password);
+    let trusted = stranger("cdn.docker.io", &ca);
+    trusted.may_receive(&password);
+    let others = [
+        stranger("cdn.docker.io.example", &ca),
+        stranger("evildocker.io", &ca),
+        bystander(ServerOptions::default().name("plain.docker.io"), |_| Reply::empty(404)),
+    ];
+    let service = service(json!({"resolve": {"*": ["127.0.0.1"]}}));
+    let reference = format!("{}/demo/app", v1.index.host());
+    let found = service.resolve_repository(&reference).expect("known");
+    let headers = json!({"X-Meta": ["mine"]});
+    let endpoint = service.v1_endpoint_of(&found["Index"], "", &headers).expect("an endpoint");
+    let auth = json!({"username": "alice", "password": password});
+    let session = endpoint.session(Some(&auth)).expect("a session");
+    push(&session, &reference, &chain, "1").expect("a push");
+
+    let registry = v1.index.root();
+    let away = |server: &Server| {
+        let place = format!("{}/v1/elsewhere", server.url());
+        v1.index.fault(Fault::on("/ancestry", Action::redirect(&place)));
+        session.remote_history(&chain[1].id, &registry).expect_err("redirected")
+    };
+    assert_eq!(away(&trusted).code, NOT_FOUND);
+    let request = &trusted.requests()[0];
+    for (name, beginning) in [("authorization", "Basic "), ("x-meta", "mine")] {
+        let sent = request.header(name).unwrap_or_default();
+        assert!(sent.starts_with(beginning), "{name}: {request:?}");
+    }
+    let sender = format!("{}images/{}/ancestry", registry, chain[1].id);
+    assert_eq!(request.header("referer"), Some(sender.as_str()));
+    for other in &others {
+        let failure = away(other);
+        for request in other.requests() {
+            for name in ["authorization", "cookie", "x-meta", "x-docker-token"] {
+                assert_eq!(request.header(name), None, "{name}: {request:?}");
+            }
+            assert_eq!(request.header("referer"), Some(sender.as_str()));
+        }
+        assert_tells(&failure, &[], &[&password]);
+    }
+    assert!(others[..2].iter().all(|other| other.requests().len() == 1));
+    assert!(others[2].requests().is_empty(), "https does not become http");
+    let all: Vec<&Server> = others.iter().collect();
+    assert_canary_nowhere(&all, &password);
+}
+
+#[test]
+fn what_an_index_names_must_be_allowed_by_name() {
+    for tls in [false, true] {
+        let form = Form { index: true, tls };
+        let world = World::start(form, json!({"allow-v1-endpoints": []}));
+        let host = world.v1.registry().host();
+        let session = world.session();
+        let list = json!([{"id": "7".repeat(64)}]);
+        let (index, reference) = (&world.v1.index, world.reference());
+        let failure = failed(session.push_index(&reference, &list, false, &json!([])), POLICY);
+        assert_tells(&failure, &["allow-v1-endpoints", &host], &[]);
+        assert!(world.v1.registry().requests().is_empty());
+        // The index's own host needs no permission.
+        let home = Action::header("X-Docker-Endpoints", &index.host());
+        index.fault(Fault::on("/v1/repositories/", home));
+        let data = session.push_index(&reference, &list, false, &json!([])).expect("its own");
+        assert_eq!(data["Endpoints"], json!([index.root()]));
+        // And with permission it is what the index says.
+        let world = World::start(form, json!({}));
+        let data = world.session().push_index(&world.reference(), &list, false, &json!([]));
+        assert_eq!(data.expect("allowed")["Endpoints"], json!([world.v1.registry().root()]));
+    }
+}
+
+#[test]
+fn every_form_says_whether_it_stands_alone() {
+    for form in FORMS {
+        let world = World::start(form, json!({}));
+        let endpoint = world.endpoint();
+        assert_eq!(endpoint.ping().expect("a ping")["standalone"], !form.index, "{form:?}");
+        // A standalone registry over https is asked once more by a session that has credentials, and only then.
+        world.v1.index.clear();
+        endpoint.session(Some(&json!({}))).expect("a session");
+        assert!(requests(&world.v1.index, "/_ping").is_empty());
+        endpoint.session(Some(&world.auth)).expect("a session");
+        assert_eq!(requests(&world.v1.index, "/_ping").len(), 1, "{form:?}");
+    }
+}
