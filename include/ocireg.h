@@ -1018,9 +1018,10 @@ int32_t ocireg_service_search(const ocireg_service *service,
  *
  * Looked through in this order: the option `credentials`; `config.json` in the directory of the option
  * `docker-config`, else in $DOCKER_CONFIG, else in ~/.docker (its `credHelpers`, else its `credsStore`, then its
- * `auths`); the containers tools' $REGISTRY_AUTH_FILE, else `containers/auth.json` in $XDG_RUNTIME_DIR, then in
- * $XDG_CONFIG_HOME or ~/.config; then nobody, which is anonymous. In each the longest path counts: that of the
- * repository, else of what it is in, else the host alone. Credentials given to a call come before all of these.
+ * `auths`); the containers tools' $REGISTRY_AUTH_FILE, else `containers/auth.json` in $XDG_RUNTIME_DIR (where that is not
+ * set, /run/containers/UID/auth.json), then in $XDG_CONFIG_HOME or ~/.config; then nobody, which is anonymous. In each
+ * the longest path counts: that of the repository, else of what it is in, else the host alone. Credentials given to a
+ * call come before all of these.
  * With `docker-config` "" none of the files is read; with `environment` false, only that of `docker-config`.
  *
  * A helper is the program docker-credential-NAME in a directory of $PATH (of the system's usual ones with `environment`

@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 
 mod c_surface;
 mod home;
-use c_surface::{Failure, Outcome, Service, c, call, call_json};
+use c_surface::{Failure, Outcome, Service, c, call, call_json, children};
 use home::*;
 
 /// A service that knows no names and no certificates.
@@ -167,6 +167,31 @@ fn a_named_auth_file_is_the_only_one() {
         assert_eq!(user(&service, "a.test"), "named");
         assert_eq!(user(&service, "b.test"), "-");
     });
+}
+
+#[test]
+fn without_a_runtime_directory_it_is_that_of_the_containers_tools() {
+    let name = "without_a_runtime_directory_it_is_that_of_the_containers_tools";
+    if children::told().is_none() {
+        return children::apart(name, "go", "--mount", "mount -t tmpfs none /run", &[]);
+    }
+    // SAFETY: this test is alone in its process.
+    unsafe {
+        for name in ["REGISTRY_AUTH_FILE", "DOCKER_CONFIG", "XDG_CONFIG_HOME"] {
+            std::env::remove_var(name);
+        }
+        std::env::set_var("HOME", "/run/home");
+        std::env::set_var("XDG_RUNTIME_DIR", "/run/user/0");
+    }
+    let own = |name: &str| json!({"auths": {"a.test": auth(name)}}).to_string();
+    write("/run/containers/0/auth.json", own("tools"));
+    assert_eq!(user(&service(json!({})), "a.test"), "-");
+    write("/run/user/0/containers/auth.json", own("runtime"));
+    assert_eq!(user(&service(json!({})), "a.test"), "runtime");
+    // SAFETY: as above.
+    unsafe { std::env::remove_var("XDG_RUNTIME_DIR") };
+    assert_eq!(user(&service(json!({})), "a.test"), "tools");
+    assert_eq!(user(&service(json!({"environment": false})), "a.test"), "-");
 }
 
 /// security.md A16: a host is a host, not a part of one.

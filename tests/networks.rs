@@ -6,7 +6,6 @@ mod scene;
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use c_surface::children;
 use ocireg_testkit::ca::Identity;
@@ -19,33 +18,11 @@ use serde_json::{Value, json};
 const ADDRESSES: [&str; 3] = ["127.0.0.1", "10.99.0.1", "203.0.113.1"];
 
 const NETWORK: &str = "ip link set lo up && ip address add 10.99.0.1/32 dev lo && \
-                       ip address add 203.0.113.1/32 dev lo && exec \"$0\" \"$@\"";
-
-/// The ways into a network namespace: as root, as anybody where the system allows that, by sudo.
-const WAYS: [&[&str]; 3] = [
-    &["unshare", "--net"],
-    &["unshare", "--map-root-user", "--net"],
-    &["sudo", "-n", "--preserve-env=OCIREG_CHILD,SSL_CERT_FILE", "unshare", "--net"],
-];
+                       ip address add 203.0.113.1/32 dev lo";
 
 /// Runs a test of this binary again, in a network of its own, and tells it something.
 fn in_a_network(test: &str, tell: &str, environment: &[(&str, &Path)]) {
-    let inner = children::command(test, tell);
-    let enter = |way: &[&str]| {
-        let mut command = Command::new(way[0]);
-        command.args(&way[1..]).args(["sh", "-c", NETWORK]);
-        command
-    };
-    let works = |way: &&&[&str]| {
-        enter(way).arg("true").output().is_ok_and(|output| output.status.success())
-    };
-    let way = WAYS.iter().find(works).unwrap_or_else(|| {
-        panic!("{test}: no network namespace can be made; run as root, outside of containers that forbid it")
-    });
-    let mut command = enter(way);
-    command.arg(inner.get_program()).args(inner.get_args()).env("OCIREG_CHILD", tell);
-    command.envs(environment.iter().copied());
-    children::expect_success(&mut command);
+    children::apart(test, tell, "--net", NETWORK, environment);
 }
 
 fn none() -> Value {

@@ -177,8 +177,12 @@ fn files(docker_config: &Place, environment: bool) -> Vec<PathBuf> {
     } else {
         let config =
             variable("XDG_CONFIG_HOME").or_else(|| Some(variable("HOME")?.join(".config")));
-        let directories = [variable("XDG_RUNTIME_DIR"), config];
-        files.extend(directories.into_iter().flatten().map(|d| d.join("containers/auth.json")));
+        let runtime = variable("XDG_RUNTIME_DIR").map(|d| d.join("containers")).or_else(|| {
+            let user = rustix::process::getuid();
+            environment.then(|| format!("/run/containers/{user}").into())
+        });
+        let directories = [runtime, config.map(|d| d.join("containers"))];
+        files.extend(directories.into_iter().flatten().map(|d| d.join("auth.json")));
     }
     let files = files.iter().filter_map(|file| std::path::absolute(file).ok());
     docker_file(docker_config, environment).into_iter().chain(files).collect()
