@@ -277,6 +277,12 @@ func (e *Error) UnmarshalJSON(document []byte) error {
 	return nil
 }
 
+// refusal is the error of an argument that is refused here.
+func refusal(argument, message, hint string) *Error {
+	return ownError(Error{Code: CodeInvalidArgument, Name: "INVALID_ARGUMENT", Argument: argument, Message: message,
+		Hint: hint})
+}
+
 // newError makes the package's error of one of package capi.
 func newError(err error) error {
 	if err == nil {
