@@ -61,8 +61,8 @@ func (w *wishes) take(transport http.RoundTripper) error {
 		}
 		return w.take(t.base)
 	case *authTransport:
-		w.always = w.always || t.state.always
-		if auth := t.state.auth; auth != nil {
+		w.always = w.always || t.state().always
+		if auth := t.state().auth; auth != nil {
 			if w.auth != nil && *w.auth != *auth {
 				return refusal("authConfig", "the session is given two different credentials, one by AuthTransport",
 					"give the same, or a nil authConfig")
@@ -117,6 +117,8 @@ func (w *wishes) check(ctx context.Context, endpoint *V1Endpoint) error {
 			if err != nil {
 				return err
 			}
+			// An index says by itself whether it is secure; the service may think otherwise.
+			own.InsecureSkipVerify = !endpoint.IsSecure
 			if field := tlsDifference(w.tls, own); field != "" {
 				return foreign("a TLS configuration whose "+field+" is not that of the endpoint",
 					"use the TLSConfig of the service, or configure its InsecureRegistries and CertsDir")

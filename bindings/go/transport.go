@@ -45,12 +45,17 @@ type RequestModifier interface {
 	ModifyRequest(*http.Request) error
 }
 
+// hidden keeps a value where no verb of package fmt looks.
+type hidden[T any] func() T
+
+func hide[T any](value T) hidden[T] { return func() T { return value } }
+
 // headerModifier adds headers.
-type headerModifier struct{ headers http.Header }
+type headerModifier struct{ headers hidden[http.Header] }
 
 // ModifyRequest adds the headers; of a User-Agent there is only one.
 func (m *headerModifier) ModifyRequest(req *http.Request) error {
-	for name, values := range m.headers {
+	for name, values := range m.headers() {
 		if http.CanonicalHeaderKey(name) == "User-Agent" {
 			req.Header.Del(name)
 		}
@@ -65,10 +70,10 @@ func (m *headerModifier) ModifyRequest(req *http.Request) error {
 func Headers(userAgent string, metaHeaders http.Header) []RequestModifier {
 	var modifiers []RequestModifier
 	if userAgent != "" {
-		modifiers = append(modifiers, &headerModifier{http.Header{"User-Agent": {userAgent}}})
+		modifiers = append(modifiers, &headerModifier{hide(http.Header{"User-Agent": {userAgent}})})
 	}
 	if metaHeaders != nil {
-		modifiers = append(modifiers, &headerModifier{metaHeaders.Clone()})
+		modifiers = append(modifiers, &headerModifier{hide(metaHeaders.Clone())})
 	}
 	return modifiers
 }
@@ -105,10 +110,9 @@ func (t *modifyingTransport) RoundTrip(req *http.Request) (*http.Response, error
 	return orDefault(t.base).RoundTrip(sent)
 }
 
-// authTransport keeps its secrets behind a pointer, where %+v does not look.
 type authTransport struct {
 	base  http.RoundTripper
-	state *authState
+	state hidden[*authState]
 }
 
 type authState struct {
@@ -128,18 +132,19 @@ type authState struct {
 //
 // The transport has a method CancelRequest, too; contexts do the same.
 func AuthTransport(base http.RoundTripper, authConfig *AuthConfig, alwaysSetBasicAuth bool) http.RoundTripper {
-	return &authTransport{base, &authState{auth: authConfig, always: alwaysSetBasicAuth,
-		cancel: map[*http.Request]context.CancelFunc{}}}
+	return &authTransport{base, hide(&authState{auth: authConfig, always: alwaysSetBasicAuth,
+		cancel: map[*http.Request]context.CancelFunc{}})}
 }
 
 // RoundTrip implements [http.RoundTripper].
 func (t *authTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	state := t.state()
 	ctx, cancel := context.WithCancel(req.Context())
 	sent := req.Clone(ctx)
-	asks := t.state.authorize(sent)
-	t.state.watch(req, cancel)
+	asks := state.authorize(sent)
+	state.watch(req, cancel)
 	end := func() {
-		t.state.watch(req, nil)
+		state.watch(req, nil)
 		cancel()
 	}
 	response, err := orDefault(t.base).RoundTrip(sent)
@@ -148,9 +153,9 @@ func (t *authTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if tokens := response.Header.Values("X-Docker-Token"); asks && len(tokens) > 0 {
-		t.state.mu.Lock()
-		t.state.tokens = tokens
-		t.state.mu.Unlock()
+		state.mu.Lock()
+		state.tokens = tokens
+		state.mu.Unlock()
 	}
 	response.Request = req // The one that was sent holds a secret that its caller did not have.
 	response.Body = &endingBody{response.Body, end}
@@ -159,9 +164,10 @@ func (t *authTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // CancelRequest ends a request that is under way, also while its body is read.
 func (t *authTransport) CancelRequest(req *http.Request) {
-	t.state.mu.Lock()
-	cancel := t.state.cancel[req]
-	t.state.mu.Unlock()
+	state := t.state()
+	state.mu.Lock()
+	cancel := state.cancel[req]
+	state.mu.Unlock()
 	if cancel != nil {
 		cancel()
 	}
@@ -269,23 +275,26 @@ type CredentialStore interface {
 	SetRefreshToken(realm *url.URL, service, token string)
 }
 
-type staticCredentials struct{ auth *AuthConfig }
+type staticCredentials struct{ auth hidden[*AuthConfig] }
 
 // NewStaticCredentialStore gives a store that has the same credentials for all, and keeps nothing.
-func NewStaticCredentialStore(auth *AuthConfig) CredentialStore { return staticCredentials{auth} }
+func NewStaticCredentialStore(auth *AuthConfig) CredentialStore { return staticCredentials{hide(auth)} }
 
+// Basic implements [CredentialStore].
 func (s staticCredentials) Basic(*url.URL) (string, string) {
-	if s.auth == nil {
-		return "", ""
+	if auth := s.auth(); auth != nil {
+		return auth.Username, auth.Password
 	}
-	return s.auth.Username, s.auth.Password
+	return "", ""
 }
 
+// RefreshToken implements [CredentialStore].
 func (s staticCredentials) RefreshToken(*url.URL, string) string {
-	if s.auth == nil {
-		return ""
+	if auth := s.auth(); auth != nil {
+		return auth.IdentityToken
 	}
-	return s.auth.IdentityToken
+	return ""
 }
 
+// SetRefreshToken implements [CredentialStore].
 func (staticCredentials) SetRefreshToken(*url.URL, string, string) {}

@@ -140,7 +140,7 @@ func (s *DefaultService) ToV1Endpoint(apiEndpoint APIEndpoint, userAgent string,
 	}
 	return newV1Endpoint(c, func(ctx context.Context) (*tls.Config, error) {
 		if config != nil {
-			return config, nil
+			return config.Clone(), nil
 		}
 		return s.TLSConfigContext(ctx, host)
 	})
@@ -194,7 +194,8 @@ func (e *V1Endpoint) Path(path string) string {
 	return e.URL.String() + "/v1/" + path
 }
 
-// Ping asks whether somebody is there, and whether it needs no index. The official index is not asked.
+// Ping asks whether somebody is there, and whether it needs no index. The official index is not asked. An answer that
+// makes no sense is a [PingResponseError].
 func (e *V1Endpoint) Ping() (PingResult, error) { return e.PingContext(context.Background()) }
 
 // PingContext is Ping under ctx.
@@ -202,5 +203,5 @@ func (e *V1Endpoint) PingContext(ctx context.Context) (PingResult, error) {
 	if err := e.usable(); err != nil {
 		return PingResult{}, err
 	}
-	return decode[PingResult](under(ctx, e.c.Ping))
+	return decode[PingResult](pinged(under(ctx, e.c.Ping)))
 }
