@@ -22,7 +22,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -438,13 +437,4 @@ func stallsAt(end string) func(http.ResponseWriter, *http.Request) bool {
 		<-req.Context().Done()
 		return true
 	}
-}
-
-func mustParseURL(t testing.TB, text string) *url.URL {
-	t.Helper()
-	address, err := url.Parse(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return address
 }

@@ -124,11 +124,11 @@ type authState struct {
 	cancel map[*http.Request]context.CancelFunc
 }
 
-// AuthTransport gives a transport that proves to v1 registries who the caller is. With alwaysSetBasicAuth, as a registry
-// that stands alone wants it, each request has name and password. Otherwise they are given where a request asks for a
-// token, by X-Docker-Token: true, and the tokens that come back prove it from then on. A request that has an
-// Authorization keeps it. Redirects have no proof, but between addresses of docker.com and docker.io over https. A nil
-// base is [http.DefaultTransport].
+// AuthTransport gives a transport that proves to one v1 index and its registries who the caller is. With
+// alwaysSetBasicAuth, as a registry that stands alone wants it, each request has name and password. Otherwise they are
+// given where a request asks for a token, by X-Docker-Token: true, and the tokens that come back prove it from then on. A
+// request that has an Authorization keeps it. Redirects have no proof, but between addresses of docker.com and docker.io
+// over https. A nil base is [http.DefaultTransport].
 //
 // The transport has a method CancelRequest, too; contexts do the same.
 func AuthTransport(base http.RoundTripper, authConfig *AuthConfig, alwaysSetBasicAuth bool) http.RoundTripper {

@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -617,6 +618,62 @@ func TestSessionV1Concurrently(t *testing.T) {
 	session.Close()
 	endpoint.Close()
 	group.Wait()
+}
+
+// Neither what is closed nor what is forgotten keeps descriptors or goroutines.
+func TestNothingOfV1IsLeftBehind(t *testing.T) {
+	r := newRegistryV1(t, false)
+	id := r.addImage(t, "demo/app", "latest", 500_000)
+	image := newImageV1(t, "", 10)
+	work := func(closing bool) {
+		service, err := ocireg.NewService(options())
+		if err != nil {
+			t.Fatal(err)
+		}
+		endpoint, err := service.NewV1Endpoint(t.Context(), r.index(), "", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		client := ocireg.HTTPClient(ocireg.ModifyRequests(nil, ocireg.Headers("test/1", nil)...))
+		session, err := ocireg.NewSession(client, &ocireg.AuthConfig{}, endpoint)
+		if err != nil {
+			t.Fatal(err)
+		}
+		layer, err := session.GetRemoteImageLayer(id, r.root(), -1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := layer.Read(make([]byte, 1000)); err != nil {
+			t.Fatal(err)
+		}
+		writer, err := session.NewLayerWriter(t.Context(), image.id, r.root(), image.json)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := writer.Write(image.tar); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := session.PushImageLayerRegistry(image.id, iotest.ErrReader(fs.ErrInvalid), r.root(), image.json); err != fs.ErrInvalid {
+			t.Error(err)
+		}
+		if closing {
+			for _, end := range []io.Closer{service, endpoint, session, layer, writer} {
+				if err := end.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	}
+	work(true)
+	r.server.CloseClientConnections()
+	goroutines, open := runtime.NumGoroutine(), descriptors(t)
+	for range 3 {
+		work(true)
+		work(false)
+	}
+	r.server.CloseClientConnections()
+	eventually(t, "the goroutines have ended", func() bool { return runtime.NumGoroutine() <= goroutines+1 })
+	eventually(t, "the descriptors are closed", func() bool { return descriptors(t) <= open+1 })
 }
 
 // A session takes what this package put into a client, and refuses what it would have to ignore.
