@@ -186,9 +186,9 @@ func TestDockersProgram(t *testing.T) {
 
 func testDockersProgram(t *testing.T, secure, standalone bool) {
 	r := newRegistryV1(t, secure)
-	r.standalone = standalone
+	r.change(func() { r.standalone = standalone })
 	if secure || !standalone { // Nobody sends a standalone registry credentials over http.
-		r.user, r.password = "alice", "wonderland"
+		r.change(func() { r.user, r.password = "alice", "wonderland" })
 	}
 	d := &daemon{r.service(t), &types.AuthConfig{Username: "alice", Password: "wonderland"}, "docker/1.0",
 		http.Header{"X-Meta": {"one", "two"}}}

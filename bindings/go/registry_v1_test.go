@@ -119,10 +119,18 @@ func newAuthority(t testing.TB) (*x509.Certificate, tls.Certificate) {
 	return authority, tls.Certificate{Certificate: [][]byte{own.Raw}, PrivateKey: key}
 }
 
+// change changes what the registry does. (The race detector does not see that a request comes after it, through C.)
 func (r *registryV1) change(f func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	f()
+}
+
+// image is what the registry has of one.
+func (r *registryV1) image(id string) imageV1 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return *r.images[id]
 }
 
 // asked gives the requests of a method below a path, with their headers.

@@ -32,7 +32,7 @@ const noImage = "00000000000000000000000000000000000000000000000000000000000000a
 
 func TestV1Endpoint(t *testing.T) {
 	r := newRegistryV1(t, false)
-	r.standalone = true
+	r.change(func() { r.standalone = true })
 	service := r.service(t)
 	endpoint, err := service.NewV1Endpoint(t.Context(), r.index(), "test/1", http.Header{"X-Meta": {"one", "two"}, "X-None": nil})
 	if err != nil {
@@ -194,7 +194,7 @@ func TestPingsThatMakeNoSense(t *testing.T) {
 
 func TestSessionV1(t *testing.T) {
 	r := newRegistryV1(t, false)
-	r.user, r.password = "alice", "wonderland"
+	r.change(func() { r.user, r.password = "alice", "wonderland" })
 	session := r.session(t)
 	if id := session.ID(); len(id) != 64 || id == r.session(t).ID() {
 		t.Error(id)
@@ -241,7 +241,7 @@ func TestSessionV1(t *testing.T) {
 	if _, err := session.PushImageJSONIndex(app, []*ocireg.ImgData{data, {ID: noImage}}, true, told.Endpoints); err != nil {
 		t.Fatal(err)
 	}
-	kept := r.images[image.id]
+	kept := r.image(image.id)
 	if kept.checksum != data.Checksum || kept.payload != data.ChecksumPayload || !bytes.Equal(kept.json, image.json) {
 		t.Errorf("%+v", kept)
 	}
@@ -254,10 +254,12 @@ func TestSessionV1(t *testing.T) {
 	}
 	// The first registry answers nothing useful.
 	broken := newRegistryV1(t, false)
-	broken.fault = func(w http.ResponseWriter, _ *http.Request) bool {
-		w.WriteHeader(http.StatusForbidden)
-		return true
-	}
+	broken.change(func() {
+		broken.fault = func(w http.ResponseWriter, _ *http.Request) bool {
+			w.WriteHeader(http.StatusForbidden)
+			return true
+		}
+	})
 	tags, err := session.GetRemoteTags([]string{broken.root(), r.root()}, app)
 	if err != nil || len(tags) != 1 || tags["1.0"] != image.id {
 		t.Errorf("%v, %v", tags, err)
@@ -448,18 +450,20 @@ func TestSearchLimits(t *testing.T) {
 func TestLayerIsCut(t *testing.T) {
 	r := newRegistryV1(t, false)
 	id := r.addImage(t, "demo/app", "latest", 500_000)
-	size := int64(len(r.images[id].layer))
+	size := int64(len(r.image(id).layer))
 	cut := cutOnce(0)
-	r.fault = func(w http.ResponseWriter, req *http.Request) bool {
-		return strings.HasSuffix(req.URL.Path, "/layer") && cut(w, req, r.images[id].layer)
-	}
+	r.change(func() {
+		r.fault = func(w http.ResponseWriter, req *http.Request) bool {
+			return strings.HasSuffix(req.URL.Path, "/layer") && cut(w, req, r.image(id).layer)
+		}
+	})
 	layer, err := r.session(t).GetRemoteImageLayerContext(t.Context(), id, r.root(), size)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer layer.Close()
 	var content bytes.Buffer
-	if n, err := layer.WriteTo(&content); err != nil || n != size || layer.Size() != size || !bytes.Equal(content.Bytes(), r.images[id].layer) {
+	if n, err := layer.WriteTo(&content); err != nil || n != size || layer.Size() != size || !bytes.Equal(content.Bytes(), r.image(id).layer) {
 		t.Errorf("%d of %d, %v", n, size, err)
 	}
 	if asked := r.asked("GET", "images/"+id+"/layer"); len(asked) != 2 || asked[1].Header.Get("Range") == "" {
@@ -556,9 +560,11 @@ func TestCloseWhileReadingALayer(t *testing.T) {
 	id := r.addImage(t, "demo/app", "latest", 500_000)
 	reached := make(chan struct{}, 1)
 	stall := stallAfter(1000, reached)
-	r.fault = func(w http.ResponseWriter, req *http.Request) bool {
-		return strings.HasSuffix(req.URL.Path, "/layer") && stall(w, req, r.images[id].layer)
-	}
+	r.change(func() {
+		r.fault = func(w http.ResponseWriter, req *http.Request) bool {
+			return strings.HasSuffix(req.URL.Path, "/layer") && stall(w, req, r.image(id).layer)
+		}
+	})
 	session := r.session(t)
 	layer, err := session.GetRemoteImageLayer(id, r.root(), -1)
 	if err != nil {
@@ -679,7 +685,7 @@ func TestNothingOfV1IsLeftBehind(t *testing.T) {
 // A session takes what this package put into a client, and refuses what it would have to ignore.
 func TestClientsOfSessions(t *testing.T) {
 	r := newRegistryV1(t, false)
-	r.user, r.password = "alice", "wonderland"
+	r.change(func() { r.user, r.password = "alice", "wonderland" })
 	r.addImage(t, "demo/app", "latest", 10)
 	app := mustParse(t, r.host+"/demo/app")
 	alice := &ocireg.AuthConfig{Username: "alice", Password: "wonderland"}
@@ -773,7 +779,7 @@ func (roundTripper) RoundTrip(*http.Request) (*http.Response, error) { return ni
 // A standalone registry over https gets credentials on each request; what TLS the client asks for must be the endpoint's.
 func TestSessionOverTLS(t *testing.T) {
 	r := newRegistryV1(t, true)
-	r.user, r.password, r.standalone = "alice", "wonderland", true
+	r.change(func() { r.user, r.password, r.standalone = "alice", "wonderland", true })
 	r.addImage(t, "demo/app", "latest", 10)
 	_, port, _ := net.SplitHostPort(r.host)
 	host := "example.com:" + port // That is in the certificate.
@@ -941,7 +947,7 @@ func expired(t *testing.T) context.Context {
 // Nothing that is made of secrets shows them.
 func TestSecretsAreNotPrinted(t *testing.T) {
 	r := newRegistryV1(t, false)
-	r.user, r.password = "alice", "wonderland"
+	r.change(func() { r.user, r.password = "alice", "wonderland" })
 	r.addImage(t, "demo/app", "latest", 10)
 	alice := &ocireg.AuthConfig{Username: "alice", Password: "wonderland", IdentityToken: "hunter2"}
 	transport := ocireg.AuthTransport(ocireg.NewTransport(nil), &ocireg.AuthConfig{Username: "alice", Password: "wonderland"}, false)
