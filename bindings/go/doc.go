@@ -9,9 +9,10 @@
 //
 // # Names
 //
-// Names that Docker's registry package had are kept: [NewService], [DefaultService] and its methods, [APIEndpoint],
-// [RepositoryInfo], [ParseRepositoryInfo], [ResolveAuthConfig] and so on. Where that package took a context nowhere, a
-// call that may wait has a second form ending in Context. A [Registry] or [Repository] speaks the protocol of today.
+// All names that Docker's registry package had are kept: [NewService], [DefaultService] and its methods, [APIEndpoint],
+// [RepositoryInfo], [ParseRepositoryInfo], [ResolveAuthConfig] and so on; the README lists what differs. Where that
+// package took a context nowhere, a call that may wait has a second form ending in Context. A [Registry] or [Repository]
+// speaks the protocol of today, a [Session] the one before it, v1.
 //
 // # Contexts
 //
@@ -33,5 +34,5 @@
 // # Options
 //
 // Option structs have a field Extra for options of a library that is newer than this package, and results have a field
-// Raw with the whole document that the library gave.
+// Raw with the whole document that the library gave, unless they are of Docker's package or the Engine API.
 package ocireg

@@ -71,12 +71,16 @@ func (c Code) String() string {
 type sentinel struct {
 	text string
 	is   func(*Error) bool
+	// also are what such an Error is besides, for sentinels that calls give as they are.
+	also []error
 }
 
 func (s *sentinel) Error() string { return "ocireg: " + s.text }
 
-func ofCode(code Code, text string) error {
-	return &sentinel{text, func(e *Error) bool { return e.Code == code }}
+func (s *sentinel) Unwrap() []error { return s.also }
+
+func ofCode(code Code, text string, also ...error) error {
+	return &sentinel{text, func(e *Error) bool { return e.Code == code }, also}
 }
 
 // Kinds of failures, for [errors.Is]. A cancelled call is [context.Canceled], and one that reached the deadline of its
@@ -116,14 +120,14 @@ var (
 	ErrPermission       = ofCode(CodePermission, "permission denied by the system")
 
 	// ErrAlreadyExists says that the image to be pushed is at the registry already.
-	ErrAlreadyExists = ofCode(CodeAlreadyExists, "image already exists")
+	ErrAlreadyExists = ofCode(CodeAlreadyExists, "image already exists", fs.ErrExist)
 	// ErrInvalidRepositoryName says that a repository name is not well formed.
 	ErrInvalidRepositoryName = ofCode(CodeInvalidReference,
 		`invalid repository name (ex: "registry.domain.tld/myrepos")`)
 	// ErrRepoNotFound says that the registry has no such repository.
 	ErrRepoNotFound error = &sentinel{"repository not found", func(e *Error) bool {
 		return e.Code == CodeNotFound && e.What == "repository"
-	}}
+	}, []error{ErrNotFound, fs.ErrNotExist}}
 )
 
 // PingResponseError says that a registry answered a ping in a way that cannot be understood; see [errors.As].
@@ -186,6 +190,8 @@ type Error struct {
 
 	// cause is why the caller's side ended the call.
 	cause error
+	// ofPing says that the call was a ping.
+	ofPing bool
 }
 
 // Error is the message with the hint.
@@ -209,7 +215,7 @@ func (e *Error) Is(target error) bool {
 // As gives a [PingResponseError] where the failure is one.
 func (e *Error) As(target any) bool {
 	ping, ok := target.(*PingResponseError)
-	if ok = ok && e.Code == CodeProtocol && e.Phase == "ping"; ok {
+	if ok = ok && e.Code == CodeProtocol && (e.ofPing || e.Phase == "ping"); ok {
 		ping.Err = e
 	}
 	return ok
@@ -275,6 +281,20 @@ func (e *Error) UnmarshalJSON(document []byte) error {
 	e.RetryAfter = fromMilliseconds(all.RetryAfterMS)
 	e.Raw = append(json.RawMessage(nil), document...)
 	return nil
+}
+
+// refusal is the error of an argument that is refused here.
+func refusal(argument, message, hint string) *Error {
+	return ownError(Error{Code: CodeInvalidArgument, Name: "INVALID_ARGUMENT", Argument: argument, Message: message,
+		Hint: hint})
+}
+
+// pinged is the outcome of a ping.
+func pinged(document string, err error) (string, error) {
+	if e, ok := err.(*Error); ok {
+		e.ofPing = true
+	}
+	return document, err
 }
 
 // newError makes the package's error of one of package capi.

@@ -2,8 +2,13 @@ package ocireg
 
 import (
 	"encoding/json"
+	"errors"
+	"maps"
 	"reflect"
+	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Extra holds options by their names in the library's documents; they win over fields of the same name.
@@ -49,6 +54,10 @@ func unmarshalWith(document []byte, fields any, extra *Extra) error {
 // encode gives the library's JSON of an argument.
 func encode(argument string, value any) (string, error) {
 	document, err := json.Marshal(value)
+	var ours *Error
+	if errors.As(err, &ours) {
+		return "", ours
+	}
 	if err != nil {
 		return "", ownError(Error{Code: CodeInvalidJSON, Name: "INVALID_JSON", Argument: argument,
 			Message: "the " + argument + " cannot be written as JSON: " + err.Error()})
@@ -73,6 +82,29 @@ func optionalText(text string) *string {
 	return &text
 }
 
+// encodeList is encode for a list, where nil is an empty one.
+func encodeList(argument string, list []string) (string, error) {
+	return encode(argument, append([]string{}, list...))
+}
+
+// encodeHeaders is encode for headers, where none are NULL.
+func encodeHeaders(headers map[string][]string) (*string, error) {
+	all := map[string][]string{}
+	for _, name := range slices.Sorted(maps.Keys(headers)) {
+		for _, value := range headers[name] {
+			if !utf8.ValidString(value) { // Go would write something else in its place.
+				return nil, ownError(Error{Code: CodeInvalidUTF8, Name: "INVALID_UTF8", Argument: "headers",
+					Message: "the value of the header " + strconv.Quote(name) + " is not UTF-8"})
+			}
+			all[name] = append(all[name], value)
+		}
+	}
+	if len(all) == 0 {
+		return nil, nil
+	}
+	return encodeOptional("headers", &all)
+}
+
 // A rawKeeper is a result that keeps the document that it was read from.
 type rawKeeper interface{ keepRaw(json.RawMessage) }
 
@@ -83,6 +115,10 @@ func decode[T any](document string, err error) (T, error) {
 		return value, newError(err)
 	}
 	if err := json.Unmarshal([]byte(document), &value); err != nil {
+		var ours *Error
+		if errors.As(err, &ours) {
+			return value, ours
+		}
 		return value, ownError(Error{Code: CodeInternal, Name: "INTERNAL",
 			Message: "the library's answer cannot be read: " + err.Error(),
 			Hint:    "use versions of the library and of this package that belong together"})

@@ -14,7 +14,7 @@ import (
 )
 
 // listTags makes a service ask r for tags, which is a request or two.
-func listTags(t *testing.T, service *ocireg.DefaultService, r *registry) {
+func listTags(t *testing.T, service *ocireg.DefaultService, r *registryV2) {
 	t.Helper()
 	repository, err := service.OpenRepository(context.Background(), r.host+"/app", nil)
 	if err != nil {

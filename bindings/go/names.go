@@ -185,7 +185,7 @@ func ResolveAuthConfig(authConfigs map[string]AuthConfig, index *IndexInfo) Auth
 
 // ParseChallenges parses the WWW-Authenticate lines of an answer.
 func ParseChallenges(lines []string) ([]Challenge, error) {
-	document, err := encode("lines", append([]string{}, lines...))
+	document, err := encodeList("lines", lines)
 	if err != nil {
 		return nil, err
 	}

@@ -121,6 +121,35 @@ func TestChallenges(t *testing.T) {
 	}
 }
 
+func TestChallengesOfAPing(t *testing.T) {
+	n := challenged(`Bearer realm="https://auth.example/token",service="s"`, `Basic realm="r"`)
+	manager, confirmed, err := ocireg.PingV2Registry(mustParseURL(t, "https://A.example"), n)
+	if err != nil || !confirmed {
+		t.Fatalf("%v, %v", confirmed, err)
+	}
+	for _, same := range []string{"https://a.example/v2/", "HTTPS://a.EXAMPLE:443/v2/"} {
+		got, err := manager.GetChallenges(*mustParseURL(t, same))
+		if err != nil || len(got) != 2 || got[0].Scheme != "bearer" || got[0].Parameters["service"] != "s" || got[1].Scheme != "basic" {
+			t.Errorf("%s: %+v, %v", same, got, err)
+		}
+	}
+	for _, other := range []string{"https://a.example/", "http://a.example/v2/", "https://a.example:444/v2/"} {
+		if got, err := manager.GetChallenges(*mustParseURL(t, other)); err != nil || len(got) != 0 {
+			t.Errorf("%s: %+v, %v", other, got, err)
+		}
+	}
+	resp, err := n.RoundTrip(request(t, "https://b.example/v2/"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := manager.AddResponse(resp); err != nil {
+		t.Error(err)
+	}
+	if got, _ := manager.GetChallenges(*mustParseURL(t, "https://b.example/v2/")); len(got) != 2 {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestCertsDirectory(t *testing.T) {
 	if ocireg.CertsDir == "" {
 		t.Error("no CertsDir")

@@ -21,4 +21,17 @@ func TestWithoutCgo(t *testing.T) {
 	if ocireg.CertsDir != "/etc/docker/certs.d" || ocireg.ConvertToHostname("x") != "" {
 		t.Error("what has no error has no value either")
 	}
+	_, err = ocireg.NewV1Endpoint(&ocireg.IndexInfo{Name: "a.example"}, "", nil)
+	endpoint := ocireg.APIEndpoint{URL: mustParseURL(t, "https://a.example")}.ToV1Endpoint("", nil)
+	_, pingErr := endpoint.Ping()
+	_, sessionErr := ocireg.NewSession(nil, nil, endpoint)
+	_, _, challengeErr := ocireg.PingV2Registry(endpoint.URL, challenged("Basic"))
+	for _, err := range []error{err, pingErr, sessionErr, challengeErr} {
+		if !errors.Is(err, ocireg.ErrUnsupported) {
+			t.Errorf("%v", err)
+		}
+	}
+	if endpoint.String() != "https://a.example/v1/" {
+		t.Error(endpoint)
+	}
 }

@@ -34,8 +34,8 @@ const (
 	layerType    = "application/vnd.oci.image.layer.v1.tar"
 )
 
-// A registry is one in memory, with the faults that a test asks for.
-type registry struct {
+// A registryV2 is one of protocol v2 in memory, with the faults that a test asks for.
+type registryV2 struct {
 	host string
 
 	mu        sync.Mutex
@@ -65,8 +65,8 @@ func digestOf(data []byte) string {
 }
 
 // startRegistry serves until the returned function is called.
-func startRegistry() (*registry, func()) {
-	r := &registry{blobs: map[string][]byte{}, manifests: map[string]map[string]stored{}}
+func startRegistry() (*registryV2, func()) {
+	r := &registryV2{blobs: map[string][]byte{}, manifests: map[string]map[string]stored{}}
 	server := httptest.NewUnstartedServer(r)
 	server.Config.ErrorLog = log.New(nowhere{}, "", 0)
 	server.Start()
@@ -81,7 +81,7 @@ type nowhere struct{}
 
 func (nowhere) Write(p []byte) (int, error) { return len(p), nil }
 
-func newRegistry(t testing.TB) *registry {
+func newRegistry(t testing.TB) *registryV2 {
 	t.Helper()
 	r, stop := startRegistry()
 	t.Cleanup(stop)
@@ -89,13 +89,13 @@ func newRegistry(t testing.TB) *registry {
 }
 
 // change changes what the registry does. (The race detector does not see that a request comes after it, through C.)
-func (r *registry) change(f func()) {
+func (r *registryV2) change(f func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	f()
 }
 
-func (r *registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+func (r *registryV2) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	r.mu.Lock()
 	r.requests = append(r.requests, req.Method+" "+req.URL.Path)
 	fault, status, wantUser, wantPassword := r.blobFault, r.status, r.user, r.password
@@ -170,7 +170,7 @@ func (r *registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 }
 
 // serveUpload has one upload at a time.
-func (r *registry) serveUpload(w http.ResponseWriter, req *http.Request, name string) {
+func (r *registryV2) serveUpload(w http.ResponseWriter, req *http.Request, name string) {
 	body, _ := io.ReadAll(req.Body)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -213,7 +213,7 @@ func refuse(w http.ResponseWriter, status int, code, message string) {
 	fmt.Fprintf(w, `{"errors":[{"code":%q,"message":%q}]}`, code, message)
 }
 
-func (r *registry) listTags(w http.ResponseWriter, name string) {
+func (r *registryV2) listTags(w http.ResponseWriter, name string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.manifests[name] == nil {
@@ -230,7 +230,7 @@ func (r *registry) listTags(w http.ResponseWriter, name string) {
 	json.NewEncoder(w).Encode(map[string]any{"name": name, "tags": tags})
 }
 
-func (r *registry) addBlob(data []byte) ocireg.Descriptor {
+func (r *registryV2) addBlob(data []byte) ocireg.Descriptor {
 	d := digestOf(data)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -238,7 +238,7 @@ func (r *registry) addBlob(data []byte) ocireg.Descriptor {
 	return ocireg.Descriptor{Digest: d, Size: int64(len(data))}
 }
 
-func (r *registry) addManifest(name, tag, mediaType string, manifest any) ocireg.Descriptor {
+func (r *registryV2) addManifest(name, tag, mediaType string, manifest any) ocireg.Descriptor {
 	data, err := json.Marshal(manifest)
 	if err != nil {
 		panic(err)
@@ -257,7 +257,7 @@ func (r *registry) addManifest(name, tag, mediaType string, manifest any) ocireg
 }
 
 // addImage stores an image of this machine's platform whose layers have the given sizes.
-func (r *registry) addImage(name, tag string, sizes ...int) ocireg.Descriptor {
+func (r *registryV2) addImage(name, tag string, sizes ...int) ocireg.Descriptor {
 	config := r.addBlob([]byte(fmt.Sprintf(`{"architecture":%q,"os":"linux","config":{},"rootfs":{"type":"layers",`+
 		`"diff_ids":[]}}`, runtime.GOARCH)))
 	config.MediaType = configType
@@ -276,7 +276,7 @@ func (r *registry) addImage(name, tag string, sizes ...int) ocireg.Descriptor {
 }
 
 // count tells how many requests there were whose text begins so.
-func (r *registry) count(prefix string) int {
+func (r *registryV2) count(prefix string) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	n := 0
@@ -349,7 +349,7 @@ func newService(t testing.TB) *ocireg.DefaultService {
 	return service
 }
 
-func openRepository(t testing.TB, r *registry, name string) *ocireg.Repository {
+func openRepository(t testing.TB, r *registryV2, name string) *ocireg.Repository {
 	t.Helper()
 	repository, err := newService(t).OpenRepository(context.Background(), r.host+"/"+name, nil)
 	if err != nil {

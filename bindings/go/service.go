@@ -3,6 +3,7 @@ package ocireg
 import (
 	"context"
 	"crypto/tls"
+	"sync"
 
 	"github.com/ocireg/ocireg/bindings/go/internal/capi"
 )
@@ -11,6 +12,26 @@ import (
 type DefaultService struct {
 	c *capi.Service
 }
+
+// Service is what [DefaultService] does of Docker's package, for programs that put something else in its place.
+type Service interface {
+	Auth(ctx context.Context, authConfig *AuthConfig, userAgent string) (status, token string, err error)
+	LookupPullEndpoints(hostname string) (endpoints []APIEndpoint, err error)
+	LookupPushEndpoints(hostname string) (endpoints []APIEndpoint, err error)
+	ResolveRepository(name Named) (*RepositoryInfo, error)
+	Search(ctx context.Context, term string, limit int, authConfig *AuthConfig, userAgent string,
+		headers map[string][]string) (*SearchResults, error)
+	ServiceConfig() *ServiceConfig
+	TLSConfig(hostname string) (*tls.Config, error)
+	LoadAllowNondistributableArtifacts([]string) error
+	LoadMirrors([]string) error
+	LoadInsecureRegistries([]string) error
+}
+
+var _ Service = (*DefaultService)(nil)
+
+// sharedService is the service of functions that are given none. Nobody ends it.
+var sharedService = sync.OnceValues(func() (*DefaultService, error) { return NewService(ServiceOptions{}) })
 
 // NewService makes a service, to be ended by Close.
 func NewService(options ServiceOptions) (*DefaultService, error) {
@@ -49,7 +70,7 @@ func (s *DefaultService) ReplaceConfig(options ServiceOptions) error {
 
 // load hands a list to one of the calls that replace a part of the configuration.
 func load(list []string, f func(string) error) error {
-	document, err := encode("list", append([]string{}, list...))
+	document, err := encodeList("list", list)
 	if err != nil {
 		return err
 	}
@@ -71,6 +92,18 @@ func (s *DefaultService) LoadAllowNondistributableArtifacts(registries []string)
 	return load(registries, s.c.LoadAllowNondistributableArtifacts)
 }
 
+// found reads endpoints of the service.
+func (s *DefaultService) found(document string, err error) ([]APIEndpoint, error) {
+	endpoints, err := decode[[]APIEndpoint](document, err)
+	if err != nil {
+		return nil, err
+	}
+	for i := range endpoints {
+		endpoints[i].service = s
+	}
+	return endpoints, nil
+}
+
 // LookupPullEndpoints lists where to pull from, best first: mirrors, then https, then http where that is allowed.
 func (s *DefaultService) LookupPullEndpoints(hostname string) (endpoints []APIEndpoint, err error) {
 	return s.LookupPullEndpointsContext(context.Background(), hostname)
@@ -78,7 +111,7 @@ func (s *DefaultService) LookupPullEndpoints(hostname string) (endpoints []APIEn
 
 // LookupPullEndpointsContext is LookupPullEndpoints under ctx, because it may ask for the addresses of the host.
 func (s *DefaultService) LookupPullEndpointsContext(ctx context.Context, hostname string) (endpoints []APIEndpoint, err error) {
-	return decode[[]APIEndpoint](under(ctx, func(c *capi.Context) (string, error) {
+	return s.found(under(ctx, func(c *capi.Context) (string, error) {
 		return s.c.LookupPullEndpoints(c, hostname)
 	}))
 }
@@ -90,7 +123,7 @@ func (s *DefaultService) LookupPushEndpoints(hostname string) (endpoints []APIEn
 
 // LookupPushEndpointsContext is LookupPushEndpoints under ctx, because it may ask for the addresses of the host.
 func (s *DefaultService) LookupPushEndpointsContext(ctx context.Context, hostname string) (endpoints []APIEndpoint, err error) {
-	return decode[[]APIEndpoint](under(ctx, func(c *capi.Context) (string, error) {
+	return s.found(under(ctx, func(c *capi.Context) (string, error) {
 		return s.c.LookupPushEndpoints(c, hostname)
 	}))
 }

@@ -143,10 +143,16 @@ type APIEndpoint struct {
 	AllowNondistributableArtifacts bool
 	Official                       bool
 	TrimHostname                   bool
-	TLSConfig                      *TLSSettings
+	// TLSConfig is how TLS is spoken with it; nil is what the service has for the host. In one that a lookup gave,
+	// only InsecureSkipVerify and MinVersion may be changed: what else is changed is refused where it is used.
+	TLSConfig *tls.Config
 
 	// The library's text of URL and our parse of it: the text is kept as long as URL was not changed.
 	text, parsed string
+	// The library's form of TLSConfig.
+	tls *readTLS
+	// The service that found it.
+	service *DefaultService
 }
 
 type apiEndpoint struct {
@@ -167,22 +173,35 @@ func (e APIEndpoint) MarshalJSON() ([]byte, error) {
 			address = e.text
 		}
 	}
+	var settings *TLSSettings
+	if e.TLSConfig != nil {
+		var err error
+		if settings, err = e.tls.changed(e.TLSConfig); err != nil {
+			return nil, err
+		}
+	}
 	return json.Marshal(apiEndpoint{e.Mirror, address, e.Version, e.AllowNondistributableArtifacts, e.Official,
-		e.TrimHostname, e.TLSConfig})
+		e.TrimHostname, settings})
 }
 
-// UnmarshalJSON reads the library's form.
+// UnmarshalJSON reads the library's form, and the certificates that it names.
 func (e *APIEndpoint) UnmarshalJSON(document []byte) error {
 	d := apiEndpoint{Version: APIVersion2}
 	if err := json.Unmarshal(document, &d); err != nil {
 		return err
 	}
-	*e = APIEndpoint{d.Mirror, nil, d.Version, d.AllowNondistributableArtifacts, d.Official, d.TrimHostname,
-		d.TLSConfig, d.URL, ""}
+	*e = APIEndpoint{Mirror: d.Mirror, Version: d.Version, Official: d.Official, TrimHostname: d.TrimHostname,
+		AllowNondistributableArtifacts: d.AllowNondistributableArtifacts, text: d.URL}
+	var err error
+	if d.TLSConfig != nil {
+		if e.tls, err = d.TLSConfig.read(); err != nil {
+			return err
+		}
+		e.TLSConfig = e.tls.own()
+	}
 	if d.URL == "" {
 		return nil
 	}
-	var err error
 	if e.URL, err = url.Parse(d.URL); err != nil {
 		// Lookups take any text as a host name; only NewEndpoint refuses what no URL can hold.
 		scheme, host, _ := strings.Cut(d.URL, "://")

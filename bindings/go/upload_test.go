@@ -15,7 +15,7 @@ import (
 	ocireg "github.com/ocireg/ocireg/bindings/go"
 )
 
-func openToPush(t testing.TB, r *registry, name string) *ocireg.Repository {
+func openToPush(t testing.TB, r *registryV2, name string) *ocireg.Repository {
 	t.Helper()
 	options := &ocireg.OpenOptions{Actions: []string{"pull", "push"}}
 	repository, err := newService(t).OpenRepository(t.Context(), r.host+"/"+name, options)

@@ -1,0 +1,154 @@
+package ocireg
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net/http"
+	"reflect"
+
+	"github.com/ocireg/ocireg/bindings/go/internal/capi"
+)
+
+// wishes are what the client of a session asks for, all of which the library must be able to do.
+type wishes struct {
+	auth *AuthConfig
+	// always wants credentials on each request.
+	always  bool
+	headers http.Header
+	tls     *tls.Config
+}
+
+// wishesOf takes a client apart, or refuses it.
+func wishesOf(client *http.Client, auth *AuthConfig) (*wishes, error) {
+	w := &wishes{auth: auth, headers: http.Header{}}
+	if client == nil {
+		return w, nil
+	}
+	if client.Timeout != 0 {
+		return nil, foreign("a Timeout", "use the option Timeouts of the service, or the calls whose name ends in Context")
+	}
+	if client.CheckRedirect != nil && !sameFunction(client.CheckRedirect, checkRedirect) {
+		return nil, foreign("a CheckRedirect of its own", "")
+	}
+	// A session has its own cookies, here as in Docker's package, whatever Jar there is.
+	return w, w.take(client.Transport)
+}
+
+// foreign is the refusal of a client with something that the library cannot do.
+func foreign(what, hint string) error {
+	if hint == "" {
+		hint = "pass nil, or a client made only of HTTPClient, ModifyRequests, Headers, AuthTransport and NewTransport"
+	}
+	return refusal("client", "a session makes its own connections, and cannot do so by a client with "+what, hint)
+}
+
+// take takes what a transport and the ones below it ask for.
+func (w *wishes) take(transport http.RoundTripper) error {
+	switch t := transport.(type) {
+	case nil:
+		return nil
+	case *modifyingTransport:
+		request := &http.Request{Header: w.headers}
+		for _, modifier := range t.modifiers {
+			ours, ok := modifier.(*headerModifier)
+			if !ok {
+				return foreign(fmt.Sprintf("the RequestModifier %T", modifier), "")
+			}
+			if err := ours.ModifyRequest(request); err != nil {
+				return err
+			}
+		}
+		return w.take(t.base)
+	case *authTransport:
+		w.always = w.always || t.state().always
+		if auth := t.state().auth; auth != nil {
+			if w.auth != nil && *w.auth != *auth {
+				return refusal("authConfig", "the session is given two different credentials, one by AuthTransport",
+					"give the same, or a nil authConfig")
+			}
+			w.auth = auth
+		}
+		return w.take(t.base)
+	case *http.Transport:
+		if t != nil {
+			if field := changedField(t); field != "" {
+				return foreign("an http.Transport whose "+field+" is not that of NewTransport",
+					"set options of the service instead, such as Proxy, Timeouts and CertsDir")
+			}
+			w.tls = t.TLSClientConfig
+			return nil
+		}
+	}
+	return foreign(fmt.Sprintf("the RoundTripper %T", transport), "")
+}
+
+// changedField names a field of a transport that NewTransport did not set so.
+func changedField(t *http.Transport) string {
+	have, want := reflect.ValueOf(t).Elem(), reflect.ValueOf(NewTransport(nil)).Elem()
+	for i := range have.NumField() {
+		field := have.Type().Field(i)
+		if !field.IsExported() || field.Name == "TLSClientConfig" {
+			continue
+		}
+		same := false
+		if field.Type.Kind() == reflect.Func {
+			same = have.Field(i).Pointer() == want.Field(i).Pointer()
+		} else {
+			same = reflect.DeepEqual(have.Field(i).Interface(), want.Field(i).Interface())
+		}
+		if !same {
+			return field.Name
+		}
+	}
+	return ""
+}
+
+// sameFunction compares functions that are no closures.
+func sameFunction(a, b any) bool { return reflect.ValueOf(a).Pointer() == reflect.ValueOf(b).Pointer() }
+
+// check refuses wishes that do not fit the endpoint.
+func (w *wishes) check(ctx context.Context, endpoint *V1Endpoint) error {
+	if w.tls != nil && endpoint.URL.Scheme == "https" {
+		// The usual configuration, as NewTransport makes it of nil, is what the service may add its files to.
+		usual := endpoint.IsSecure && tlsDifference(w.tls, &tls.Config{}) == ""
+		if !usual {
+			own, err := endpoint.tls(ctx)
+			if err != nil {
+				return err
+			}
+			// An index says by itself whether it is secure; the service may think otherwise.
+			own.InsecureSkipVerify = !endpoint.IsSecure
+			if field := tlsDifference(w.tls, own); field != "" {
+				return foreign("a TLS configuration whose "+field+" is not that of the endpoint",
+					"use the TLSConfig of the service, or configure its InsecureRegistries and CertsDir")
+			}
+		}
+	}
+	if w.always {
+		ping, err := endpoint.PingContext(ctx)
+		if err != nil {
+			return err
+		}
+		if !ping.Standalone {
+			return foreign("an AuthTransport that always sets credentials: this registry does not stand alone",
+				"give false for alwaysSetBasicAuth; the session asks by itself whether a registry stands alone")
+		}
+	}
+	return nil
+}
+
+// endpoint is c, or the same place with the headers that are wanted.
+func (w *wishes) endpoint(c *capi.Endpoint) (*capi.Endpoint, error) {
+	if len(w.headers) == 0 {
+		return c, nil
+	}
+	agent := w.headers.Get("User-Agent")
+	w.headers.Del("User-Agent")
+	headers, err := encodeHeaders(w.headers)
+	if err != nil {
+		return nil, err
+	}
+	made, err := c.ToV1(optionalText(agent), headers)
+	return made, newError(err)
+}

@@ -1,0 +1,107 @@
+package ocireg
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"reflect"
+	"slices"
+)
+
+// A tlsSource makes a TLS configuration when it is wanted.
+type tlsSource func(context.Context) (*tls.Config, error)
+
+// tellable are the fields of a tls.Config that TLSSettings have, and the names of protocols, which net/http may add.
+var tellable = []string{"InsecureSkipVerify", "MinVersion", "RootCAs", "Certificates", "NextProtos"}
+
+// untellable names a field of config that the library could not follow, if there is one.
+func untellable(config *tls.Config) string {
+	fields := reflect.ValueOf(config).Elem()
+	for i := range fields.NumField() {
+		field := fields.Type().Field(i)
+		if field.IsExported() && !fields.Field(i).IsZero() && !slices.Contains(tellable, field.Name) {
+			return field.Name
+		}
+	}
+	for _, protocol := range config.NextProtos {
+		if protocol != "h2" && protocol != "http/1.1" {
+			return "NextProtos"
+		}
+	}
+	return ""
+}
+
+// sameFiles says whether two configurations have the same authorities and client certificates.
+func sameFiles(a, b *tls.Config) bool {
+	return a.RootCAs.Equal(b.RootCAs) &&
+		slices.EqualFunc(a.Certificates, b.Certificates, func(a, b tls.Certificate) bool {
+			return slices.EqualFunc(a.Certificate, b.Certificate, bytes.Equal)
+		})
+}
+
+// lowestVersion is the oldest version of TLS that the library speaks with a configuration.
+func lowestVersion(config *tls.Config) uint16 { return max(config.MinVersion, tls.VersionTLS12) }
+
+// tlsDifference names a field in which wanted is not what the library does where it was given the files of own.
+func tlsDifference(wanted, own *tls.Config) string {
+	switch field := untellable(wanted); {
+	case field != "":
+		return field
+	case wanted.InsecureSkipVerify != own.InsecureSkipVerify:
+		return "InsecureSkipVerify"
+	case lowestVersion(wanted) != lowestVersion(own):
+		return "MinVersion"
+	case !sameFiles(wanted, own):
+		return "RootCAs or Certificates"
+	}
+	return ""
+}
+
+// readTLS is the TLS configuration of an endpoint: the files' names, and what was in them.
+type readTLS struct {
+	settings TLSSettings
+	config   *tls.Config
+}
+
+func (s *TLSSettings) read() (*readTLS, error) {
+	config, err := s.Config()
+	if err != nil {
+		e := ownError(Error{Code: CodeInvalidConfig, Name: "INVALID_CONFIG",
+			Message: "a TLS configuration cannot be used: " + err.Error()})
+		e.cause = err
+		return nil, e
+	}
+	return &readTLS{*s, config}, nil
+}
+
+// own is what a caller gets to keep, and perhaps to change.
+func (r *readTLS) own() *tls.Config {
+	config := r.config.Clone()
+	if config.RootCAs != nil {
+		config.RootCAs = config.RootCAs.Clone()
+	}
+	return config
+}
+
+// changed are the settings after a caller has changed what own gave. The library knows certificates only as files.
+func (r *readTLS) changed(config *tls.Config) (*TLSSettings, error) {
+	if r == nil {
+		r = &readTLS{config: &tls.Config{}}
+	}
+	field := untellable(config)
+	if field == "" && !sameFiles(config, r.config) {
+		field = "RootCAs or Certificates"
+	}
+	if field != "" {
+		return nil, refusal("TLSConfig", "the library cannot follow a change of "+field+" in the TLSConfig of an endpoint",
+			"put certificates into the certs.d directory of the registry; only InsecureSkipVerify and MinVersion may be set")
+	}
+	settings := r.settings
+	settings.InsecureSkipVerify = config.InsecureSkipVerify
+	if lowest := lowestVersion(config); lowest > tls.VersionTLS12 {
+		settings.MinVersion = "1.3"
+	} else if lowest != lowestVersion(r.config) {
+		settings.MinVersion = "1.2"
+	}
+	return &settings, nil
+}
