@@ -208,7 +208,7 @@ fn run(scenario: &str, fixtures: &impl Words, steps: &[Step]) {
 /// The same in processes with these environment variables.
 fn run_in(environment: &[(&str, &str)], scenario: &str, fixtures: &impl Words, steps: &[Step]) {
     let mut first: Option<(Vec<Answer>, BTreeMap<String, String>)> = None;
-    for name in ["c", "python"] {
+    for name in ["c", "go", "python"] {
         fixtures.reset();
         let mut driver = Driver::start(name, environment);
         let directory = driver.directory.path().display().to_string();

@@ -9,7 +9,9 @@ use ocireg_testkit::rig::{assert_canary_nowhere, bystander};
 use ocireg_testkit::v1::archive::Random;
 use ocireg_testkit::v1::{Policy, V1};
 use ocireg_testkit::{Action, Ca, Fault, Reply, Server, ServerOptions, tempdir};
-use scene::{CERTIFICATE, CONNECT, NOT_FOUND, POLICY, SECURE, assert_tells, requests, service};
+use scene::{
+    CERTIFICATE, CONNECT, NOT_FOUND, POLICY, PROTOCOL, SECURE, assert_tells, requests, service,
+};
 use serde_json::{Value, json};
 use v1_scene::{FORMS, Form, Image, World, push};
 
@@ -131,6 +133,23 @@ fn a_ping_may_say_what_it_likes() {
     server.index.clear_faults();
     server.index.fault(Fault::on("/_ping", Action::status(500)));
     assert!(endpoint.ping().expect("somebody is there")["standalone"].as_bool().is_some());
+}
+
+#[test]
+fn an_answer_to_a_ping_that_makes_no_sense_is_known_by_its_phase() {
+    let garbage = || Fault::on("/", Action::Raw(b"SSH-2.0-OpenSSH\r\n".to_vec())).always();
+    let v1 = V1::standalone(ServerOptions::default(), Policy::default());
+    let place = index(&v1.index.host(), false);
+    let service = service(json!({"retry": {"max-attempts": 1}}));
+    let endpoint = service.v1_endpoint_of(&place, "", &json!({})).expect("an endpoint");
+    v1.index.fault(garbage());
+    let failure = failed(endpoint.ping(), PROTOCOL);
+    assert_eq!(failure.json["phase"], "ping", "{failure:#?}");
+    let (v2, _) = scene::demo();
+    v2.fault(garbage());
+    let endpoint = service.endpoint(&json!({"URL": v2.url()})).expect("an endpoint");
+    let failure = failed(endpoint.ping(), PROTOCOL);
+    assert_eq!(failure.json["phase"], "ping", "{failure:#?}");
 }
 
 /// A registry under a name that loopback has here, with two images; it knows alice.

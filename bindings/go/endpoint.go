@@ -53,5 +53,5 @@ func (e *Endpoint) IsSecure() (bool, error) {
 
 // Ping asks the registry what it speaks. An answer that makes no sense is a [PingResponseError].
 func (e *Endpoint) Ping(ctx context.Context) (*PingResult, error) {
-	return decodeNew[PingResult](pinged(under(ctx, e.c.Ping)))
+	return decodeNew[PingResult](under(ctx, e.c.Ping))
 }

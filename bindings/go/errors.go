@@ -190,8 +190,6 @@ type Error struct {
 
 	// cause is why the caller's side ended the call.
 	cause error
-	// ofPing says that the call was a ping.
-	ofPing bool
 }
 
 // Error is the message with the hint.
@@ -215,7 +213,7 @@ func (e *Error) Is(target error) bool {
 // As gives a [PingResponseError] where the failure is one.
 func (e *Error) As(target any) bool {
 	ping, ok := target.(*PingResponseError)
-	if ok = ok && e.Code == CodeProtocol && (e.ofPing || e.Phase == "ping"); ok {
+	if ok = ok && e.Code == CodeProtocol && e.Phase == "ping"; ok {
 		ping.Err = e
 	}
 	return ok
@@ -287,14 +285,6 @@ func (e *Error) UnmarshalJSON(document []byte) error {
 func refusal(argument, message, hint string) *Error {
 	return ownError(Error{Code: CodeInvalidArgument, Name: "INVALID_ARGUMENT", Argument: argument, Message: message,
 		Hint: hint})
-}
-
-// pinged is the outcome of a ping.
-func pinged(document string, err error) (string, error) {
-	if e, ok := err.(*Error); ok {
-		e.ofPing = true
-	}
-	return document, err
 }
 
 // newError makes the package's error of one of package capi.

@@ -203,5 +203,5 @@ func (e *V1Endpoint) PingContext(ctx context.Context) (PingResult, error) {
 	if err := e.usable(); err != nil {
 		return PingResult{}, err
 	}
-	return decode[PingResult](pinged(under(ctx, e.c.Ping)))
+	return decode[PingResult](under(ctx, e.c.Ping))
 }

@@ -13,7 +13,7 @@ use crate::http::origin::Origin;
 use crate::service::Service;
 use crate::tls::Identity;
 use crate::tls::certs_d::TlsConfig;
-use crate::v2::registry::Common;
+use crate::v2::registry::{Common, of_ping};
 use serde::{Deserialize, Serialize};
 
 /// The most that is read of what a ping answers.
@@ -152,7 +152,7 @@ impl Endpoint {
             self.transport(Login::Password { credentials: AuthConfig::default(), always: false });
         let mut request = transport.request(self.0.root.path("_ping"), &doing);
         request.budget = Some((self.0.service.timeouts().auth, Phase::Ping));
-        let mut response = transport.send(&request, run)?;
+        let mut response = transport.send(&request, run).map_err(of_ping)?;
         // Whatever it answers, somebody is there.
         let body = response.body.read_all(PING_LIMIT, "the answer to a ping", "error", run);
         let said: Said = body

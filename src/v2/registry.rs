@@ -134,7 +134,7 @@ impl Registry {
                 Ok(response) => break response,
                 // Another endpoint is the better answer to an endpoint that cannot be reached.
                 Err(error) if error.code() == Code::Timeout => return Err(error),
-                Err(error) => attempts.again(error, run)?,
+                Err(error) => attempts.again(of_ping(error), run)?,
             }
         };
         self.answered.store(true, Ordering::Relaxed);
@@ -269,3 +269,8 @@ pub fn api_versions<'a>(lines: impl IntoIterator<Item = &'a str>) -> Vec<String>
 
 /// DefaultRegistryVersionHeader of the registry package.
 const VERSION_HEADER: &str = "docker-distribution-api-version";
+
+/// An answer to a ping that makes no sense is known by its phase.
+pub fn of_ping(error: Error) -> Error {
+    if error.code() == Code::Protocol { error.phase(Phase::Ping) } else { error }
+}

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from . import _call, _ffi, _log, _values
 from ._endpoint import Endpoint, Headers, _plain
 from ._ffi import lib
 from ._handle import Owner
 from ._session import Session
-from ._v1 import V1Endpoint
+from ._v1 import V1Endpoint, V1Session
 from .documents import (
     APIEndpoint,
     AuthConfig,
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .documents import InspectOptions, PullOptions, SessionOptions
+
+_Opened = TypeVar("_Opened")
 
 
 class Service(Owner):
@@ -300,14 +302,39 @@ class Service(Owner):
         **options: Unpack[SessionOptions],
     ) -> Session:
         """A session about the repository of a reference, with the first of its endpoints that answers."""
+        if options.get("protocol") == "v1":
+            raise ValueError("a session of protocol v1 is opened by open_v1_session()")
         name = _values.text("reference", reference)
-        details = _values.options(options)
+        return self._open(Session, name, _values.options(options), timeout, context)
 
-        def begin(c_context: Any) -> Session:
+    def open_v1_session(
+        self,
+        host: str,
+        auth: AuthConfig | None = None,
+        *,
+        timeout: float | None = None,
+        context: _call.Context | None = None,
+    ) -> V1Session:
+        """A session of protocol v1 with the index at ``host[:port]``, found as by :meth:`new_v1_endpoint`.
+
+        ``auth``: None is what the service knows, ``{}`` is anonymous.
+        """
+        options = _values.options({"registry": host, "protocol": "v1", "auth": auth})
+        return self._open(V1Session, None, options, timeout, context)
+
+    def _open(
+        self,
+        kind: Callable[[Any], _Opened],
+        reference: bytes | None,
+        options: bytes | None,
+        timeout: float | None,
+        context: _call.Context | None,
+    ) -> _Opened:
+        def begin(c_context: Any) -> _Opened:
             with self._handle as service:
-                return Session(
+                return kind(
                     _values.call_for_handle(
-                        lib.ocireg_session_open, _ffi.ocireg_session, service, c_context, name, details
+                        lib.ocireg_session_open, _ffi.ocireg_session, service, c_context, reference, options
                     )
                 )
 

@@ -376,6 +376,7 @@ class PullOptions(TypedDict, total=False):
     referrers: bool
     verify_diff_ids: bool
     nondistributable: bool
+    protocol: str
 
 
 class InspectOptions(TypedDict, total=False):

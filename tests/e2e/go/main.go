@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"reflect"
 	"slices"
@@ -27,7 +28,7 @@ const absent = `\N`
 // A driver holds what requests have named.
 type driver struct {
 	services  map[string]*ocireg.DefaultService
-	endpoints map[string]*ocireg.Endpoint
+	endpoints map[string]endpoint
 	sessions  map[string]session
 
 	// What the next request runs under.
@@ -66,7 +67,37 @@ func (r recorder) Handle(_ context.Context, record slog.Record) error {
 func (r recorder) WithAttrs([]slog.Attr) slog.Handler { return r }
 func (r recorder) WithGroup(string) slog.Handler      { return r }
 
-// A session is an [ocireg.Registry] or an [ocireg.Repository].
+// An endpoint is an [endpointV2] or an [endpointV1].
+type endpoint interface {
+	io.Closer
+	String() string
+	Path(string) (string, error)
+	IsSecure() (bool, error)
+	Ping(context.Context) (*ocireg.PingResult, error)
+}
+
+// endpointV2 knows what it was made of, for the same place by v1.
+type endpointV2 struct {
+	*ocireg.Endpoint
+	service *ocireg.DefaultService
+	of      ocireg.APIEndpoint
+}
+
+type endpointV1 struct{ *ocireg.V1Endpoint }
+
+func (e endpointV1) Path(path string) (string, error) { return e.V1Endpoint.Path(path), nil }
+func (e endpointV1) IsSecure() (bool, error)          { return e.V1Endpoint.IsSecure, nil }
+func (e endpointV1) Ping(ctx context.Context) (*ocireg.PingResult, error) {
+	result, err := e.PingContext(ctx)
+	return &result, err
+}
+
+// sessionV1 is a session of protocol v1 that is like the others.
+type sessionV1 struct{ *ocireg.Session }
+
+func (x sessionV1) ID() (string, error) { return x.Session.ID(), nil }
+
+// A session is an [ocireg.Registry], an [ocireg.Repository] or a [sessionV1].
 type session interface {
 	io.Closer
 	ID() (string, error)
@@ -89,7 +120,7 @@ type request struct {
 func main() {
 	d := &driver{
 		services:  map[string]*ocireg.DefaultService{},
-		endpoints: map[string]*ocireg.Endpoint{},
+		endpoints: map[string]endpoint{},
 		sessions:  map[string]session{},
 	}
 	in, out := bufio.NewReader(os.Stdin), bufio.NewWriter(os.Stdout)
@@ -281,6 +312,46 @@ func list(load func(*ocireg.DefaultService, []string) error) request {
 	}}
 }
 
+// ofV1 is a request to a session of protocol v1, which has the other fields.
+func ofV1(fields int, handle func(ctx context.Context, x *ocireg.Session, f []string) (any, error)) request {
+	return request{fields, func(d *driver, ctx context.Context, f []string) (any, error) {
+		found, err := get(d.sessions, f[0])
+		if err != nil {
+			return nil, err
+		}
+		x, ok := found.(sessionV1)
+		if !ok {
+			return nil, fmt.Errorf("%s is of protocol v2, which has no such method in Go", f[0])
+		}
+		return handle(ctx, x.Session, f[1:])
+	}}
+}
+
+// imageData reads what is known of an image, with the checksum that has no place in published JSON.
+func imageData(field string) (*ocireg.ImgData, error) {
+	image, err := value[*ocireg.ImgData](field)
+	if err != nil {
+		return nil, err
+	}
+	more, err := value[map[string]string](field)
+	image.ChecksumPayload = more["checksum_payload"]
+	return image, err
+}
+
+// readAll tells what a reader holds, and closes it.
+func readAll(reader interface {
+	io.ReadCloser
+	Size() int64
+}) (any, error) {
+	defer reader.Close()
+	hash := sha256.New()
+	read, err := io.Copy(hash, reader)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"size": reader.Size(), "read": read, "sha256": hex.EncodeToString(hash.Sum(nil))}, nil
+}
+
 var requests = map[string]request{
 	"with": {2, func(d *driver, _ context.Context, f []string) (_ any, err error) {
 		if d.timeout, err = milliseconds(f[0]); err != nil {
@@ -460,6 +531,25 @@ var requests = map[string]request{
 		status, token, err := s.Auth(ctx, auth, text(f[2]))
 		return map[string]string{"Status": status, "IdentityToken": token}, err
 	}},
+	"service_search": {6, func(d *driver, ctx context.Context, f []string) (any, error) {
+		s, err := get(d.services, f[0])
+		if err != nil {
+			return nil, err
+		}
+		limit, err := strconv.Atoi(f[2])
+		if err != nil {
+			return nil, err
+		}
+		auth, err := value[*ocireg.AuthConfig](f[3])
+		if err != nil {
+			return nil, err
+		}
+		headers, err := value[http.Header](f[5])
+		if err != nil {
+			return nil, err
+		}
+		return s.Search(ctx, text(f[1]), limit, auth, text(f[4]), headers)
+	}},
 	"service_login": {3, func(d *driver, ctx context.Context, f []string) (any, error) {
 		s, err := get(d.services, f[0])
 		if err != nil {
@@ -502,11 +592,53 @@ var requests = map[string]request{
 		if err != nil {
 			return nil, err
 		}
-		d.endpoints[f[1]], err = s.NewEndpoint(api)
+		delete(d.endpoints, f[1])
+		made, err := s.NewEndpoint(api)
 		if err != nil {
-			delete(d.endpoints, f[1])
+			return nil, err
 		}
-		return nil, err
+		d.endpoints[f[1]] = endpointV2{made, s, api}
+		return nil, nil
+	}},
+	"endpoint_new_v1": {5, func(d *driver, ctx context.Context, f []string) (any, error) {
+		s, err := get(d.services, f[0])
+		if err != nil {
+			return nil, err
+		}
+		index, err := value[*ocireg.IndexInfo](f[2])
+		if err != nil {
+			return nil, err
+		}
+		headers, err := value[http.Header](f[4])
+		if err != nil {
+			return nil, err
+		}
+		made, err := s.NewV1Endpoint(ctx, index, text(f[3]), headers)
+		if err != nil {
+			return nil, err
+		}
+		d.endpoints[f[1]] = endpointV1{made}
+		return nil, nil
+	}},
+	"endpoint_to_v1": {4, func(d *driver, _ context.Context, f []string) (any, error) {
+		e, err := get(d.endpoints, f[0])
+		if err != nil {
+			return nil, err
+		}
+		v2, ok := e.(endpointV2)
+		if !ok {
+			return nil, fmt.Errorf("%s is of v1 already, and has no such method in Go", f[0])
+		}
+		headers, err := value[http.Header](f[3])
+		if err != nil {
+			return nil, err
+		}
+		made, err := v2.service.ToV1Endpoint(v2.of, text(f[2]), headers)
+		if err != nil {
+			return nil, err
+		}
+		d.endpoints[f[1]] = endpointV1{made}
+		return nil, nil
 	}},
 	"endpoint_to_string": {1, func(d *driver, _ context.Context, f []string) (any, error) {
 		e, err := get(d.endpoints, f[0])
@@ -550,7 +682,15 @@ var requests = map[string]request{
 		if err != nil {
 			return nil, err
 		}
-		registry, err := e.NewRegistry(ctx, auth)
+		if e, ok := e.(endpointV1); ok {
+			x, err := ocireg.NewSessionContext(ctx, nil, auth, e.V1Endpoint)
+			if err != nil {
+				return nil, err
+			}
+			d.sessions[f[1]] = sessionV1{x}
+			return nil, nil
+		}
+		registry, err := e.(endpointV2).NewRegistry(ctx, auth)
 		if err != nil {
 			return nil, err
 		}
@@ -671,13 +811,7 @@ var requests = map[string]request{
 		if err != nil {
 			return nil, err
 		}
-		defer reader.Close()
-		hash := sha256.New()
-		read, err := io.Copy(hash, reader)
-		if err != nil {
-			return nil, err
-		}
-		return map[string]any{"size": reader.Size(), "read": read, "sha256": hex.EncodeToString(hash.Sum(nil))}, nil
+		return readAll(reader)
 	}},
 	"session_put_blob": {4, func(d *driver, ctx context.Context, f []string) (any, error) {
 		x, err := d.repository(f[0])
@@ -722,6 +856,90 @@ var requests = map[string]request{
 	"session_free": {1, func(d *driver, _ context.Context, f []string) (any, error) {
 		return free(d.sessions, f[0])
 	}},
+
+	"session_get_repository_data": ofV1(2, func(ctx context.Context, x *ocireg.Session, f []string) (any, error) {
+		return x.GetRepositoryDataContext(ctx, name(f[0]))
+	}),
+	"session_get_remote_tags": ofV1(3, func(ctx context.Context, x *ocireg.Session, f []string) (any, error) {
+		registries, err := value[[]string](f[0])
+		if err != nil {
+			return nil, err
+		}
+		return x.GetRemoteTagsContext(ctx, registries, name(f[1]))
+	}),
+	"session_get_remote_tag": ofV1(4, func(ctx context.Context, x *ocireg.Session, f []string) (any, error) {
+		registries, err := value[[]string](f[0])
+		if err != nil {
+			return nil, err
+		}
+		return x.GetRemoteTagContext(ctx, registries, name(f[1]), f[2])
+	}),
+	"session_get_remote_history": ofV1(3, func(ctx context.Context, x *ocireg.Session, f []string) (any, error) {
+		return x.GetRemoteHistoryContext(ctx, f[0], f[1])
+	}),
+	"session_lookup_remote_image": ofV1(3, func(ctx context.Context, x *ocireg.Session, f []string) (any, error) {
+		return nil, x.LookupRemoteImageContext(ctx, f[0], f[1])
+	}),
+	"session_get_remote_image_json": ofV1(3, func(ctx context.Context, x *ocireg.Session, f []string) (any, error) {
+		data, size, err := x.GetRemoteImageJSONContext(ctx, f[0], f[1])
+		sum := sha256.Sum256(data)
+		return map[string]any{"sha256": hex.EncodeToString(sum[:]), "layer_size": size}, err
+	}),
+	"session_get_remote_image_layer": ofV1(4, func(ctx context.Context, x *ocireg.Session, f []string) (any, error) {
+		size, err := strconv.ParseInt(f[2], 10, 64)
+		if err != nil {
+			return nil, err
+		}
+		reader, err := x.GetRemoteImageLayerContext(ctx, f[0], f[1], size)
+		if err != nil {
+			return nil, err
+		}
+		return readAll(reader)
+	}),
+	"session_push_image_json_registry": ofV1(4, func(ctx context.Context, x *ocireg.Session, f []string) (any, error) {
+		image, err := imageData(f[0])
+		if err != nil {
+			return nil, err
+		}
+		return nil, x.PushImageJSONRegistryContext(ctx, image, []byte(f[2]), f[1])
+	}),
+	"session_push_image_layer_registry": ofV1(5, func(ctx context.Context, x *ocireg.Session, f []string) (any, error) {
+		file, err := os.Open(f[3])
+		if err != nil {
+			return nil, err
+		}
+		defer file.Close()
+		sum, payload, err := x.PushImageLayerRegistryContext(ctx, f[0], file, f[1], []byte(f[2]))
+		return map[string]any{"checksum": sum, "checksum_payload": payload}, err
+	}),
+	"session_push_image_checksum_registry": ofV1(3, func(ctx context.Context, x *ocireg.Session, f []string) (any, error) {
+		image, err := imageData(f[0])
+		if err != nil {
+			return nil, err
+		}
+		return nil, x.PushImageChecksumRegistryContext(ctx, image, f[1])
+	}),
+	"session_push_registry_tag": ofV1(5, func(ctx context.Context, x *ocireg.Session, f []string) (any, error) {
+		return nil, x.PushRegistryTagContext(ctx, name(f[0]), f[1], f[2], f[3])
+	}),
+	"session_push_image_json_index": ofV1(5, func(ctx context.Context, x *ocireg.Session, f []string) (any, error) {
+		images, err := value[[]*ocireg.ImgData](f[1])
+		if err != nil {
+			return nil, err
+		}
+		registries, err := value[[]string](f[3])
+		if err != nil {
+			return nil, err
+		}
+		return x.PushImageJSONIndexContext(ctx, name(f[0]), images, f[2] == "1", registries)
+	}),
+	"session_search_repositories": ofV1(3, func(ctx context.Context, x *ocireg.Session, f []string) (any, error) {
+		limit, err := strconv.Atoi(f[1])
+		if err != nil {
+			return nil, err
+		}
+		return x.SearchRepositoriesContext(ctx, f[0], limit)
+	}),
 
 	"pull": {4, func(d *driver, ctx context.Context, f []string) (any, error) {
 		s, err := get(d.services, f[0])

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import tarfile
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ocireg
+from ocireg.documents import ImgData
+
+from .conftest import ALONE
+
+ID = "5" * 64
+
+
+class Index(BaseHTTPRequestHandler):
+    """A registry of protocol v1 that stands alone and keeps what it is given."""
+
+    protocol_version = "HTTP/1.1"
+    server: Server
+
+    def log_message(self, *_: Any) -> None:
+        """Says nothing."""
+
+    def body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        whole = b""
+        while size := int(self.rfile.readline(), 16):
+            whole += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return whole
+
+    def answer(self, status: int, body: bytes, **headers: str) -> None:
+        self.send_response(status)
+        for name, value in {**headers, "Content_Length": str(len(body))}.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_PUT(self) -> None:
+        self.server.kept[self.path] = self.body()
+        self.answer(204 if self.path.endswith("/images") else 200, b"")
+
+    def do_GET(self) -> None:
+        path, _, query = self.path.partition("?")
+        self.server.agents.append(self.headers.get("User-Agent"))
+        if path == "/v1/_ping":
+            self.answer(200, b"true", X_Docker_Registry_Version="0.9")
+        elif path == "/v1/search":
+            self.answer(200, json.dumps({"query": query, "num_results": 1, "results": [{"name": "a"}]}).encode())
+        elif path == "/v1/repositories/team/app/images":
+            self.answer(200, json.dumps([{"id": ID, "Tag": "1"}]).encode())
+        elif path == "/v1/repositories/team/app/tags":
+            self.answer(200, json.dumps({"1": ID}).encode())
+        elif path == f"/v1/images/{ID}/ancestry":
+            self.answer(200, json.dumps([ID]).encode())
+        elif path in self.server.kept:
+            size = len(self.server.kept[f"/v1/images/{ID}/layer"])
+            self.answer(200, self.server.kept[path], X_Docker_Size=str(size))
+        else:
+            self.answer(404, b"{}")
+
+
+class Server(ThreadingHTTPServer):
+    kept: dict[str, bytes]
+    agents: list[str | None]
+
+
+@pytest.fixture
+def index() -> Iterator[Server]:
+    with Server(("127.0.0.1", 0), Index) as server:
+        server.kept, server.agents = {}, []
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def host(index: Server) -> str:
+    return f"127.0.0.1:{index.server_address[1]}"
+
+
+@pytest.fixture
+def v1(service: ocireg.Service, host: str) -> Iterator[ocireg.V1Session]:
+    with service.open_v1_session(host, {}) as session:
+        yield session
+
+
+def archive() -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as tar:
+        entry = tarfile.TarInfo("größe")
+        entry.size = 5
+        tar.addfile(entry, io.BytesIO(b"hello"))
+    return file.getvalue()
+
+
+def test_push_and_pull(v1: ocireg.V1Session, index: Server, host: str) -> None:
+    root, reference, document = f"http://{host}/v1/", f"{host}/team/app", json.dumps({"id": ID}).encode()
+    v1.push_image_json_registry({"id": ID}, root, document)
+    with v1.push_image_layer_registry(ID, root, document) as layer:
+        layer.write(archive()[:700])
+        layer.write(archive()[700:])
+        sums = layer.commit()
+    assert sums["checksum"].startswith("tarsum+sha256:")
+    image: ImgData = {"id": ID, "checksum": sums["checksum"], "checksum_payload": sums["checksum_payload"]}
+    v1.push_image_checksum_registry(image, root)
+    v1.push_registry_tag(reference, ID, "1", root)
+    assert gzip.decompress(index.kept[f"/v1/images/{ID}/layer"]) == archive()
+    assert index.kept["/v1/repositories/team/app/tags/1"] == f'"{ID}"'.encode()
+    assert v1.push_image_json_index(reference, [image], True, [root]) == {"ImgList": {}, "Endpoints": []}
+    listed = json.loads(index.kept["/v1/repositories/team/app/images"])
+    assert listed == [{"id": ID, "checksum": sums["checksum"]}]
+
+    data = v1.get_repository_data(reference)
+    assert data["Endpoints"] == [root]
+    assert v1.get_remote_tags([root], reference) == {"1": ID}
+    assert v1.get_remote_history(ID, root) == [ID]
+    found = v1.get_remote_image_json(ID, root)
+    assert found.json == document
+    with v1.get_remote_image_layer(ID, root, found.layer_size) as reader:
+        assert gzip.decompress(reader.read()) == archive()
+    with pytest.raises(ocireg.NotFoundError) as caught:
+        v1.lookup_remote_image("6" * 64, root)
+    assert caught.value.http_status == 404
+
+
+def test_pull_into_a_layout(v1: ocireg.V1Session, host: str, layout: Path) -> None:
+    root, document = f"http://{host}/v1/", json.dumps({"id": ID}).encode()
+    with v1.push_image_layer_registry(ID, root, document) as layer:
+        layer.write(archive())
+        layer.commit()
+    v1.push_image_json_registry({"id": ID}, root, document)
+    v1.push_registry_tag(f"{host}/team/app", ID, "1", root)
+    with ocireg.Service(ALONE) as service:
+        report = service.pull(f"{host}/team/app:1", f"oci:{layout}:x", protocol="v1", platform="linux/amd64")
+    assert report["endpoint"]["url"] == root
+    assert (layout / "blobs/sha256" / report["blobs"][0]["digest"].removeprefix("sha256:")).exists()
+
+
+def test_search(service: ocireg.Service, v1: ocireg.V1Session, index: Server, host: str) -> None:
+    assert v1.search_repositories("a b", 7)["query"] == "q=a+b&n=7"
+    index.agents.clear()
+    found = service.search(f"{host}/a", auth={}, user_agent="me/1", headers={"X-Meta": ["1"]})
+    assert (found["query"], found["results"][0]["name"]) == ("q=a&n=25", "a")
+    assert set(index.agents) == {"me/1"}
+    with pytest.raises(ocireg.OciregError) as caught:
+        service.search(f"{host}/a", 101)
+    assert caught.value.document["argument"] == "limit"
+    for search in (service.search, v1.search_repositories):
+        with pytest.raises(ValueError, match="limit"):
+            search("a", 2**32 + 25)
+
+
+def test_protocols_are_not_mixed_up(service: ocireg.Service, host: str) -> None:
+    with pytest.raises(ValueError, match="open_v1_session"):
+        service.open_session(f"{host}/team/app", protocol="v1")
+    place = {"Name": host, "Mirrors": [], "Secure": False, "Official": False}
+    with service.new_v1_endpoint(json.dumps(place)) as endpoint, endpoint.new_session({}) as session:
+        assert session.info()["protocol"] == "v1"
+        assert session.ping()["version"] == "0.9"
+        assert str(endpoint) == f"http://{host}/v1/"
