@@ -7,6 +7,7 @@ mod scene;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
+use c_surface::children;
 use ocireg_testkit::process::{free_port, program};
 use ocireg_testkit::rig::{assert_canary_nowhere, canary};
 use ocireg_testkit::{Auth, Ca, Registry, ServerOptions};
@@ -64,6 +65,38 @@ fn a_server_that_wants_a_client_certificate_says_so_and_gets_the_one_of_its_dire
 
     ca.write_certs_d(certs.path(), &registry.host(), Some(&ca.client("client")));
     pulls(&service(trusting), &app(&registry), &json!({}), &image);
+}
+
+#[test]
+fn the_systems_cas_count_beside_those_of_the_directory() {
+    let name = "the_systems_cas_count_beside_those_of_the_directory";
+    if children::told().is_none() {
+        children::expect_success(&mut children::command(name, "go"));
+        return;
+    }
+    let (system, extra, image) = (Ca::new("system"), Ca::new("extra"), image());
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = system.write(&directory.path().join("system.pem"));
+    // SAFETY: this test is alone in its process.
+    unsafe { std::env::set_var("SSL_CERT_FILE", file) };
+    let pull_from = |ca: &Ca, with_extra: bool, environment: bool| {
+        let registry = Registry::start(secure(ca), Auth::None);
+        image.push_to(&registry, "demo/app", "1");
+        let certs = tempfile::tempdir().expect("a directory");
+        let hosts = [registry.host()];
+        let hosts: Vec<&str> = hosts.iter().filter(|_| with_extra).map(String::as_str).collect();
+        let mut options = trust(&extra, certs.path(), &hosts);
+        options["environment"] = json!(environment);
+        pull(&service(options), &app(&registry), &json!({})).map(|_| ()).map_err(|e| e.code)
+    };
+    assert_eq!(pull_from(&system, false, true), Ok(()));
+    assert_eq!(pull_from(&system, true, true), Ok(()), "they are added, and replace nothing");
+    assert_eq!(pull_from(&extra, true, true), Ok(()));
+    assert_eq!(pull_from(&extra, false, true), Err(CERTIFICATE));
+    assert_eq!(pull_from(&Ca::new("other"), true, true), Err(CERTIFICATE));
+    // The variable is the environment's: it does not say what the system's CAs are where that has no say.
+    assert_eq!(pull_from(&system, false, false), Err(CERTIFICATE));
+    assert_eq!(pull_from(&extra, true, false), Ok(()));
 }
 
 /// `openssl s_server` with one version of TLS; killed when dropped.
