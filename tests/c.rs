@@ -208,8 +208,9 @@ fn abuse_of_every_function_under_valgrind() {
 fn cpp_binding() {
     for how in [Build::Plain, Build::Sanitized] {
         let (big, directory) = (big(), ocireg_testkit::tempdir());
-        let program = build(&source("raii.cpp"), how);
-        stage::run(Command::new(program).arg(big.registry.host()).arg(directory.path()));
+        let mut program = Command::new(build(&source("raii.cpp"), how));
+        program.arg(big.registry.host()).arg(directory.path()).arg(big.v1.index.host());
+        stage::run(&mut program);
     }
 }
 

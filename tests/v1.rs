@@ -11,7 +11,7 @@ use c_surface::Failure;
 use ocireg_testkit::rig::{assert_canary_nowhere, bystander};
 use ocireg_testkit::v1::archive::Random;
 use ocireg_testkit::{Action, Cut, Fault, Reply, ServerOptions};
-use scene::{DENIED, NOT_FOUND, PROTOCOL, REDIRECT, UNAUTHORIZED, assert_tells, requests};
+use scene::{DENIED, NOT_FOUND, POLICY, PROTOCOL, REDIRECT, UNAUTHORIZED, assert_tells, requests};
 use serde_json::{Value, json};
 use v1_scene::*;
 
@@ -379,7 +379,10 @@ fn credentials_do_not_go_over_http_and_the_error_says_so() {
         session.push_image_json(&json!({"id": image.id}), &registry, &image.json),
         UNAUTHORIZED,
     );
-    assert_tells(&failure, &["http"], &[world.auth["password"].as_str().unwrap()]);
+    let password = world.auth["password"].as_str().expect("a password");
+    assert_tells(&failure, &["http", "allow-plain-http-credentials"], &[password]);
+    let failure = failed(session.repository_data(&world.reference()), POLICY);
+    assert_tells(&failure, &["allow-plain-http-credentials"], &[password]);
     assert_canary_nowhere(&[&world.v1.index], world.auth["password"].as_str().unwrap());
 }
 

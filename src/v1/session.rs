@@ -517,7 +517,11 @@ impl Session {
             return Err(error.recode(Code::AlreadyExists));
         }
         if status == 401 && request.url.scheme() == "http" {
-            return Err(error.hint("credentials are not sent over plain http: use https"));
+            let host = Origin::of(&request.url).authority();
+            return Err(error.hint(format!(
+                "credentials are not sent over plain http: use https, or add {host:?} to the option \
+                 allow-plain-http-credentials"
+            )));
         }
         Err(error)
     }

@@ -25,7 +25,7 @@ static_assert(std::is_nothrow_copy_constructible_v<ocireg::Error>);
 
 namespace {
 
-std::string registry, directory;
+std::string registry, directory, v1;
 
 bool has(const std::string &text, const char *part) { return text.find(part) != std::string::npos; }
 
@@ -118,6 +118,52 @@ void images() {
     CHECK(!missing && missing.error().code() == OCIREG_NOT_FOUND && missing.error().http_status() == 404);
 }
 
+/* The registry takes every checksum, so that nothing that is pushed there ever is complete. */
+void protocol_v1() {
+    ocireg::Service service("{\"docker-config\": \"\"}");
+    const std::string index = "{\"Name\": \"" + v1 + "\", \"Mirrors\": [], \"Secure\": false, \"Official\": false}";
+    const std::string reference = v1 + "/demo/app", root = "http://" + v1 + "/v1/", roots = "[\"" + root + "\"]";
+    const std::string old(64, '5'), fresh(64, '6'), fresh_data = "{\"id\": \"" + fresh + "\", \"checksum\": \"x\"}";
+    const auto *json = reinterpret_cast<const uint8_t *>(fresh_data.data());
+
+    auto endpoint = service.endpoint_v1(index, "me/1", "{\"X-Meta\": [\"1\"]}");
+    CHECK(endpoint.to_string() == root && has(endpoint.ping(), "\"standalone\":true"));
+    auto session = endpoint.session("{}");
+    CHECK(has(session.get_repository_data(reference), root.c_str()));
+    CHECK(has(session.get_remote_tags(roots, reference), old.c_str()));
+    CHECK(session.get_remote_tag(roots, reference, "1") == old);
+    CHECK(has(session.get_remote_history(old, root), old.c_str()));
+    session.lookup_remote_image(old, root);
+    CHECK(session.try_lookup_remote_image(fresh, root).error().code() == OCIREG_NOT_FOUND);
+    const auto image = session.get_remote_image_json(old, root);
+    CHECK(has(std::string(image.json.begin(), image.json.end()), old.c_str()) && image.layer_size > 0);
+    auto reader = session.get_remote_image_layer(old, root, image.layer_size);
+    std::vector<uint8_t> buffer(4096);
+    int64_t total = 0;
+    while (const size_t count = reader.read(buffer.data(), buffer.size())) total += static_cast<int64_t>(count);
+    CHECK(total == image.layer_size && total == reader.size());
+
+    CHECK(has(session.push_image_json_index(reference, "[" + fresh_data + "]", false, "[]"), root.c_str()));
+    session.push_image_json_registry(fresh_data, root, json, fresh_data.size());
+    auto writer = session.push_image_layer_registry(fresh, root, json, fresh_data.size());
+    const std::vector<uint8_t> nothing(1024);
+    writer.write(nothing.data(), nothing.size());
+    CHECK(has(writer.commit(), "tarsum+sha256:"));
+    session.push_image_checksum_registry(fresh_data, root);
+    session.push_registry_tag(reference, old, "2", root);
+    CHECK(session.get_remote_tag(roots, reference, "2") == old);
+    CHECK(!session.try_push_image_json_index(reference, "[" + fresh_data + "]", true, roots));
+
+    CHECK(has(session.search_repositories("demo", 25), "\"query\":\"demo\""));
+    CHECK(has(service.search(v1 + "/demo", 7, "{}", "me/1", "{\"X-Meta\": [\"1\"]}"), "\"query\":\"demo\""));
+    CHECK(service.try_search("demo", 0).error().code() == OCIREG_INVALID_ARGUMENT);
+
+    auto other = service.endpoint("{\"URL\": \"http://" + v1 + "\"}").to_v1("me/2");
+    CHECK(other.to_string() == root && has(other.session("{}").info(), "\"v1\""));
+    CHECK(has(service.pull(reference + ":1", "oci:" + directory + "/v1",
+                           "{\"protocol\": \"v1\", \"platform\": \"linux/amd64\"}"), root.c_str()));
+}
+
 struct Odd {};
 
 void callbacks() {
@@ -200,12 +246,14 @@ void ends() {
 } // namespace
 
 int main(int argc, char **argv) {
-    CHECK(argc == 3);
+    CHECK(argc == 4);
     registry = argv[1];
     directory = argv[2];
+    v1 = argv[3];
     names();
     errors();
     images();
+    protocol_v1();
     callbacks();
     logs();
     ends();
