@@ -13,7 +13,8 @@ use crate::host;
 use crate::log::{Level, Sink};
 use crate::login;
 use crate::service::Service;
-use crate::v1::search::{self, Limit};
+use crate::v1::data::Limit;
+use crate::v1::search;
 
 /// A registry service: a configuration (mirrors, insecure registries, certificates, credentials, limits) and what
 /// follows from it for hosts and references.

@@ -11,7 +11,7 @@ use super::writer::{Writer, ocireg_writer};
 use crate::error::{Error, Result};
 use crate::json;
 use crate::reference::Reference;
-use crate::v1::search::Limit;
+use crate::v1::data::Limit;
 use crate::v1::{ImageId, ImgData, Root};
 
 fn path_of(reference: &str) -> Result<String> {

@@ -55,6 +55,27 @@ pub struct RepositoryData {
     pub endpoints: Vec<Root>,
 }
 
+/// How many results a search may give at most: 1 to 100.
+#[derive(Debug, Clone, Copy)]
+pub struct Limit(i32);
+
+impl Limit {
+    /// Refuses what no index takes.
+    pub fn new(limit: i32) -> Result<Self> {
+        if (1..=100).contains(&limit) {
+            return Ok(Self(limit));
+        }
+        Err(Error::argument("limit", format!("a search cannot give {limit} results"))
+            .hint("give a limit from 1 to 100; 25 is usual"))
+    }
+}
+
+impl std::fmt::Display for Limit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// What a search found; in JSON, the Engine API's SearchResults.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]

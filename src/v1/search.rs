@@ -1,6 +1,6 @@
 //! Searching the index that a term names.
 
-use super::data::SearchResults;
+use super::data::{Limit, SearchResults};
 use super::endpoint::Endpoint;
 use super::session::Session;
 use super::transport::Headers;
@@ -15,27 +15,6 @@ use crate::v2::Registry;
 
 /// What a bearer token must allow for a search.
 const SCOPE: &str = "registry:catalog:search";
-
-/// How many results a search may give at most: 1 to 100.
-#[derive(Debug, Clone, Copy)]
-pub struct Limit(i32);
-
-impl Limit {
-    /// Refuses what no index takes.
-    pub fn new(limit: i32) -> Result<Self> {
-        if (1..=100).contains(&limit) {
-            return Ok(Self(limit));
-        }
-        Err(Error::argument("limit", format!("a search cannot give {limit} results"))
-            .hint("give a limit from 1 to 100; 25 is usual"))
-    }
-}
-
-impl std::fmt::Display for Limit {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 /// Searches the index that a term, `[HOST[:PORT]/]TERM`, names. None is what the service has for the index.
 pub fn search(

@@ -7,13 +7,12 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
 
-use super::data::{ImgData, RepositoryData, SearchResults};
+use super::data::{ImgData, Limit, RepositoryData, SearchResults};
 use super::endpoint::{Endpoint, Ping};
 use super::image_id::{ImageId, nonsense};
 use super::layer::LayerReader;
 use super::push_layer::LayerWriter;
 use super::root::{self, Root};
-use super::search::Limit;
 use super::transport::{Headers, Login, TOKEN, Transport};
 use crate::context::Run;
 use crate::credentials::AuthConfig;
