@@ -20,12 +20,15 @@ use ocireg::json::Object;
 use ocireg::service::Service;
 use ocireg::session::{OpenOptions, Session};
 use ocireg::transfer::pull;
+use ocireg::v1;
+use ocireg::v1::transport::{Headers, Login};
 use ocireg::v2::blob::BlobReader;
 use ocireg::v2::foreign::Wanted;
 use ocireg::v2::upload::{BlobWriter, PutOptions};
 use ocireg_testkit::canary::{self, canary};
 use ocireg_testkit::rig::bystander;
-use ocireg_testkit::{Action, Auth, Fault, Registry, Reply, ServerOptions, TokenServer};
+use ocireg_testkit::v1::{Policy, V1, archive};
+use ocireg_testkit::{Action, Auth, Ca, Fault, Registry, Reply, ServerOptions, TokenServer};
 use scene::*;
 use serde_json::json;
 use zeroize::ZeroizeOnDrop;
@@ -128,6 +131,56 @@ fn d10_no_debug_output_shows_a_secret() {
     shown("pull::Options", &pull::Options::default());
 }
 
+#[test]
+fn d10_no_debug_output_of_protocol_v1_shows_a_secret() {
+    let canary = canary();
+    let options = || ServerOptions::default().tls(&Ca::default());
+    let policy = Policy { cookies: true, ..Policy::user("alice", &canary) };
+    let v1 = V1::with_index(options(), vec![options()], policy);
+    let id = "5".repeat(64);
+    v1.add_image("demo/app", "1", &json!({"id": id}), &archive::gzip(&[0; 1024]));
+    for server in v1.servers() {
+        server.may_receive(&canary);
+        let more = [("Set-Cookie", format!("more={canary}")), ("X-Docker-Token", canary.clone())];
+        for (name, value) in more {
+            server.fault(Fault::on("/v1/", Action::header(name, &value)).always());
+        }
+    }
+    let host = v1.index.host();
+    let options = json!({
+        "environment": false, "certs-dir": "", "docker-config": "",
+        "credentials": {&host: {"username": "alice", "password": canary}},
+        "allow-v1-endpoints": [v1.registry().host()],
+    });
+    let (service, run) = (Service::parse(&options.to_string()).expect("a service"), Run::new(None));
+    let mut headers = Headers::default();
+    headers.add("X-Meta", &canary).expect("a header");
+    shown("Headers", &headers);
+    let index = service.index(&host, &run).expect("an index");
+    let endpoint = v1::Endpoint::new(&service, &index, headers, &run).expect("an endpoint");
+    shown("an endpoint of v1", &endpoint);
+    let session = v1::Session::new(&endpoint, None, &run).expect("a session");
+    let data = session.get_repository_data("demo/app", &run).expect("data");
+    // Its registry asks for the index's tokens, and this one is no token.
+    let image = id.parse().expect("an id");
+    assert!(session.get_remote_history(&image, &data.endpoints[0], &run).is_err());
+    let sent = v1.registry().requests();
+    assert!(sent.iter().any(|r| r.header("authorization") == Some(&format!("Token {canary}"))));
+    assert!(sent.iter().any(|r| r.header("x-meta") == Some(&canary)));
+    shown("a session of v1", &session);
+    v1.registry().fault(Fault::on("/layer", Action::Status(200, Vec::new(), vec![0; 1024])));
+    let layer = session.get_remote_image_layer(&image, &data.endpoints[0], None, &run);
+    shown("a reader of v1", &layer.expect("a layer"));
+    let json = json!({"id": id}).to_string().into_bytes();
+    let writer = session.push_image_layer_registry(&image, &data.endpoints[0], json);
+    shown("a writer of v1", &writer.expect("a writer"));
+    let login = Login::Password {
+        credentials: service.credentials_for(&host, "", &run).expect("credentials").auth,
+        always: true,
+    };
+    shown("a login of v1", &login);
+}
+
 /// What holds secrets for longer than a call overwrites them; the compiler knows.
 #[test]
 fn d10_credentials_are_overwritten_when_they_are_dropped() {
@@ -197,6 +250,73 @@ impl Memory {
 }
 
 #[test]
+fn d10_no_password_of_protocol_v1_stays_in_memory() {
+    let name = "d10_no_password_of_protocol_v1_stays_in_memory";
+    let Some(told) = children::told() else {
+        let (canary, home) = (canary(), ocireg_testkit::tempdir());
+        // What frees memory writes over its beginning: the end of a text is what would stay.
+        let password = format!("{canary}.{canary}");
+        let options = || ServerOptions::default().tls(&Ca::default());
+        for v1 in [
+            V1::with_index(options(), vec![options()], Policy::user("alice", &password)),
+            V1::standalone(options(), Policy::user("alice", &password)),
+        ] {
+            v1.index.may_receive(&canary);
+            home.may_hold(&canary);
+            let image = json!({"id": "5".repeat(64)});
+            v1.add_image("demo/app", "1", &image, &archive::gzip(&[0; 1024]));
+            let pair = base64(&format!("alice:{password}"));
+            let config = json!({"auths": {v1.index.host(): {"auth": pair}}});
+            fs::write(home.path().join("config.json"), config.to_string()).expect("a file");
+            let tell = [
+                home.path().display().to_string(),
+                v1.index.host(),
+                v1.registry().host(),
+                complement(&canary),
+                complement(&pair[pair.len() - 32..]),
+            ];
+            children::expect_success(&mut children::command(name, &tell.join("\n")));
+            assert!(v1.registry().requests().iter().any(|r| r.path().ends_with("/ancestry")));
+        }
+        return;
+    };
+    let told: Vec<&str> = told.split('\n').collect();
+    let [home, index, registry, password, pair] = told[..] else { panic!("five lines") };
+    let (password, pair) = (bytes(password), bytes(pair));
+    let options = json!({
+        "docker-config": home, "environment": false, "certs-dir": "",
+        "allow-v1-endpoints": [registry],
+    });
+    let (service, run) = (Service::parse(&options.to_string()).expect("a service"), Run::new(None));
+    let mut memory = Memory::new();
+    let session = v1::Session::open(&service, index, None, &run).expect("a session");
+    let data = session.get_repository_data("demo/app", &run).expect("data");
+    let image = "5".repeat(64).parse().expect("an id");
+    session.get_remote_history(&image, &data.endpoints[0], &run).expect("a history");
+    assert!(memory.count(&password) > 0, "the session knows the password");
+    drop(session);
+    drop(service);
+    assert_eq!((memory.count(&password), memory.count(&pair)), (0, 0));
+}
+
+/// A text that does not hold the other one: a child may not know a secret from its parent.
+fn complement(text: &str) -> String {
+    text.bytes().map(|b| format!("{:02x}", !b)).collect()
+}
+
+fn bytes(hex: &str) -> Vec<u8> {
+    (0..hex.len())
+        .step_by(2)
+        .map(|i| u8::from_str_radix(&hex[i..i + 2], 16).expect("hex"))
+        .collect()
+}
+
+fn base64(text: &str) -> String {
+    use base64::Engine;
+    base64::engine::general_purpose::STANDARD.encode(text)
+}
+
+#[test]
 fn d10_no_password_stays_in_memory() {
     let name = "d10_no_password_stays_in_memory";
     let Some(told) = children::told() else {
@@ -212,14 +332,9 @@ fn d10_no_password_stays_in_memory() {
         image.push_to(&registry, "demo/app", "1");
         for auth in [Auth::basic("alice", &password), Auth::bearer(&token)] {
             registry.set_auth(auth);
-            let pair = format!("alice:{password}");
-            use base64::Engine;
-            let pair = base64::engine::general_purpose::STANDARD.encode(pair);
+            let pair = base64(&format!("alice:{password}"));
             let config = json!({"auths": {registry.host(): {"auth": pair}}});
             fs::write(home.path().join("config.json"), config.to_string()).expect("a file");
-            // Nor may the child know it from its parent.
-            let complement =
-                |text: &str| text.bytes().map(|b| format!("{:02x}", !b)).collect::<String>();
             let tell = [
                 home.path().display().to_string(),
                 registry.host(),
@@ -233,12 +348,6 @@ fn d10_no_password_stays_in_memory() {
     };
     let told: Vec<&str> = told.split('\n').collect();
     let [home, registry, token, password, pair] = told[..] else { panic!("five lines") };
-    let bytes = |hex: &str| -> Vec<u8> {
-        (0..hex.len())
-            .step_by(2)
-            .map(|i| u8::from_str_radix(&hex[i..i + 2], 16).expect("hex"))
-            .collect()
-    };
     let (password, pair) = (bytes(password), bytes(pair));
     let options = json!({
         "docker-config": home, "environment": false, "certs-dir": "",

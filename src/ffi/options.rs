@@ -14,6 +14,7 @@ use crate::v2::foreign::Wanted;
 use crate::v2::repository::{ManifestOptions, TagsOptions};
 use crate::v2::upload::{LARGEST_CHUNK, PutOptions};
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 const NAME: &str = "options_json";
 
@@ -34,7 +35,7 @@ pub(super) fn headers(user_agent: Option<&str>, text: Option<&str>) -> Result<v1
         return Err(json::invalid("headers_json", "headers_json must be an object"));
     };
     for (name, values) in given {
-        for value in json::strings(values, "headers_json")? {
+        for value in json::strings(values, "headers_json")?.into_iter().map(Zeroizing::new) {
             headers.add(&name, &value)?;
         }
     }

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use zeroize::Zeroizing;
+
 use crate::http::origin::Origin;
 
 /// Cookies of one origin.
@@ -15,7 +17,7 @@ const LONGEST: usize = 4096;
 
 /// A session's cookies. What a server says of their domain and path is not listened to: they never go elsewhere.
 #[derive(Default)]
-pub struct Cookies(HashMap<Origin, Vec<(String, String)>>);
+pub struct Cookies(HashMap<Origin, Vec<(String, Zeroizing<String>)>>);
 
 impl Cookies {
     /// Takes the lines of `Set-Cookie` of an answer. What is too much, or no cookie, is dropped.
@@ -37,17 +39,24 @@ impl Cookies {
             let jar = self.0.entry(origin.clone()).or_default();
             jar.retain(|(known, _)| known != name);
             if jar.len() < MOST && !parts.any(ends_it) {
-                jar.push((name.to_owned(), value.to_owned()));
+                jar.push((name.to_owned(), Zeroizing::new(value.to_owned())));
             }
         }
     }
 
     /// The value of `Cookie` for a request to an origin, if it has any.
-    pub fn header(&self, origin: &Origin) -> Option<String> {
+    pub fn header(&self, origin: &Origin) -> Option<Zeroizing<String>> {
         let jar = self.0.get(origin).filter(|jar| !jar.is_empty())?;
-        let pairs: Vec<String> =
-            jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        Some(pairs.join("; "))
+        // At once as large as it will be: growing would leave copies behind.
+        let size = jar.iter().map(|(name, value)| name.len() + value.len() + 3).sum();
+        let mut header = Zeroizing::new(String::with_capacity(size));
+        for (name, value) in jar {
+            if !header.is_empty() {
+                header.push_str("; ");
+            }
+            header.extend([name, "=", value]);
+        }
+        Some(header)
     }
 }
 
@@ -84,7 +93,7 @@ mod tests {
         let mut cookies = Cookies::default();
         let home = origin("https://r.example");
         cookies.learn(&home, ["a=1; Path=/elsewhere; Domain=.example; HttpOnly", "b=2", "a=3"]);
-        assert_eq!(cookies.header(&home).as_deref(), Some("b=2; a=3"));
+        assert_eq!(cookies.header(&home).expect("cookies").as_str(), "b=2; a=3");
         for other in
             ["http://r.example", "https://r.example:444", "https://x.r.example", "https://example"]
         {

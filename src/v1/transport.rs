@@ -27,13 +27,23 @@ use crate::v2::registry::Common;
 /// What asks for a token, and what gives it.
 pub(super) const TOKEN: &str = "x-docker-token";
 
-/// The headers that a caller wants on every request.
-#[derive(Debug, Clone, Default)]
+/// The headers that a caller wants on every request; their values may be secrets.
+#[derive(Clone, Default)]
 pub struct Headers {
     /// Empty is the service's.
     pub user_agent: String,
     /// Any others.
-    pub others: Vec<(HeaderName, String)>,
+    pub others: Vec<(HeaderName, Zeroizing<String>)>,
+}
+
+impl std::fmt::Debug for Headers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<&HeaderName> = self.others.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Headers")
+            .field("user_agent", &self.user_agent)
+            .field("others", &names)
+            .finish()
+    }
 }
 
 /// What a session has to show who its user is.
@@ -149,7 +159,7 @@ impl Transport {
             request = request.header(header::AUTHORIZATION, &value, Reaches::Trusted)?;
         }
         let cookies = self.state().cookies.header(&origin);
-        if let Some(cookies) = cookies.map(Zeroizing::new) {
+        if let Some(cookies) = cookies {
             request = request.header(header::COOKIE, &cookies, Reaches::Trusted)?;
         }
         let identity = identity.as_deref().unwrap_or(&inner.identity);
@@ -218,16 +228,17 @@ impl Transport {
 
     /// Tokens count only from the index itself; cookies belong to whoever answered in the end.
     fn learn(&self, response: &Response, at_home: bool) {
-        let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
+        let lines = |name| {
+            let values = response.headers.get_all::<HeaderName>(name).iter();
+            values.filter_map(|value| value.to_str().ok())
+        };
         let mut state = self.state();
         let trusted = at_home && (!response.crossed || is_trusted(&response.url));
-        let tokens: Vec<String> = response.headers.get_all(TOKEN).iter().filter_map(text).collect();
+        let tokens: Vec<&str> = lines(HeaderName::from_static(TOKEN)).collect();
         if trusted && !tokens.is_empty() {
             state.tokens = Zeroizing::new(tokens.join(","));
         }
-        let cookies: Vec<String> =
-            response.headers.get_all(header::SET_COOKIE).iter().filter_map(text).collect();
-        state.cookies.learn(&Origin::of(&response.url), cookies.iter().map(String::as_str));
+        state.cookies.learn(&Origin::of(&response.url), lines(header::SET_COOKIE));
     }
 
     fn foreign(&self, origin: &Origin, url: &Url, run: &Run) -> Result<Arc<Identity>> {
@@ -276,7 +287,7 @@ impl Headers {
         if name == header::USER_AGENT {
             value.clone_into(&mut self.user_agent);
         } else {
-            self.others.push((name, value.to_owned()));
+            self.others.push((name, Zeroizing::new(value.to_owned())));
         }
         Ok(())
     }
