@@ -354,3 +354,15 @@ fn the_usual_directory_is_dockers() {
         "without the environment there is only one"
     );
 }
+
+#[test]
+fn the_library_tells_what_it_can_do() {
+    // SAFETY: static text.
+    let info = unsafe { CStr::from_ptr(ocireg_version_info()) };
+    let info: serde_json::Value = serde_json::from_slice(info.to_bytes()).expect("JSON");
+    assert_eq!(info["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(info["protocols"], json!(["v1", "v2"]));
+    for feature in ["pull", "upload", "login", "search", "proxy", "log"] {
+        assert!(info["features"].as_array().expect("a list").contains(&json!(feature)), "{info}");
+    }
+}

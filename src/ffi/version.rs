@@ -44,8 +44,8 @@ pub unsafe extern "C" fn ocireg_version_info() -> *const c_char {
         static INFO: Lazy<CString> = Lazy::new(|| {
             let info = serde_json::json!({
                 "version": env!("CARGO_PKG_VERSION"),
-                "features": ["pull"],
-                "protocols": ["v2"],
+                "features": ["pull", "upload", "login", "search", "proxy", "log"],
+                "protocols": ["v1", "v2"],
                 "http": "ureq",
                 "tls": "rustls",
             });
