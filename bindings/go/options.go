@@ -223,7 +223,7 @@ type OpenOptions struct {
 	Auth *AuthConfig `json:"auth,omitempty"`
 	// Actions are what will be done: "pull" (the default), "push", "delete".
 	Actions []string `json:"actions,omitempty"`
-	// Protocol is "v2", or empty for whatever is spoken.
+	// Protocol is "v2", which an empty one is, too. For v1 there is [NewSession].
 	Protocol string `json:"protocol,omitempty"`
 
 	Extra Extra `json:"-"`

@@ -82,6 +82,9 @@ type Repository struct{ session }
 // OpenRepository begins to speak with the registry of a reference such as "busybox:1.36" or "registry.example/team/app", at
 // the first of its endpoints that answers. It is ended by Close.
 func (s *DefaultService) OpenRepository(ctx context.Context, reference string, options *OpenOptions) (*Repository, error) {
+	if options != nil && options.Protocol == "v1" {
+		return nil, refusal("protocol", "a Repository speaks protocol v2", "use NewV1Endpoint and NewSession for v1")
+	}
 	document, err := encodeOptional("options", options)
 	if err != nil {
 		return nil, err

@@ -194,6 +194,15 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+func TestRepositoriesAreOfV2(t *testing.T) {
+	service := newService(t)
+	_, err := service.OpenRepository(t.Context(), "127.0.0.1:1/app", &ocireg.OpenOptions{Protocol: "v1"})
+	var refused *ocireg.Error
+	if !errors.As(err, &refused) || refused.Code != ocireg.CodeInvalidArgument || refused.Argument != "protocol" {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestPingResponseError(t *testing.T) {
 	var e ocireg.Error
 	if err := json.Unmarshal([]byte(`{"code":48,"name":"PROTOCOL","message":"m","phase":"ping","retryable":false}`), &e); err != nil {
