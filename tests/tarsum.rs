@@ -294,6 +294,8 @@ fn what_is_no_archive() {
         sparse(&records, b"abc")
     };
     let version_1 = [("GNU.sparse.major", "1"), ("GNU.sparse.minor", "0")];
+    // Go keeps no more than a megabyte of it either.
+    let many = [&b"1000000\n"[..], &b"0\n".repeat(2_000_000)].concat();
     for (what, archive) in [
         ("half a header", file[..300].to_vec()),
         ("half a content", file[..515].to_vec()),
@@ -317,6 +319,7 @@ fn what_is_no_archive() {
         ("a map of one number", map("0")),
         ("a map without lines", sparse(&version_1, &[b'1'; 600])),
         ("a map that never ends", sparse(&version_1, &[b'1'; 3 << 20])),
+        ("a map without an end", sparse(&version_1, &padded(&many))),
         ("a map of too many", sparse(&version_1, &padded(b"9223372036854775807\n1\n"))),
         ("a sparse link", [pax(b'x', &version_1), entry("l", b'1', b"")].concat()),
         ("a sparse file of USTAR", entry("s", b'S', b"")),

@@ -303,7 +303,7 @@ impl<R: Read> Archive<R> {
 
     /// At the beginning of the content, in whole blocks: lines of numbers, of which the first is how many pairs follow.
     fn map_in_content(&mut self) -> Result<Vec<(i64, i64)>> {
-        let (mut text, mut at) = (Vec::new(), 0);
+        let (mut text, mut at, mut blocks) = (Vec::new(), 0, 0);
         let mut line = || -> Result<i64> {
             loop {
                 if let Some(length) = text[at..].iter().position(|b| *b == b'\n') {
@@ -311,7 +311,8 @@ impl<R: Read> Archive<R> {
                     at += length + 1;
                     return line;
                 }
-                if text.len() as u64 >= MAX_METADATA {
+                blocks += 1;
+                if blocks * BLOCK as u64 > MAX_METADATA {
                     return Err(long_map());
                 }
                 let mut block = [0; BLOCK];
