@@ -52,6 +52,11 @@ impl LayerReader {
         self.size
     }
 
+    /// How often the layer was asked for again.
+    pub fn failures(&self) -> u32 {
+        self.failures
+    }
+
     /// Reads some bytes. 0 is the end, and comes only where the layer's size, if it is known, says so.
     ///
     /// Failures stay, but CANCELLED and DEADLINE: after those reading can go on.
