@@ -392,3 +392,25 @@ fn a_pull_tells_how_it_goes_on_and_ends_with_its_context() {
         .unwrap_or_default();
     assert!(left.is_empty(), "temporary files: {left:?}");
 }
+
+#[test]
+fn layers_take_their_turns_at_a_host() {
+    let chain = Image::chain(&mut Random::new(25), 2);
+    let world = with(PLAIN, &chain);
+    let mut options = world.options.clone();
+    options["max-concurrent-downloads"] = json!(1);
+    let service = scene::service(options);
+    let delay = Duration::from_millis(200);
+    world.v1.index.fault(Fault::on("/layer", Action::Delay(delay)).always());
+    let reference = format!("{}:1", world.reference());
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| scene::pull(&service, &reference, &by_v1(&world)).expect("a pull"));
+        }
+    });
+    let mut at: Vec<Instant> =
+        requests(&world.v1.index, "/layer").iter().map(|request| request.at).collect();
+    at.sort();
+    assert_eq!(at.len(), 6);
+    assert!(at.windows(2).all(|pair| pair[1] - pair[0] >= delay), "{at:?}");
+}

@@ -164,6 +164,8 @@ fn fetch(
     size: Option<u64>,
     run: &Run,
 ) -> Result<(V1Image, BlobReport)> {
+    let common = session.endpoint().service().common();
+    let _slot = common.slots.take(root.url().authority(), run)?;
     let mut reader = session.get_remote_image_layer(id, root, size, run)?;
     if let Some(size) = reader.size() {
         run.add_total(size);
