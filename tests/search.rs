@@ -318,4 +318,10 @@ fn answers_to_a_search_may_lack_what_they_like_but_must_be_results() {
     ] {
         failed(answer(body), scene::PROTOCOL);
     }
+    // What the index said instead is its own.
+    let said = format!("\u{1b}[31m{}", "x".repeat(1 << 20));
+    for body in [json!({"num_results": said}), json!({"results": [{"star_count": said}]})] {
+        let failure = failed(answer(&body.to_string()), scene::PROTOCOL);
+        assert!(failure.json.to_string().len() < 2000, "{}", failure.json.to_string().len());
+    }
 }
