@@ -566,6 +566,39 @@ fn a_commit_that_failed_may_be_repeated() {
 }
 
 #[test]
+fn a_long_write_ends_with_its_context_and_is_lost() {
+    let (server, dir) = (taking([]), tempdir());
+    let mut writer = writer(&server, dir.path());
+    let context = Context::new().expect("a context");
+    let canceller = {
+        let context = context.clone();
+        thread::spawn(move || {
+            thread::sleep(Duration::from_millis(100));
+            context.cancel();
+        })
+    };
+    // Memory that nobody touches takes none.
+    let zeros = vec![0; 4 << 30];
+    let start = Instant::now();
+    let error = writer.write(&zeros, &Run::new(Some(&context))).expect_err("cancelled");
+    assert_eq!(error.code(), Code::Cancelled);
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    canceller.join().expect("the canceller");
+    // How much of it was taken is not known to the caller.
+    let error = write(&mut writer, b"more").expect_err("some is lost");
+    assert_eq!(error.code(), Code::Cancelled);
+    assert!(!is_used(dir.path()), "the file is gone");
+    // Nor is one whole that was refused before it began.
+    let mut writer = self::writer(&server, dir.path());
+    write(&mut writer, &archive()).expect("room");
+    let late = Context::new().expect("a context");
+    late.cancel();
+    writer.write(b"more", &Run::new(Some(&late))).expect_err("cancelled");
+    let error = writer.commit(None, &run()).expect_err("some is missing");
+    assert_eq!(error.code(), Code::Cancelled);
+}
+
+#[test]
 fn a_commit_that_hangs_ends_with_its_context_and_may_be_repeated() {
     let mut silent = Reply::empty(200);
     silent.delay = Duration::from_secs(60);
