@@ -52,8 +52,8 @@ pub fn pull(
     let (root, history) = history(session, &data.endpoints, &newest, run)?;
     let known = documents(session, &root, &history, run)?;
     // Before the layers, which are large.
-    if let (Some(wanted), Some((_, json, _))) = (&options.platform, known.last()) {
-        let found = platform(json)?;
+    if let (Some(wanted), Some(newest)) = (&options.platform, known.last()) {
+        let found = platform(&newest.json)?;
         if wanted.os != found.os || wanted.architecture != found.architecture {
             let message = format!("the image is for {found}, not for {wanted}");
             return Err(Error::new(Code::NoPlatform, message));
@@ -61,8 +61,8 @@ pub fn pull(
     }
     let mut chain = Vec::with_capacity(known.len());
     let mut blobs = Vec::with_capacity(known.len());
-    for (id, json, size) in known {
-        let (image, report) = fetch(session, layout, (id, &root), json, size, run)?;
+    for known in known {
+        let (image, report) = fetch(session, layout, &root, known, run)?;
         chain.push(image);
         blobs.push(report);
     }
@@ -112,13 +112,21 @@ fn history(
     Err(failure.unwrap_or_else(|| Error::new(Code::NotFound, "no registry has the image")))
 }
 
-/// The JSON of each image, the oldest first, with the size of its layer if that is known.
+/// What the registry says of an image before its layer comes.
+struct Known<'a> {
+    id: &'a ImageId,
+    json: Vec<u8>,
+    /// Of its layer, if that is told.
+    size: Option<u64>,
+}
+
+/// What is known of each image, the oldest first.
 fn documents<'a>(
     session: &Session,
     root: &Root,
     history: &'a [ImageId],
     run: &Run,
-) -> Result<Vec<(&'a ImageId, Vec<u8>, Option<u64>)>> {
+) -> Result<Vec<Known<'a>>> {
     let most = session.endpoint().service().common().limits.config;
     let (mut known, mut bytes, mut parent) = (Vec::new(), 0, None);
     for id in history.iter().rev() {
@@ -133,7 +141,7 @@ fn documents<'a>(
                 .phase(Phase::Body)
                 .hint("raise config in the option limits, if you trust this registry"));
         }
-        known.push((id, json, size));
+        known.push(Known { id, json, size });
     }
     Ok(known)
 }
@@ -159,9 +167,8 @@ fn check_parent(id: &ImageId, parent: Option<&ImageId>, json: &[u8]) -> Result<(
 fn fetch(
     session: &Session,
     layout: &Layout,
-    (id, root): (&ImageId, &Root),
-    json: Vec<u8>,
-    size: Option<u64>,
+    root: &Root,
+    Known { id, json, size }: Known<'_>,
     run: &Run,
 ) -> Result<(V1Image, BlobReport)> {
     let common = session.endpoint().service().common();
