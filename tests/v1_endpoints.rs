@@ -123,6 +123,24 @@ fn a_host_may_be_called_like_a_version() {
 }
 
 #[test]
+fn an_address_may_end_in_a_slash() {
+    let service = service(json!({"resolve": {"*": []}}));
+    for (url, expected) in [
+        ("https://r.example/", "https://r.example/v1/"),
+        ("https://r.example/deep/", "https://r.example/deep/v1/"),
+        ("https://index.docker.io/", "https://index.docker.io/v1/"),
+    ] {
+        let made = service.endpoint(&json!({"URL": url, "Version": "v1"})).expect("an endpoint");
+        assert_eq!(made.text(), expected);
+        assert_eq!(made.path("_ping"), format!("{expected}_ping"));
+    }
+    // Which is the official one, and is not asked.
+    let official = json!({"URL": "https://index.docker.io/", "Version": "v1"});
+    let official = service.endpoint(&official).expect("an endpoint");
+    assert_eq!(official.ping().expect("not asked")["standalone"], false);
+}
+
+#[test]
 fn no_endpoint_over_http_is_secure() {
     let tls = json!({"InsecureSkipVerify": false});
     let service = service(json!({"resolve": {"*": []}}));

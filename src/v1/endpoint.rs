@@ -129,7 +129,7 @@ impl Endpoint {
 
     /// `<address>/v1/<path>`.
     pub fn path(&self, path: &str) -> String {
-        [&self.0.text, "/v1/", path].concat()
+        [self.0.text.trim_end_matches('/'), "/v1/", path].concat()
     }
 
     /// Whether the other side's certificate is verified.
