@@ -163,17 +163,17 @@ impl Transport {
         let identity =
             if at_home { None } else { Some(self.foreign(&origin, &request.url, run)?) };
         let identity = identity.as_deref().unwrap_or(&inner.identity);
-        if way == Way::Strange && at_home {
-            // What was dropped once stays dropped, even on the way back.
-            return inner.common.client.send_as(request, identity, run);
-        }
-        // What belongs to the index goes on between trusted places.
-        let at_home = at_home || way == Way::Trusted;
         let mut request = request.clone();
         if !inner.headers.user_agent.is_empty() {
             let agent = &inner.headers.user_agent;
             request = request.header(header::USER_AGENT, agent, Reaches::Everywhere)?;
         }
+        if way == Way::Strange && at_home {
+            // What was dropped once stays dropped, even on the way back.
+            return inner.common.client.send_as(&request, identity, run);
+        }
+        // What belongs to the index goes on between trusted places.
+        let at_home = at_home || way == Way::Trusted;
         for (name, value) in &inner.headers.others {
             request = request.header(name.clone(), value, Reaches::Trusted)?;
         }
