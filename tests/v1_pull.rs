@@ -394,6 +394,24 @@ fn a_pull_tells_how_it_goes_on_and_ends_with_its_context() {
 }
 
 #[test]
+fn no_more_is_done_than_there_is_in_all() {
+    let (world, _) = demo();
+    let index = &world.v1.index;
+    index.fault(Fault::on("/json", Action::RemoveHeader("X-Docker-Size".into())).always());
+    index.fault(Fault::on("/layer", Action::Chunked).always());
+    let (tell, told) = std::sync::mpsc::channel();
+    let context = Context::with_progress(move |done, total, _| tell.send((done, total)).is_err());
+    let layout = tempdir();
+    let destination = format!("oci:{}:x", layout.path().display());
+    let reference = format!("{}:1", world.reference());
+    world.service.pull(Some(&context), &reference, &destination, &by_v1(&world)).expect("a pull");
+    drop(context);
+    let told: Vec<(u64, u64)> = told.iter().collect();
+    assert!(told.iter().all(|(done, total)| done <= total), "{told:?}");
+    assert!(told.last().is_some_and(|(done, total)| done == total && *done > 0), "{told:?}");
+}
+
+#[test]
 fn layers_take_their_turns_at_a_host() {
     let chain = Image::chain(&mut Random::new(25), 2);
     let world = with(PLAIN, &chain);

@@ -200,6 +200,10 @@ fn fetch(
         content.take(bytes, id, run)?;
         blob.write(bytes)?;
         offset += filled as u64;
+        if reader.size().is_none() {
+            // What there is in all is what has come.
+            run.add_total(filled as u64);
+        }
         run.add_done(filled as u64);
         if told.is_none_or(|told| told.elapsed() >= EVENT) {
             told = Some(Instant::now());
