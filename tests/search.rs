@@ -179,6 +179,26 @@ fn an_identity_token_searches_by_a_bearer_token() {
 }
 
 #[test]
+fn a_token_that_was_taken_back_is_asked_for_again() {
+    let (v1, token, auth) = with_tokens();
+    let host = v1.index.host();
+    v1.index.may_receive(auth["username"].as_str().expect("a canary"));
+    let service = scene::trusting(&[&host, &token.host()]);
+    let more = Search { auth: Some(auth), ..Search::default() };
+    let search = || service.search(&format!("{host}/demo"), 25, &more);
+    search().expect("results");
+    // The service keeps the token, and the index takes it no longer.
+    v1.index.fault(Fault::on("/search", Action::status(401)));
+    assert_eq!(search().expect("results")["num_results"], 1);
+    assert_eq!(token.requests().len(), 2);
+    // But an index that takes none is not asked for ever.
+    v1.index.clear();
+    v1.index.fault(Fault::on("/search", Action::status(401)).always());
+    failed(search(), UNAUTHORIZED);
+    assert_eq!(requests(&v1.index, "/search").len(), 2);
+}
+
+#[test]
 fn where_nobody_speaks_v2_the_identity_token_stays_here() {
     let (v1, token, auth) = with_tokens();
     v1.change(|policy| policy.search_tokens = None);
@@ -281,9 +301,27 @@ fn answers_to_a_search_may_lack_what_they_like_but_must_be_results() {
     for body in ["{}", r#"{"results":null}"#, r#"{"results":[],"more":1}"#] {
         assert_eq!(answer(body).expect(body), empty);
     }
-    for body in
-        ["", "[]", "<html>", r#"{"results":{}}"#, r#"{"results":[{"name":1}]}"#, "{\"query\":"]
-    {
+    let nulls = r#"{"query":null,"num_results":null,"results":[{"name":"a","description":null,
+        "star_count":null,"is_official":null,"is_automated":null}]}"#;
+    let plain = json!({"name": "a", "description": "", "star_count": 0, "is_official": false,
+        "is_automated": false});
+    let expected = json!({"query": "", "num_results": 0, "results": [plain]});
+    assert_eq!(answer(nulls).expect("null is as good as absent"), expected);
+    for body in [
+        "",
+        "[]",
+        "<html>",
+        r#"{"results":{}}"#,
+        r#"{"results":[{"name":1}]}"#,
+        "{\"query\":",
+        r#"{"results":[["a","",0,false,false]]}"#,
+    ] {
         failed(answer(body), scene::PROTOCOL);
+    }
+    // What the index said instead is its own.
+    let said = format!("\u{1b}[31m{}", "x".repeat(1 << 20));
+    for body in [json!({"num_results": said}), json!({"results": [{"star_count": said}]})] {
+        let failure = failed(answer(&body.to_string()), scene::PROTOCOL);
+        assert!(failure.json.to_string().len() < 2000, "{}", failure.json.to_string().len());
     }
 }

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ocireg::context::{Context, Run};
+use ocireg::digest::{Algorithm, Digest};
 use ocireg::error::{Code, Result};
 
 fn sum(archive: impl Read) -> Result<String> {
@@ -293,6 +294,8 @@ fn what_is_no_archive() {
         sparse(&records, b"abc")
     };
     let version_1 = [("GNU.sparse.major", "1"), ("GNU.sparse.minor", "0")];
+    // Go keeps no more than a megabyte of it either.
+    let many = [&b"1000000\n"[..], &b"0\n".repeat(2_000_000)].concat();
     for (what, archive) in [
         ("half a header", file[..300].to_vec()),
         ("half a content", file[..515].to_vec()),
@@ -316,6 +319,7 @@ fn what_is_no_archive() {
         ("a map of one number", map("0")),
         ("a map without lines", sparse(&version_1, &[b'1'; 600])),
         ("a map that never ends", sparse(&version_1, &[b'1'; 3 << 20])),
+        ("a map without an end", sparse(&version_1, &padded(&many))),
         ("a map of too many", sparse(&version_1, &padded(b"9223372036854775807\n1\n"))),
         ("a sparse link", [pax(b'x', &version_1), entry("l", b'1', b"")].concat()),
         ("a sparse file of USTAR", entry("s", b'S', b"")),
@@ -368,18 +372,71 @@ fn no_archive_makes_it_panic() {
     }
 }
 
-#[test]
-fn endless_zeros_end_with_the_context() {
+/// Panics unless the sum of this archive ends when it is cancelled, `after` it has begun.
+fn assert_ends_cancelled(archive: impl Read, after: Duration, what: &str) {
     let context = Context::new().expect("a context");
     let run = Run::new(Some(&context));
     let canceller = thread::spawn(move || {
-        thread::sleep(Duration::from_millis(100));
+        thread::sleep(after);
         context.cancel();
+        Instant::now()
     });
+    let outcome = ocireg::v1::tarsum::tarsum(archive, b"{}", &run);
+    let (end, cancelled) = (Instant::now(), canceller.join().expect("the canceller"));
+    assert_eq!(outcome.expect_err(what).code(), Code::Cancelled, "{what}");
+    let late = end.saturating_duration_since(cancelled);
+    assert!(late < Duration::from_secs(1), "{what}: {late:?}");
+}
+
+#[test]
+fn endless_zeros_end_with_the_context() {
+    assert_ends_cancelled(&old_sparse(1 << 62, &[])[..], Duration::from_millis(100), "zeros");
+}
+
+/// One header, again and again.
+struct Again(Vec<u8>, usize);
+
+impl Read for Again {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let Self(header, at) = self;
+        let read = (&header[*at..]).read(buffer)?;
+        *at = (*at + read) % header.len();
+        Ok(read)
+    }
+}
+
+#[test]
+fn endless_headers_about_nothing_end_with_the_context() {
+    for typeflag in [b'x', b'L', b'K'] {
+        // Ends by itself some time, lest the test never does.
+        let headers = Again(header(b"n", typeflag, 0, |_| {}), 0).take(4 << 30);
+        assert_ends_cancelled(headers, Duration::from_millis(100), "headers");
+    }
+}
+
+#[test]
+fn an_archive_that_is_laborious_to_sort_ends_with_the_context() {
+    // Entries of one name, each with a smaller sum than the one before.
+    let count: u64 = 60_000;
+    let mut headers: Vec<(Digest, Vec<u8>)> = (0..count)
+        .map(|mtime| {
+            let fields = format!(
+                "namenmode420uid0gid0size0mtime{mtime}typeflag5linknameunamegnamedevmajor0devminor0"
+            );
+            let header = header(b"n", b'5', 0, |block| {
+                block[136..147].copy_from_slice(format!("{mtime:011o}").as_bytes());
+            });
+            (Digest::of(Algorithm::Sha256, fields.as_bytes()), header)
+        })
+        .collect();
+    let archive = |headers: &[(Digest, Vec<u8>)]| -> Vec<u8> {
+        headers.iter().flat_map(|(_, header)| header).copied().collect()
+    };
+    // In any other order it is read and sorted in a part of the time.
+    let easy = archive(&headers);
     let start = Instant::now();
-    let archive = old_sparse(1 << 62, &[]);
-    let error = ocireg::v1::tarsum::tarsum(&archive[..], b"{}", &run).expect_err("no end");
-    assert_eq!(error.code(), Code::Cancelled);
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
-    canceller.join().expect("the canceller");
+    sum(&easy[..]).expect("a sum");
+    let reading = start.elapsed();
+    headers.sort_by(|a, b| b.0.hex().cmp(a.0.hex()));
+    assert_ends_cancelled(&archive(&headers)[..], reading * 3 / 2, "an order");
 }

@@ -5,6 +5,7 @@ mod c_surface;
 mod scene;
 mod v1_scene;
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use c_surface::Failure;
@@ -272,6 +273,10 @@ fn b6_an_id_is_checked_before_it_is_part_of_an_address_or_believed() {
         failed(session.push_tag(&reference, id, "1", &registry), INVALID_ARGUMENT);
         failed(session.push_index(&reference, &json!([data]), false, &json!([])), INVALID_JSON);
     }
+    let list = format!("[\"{good}\"]");
+    failed(session.push_image_json(&json!([good]), &registry, json), INVALID_JSON);
+    failed(session.push_index(&reference, &json!([[good]]), false, &json!([])), INVALID_JSON);
+    failed(session.push_image_layer(good, &registry, list.as_bytes()), INVALID_ARGUMENT);
     // What is pushed must be what it is called.
     let other = json!({"id": "7".repeat(64)});
     failed(session.push_image_json(&other, &registry, json), INVALID_ARGUMENT);
@@ -297,14 +302,35 @@ fn b6_an_id_is_checked_before_it_is_part_of_an_address_or_believed() {
         lie("/tags/1", body);
         failed(session.remote_tag(&registries, &reference, "1"), PROTOCOL);
     }
-    for body in ["", "{}", "[{\"id\":\"../x\"}]", "[{\"id\":1}]"] {
+    let listed = format!("[[\"{good}\"]]");
+    for body in ["", "{}", "[{\"id\":\"../x\"}]", "[{\"id\":1}]", &listed] {
         lie("/app/images", body);
         failed(session.repository_data(&reference), PROTOCOL);
     }
-    for body in ["", "{}", "[]", &other.to_string(), "{\"id\":\"../x\"}"] {
+    let listed = format!(" [\"{good}\"]");
+    for body in ["", "{}", "[]", &other.to_string(), "{\"id\":\"../x\"}", &listed] {
         lie("/json", body);
         failed(session.remote_image_json(good, &registry), PROTOCOL);
     }
+}
+
+#[test]
+fn what_an_index_does_not_know_may_be_null() {
+    let (world, chain) = pushed(PLAIN, json!({}));
+    let (session, id) = (world.session(), &chain[1].id);
+    let data = |body: &Value| {
+        world.v1.index.clear_faults();
+        let lie = Action::ReplaceBody(body.to_string().into());
+        world.v1.index.fault(Fault::on("/app/images", lie).always());
+        session.repository_data(&world.reference()).expect("data")["ImgList"].clone()
+    };
+    let image = json!({"id": id, "checksum": null, "Tag": null});
+    assert_eq!(data(&json!([image])), json!({id: {"id": id}}));
+    assert_eq!(data(&Value::Null), json!({}));
+    // And what came out can go in again, by whomever it was kept.
+    session.push_image_json(&image, &world.v1.index.root(), &chain[1].json).unwrap_or_else(|e| {
+        assert_eq!(e.code, ALREADY_EXISTS, "{e:#?}");
+    });
 }
 
 #[test]
@@ -437,6 +463,46 @@ fn a_redirect_to_another_host_takes_neither_password_nor_tokens_nor_cookies() {
         assert_canary_nowhere(&[&other], world.auth["password"].as_str().unwrap());
         assert_canary_nowhere(&[&other], "signature=");
     }
+}
+
+#[test]
+fn a10_a_list_of_images_that_left_the_index_comes_back_without_its_login() {
+    let home = Arc::new(OnceLock::<String>::new());
+    let place = "/v1/repositories/demo/app/";
+    let other = bystander(ServerOptions::default().bind("127.0.0.2"), {
+        let home = home.clone();
+        move |_| Reply::empty(307).with("Location", home.get().expect("the index is there"))
+    });
+    let form = Form { index: true, tls: false };
+    let world = World::start(form, json!({"allow-v1-endpoints": [other.host()]}));
+    let found = world.service.resolve_repository(&world.reference()).expect("known");
+    let endpoint = world
+        .service
+        .v1_endpoint_of(&found["Index"], "", &json!({"X-Meta": ["mine"]}))
+        .expect("an endpoint");
+    let session = endpoint.session(Some(&world.auth)).expect("a session");
+    home.set(format!("{}{place}?back", world.v1.index.url())).expect("once");
+    let away = Action::redirect(&format!("{}{place}", other.url()));
+    world
+        .v1
+        .index
+        .fault(Fault::on(place, Action::header("Set-Cookie", "id=1; Path=/")).method("PUT"));
+    world.v1.index.fault(Fault::on(place, away).method("PUT").skip(1));
+    let list = json!([{"id": "7".repeat(64)}]);
+    let push = || session.push_index(&world.reference(), &list, false, &json!([]));
+    assert!(push().is_err(), "the registry is not allowed");
+    let failure = failed(push(), UNAUTHORIZED);
+    assert_eq!(failure.json["http_status"], 401);
+    let puts = requests(&world.v1.index, place);
+    assert!(puts[1].header("authorization").is_some() && puts[1].header("cookie").is_some());
+    let back = puts.last().expect("a request");
+    assert!(back.target.ends_with("?back"), "{back:?}");
+    for request in other.requests().iter().chain([back]) {
+        for name in ["authorization", "cookie"] {
+            assert_eq!(request.header(name), None, "{request:?}");
+        }
+    }
+    assert_eq!(back.header("x-meta"), None);
 }
 
 #[test]

@@ -106,6 +106,54 @@ fn what_is_no_address_of_v1_is_refused() {
 }
 
 #[test]
+fn a_host_may_be_called_like_a_version() {
+    for name in ["v1", "v2", "v1/v1"] {
+        let host = name.split('/').next().expect("a host");
+        let server = V1::standalone(ServerOptions::default().name(host), Policy::default());
+        // Whoever else is asked is not there.
+        let service = service(json!({"resolve": {host: ["127.0.0.1"], "*": []}}));
+        let port = server.index.address().port();
+        let full = name.replacen(host, &format!("{host}:{port}"), 1);
+        let endpoint = service.v1_endpoint_of(&index(&full, false), "", &json!({})).expect("found");
+        assert_eq!(endpoint.text(), format!("http://{host}:{port}/v1/"));
+        // Without the port it is port 80, where nobody is; but it is that host that is asked.
+        let failure = failed(service.v1_endpoint_of(&index(name, true), "", &json!({})), CONNECT);
+        assert_eq!(failure.json["host"], host, "{failure:#?}");
+    }
+}
+
+#[test]
+fn an_address_may_end_in_a_slash() {
+    let service = service(json!({"resolve": {"*": []}}));
+    for (url, expected) in [
+        ("https://r.example/", "https://r.example/v1/"),
+        ("https://r.example/deep/", "https://r.example/deep/v1/"),
+        ("https://index.docker.io/", "https://index.docker.io/v1/"),
+    ] {
+        let made = service.endpoint(&json!({"URL": url, "Version": "v1"})).expect("an endpoint");
+        assert_eq!(made.text(), expected);
+        assert_eq!(made.path("_ping"), format!("{expected}_ping"));
+    }
+    // Which is the official one, and is not asked.
+    let official = json!({"URL": "https://index.docker.io/", "Version": "v1"});
+    let official = service.endpoint(&official).expect("an endpoint");
+    assert_eq!(official.ping().expect("not asked")["standalone"], false);
+}
+
+#[test]
+fn no_endpoint_over_http_is_secure() {
+    let tls = json!({"InsecureSkipVerify": false});
+    let service = service(json!({"resolve": {"*": []}}));
+    for (scheme, secure) in [("http", false), ("https", true)] {
+        let url = format!("{scheme}://r.example");
+        let v2 = service.endpoint(&json!({"URL": url, "TLSConfig": tls})).expect("an endpoint");
+        let v1 = json!({"URL": url, "TLSConfig": tls, "Version": "v1"});
+        let v1 = service.endpoint(&v1).expect("an endpoint");
+        assert_eq!((v2.is_secure(), v1.is_secure()), (secure, secure), "{scheme}");
+    }
+}
+
+#[test]
 fn a_ping_may_say_what_it_likes() {
     let server = V1::standalone(ServerOptions::default(), Policy::default());
     let place = index(&server.index.host(), false);
@@ -128,6 +176,9 @@ fn a_ping_may_say_what_it_likes() {
     assert_eq!(ping(&[(ALONE, "no")], ""), (false, Value::Null));
     assert_eq!(ping(&[(ALONE, "")], ""), (true, Value::Null));
     assert_eq!(ping(&[(VERSION, "0.9")], r#"{"version":"0.6"}"#), (true, json!("0.9")));
+    // What makes no sense takes nothing else with it, and a list has no names.
+    assert_eq!(ping(&[], r#"{"standalone":false,"version":1}"#), (false, Value::Null));
+    assert_eq!(ping(&[], r#"["0.6",false]"#), (true, Value::Null));
     // More than anybody has to say is no ping, but somebody is there.
     assert_eq!(ping(&[], &" ".repeat(1 << 20)), (true, Value::Null));
     server.index.clear_faults();
@@ -201,6 +252,19 @@ fn between_trusted_places_a_redirect_takes_all_along_and_nowhere_else() {
     }
     let sender = format!("{}images/{}/ancestry", registry, chain[1].id);
     assert_eq!(request.header("referer"), Some(sender.as_str()));
+    // The list of images goes the same way, by hand.
+    trusted.clear();
+    let place = "/v1/repositories/demo/app/";
+    let on = Action::redirect(&format!("{}{place}", trusted.url()));
+    v1.index.fault(Fault::on(place, on).method("PUT"));
+    let list = json!([{"id": chain[0].id}]);
+    failed(session.push_index(&reference, &list, false, &json!([])), NOT_FOUND);
+    let request = &trusted.requests()[0];
+    assert_eq!(request.method, "PUT");
+    for (name, beginning) in [("authorization", "Basic "), ("x-meta", "mine"), ("cookie", "")] {
+        let sent = request.header(name).unwrap_or_else(|| panic!("no {name}: {request:?}"));
+        assert!(sent.starts_with(beginning), "{name}: {request:?}");
+    }
     for other in &others {
         let failure = away(other);
         for request in other.requests() {

@@ -384,6 +384,57 @@ fn a_wait_ends_with_its_context_and_reading_can_go_on() {
     }
 }
 
+/// Reads with 100 ms a time until the end or a failure that is no deadline; tells how many deadlines passed.
+fn read_patiently(reader: &mut LayerReader) -> (Vec<u8>, usize, Result<()>) {
+    let (mut all, mut deadlines) = (Vec::new(), 0);
+    loop {
+        let context = Context::new().expect("a context");
+        context.set_timeout(Duration::from_millis(100));
+        let (more, outcome) = read_all(reader, &Run::new(Some(&context)));
+        all.extend(more);
+        match outcome {
+            Err(error) if error.code() == Code::Deadline => deadlines += 1,
+            outcome => return (all, deadlines, outcome),
+        }
+    }
+}
+
+#[test]
+fn a_deadline_is_no_end_where_the_server_sends_no_parts() {
+    let deaf: Change = |_, reply| {
+        reply.remove("Accept-Ranges");
+        reply.stall = Some((1_000_000, Duration::from_millis(500)));
+    };
+    for size in [Some(SIZE), None] {
+        let server = serving([deaf]);
+        let mut reader = open(&server, size).expect("a layer");
+        // One that is over before anything is read.
+        let late = Context::new().expect("a context");
+        late.cancel();
+        let error = reader.read(&mut [0; 10], &Run::new(Some(&late))).expect_err("cancelled");
+        assert_eq!(error.code(), Code::Cancelled);
+        let (all, deadlines, outcome) = read_patiently(&mut reader);
+        outcome.expect("the rest comes on the connection that there is");
+        assert!(all == layer());
+        assert!(deadlines > 0);
+        assert_eq!(server.requests().len(), 1);
+    }
+}
+
+#[test]
+fn deadlines_are_no_failures_of_the_server() {
+    let slow: Change = |_, reply| reply.delay = Duration::from_millis(150);
+    // The answers to what was given up come too late, and then there is a real cut.
+    let stalled: Change = |_, reply| reply.stall = Some((1_000_000, Duration::from_millis(300)));
+    let cut_later: Change = |_, reply| cut(500_000)(reply);
+    let server = serving([stalled, slow, slow, slow, slow, slow, slow, cut_later]);
+    let mut reader = open(&server, Some(SIZE)).expect("a layer");
+    let (all, deadlines, outcome) = read_patiently(&mut reader);
+    outcome.expect("it was cut once");
+    assert!(all == layer());
+    assert!(deadlines >= 7, "{deadlines}");
+}
+
 #[test]
 fn waits_grow() {
     let server = serving([(|_, reply| *reply = Reply::empty(503)) as Change; 4]);
@@ -512,6 +563,39 @@ fn a_commit_that_failed_may_be_repeated() {
     assert!(requests[0].body == requests[3].body, "the same bytes go out each time");
     assert_sent(&requests[3], &tar, &sums);
     assert!(!is_used(dir.path()));
+}
+
+#[test]
+fn a_long_write_ends_with_its_context_and_is_lost() {
+    let (server, dir) = (taking([]), tempdir());
+    let mut writer = writer(&server, dir.path());
+    let context = Context::new().expect("a context");
+    let canceller = {
+        let context = context.clone();
+        thread::spawn(move || {
+            thread::sleep(Duration::from_millis(100));
+            context.cancel();
+        })
+    };
+    // Memory that nobody touches takes none.
+    let zeros = vec![0; 4 << 30];
+    let start = Instant::now();
+    let error = writer.write(&zeros, &Run::new(Some(&context))).expect_err("cancelled");
+    assert_eq!(error.code(), Code::Cancelled);
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    canceller.join().expect("the canceller");
+    // How much of it was taken is not known to the caller.
+    let error = write(&mut writer, b"more").expect_err("some is lost");
+    assert_eq!(error.code(), Code::Cancelled);
+    assert!(!is_used(dir.path()), "the file is gone");
+    // Nor is one whole that was refused before it began.
+    let mut writer = self::writer(&server, dir.path());
+    write(&mut writer, &archive()).expect("room");
+    let late = Context::new().expect("a context");
+    late.cancel();
+    writer.write(b"more", &Run::new(Some(&late))).expect_err("cancelled");
+    let error = writer.commit(None, &run()).expect_err("some is missing");
+    assert_eq!(error.code(), Code::Cancelled);
 }
 
 #[test]

@@ -20,6 +20,7 @@ use v1_scene::{FORMS, Form, Image, World, gunzip, push};
 const INVALID_ARGUMENT: i32 = 1;
 const UNSUPPORTED: i32 = 8;
 const DEADLINE: i32 = 21;
+const LIMIT: i32 = 103;
 const SIZE_MISMATCH: i32 = 101;
 
 const PLAIN: Form = FORMS[0];
@@ -286,7 +287,74 @@ fn a_cut_layer_is_gone_on_with() {
     }
     let pulled = pull(&world).expect("a pull");
     assert_is(&world, &pulled, &chain);
-    assert!(requests(&world.v1.index, "/layer").iter().any(|r| r.header("range").is_some()));
+    let layers = requests(&world.v1.index, "/layer");
+    let ranges = layers.iter().filter(|request| request.header("range").is_some()).count();
+    assert!(ranges > 0);
+    let retries = pulled.report["blobs"].as_array().expect("blobs").iter().map(|b| &b["retries"]);
+    assert_eq!(retries.map(|n| n.as_u64().expect("a number")).sum::<u64>(), ranges as u64);
+}
+
+#[test]
+fn an_odd_image_becomes_one_that_others_read() {
+    let mut chain = Image::chain(&mut Random::new(23), 2);
+    let (old, new) = (chain[0].id.clone(), chain[1].id.clone());
+    // What was never right, or was once, or says nothing.
+    let odd = [
+        json!({"id": old, "parent": "", "created": "yesterday", "author": ["x"], "comment": 7,
+            "container_config": null, "config": null}),
+        json!({"id": new, "parent": old, "created": "", "author": 1, "architecture": "x86_64", "os": 3,
+            "os.features": "x", "container_config": {"Cmd": "/bin/sh"},
+            "config": {"Cmd": "/bin/sh", "Entrypoint": [1], "Env": {}, "Labels": {"a": 1},
+                "Volumes": {"/": null}, "ExposedPorts": [80], "User": null, "Memory": "1g"}}),
+    ];
+    for (image, json) in chain.iter_mut().zip(&odd) {
+        image.json = json.to_string().into_bytes();
+    }
+    let world = World::start(PLAIN, json!({}));
+    let good = Image::chain(&mut Random::new(23), 2);
+    push(&world.session(), &world.reference(), &good, "1").expect("a push");
+    for image in &chain {
+        let lie = Action::ReplaceBody(image.json.clone());
+        world.v1.index.fault(Fault::on(&format!("/images/{}/json", image.id), lie).always());
+    }
+    let pulled = pull(&world).expect("a pull");
+    let source = format!("oci:{}:x", pulled.layout.path().display());
+    let config: Value = serde_json::from_slice(&cncf::skopeo_inspect(&source, &["--config"]))
+        .expect("skopeo reads it");
+    assert_eq!(config["config"]["Cmd"], json!(["/bin/sh"]));
+    assert_eq!(config["architecture"], "amd64");
+    let mut stat = Command::new("umoci");
+    stat.args(["stat", "--json", "--image"]).arg(format!("{}:x", pulled.layout.path().display()));
+    let told = stat.output().expect("umoci");
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    let told: Value = serde_json::from_slice(&told.stdout).expect("JSON");
+    assert_eq!(told["history"].as_array().map(Vec::len), Some(2));
+}
+
+#[test]
+fn documents_are_judged_before_any_layer_is_fetched() {
+    let chain = Image::chain(&mut Random::new(24), 3);
+    let world = with(PLAIN, &chain);
+    let layers = || requests(&world.v1.index, "/layer").len();
+    let mut other = by_v1(&world);
+    other["platform"] = json!("linux/arm64");
+    let reference = format!("{}:1", world.reference());
+    scene::fails(&world.service, &reference, &other, NO_PLATFORM);
+    assert_eq!(layers(), 0);
+    // Each fits, but all of them become one configuration.
+    for image in &chain {
+        let mut json: Value = serde_json::from_slice(&image.json).expect("JSON");
+        json["comment"] = json!("x".repeat(2000));
+        let lie = Action::ReplaceBody(json.to_string().into_bytes());
+        world.v1.index.fault(Fault::on(&format!("/images/{}/json", image.id), lie).always());
+    }
+    pull(&world).expect("a pull");
+    let mut options = world.options.clone();
+    options["limits"] = json!({"config": 5000});
+    let before = layers();
+    let failure = scene::fails(&scene::service(options), &reference, &by_v1(&world), LIMIT);
+    assert_tells(&failure, &["raise config"], &[]);
+    assert_eq!(layers(), before);
 }
 
 #[test]
@@ -323,4 +391,44 @@ fn a_pull_tells_how_it_goes_on_and_ends_with_its_context() {
         .map(|entries| entries.flatten().map(|entry| entry.file_name()).collect())
         .unwrap_or_default();
     assert!(left.is_empty(), "temporary files: {left:?}");
+}
+
+#[test]
+fn no_more_is_done_than_there_is_in_all() {
+    let (world, _) = demo();
+    let index = &world.v1.index;
+    index.fault(Fault::on("/json", Action::RemoveHeader("X-Docker-Size".into())).always());
+    index.fault(Fault::on("/layer", Action::Chunked).always());
+    let (tell, told) = std::sync::mpsc::channel();
+    let context = Context::with_progress(move |done, total, _| tell.send((done, total)).is_err());
+    let layout = tempdir();
+    let destination = format!("oci:{}:x", layout.path().display());
+    let reference = format!("{}:1", world.reference());
+    world.service.pull(Some(&context), &reference, &destination, &by_v1(&world)).expect("a pull");
+    drop(context);
+    let told: Vec<(u64, u64)> = told.iter().collect();
+    assert!(told.iter().all(|(done, total)| done <= total), "{told:?}");
+    assert!(told.last().is_some_and(|(done, total)| done == total && *done > 0), "{told:?}");
+}
+
+#[test]
+fn layers_take_their_turns_at_a_host() {
+    let chain = Image::chain(&mut Random::new(25), 2);
+    let world = with(PLAIN, &chain);
+    let mut options = world.options.clone();
+    options["max-concurrent-downloads"] = json!(1);
+    let service = scene::service(options);
+    let delay = Duration::from_millis(200);
+    world.v1.index.fault(Fault::on("/layer", Action::Delay(delay)).always());
+    let reference = format!("{}:1", world.reference());
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| scene::pull(&service, &reference, &by_v1(&world)).expect("a pull"));
+        }
+    });
+    let mut at: Vec<Instant> =
+        requests(&world.v1.index, "/layer").iter().map(|request| request.at).collect();
+    at.sort();
+    assert_eq!(at.len(), 6);
+    assert!(at.windows(2).all(|pair| pair[1] - pair[0] >= delay), "{at:?}");
 }

@@ -47,20 +47,24 @@ pub fn convert(chain: &[V1Image]) -> Result<OciImage> {
         chain.iter().map(|image| history(&image.json)).collect::<Result<Vec<Value>>>()?;
     let newest = chain.last().ok_or_else(|| malformed("the chain of images is empty"))?;
     let about = object(&newest.json)?;
-    let text = |key: &str, usual: &str| -> String {
-        let given = about.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
-        given.unwrap_or(usual).to_owned()
-    };
-    // Images of the first years name neither; there was nothing else.
-    let (os, architecture) = (text("os", "linux"), text("architecture", "amd64"));
+    let platform = platform_of(&about);
     let mut config = Map::new();
-    for key in ["created", "author", "config", "variant", "os.version", "os.features"] {
-        if let Some(value) = about.get(key).filter(|value| !value.is_null()) {
+    for (key, kind) in [
+        ("created", Kind::Time),
+        ("author", Kind::Text),
+        ("variant", Kind::Text),
+        ("os.version", Kind::Text),
+        ("os.features", Kind::Texts),
+    ] {
+        if let Some(value) = about.get(key).filter(|value| kind.fits(value)) {
             config.insert(key.to_owned(), value.clone());
         }
     }
-    config.insert("architecture".to_owned(), json!(architecture));
-    config.insert("os".to_owned(), json!(os));
+    if let Some(Value::Object(run)) = about.get("config") {
+        config.insert("config".to_owned(), Value::Object(run_config(run)));
+    }
+    config.insert("architecture".to_owned(), json!(platform.architecture));
+    config.insert("os".to_owned(), json!(platform.os));
     let diff_ids: Vec<&Digest> = chain.iter().map(|image| &image.diff_id).collect();
     config.insert("rootfs".to_owned(), json!({"type": "layers", "diff_ids": diff_ids}));
     config.insert("history".to_owned(), Value::Array(histories));
@@ -75,16 +79,122 @@ pub fn convert(chain: &[V1Image]) -> Result<OciImage> {
             "layers": layers,
         }),
     )?;
-    let variant = about.get("variant").and_then(Value::as_str);
-    Ok(OciImage { manifest, config, platform: Platform::new(&os, &architecture, variant) })
+    Ok(OciImage { manifest, config, platform })
+}
+
+/// What the image with this JSON runs on.
+pub fn platform(json: &[u8]) -> Result<Platform> {
+    object(json).map(|about| platform_of(&about))
+}
+
+fn platform_of(about: &Map<String, Value>) -> Platform {
+    let text = |key: &str| about.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
+    // Images of the first years name neither; there was nothing else.
+    let (os, architecture) =
+        (text("os").unwrap_or("linux"), text("architecture").unwrap_or("amd64"));
+    Platform::new(os, architecture, text("variant"))
+}
+
+/// What the readers of OCI images, which are as strict as Go, take for the value of a key. The rest is left out: it is
+/// still there in the v1 JSON.
+#[derive(Clone, Copy)]
+enum Kind {
+    Text,
+    Time,
+    Texts,
+    Flag,
+    /// An object of texts.
+    Labels,
+    /// An object of empty objects.
+    Set,
+}
+
+impl Kind {
+    /// Of the keys that a `config` has in both worlds.
+    fn of(key: &str) -> Option<Self> {
+        Some(match key {
+            "User" | "WorkingDir" | "StopSignal" => Self::Text,
+            "Env" | "Entrypoint" | "Cmd" => Self::Texts,
+            "ExposedPorts" | "Volumes" => Self::Set,
+            "Labels" => Self::Labels,
+            "ArgsEscaped" => Self::Flag,
+            _ => return None,
+        })
+    }
+
+    fn fits(self, value: &Value) -> bool {
+        match self {
+            Self::Text => value.is_string(),
+            Self::Time => value.as_str().is_some_and(is_time),
+            Self::Texts => value.as_array().is_some_and(|items| items.iter().all(Value::is_string)),
+            Self::Flag => value.is_boolean(),
+            Self::Labels => value.as_object().is_some_and(|map| map.values().all(Value::is_string)),
+            Self::Set => value.as_object().is_some_and(|map| map.values().all(Value::is_object)),
+        }
+    }
+}
+
+fn run_config(given: &Map<String, Value>) -> Map<String, Value> {
+    let mut config = Map::new();
+    for (key, value) in given {
+        let value = match (key.as_str(), value) {
+            // Once a command could be one word.
+            ("Entrypoint" | "Cmd", Value::String(word)) => json!([word]),
+            _ => value.clone(),
+        };
+        if value.is_null() || Kind::of(key).is_none_or(|kind| kind.fits(&value)) {
+            config.insert(key.clone(), value);
+        }
+    }
+    config
+}
+
+/// Whether a text is a time as in RFC 3339.
+fn is_time(text: &str) -> bool {
+    let Some((date, rest)) = text.split_at_checked(19) else { return false };
+    let form = |text: &str, form: &str| {
+        text.len() == form.len()
+            && text.bytes().zip(form.bytes()).all(|(byte, expected)| match expected {
+                b'0' => byte.is_ascii_digit(),
+                other => byte == other,
+            })
+    };
+    if !form(date, "0000-00-00T00:00:00") {
+        return false;
+    }
+    let number = |from: usize| date[from..from + 2].parse::<u32>().unwrap_or(u32::MAX);
+    let year = date[..4].parse::<u32>().unwrap_or(u32::MAX);
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let days = match number(5) {
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+        4 | 6 | 9 | 11 => 30,
+        2 if leap => 29,
+        2 => 28,
+        _ => return false,
+    };
+    if !(1..=days).contains(&number(8)) || number(11) > 23 || number(14) > 59 || number(17) > 59 {
+        return false;
+    }
+    let zone = match rest.strip_prefix('.') {
+        None => rest,
+        Some(fraction) => {
+            let zone = fraction.trim_start_matches(|c: char| c.is_ascii_digit());
+            if zone.len() == fraction.len() {
+                return false;
+            }
+            zone
+        }
+    };
+    zone == "Z"
+        || (form(zone, "+00:00") || form(zone, "-00:00")) && &zone[1..3] < "24" && &zone[4..] < "60"
 }
 
 fn history(bytes: &[u8]) -> Result<Value> {
     let about = object(bytes)?;
     let mut entry = Map::new();
-    for key in ["created", "author", "comment"] {
-        if let Some(text) = about.get(key).and_then(Value::as_str).filter(|text| !text.is_empty()) {
-            entry.insert(key.to_owned(), json!(text));
+    for (key, kind) in [("created", Kind::Time), ("author", Kind::Text), ("comment", Kind::Text)] {
+        if let Some(value) = about.get(key).filter(|value| kind.fits(value) && *value != "") {
+            entry.insert(key.to_owned(), value.clone());
         }
     }
     let command = about.get("container_config").and_then(|config| config.get("Cmd"));
@@ -166,6 +276,63 @@ mod tests {
         assert_eq!(made.platform.to_string(), "linux/amd64");
         let config: Value = serde_json::from_slice(&made.config.bytes).expect("JSON");
         assert_eq!((&config["os"], &config["architecture"]), (&json!("linux"), &json!("amd64")));
+    }
+
+    #[test]
+    fn what_no_reader_takes_is_left_out() {
+        let odd = json!({
+            "id": "a", "created": "", "author": 1, "comment": [], "architecture": "x86_64", "os": 3,
+            "variant": null, "os.version": {}, "os.features": "x", "container_config": null,
+            "config": {"Cmd": "/bin/sh", "Entrypoint": [1], "Env": {}, "Labels": {"a": 1}, "Volumes": {"/": null},
+                "ExposedPorts": {"80/tcp": {}}, "User": null, "WorkingDir": 7, "ArgsEscaped": "x", "Memory": 0},
+        });
+        for config in [json!(null), json!([]), json!("x")] {
+            let made = convert(&[image(&json!({"id": "a", "config": config}), b"")]).expect("one");
+            let made: Value = serde_json::from_slice(&made.config.bytes).expect("JSON");
+            assert!(made.get("config").is_none());
+        }
+        let made = convert(&[image(&odd, b"")]).expect("an image");
+        let config: Value = serde_json::from_slice(&made.config.bytes).expect("JSON");
+        assert_eq!((&config["os"], &config["architecture"]), (&json!("linux"), &json!("amd64")));
+        assert_eq!(
+            config["config"],
+            json!({"Cmd": ["/bin/sh"], "ExposedPorts": {"80/tcp": {}}, "User": null, "Memory": 0})
+        );
+        for key in ["created", "author", "variant", "os.version", "os.features"] {
+            assert!(config.get(key).is_none(), "{key}");
+        }
+        let history = config["history"][0].as_object().expect("an entry");
+        assert_eq!(history.keys().collect::<Vec<_>>(), ["v1Compatibility"]);
+    }
+
+    #[test]
+    fn times_are_those_of_rfc_3339() {
+        for good in [
+            "2013-06-13T14:03:50.821769-07:00",
+            "0001-01-01T00:00:00Z",
+            "2024-02-29T23:59:59.1+23:59",
+        ] {
+            assert!(is_time(good), "{good}");
+        }
+        for bad in [
+            "",
+            "2013-06-13",
+            "2013-06-13 14:03:50Z",
+            "2013-06-13T14:03:50",
+            "2013-13-13T14:03:50Z",
+            "2013-02-29T14:03:50Z",
+            "1900-02-29T14:03:50Z",
+            "2013-06-00T14:03:50Z",
+            "2013-06-13T24:03:50Z",
+            "2013-06-13T14:03:60Z",
+            "2013-06-13T14:03:50.Z",
+            "2013-06-13T14:03:50z",
+            "2013-06-13T14:03:50+24:00",
+            "2013-06-13T14:03:50+0000",
+            "2013-06-13T14:03:5éZ",
+        ] {
+            assert!(!is_time(bad), "{bad}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use flate2::write::MultiGzDecoder;
 
-use super::convert_v1::{V1Image, convert};
+use super::convert_v1::{V1Image, convert, platform};
 use super::pull::{BlobReport, EndpointReport, ManifestReport, Options, Report, Source};
 use crate::context::Run;
 use crate::digest::{Algorithm, Digest, Hasher};
@@ -18,6 +18,9 @@ use crate::v2::{Descriptor, media_type};
 
 /// What is read from a connection before it is written.
 const BUFFER: usize = 256 << 10;
+
+/// What is decompressed at once: it may grow a thousand times, and the call must end within a second.
+const PIECE: usize = 8 << 10;
 
 /// The least time between two progress events of one layer.
 const EVENT: Duration = Duration::from_millis(100);
@@ -47,24 +50,23 @@ pub fn pull(
     let tag = reference.tag().unwrap_or(LATEST);
     let newest = session.get_remote_tag(&data.endpoints, reference.path(), tag, run)?;
     let (root, history) = history(session, &data.endpoints, &newest, run)?;
-    let mut chain = Vec::with_capacity(history.len());
-    let mut blobs = Vec::with_capacity(history.len() + 1);
-    let mut parent = None;
-    for id in history.iter().rev() {
-        let (json, size) = session.get_remote_image_json(id, &root, run)?;
-        check_parent(id, parent, &json)?;
-        parent = Some(id);
-        let (image, report) = fetch(session, layout, (id, &root), json, size, run)?;
+    let known = documents(session, &root, &history, run)?;
+    // Before the layers, which are large.
+    if let (Some(wanted), Some(newest)) = (&options.platform, known.last()) {
+        let found = platform(&newest.json)?;
+        if wanted.os != found.os || wanted.architecture != found.architecture {
+            let message = format!("the image is for {found}, not for {wanted}");
+            return Err(Error::new(Code::NoPlatform, message));
+        }
+    }
+    let mut chain = Vec::with_capacity(known.len());
+    let mut blobs = Vec::with_capacity(known.len());
+    for known in known {
+        let (image, report) = fetch(session, layout, &root, known, run)?;
         chain.push(image);
         blobs.push(report);
     }
     let image = convert(&chain)?;
-    if let Some(wanted) = &options.platform
-        && (wanted.os != image.platform.os || wanted.architecture != image.platform.architecture)
-    {
-        let message = format!("the image is for {}, not for {wanted}", image.platform);
-        return Err(Error::new(Code::NoPlatform, message));
-    }
     for document in [&image.config, &image.manifest] {
         layout.put_bytes(&document.descriptor.digest, &document.bytes)?;
     }
@@ -110,6 +112,40 @@ fn history(
     Err(failure.unwrap_or_else(|| Error::new(Code::NotFound, "no registry has the image")))
 }
 
+/// What the registry says of an image before its layer comes.
+struct Known<'a> {
+    id: &'a ImageId,
+    json: Vec<u8>,
+    /// Of its layer, if that is told.
+    size: Option<u64>,
+}
+
+/// What is known of each image, the oldest first.
+fn documents<'a>(
+    session: &Session,
+    root: &Root,
+    history: &'a [ImageId],
+    run: &Run,
+) -> Result<Vec<Known<'a>>> {
+    let most = session.endpoint().service().common().limits.config;
+    let (mut known, mut bytes, mut parent) = (Vec::new(), 0, None);
+    for id in history.iter().rev() {
+        let (json, size) = session.get_remote_image_json(id, root, run)?;
+        check_parent(id, parent, &json)?;
+        parent = Some(id);
+        // All of them are kept until the end, and become part of one configuration.
+        bytes += json.len() as u64;
+        if bytes > most {
+            let message = format!("the JSON of all images is larger than {most} bytes");
+            return Err(Error::new(Code::Limit, message)
+                .phase(Phase::Body)
+                .hint("raise config in the option limits, if you trust this registry"));
+        }
+        known.push(Known { id, json, size });
+    }
+    Ok(known)
+}
+
 /// The JSON of an image must name the parent that it has in the history.
 fn check_parent(id: &ImageId, parent: Option<&ImageId>, json: &[u8]) -> Result<()> {
     #[derive(serde::Deserialize)]
@@ -131,11 +167,12 @@ fn check_parent(id: &ImageId, parent: Option<&ImageId>, json: &[u8]) -> Result<(
 fn fetch(
     session: &Session,
     layout: &Layout,
-    (id, root): (&ImageId, &Root),
-    json: Vec<u8>,
-    size: Option<u64>,
+    root: &Root,
+    Known { id, json, size }: Known<'_>,
     run: &Run,
 ) -> Result<(V1Image, BlobReport)> {
+    let common = session.endpoint().service().common();
+    let _slot = common.slots.take(root.url().authority(), run)?;
     let mut reader = session.get_remote_image_layer(id, root, size, run)?;
     if let Some(size) = reader.size() {
         run.add_total(size);
@@ -160,9 +197,13 @@ fn fetch(
             Some(content) => content,
             none => none.insert(Content::of(bytes, id)?),
         };
-        content.take(bytes, id)?;
+        content.take(bytes, id, run)?;
         blob.write(bytes)?;
         offset += filled as u64;
+        if reader.size().is_none() {
+            // What there is in all is what has come.
+            run.add_total(filled as u64);
+        }
         run.add_done(filled as u64);
         if told.is_none_or(|told| told.elapsed() >= EVENT) {
             told = Some(Instant::now());
@@ -188,7 +229,7 @@ fn fetch(
         media_type: media_type.to_owned(),
         bytes_transferred: size,
         resumed_from: 0,
-        retries: 0,
+        retries: reader.failures(),
         source: Source::Network,
     };
     let layer = Descriptor::new(media_type, digest, size);
@@ -230,15 +271,18 @@ impl Content {
         }
     }
 
-    fn take(&mut self, bytes: &[u8], id: &ImageId) -> Result<()> {
+    fn take(&mut self, bytes: &[u8], id: &ImageId, run: &Run) -> Result<()> {
         match self {
             Self::Tar(hashing) => {
                 hashing.update(bytes);
                 Ok(())
             }
-            Self::Gzip(decoder) => decoder
-                .write_all(bytes)
-                .map_err(|e| wrong_layer(id, "its gzip is damaged").cause(e)),
+            Self::Gzip(decoder) => bytes.chunks(PIECE).try_for_each(|piece| {
+                run.check()?;
+                decoder
+                    .write_all(piece)
+                    .map_err(|e| wrong_layer(id, "its gzip is damaged").cause(e))
+            }),
         }
     }
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
 
 use super::image_id::ImageId;
 use super::root::Root;
@@ -15,13 +17,18 @@ pub struct ImgData {
     /// Its id.
     pub id: ImageId,
     /// Its tarsum.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(default, deserialize_with = "or_null", skip_serializing_if = "String::is_empty")]
     pub checksum: String,
     /// Its tag.
-    #[serde(default, rename = "Tag", skip_serializing_if = "String::is_empty")]
+    #[serde(
+        default,
+        rename = "Tag",
+        deserialize_with = "or_null",
+        skip_serializing_if = "String::is_empty"
+    )]
     pub tag: String,
     /// The checksum of what was sent; only ever a header.
-    #[serde(default, skip_serializing)]
+    #[serde(default, deserialize_with = "or_null", skip_serializing)]
     pub checksum_payload: String,
 }
 
@@ -29,13 +36,15 @@ impl ImgData {
     /// Reads one of a caller's; `argument` is what it is called.
     pub fn parse(text: &str, argument: &str) -> Result<Self> {
         let value = json::parse(text, argument)?;
-        serde_json::from_value(value).map_err(|e| wrong(argument, e))
+        serde_json::from_value::<Map<String, Value>>(value)
+            .and_then(|image| serde_json::from_value(image.into()))
+            .map_err(|e| wrong(argument, e))
     }
 
     /// Reads a list of a caller's.
     pub fn parse_list(text: &str, argument: &str) -> Result<Vec<Self>> {
         let value = json::parse(text, argument)?;
-        serde_json::from_value(value).map_err(|e| wrong(argument, e))
+        objects(value).map_err(|e| wrong(argument, e))
     }
 }
 
@@ -44,6 +53,10 @@ fn wrong(argument: &str, why: serde_json::Error) -> Error {
         .cause(why)
         .hint(r#"an image reads {"id": "64 hex digits", "checksum": "…", "Tag": "…"}"#)
 }
+
+/// The list of images that an index answers with.
+#[derive(Debug, Deserialize)]
+pub(super) struct ImgList(#[serde(deserialize_with = "objects")] pub(super) Vec<ImgData>);
 
 /// What an index says of a repository; in JSON, Go's RepositoryData.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -81,11 +94,13 @@ impl std::fmt::Display for Limit {
 #[serde(default)]
 pub struct SearchResults {
     /// The term.
+    #[serde(deserialize_with = "or_null")]
     pub query: String,
     /// How many there are.
+    #[serde(deserialize_with = "or_null")]
     pub num_results: u64,
     /// The first of them.
-    #[serde(deserialize_with = "null_is_empty")]
+    #[serde(deserialize_with = "objects")]
     pub results: Vec<SearchResult>,
 }
 
@@ -94,15 +109,30 @@ pub struct SearchResults {
 #[serde(default)]
 #[allow(missing_docs)] // Each field is the key of its name.
 pub struct SearchResult {
+    #[serde(deserialize_with = "or_null")]
     pub name: String,
+    #[serde(deserialize_with = "or_null")]
     pub description: String,
+    #[serde(deserialize_with = "or_null")]
     pub star_count: i64,
+    #[serde(deserialize_with = "or_null")]
     pub is_official: bool,
+    #[serde(deserialize_with = "or_null")]
     pub is_automated: bool,
 }
 
-fn null_is_empty<'de, D: serde::Deserializer<'de>>(
+/// To Go, whose servers wrote these documents first, null is as good as absent.
+fn or_null<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
     from: D,
-) -> std::result::Result<Vec<SearchResult>, D::Error> {
-    Option::<Vec<SearchResult>>::deserialize(from).map(Option::unwrap_or_default)
+) -> std::result::Result<T, D::Error> {
+    Option::<T>::deserialize(from).map(Option::unwrap_or_default)
+}
+
+/// A list of objects, and of nothing else: a list would do for a struct, as its fields in order.
+fn objects<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    from: D,
+) -> std::result::Result<Vec<T>, D::Error> {
+    let items: Vec<Map<String, Value>> = or_null(from)?;
+    let read = |item: Map<String, Value>| serde_json::from_value(item.into());
+    items.into_iter().map(read).collect::<serde_json::Result<_>>().map_err(D::Error::custom)
 }

@@ -14,7 +14,8 @@ use crate::service::Service;
 use crate::tls::Identity;
 use crate::tls::certs_d::TlsConfig;
 use crate::v2::registry::{Common, of_ping};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 /// The most that is read of what a ping answers.
 const PING_LIMIT: u64 = 64 << 10;
@@ -128,12 +129,12 @@ impl Endpoint {
 
     /// `<address>/v1/<path>`.
     pub fn path(&self, path: &str) -> String {
-        [&self.0.text, "/v1/", path].concat()
+        [self.0.text.trim_end_matches('/'), "/v1/", path].concat()
     }
 
     /// Whether the other side's certificate is verified.
     pub fn is_secure(&self) -> bool {
-        !self.0.tls.insecure_skip_verify
+        self.0.root.url().scheme() == "https" && !self.0.tls.insecure_skip_verify
     }
 
     /// Whether it is the official index.
@@ -155,7 +156,7 @@ impl Endpoint {
         let mut response = transport.send(&request, run).map_err(of_ping)?;
         // Whatever it answers, somebody is there.
         let body = response.body.read_all(PING_LIMIT, "the answer to a ping", "error", run);
-        let said: Said = body
+        let said: Map<String, Value> = body
             .ok()
             .filter(|body| crate::json::check(body).is_ok())
             .and_then(|body| serde_json::from_slice(&body).ok())
@@ -163,10 +164,10 @@ impl Endpoint {
         run.check()?;
         let version = response.header("x-docker-registry-version").filter(|v| !v.is_empty());
         let standalone = match response.header("x-docker-registry-standalone") {
-            None | Some("") => said.standalone.unwrap_or(true),
+            None | Some("") => said.get("standalone").and_then(Value::as_bool).unwrap_or(true),
             Some(value) => value == "1" || value.eq_ignore_ascii_case("true"),
         };
-        let version = version.map(str::to_owned).or(said.version).map(|v| host::printable(&v));
+        let version = version.or_else(|| said.get("version")?.as_str()).map(host::printable);
         Ok(Ping { protocol: "v1", version, standalone })
     }
 
@@ -198,18 +199,14 @@ impl Endpoint {
     }
 }
 
-#[derive(Default, Deserialize)]
-struct Said {
-    version: Option<String>,
-    standalone: Option<bool>,
-}
-
 /// The address without `/v1/`: https where it names no scheme, and `v1` at its end is taken off.
 pub fn address(text: &str) -> Result<String> {
     let has_scheme = text.starts_with("http://") || text.starts_with("https://");
     let text = if has_scheme { text.to_owned() } else { format!("https://{text}") };
     let text = text.strip_suffix('/').unwrap_or(&text);
-    let (rest, last) = text.rsplit_once('/').unwrap_or(("", text));
+    // A host may be called v1, too.
+    let (rest, last) =
+        text.rsplit_once('/').filter(|(rest, _)| !rest.ends_with('/')).unwrap_or(("", ""));
     match last {
         "v1" => Ok(rest.to_owned()),
         "v2" => Err(Error::argument(

@@ -47,8 +47,14 @@ impl TryFrom<String> for ImageId {
     }
 }
 
-/// An id that a server sent makes no sense.
+/// What a server sent makes no sense. Of its own words, which may be in `why`, a few are enough.
 pub(super) fn nonsense(doing: &str, why: impl fmt::Display) -> Error {
+    const MOST: usize = 300;
+    let mut why = why.to_string();
+    if let Some((end, _)) = why.char_indices().nth(MOST) {
+        why.truncate(end);
+        why.push('…');
+    }
     Error::new(Code::Protocol, format!("cannot {doing}")).cause(why)
 }
 

@@ -52,6 +52,11 @@ impl LayerReader {
         self.size
     }
 
+    /// How often the layer was asked for again.
+    pub fn failures(&self) -> u32 {
+        self.failures
+    }
+
     /// Reads some bytes. 0 is the end, and comes only where the layer's size, if it is known, says so.
     ///
     /// Failures stay, but CANCELLED and DEADLINE: after those reading can go on.
@@ -59,18 +64,21 @@ impl LayerReader {
         if let Some(over) = &self.over {
             return over.clone().map(|()| 0);
         }
+        run.check()?;
         let read = self.read_on(buffer, run);
         if let Err(error) = &read {
-            self.body = None;
             if !is_interruption(error) {
                 self.over = Some(Err(error.clone()));
+            }
+            // A server that sends no parts sends the rest on this connection or nowhere.
+            if self.resumable || !is_interruption(error) {
+                self.body = None;
             }
         }
         read
     }
 
     fn read_on(&mut self, buffer: &mut [u8], run: &Run) -> Result<usize> {
-        run.check()?;
         loop {
             let Some(body) = &mut self.body else {
                 self.connect_again(run)?;
@@ -117,15 +125,19 @@ impl LayerReader {
 
     /// Waits before the next request, or gives the failure back.
     fn again(&mut self, error: Error, run: &Run) -> Result<()> {
-        self.body = None;
         let done = self.offset;
         let error = error.with(|d| d.bytes_done = Some(done));
-        if self.offset > 0 && !self.resumable && !is_interruption(&error) {
+        if is_interruption(&error) {
+            // Not the server's failure: it counts for nothing.
+            return Err(error);
+        }
+        if self.offset > 0 && !self.resumable {
             return Err(error.hint("the server does not send parts of layers; get it again"));
         }
         let host = Origin::of(&self.url).authority();
         let mut attempts = Attempts::after(&self.transport.common().retry, self.failures)
             .of_known((self.offset > 0).then_some(host));
+        self.body = None;
         let outcome = attempts.again(error, run);
         self.failures = attempts.failures();
         outcome

@@ -20,6 +20,9 @@ use crate::os::spool::Spool;
 /// How much of the temporary file is read at once.
 const BUFFER: usize = 128 << 10;
 
+/// How much is written between two looks at whether the call has ended.
+const PIECE: usize = 1 << 20;
+
 /// What the registry wants to be told of a layer that it has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Checksums {
@@ -63,7 +66,6 @@ impl LayerWriter {
 
     /// Takes the archive's next bytes, or fails for good.
     pub fn write(&mut self, bytes: &[u8], run: &Run) -> Result<()> {
-        run.check()?;
         let limit = self.limit;
         let spool = self.spool()?;
         let size = spool.size() + bytes.len() as u64;
@@ -76,7 +78,12 @@ impl LayerWriter {
             )
             .phase(Phase::Store)
             .hint("raise spool in the option limits")),
-            _ => spool.append(bytes).map_err(|e| lost(&e)),
+            _ => run.check().and_then(|()| {
+                bytes.chunks(PIECE).try_for_each(|piece| {
+                    run.check()?;
+                    spool.append(piece).map_err(|e| lost(&e))
+                })
+            }),
         };
         self.tarsum = None;
         kept.inspect_err(|e| self.state = State::Failed(e.clone()))

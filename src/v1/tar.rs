@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::io::{ErrorKind, Read};
 
+use crate::context::Run;
 use crate::error::{Error, Result};
 
 /// What archives are made of, in bytes.
@@ -84,10 +85,12 @@ impl<R: Read> Archive<R> {
     }
 
     /// The next entry, after the content of the one before was read to its end; None at the end of the archive.
-    pub fn next_entry(&mut self) -> Result<Option<Entry>> {
+    pub fn next_entry(&mut self, run: &Run) -> Result<Option<Entry>> {
         let mut records = Records::default();
         let (mut long_name, mut long_link) = (Vec::new(), Vec::new());
         loop {
+            // There may be any number of headers about an entry that never comes.
+            run.check()?;
             // The last block of an archive need not be full.
             if self.fill(&mut [0; BLOCK][..self.padding])? < self.padding {
                 return Ok(None);
@@ -300,7 +303,7 @@ impl<R: Read> Archive<R> {
 
     /// At the beginning of the content, in whole blocks: lines of numbers, of which the first is how many pairs follow.
     fn map_in_content(&mut self) -> Result<Vec<(i64, i64)>> {
-        let (mut text, mut at) = (Vec::new(), 0);
+        let (mut text, mut at, mut blocks) = (Vec::new(), 0, 0);
         let mut line = || -> Result<i64> {
             loop {
                 if let Some(length) = text[at..].iter().position(|b| *b == b'\n') {
@@ -308,7 +311,8 @@ impl<R: Read> Archive<R> {
                     at += length + 1;
                     return line;
                 }
-                if text.len() as u64 >= MAX_METADATA {
+                blocks += 1;
+                if blocks * BLOCK as u64 > MAX_METADATA {
                     return Err(long_map());
                 }
                 let mut block = [0; BLOCK];

@@ -16,7 +16,7 @@ pub fn tarsum(tar: impl Read, json: &[u8], run: &Run) -> Result<String> {
     let mut sums = Vec::new();
     let mut names = HashMap::new();
     let mut buffer = vec![0; 64 << 10];
-    while let Some(entry) = archive.next_entry()? {
+    while let Some(entry) = archive.next_entry(run)? {
         let mut hasher = hash_header(&entry)?;
         loop {
             run.check()?;
@@ -31,7 +31,7 @@ pub fn tarsum(tar: impl Read, json: &[u8], run: &Run) -> Result<String> {
     }
     let mut whole = Hasher::new(Algorithm::Sha256);
     whole.update(json);
-    for at in order(&sums) {
+    for at in order(&sums, run)? {
         whole.update(sums[at].digest.hex().as_bytes());
     }
     Ok(format!("tarsum+{}", whole.finish()))
@@ -94,10 +94,12 @@ fn clean(name: &[u8]) -> Vec<u8> {
 /// one that it may not pass, which is one of its own name, or of no larger sum.
 ///
 /// The order is kept in runs, each under its last entry's sum, which is its smallest and smaller than all that follow.
-fn order<'a>(sums: &'a [Sum]) -> Vec<usize> {
+fn order<'a>(sums: &'a [Sum], call: &Run) -> Result<Vec<usize>> {
     let mut runs = BTreeMap::<&'a Digest, Vec<usize>>::new();
     let mut latest = HashMap::new();
     for (at, Sum { name, digest }) in sums.iter().enumerate() {
+        // Archives can be made for which each entry moves all that came before it.
+        call.check()?;
         let mut run = runs.remove(digest).unwrap_or_default();
         if let Some(before) = latest.insert(name, at).filter(|before| !run.contains(before)) {
             // Behind its run there is nothing of a smaller sum.
@@ -123,12 +125,16 @@ fn order<'a>(sums: &'a [Sum]) -> Vec<usize> {
         run.push(at);
         runs.insert(digest, run);
     }
-    runs.into_values().flatten().collect()
+    Ok(runs.into_values().flatten().collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn sorted(sums: &[Sum]) -> Vec<usize> {
+        order(sums, &Run::new(None)).expect("nobody cancels")
+    }
 
     /// The definition.
     fn insertion_sort(sums: &[Sum]) -> Vec<usize> {
@@ -159,7 +165,7 @@ mod tests {
                     Sum { name, digest: Digest::of(Algorithm::Sha256, text.as_bytes()) }
                 })
                 .collect();
-            assert_eq!(order(&sums), insertion_sort(&sums), "round {round}");
+            assert_eq!(sorted(&sums), insertion_sort(&sums), "round {round}");
         }
     }
 
@@ -171,7 +177,7 @@ mod tests {
         };
         let sums: Vec<Sum> = (0..100_000).map(sum).collect();
         let start = std::time::Instant::now();
-        assert_eq!(order(&sums).len(), sums.len());
+        assert_eq!(sorted(&sums).len(), sums.len());
         assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
     }
 }

@@ -66,6 +66,17 @@ enum Proof {
     Bearer(Box<Registry>, Vec<String>),
 }
 
+/// How a request came to its address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// It is that of the index, or of a registry that the caller names.
+    Own,
+    /// By redirects from one trusted place to another.
+    Trusted,
+    /// By a redirect to another origin.
+    Strange,
+}
+
 /// How a session asks its index and registries. Cheap to clone.
 #[derive(Clone)]
 pub struct Transport(Arc<Inner>);
@@ -141,30 +152,59 @@ impl Transport {
 
     /// Sends a request once; any status is a result.
     pub fn send(&self, request: &Request<'_>, run: &Run) -> Result<Response> {
+        self.send_by(Way::Own, request, run)
+    }
+
+    /// As [`Transport::send`], where a redirect may have led there.
+    pub(super) fn send_by(&self, way: Way, request: &Request<'_>, run: &Run) -> Result<Response> {
         let inner = &self.0;
         let origin = Origin::of(&request.url);
         let at_home = origin == inner.index;
         let identity =
             if at_home { None } else { Some(self.foreign(&origin, &request.url, run)?) };
+        let identity = identity.as_deref().unwrap_or(&inner.identity);
         let mut request = request.clone();
         if !inner.headers.user_agent.is_empty() {
             let agent = &inner.headers.user_agent;
             request = request.header(header::USER_AGENT, agent, Reaches::Everywhere)?;
         }
+        if way == Way::Strange && at_home {
+            // What was dropped once stays dropped, even on the way back.
+            return inner.common.client.send_as(&request, identity, run);
+        }
+        // What belongs to the index goes on between trusted places.
+        let at_home = at_home || way == Way::Trusted;
         for (name, value) in &inner.headers.others {
             request = request.header(name.clone(), value, Reaches::Trusted)?;
         }
         let asks = request.headers.iter().any(|(name, ..)| *name == TOKEN);
-        if let Some(value) = self.authorization(&origin, at_home, asks, run)? {
-            request = request.header(header::AUTHORIZATION, &value, Reaches::Trusted)?;
-        }
-        let cookies = self.state().cookies.header(&origin);
+        let cookies = self.state().cookies.header(if at_home { &inner.index } else { &origin });
         if let Some(cookies) = cookies {
             request = request.header(header::COOKIE, &cookies, Reaches::Trusted)?;
         }
-        let identity = identity.as_deref().unwrap_or(&inner.identity);
-        let response = inner.common.client.send_as(&request, identity, run)?;
-        self.learn(&response, at_home);
+        let with = |proof: Option<&str>| {
+            let mut request = request.clone();
+            if let Some(proof) = proof {
+                request = request.header(header::AUTHORIZATION, proof, Reaches::Trusted)?;
+            }
+            inner.common.client.send_as(&request, identity, run)
+        };
+        let first = self.authorization(&origin, at_home, asks, run)?;
+        let mut response = with(first.as_ref().map(|proof| proof.as_str()))?;
+        if let Some(Proof::Bearer(registry, scopes)) = &inner.proof
+            && at_home
+            && response.status == 401
+            && !response.crossed
+        {
+            // The token was kept from an earlier search, and may have been taken back since.
+            let second = registry.auth().authorization(scopes, first.as_ref(), run)?;
+            if let Some(second) = second.filter(|second| first.as_ref() != Some(second)) {
+                response.finish(run)?;
+                response = with(Some(&second))?;
+            }
+        }
+        let trusted = is_trusted(&request.url) && is_trusted(&response.url);
+        self.learn(&response, at_home && (!response.crossed || trusted));
         Ok(response)
     }
 
@@ -227,15 +267,14 @@ impl Transport {
     }
 
     /// Tokens count only from the index itself; cookies belong to whoever answered in the end.
-    fn learn(&self, response: &Response, at_home: bool) {
+    fn learn(&self, response: &Response, of_index: bool) {
         let lines = |name| {
             let values = response.headers.get_all::<HeaderName>(name).iter();
             values.filter_map(|value| value.to_str().ok())
         };
         let mut state = self.state();
-        let trusted = at_home && (!response.crossed || is_trusted(&response.url));
         let tokens: Vec<&str> = lines(HeaderName::from_static(TOKEN)).collect();
-        if trusted && !tokens.is_empty() {
+        if of_index && !tokens.is_empty() {
             state.tokens = Zeroizing::new(tokens.join(","));
         }
         state.cookies.learn(&Origin::of(&response.url), lines(header::SET_COOKIE));
