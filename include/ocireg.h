@@ -1396,7 +1396,7 @@ void ocireg_session_free(ocireg_session *session);
 
 /**
  * Asks the index for a repository: its images, and the registries that have them. What token the index gives is kept
- * for these registries.
+ * for these registries, in place of an earlier one: work on several repositories at once needs a session for each.
  *
  * @param session    a session of protocol v1. Not NULL.
  * @param context    the call's context; may be NULL.

@@ -10,7 +10,8 @@ import (
 )
 
 // Session speaks protocol v1 with an index and its registries. Any number of goroutines may use it. Registries are given
-// by their roots, which end in /v1/, as [RepositoryData] lists them. It is ended by Close.
+// by their roots, which end in /v1/, as [RepositoryData] lists them. The index's token is for the repository that was asked
+// for last: work on several at once needs a session for each. It is ended by Close.
 type Session struct {
 	session
 	id string

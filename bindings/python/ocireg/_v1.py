@@ -52,7 +52,8 @@ class V1Endpoint(Place):
 class V1Session(Owner):
     """Speaks with a v1 index and its registries. Any number of threads may use it at once.
 
-    Registries are roots that end in ``/v1/``, as :meth:`get_repository_data` lists them.
+    Registries are roots that end in ``/v1/``, as :meth:`get_repository_data` lists them. The index's token is for the
+    repository that was asked for last: work on several at once needs a session for each.
     """
 
     def __init__(self, pointer: Any) -> None:
