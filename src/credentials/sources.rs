@@ -52,7 +52,7 @@ impl Found {
             "registry_token"
         } else if !auth.identitytoken.is_empty() {
             "identity_token"
-        } else if !auth.is_anonymous() {
+        } else if !auth.username.is_empty() && !auth.password.is_empty() {
             "password"
         } else {
             "anonymous"
