@@ -223,6 +223,34 @@ fn the_scope_that_is_needed_is_asked_for_whatever_the_challenge_names() {
     }
 }
 
+/// As some registries answer for what they do not have: that is no reason to go on without a token.
+#[test]
+fn a_401_that_asks_for_nothing_takes_nothing_back() {
+    let token = gives(json!({"token": "right"}));
+    let challenge = bearer(&token);
+    let registry = bystander(ServerOptions::default(), move |request| {
+        if request.path().contains("/manifests/") {
+            return Reply::empty(401);
+        }
+        match request.header("authorization") {
+            Some("Bearer right") if request.path().ends_with("/tags/list") => {
+                Reply::json(200, &json!({"name": "demo/app", "tags": []}))
+            }
+            Some("Bearer right") => Reply::empty(404),
+            _ => Reply::empty(401).with("WWW-Authenticate", &challenge),
+        }
+    });
+    let service = service(none());
+    let session = service.open(None, &app(&registry), &none()).expect("a session");
+    session.list_tags(None, &none()).expect("tags");
+    session.head_manifest(None, Some("1"), &none()).expect_err("a refusal");
+    registry.clear();
+    session.list_tags(None, &none()).expect("tags");
+    let asked = registry.requests();
+    assert_eq!(asked.len(), 1, "{asked:?}");
+    assert_eq!(asked[0].header("authorization"), Some("Bearer right"));
+}
+
 #[test]
 fn a_registry_token_is_used_as_it_is() {
     let (token, canary) = (gives(json!({"token": "other"})), canary());

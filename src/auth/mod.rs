@@ -79,21 +79,20 @@ impl Authenticator {
         Self { client, tokens, policy, home, identity, credentials, known, issued }
     }
 
-    /// The challenges of the registry's last 401.
-    pub fn challenges(&self) -> Vec<Challenge> {
-        self.known().challenges
-    }
-
-    /// Remembers the challenges of a 401 that the registry itself gave.
-    pub fn learn(&self, response: &Response) {
+    /// Remembers the challenges of a 401 that the registry itself gave, and tells them. One that asks for nothing
+    /// takes nothing back: some registries answer so where they lack a part of the protocol.
+    pub fn learn(&self, response: &Response) -> Vec<Challenge> {
         let lines = response
             .headers
             .get_all(header::WWW_AUTHENTICATE)
             .iter()
             .filter_map(|value| value.to_str().ok());
         let challenges = challenge::parse_all(lines);
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) =
-            Known { challenges, reach: response.reach };
+        if !challenges.is_empty() {
+            *self.known.lock().unwrap_or_else(PoisonError::into_inner) =
+                Known { challenges: challenges.clone(), reach: response.reach };
+        }
+        challenges
     }
 
     fn known(&self) -> Known {

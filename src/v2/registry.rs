@@ -141,8 +141,8 @@ impl Registry {
         let lines = response.headers.get_all(VERSION_HEADER).iter();
         let versions = api_versions(lines.filter_map(|value| value.to_str().ok()));
         let confirmed = versions.iter().any(|version| version == "registry/2.0");
-        match response.status {
-            200 => {}
+        let challenges = match response.status {
+            200 => Vec::new(),
             401 if response.crossed => {
                 return Err(Error::new(
                     Code::Redirect,
@@ -158,8 +158,7 @@ impl Registry {
                     .phase(Phase::Ping)
                     .hint("check that the address is that of a registry of protocol v2"));
             }
-        }
-        let challenges = if response.status == 401 { self.auth.challenges() } else { Vec::new() };
+        };
         response.finish(run)?;
         Ok(Ping { protocol: "v2", confirmed, challenges })
     }
