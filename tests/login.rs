@@ -398,6 +398,42 @@ fn an_identity_token_is_kept_in_place_of_the_password() {
     service.logout("never.test").expect("a logout from elsewhere");
 }
 
+/// What lets somebody in is what is kept, whatever else the caller gave.
+#[test]
+fn a_login_keeps_what_was_taken() {
+    let (directory, secret) = (tempfile::tempdir().expect("a directory"), canary());
+    let entry = |host: &str| -> Value {
+        let file: Value = serde_json::from_str(&read(config(directory.path()))).expect("JSON");
+        file["auths"][host].clone()
+    };
+    // Whoever asks for nothing takes an identity token as it is.
+    let open = Registry::plain();
+    let service = keeping(directory.path(), &[]);
+    let auth = json!({"serveraddress": open.host(), "identitytoken": "refresh-x"});
+    service.login(&auth).expect("a login");
+    assert_eq!(entry(&open.host()), json!({"auth": basic("", ""), "identitytoken": "refresh-x"}));
+    // Where a name and a password are asked for, tokens beside them do no harm, and are not what is kept.
+    let basic_only = basic_registry(&secret);
+    let service = keeping(directory.path(), &[&basic_only.host()]);
+    let mut auth = alice(&basic_only.host(), &secret);
+    auth["identitytoken"] = json!("refresh-x");
+    auth["registrytoken"] = json!("a-token");
+    assert_eq!(service.auth(&auth, None).expect("accepted"), succeeded(""));
+    assert_eq!(service.login(&auth).expect("a login"), kept("", "config.json"));
+    assert_eq!(entry(&basic_only.host()), json!({"auth": basic("alice", &secret)}));
+    // A token that lets in says nothing about the password beside it.
+    let registry =
+        bystander(ServerOptions::default(), |request| match request.header("authorization") {
+            Some("Bearer a-token") => Reply::empty(200),
+            _ => Reply::empty(401).with("WWW-Authenticate", "Bearer realm=\"/token\""),
+        });
+    let service = keeping(directory.path(), &[&registry.host()]);
+    let mut auth = alice(&registry.host(), "wrong");
+    auth["registrytoken"] = json!("a-token");
+    service.login(&auth).expect_err("a wrong password");
+    assert_eq!(entry(&registry.host()), Value::Null);
+}
+
 #[test]
 fn nothing_is_kept_for_a_service_without_config_json() {
     let registry = basic_registry("p");

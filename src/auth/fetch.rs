@@ -73,7 +73,7 @@ impl Authenticator {
             Secret::Anonymous | Secret::RegistryToken(_) => self.by_get(&question, None, run)?,
         };
         run.log(Level::Info, "auth", || {
-            self.record("bearer", &Origin::of(realm)).with("scopes", scopes)
+            self.record("bearer", &Origin::of(realm), self.kind()).with("scopes", scopes)
         });
         if let Some(refresh) = granted.refresh {
             *self.issued.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(refresh);

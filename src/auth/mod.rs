@@ -41,6 +41,9 @@ pub struct Policy {
     pub token_limit: u64,
 }
 
+/// The kind of secret that name and password are.
+const PASSWORD: &str = "password";
+
 /// An Authorization header's value; wiped when dropped.
 pub type Authorization = Zeroizing<String>;
 
@@ -121,7 +124,8 @@ impl Authenticator {
         }
         if with_scheme("basic").is_some() {
             let basic = self.basic()?;
-            run.log(Level::Debug, "auth", || self.record("basic", &Origin::of(&self.home)));
+            let home = Origin::of(&self.home);
+            run.log(Level::Debug, "auth", || self.record("basic", &home, PASSWORD));
             return Ok(Some(basic));
         }
         let Some(other) = known.challenges.first() else { return Ok(None) };
@@ -136,7 +140,9 @@ impl Authenticator {
 
     /// Name and password for the registry itself.
     pub fn basic(&self) -> Result<Authorization> {
-        let Secret::Password { username, password } = Secret::of(&self.credentials) else {
+        // Tokens beside them are for those who ask for tokens.
+        let (username, password) = (&self.credentials.username, &self.credentials.password);
+        if username.is_empty() || password.is_empty() {
             return Err(Error::new(
                 Code::Unauthorized,
                 format!("no basic auth credentials for {}", Origin::of(&self.home)),
@@ -145,7 +151,7 @@ impl Authenticator {
             .url(&self.home)
             .with(|d| d.http_status = Some(401))
             .hint("log in, or give a user name and a password"));
-        };
+        }
         self.may_go_to(&self.home)?;
         Ok(basic(username, password))
     }
@@ -161,7 +167,8 @@ impl Authenticator {
         let bearer = |text: &str| Ok(Zeroizing::new(format!("Bearer {text}")));
         if let Secret::RegistryToken(token) = Secret::of(&self.credentials) {
             self.may_go_to(&self.home)?;
-            run.log(Level::Debug, "auth", || self.record("bearer", &Origin::of(&self.home)));
+            let home = Origin::of(&self.home);
+            run.log(Level::Debug, "auth", || self.record("bearer", &home, self.kind()));
             return bearer(token);
         }
         let (realm, rule) = self.realm(challenge, reach)?;
@@ -214,9 +221,13 @@ impl Authenticator {
         Ok((realm, rule))
     }
 
+    /// What kind of secret tokens are got with.
+    fn kind(&self) -> &'static str {
+        Secret::of(&self.credentials).kind()
+    }
+
     /// What is told of an authentication: how, with what kind of secret, and who gets that secret.
-    fn record(&self, scheme: &str, realm: &Origin) -> Record {
-        let kind = Secret::of(&self.credentials).kind();
+    fn record(&self, scheme: &str, realm: &Origin, kind: &str) -> Record {
         let home = Origin::of(&self.home);
         Record::new(format!("{home} asks for {scheme}; {realm} gets: {kind}"))
             .url(&self.home)
@@ -281,7 +292,7 @@ impl<'a> Secret<'a> {
     fn kind(&self) -> &'static str {
         match self {
             Self::Anonymous => "anonymous",
-            Self::Password { .. } => "password",
+            Self::Password { .. } => PASSWORD,
             Self::IdentityToken(_) => "identity_token",
             Self::RegistryToken(_) => "registry_token",
         }
