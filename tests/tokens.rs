@@ -3,13 +3,14 @@
 mod c_surface;
 mod scene;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use c_surface::Service;
+use c_surface::images::{Context, Session};
 use ocireg_testkit::image::{Image, Spec};
 use ocireg_testkit::rig::{assert_canary_nowhere, bystander, canary};
 use ocireg_testkit::server::form_values;
@@ -56,6 +57,14 @@ fn bearer(realm: &Server) -> String {
     format!("Bearer realm=\"{}/token\",service=\"registry.test\"", realm.url())
 }
 
+fn until(what: &str, is: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is() {
+        assert!(began.elapsed() < Duration::from_secs(10), "{what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// A pull from a registry that [`takes`] a token: NOT_FOUND says that it was taken.
 fn lets_in(service: &Service, registry: &Server, options: &Value) {
     fails(service, &app(registry), options, NOT_FOUND);
@@ -93,6 +102,147 @@ fn several_calls_at_once_share_the_fetch_of_a_token() {
         }
     });
     assert_eq!(token.requests().len(), 1);
+}
+
+#[test]
+fn the_order_of_actions_makes_no_second_token() {
+    let token = TokenServer::plain();
+    let (registry, _) = guarded(&token);
+    let service = service(none());
+    for actions in
+        [json!(["pull", "push"]), json!(["push", "pull"]), json!(["push", "pull", "push"])]
+    {
+        let options = json!({ "actions": actions });
+        let session = service.open(None, &app(&registry), &options).expect("a session");
+        session.list_tags(None, &none()).expect("tags");
+    }
+    assert_eq!(token.requests().len(), 1);
+}
+
+/// A wrong password that is sent for each call that waits locks accounts; a server that is down is waited for once.
+#[test]
+fn whoever_waits_for_a_token_shares_its_failure() {
+    let status = Arc::new(AtomicUsize::new(401));
+    let answers = status.clone();
+    let token = bystander(ServerOptions::default(), move |_| {
+        std::thread::sleep(Duration::from_millis(1000));
+        match u16::try_from(answers.load(Ordering::SeqCst)).expect("a status") {
+            200 => Reply::json(200, &json!({"token": "right"})),
+            status => Reply::empty(status),
+        }
+    });
+    let registry = takes("right", vec![bearer(&token)]);
+    let service = service(json!({"retry": {"max-attempts": 1}}));
+    let session = service.open(None, &app(&registry), &none()).expect("a session");
+    for refusal in [401, 503] {
+        status.store(refusal, Ordering::SeqCst);
+        token.clear();
+        std::thread::scope(|scope| {
+            for _ in 0..6 {
+                scope.spawn(|| {
+                    let failure = session.list_tags(None, &none()).expect_err("a failure");
+                    assert_eq!(failure.json["http_status"], refusal, "{failure:#?}");
+                });
+            }
+        });
+        assert_eq!(token.requests().len(), 1, "{refusal}");
+    }
+    // The next call asks again.
+    status.store(200, Ordering::SeqCst);
+    token.clear();
+    let failure = session.list_tags(None, &none()).expect_err("no such repository");
+    assert_eq!(failure.name, "OCIREG_NOT_FOUND");
+    assert_eq!(token.requests().len(), 1);
+}
+
+/// Whose call ends says nothing about the token: who waits for it fetches it then.
+#[test]
+fn a_call_that_ends_while_it_fetches_a_token_ends_no_other_call() {
+    let token = TokenServer::plain();
+    let (registry, _) = guarded(&token);
+    let service = service(none());
+    let session = service.open(None, &app(&registry), &none()).expect("a session");
+    session.ping(None).expect("an answer");
+    token.fault(Fault::on("/token", Action::Delay(Duration::from_secs(30))));
+    let context = Context::new();
+    std::thread::scope(|scope| {
+        let owner = scope.spawn(|| session.list_tags(Some(&context), &none()));
+        until("the token is asked for", || token.requests().len() == 1);
+        let others: Vec<_> =
+            (0..3).map(|_| scope.spawn(|| session.list_tags(None, &none()))).collect();
+        // One of those who wait gives up, at once.
+        let hurried = Context::timeout(300);
+        let began = Instant::now();
+        let failure = session.list_tags(Some(&hurried), &none()).expect_err("a deadline");
+        assert_eq!(failure.name, "OCIREG_DEADLINE");
+        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+        context.cancel();
+        let failure = owner.join().expect("a thread").expect_err("cancelled");
+        assert_eq!(failure.name, "OCIREG_CANCELLED");
+        for other in others {
+            other.join().expect("a thread").expect("tags");
+        }
+    });
+    assert_eq!(token.requests().len(), 2);
+}
+
+/// A progress function may make calls of its own, and those may need the very token that is waited for.
+#[test]
+fn a_callback_makes_calls_while_a_token_is_fetched() {
+    let token = TokenServer::plain();
+    let (registry, _) = guarded(&token);
+    let service = service(none());
+    let session = Arc::new(service.open(None, &app(&registry), &none()).expect("a session"));
+    session.ping(None).expect("an answer");
+    token.fault(Fault::on("/token", Action::Delay(Duration::from_secs(4))));
+    let calling = |session: &Arc<Session>| {
+        let (inner, told) = (session.clone(), Arc::new(Mutex::new(Vec::new())));
+        let tell = told.clone();
+        let context = Context::with_progress(move |_, _, _| {
+            let outcome = inner.list_tags(None, &none()).map_or_else(|e| e.name, |_| "OK".into());
+            tell.lock().expect("a lock").push(outcome);
+            false
+        });
+        (context, told)
+    };
+    let ((first, of_owner), (second, of_waiter)) = (calling(&session), calling(&session));
+    std::thread::scope(|scope| {
+        scope.spawn(|| session.list_tags(Some(&first), &none()).expect("tags"));
+        until("the token is asked for", || token.requests().len() == 1);
+        session.list_tags(Some(&second), &none()).expect("tags");
+    });
+    // The call that fetches the token cannot be waited for from within; the one that waits can.
+    let of_owner = of_owner.lock().expect("a lock");
+    assert!(!of_owner.is_empty() && of_owner.iter().all(|o| o == "OCIREG_BUSY"), "{of_owner:?}");
+    let of_waiter = of_waiter.lock().expect("a lock");
+    assert!(!of_waiter.is_empty() && of_waiter.iter().all(|o| o == "OK"), "{of_waiter:?}");
+    assert_eq!(token.requests().len(), 1);
+}
+
+/// The thread that fetches a token is not there in a forked child, which must not wait for it.
+#[test]
+fn a_forked_child_does_not_wait_for_its_parents_token() {
+    let token = TokenServer::plain();
+    let (registry, _) = guarded(&token);
+    let service = service(none());
+    let session = service.open(None, &app(&registry), &none()).expect("a session");
+    session.ping(None).expect("an answer");
+    token.fault(Fault::on("/token", Action::Delay(Duration::from_secs(3))));
+    std::thread::scope(|scope| {
+        scope.spawn(|| session.list_tags(None, &none()).expect("tags"));
+        until("the token is asked for", || token.requests().len() == 1);
+        // SAFETY: the child makes calls of the library, which are allowed there, and ends.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            let outcome = session.list_tags(Some(&Context::timeout(10_000)), &none());
+            // SAFETY: no destructors and no hooks of the parent's test run.
+            unsafe { libc::_exit(i32::from(outcome.is_err())) };
+        }
+        let mut status = -1;
+        // SAFETY: our own child, a live place out.
+        assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+        assert_eq!(status, 0, "the child got its tags");
+    });
 }
 
 #[test]

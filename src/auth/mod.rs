@@ -187,7 +187,7 @@ impl Authenticator {
             service,
             identity: Secret::of(&self.credentials).fingerprint(),
         };
-        let key = Key { holder: holder.clone(), scopes: wanted.clone() };
+        let key = Key::new(holder.clone(), &wanted);
         let token = self
             .tokens
             .get(key, refused, run, || self.fetch(&realm, rule, &holder, &wanted, run))?;
