@@ -131,7 +131,7 @@ fn bearer_gives_an_identity_token_that_logs_in_too() {
     let secret = canary();
     let token = token_server(&secret);
     let registry = Registry::start(ServerOptions::default(), Auth::bearer(&token));
-    let service = trusting(&[&token.host()]);
+    let service = trusting(&[&token.host(), &registry.host()]);
     let answer = service.auth(&alice(&registry.host(), &secret), Some("client/1"));
     assert_eq!(answer.expect("accepted"), succeeded("refresh-alice"));
     let asked = token.requests();
@@ -381,7 +381,7 @@ fn an_identity_token_is_kept_in_place_of_the_password() {
     let image = scene::image();
     image.push_to(&registry, "demo/app", "1");
     let directory = tempfile::tempdir().expect("a directory");
-    let service = keeping(directory.path(), &[&token.host()]);
+    let service = keeping(directory.path(), &[&token.host(), &registry.host()]);
     let answer = service.login(&alice(&registry.host(), &secret)).expect("a login");
     assert_eq!(answer, kept("refresh-alice", "config.json"));
     let text = read(config(directory.path()));
@@ -609,7 +609,7 @@ fn an_identity_token_goes_to_a_helper_under_its_own_name() {
         let registry = Registry::start(ServerOptions::default(), Auth::bearer(&token));
         store_helper(d, "all");
         write(config(d), r#"{"credsStore": "all"}"#);
-        let service = keeping(d, &[&token.host()]);
+        let service = keeping(d, &[&token.host(), &registry.host()]);
         let answer = service.login(&alice(&registry.host(), "p")).expect("a login");
         assert_eq!(answer, kept("refresh-alice", "docker-credential-all"));
         let stored = read(d.join(format!("store-{}", registry.host())));
@@ -700,7 +700,8 @@ fn a_real_registry_takes_logins_that_other_tools_read() {
     let by_password =
         Cncf::start(&Options { htpasswd: vec![("alice", &secret)], ..Options::default() });
     let by_token = Cncf::start(&Options { token: Some(&token), ..Options::default() });
-    let service = keeping(directory.path(), &[&by_password.host(), &token.host()]);
+    let service =
+        keeping(directory.path(), &[&by_password.host(), &by_token.host(), &token.host()]);
     for (registry, identity_token) in [(&by_password, ""), (&by_token, "refresh-alice")] {
         let host = registry.host();
         refused(service.login(&alice(&host, "wrong")), UNAUTHORIZED);
@@ -922,7 +923,7 @@ fn a_rotated_refresh_token_is_used_next_and_given_to_the_login() {
             _ => Reply::empty(401).with("WWW-Authenticate", &challenge),
         });
     let directory = tempfile::tempdir().expect("a directory");
-    let service = keeping(directory.path(), &[&token.host()]);
+    let service = keeping(directory.path(), &[&token.host(), &registry.host()]);
     let auth =
         json!({"serveraddress": registry.host(), "identitytoken": "r0", "username": "alice"});
     // Several at once, each with a scope of its own: no refresh token is sent twice.
@@ -943,7 +944,7 @@ fn a_rotated_refresh_token_is_used_next_and_given_to_the_login() {
     assert_eq!(file["auths"][registry.host()]["identitytoken"], "r5");
     // A service that begins with what was kept goes on from there.
     let reference = format!("{}/demo/app:1", registry.host());
-    let session = keeping(directory.path(), &[&token.host()]);
+    let session = keeping(directory.path(), &[&token.host(), &registry.host()]);
     let session = session.open(None, &reference, &json!({})).expect("a session");
     session.list_tags(None, &json!({})).expect("tags");
     assert_eq!(seen().len(), 6);

@@ -229,7 +229,7 @@ fn tokens_open_the_cncf_registry_for_alice_and_for_everybody() {
     let registry = Cncf::start(&Options { token: Some(&token), ..Options::default() });
     let credentials = "--dest-creds=alice:wonderland";
     let image = registry.push_busybox("demo/busybox", "1", &PLATFORMS, &[credentials]);
-    let service = trusting(&[&token.host()]);
+    let service = trusting(&[&token.host(), &registry.host()]);
     pulls_busybox(&service, &registry, &none(), &image);
     token.change(|policy| policy.anonymous_pull = false);
     // What was got anonymously is still good for nobody in particular, and a new service gets nothing.

@@ -254,7 +254,7 @@ fn a_password_goes_to_the_token_server_and_nowhere_else() {
         policy.users = vec![("alice".into(), canary.clone())];
     });
     let (registry, image) = guarded(&token);
-    let service = trusting(&[&token.host()]);
+    let service = trusting(&[&token.host(), &registry.host()]);
     pulls(&service, &app(&registry), &alice(&canary), &image);
     let asked = &token.requests()[0];
     assert_eq!(asked.method, "GET");
@@ -279,7 +279,7 @@ fn an_identity_token_is_exchanged_by_post() {
     token.change(|policy| policy.anonymous_pull = false);
     let (registry, image) = guarded(&token);
     let options = json!({"auth": {"identitytoken": "refresh-alice"}});
-    pulls(&trusting(&[&token.host()]), &app(&registry), &options, &image);
+    pulls(&trusting(&[&token.host(), &registry.host()]), &app(&registry), &options, &image);
     let asked = &token.requests()[0];
     let body = String::from_utf8(asked.body.clone()).expect("a form");
     assert_eq!((asked.method.as_str(), asked.target.as_str()), ("POST", "/token"));
@@ -294,10 +294,14 @@ fn an_identity_token_is_exchanged_by_post() {
     }
     assert_eq!(asked.header("authorization"), None);
     assert_canary_nowhere(&[&registry], "refresh-alice");
-    // Not over plain http, unless the caller says so.
-    token.clear();
-    let failure = fails(&service(none()), &app(&registry), &options, POLICY);
-    assert_tells(&failure, &[&token.host(), "allow-plain-http-credentials"], &["refresh-alice"]);
+    // Not over plain http, unless the caller says so: neither this token nor those that are got with it.
+    for (allowed, named) in [(None, &token.host()), (Some(token.host()), &registry.host())] {
+        token.clear();
+        let allowed: Vec<&str> = allowed.as_deref().into_iter().collect();
+        let failure = fails(&trusting(&allowed), &app(&registry), &options, POLICY);
+        assert_tells(&failure, &[named, "allow-plain-http-credentials"], &["refresh-alice"]);
+        assert_eq!(token.requests().len(), 0, "{allowed:?}");
+    }
     assert_eq!(token.connection_count(), 0);
 }
 
@@ -329,7 +333,11 @@ fn a_token_server_that_refuses_post_is_asked_by_get() {
         ] {
             let token = refuses_post(status, user, 200);
             let registry = takes("right", vec![bearer(&token)]);
-            lets_in(&trusting(&[&token.host()]), &registry, &json!({ "auth": auth }));
+            lets_in(
+                &trusting(&[&token.host(), &registry.host()]),
+                &registry,
+                &json!({ "auth": auth }),
+            );
             let asked = token.requests();
             let methods: Vec<_> = asked.iter().map(|r| r.method.as_str()).collect();
             assert_eq!(methods, ["POST", "GET"], "{status}");
@@ -343,7 +351,8 @@ fn a_token_server_that_refuses_post_is_asked_by_get() {
     for (post, get, told) in [(401, 401, 401), (404, 401, 401), (401, 404, 401), (400, 405, 400)] {
         let token = refuses_post(post, "", get);
         let registry = takes("right", vec![bearer(&token)]);
-        let failure = pull(&trusting(&[&token.host()]), &app(&registry), &options);
+        let failure =
+            pull(&trusting(&[&token.host(), &registry.host()]), &app(&registry), &options);
         let failure = failure.map(|_| ()).expect_err("a refusal");
         assert_eq!(failure.json["http_status"], told, "{post} {get}: {failure:#?}");
         assert_eq!(failure.json["phase"], "token");
@@ -353,7 +362,7 @@ fn a_token_server_that_refuses_post_is_asked_by_get() {
     for status in [403, 429, 500] {
         let token = refuses_post(status, ":refresh-me", 200);
         let registry = takes("right", vec![bearer(&token)]);
-        pull(&trusting(&[&token.host()]), &app(&registry), &options)
+        pull(&trusting(&[&token.host(), &registry.host()]), &app(&registry), &options)
             .map(|_| ())
             .expect_err("a refusal");
         assert!(token.requests().iter().all(|request| request.method == "POST"), "{status}");
@@ -524,7 +533,7 @@ fn of_several_challenges_bearer_is_answered_wherever_it_stands() {
         vec![String::new(), "Negotiate".to_owned(), bearer.clone()],
     ] {
         let registry = takes("right", challenges.clone());
-        lets_in(&trusting(&[&token.host()]), &registry, &alice("wonderland"));
+        lets_in(&trusting(&[&token.host(), &registry.host()]), &registry, &alice("wonderland"));
         assert_canary_nowhere(&[&registry], "wonderland");
     }
     // Basic alone is answered with the password.
@@ -674,7 +683,7 @@ fn credentials_of_the_service_are_used_where_the_call_names_none() {
     });
     let (registry, image) = guarded(&token);
     let service = service(json!({
-        "allow-plain-http-credentials": [token.host()],
+        "allow-plain-http-credentials": [token.host(), registry.host()],
         "credentials": {registry.host(): {"username": "alice", "password": canary}},
     }));
     pulls(&service, &app(&registry), &none(), &image);

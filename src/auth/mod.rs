@@ -165,13 +165,19 @@ impl Authenticator {
         run: &Run,
     ) -> Result<Authorization> {
         let bearer = |text: &str| Ok(Zeroizing::new(format!("Bearer {text}")));
-        if let Secret::RegistryToken(token) = Secret::of(&self.credentials) {
+        let secret = Secret::of(&self.credentials);
+        if let Secret::RegistryToken(token) = secret {
             self.may_go_to(&self.home)?;
             let home = Origin::of(&self.home);
             run.log(Level::Debug, "auth", || self.record("bearer", &home, self.kind()));
             return bearer(token);
         }
         let (realm, rule) = self.realm(challenge, reach)?;
+        if !matches!(secret, Secret::Anonymous) {
+            self.may_go_to(&realm)?;
+            // A token that somebody in particular gets is a credential like any other while it lives.
+            self.may_go_to(&self.home)?;
+        }
         let service = challenge.parameters.get("service").cloned().unwrap_or_default();
         // Some token servers read the first scope only, so what is needed comes before what was asked for.
         let mut wanted = scopes.to_vec();
@@ -185,7 +191,7 @@ impl Authenticator {
             origin: Origin::of(&self.home).to_string(),
             realm: realm.to_string(),
             service,
-            identity: Secret::of(&self.credentials).fingerprint(),
+            identity: secret.fingerprint(),
         };
         let key = Key::new(holder.clone(), &wanted);
         let token = self
