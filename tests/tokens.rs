@@ -517,6 +517,20 @@ fn challenges_that_lead_nowhere_are_errors_of_the_registry() {
     fails(&service(none()), &app(&takes("right", Vec::new())), &none(), UNAUTHORIZED);
 }
 
+/// What people read is in their language.
+#[test]
+fn a_realm_in_any_language_is_answered() {
+    for realm in ["Privater Bereich: Schlüssel", "私有", "plain"] {
+        let challenge = format!("Basic realm=\"{realm}\"");
+        let registry = bystander(ServerOptions::default(), move |request| {
+            let knows = request.header("authorization").is_some();
+            Reply::empty(if knows { 404 } else { 401 }).with("WWW-Authenticate", &challenge)
+        });
+        registry.may_receive("wonderland");
+        lets_in(&trusting(&[&registry.host()]), &registry, &alice("wonderland"));
+    }
+}
+
 #[test]
 fn of_several_challenges_bearer_is_answered_wherever_it_stands() {
     let token = gives(json!({"token": "right"}));

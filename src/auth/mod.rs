@@ -85,12 +85,10 @@ impl Authenticator {
     /// Remembers the challenges of a 401 that the registry itself gave, and tells them. One that asks for nothing
     /// takes nothing back: some registries answer so where they lack a part of the protocol.
     pub fn learn(&self, response: &Response) -> Vec<Challenge> {
-        let lines = response
-            .headers
-            .get_all(header::WWW_AUTHENTICATE)
-            .iter()
-            .filter_map(|value| value.to_str().ok());
-        let challenges = challenge::parse_all(lines);
+        // A realm that people read may be in any language.
+        let values = response.headers.get_all(header::WWW_AUTHENTICATE).iter();
+        let lines: Vec<_> = values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+        let challenges = challenge::parse_all(lines.iter().map(|line| &**line));
         if !challenges.is_empty() {
             *self.known.lock().unwrap_or_else(PoisonError::into_inner) =
                 Known { challenges: challenges.clone(), reach: response.reach };

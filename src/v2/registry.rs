@@ -241,12 +241,9 @@ impl Registry {
             return Ok(response);
         }
         let denied = response.status == 401
-            && response
-                .headers
-                .get_all(header::WWW_AUTHENTICATE)
-                .iter()
-                .filter_map(|value| value.to_str().ok())
-                .any(|value| value.contains("insufficient_scope"));
+            && response.headers.get_all(header::WWW_AUTHENTICATE).iter().any(|value| {
+                String::from_utf8_lossy(value.as_bytes()).contains("insufficient_scope")
+            });
         let refused = matches!(response.status, 401 | 403);
         let mut error = response.into_error(request.doing, self.common.limits.error, run);
         if refused && !scopes.is_empty() {
