@@ -9,10 +9,12 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use c_surface::images::Context;
 use c_surface::{Failure, Service, children};
 use home::*;
+use ocireg::ffi::ocireg_service_logout;
 use ocireg_testkit::cncf::{Cncf, Options};
 use ocireg_testkit::rig::{assert_canary_nowhere, assert_no_secret, bystander, canary};
 use ocireg_testkit::server::form_values;
@@ -723,6 +725,41 @@ fn a_real_registry_takes_logins_that_other_tools_read() {
     assert!(skopeo_login_of(&path, &by_password.host()).is_err());
     assert_eq!(skopeo_login_of(&path, &by_token.host()).expect("still there"), "alice");
     scene::fails(&service, &reference, &json!({}), UNAUTHORIZED);
+}
+
+/// Another program has the directory to itself: who waits for it waits no longer than the call may.
+#[test]
+fn a_login_that_waits_for_the_file_ends_with_its_call() {
+    let registry = basic_registry("p");
+    let directory = tempfile::tempdir().expect("a directory");
+    let service = keeping(directory.path(), &[&registry.host()]);
+    service.login(&alice(&registry.host(), "p")).expect("a login");
+    let before = read(config(directory.path()));
+    let held = fs::File::open(directory.path().join("docker")).expect("a directory");
+    held.lock().expect("a lock");
+    let ends = |context: &Context, name: &str| {
+        let host = c_surface::c(&registry.host());
+        let began = Instant::now();
+        // SAFETY: live handles and text in, a live place out.
+        let failure = c_surface::call(|error| unsafe {
+            let context = c_surface::images::pointer(Some(context));
+            ocireg_service_logout(service.0, context, host.as_ptr(), error)
+        });
+        assert_eq!(failure.expect_err("no logout").name, name);
+        began.elapsed()
+    };
+    assert!(ends(&Context::timeout(200), "OCIREG_DEADLINE") < Duration::from_millis(1200));
+    let context = Context::new();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(Duration::from_millis(200));
+            context.cancel();
+        });
+        assert!(ends(&context, "OCIREG_CANCELLED") < Duration::from_millis(1200));
+    });
+    assert_eq!(read(config(directory.path())), before);
+    drop(held);
+    service.logout(&registry.host()).expect("a logout");
 }
 
 /// Fails, or ends the process, at what the environment says.
