@@ -592,6 +592,35 @@ fn f14b_a_token_that_is_refused_is_replaced_once_and_then_the_answer_stands() {
     assert_eq!(requests(&registry, "/manifests/").len(), 1);
 }
 
+/// A registry that lets everybody see `/v2/` says only at its repositories that it wants a token; the one that an
+/// earlier session left may have ended before its time.
+#[test]
+fn f14_a_kept_token_that_has_ended_is_replaced_after_a_bare_request_too() {
+    let good = Arc::new(AtomicUsize::new(0));
+    let (issued, wanted) = (good.clone(), good.clone());
+    let token = bystander(ServerOptions::default(), move |_| {
+        Reply::json(200, &json!({"token": format!("t{}", issued.load(Ordering::SeqCst))}))
+    });
+    let challenge = bearer(&token);
+    let registry = bystander(ServerOptions::default(), move |request| {
+        let right = format!("Bearer t{}", wanted.load(Ordering::SeqCst));
+        match request.header("authorization") {
+            _ if request.path() == "/v2/" => Reply::empty(200),
+            Some(sent) if sent == right => {
+                Reply::json(200, &json!({"name": "demo/app", "tags": []}))
+            }
+            _ => Reply::empty(401).with("WWW-Authenticate", &challenge),
+        }
+    });
+    let service = service(none());
+    for round in 0..2 {
+        good.store(round, Ordering::SeqCst);
+        let session = service.open(None, &app(&registry), &none()).expect("a session");
+        session.list_tags(None, &none()).expect("tags");
+    }
+    assert_eq!(token.requests().len(), 2);
+}
+
 #[test]
 fn f14_a_token_that_ends_in_the_middle_of_a_pull_is_replaced_once() {
     let token = TokenServer::plain();

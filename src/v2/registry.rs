@@ -171,18 +171,24 @@ impl Registry {
     /// Sends a request with the authorization that it needs. Any status is a result, but a 401 that nothing can
     /// be done about stays one.
     pub fn send(&self, request: &Request<'_>, scopes: &[String], run: &Run) -> Result<Response> {
-        let first = self.auth.authorization(scopes, None, run)?;
-        let response = self.send_with(request, first.as_ref(), run)?;
-        if response.status != 401 || response.crossed {
-            return Ok(response);
+        let mut sent = self.auth.authorization(scopes, None, run)?;
+        let mut response = self.send_with(request, sent.as_ref(), run)?;
+        loop {
+            if response.status != 401 || response.crossed {
+                return Ok(response);
+            }
+            self.auth.learn(&response);
+            let next = match self.auth.authorization(scopes, sent.as_ref(), run)? {
+                Some(next) if sent.as_ref() != Some(&next) => next,
+                _ => return Ok(response),
+            };
+            response.finish(run)?;
+            response = self.send_with(request, Some(&next), run)?;
+            // What is refused is replaced once; nothing at all was no refusal, and a kept token may have ended early.
+            if sent.replace(next).is_some() {
+                return Ok(response);
+            }
         }
-        self.auth.learn(&response);
-        let second = match self.auth.authorization(scopes, first.as_ref(), run)? {
-            Some(second) if first.as_ref() != Some(&second) => second,
-            _ => return Ok(response),
-        };
-        response.finish(run)?;
-        self.send_with(request, Some(&second), run)
     }
 
     fn send_with(
