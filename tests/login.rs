@@ -580,6 +580,44 @@ fn a_helper_keeps_what_the_config_names_it_for() {
     });
 }
 
+/// A file's keys mean a registry however it is spelled; so does what a helper has.
+#[test]
+fn a_helper_has_one_name_for_a_registry() {
+    in_home("a_helper_has_one_name_for_a_registry", |d| {
+        store_helper(d, "all");
+        write(config(d), r#"{"credsStore": "all"}"#);
+        let entry = d.join("store-reg.test");
+        let service = keeping(d, &[]);
+        for spelled in ["reg.test", "REG.TEST", "reg.test:443", "https://Reg.Test:443/v1/"] {
+            write(&entry, "{\"Username\":\"u\",\"Secret\":\"s\"}");
+            if !spelled.contains("://") {
+                assert_eq!(
+                    service.credentials(spelled).expect("known")["username"],
+                    "u",
+                    "{spelled}"
+                );
+            }
+            service.logout(spelled).expect("a logout");
+            assert!(!entry.exists(), "{spelled}");
+        }
+        // What docker kept under the name that it was given is found, and forgotten, too.
+        let entry = d.join("store-reg.test:443");
+        write(&entry, "{\"Username\":\"u\",\"Secret\":\"s\"}");
+        assert_eq!(service.credentials("reg.test:443").expect("known")["username"], "u");
+        service.logout("reg.test:443").expect("a logout");
+        assert!(!entry.exists());
+
+        let registry = basic_registry("p");
+        let host = format!("localhost:{}", registry.port());
+        let service = scene::service(json!({
+            "environment": true, "docker-config": d.join("docker"),
+            "resolve": {"*": ["127.0.0.1"]}, "allow-plain-http-credentials": [host],
+        }));
+        service.login(&alice(&host.to_uppercase(), "p")).expect("a login");
+        assert_eq!(service.credentials(&host).expect("known")["username"], "alice");
+    });
+}
+
 #[test]
 fn without_credentials_the_service_has_those_of_the_official_index() {
     in_home("without_credentials_the_service_has_those_of_the_official_index", |d| {

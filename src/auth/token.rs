@@ -152,7 +152,7 @@ impl Tokens {
                 Ok(token)
             }
             Err(error) => {
-                let own = matches!(error.code(), Code::Cancelled | Code::Deadline);
+                let own = matches!(error.code(), Code::Cancelled | Code::Deadline | Code::Busy);
                 *lock(&flight.failed) = (!own).then(|| (turn.number, error.clone()));
                 Err(error)
             }
