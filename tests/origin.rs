@@ -332,9 +332,19 @@ fn a4_realms_are_trusted_for_one_registry_each() {
     let failure = fails(&service, &app(&other), &alice(&canary), POLICY);
     assert_tells(&failure, &["trusted-realms"], &[&canary]);
     assert_eq!(token.connection_count(), 0);
-    // The legitimate case: this registry says no in the end, but its realm was asked.
-    fails(&service, &app(&trusted), &alice(&canary), UNAUTHORIZED);
-    assert!(!token.requests().is_empty());
+    // The legitimate case: this registry says no in the end, but its realm was asked. The whole address of the realm
+    // will do, and letter case says nothing.
+    let port = token.port();
+    for written in [format!("token.test:{port}"), realm, format!("http://Token.test:{port}/x")] {
+        token.clear();
+        let service = self::service(json!({
+            "resolve": {"token.test": ["0.0.0.0"]},
+            "trusted-realms": [[trusted.host(), written]],
+            "allow-plain-http-credentials": [format!("token.test:{port}"), trusted.host()],
+        }));
+        fails(&service, &app(&trusted), &alice(&canary), UNAUTHORIZED);
+        assert!(!token.requests().is_empty(), "{written}");
+    }
     assert_canary_nowhere(&[&trusted, &other], &canary);
 }
 

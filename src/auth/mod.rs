@@ -18,6 +18,7 @@ use crate::context::Run;
 use crate::credentials::AuthConfig;
 use crate::digest::{Algorithm, Digest};
 use crate::error::{Code, Error, Phase, Result};
+use crate::host::normalised;
 use crate::http::address::{AddressRule, Reach};
 use crate::http::origin::{Origin, parse_sent, refuse_downgrade};
 use crate::http::{Client, Response, header};
@@ -29,7 +30,7 @@ pub use token::Tokens;
 /// What the caller's rules say about secrets.
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
-    /// Pairs of registry and realm, as `host[:port]`, that may be used together whatever the address rule says.
+    /// Pairs of registry and realm, as normalised `host[:port]`, that may be used together whatever the address rule says.
     pub trusted_realms: Vec<(String, String)>,
     /// Hosts, `host[:port]`, that may get credentials over plain http.
     pub plain_http: Hosts,
@@ -216,8 +217,8 @@ impl Authenticator {
             return Ok((realm, AddressRule::Named));
         }
         refuse_downgrade(&self.home, &realm, "a token realm").map_err(|e| e.phase(Phase::Token))?;
-        let pair = (Origin::of(&self.home).authority(), Origin::of(&realm).authority());
-        let rule = if self.policy.trusted_realms.contains(&pair) {
+        let pair = [&self.home, &realm].map(|url| normalised(&Origin::of(url).authority()));
+        let rule = if self.policy.trusted_realms.contains(&pair.into()) {
             AddressRule::Named
         } else {
             AddressRule::AtLeast(reach)
