@@ -685,6 +685,19 @@ fn a_host_that_reaps_our_children_disturbs_nothing() {
         assert_eq!(user(&with_config(d, &json!({"credsStore": "gone"})), "r.test"), "-");
         let failure = failure(d, &json!({"credsStore": "bad"}), "r.test");
         assert_eq!(failure.name, "OCIREG_CREDENTIAL_HELPER");
+        // How a helper ended is not known then: one that has something to say of what it should keep has failed.
+        let run = Run::new(None);
+        let (bad, quiet) = (["bad", "gone"], "quiet");
+        helper(d, quiet, "cat >/dev/null");
+        let found = |name| Helper::find(name, true, Duration::from_secs(10)).expect("a helper");
+        for name in bad {
+            let stored = found(name).store("r.test", &login("u", "p"), &run);
+            assert_eq!(stored.expect_err(name).code(), Code::CredentialHelper);
+        }
+        let erased = found("bad").erase("r.test", &run);
+        assert_eq!(erased.expect_err("no").code(), Code::CredentialHelper);
+        found(quiet).store("r.test", &login("u", "p"), &run).expect("kept");
+        found(quiet).erase("r.test", &run).expect("forgotten");
         write(d.join("docker/config.json"), json!({"credsStore": "hang"}).to_string());
         let options = json!({"docker-config": d.join("docker"), "timeouts": {"auth-ms": 200}});
         let failure = service(options).credentials("r.test").expect_err("too slow");
