@@ -310,6 +310,9 @@ fn a3_realms_that_reach_narrower_than_the_registry_are_refused_and_others_are_us
         let failure = fails(&service, &app(&registry), &alice(&canary), code);
         assert_tells(&failure, &[], &[&canary]);
         let allowed = code == UNAUTHORIZED;
+        for key in ["host", "phase", "hint"].into_iter().filter(|_| !allowed) {
+            assert!(failure.json[key].is_string(), "{address}: {key} of {failure:#?}");
+        }
         assert_eq!(realm.connection_count() > 0, allowed, "{address}");
         assert_eq!(realm.requests().iter().any(|r| r.header("authorization").is_some()), allowed);
         assert_canary_nowhere(&[&registry], &canary);
