@@ -1,7 +1,7 @@
 //! Logging in and out: whether a registry takes credentials, and keeping those that it took.
 
 use serde::Serialize;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::config::api_endpoint::ApiEndpoint;
 use crate::context::Run;
@@ -76,13 +76,18 @@ pub fn login(
     }
     let server = Server::parse(&auth.serveraddress, "serveraddress")?;
     let store = service.store_for(&server)?;
-    let mut accepted = ask(service, &server, auth, user_agent, run)?;
     let mut kept = AuthConfig::default();
     kept.username.clone_from(&auth.username);
-    if accepted.identity_token.is_empty() {
-        kept.password.clone_from(&auth.password);
-    } else {
+    kept.password.clone_from(&auth.password);
+    kept.identitytoken.clone_from(&auth.identitytoken);
+    // A registry token cannot be kept: whether it is taken says nothing about the rest.
+    let mut accepted = ask(service, &server, &kept, user_agent, run)?;
+    if !accepted.identity_token.is_empty() {
+        kept.password.zeroize();
         kept.identitytoken.clone_from(&accepted.identity_token);
+    } else if !kept.password.is_empty() {
+        // Whoever takes identity tokens gives one back: this one was not what let us in.
+        kept.identitytoken.zeroize();
     }
     accepted.stored = Some(store.save(&server, &kept, run)?);
     Ok(accepted)

@@ -378,7 +378,7 @@ impl Service {
         self.0.settings.max_concurrent_uploads
     }
 
-    /// Pairs of a registry's host, normalised, and a realm that the caller trusts for it.
+    /// Pairs of a registry's host and the host of a realm, both normalised, that the caller trusts for it.
     pub fn trusted_realms(&self) -> &[(String, String)] {
         &self.0.settings.trusted_realms
     }

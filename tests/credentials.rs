@@ -266,6 +266,37 @@ fn keys_match_whole_hosts_and_the_longest_path() {
     });
 }
 
+/// Programs that log in under a registry's own name leave what an older one wrote under the whole address.
+#[test]
+fn a_registrys_own_name_comes_before_other_spellings_of_it() {
+    in_home("a_registrys_own_name_comes_before_other_spellings_of_it", |d| {
+        let keys = json!({
+            "https://reg.test": auth("old"),
+            "https://reg.test/v1/": auth("older"),
+            "reg.test": auth("own"),
+            "REG.TEST": auth("loud"),
+            "http://reg.test/team": auth("old"),
+            "reg.test/team": auth("team"),
+            "https://index.docker.io/v1/": auth("hub"),
+            "docker.io": auth("other"),
+            "index.docker.io": auth("other"),
+        });
+        let file = with_config(d, &json!({ "auths": keys }));
+        let option = service(json!({"credentials": keys, "docker-config": ""}));
+        for service in [&file, &option] {
+            assert_eq!(user(service, "reg.test"), "own");
+            assert_eq!(user(service, "reg.test/team/app"), "team");
+            assert_eq!(user(service, "docker.io"), "hub");
+        }
+        // The helper is asked under the name that the entry has.
+        helper(d, "own", r#"read host; echo '{"Username":"'"$host"'","Secret":"x"}'"#);
+        let keys = json!({"https://reg.test": {}, "reg.test": {}, "https://old.test": {}});
+        let file = with_config(d, &json!({"auths": keys, "credsStore": "own"}));
+        assert_eq!(user(&file, "reg.test"), "reg.test");
+        assert_eq!(user(&file, "old.test"), "https://old.test");
+    });
+}
+
 #[test]
 fn every_form_of_an_entry_is_read() {
     in_home("every_form_of_an_entry_is_read", |d| {
@@ -280,6 +311,8 @@ fn every_form_of_an_entry_is_read() {
                 "f.test": {"auth": ""},
                 "g.test/x": {},
                 "g.test": auth("g"),
+                "h.test": {"username": "h"},
+                "i.test": {"password": "secret-of-the-test"},
             }, "credsStore": "", "HttpHeaders": {"X": "y"}, "psFormat": "table"}),
         );
         let file = json!(d.join("docker/config.json"));
@@ -291,6 +324,9 @@ fn every_form_of_an_entry_is_read() {
             ("e.test", json!({"kind": "anonymous"})),
             ("f.test", json!({"kind": "anonymous"})),
             ("g.test/x", json!({"username": "g", "source": file, "kind": "password"})),
+            // Half of a pair is never sent.
+            ("h.test", json!({"username": "h", "source": file, "kind": "anonymous"})),
+            ("i.test", json!({"source": file, "kind": "anonymous"})),
         ];
         for (host, expected) in table {
             assert_eq!(service.credentials(host).expect("an answer"), expected, "{host}");
@@ -649,6 +685,19 @@ fn a_host_that_reaps_our_children_disturbs_nothing() {
         assert_eq!(user(&with_config(d, &json!({"credsStore": "gone"})), "r.test"), "-");
         let failure = failure(d, &json!({"credsStore": "bad"}), "r.test");
         assert_eq!(failure.name, "OCIREG_CREDENTIAL_HELPER");
+        // How a helper ended is not known then: one that has something to say of what it should keep has failed.
+        let run = Run::new(None);
+        let (bad, quiet) = (["bad", "gone"], "quiet");
+        helper(d, quiet, "cat >/dev/null");
+        let found = |name| Helper::find(name, true, Duration::from_secs(10)).expect("a helper");
+        for name in bad {
+            let stored = found(name).store("r.test", &login("u", "p"), &run);
+            assert_eq!(stored.expect_err(name).code(), Code::CredentialHelper);
+        }
+        let erased = found("bad").erase("r.test", &run);
+        assert_eq!(erased.expect_err("no").code(), Code::CredentialHelper);
+        found(quiet).store("r.test", &login("u", "p"), &run).expect("kept");
+        found(quiet).erase("r.test", &run).expect("forgotten");
         write(d.join("docker/config.json"), json!({"credsStore": "hang"}).to_string());
         let options = json!({"docker-config": d.join("docker"), "timeouts": {"auth-ms": 200}});
         let failure = service(options).credentials("r.test").expect_err("too slow");

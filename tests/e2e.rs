@@ -711,7 +711,7 @@ fn logs() {
             does(&[
                 "service_new",
                 "s",
-                r#"{"allow-plain-http-credentials":["{token}"],"retry":{"max-attempts":2,"initial-ms":1}}"#,
+                r#"{"allow-plain-http-credentials":["{token}","{bearer}"],"retry":{"max-attempts":2,"initial-ms":1}}"#,
             ]),
             does(&["service_set_log", "s", "5"]),
             gives(&pull, json!("*")),

@@ -9,10 +9,12 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use c_surface::images::Context;
 use c_surface::{Failure, Service, children};
 use home::*;
+use ocireg::ffi::ocireg_service_logout;
 use ocireg_testkit::cncf::{Cncf, Options};
 use ocireg_testkit::rig::{assert_canary_nowhere, assert_no_secret, bystander, canary};
 use ocireg_testkit::server::form_values;
@@ -131,7 +133,7 @@ fn bearer_gives_an_identity_token_that_logs_in_too() {
     let secret = canary();
     let token = token_server(&secret);
     let registry = Registry::start(ServerOptions::default(), Auth::bearer(&token));
-    let service = trusting(&[&token.host()]);
+    let service = trusting(&[&token.host(), &registry.host()]);
     let answer = service.auth(&alice(&registry.host(), &secret), Some("client/1"));
     assert_eq!(answer.expect("accepted"), succeeded("refresh-alice"));
     let asked = token.requests();
@@ -381,7 +383,7 @@ fn an_identity_token_is_kept_in_place_of_the_password() {
     let image = scene::image();
     image.push_to(&registry, "demo/app", "1");
     let directory = tempfile::tempdir().expect("a directory");
-    let service = keeping(directory.path(), &[&token.host()]);
+    let service = keeping(directory.path(), &[&token.host(), &registry.host()]);
     let answer = service.login(&alice(&registry.host(), &secret)).expect("a login");
     assert_eq!(answer, kept("refresh-alice", "config.json"));
     let text = read(config(directory.path()));
@@ -396,6 +398,42 @@ fn an_identity_token_is_kept_in_place_of_the_password() {
     // Nothing to forget is no failure.
     service.logout(&registry.host()).expect("a second logout");
     service.logout("never.test").expect("a logout from elsewhere");
+}
+
+/// What lets somebody in is what is kept, whatever else the caller gave.
+#[test]
+fn a_login_keeps_what_was_taken() {
+    let (directory, secret) = (tempfile::tempdir().expect("a directory"), canary());
+    let entry = |host: &str| -> Value {
+        let file: Value = serde_json::from_str(&read(config(directory.path()))).expect("JSON");
+        file["auths"][host].clone()
+    };
+    // Whoever asks for nothing takes an identity token as it is.
+    let open = Registry::plain();
+    let service = keeping(directory.path(), &[]);
+    let auth = json!({"serveraddress": open.host(), "identitytoken": "refresh-x"});
+    service.login(&auth).expect("a login");
+    assert_eq!(entry(&open.host()), json!({"auth": basic("", ""), "identitytoken": "refresh-x"}));
+    // Where a name and a password are asked for, tokens beside them do no harm, and are not what is kept.
+    let basic_only = basic_registry(&secret);
+    let service = keeping(directory.path(), &[&basic_only.host()]);
+    let mut auth = alice(&basic_only.host(), &secret);
+    auth["identitytoken"] = json!("refresh-x");
+    auth["registrytoken"] = json!("a-token");
+    assert_eq!(service.auth(&auth, None).expect("accepted"), succeeded(""));
+    assert_eq!(service.login(&auth).expect("a login"), kept("", "config.json"));
+    assert_eq!(entry(&basic_only.host()), json!({"auth": basic("alice", &secret)}));
+    // A token that lets in says nothing about the password beside it.
+    let registry =
+        bystander(ServerOptions::default(), |request| match request.header("authorization") {
+            Some("Bearer a-token") => Reply::empty(200),
+            _ => Reply::empty(401).with("WWW-Authenticate", "Bearer realm=\"/token\""),
+        });
+    let service = keeping(directory.path(), &[&registry.host()]);
+    let mut auth = alice(&registry.host(), "wrong");
+    auth["registrytoken"] = json!("a-token");
+    service.login(&auth).expect_err("a wrong password");
+    assert_eq!(entry(&registry.host()), Value::Null);
 }
 
 #[test]
@@ -542,6 +580,44 @@ fn a_helper_keeps_what_the_config_names_it_for() {
     });
 }
 
+/// A file's keys mean a registry however it is spelled; so does what a helper has.
+#[test]
+fn a_helper_has_one_name_for_a_registry() {
+    in_home("a_helper_has_one_name_for_a_registry", |d| {
+        store_helper(d, "all");
+        write(config(d), r#"{"credsStore": "all"}"#);
+        let entry = d.join("store-reg.test");
+        let service = keeping(d, &[]);
+        for spelled in ["reg.test", "REG.TEST", "reg.test:443", "https://Reg.Test:443/v1/"] {
+            write(&entry, "{\"Username\":\"u\",\"Secret\":\"s\"}");
+            if !spelled.contains("://") {
+                assert_eq!(
+                    service.credentials(spelled).expect("known")["username"],
+                    "u",
+                    "{spelled}"
+                );
+            }
+            service.logout(spelled).expect("a logout");
+            assert!(!entry.exists(), "{spelled}");
+        }
+        // What docker kept under the name that it was given is found, and forgotten, too.
+        let entry = d.join("store-reg.test:443");
+        write(&entry, "{\"Username\":\"u\",\"Secret\":\"s\"}");
+        assert_eq!(service.credentials("reg.test:443").expect("known")["username"], "u");
+        service.logout("reg.test:443").expect("a logout");
+        assert!(!entry.exists());
+
+        let registry = basic_registry("p");
+        let host = format!("localhost:{}", registry.port());
+        let service = scene::service(json!({
+            "environment": true, "docker-config": d.join("docker"),
+            "resolve": {"*": ["127.0.0.1"]}, "allow-plain-http-credentials": [host],
+        }));
+        service.login(&alice(&host.to_uppercase(), "p")).expect("a login");
+        assert_eq!(service.credentials(&host).expect("known")["username"], "alice");
+    });
+}
+
 #[test]
 fn without_credentials_the_service_has_those_of_the_official_index() {
     in_home("without_credentials_the_service_has_those_of_the_official_index", |d| {
@@ -573,7 +649,7 @@ fn an_identity_token_goes_to_a_helper_under_its_own_name() {
         let registry = Registry::start(ServerOptions::default(), Auth::bearer(&token));
         store_helper(d, "all");
         write(config(d), r#"{"credsStore": "all"}"#);
-        let service = keeping(d, &[&token.host()]);
+        let service = keeping(d, &[&token.host(), &registry.host()]);
         let answer = service.login(&alice(&registry.host(), "p")).expect("a login");
         assert_eq!(answer, kept("refresh-alice", "docker-credential-all"));
         let stored = read(d.join(format!("store-{}", registry.host())));
@@ -664,7 +740,8 @@ fn a_real_registry_takes_logins_that_other_tools_read() {
     let by_password =
         Cncf::start(&Options { htpasswd: vec![("alice", &secret)], ..Options::default() });
     let by_token = Cncf::start(&Options { token: Some(&token), ..Options::default() });
-    let service = keeping(directory.path(), &[&by_password.host(), &token.host()]);
+    let service =
+        keeping(directory.path(), &[&by_password.host(), &by_token.host(), &token.host()]);
     for (registry, identity_token) in [(&by_password, ""), (&by_token, "refresh-alice")] {
         let host = registry.host();
         refused(service.login(&alice(&host, "wrong")), UNAUTHORIZED);
@@ -686,6 +763,41 @@ fn a_real_registry_takes_logins_that_other_tools_read() {
     assert!(skopeo_login_of(&path, &by_password.host()).is_err());
     assert_eq!(skopeo_login_of(&path, &by_token.host()).expect("still there"), "alice");
     scene::fails(&service, &reference, &json!({}), UNAUTHORIZED);
+}
+
+/// Another program has the directory to itself: who waits for it waits no longer than the call may.
+#[test]
+fn a_login_that_waits_for_the_file_ends_with_its_call() {
+    let registry = basic_registry("p");
+    let directory = tempfile::tempdir().expect("a directory");
+    let service = keeping(directory.path(), &[&registry.host()]);
+    service.login(&alice(&registry.host(), "p")).expect("a login");
+    let before = read(config(directory.path()));
+    let held = fs::File::open(directory.path().join("docker")).expect("a directory");
+    held.lock().expect("a lock");
+    let ends = |context: &Context, name: &str| {
+        let host = c_surface::c(&registry.host());
+        let began = Instant::now();
+        // SAFETY: live handles and text in, a live place out.
+        let failure = c_surface::call(|error| unsafe {
+            let context = c_surface::images::pointer(Some(context));
+            ocireg_service_logout(service.0, context, host.as_ptr(), error)
+        });
+        assert_eq!(failure.expect_err("no logout").name, name);
+        began.elapsed()
+    };
+    assert!(ends(&Context::timeout(200), "OCIREG_DEADLINE") < Duration::from_millis(1200));
+    let context = Context::new();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(Duration::from_millis(200));
+            context.cancel();
+        });
+        assert!(ends(&context, "OCIREG_CANCELLED") < Duration::from_millis(1200));
+    });
+    assert_eq!(read(config(directory.path())), before);
+    drop(held);
+    service.logout(&registry.host()).expect("a logout");
 }
 
 /// Fails, or ends the process, at what the environment says.
@@ -886,7 +998,7 @@ fn a_rotated_refresh_token_is_used_next_and_given_to_the_login() {
             _ => Reply::empty(401).with("WWW-Authenticate", &challenge),
         });
     let directory = tempfile::tempdir().expect("a directory");
-    let service = keeping(directory.path(), &[&token.host()]);
+    let service = keeping(directory.path(), &[&token.host(), &registry.host()]);
     let auth =
         json!({"serveraddress": registry.host(), "identitytoken": "r0", "username": "alice"});
     // Several at once, each with a scope of its own: no refresh token is sent twice.
@@ -907,7 +1019,7 @@ fn a_rotated_refresh_token_is_used_next_and_given_to_the_login() {
     assert_eq!(file["auths"][registry.host()]["identitytoken"], "r5");
     // A service that begins with what was kept goes on from there.
     let reference = format!("{}/demo/app:1", registry.host());
-    let session = keeping(directory.path(), &[&token.host()]);
+    let session = keeping(directory.path(), &[&token.host(), &registry.host()]);
     let session = session.open(None, &reference, &json!({})).expect("a session");
     session.list_tags(None, &json!({})).expect("tags");
     assert_eq!(seen().len(), 6);

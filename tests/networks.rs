@@ -56,8 +56,8 @@ fn a3_a6_a_server_leads_to_networks_as_wide_as_its_own_or_wider() {
             // By address, and by a name that leads there.
             for host in [*target, "named.test"] {
                 let place = format!("http://{host}:{}", other.port());
-                let known = || {
-                    let hosts = [format!("{host}:{}", other.port())];
+                let known = |home: &str| {
+                    let hosts = [format!("{host}:{}", other.port()), home.to_owned()];
                     json!({
                         "insecure-registries": ["10.0.0.0/8", "203.0.113.0/24"],
                         "resolve": {"named.test": [target]},
@@ -69,13 +69,14 @@ fn a3_a6_a_server_leads_to_networks_as_wide_as_its_own_or_wider() {
                 let answer = ask_bearer(&format!("{place}/token"));
                 let asking = bystander(at(home), move |_| answer.clone());
                 let code = if allowed { UNAUTHORIZED } else { POLICY };
-                let failure = fails(&service(known()), &app(&asking), &alice(&canary), code);
+                let failure =
+                    fails(&service(known(&asking.host())), &app(&asking), &alice(&canary), code);
                 assert_tells(&failure, &[], &[&canary]);
                 assert_eq!(other.connection_count() > 0, allowed, "realm: {home} to {place}");
                 assert_canary_nowhere(&[&asking], &canary);
                 if !allowed {
                     assert_tells(&failure, &["trusted-realms"], &[]);
-                    let mut options = known();
+                    let mut options = known(&asking.host());
                     options["trusted-realms"] =
                         json!([[asking.host(), format!("{host}:{}", other.port())]]);
                     other.may_receive(&canary);
@@ -90,7 +91,7 @@ fn a3_a6_a_server_leads_to_networks_as_wide_as_its_own_or_wider() {
                     manifest["layers"][0]["urls"] = json!([format!("{place}/{layer}")]);
                 });
                 registry.remove_blob("demo/app", layer);
-                let mut options = known();
+                let mut options = known(&registry.host());
                 options["allow-foreign-urls"] = json!([format!("{host}:{}", other.port())]);
                 let everything = json!({"nondistributable": true});
                 if allowed {
@@ -111,10 +112,11 @@ fn a3_a6_a_server_leads_to_networks_as_wide_as_its_own_or_wider() {
                     registry.fault(fault.always());
                 }
                 if allowed {
-                    pulls(&service(known()), &app(&registry), &none(), &image);
+                    pulls(&service(known(&registry.host())), &app(&registry), &none(), &image);
                     assert_bare(&other.requests());
                 } else {
-                    let failure = fails(&service(known()), &app(&registry), &none(), POLICY);
+                    let failure =
+                        fails(&service(known(&registry.host())), &app(&registry), &none(), POLICY);
                     assert_tells(&failure, &[host, target], &[]);
                     assert_eq!(other.connection_count(), 0, "redirect: {home} to {place}");
                 }

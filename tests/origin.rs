@@ -302,6 +302,7 @@ fn a3_realms_that_reach_narrower_than_the_registry_are_refused_and_others_are_us
             .iter()
             .chain(&["metadata.test", "0.0.0.0", "169.254.169.254"])
             .map(|host| format!("{host}:{port}"))
+            .chain([registry.host()])
             .collect();
         let service = service(json!({
             "resolve": resolve, "allow-plain-http-credentials": hosts,
@@ -309,6 +310,9 @@ fn a3_realms_that_reach_narrower_than_the_registry_are_refused_and_others_are_us
         let failure = fails(&service, &app(&registry), &alice(&canary), code);
         assert_tells(&failure, &[], &[&canary]);
         let allowed = code == UNAUTHORIZED;
+        for key in ["host", "phase", "hint"].into_iter().filter(|_| !allowed) {
+            assert!(failure.json[key].is_string(), "{address}: {key} of {failure:#?}");
+        }
         assert_eq!(realm.connection_count() > 0, allowed, "{address}");
         assert_eq!(realm.requests().iter().any(|r| r.header("authorization").is_some()), allowed);
         assert_canary_nowhere(&[&registry], &canary);
@@ -325,14 +329,25 @@ fn a4_realms_are_trusted_for_one_registry_each() {
     let service = service(json!({
         "resolve": {"token.test": ["0.0.0.0"]},
         "trusted-realms": [[trusted.host(), format!("token.test:{}", token.port())]],
-        "allow-plain-http-credentials": [format!("token.test:{}", token.port())],
+        "allow-plain-http-credentials":
+            [format!("token.test:{}", token.port()), trusted.host(), other.host()],
     }));
     let failure = fails(&service, &app(&other), &alice(&canary), POLICY);
     assert_tells(&failure, &["trusted-realms"], &[&canary]);
     assert_eq!(token.connection_count(), 0);
-    // The legitimate case: this registry says no in the end, but its realm was asked.
-    fails(&service, &app(&trusted), &alice(&canary), UNAUTHORIZED);
-    assert!(!token.requests().is_empty());
+    // The legitimate case: this registry says no in the end, but its realm was asked. The whole address of the realm
+    // will do, and letter case says nothing.
+    let port = token.port();
+    for written in [format!("token.test:{port}"), realm, format!("http://Token.test:{port}/x")] {
+        token.clear();
+        let service = self::service(json!({
+            "resolve": {"token.test": ["0.0.0.0"]},
+            "trusted-realms": [[trusted.host(), written]],
+            "allow-plain-http-credentials": [format!("token.test:{port}"), trusted.host()],
+        }));
+        fails(&service, &app(&trusted), &alice(&canary), UNAUTHORIZED);
+        assert!(!token.requests().is_empty(), "{written}");
+    }
     assert_canary_nowhere(&[&trusted, &other], &canary);
 }
 
@@ -436,7 +451,7 @@ fn a7_a_token_server_that_redirects_takes_no_credentials_along() {
     real.fault(Fault::on("account=alice", Action::redirect(&again)).always());
     let (registry, image) = demo();
     registry.set_auth(Auth::bearer(&real));
-    let service = trusting(&[&real.host()]);
+    let service = trusting(&[&real.host(), &registry.host()]);
     pulls(&service, &app(&registry), &alice(&canary), &image);
     assert!(requests(&real, "again=1")[0].header("authorization").is_some());
     assert_canary_nowhere(&[&registry], &canary);
@@ -1053,7 +1068,8 @@ fn b10_tokens_are_not_used_for_other_repositories_users_or_registries() {
         image().push_to(&registry, "demo/other", "1");
         registry
     });
-    let service = trusting(&[&token.host()]);
+    let [first, second] = registries.each_ref().map(|registry| registry.host());
+    let service = trusting(&[&token.host(), &first, &second]);
     let user =
         |name: &str, password: &str| json!({"auth": {"username": name, "password": password}});
     let mut sent = Vec::new();

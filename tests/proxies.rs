@@ -144,6 +144,11 @@ fn a6_addresses_in_what_a_server_sends_are_judged_before_a_proxy_is_asked() {
         "10.0.0.1:1",
         "localhost:1",
         "a.localhost:1",
+        "localhost.:1",
+        "127.0.0.1.:1",
+        "0x7f.1:1",
+        "[::127.0.0.1]:1",
+        "[64:ff9b::10.0.0.1]:1",
     ] {
         let redirect = Action::redirect(&format!("https://{place}/x"));
         hidden.registry.fault(Fault::on(&layer, redirect).always());

@@ -229,7 +229,7 @@ fn tokens_open_the_cncf_registry_for_alice_and_for_everybody() {
     let registry = Cncf::start(&Options { token: Some(&token), ..Options::default() });
     let credentials = "--dest-creds=alice:wonderland";
     let image = registry.push_busybox("demo/busybox", "1", &PLATFORMS, &[credentials]);
-    let service = trusting(&[&token.host()]);
+    let service = trusting(&[&token.host(), &registry.host()]);
     pulls_busybox(&service, &registry, &none(), &image);
     token.change(|policy| policy.anonymous_pull = false);
     // What was got anonymously is still good for nobody in particular, and a new service gets nothing.
@@ -794,4 +794,35 @@ fn a_name_without_a_manifest_or_a_registry_leaves_nothing() {
         let failure = fails(service, &reference, &none(), code);
         assert!(failure.json["hint"].is_string(), "{failure:#?}");
     }
+}
+
+/// The threads that have places at a host are not there in a forked child, which must not wait for them.
+#[test]
+fn a_forked_child_has_places_of_its_own() {
+    let (registry, _) = demo();
+    registry.fault(Fault::on("/blobs/", Action::Delay(Duration::from_secs(3))));
+    let service = service(json!({"max-concurrent-downloads": 1}));
+    let (ours, childs) = (ocireg_testkit::tempdir(), ocireg_testkit::tempdir());
+    std::thread::scope(|scope| {
+        let parent = scope.spawn(|| {
+            service.pull(None, &app(&registry), &place(ours.path()), &none()).expect("a pull");
+        });
+        while requests(&registry, "/blobs/").is_empty() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        // SAFETY: the child makes calls of the library, which are allowed there, and ends.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            let context = Context::timeout(15_000);
+            let outcome =
+                service.pull(Some(&context), &app(&registry), &place(childs.path()), &none());
+            // SAFETY: no destructors and no hooks of the parent's test run.
+            unsafe { libc::_exit(i32::from(outcome.is_err())) };
+        }
+        parent.join().expect("the parent's pull");
+        let mut status = -1;
+        // SAFETY: our own child, a live place out.
+        assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+        assert_eq!(status, 0, "the child has its image");
+    });
 }

@@ -514,6 +514,7 @@ fn allow_lists_compare_whole_hosts() {
     assert!(service.allow_plain_http_credentials("plain.test:5000"));
     assert!(!service.allow_plain_http_credentials("plain.test"));
     assert!(!service.allow_plain_http_credentials("evil.plain.test:5000"));
+    assert_eq!(service.trusted_realms()[0], ("reg.test".to_owned(), "auth.test".to_owned()));
     assert_eq!(service.trusted_realms()[1], ("r2.test".to_owned(), "auth2.test".to_owned()));
     assert_eq!(service.timeouts().connect.as_millis(), 5);
     assert_eq!(service.timeouts().tls.as_millis(), 10_000);

@@ -23,6 +23,8 @@ fn a_certificate_that_cannot_be_trusted_is_named_with_the_reason_and_a_remedy() 
         (ca.expired(&[SECURE]), "has expired on Fri, 01 Jan 2021", "renew"),
         (ca.not_yet_valid(&[SECURE]), "is not valid before", "clock"),
         (ca.server(&["a.example", "10.0.0.1"]), "it names a.example, 10.0.0.1", "one of the names"),
+        (ca.server(&[]), "it names nobody", "subject alternative name"),
+        (Ca::self_signed(&[SECURE], false), "a CA that is not trusted", "certs.d"),
         (Ca::new("somebody else").server(&[SECURE]), "a CA that is not trusted", "certs.d"),
     ] {
         let options = ServerOptions::default().name(SECURE).identity(identity);
@@ -65,6 +67,42 @@ fn a_server_that_wants_a_client_certificate_says_so_and_gets_the_one_of_its_dire
 
     ca.write_certs_d(certs.path(), &registry.host(), Some(&ca.client("client")));
     pulls(&service(trusting), &app(&registry), &json!({}), &image);
+}
+
+/// What `openssl req -x509` makes, and many a guide tells to put into certs.d: the server's own certificate is all the
+/// CA that there is.
+#[test]
+fn a_self_signed_certificate_is_trusted_where_the_directory_holds_it() {
+    let image = image();
+    for (names, expired, reason) in [
+        (&[SECURE][..], false, None),
+        (&["a.example"], false, Some("it names a.example")),
+        (&[SECURE], true, Some("has expired")),
+    ] {
+        let identity = Ca::self_signed(names, expired);
+        let options = ServerOptions::default().name(SECURE).identity(identity.clone());
+        let registry = Registry::start(options, Auth::None);
+        image.push_to(&registry, "demo/app", "1");
+        let certs = tempfile::tempdir().expect("a directory");
+        let service = service(trust(&Ca::default(), certs.path(), &[&registry.host()]));
+        let own = certs.path().join(registry.host()).join("own.crt");
+        std::fs::write(&own, &identity.certificate).expect("a certificate");
+        match reason {
+            None => drop(pulls(&service, &app(&registry), &json!({}), &image)),
+            Some(reason) => {
+                let failure = fails(&service, &app(&registry), &json!({}), CERTIFICATE);
+                assert_tells(&failure, &[reason], &[]);
+                assert!(registry.requests().is_empty());
+            }
+        }
+        // Another one of the same name is not it.
+        let other = Ca::self_signed(&[SECURE], false);
+        std::fs::write(&own, &other.certificate).expect("a certificate");
+        let service = self::service(trust(&Ca::default(), certs.path(), &[&registry.host()]));
+        registry.clear();
+        fails(&service, &app(&registry), &json!({}), CERTIFICATE);
+        assert!(registry.requests().is_empty());
+    }
 }
 
 #[test]

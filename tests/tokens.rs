@@ -3,13 +3,14 @@
 mod c_surface;
 mod scene;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use c_surface::Service;
+use c_surface::images::{Context, Session};
 use ocireg_testkit::image::{Image, Spec};
 use ocireg_testkit::rig::{assert_canary_nowhere, bystander, canary};
 use ocireg_testkit::server::form_values;
@@ -56,6 +57,14 @@ fn bearer(realm: &Server) -> String {
     format!("Bearer realm=\"{}/token\",service=\"registry.test\"", realm.url())
 }
 
+fn until(what: &str, is: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is() {
+        assert!(began.elapsed() < Duration::from_secs(10), "{what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// A pull from a registry that [`takes`] a token: NOT_FOUND says that it was taken.
 fn lets_in(service: &Service, registry: &Server, options: &Value) {
     fails(service, &app(registry), options, NOT_FOUND);
@@ -96,6 +105,147 @@ fn several_calls_at_once_share_the_fetch_of_a_token() {
 }
 
 #[test]
+fn the_order_of_actions_makes_no_second_token() {
+    let token = TokenServer::plain();
+    let (registry, _) = guarded(&token);
+    let service = service(none());
+    for actions in
+        [json!(["pull", "push"]), json!(["push", "pull"]), json!(["push", "pull", "push"])]
+    {
+        let options = json!({ "actions": actions });
+        let session = service.open(None, &app(&registry), &options).expect("a session");
+        session.list_tags(None, &none()).expect("tags");
+    }
+    assert_eq!(token.requests().len(), 1);
+}
+
+/// A wrong password that is sent for each call that waits locks accounts; a server that is down is waited for once.
+#[test]
+fn whoever_waits_for_a_token_shares_its_failure() {
+    let status = Arc::new(AtomicUsize::new(401));
+    let answers = status.clone();
+    let token = bystander(ServerOptions::default(), move |_| {
+        std::thread::sleep(Duration::from_millis(1000));
+        match u16::try_from(answers.load(Ordering::SeqCst)).expect("a status") {
+            200 => Reply::json(200, &json!({"token": "right"})),
+            status => Reply::empty(status),
+        }
+    });
+    let registry = takes("right", vec![bearer(&token)]);
+    let service = service(json!({"retry": {"max-attempts": 1}}));
+    let session = service.open(None, &app(&registry), &none()).expect("a session");
+    for refusal in [401, 503] {
+        status.store(refusal, Ordering::SeqCst);
+        token.clear();
+        std::thread::scope(|scope| {
+            for _ in 0..6 {
+                scope.spawn(|| {
+                    let failure = session.list_tags(None, &none()).expect_err("a failure");
+                    assert_eq!(failure.json["http_status"], refusal, "{failure:#?}");
+                });
+            }
+        });
+        assert_eq!(token.requests().len(), 1, "{refusal}");
+    }
+    // The next call asks again.
+    status.store(200, Ordering::SeqCst);
+    token.clear();
+    let failure = session.list_tags(None, &none()).expect_err("no such repository");
+    assert_eq!(failure.name, "OCIREG_NOT_FOUND");
+    assert_eq!(token.requests().len(), 1);
+}
+
+/// Whose call ends says nothing about the token: who waits for it fetches it then.
+#[test]
+fn a_call_that_ends_while_it_fetches_a_token_ends_no_other_call() {
+    let token = TokenServer::plain();
+    let (registry, _) = guarded(&token);
+    let service = service(none());
+    let session = service.open(None, &app(&registry), &none()).expect("a session");
+    session.ping(None).expect("an answer");
+    token.fault(Fault::on("/token", Action::Delay(Duration::from_secs(30))));
+    let context = Context::new();
+    std::thread::scope(|scope| {
+        let owner = scope.spawn(|| session.list_tags(Some(&context), &none()));
+        until("the token is asked for", || token.requests().len() == 1);
+        let others: Vec<_> =
+            (0..3).map(|_| scope.spawn(|| session.list_tags(None, &none()))).collect();
+        // One of those who wait gives up, at once.
+        let hurried = Context::timeout(300);
+        let began = Instant::now();
+        let failure = session.list_tags(Some(&hurried), &none()).expect_err("a deadline");
+        assert_eq!(failure.name, "OCIREG_DEADLINE");
+        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+        context.cancel();
+        let failure = owner.join().expect("a thread").expect_err("cancelled");
+        assert_eq!(failure.name, "OCIREG_CANCELLED");
+        for other in others {
+            other.join().expect("a thread").expect("tags");
+        }
+    });
+    assert_eq!(token.requests().len(), 2);
+}
+
+/// A progress function may make calls of its own, and those may need the very token that is waited for.
+#[test]
+fn a_callback_makes_calls_while_a_token_is_fetched() {
+    let token = TokenServer::plain();
+    let (registry, _) = guarded(&token);
+    let service = service(none());
+    let session = Arc::new(service.open(None, &app(&registry), &none()).expect("a session"));
+    session.ping(None).expect("an answer");
+    token.fault(Fault::on("/token", Action::Delay(Duration::from_secs(4))));
+    let calling = |session: &Arc<Session>| {
+        let (inner, told) = (session.clone(), Arc::new(Mutex::new(Vec::new())));
+        let tell = told.clone();
+        let context = Context::with_progress(move |_, _, _| {
+            let outcome = inner.list_tags(None, &none()).map_or_else(|e| e.name, |_| "OK".into());
+            tell.lock().expect("a lock").push(outcome);
+            false
+        });
+        (context, told)
+    };
+    let ((first, of_owner), (second, of_waiter)) = (calling(&session), calling(&session));
+    std::thread::scope(|scope| {
+        scope.spawn(|| session.list_tags(Some(&first), &none()).expect("tags"));
+        until("the token is asked for", || token.requests().len() == 1);
+        session.list_tags(Some(&second), &none()).expect("tags");
+    });
+    // The call that fetches the token cannot be waited for from within; the one that waits can.
+    let of_owner = of_owner.lock().expect("a lock");
+    assert!(!of_owner.is_empty() && of_owner.iter().all(|o| o == "OCIREG_BUSY"), "{of_owner:?}");
+    let of_waiter = of_waiter.lock().expect("a lock");
+    assert!(!of_waiter.is_empty() && of_waiter.iter().all(|o| o == "OK"), "{of_waiter:?}");
+    assert_eq!(token.requests().len(), 1);
+}
+
+/// The thread that fetches a token is not there in a forked child, which must not wait for it.
+#[test]
+fn a_forked_child_does_not_wait_for_its_parents_token() {
+    let token = TokenServer::plain();
+    let (registry, _) = guarded(&token);
+    let service = service(none());
+    let session = service.open(None, &app(&registry), &none()).expect("a session");
+    session.ping(None).expect("an answer");
+    token.fault(Fault::on("/token", Action::Delay(Duration::from_secs(3))));
+    std::thread::scope(|scope| {
+        scope.spawn(|| session.list_tags(None, &none()).expect("tags"));
+        until("the token is asked for", || token.requests().len() == 1);
+        // SAFETY: the child makes calls of the library, which are allowed there, and ends.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            let outcome = session.list_tags(Some(&Context::timeout(10_000)), &none());
+            // SAFETY: no destructors and no hooks of the parent's test run.
+            unsafe { libc::_exit(i32::from(outcome.is_err())) };
+        }
+        let mut status = -1;
+        // SAFETY: our own child, a live place out.
+        assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+        assert_eq!(status, 0, "the child got its tags");
+    });
+}
+
+#[test]
 fn a_password_goes_to_the_token_server_and_nowhere_else() {
     let (token, canary) = (TokenServer::plain(), canary());
     token.may_receive(&canary);
@@ -104,7 +254,7 @@ fn a_password_goes_to_the_token_server_and_nowhere_else() {
         policy.users = vec![("alice".into(), canary.clone())];
     });
     let (registry, image) = guarded(&token);
-    let service = trusting(&[&token.host()]);
+    let service = trusting(&[&token.host(), &registry.host()]);
     pulls(&service, &app(&registry), &alice(&canary), &image);
     let asked = &token.requests()[0];
     assert_eq!(asked.method, "GET");
@@ -129,7 +279,7 @@ fn an_identity_token_is_exchanged_by_post() {
     token.change(|policy| policy.anonymous_pull = false);
     let (registry, image) = guarded(&token);
     let options = json!({"auth": {"identitytoken": "refresh-alice"}});
-    pulls(&trusting(&[&token.host()]), &app(&registry), &options, &image);
+    pulls(&trusting(&[&token.host(), &registry.host()]), &app(&registry), &options, &image);
     let asked = &token.requests()[0];
     let body = String::from_utf8(asked.body.clone()).expect("a form");
     assert_eq!((asked.method.as_str(), asked.target.as_str()), ("POST", "/token"));
@@ -144,10 +294,14 @@ fn an_identity_token_is_exchanged_by_post() {
     }
     assert_eq!(asked.header("authorization"), None);
     assert_canary_nowhere(&[&registry], "refresh-alice");
-    // Not over plain http, unless the caller says so.
-    token.clear();
-    let failure = fails(&service(none()), &app(&registry), &options, POLICY);
-    assert_tells(&failure, &[&token.host(), "allow-plain-http-credentials"], &["refresh-alice"]);
+    // Not over plain http, unless the caller says so: neither this token nor those that are got with it.
+    for (allowed, named) in [(None, &token.host()), (Some(token.host()), &registry.host())] {
+        token.clear();
+        let allowed: Vec<&str> = allowed.as_deref().into_iter().collect();
+        let failure = fails(&trusting(&allowed), &app(&registry), &options, POLICY);
+        assert_tells(&failure, &[named, "allow-plain-http-credentials"], &["refresh-alice"]);
+        assert_eq!(token.requests().len(), 0, "{allowed:?}");
+    }
     assert_eq!(token.connection_count(), 0);
 }
 
@@ -179,7 +333,11 @@ fn a_token_server_that_refuses_post_is_asked_by_get() {
         ] {
             let token = refuses_post(status, user, 200);
             let registry = takes("right", vec![bearer(&token)]);
-            lets_in(&trusting(&[&token.host()]), &registry, &json!({ "auth": auth }));
+            lets_in(
+                &trusting(&[&token.host(), &registry.host()]),
+                &registry,
+                &json!({ "auth": auth }),
+            );
             let asked = token.requests();
             let methods: Vec<_> = asked.iter().map(|r| r.method.as_str()).collect();
             assert_eq!(methods, ["POST", "GET"], "{status}");
@@ -193,7 +351,8 @@ fn a_token_server_that_refuses_post_is_asked_by_get() {
     for (post, get, told) in [(401, 401, 401), (404, 401, 401), (401, 404, 401), (400, 405, 400)] {
         let token = refuses_post(post, "", get);
         let registry = takes("right", vec![bearer(&token)]);
-        let failure = pull(&trusting(&[&token.host()]), &app(&registry), &options);
+        let failure =
+            pull(&trusting(&[&token.host(), &registry.host()]), &app(&registry), &options);
         let failure = failure.map(|_| ()).expect_err("a refusal");
         assert_eq!(failure.json["http_status"], told, "{post} {get}: {failure:#?}");
         assert_eq!(failure.json["phase"], "token");
@@ -203,7 +362,7 @@ fn a_token_server_that_refuses_post_is_asked_by_get() {
     for status in [403, 429, 500] {
         let token = refuses_post(status, ":refresh-me", 200);
         let registry = takes("right", vec![bearer(&token)]);
-        pull(&trusting(&[&token.host()]), &app(&registry), &options)
+        pull(&trusting(&[&token.host(), &registry.host()]), &app(&registry), &options)
             .map(|_| ())
             .expect_err("a refusal");
         assert!(token.requests().iter().all(|request| request.method == "POST"), "{status}");
@@ -221,6 +380,34 @@ fn the_scope_that_is_needed_is_asked_for_whatever_the_challenge_names() {
         lets_in(&service(none()), &takes("right", vec![challenge]), &none());
         assert_eq!(token.requests()[0].query("scope")[0], "repository:demo/app:pull");
     }
+}
+
+/// As some registries answer for what they do not have: that is no reason to go on without a token.
+#[test]
+fn a_401_that_asks_for_nothing_takes_nothing_back() {
+    let token = gives(json!({"token": "right"}));
+    let challenge = bearer(&token);
+    let registry = bystander(ServerOptions::default(), move |request| {
+        if request.path().contains("/manifests/") {
+            return Reply::empty(401);
+        }
+        match request.header("authorization") {
+            Some("Bearer right") if request.path().ends_with("/tags/list") => {
+                Reply::json(200, &json!({"name": "demo/app", "tags": []}))
+            }
+            Some("Bearer right") => Reply::empty(404),
+            _ => Reply::empty(401).with("WWW-Authenticate", &challenge),
+        }
+    });
+    let service = service(none());
+    let session = service.open(None, &app(&registry), &none()).expect("a session");
+    session.list_tags(None, &none()).expect("tags");
+    session.head_manifest(None, Some("1"), &none()).expect_err("a refusal");
+    registry.clear();
+    session.list_tags(None, &none()).expect("tags");
+    let asked = registry.requests();
+    assert_eq!(asked.len(), 1, "{asked:?}");
+    assert_eq!(asked[0].header("authorization"), Some("Bearer right"));
 }
 
 #[test]
@@ -330,6 +517,20 @@ fn challenges_that_lead_nowhere_are_errors_of_the_registry() {
     fails(&service(none()), &app(&takes("right", Vec::new())), &none(), UNAUTHORIZED);
 }
 
+/// What people read is in their language.
+#[test]
+fn a_realm_in_any_language_is_answered() {
+    for realm in ["Privater Bereich: Schlüssel", "私有", "plain"] {
+        let challenge = format!("Basic realm=\"{realm}\"");
+        let registry = bystander(ServerOptions::default(), move |request| {
+            let knows = request.header("authorization").is_some();
+            Reply::empty(if knows { 404 } else { 401 }).with("WWW-Authenticate", &challenge)
+        });
+        registry.may_receive("wonderland");
+        lets_in(&trusting(&[&registry.host()]), &registry, &alice("wonderland"));
+    }
+}
+
 #[test]
 fn of_several_challenges_bearer_is_answered_wherever_it_stands() {
     let token = gives(json!({"token": "right"}));
@@ -346,7 +547,7 @@ fn of_several_challenges_bearer_is_answered_wherever_it_stands() {
         vec![String::new(), "Negotiate".to_owned(), bearer.clone()],
     ] {
         let registry = takes("right", challenges.clone());
-        lets_in(&trusting(&[&token.host()]), &registry, &alice("wonderland"));
+        lets_in(&trusting(&[&token.host(), &registry.host()]), &registry, &alice("wonderland"));
         assert_canary_nowhere(&[&registry], "wonderland");
     }
     // Basic alone is answered with the password.
@@ -389,6 +590,35 @@ fn f14b_a_token_that_is_refused_is_replaced_once_and_then_the_answer_stands() {
     registry.set_auth(Auth::basic("alice", "wonderland"));
     fails(&trusting(&[&registry.host()]), &app(&registry), &alice("wrong"), UNAUTHORIZED);
     assert_eq!(requests(&registry, "/manifests/").len(), 1);
+}
+
+/// A registry that lets everybody see `/v2/` says only at its repositories that it wants a token; the one that an
+/// earlier session left may have ended before its time.
+#[test]
+fn f14_a_kept_token_that_has_ended_is_replaced_after_a_bare_request_too() {
+    let good = Arc::new(AtomicUsize::new(0));
+    let (issued, wanted) = (good.clone(), good.clone());
+    let token = bystander(ServerOptions::default(), move |_| {
+        Reply::json(200, &json!({"token": format!("t{}", issued.load(Ordering::SeqCst))}))
+    });
+    let challenge = bearer(&token);
+    let registry = bystander(ServerOptions::default(), move |request| {
+        let right = format!("Bearer t{}", wanted.load(Ordering::SeqCst));
+        match request.header("authorization") {
+            _ if request.path() == "/v2/" => Reply::empty(200),
+            Some(sent) if sent == right => {
+                Reply::json(200, &json!({"name": "demo/app", "tags": []}))
+            }
+            _ => Reply::empty(401).with("WWW-Authenticate", &challenge),
+        }
+    });
+    let service = service(none());
+    for round in 0..2 {
+        good.store(round, Ordering::SeqCst);
+        let session = service.open(None, &app(&registry), &none()).expect("a session");
+        session.list_tags(None, &none()).expect("tags");
+    }
+    assert_eq!(token.requests().len(), 2);
 }
 
 #[test]
@@ -496,7 +726,7 @@ fn credentials_of_the_service_are_used_where_the_call_names_none() {
     });
     let (registry, image) = guarded(&token);
     let service = service(json!({
-        "allow-plain-http-credentials": [token.host()],
+        "allow-plain-http-credentials": [token.host(), registry.host()],
         "credentials": {registry.host(): {"username": "alice", "password": canary}},
     }));
     pulls(&service, &app(&registry), &none(), &image);

@@ -203,7 +203,7 @@ fn f14_an_upload_goes_on_with_a_new_token_where_the_old_one_ended() {
     let token = TokenServer::plain();
     token.may_receive("wonderland");
     let registry = Registry::start(ServerOptions::default(), Auth::bearer(&token));
-    let trusted = json!({"allow-plain-http-credentials": [token.host()]});
+    let trusted = json!({"allow-plain-http-credentials": [token.host(), registry.host()]});
     let alice = json!({"username": "alice", "password": "wonderland"});
     let challenge = format!(
         "Bearer realm=\"{}\",service=\"{}\",error=\"invalid_token\"",

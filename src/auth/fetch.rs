@@ -60,20 +60,18 @@ impl Authenticator {
         };
         let granted = match Secret::of(&self.credentials) {
             Secret::IdentityToken(given) => {
-                self.may_go_to(realm)?;
                 self.tokens.exchange(holder, given, run, |refresh| {
                     self.by_refresh_token(&question, refresh, run)
                 })?
             }
             Secret::Password { username, password } => {
-                self.may_go_to(realm)?;
                 let authorization = basic(username, password);
                 self.by_get(&question, Some(&Asker { account: username, authorization }), run)?
             }
             Secret::Anonymous | Secret::RegistryToken(_) => self.by_get(&question, None, run)?,
         };
         run.log(Level::Info, "auth", || {
-            self.record("bearer", &Origin::of(realm)).with("scopes", scopes)
+            self.record("bearer", &Origin::of(realm), self.kind()).with("scopes", scopes)
         });
         if let Some(refresh) = granted.refresh {
             *self.issued.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(refresh);

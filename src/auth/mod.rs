@@ -18,6 +18,7 @@ use crate::context::Run;
 use crate::credentials::AuthConfig;
 use crate::digest::{Algorithm, Digest};
 use crate::error::{Code, Error, Phase, Result};
+use crate::host::normalised;
 use crate::http::address::{AddressRule, Reach};
 use crate::http::origin::{Origin, parse_sent, refuse_downgrade};
 use crate::http::{Client, Response, header};
@@ -29,7 +30,7 @@ pub use token::Tokens;
 /// What the caller's rules say about secrets.
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
-    /// Pairs of registry and realm, as `host[:port]`, that may be used together whatever the address rule says.
+    /// Pairs of registry and realm, as normalised `host[:port]`, that may be used together whatever the address rule says.
     pub trusted_realms: Vec<(String, String)>,
     /// Hosts, `host[:port]`, that may get credentials over plain http.
     pub plain_http: Hosts,
@@ -40,6 +41,9 @@ pub struct Policy {
     /// The largest token answer, in bytes.
     pub token_limit: u64,
 }
+
+/// The kind of secret that name and password are.
+const PASSWORD: &str = "password";
 
 /// An Authorization header's value; wiped when dropped.
 pub type Authorization = Zeroizing<String>;
@@ -79,21 +83,18 @@ impl Authenticator {
         Self { client, tokens, policy, home, identity, credentials, known, issued }
     }
 
-    /// The challenges of the registry's last 401.
-    pub fn challenges(&self) -> Vec<Challenge> {
-        self.known().challenges
-    }
-
-    /// Remembers the challenges of a 401 that the registry itself gave.
-    pub fn learn(&self, response: &Response) {
-        let lines = response
-            .headers
-            .get_all(header::WWW_AUTHENTICATE)
-            .iter()
-            .filter_map(|value| value.to_str().ok());
-        let challenges = challenge::parse_all(lines);
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) =
-            Known { challenges, reach: response.reach };
+    /// Remembers the challenges of a 401 that the registry itself gave, and tells them. One that asks for nothing
+    /// takes nothing back: some registries answer so where they lack a part of the protocol.
+    pub fn learn(&self, response: &Response) -> Vec<Challenge> {
+        // A realm that people read may be in any language.
+        let values = response.headers.get_all(header::WWW_AUTHENTICATE).iter();
+        let lines: Vec<_> = values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+        let challenges = challenge::parse_all(lines.iter().map(|line| &**line));
+        if !challenges.is_empty() {
+            *self.known.lock().unwrap_or_else(PoisonError::into_inner) =
+                Known { challenges: challenges.clone(), reach: response.reach };
+        }
+        challenges
     }
 
     fn known(&self) -> Known {
@@ -122,7 +123,8 @@ impl Authenticator {
         }
         if with_scheme("basic").is_some() {
             let basic = self.basic()?;
-            run.log(Level::Debug, "auth", || self.record("basic", &Origin::of(&self.home)));
+            let home = Origin::of(&self.home);
+            run.log(Level::Debug, "auth", || self.record("basic", &home, PASSWORD));
             return Ok(Some(basic));
         }
         let Some(other) = known.challenges.first() else { return Ok(None) };
@@ -137,7 +139,9 @@ impl Authenticator {
 
     /// Name and password for the registry itself.
     pub fn basic(&self) -> Result<Authorization> {
-        let Secret::Password { username, password } = Secret::of(&self.credentials) else {
+        // Tokens beside them are for those who ask for tokens.
+        let (username, password) = (&self.credentials.username, &self.credentials.password);
+        if username.is_empty() || password.is_empty() {
             return Err(Error::new(
                 Code::Unauthorized,
                 format!("no basic auth credentials for {}", Origin::of(&self.home)),
@@ -146,7 +150,7 @@ impl Authenticator {
             .url(&self.home)
             .with(|d| d.http_status = Some(401))
             .hint("log in, or give a user name and a password"));
-        };
+        }
         self.may_go_to(&self.home)?;
         Ok(basic(username, password))
     }
@@ -160,12 +164,19 @@ impl Authenticator {
         run: &Run,
     ) -> Result<Authorization> {
         let bearer = |text: &str| Ok(Zeroizing::new(format!("Bearer {text}")));
-        if let Secret::RegistryToken(token) = Secret::of(&self.credentials) {
+        let secret = Secret::of(&self.credentials);
+        if let Secret::RegistryToken(token) = secret {
             self.may_go_to(&self.home)?;
-            run.log(Level::Debug, "auth", || self.record("bearer", &Origin::of(&self.home)));
+            let home = Origin::of(&self.home);
+            run.log(Level::Debug, "auth", || self.record("bearer", &home, self.kind()));
             return bearer(token);
         }
         let (realm, rule) = self.realm(challenge, reach)?;
+        if !matches!(secret, Secret::Anonymous) {
+            self.may_go_to(&realm)?;
+            // A token that somebody in particular gets is a credential like any other while it lives.
+            self.may_go_to(&self.home)?;
+        }
         let service = challenge.parameters.get("service").cloned().unwrap_or_default();
         // Some token servers read the first scope only, so what is needed comes before what was asked for.
         let mut wanted = scopes.to_vec();
@@ -179,9 +190,9 @@ impl Authenticator {
             origin: Origin::of(&self.home).to_string(),
             realm: realm.to_string(),
             service,
-            identity: Secret::of(&self.credentials).fingerprint(),
+            identity: secret.fingerprint(),
         };
-        let key = Key { holder: holder.clone(), scopes: wanted.clone() };
+        let key = Key::new(holder.clone(), &wanted);
         let token = self
             .tokens
             .get(key, refused, run, || self.fetch(&realm, rule, &holder, &wanted, run))?;
@@ -206,8 +217,8 @@ impl Authenticator {
             return Ok((realm, AddressRule::Named));
         }
         refuse_downgrade(&self.home, &realm, "a token realm").map_err(|e| e.phase(Phase::Token))?;
-        let pair = (Origin::of(&self.home).authority(), Origin::of(&realm).authority());
-        let rule = if self.policy.trusted_realms.contains(&pair) {
+        let pair = [&self.home, &realm].map(|url| normalised(&Origin::of(url).authority()));
+        let rule = if self.policy.trusted_realms.contains(&pair.into()) {
             AddressRule::Named
         } else {
             AddressRule::AtLeast(reach)
@@ -215,9 +226,13 @@ impl Authenticator {
         Ok((realm, rule))
     }
 
+    /// What kind of secret tokens are got with.
+    fn kind(&self) -> &'static str {
+        Secret::of(&self.credentials).kind()
+    }
+
     /// What is told of an authentication: how, with what kind of secret, and who gets that secret.
-    fn record(&self, scheme: &str, realm: &Origin) -> Record {
-        let kind = Secret::of(&self.credentials).kind();
+    fn record(&self, scheme: &str, realm: &Origin, kind: &str) -> Record {
         let home = Origin::of(&self.home);
         Record::new(format!("{home} asks for {scheme}; {realm} gets: {kind}"))
             .url(&self.home)
@@ -282,7 +297,7 @@ impl<'a> Secret<'a> {
     fn kind(&self) -> &'static str {
         match self {
             Self::Anonymous => "anonymous",
-            Self::Password { .. } => "password",
+            Self::Password { .. } => PASSWORD,
             Self::IdentityToken(_) => "identity_token",
             Self::RegistryToken(_) => "registry_token",
         }

@@ -1,16 +1,17 @@
 //! Bearer tokens: fetched once for all who need the same one, kept while they live; and the refresh tokens that
 //! their servers hand out in turn.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
 use crate::context::Run;
 use crate::digest::Digest;
-use crate::error::Result;
+use crate::error::{Code, Error, Phase, Result};
 
 /// Tokens live at least this long, whatever their server says: a shorter time is a mistake in every known case.
 const SHORTEST: Duration = Duration::from_secs(60);
@@ -35,8 +36,22 @@ pub(super) struct Holder {
 /// What a token is good for, and for whom.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct Key {
-    pub(super) holder: Holder,
-    pub(super) scopes: Vec<String>,
+    holder: Holder,
+    scopes: BTreeSet<String>,
+}
+
+impl Key {
+    /// The order of scopes, and of the actions in each, says nothing about what a token is good for.
+    pub(super) fn new(holder: Holder, scopes: &[String]) -> Self {
+        let sorted = |scope: &String| match scope.rsplit_once(':') {
+            Some((what, actions)) => {
+                let actions: BTreeSet<_> = actions.split(',').collect();
+                format!("{what}:{}", actions.into_iter().collect::<Vec<_>>().join(","))
+            }
+            None => scope.clone(),
+        };
+        Self { holder, scopes: scopes.iter().map(sorted).collect() }
+    }
 }
 
 /// A token with its end.
@@ -87,6 +102,8 @@ pub struct Tokens {
 struct Flight {
     turn: Turn,
     token: Mutex<Option<Token>>,
+    /// What became of the last fetch, if that was a failure, and which turn it was.
+    failed: Mutex<Option<(u64, Error)>>,
 }
 
 /// The refresh token that came in place of the caller's, and the right to use it.
@@ -103,7 +120,8 @@ impl Tokens {
         Self { flights: Mutex::default(), rotations: self.rotations.clone() }
     }
 
-    /// The kept token, or a new one. While one call fetches, the others that need the same token wait for it.
+    /// The kept token, or a new one. While one call fetches, the others that need the same token wait for it, and
+    /// its failure is theirs, unless all that failed was the call.
     ///
     /// `refused` is a token that the registry did not take: it is not given out again.
     pub(super) fn get(
@@ -117,14 +135,28 @@ impl Tokens {
         if let Some(token) = flight.usable(refused) {
             return Ok(token);
         }
-        let _turn = flight.turn.take(run)?;
-        // Whoever was before us may have fetched it.
+        let turn = flight.turn.take(run)?;
+        // Whoever was before us may have fetched it, or tried to: a password that is wrong is not to be sent again
+        // for everybody who waits.
         if let Some(token) = flight.usable(refused) {
             return Ok(token);
         }
-        let token = fetch()?;
-        *lock(&flight.token) = Some(token.clone());
-        Ok(token)
+        if let (Some(since), Some((number, error))) = (turn.waited_for, &*lock(&flight.failed))
+            && *number >= since
+        {
+            return Err(error.clone());
+        }
+        match fetch() {
+            Ok(token) => {
+                *lock(&flight.token) = Some(token.clone());
+                Ok(token)
+            }
+            Err(error) => {
+                let own = matches!(error.code(), Code::Cancelled | Code::Deadline | Code::Busy);
+                *lock(&flight.failed) = (!own).then(|| (turn.number, error.clone()));
+                Err(error)
+            }
+        }
     }
 
     /// Asks for a token with the newest refresh token that is known in place of `given`; the next one is kept.
@@ -181,30 +213,61 @@ impl Flight {
 /// One at a time; whoever waits looks whether its call has ended.
 #[derive(Default)]
 struct Turn {
-    taken: Mutex<bool>,
+    state: Mutex<State>,
     free: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// Who has the turn. One of before a fork has it in the parent only.
+    taken_by: Option<(u32, ThreadId)>,
+    /// How many turns there were.
+    number: u64,
 }
 
 impl Turn {
     fn take(&self, run: &Run) -> Result<Taken<'_>> {
-        let mut taken = lock(&self.taken);
-        while *taken {
+        let (process, thread) = (std::process::id(), std::thread::current().id());
+        let is_taken = |state: &State| state.taken_by.is_some_and(|(owner, _)| owner == process);
+        let mut state = lock(&self.state);
+        let mut waited_for = None;
+        while is_taken(&state) {
+            if state.taken_by == Some((process, thread)) {
+                return Err(within_itself());
+            }
+            waited_for = waited_for.or(Some(state.number));
+            drop(state);
+            // Outside the lock: it may run the caller's progress function.
             run.check()?;
-            let waited = self.free.wait_timeout(taken, LOOK);
-            taken = waited.unwrap_or_else(PoisonError::into_inner).0;
+            let waited =
+                self.free.wait_timeout_while(lock(&self.state), LOOK, |state| is_taken(state));
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        *taken = true;
-        Ok(Taken(self))
+        state.taken_by = Some((process, thread));
+        state.number += 1;
+        Ok(Taken { turn: self, number: state.number, waited_for })
     }
 }
 
+/// A callback that makes a call is inside the call that has the turn: waiting for it would never end.
+fn within_itself() -> Error {
+    Error::new(Code::Busy, "the call around this one is fetching the token that this one needs")
+        .phase(Phase::Token)
+        .hint("make the call again after the callback has returned")
+}
+
 /// A turn that ends when dropped: whatever happens, the next in line may try.
-struct Taken<'a>(&'a Turn);
+struct Taken<'a> {
+    turn: &'a Turn,
+    number: u64,
+    /// The turn that it had to wait for, the first of them.
+    waited_for: Option<u64>,
+}
 
 impl Drop for Taken<'_> {
     fn drop(&mut self) {
-        *lock(&self.0.taken) = false;
-        self.0.free.notify_one();
+        lock(&self.turn.state).taken_by = None;
+        self.turn.free.notify_one();
     }
 }
 

@@ -59,7 +59,7 @@ pub struct Settings {
     pub max_concurrent_uploads: usize,
     pub environment: bool,
     pub v1: Option<bool>,
-    /// Pairs of a registry's host and a realm that it may send us to.
+    /// Pairs of a registry's host and the host of a realm that it may send us to, both normalised.
     pub trusted_realms: Vec<(String, String)>,
     pub allow_upload_hosts: Hosts,
     pub allow_foreign_urls: Hosts,
@@ -308,7 +308,7 @@ fn read_trusted_realms(options: &mut Object) -> Result<Vec<(String, String)>> {
             Err(_) => realm.as_str(),
         };
         host::check_host_port(authority).map_err(|e| of(key, e))?;
-        pairs.push((host::normalised(&registry), realm));
+        pairs.push((host::normalised(&registry), host::normalised(authority)));
     }
     Ok(pairs)
 }

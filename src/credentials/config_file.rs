@@ -104,20 +104,23 @@ impl ConfigFile {
         })
     }
 
-    /// The helper to ask for a repository's credentials, and the name under which it has them.
-    pub fn helper(&self, host: &str, repository: &str) -> Option<(&str, String)> {
+    /// The helper to ask for a repository's credentials, and the names under which it may have them.
+    pub fn helper(&self, host: &str, repository: &str) -> Option<(&str, Vec<String>)> {
         let own = self.helpers.find(host, repository, |_| true);
         let name = own.unwrap_or(&self.store);
         if name.is_empty() {
             return None;
         }
+        let own = server_name(host);
         // An empty entry is what a login leaves here if a helper took the rest.
-        let server = match self.auths.find(host, repository, |_| true) {
+        let first = match self.auths.find(host, repository, |_| true) {
             Some((key, auth)) if auth.is_anonymous() => key.clone(),
-            _ if host::normalised(host) == INDEX_NAME => INDEX_SERVER.to_owned(),
+            _ if own == INDEX_SERVER => own.clone(),
             _ => host.to_owned(),
         };
-        Some((name, server))
+        let mut servers = vec![first, own];
+        servers.dedup();
+        Some((name, servers))
     }
 
     /// The keys of a registry's own credentials, without those of its repositories; they are several where logins
@@ -142,6 +145,14 @@ impl ConfigFile {
                 ))
                 .hint("log in again")
         })
+    }
+}
+
+/// Under which name a helper has a registry's credentials: one, however the registry's is spelled.
+pub(super) fn server_name(host: &str) -> String {
+    match host::normalised(host) {
+        host if host == INDEX_NAME => INDEX_SERVER.to_owned(),
+        host => host,
     }
 }
 

@@ -16,7 +16,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::config::registry::IndexInfo;
 use crate::error::{Code, Error, Phase, Result};
-use crate::host::{self, INDEX_SERVER};
+use crate::host::{self, INDEX_NAME, INDEX_SERVER};
 use crate::json::{self, Object};
 
 /// Credentials in the Engine API's form. Never printed, overwritten when dropped.
@@ -172,9 +172,13 @@ impl<T> Default for Places<T> {
 }
 
 impl<T> Places<T> {
-    /// Several keys may mean one place; the first that is put there counts.
-    fn put(&mut self, place: (String, String), value: T) {
-        self.0.entry(place).or_insert(value);
+    /// Several keys may mean one place: its own name counts before all others, then the first that is put there.
+    fn put(&mut self, key: &str, place: (String, String), value: T) {
+        if is_own_name(key, &place) {
+            self.0.insert(place, value);
+        } else {
+            self.0.entry(place).or_insert(value);
+        }
     }
 
     /// What belongs to a repository and is `wanted`; the path may be empty, for the host itself.
@@ -201,7 +205,7 @@ impl<T> FromIterator<(String, T)> for Places<T> {
         let mut places = Self::default();
         for (key, value) in entries {
             if let Ok(place) = place(&key) {
-                places.put(place, value);
+                places.put(&key, place, value);
             }
         }
         places
@@ -227,7 +231,7 @@ impl Keyring {
             let config = config
                 .decoded()
                 .map_err(|e| e.context(format!("credentials for {:?}", host::printable(&key))))?;
-            entries.put(place, config);
+            entries.put(&key, place, config);
         }
         Ok(Self(entries))
     }
@@ -255,6 +259,17 @@ fn place(key: &str) -> Result<(String, String), &'static str> {
         return Err("its path is not valid");
     }
     Ok((host::normalised(host), path.to_owned()))
+}
+
+/// Whether a key is what docker itself calls a place, rather than an older or another spelling of it.
+fn is_own_name(key: &str, (host, path): &(String, String)) -> bool {
+    match (host.as_str(), path.as_str()) {
+        (INDEX_NAME, "") => key == INDEX_SERVER,
+        (host, "") => key == host,
+        (host, path) => {
+            key.strip_prefix(host).and_then(|rest| rest.strip_prefix('/')) == Some(path)
+        }
+    }
 }
 
 /// An IPv6 address in brackets without a port, as it stands in an address.

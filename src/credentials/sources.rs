@@ -52,7 +52,7 @@ impl Found {
             "registry_token"
         } else if !auth.identitytoken.is_empty() {
             "identity_token"
-        } else if !auth.is_anonymous() {
+        } else if !auth.username.is_empty() && !auth.password.is_empty() {
             "password"
         } else {
             "anonymous"
@@ -101,12 +101,14 @@ impl Sources {
         }
         for path in &self.files {
             let Some(file) = self.file(path)? else { continue };
-            if let Some((name, server)) = file.helper(host, repository) {
+            if let Some((name, servers)) = file.helper(host, repository) {
                 let shown = path.display();
                 let named = |e: crate::error::Error| e.in_argument(&shown.to_string());
                 let helper = Helper::find(name, self.environment, self.time).map_err(named)?;
-                if let Some(auth) = helper.get(&server, run).map_err(named)? {
-                    return Ok(Found::new(auth, helper::program(name)));
+                for server in &servers {
+                    if let Some(auth) = helper.get(server, run).map_err(named)? {
+                        return Ok(Found::new(auth, helper::program(name)));
+                    }
                 }
             }
             if let Some(auth) = file.entry(path, host, repository)? {

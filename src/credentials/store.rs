@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use super::AuthConfig;
-use super::config_file::{ConfigFile, load, refused};
+use super::config_file::{ConfigFile, load, refused, server_name};
 use super::edit::edit;
 use super::helper::Helper;
 use crate::context::Run;
@@ -46,18 +46,19 @@ impl Server {
         &self.0
     }
 
-    /// The name under which helpers and files have its credentials.
+    /// The name under which files have its credentials.
     fn key(&self) -> &str {
         if host::normalised(&self.0) == INDEX_NAME { INDEX_SERVER } else { &self.0 }
     }
 
-    /// All the names that logins of other programs may have given it, the own first.
+    /// All the names that helpers may have it under: other programs keep what they were given.
     fn keys(&self) -> Vec<String> {
-        let key = self.key();
-        match key {
-            INDEX_SERVER => vec![key.to_owned()],
-            _ => vec![key.to_owned(), format!("https://{key}"), format!("http://{key}")],
+        let own = server_name(&self.0);
+        if own == INDEX_SERVER {
+            return vec![own];
         }
+        let whole = [&own, &self.0].map(|key| [format!("https://{key}"), format!("http://{key}")]);
+        whole.into_iter().flatten().chain([own, self.0.clone()]).collect()
     }
 }
 
@@ -83,7 +84,7 @@ impl Store {
             change(file, server, Some(&entry(auth)), run)?;
             return Ok("config.json".to_owned());
         };
-        helper.store(server.key(), auth, run)?;
+        helper.store(&server_name(server.host()), auth, run)?;
         // What an earlier login left in the file is no longer true, and no longer has to lie there.
         change(file, server, None, run)?;
         Ok(helper.program().to_owned())

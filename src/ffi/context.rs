@@ -27,6 +27,7 @@ handle_type!(ocireg_context, Context, b"ocicontx");
 ///
 /// Called only on the thread that is inside the call, at most every 100 ms per blob and at least once a second
 /// while the call waits. It must not throw, jump out, or free or change a handle that the running call uses.
+/// It may make calls of its own; one that needs the token which the running call is fetching gets OCIREG_BUSY.
 ///
 /// @param user_data   what was given to ocireg_context_set_progress().
 /// @param done        bytes moved so far by the whole call.

@@ -37,6 +37,8 @@ impl Reach {
             Host::Ipv4(address) => Some(Self::of(address.into())),
             Host::Ipv6(address) => Some(Self::of(address.into())),
             Host::Domain(name) => {
+                // With a dot at its end it is the same name.
+                let name = name.strip_suffix('.').unwrap_or(name);
                 (name == "localhost" || name.ends_with(".localhost")).then_some(Self::Loopback)
             }
         }
@@ -78,7 +80,7 @@ impl Reach {
     }
 }
 
-/// ::ffff:a.b.c.d, 64:ff9b::a.b.c.d (NAT64) and 2002:aabb:ccdd:: (6to4).
+/// ::ffff:a.b.c.d, ::a.b.c.d (of old), 64:ff9b::a.b.c.d (NAT64) and 2002:aabb:ccdd:: (6to4).
 fn embedded_v4(v6: Ipv6Addr) -> Option<Ipv4Addr> {
     let s = v6.segments();
     let v4 = |high: u16, low: u16| {
@@ -89,7 +91,9 @@ fn embedded_v4(v6: Ipv6Addr) -> Option<Ipv4Addr> {
         [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
             Some(v4(high, low))
         }
-        [0x2002, high, low, ..] => Some(v4(high, low)),
+        // These two are the unspecified address and loopback.
+        [0, 0, 0, 0, 0, 0, 0, 0 | 1] => None,
+        [0, 0, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => Some(v4(high, low)),
         _ => None,
     }
 }
@@ -145,6 +149,8 @@ mod tests {
             ("::ffff:127.0.0.1", Reach::Loopback),
             ("64:ff9b::7f00:1", Reach::Loopback),
             ("2002:7f00:1::", Reach::Loopback),
+            ("::127.0.0.1", Reach::Loopback),
+            ("::8.8.8.8", Reach::Public),
             ("10.1.2.3", Reach::Private),
             ("172.16.0.1", Reach::Private),
             ("192.168.0.1", Reach::Private),

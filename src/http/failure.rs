@@ -20,7 +20,9 @@ pub(super) fn from_client(error: ureq::Error, url: &Url, in_body: bool) -> Error
                 .phase(Phase::Dns)
         }
         ureq::Error::LargeResponseHeader(..) => {
-            Error::new(Code::Limit, format!("{host} sent a header that is too large")).phase(phase)
+            Error::new(Code::Limit, format!("{host} sent a header that is too large"))
+                .phase(phase)
+                .hint("no registry has that much to say; check that the address is that of one")
         }
         ureq::Error::ConnectionFailed => {
             Error::new(Code::Connect, format!("cannot connect to {host}")).phase(Phase::Connect)
@@ -44,7 +46,8 @@ pub(super) fn from_io(error: std::io::Error, host: &str, phase: Phase) -> Error 
         Some(Err(inner)) => match inner.downcast::<ureq::Error>() {
             Ok(inner) => Error::new(Code::Protocol, format!("{host} does not speak HTTP properly"))
                 .phase(phase)
-                .cause(inner),
+                .cause(inner)
+                .hint("check that the address is that of a registry"),
             Err(inner) => disconnected(host, phase).cause(inner),
         },
         None => disconnected(host, phase).cause(kind),

@@ -59,7 +59,9 @@ pub fn is_trusted(url: &Url) -> bool {
 /// `code` is the failure's; messages name no query and no user info.
 pub fn parse_sent(base: &Url, text: &str, code: Code, what: &str) -> Result<Url> {
     let refuse = |why: &str| {
-        Error::new(code, format!("{} sent {what} that {why}", Origin::of(base))).url(base)
+        Error::new(code, format!("{} sent {what} that {why}", Origin::of(base)))
+            .url(base)
+            .hint("nobody was asked there; tell the registry's operator")
     };
     // A backslash is a slash to browsers and a character to others: whoever sends one wants us to differ.
     if text.bytes().any(|b| b <= b' ' || b == 0x7f || b == b'\\') {
@@ -145,6 +147,7 @@ mod tests {
             let error = parse(text).unwrap_err();
             assert_eq!(error.code(), Code::Redirect, "{text}");
             assert!(!error.to_json().contains("secret"), "{error}");
+            assert!(error.to_json().contains("hint"), "{error}");
         }
     }
 }

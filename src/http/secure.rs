@@ -458,6 +458,12 @@ fn tls_error(error: &rustls::Error, host: &str) -> Error {
                 "is for another name".into(),
                 "use the name that the certificate is for",
             ),
+            CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty() => {
+                certificate(
+                    "is for another name; it names nobody".into(),
+                    "a name counts only as a subject alternative name: make the registry a certificate with one",
+                )
+            }
             CertificateError::NotValidForNameContext { presented, .. } => certificate(
                 format!("is for another name; it names {}", names(presented)),
                 "use one of the names that the certificate is for",

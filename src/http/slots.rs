@@ -14,8 +14,26 @@ const LOOK: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct Slots {
     most: usize,
-    taken: Mutex<HashMap<String, usize>>,
+    taken: Mutex<Places>,
     freed: Condvar,
+}
+
+/// How many places of each host are taken.
+#[derive(Debug, Default)]
+struct Places {
+    process: u32,
+    taken: HashMap<String, usize>,
+}
+
+impl Places {
+    /// After a fork whoever had a place has it in the parent only.
+    fn now(&mut self) -> &mut HashMap<String, usize> {
+        let process = std::process::id();
+        if self.process != process {
+            *self = Self { process, taken: HashMap::new() };
+        }
+        &mut self.taken
+    }
 }
 
 impl Slots {
@@ -33,7 +51,7 @@ impl Slots {
     pub fn take(&self, host: &str, run: &Run) -> Result<Slot<'_>> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            let count = taken.entry(host.to_owned()).or_default();
+            let count = taken.now().entry(host.to_owned()).or_default();
             if *count < self.most {
                 *count += 1;
                 return Ok(Slot { slots: self, host: host.to_owned() });
@@ -56,6 +74,7 @@ pub struct Slot<'a> {
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
         let mut taken = self.slots.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = taken.now();
         if let Some(count) = taken.get_mut(&self.host) {
             *count -= 1;
             if *count == 0 {

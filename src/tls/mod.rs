@@ -6,13 +6,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use once_cell::sync::OnceCell;
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring::default_provider};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+};
 
 use crate::error::{Code, Error, Phase, Result};
 
@@ -40,7 +43,8 @@ impl Identity {
             let verifier = Unverified(provider.signature_verification_algorithms);
             builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
         } else {
-            builder.with_webpki_verifier(self.verifier(&provider)?)
+            let verifier = self.verifier(&provider)?;
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
         };
         let keys = self.keys(&provider)?;
         let mut config = if keys.is_empty() {
@@ -53,11 +57,13 @@ impl Identity {
         Ok(Arc::new(config))
     }
 
-    fn verifier(&self, provider: &Arc<CryptoProvider>) -> Result<Arc<WebPkiServerVerifier>> {
+    fn verifier(&self, provider: &Arc<CryptoProvider>) -> Result<Verified> {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(system_roots(self.environment)?.iter().cloned());
+        let mut own = Vec::new();
         for path in &self.root_cas {
             for certificate in certificates(path)? {
+                own.push(certificate.clone());
                 roots.add(certificate).map_err(|e| unusable(path, "CA certificate").cause(e))?;
             }
         }
@@ -66,9 +72,10 @@ impl Identity {
                 .phase(Phase::Tls)
                 .hint("install the system's CA certificates, or put the registry's CA into its certs.d directory as ca.crt"));
         }
-        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+        let chains = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
             .build()
-            .map_err(|e| Error::internal("the certificate verifier cannot be made").cause(e))
+            .map_err(|e| Error::internal("the certificate verifier cannot be made").cause(e))?;
+        Ok(Verified { chains, own })
     }
 
     fn keys(&self, provider: &CryptoProvider) -> Result<Vec<Arc<CertifiedKey>>> {
@@ -149,6 +156,68 @@ impl rustls::client::ResolvesClientCert for ClientCertificates {
 
     fn has_certs(&self) -> bool {
         true
+    }
+}
+
+/// Certificates that a CA which is trusted here has signed, and those that the caller trusts as they are: a server whose
+/// certificate signs itself has no other CA, and Go's clients take it.
+#[derive(Debug)]
+struct Verified {
+    chains: Arc<WebPkiServerVerifier>,
+    own: Vec<CertificateDer<'static>>,
+}
+
+impl Verified {
+    /// Says so of a certificate whose only fault, its dates being fine, is that it is a CA's.
+    fn is_ca(error: &rustls::Error) -> bool {
+        let rustls::Error::InvalidCertificate(CertificateError::Other(other)) = error else {
+            return false;
+        };
+        other.to_string() == "CaUsedAsEndEntity"
+    }
+}
+
+impl ServerCertVerifier for Verified {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        match self.chains.verify_server_cert(certificate, others, name, ocsp, now) {
+            Err(error) if Self::is_ca(&error) => {
+                if !self.own.iter().any(|own| own == certificate) {
+                    return Err(CertificateError::UnknownIssuer.into());
+                }
+                verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            verified => verified,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.chains.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.chains.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.chains.supported_verify_schemes()
     }
 }
 

@@ -141,8 +141,8 @@ impl Registry {
         let lines = response.headers.get_all(VERSION_HEADER).iter();
         let versions = api_versions(lines.filter_map(|value| value.to_str().ok()));
         let confirmed = versions.iter().any(|version| version == "registry/2.0");
-        match response.status {
-            200 => {}
+        let challenges = match response.status {
+            200 => Vec::new(),
             401 if response.crossed => {
                 return Err(Error::new(
                     Code::Redirect,
@@ -158,8 +158,7 @@ impl Registry {
                     .phase(Phase::Ping)
                     .hint("check that the address is that of a registry of protocol v2"));
             }
-        }
-        let challenges = if response.status == 401 { self.auth.challenges() } else { Vec::new() };
+        };
         response.finish(run)?;
         Ok(Ping { protocol: "v2", confirmed, challenges })
     }
@@ -172,18 +171,24 @@ impl Registry {
     /// Sends a request with the authorization that it needs. Any status is a result, but a 401 that nothing can
     /// be done about stays one.
     pub fn send(&self, request: &Request<'_>, scopes: &[String], run: &Run) -> Result<Response> {
-        let first = self.auth.authorization(scopes, None, run)?;
-        let response = self.send_with(request, first.as_ref(), run)?;
-        if response.status != 401 || response.crossed {
-            return Ok(response);
+        let mut sent = self.auth.authorization(scopes, None, run)?;
+        let mut response = self.send_with(request, sent.as_ref(), run)?;
+        loop {
+            if response.status != 401 || response.crossed {
+                return Ok(response);
+            }
+            self.auth.learn(&response);
+            let next = match self.auth.authorization(scopes, sent.as_ref(), run)? {
+                Some(next) if sent.as_ref() != Some(&next) => next,
+                _ => return Ok(response),
+            };
+            response.finish(run)?;
+            response = self.send_with(request, Some(&next), run)?;
+            // What is refused is replaced once; nothing at all was no refusal, and a kept token may have ended early.
+            if sent.replace(next).is_some() {
+                return Ok(response);
+            }
         }
-        self.auth.learn(&response);
-        let second = match self.auth.authorization(scopes, first.as_ref(), run)? {
-            Some(second) if first.as_ref() != Some(&second) => second,
-            _ => return Ok(response),
-        };
-        response.finish(run)?;
-        self.send_with(request, Some(&second), run)
     }
 
     fn send_with(
@@ -242,12 +247,9 @@ impl Registry {
             return Ok(response);
         }
         let denied = response.status == 401
-            && response
-                .headers
-                .get_all(header::WWW_AUTHENTICATE)
-                .iter()
-                .filter_map(|value| value.to_str().ok())
-                .any(|value| value.contains("insufficient_scope"));
+            && response.headers.get_all(header::WWW_AUTHENTICATE).iter().any(|value| {
+                String::from_utf8_lossy(value.as_bytes()).contains("insufficient_scope")
+            });
         let refused = matches!(response.status, 401 | 403);
         let mut error = response.into_error(request.doing, self.common.limits.error, run);
         if refused && !scopes.is_empty() {

@@ -125,6 +125,19 @@ impl Ca {
         self.server(&["wrong.example"])
     }
 
+    /// A certificate that signs itself and calls itself an authority, as `openssl req -x509` makes them.
+    pub fn self_signed(names: &[&str], expired: bool) -> Identity {
+        let mut params = params(names, ExtendedKeyUsagePurpose::ServerAuth);
+        params.extended_key_usages.clear();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        if expired {
+            params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+            params.not_after = rcgen::date_time_ymd(2021, 1, 1);
+        }
+        let key = KeyPair::generate().expect("make a key");
+        Identity::new(&params.self_signed(&key).expect("sign itself"), &key)
+    }
+
     /// A client certificate whose subject is `name`.
     pub fn client(&self, name: &str) -> Identity {
         let mut params = params(&[], ExtendedKeyUsagePurpose::ClientAuth);
