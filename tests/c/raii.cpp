@@ -123,7 +123,7 @@ void protocol_v1() {
     ocireg::Service service("{\"docker-config\": \"\"}");
     const std::string index = "{\"Name\": \"" + v1 + "\", \"Mirrors\": [], \"Secure\": false, \"Official\": false}";
     const std::string reference = v1 + "/demo/app", root = "http://" + v1 + "/v1/", roots = "[\"" + root + "\"]";
-    const std::string old(64, '5'), fresh(64, '6'), fresh_data = "{\"id\": \"" + fresh + "\", \"checksum\": \"x\"}";
+    const std::string old(64, '5'), fresh(64, '8'), missing(64, '7'), fresh_data = "{\"id\": \"" + fresh + "\", \"checksum\": \"x\"}";
     const auto *json = reinterpret_cast<const uint8_t *>(fresh_data.data());
 
     auto endpoint = service.endpoint_v1(index, "me/1", "{\"X-Meta\": [\"1\"]}");
@@ -134,7 +134,7 @@ void protocol_v1() {
     CHECK(session.get_remote_tag(roots, reference, "1") == old);
     CHECK(has(session.get_remote_history(old, root), old.c_str()));
     session.lookup_remote_image(old, root);
-    CHECK(session.try_lookup_remote_image(fresh, root).error().code() == OCIREG_NOT_FOUND);
+    CHECK(session.try_lookup_remote_image(missing, root).error().code() == OCIREG_NOT_FOUND);
     const auto image = session.get_remote_image_json(old, root);
     CHECK(has(std::string(image.json.begin(), image.json.end()), old.c_str()) && image.layer_size > 0);
     auto reader = session.get_remote_image_layer(old, root, image.layer_size);
