@@ -1303,6 +1303,68 @@ fn protocol_v1() {
     }
 }
 
+/// Registries of v1 that cut, stall, lie and lead astray.
+#[test]
+fn protocol_v1_misbehaving() {
+    let fixtures = V1Fixtures::misbehaving();
+    let index = r#"{"Name":"{v1}","Mirrors":[],"Secure":false,"Official":false}"#;
+    let alice = r#"{"username":"alice","password":"{password}"}"#;
+    let (reference, registries) = ("{v1}/demo/app", r#"["{root}"]"#);
+    let careful = r#"{"docker-config":""}"#;
+    let patient = r#"{"docker-config":"","allow-v1-endpoints":["{registry}"],"retry":{"max-attempts":2,"initial-ms":1}}"#;
+    let hasty = r#"{"docker-config":"","allow-v1-endpoints":["{registry}"],"retry":{"max-attempts":1},"timeouts":{"idle-ms":300}}"#;
+    let mut steps = Vec::new();
+    for (session, options) in [("careful", careful), ("patient", patient), ("hasty", hasty)] {
+        let (service, endpoint) =
+            (format!("service of {session}"), format!("endpoint of {session}"));
+        steps.extend([
+            does(&["service_new", &service, options]),
+            does(&["endpoint_new_v1", &service, &endpoint, index, r"\N", r"\N"]),
+            does(&["session_new", &endpoint, session, alice]),
+        ]);
+    }
+    let data =
+        |session, expected| gives(&["session_get_repository_data", session, reference], expected);
+    steps.extend([
+        // The index leads to another host, which was not allowed.
+        fails(
+            &["session_get_repository_data", "careful", reference],
+            "POLICY",
+            json!({"host": "{registry}", "hint": "*"}),
+        ),
+        data("patient", json!({"Endpoints": ["{root}"]})),
+        data("hasty", json!({"Endpoints": ["{root}"]})),
+        gives(
+            &["session_get_remote_image_layer", "patient", "{top}", "{root}", "-1"],
+            json!({"size": "*", "read": "*", "sha256": "*"}),
+        ),
+        fails(
+            &["session_get_remote_tags", "patient", registries, reference],
+            "PROTOCOL",
+            json!({}),
+        ),
+        fails(&["session_get_remote_history", "patient", "{top}", "{root}"], "REDIRECT", json!({})),
+        fails(
+            &["session_get_remote_image_json", "hasty", "{top}", "{root}"],
+            "TIMEOUT",
+            json!({"phase": "idle", "retryable": true}),
+        ),
+        does(&["with", "300", "0"]),
+        ends(&["session_get_remote_image_json", "patient", "{top}", "{root}"], "DEADLINE"),
+        does(&["with", "0", "200"]),
+        ends(&["session_get_remote_image_json", "patient", "{top}", "{root}"], "CANCELLED"),
+        // Who is not alice has no say.
+        does(&["session_new", "endpoint of patient", "nobody", "{}"]),
+        fails(&["session_get_repository_data", "nobody", reference], "UNAUTHORIZED", json!({})),
+        fails(
+            &["session_get_remote_image_layer", "nobody", "{top}", "{root}", "-1"],
+            "UNAUTHORIZED",
+            json!({"http_status": 401}),
+        ),
+    ]);
+    run("v1 misbehaving", &fixtures, &steps);
+}
+
 fn v1_steps(with_index: bool) -> Vec<Step> {
     let index = r#"{"Name":"{v1}","Mirrors":[],"Secure":false,"Official":false}"#;
     let alice = r#"{"username":"alice","password":"{password}"}"#;
