@@ -14,8 +14,8 @@ use ocireg_testkit::process::free_port;
 use ocireg_testkit::rig::{Rig, assert_canary_nowhere, assert_no_secret, bystander, canary};
 use ocireg_testkit::server::{BlackHole, ConnectFault};
 use ocireg_testkit::{
-    Action, Auth, Ca, Cut, Fault, Proxy, Registry, Reply, Server, ServerOptions, TempDir,
-    TokenServer,
+    Action, Auth, Ca, Cut, Fault, Proxy, Registry, Reply, Request, Server, ServerOptions, TempDir,
+    TokenServer, tempdir,
 };
 use scene::*;
 use serde_json::{Value, json};
@@ -701,6 +701,51 @@ fn f28_a_tunnel_that_is_cut_is_made_again_through_the_proxy() {
     hidden.registry.fault(Fault::on(&layer, Action::CutBody(100_000, Cut::Fin)));
     pulls(&service, &hidden.app(), &none(), &hidden.image);
     assert!(proxy.targets().len() > 1);
+}
+
+/// Each server has a name, a port and a scheme of its own, and is told what is its own and nothing else.
+#[test]
+fn of_five_servers_each_is_told_its_own() {
+    let (ca, image, certs) = (Ca::default(), image(), tempdir());
+    let blobs = image.blobs.clone();
+    let rig = Rig::named(&ca, move |request| {
+        let digest = request.path().rsplit('/').next().unwrap_or_default();
+        blobs.get(digest).map_or_else(|| Reply::empty(404), |body| Reply::new(200, body.clone()))
+    });
+    for server in [&*rig.registry, &*rig.token, &rig.bystander] {
+        ca.write_certs_d(certs.path(), &server.host(), None);
+    }
+    image.push_to(&rig.registry, "demo/app", "1");
+    let (password, of_mirror) = (canary(), canary());
+    rig.token.change(|policy| {
+        policy.users = vec![("alice".into(), password.clone())];
+        policy.anonymous_pull = false;
+    });
+    rig.registry.set_auth(Auth::bearer(&rig.token));
+    let layer = &image.manifests[0].layers[0];
+    let away = Action::redirect(&format!("{}/store/{layer}?signature=1", rig.bystander.url()));
+    rig.registry.fault(Fault::on(layer, away).always());
+    // The mirror is for the official registry alone, whatever credentials are known for it.
+    let service = service(json!({
+        "certs-dir": certs.path(), "resolve": {"*": []}, "proxy": rig.proxy.url(),
+        "registry-mirrors": [rig.mirror.url()],
+        "credentials": {rig.mirror.host(): {"username": "bob", "password": of_mirror}},
+    }));
+    pulls(&service, &app(&rig.registry), &alice(&password), &image);
+    rig.assert_canary_only(&[&rig.token], &password);
+    rig.assert_canary_only(&[], &of_mirror);
+    assert_bare(&rig.bystander.requests());
+    assert!(rig.mirror.requests().is_empty());
+    let sent = rig.registry.requests();
+    let with = |request: &Request| request.header("authorization").unwrap_or_default().to_owned();
+    assert!(sent.iter().map(with).all(|sent| sent.is_empty() || sent.starts_with("Bearer ")));
+    assert!(sent.iter().any(|request| !with(request).is_empty()));
+    for request in rig.proxy.requests() {
+        assert_eq!(request.method, "CONNECT", "{request:?}");
+        for name in ["authorization", "proxy-authorization", "cookie"] {
+            assert_eq!(request.header(name), None, "{request:?}");
+        }
+    }
 }
 
 #[test]

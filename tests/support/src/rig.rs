@@ -1,6 +1,7 @@
 //! The rig of the security tests: a registry, a token server, a bystander, a mirror and a proxy, each under its own name,
 //! and the one assertion that a secret went nowhere else.
 
+use crate::ca::Ca;
 use crate::fault::{self, Faults};
 use crate::proxy::Proxy;
 use crate::registry::{Auth, Registry};
@@ -61,6 +62,28 @@ impl Rig {
             mirror: Registry::start(at("127.0.0.3"), Auth::None),
             proxy: Proxy::open(),
         }
+    }
+
+    /// Starts all five, each of a name and a scheme of its own: R as registry.test, T as token.test and B as
+    /// bystander.test over https with certificates of `ca`, M and P over http. P finds all of them by their names.
+    pub fn named(ca: &Ca, answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Rig {
+        let tls = |address, name: &str| {
+            ServerOptions::default().bind(address).name(name).identity(ca.server(&[name]))
+        };
+        let rig = Rig {
+            registry: Registry::start(tls("127.0.0.1", "registry.test"), Auth::None),
+            token: TokenServer::start(tls("127.0.0.5", "token.test"), Policy::default()),
+            bystander: bystander(tls("127.0.0.2", "bystander.test"), answer),
+            mirror: Registry::start(
+                ServerOptions::default().bind("127.0.0.3").name("mirror.test"),
+                Auth::None,
+            ),
+            proxy: Proxy::open(),
+        };
+        for server in [&*rig.registry, &*rig.token, &rig.bystander, &*rig.mirror] {
+            rig.proxy.knows(&server.host(), server.address());
+        }
+        rig
     }
 
     /// Panics if the secret reached one of the five that is not in `allowed`; those may have it from now on.
