@@ -24,10 +24,17 @@ class Reference(TypedDict):
     with_default_tag: str
 
 
-class IndexInfo(TypedDict):
-    """What is known of a registry from its name alone."""
-
+class _IndexName(TypedDict):
     Name: str
+
+
+class IndexInfo(_IndexName, total=False):
+    """What is known of a registry from its name alone. Where a call takes one, only ``Name`` is needed.
+
+    What the library gives has all keys. ``Secure`` is false where it is absent: certificates are not verified then, and
+    http is tried after https.
+    """
+
     Mirrors: list[str]
     Secure: bool
     Official: bool
@@ -222,12 +229,12 @@ ConfigOptions = TypedDict(
 # Sessions.
 
 
-class Platform(TypedDict, total=False):
-    """What an image runs on, as an index says it."""
-
-    architecture: str
-    os: str
-    variant: str
+Platform = TypedDict(
+    "Platform",
+    {"architecture": str, "os": str, "os.version": str, "os.features": "list[str]", "variant": str},
+    total=False,
+)
+"""What an image runs on, as an index says it."""
 
 
 class Descriptor(TypedDict, total=False):
@@ -451,10 +458,14 @@ class Inspection(TypedDict, total=False):
 
 
 class ProgressEvent(TypedDict, total=False):
-    """What happened: ``kind`` is "start", "blob", "manifest", "retry", "wait", "endpoint", "tick" or "finish"."""
+    """What happened: ``kind`` is "start", "blob", "manifest", "retry", "wait", "endpoint", "tick" or "finish".
+
+    ``what`` is the id of an image of protocol v1, whose layer has no digest before all of it was read.
+    """
 
     kind: str
     digest: str
+    what: str
     offset: int
     total: int
     done: bool
