@@ -76,9 +76,8 @@ class Service(Owner):
 
     def _load(self, function: Any, values: Sequence[str]) -> None:
         # A str is passed as it is: it is JSON, as everywhere.
-        document = values if isinstance(values, str) else list(values)
         with self._handle as service:
-            _values.call(function, service, _values.document("list_json", document))
+            _values.call(function, service, _values.listed("list_json", values))
 
     def set_log(self, log: _log.Log | None, level: int | None = None) -> None:
         """Logs what the calls of this service do on the network. No record holds a secret.

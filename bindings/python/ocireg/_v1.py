@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any, NamedTuple, cast
 
 from . import _call, _ffi, _values
@@ -89,21 +89,21 @@ class V1Session(Owner):
 
     def get_remote_tags(
         self,
-        registries: Sequence[str] | str,
+        registries: Iterable[str] | str,
         reference: str,
         *,
         timeout: float | None = None,
         context: _call.Context | None = None,
     ) -> dict[str, str]:
         """The tags of a repository with the ids of their images, of the first registry that tells."""
-        roots = _values.document("registries_json", registries)
+        roots = _values.listed("registries_json", registries)
         wanted = _values.text("reference", reference)
         function = lib.ocireg_session_get_remote_tags
         return cast("dict[str, str]", self._run(_values.call_for_json, function, timeout, context, roots, wanted))
 
     def get_remote_tag(
         self,
-        registries: Sequence[str] | str,
+        registries: Iterable[str] | str,
         reference: str,
         tag: str,
         *,
@@ -116,7 +116,7 @@ class V1Session(Owner):
             lib.ocireg_session_get_remote_tag,
             timeout,
             context,
-            _values.document("registries_json", registries),
+            _values.listed("registries_json", registries),
             _values.text("reference", reference),
             _values.text("tag", tag),
         )
@@ -295,9 +295,9 @@ class V1Session(Owner):
     def push_image_json_index(
         self,
         reference: str,
-        images: Sequence[ImgData] | str,
+        images: Iterable[ImgData] | str,
         validate: bool,
-        registries: Sequence[str] | str = (),
+        registries: Iterable[str] | str = (),
         *,
         timeout: float | None = None,
         context: _call.Context | None = None,
@@ -307,7 +307,6 @@ class V1Session(Owner):
         Before, the result tells the ``Endpoints`` that the images are to go to. After, ``registries`` are those that
         have them, and images without a checksum are left out.
         """
-        roots = registries if isinstance(registries, str) else list(registries)
         return cast(
             RepositoryData,
             self._run(
@@ -316,9 +315,9 @@ class V1Session(Owner):
                 timeout,
                 context,
                 _values.text("reference", reference),
-                _values.document("images_json", images),
+                _values.listed("images_json", images),
                 int(validate),
-                _values.document("registries_json", roots),
+                _values.listed("registries_json", registries),
             ),
         )
 

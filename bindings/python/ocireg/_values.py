@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from . import _errors, _ffi
@@ -33,6 +33,11 @@ def document(name: str, value: Any) -> bytes | None:
     if value is None or isinstance(value, str):
         return text(name, value)
     return json.dumps(value, separators=(",", ":"), allow_nan=False).encode("ascii")
+
+
+def listed(name: str, values: Iterable[Any] | str) -> bytes | None:
+    """A list for C, of anything that can be gone through once."""
+    return document(name, values if isinstance(values, str) else list(values))
 
 
 def options(values: Mapping[str, Any]) -> bytes | None:

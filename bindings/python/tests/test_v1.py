@@ -67,6 +67,8 @@ class Index(BaseHTTPRequestHandler):
             self.answer(200, json.dumps({"query": query, "num_results": 1, "results": [{"name": "a"}]}).encode())
         elif path == "/v1/repositories/team/app/images":
             self.answer(200, json.dumps([{"id": ID, "Tag": "1"}]).encode())
+        elif path == "/v1/repositories/team/app/tags/1":
+            self.answer(200, json.dumps(ID).encode())
         elif path == "/v1/repositories/team/app/tags":
             self.answer(200, json.dumps({"1": ID}).encode())
         elif path == f"/v1/images/{ID}/ancestry":
@@ -133,13 +135,17 @@ def test_push_and_pull(v1: ocireg.V1Session, index: Server, host: str) -> None:
     v1.push_registry_tag(reference, ID, "1", root)
     assert gzip.decompress(index.kept[f"/v1/images/{ID}/layer"]) == archive()
     assert index.kept["/v1/repositories/team/app/tags/1"] == f'"{ID}"'.encode()
-    assert v1.push_image_json_index(reference, [image], True, [root]) == {"ImgList": {}, "Endpoints": []}
+    assert v1.push_image_json_index(reference, {ID: image}.values(), True, iter([root])) == {
+        "ImgList": {},
+        "Endpoints": [],
+    }
     listed = json.loads(index.kept["/v1/repositories/team/app/images"])
     assert listed == [{"id": ID, "checksum": sums["checksum"]}]
 
     data = v1.get_repository_data(reference)
     assert data["Endpoints"] == [root]
-    assert v1.get_remote_tags([root], reference) == {"1": ID}
+    assert v1.get_remote_tags(iter([root]), reference) == {"1": ID}
+    assert v1.get_remote_tag([root], reference, "1") == ID
     assert v1.get_remote_history(ID, root) == [ID]
     found = v1.get_remote_image_json(ID, root)
     assert found.json == document
