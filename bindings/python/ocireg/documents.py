@@ -374,7 +374,13 @@ class CommitOptions(TypedDict, total=False):
 
 
 class PullOptions(TypedDict, total=False):
-    """Options of :meth:`ocireg.Service.pull`."""
+    """Options of :meth:`ocireg.Service.pull`.
+
+    ``auth``: absent is what the service knows, ``{}`` is anonymous. ``platform`` is ``os/arch[/variant]``, that of this
+    machine if absent; ``all_platforms`` is the whole index. ``resume``, true if absent, takes partial files up.
+    ``protocol`` is ``"v2"``, or ``"v1"`` for an image of a v1 index, converted. ``referrers`` and ``verify_diff_ids``
+    are for later: true is :class:`ocireg.UnsupportedError`.
+    """
 
     auth: AuthConfig
     platform: str
@@ -387,7 +393,7 @@ class PullOptions(TypedDict, total=False):
 
 
 class InspectOptions(TypedDict, total=False):
-    """Options of :meth:`ocireg.Service.inspect`."""
+    """Options of :meth:`ocireg.Service.inspect`. ``config`` and ``layers``, true if absent, say what is told."""
 
     auth: AuthConfig
     platform: str
@@ -501,6 +507,7 @@ class LogRecord(_LogFrom, total=False):
     retryable: bool
     duration_ms: int
     address: str
+    proxy: str
     reused: bool
     attempt: int
     delay_ms: int
@@ -523,6 +530,8 @@ class LogRecord(_LogFrom, total=False):
     retry_after_ms: int
     endpoint: str
     what: str
+    argument: str
+    cancelled_by: str
 
 
 # Errors and the library.
