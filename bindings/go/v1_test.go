@@ -984,6 +984,25 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 	}
 }
 
+// A layer has no digest before all of it was read, so its image is named.
+func TestProgressOfAPullByV1(t *testing.T) {
+	r := newRegistryV1(t, false)
+	id := r.addImage(t, "demo/app", "latest", 1000)
+	told := map[string]bool{}
+	ctx := ocireg.WithProgress(t.Context(), func(p ocireg.Progress) error {
+		told[p.Event.What] = true
+		return nil
+	})
+	options := &ocireg.PullOptions{Protocol: "v1", Platform: "linux/amd64"}
+	report, err := r.service(t).Pull(ctx, r.host+"/demo/app", "oci:"+t.TempDir()+":x", options)
+	if err != nil || len(report.Blobs) == 0 || len(report.Warnings) == 0 {
+		t.Fatalf("%+v, %v", report, err)
+	}
+	if !told[id] {
+		t.Errorf("%v", told)
+	}
+}
+
 // Go's JSON writes another character in place of what is not UTF-8: what would then be sent is not what was given.
 func TestCredentialsThatAreNotUTF8(t *testing.T) {
 	r := newRegistryV1(t, false)

@@ -44,6 +44,7 @@ def use(options: ServiceOptions) -> None:
             assert_type(session.list_tags(n=10).get("next"), str | None)
             descriptor, data = session.get_manifest(platform="linux/arm64")
             assert_type(descriptor, Descriptor)
+            assert_type(descriptor.get("platform", {}).get("os.version"), str | None)
             assert_type(data, bytes)
             with session.open_blob(descriptor["digest"], 10, size=20) as blob:
                 assert_type(blob, ocireg.BlobReader)
