@@ -400,8 +400,9 @@ public:
         return try_mount_blob(digest, from_repository, options_json, context).value();
     }
 
-    // Protocol v1: registries are roots that end in /v1/.
+    // Protocol v1: registries are roots that end in /v1/, lists and images are JSON, ids are 64 lower-case hex digits.
 
+    /// `ImgList`, the images by id, and `Endpoints`, the roots of the registries that have them.
     Result<std::string> try_get_repository_data(Text reference, const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
             return ocireg_session_get_repository_data(handle_.get(), detail::raw(context), reference.get(), out, error);
@@ -411,6 +412,7 @@ public:
         return try_get_repository_data(reference, context).value();
     }
 
+    /// An object of tag to image id, from the first registry that tells.
     Result<std::string> try_get_remote_tags(Text registries_json, Text reference,
                                             const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
@@ -422,6 +424,7 @@ public:
         return try_get_remote_tags(registries_json, reference, context).value();
     }
 
+    /// The id itself, no JSON.
     Result<std::string> try_get_remote_tag(Text registries_json, Text reference, Text tag,
                                            const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
@@ -433,6 +436,7 @@ public:
         return try_get_remote_tag(registries_json, reference, tag, context).value();
     }
 
+    /// A list of ids, the image's own first.
     Result<std::string> try_get_remote_history(Text image_id, Text registry, const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
             return ocireg_session_get_remote_history(handle_.get(), detail::raw(context), image_id.get(),
@@ -443,6 +447,7 @@ public:
         return try_get_remote_history(image_id, registry, context).value();
     }
 
+    /// OCIREG_NOT_FOUND unless the registry has the image.
     Result<Done> try_lookup_remote_image(Text image_id, Text registry, const Context *context = nullptr) const {
         return detail::done([&](ocireg_error **error) {
             return ocireg_session_lookup_remote_image(handle_.get(), detail::raw(context), image_id.get(),
@@ -471,6 +476,7 @@ public:
         return try_get_remote_image_json(image_id, registry, context).value();
     }
 
+    /// `image_size` is the layer_size of get_remote_image_json(): with it reading goes on after a cut.
     Result<Reader> try_get_remote_image_layer(Text image_id, Text registry, int64_t image_size = -1,
                                               const Context *context = nullptr) const {
         return detail::wrap<Reader>(detail::handle<ocireg_reader, ocireg_reader_free>(
@@ -484,6 +490,7 @@ public:
         return try_get_remote_image_layer(image_id, registry, image_size, context).value();
     }
 
+    /// OCIREG_ALREADY_EXISTS if the registry has the image.
     Result<Done> try_push_image_json_registry(Text image_data_json, Text registry, const uint8_t *data, size_t size,
                                               const Context *context = nullptr) const {
         return detail::done([&](ocireg_error **error) {
@@ -510,6 +517,7 @@ public:
         return try_push_image_layer_registry(image_id, registry, image_json, size, context).value();
     }
 
+    /// `image_data_json` has the id and what commit() of the layer gave.
     Result<Done> try_push_image_checksum_registry(Text image_data_json, Text registry,
                                                   const Context *context = nullptr) const {
         return detail::done([&](ocireg_error **error) {
@@ -521,6 +529,7 @@ public:
         try_push_image_checksum_registry(image_data_json, registry, context).value();
     }
 
+    /// `revision` is the id of the image that gets the tag.
     Result<Done> try_push_registry_tag(Text reference, Text revision, Text tag, Text registry,
                                        const Context *context = nullptr) const {
         return detail::done([&](ocireg_error **error) {
@@ -533,6 +542,7 @@ public:
         try_push_registry_tag(reference, revision, tag, registry, context).value();
     }
 
+    /// Before the registries get the images: `Endpoints` says which. After that with `validate` and these registries.
     Result<std::string> try_push_image_json_index(Text reference, Text images_json, bool validate,
                                                   Text registries_json, const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
@@ -545,6 +555,7 @@ public:
         return try_push_image_json_index(reference, images_json, validate, registries_json, context).value();
     }
 
+    /// The limit is from 1 to 100.
     Result<std::string> try_search_repositories(Text term, int32_t limit, const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
             return ocireg_session_search_repositories(handle_.get(), detail::raw(context), term.get(), limit, out,
@@ -637,7 +648,8 @@ public:
             }));
     }
 
-    /// Told the level of a record, from OCIREG's 1 (error) to 5 (trace), and its JSON.
+    /// Told the level of a record, from 1 (error) to 5 (trace), and its JSON, on the thread that is inside the call. A
+    /// call of the same service that it makes is logged as well, without end if it always makes one.
     using Log = std::function<void(int32_t level, std::string_view record_json)>;
 
     /// Logs records up to this level; an empty function ends that. Not from inside a callback. What it throws comes out
@@ -725,7 +737,8 @@ public:
         return try_tls_config(hostname, context).value();
     }
 
-    /// `auth_json`: NULL is what the service knows for the official index; `user_agent`: NULL is the service's.
+    /// Keeps nothing. `auth_json`: NULL is what the service knows for the official index; `user_agent`: NULL is the
+    /// service's. The result may hold a secret.
     Result<std::string> try_auth(Text auth_json, Text user_agent = nullptr, const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
             return ocireg_service_auth(handle_.get(), detail::raw(context), auth_json.get(), user_agent.get(), out,
@@ -736,7 +749,8 @@ public:
         return try_auth(auth_json, user_agent, context).value();
     }
 
-    /// `auth_json`: NULL is what the service knows for the index; `user_agent`: NULL is the service's.
+    /// The limit is from 1 to 100. `auth_json`: NULL is what the service knows for the index; `user_agent`: NULL is the
+    /// service's; `headers_json`: {"X-Meta": ["value"]}.
     Result<std::string> try_search(Text term, int32_t limit, Text auth_json = nullptr, Text user_agent = nullptr,
                                    Text headers_json = nullptr, const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
@@ -749,6 +763,7 @@ public:
         return try_search(term, limit, auth_json, user_agent, headers_json, context).value();
     }
 
+    /// Which credentials would be used for host[:port] or host[:port]/path, and where they are; never the secret.
     Result<std::string> try_credentials(Text host, const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
             return ocireg_service_credentials(handle_.get(), detail::raw(context), host.get(), out, error);
@@ -758,6 +773,7 @@ public:
         return try_credentials(host, context).value();
     }
 
+    /// As auth(), and keeps what the registry took where config.json says. The result may hold a secret.
     Result<std::string> try_login(Text auth_json, Text user_agent = nullptr, const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
             return ocireg_service_login(handle_.get(), detail::raw(context), auth_json.get(), user_agent.get(), out,
@@ -768,6 +784,7 @@ public:
         return try_login(auth_json, user_agent, context).value();
     }
 
+    /// Forgets what login() kept for host[:port]. Nothing to forget is no failure.
     Result<Done> try_logout(Text host, const Context *context = nullptr) const {
         return detail::done([&](ocireg_error **error) {
             return ocireg_service_logout(handle_.get(), detail::raw(context), host.get(), error);
@@ -792,7 +809,7 @@ public:
     }
     Endpoint endpoint(Text api_endpoint_json) const { return try_endpoint(api_endpoint_json).value(); }
 
-    /// The endpoint of a v1 index, found by asking.
+    /// The endpoint of a v1 index, {"Name": "host:port", "Secure": true}, found by asking.
     Result<Endpoint> try_endpoint_v1(Text index_json, Text user_agent = nullptr, Text headers_json = nullptr,
                                      const Context *context = nullptr) const {
         return detail::wrap<Endpoint>(detail::handle<ocireg_endpoint, ocireg_endpoint_free>(
@@ -806,7 +823,7 @@ public:
         return try_endpoint_v1(index_json, user_agent, headers_json, context).value();
     }
 
-    /// A session of the repository that the reference names.
+    /// A session of the repository that the reference names; with nullptr of what the options name as `registry`.
     Result<Session> try_open(Text reference, Text options_json = nullptr, const Context *context = nullptr) const {
         return detail::wrap<Session>(detail::handle<ocireg_session, ocireg_session_free>(
             [&](ocireg_session **out, ocireg_error **error) {

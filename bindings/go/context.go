@@ -21,8 +21,10 @@ type Progress struct {
 type ProgressEvent struct {
 	// Kind is "start", "blob", "manifest", "retry", "wait", "endpoint", "tick" or "finish"; ignore others.
 	Kind string `json:"kind"`
-	// Digest, MediaType, Offset, Total and Done say how far one blob is.
+	// Digest, MediaType, Offset, Total and Done say how far one blob is. What is the id of an image of protocol v1, whose
+	// layer has no digest before all of it was read.
 	Digest    string `json:"digest"`
+	What      string `json:"what"`
 	MediaType string `json:"media_type"`
 	Offset    int64  `json:"offset"`
 	Total     int64  `json:"total"`

@@ -51,7 +51,7 @@ func (e *Endpoint) IsSecure() (bool, error) {
 	return secure, newError(err)
 }
 
-// Ping asks the registry what it speaks. An answer that makes no sense is a [PingResponseError].
+// Ping asks the registry what it speaks, without credentials. An answer that makes no sense is a [PingResponseError].
 func (e *Endpoint) Ping(ctx context.Context) (*PingResult, error) {
 	return decodeNew[PingResult](under(ctx, e.c.Ping))
 }

@@ -1,6 +1,7 @@
 package ocireg
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -62,7 +63,26 @@ func encode(argument string, value any) (string, error) {
 		return "", ownError(Error{Code: CodeInvalidJSON, Name: "INVALID_JSON", Argument: argument,
 			Message: "the " + argument + " cannot be written as JSON: " + err.Error()})
 	}
+	if replaced(document) {
+		return "", ownError(Error{Code: CodeInvalidUTF8, Name: "INVALID_UTF8", Argument: argument,
+			Message: "the " + argument + " holds text that is not UTF-8"})
+	}
 	return string(document), nil
+}
+
+// replaced says whether Go wrote something else in place of text that is not UTF-8: a password, say, would be another
+// one. Where the text itself holds U+FFFD, Go writes that character and no escape.
+func replaced(document []byte) bool {
+	for {
+		i := bytes.IndexByte(document, '\\')
+		if i < 0 {
+			return false
+		}
+		if bytes.HasPrefix(document[i:], []byte(`\ufffd`)) {
+			return true
+		}
+		document = document[i+2:] // Also past an escaped backslash.
+	}
 }
 
 // encodeOptional is encode for what may be nil, which is NULL.

@@ -116,7 +116,9 @@ func (r *RepositoryInfo) UnmarshalJSON(document []byte) error {
 	if err := json.Unmarshal(document, &all); err != nil {
 		return err
 	}
-	r.Name = all.Name
+	if r.Name = nil; all.Name != nil { // A nil *Reference would not be a nil Named.
+		r.Name = all.Name
+	}
 	return nil
 }
 

@@ -77,6 +77,13 @@ func TestRepositoryInfo(t *testing.T) {
 	if _, err := ocireg.ParseRepositoryInfo(nil); !errors.Is(err, ocireg.ErrInvalidReference) {
 		t.Errorf("nil name: %v", err)
 	}
+	var empty ocireg.RepositoryInfo
+	if err := json.Unmarshal([]byte(`{"Official": true}`), &empty); err != nil || empty.Name != nil {
+		t.Errorf("%#v, %v", empty, err)
+	}
+	if document, err := json.Marshal(empty); err != nil {
+		t.Errorf("%s, %v", document, err)
+	}
 	index, err := ocireg.ParseSearchIndexInfo("localhost:5000/x")
 	if err != nil || index.Name != "localhost:5000" || index.Secure {
 		t.Errorf("%+v, %v", index, err)

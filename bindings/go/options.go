@@ -43,7 +43,7 @@ type ServiceOptions struct {
 	Limits                 *Limits `json:"limits,omitempty"`
 	// Environment says whether proxies, places of configuration and CA files may come from environment variables.
 	Environment *bool `json:"environment,omitempty"`
-	// V1 says whether the old protocol is spoken.
+	// V1 false refuses the old protocol; true lets a login try it last. Calls that ask for it speak it if nil, too.
 	V1 *bool `json:"v1,omitempty"`
 	// TrustedRealms are pairs of a registry and a token server that it may use although its address is of another kind.
 	TrustedRealms [][2]string `json:"trusted-realms,omitempty"`
@@ -204,7 +204,8 @@ func (r *Retry) UnmarshalJSON(document []byte) error {
 	return err
 }
 
-// Limits of what a registry may send, in bytes or numbers. Zero fields are the library's own values.
+// Limits of what a registry may send, in bytes or, for Pages, Children and Depth, in numbers; Spool is how large the
+// temporary file of a [LayerWriter] may be. Zero fields are the library's own values.
 type Limits struct {
 	Manifest int64 `json:"manifest,omitempty"`
 	Config   int64 `json:"config,omitempty"`
@@ -374,9 +375,10 @@ type PullOptions struct {
 	AllPlatforms bool   `json:"all_platforms,omitempty"`
 	// Resume, which is true by default, goes on where an earlier pull ended.
 	Resume *bool `json:"resume,omitempty"`
-	// Referrers pulls what refers to the image too, such as signatures.
+	// Referrers pulls what refers to the image too, such as signatures. The library cannot yet: it is [ErrUnsupported].
 	Referrers bool `json:"referrers,omitempty"`
-	// VerifyDiffIDs unpacks layers to check them against the image's configuration.
+	// VerifyDiffIDs unpacks layers to check them against the image's configuration. The library cannot yet: it is
+	// [ErrUnsupported].
 	VerifyDiffIDs bool `json:"verify_diff_ids,omitempty"`
 	// Nondistributable pulls such layers too.
 	Nondistributable bool `json:"nondistributable,omitempty"`

@@ -29,7 +29,7 @@ func (s *session) Info() (*SessionInfo, error) {
 	return decodeNew[SessionInfo](s.c.Info())
 }
 
-// Ping asks the registry whether it is there, and proves who the caller is if the registry wants to know.
+// Ping asks the registry whether it is there and what it speaks, without credentials.
 func (s *session) Ping(ctx context.Context) (*PingResult, error) {
 	return decodeNew[PingResult](under(ctx, s.c.Ping))
 }

@@ -186,7 +186,7 @@ func (r *Session) GetRemoteImageLayer(imgID, registry string, imgSize int64) (io
 func (r *Session) GetRemoteImageLayerContext(ctx context.Context, imgID, registry string, imgSize int64) (*LayerReader, error) {
 	l := &LayerReader{}
 	err := l.begin(ctx, func(c *capi.Context) (*capi.Reader, error) {
-		return r.c.GetRemoteImageLayer(c, imgID, registry, imgSize)
+		return r.c.GetRemoteImageLayer(c, imgID, registry, max(imgSize, -1))
 	})
 	if err != nil {
 		return nil, err

@@ -277,7 +277,7 @@ func TestSessionV1(t *testing.T) {
 	if err != nil || !bytes.Equal(json, image.json) || size != int64(len(kept.layer)) {
 		t.Errorf("%s, %d, %v", json, size, err)
 	}
-	for _, known := range []int64{size, -1, 0} {
+	for _, known := range []int64{size, -1, 0, math.MinInt64} {
 		layer, err := session.GetRemoteImageLayer(image.id, r.root(), known)
 		if err != nil {
 			t.Fatal(err)
@@ -967,11 +967,72 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 	}
 	for _, format := range []string{"%v", "%+v", "%#v", "%s"} {
 		for _, value := range []any{transport, client, r.session(t), r.endpoint(t), ocireg.NewStaticCredentialStore(alice),
-			ocireg.Headers("", http.Header{"X-Secret": {"wonderland"}})} {
+			ocireg.Headers("", http.Header{"X-Secret": {"wonderland"}}), alice, *alice,
+			ocireg.AuthConfig{Auth: "wonderland", RegistryToken: "hunter2"},
+			&ocireg.LoginResult{IdentityToken: "hunter2"},
+			ocireg.ServiceOptions{Credentials: map[string]ocireg.AuthConfig{"a": *alice}},
+			&ocireg.Proxy{URL: "http://alice:wonderland@proxy.example"},
+			ocireg.Proxy{HTTPProxy: "http://alice:wonderland@proxy.example", HTTPSProxy: "http://alice:wonderland@\x00"}} {
 			text := fmt.Sprintf(format, value)
 			if strings.Contains(text, "wonderland") || strings.Contains(text, "hunter2") || strings.Contains(text, "5ec2e7") {
 				t.Errorf("%s: %s", format, text)
 			}
 		}
+	}
+	if text := fmt.Sprint(alice); text != "{Username:alice Password:*** Auth: Email: ServerAddress: IdentityToken:*** RegistryToken:}" {
+		t.Error(text)
+	}
+}
+
+// A layer has no digest before all of it was read, so its image is named.
+func TestProgressOfAPullByV1(t *testing.T) {
+	r := newRegistryV1(t, false)
+	id := r.addImage(t, "demo/app", "latest", 1000)
+	told := map[string]bool{}
+	ctx := ocireg.WithProgress(t.Context(), func(p ocireg.Progress) error {
+		told[p.Event.What] = true
+		return nil
+	})
+	options := &ocireg.PullOptions{Protocol: "v1", Platform: "linux/amd64"}
+	report, err := r.service(t).Pull(ctx, r.host+"/demo/app", "oci:"+t.TempDir()+":x", options)
+	if err != nil || len(report.Blobs) == 0 || len(report.Warnings) == 0 {
+		t.Fatalf("%+v, %v", report, err)
+	}
+	if !told[id] {
+		t.Errorf("%v", told)
+	}
+}
+
+// Go's JSON writes another character in place of what is not UTF-8: what would then be sent is not what was given.
+func TestCredentialsThatAreNotUTF8(t *testing.T) {
+	r := newRegistryV1(t, false)
+	service, endpoint := r.service(t), r.endpoint(t)
+	bad := ocireg.AuthConfig{Username: "alice", Password: "wonder\xffland", ServerAddress: r.host}
+	for what, call := range map[string]func() error{
+		"Login":      func() error { _, err := service.Login(t.Context(), bad, ""); return err },
+		"Auth":       func() error { _, _, err := service.Auth(t.Context(), &bad, ""); return err },
+		"Search":     func() error { _, err := service.Search(t.Context(), r.host+"/a", 1, &bad, "", nil); return err },
+		"NewSession": func() error { _, err := ocireg.NewSession(nil, &bad, endpoint); return err },
+		"NewService": func() error {
+			_, err := ocireg.NewService(ocireg.ServiceOptions{Credentials: map[string]ocireg.AuthConfig{r.host: bad}})
+			return err
+		},
+		"Pull": func() error {
+			_, err := service.Pull(t.Context(), r.host+"/a", "oci:"+t.TempDir(), &ocireg.PullOptions{Auth: &bad})
+			return err
+		},
+	} {
+		var e *ocireg.Error
+		if err := call(); !errors.As(err, &e) || e.Code != ocireg.CodeInvalidUTF8 || strings.Contains(err.Error(), "wonder") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	for _, good := range []string{"\ufffd", `\ufffd`, `\\ufffd`, "größe"} {
+		options := ocireg.ServiceOptions{Credentials: map[string]ocireg.AuthConfig{r.host: {Username: "alice", Password: good}}}
+		service, err := ocireg.NewService(options)
+		if err != nil {
+			t.Fatalf("%q: %v", good, err)
+		}
+		service.Close()
 	}
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Union, cast
 
 from . import _call, _ffi, _values
 from ._ffi import lib
@@ -14,7 +14,8 @@ from .documents import AuthConfig, PingResult
 if TYPE_CHECKING:
     from ._v1 import V1Endpoint
 
-Headers = Mapping[str, Sequence[str]]
+Headers = Mapping[str, Union[str, Sequence[str]]]
+"""Names of headers and their values, one or several."""
 
 
 class Place(Owner):
@@ -39,7 +40,7 @@ class Place(Owner):
             return _values.call_for_bool(lib.ocireg_endpoint_is_secure, endpoint)
 
     def ping(self, *, timeout: float | None = None, context: _call.Context | None = None) -> PingResult:
-        """Asks the endpoint who it is."""
+        """Asks the endpoint who it is, without credentials."""
         return cast(PingResult, self._run(_values.call_for_json, lib.ocireg_endpoint_ping, timeout, context))
 
 
@@ -54,7 +55,7 @@ class Endpoint(Place):
         from ._v1 import V1Endpoint
 
         agent = _values.text("user_agent", user_agent)
-        more = None if headers is None else _values.document("headers_json", _plain(headers))
+        more = _values.headers(headers)
         with self._handle as endpoint:
             return V1Endpoint(
                 _values.call_for_handle(lib.ocireg_endpoint_to_v1, _ffi.ocireg_endpoint, endpoint, agent, more)
@@ -79,8 +80,3 @@ class Endpoint(Place):
                 )
 
         return _call.run(begin, timeout, context)
-
-
-def _plain(headers: Headers) -> dict[str, list[str]]:
-    """Headers as JSON can hold them."""
-    return {name: list(values) for name, values in headers.items()}

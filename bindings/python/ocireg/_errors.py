@@ -14,7 +14,8 @@ from .documents import ErrorDocument
 class OciregError(Exception):
     """A call of the library failed.
 
-    ``document`` holds everything that is known; the other attributes are its most used parts.
+    ``document`` holds everything that is known; the other attributes are its most used parts. ``str()`` is the message
+    with the hint.
     """
 
     code: int
@@ -46,7 +47,7 @@ class OciregError(Exception):
         self.hint = document.get("hint")
 
     def __str__(self) -> str:
-        return self.message
+        return self.message if self.hint is None else f"{self.message} ({self.hint})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.document,)

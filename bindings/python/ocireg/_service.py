@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from . import _call, _ffi, _log, _values
-from ._endpoint import Endpoint, Headers, _plain
+from ._endpoint import Endpoint, Headers
 from ._ffi import lib
 from ._handle import Owner
 from ._session import Session
@@ -76,9 +76,8 @@ class Service(Owner):
 
     def _load(self, function: Any, values: Sequence[str]) -> None:
         # A str is passed as it is: it is JSON, as everywhere.
-        document = values if isinstance(values, str) else list(values)
         with self._handle as service:
-            _values.call(function, service, _values.document("list_json", document))
+            _values.call(function, service, _values.listed("list_json", values))
 
     def set_log(self, log: _log.Log | None, level: int | None = None) -> None:
         """Logs what the calls of this service do on the network. No record holds a secret.
@@ -87,7 +86,8 @@ class Service(Owner):
         function of the level and the document; None ends it. ``level`` is the least that is wanted, such as
         :data:`logging.INFO` or :data:`TRACE`: absent, it is the logger's, or DEBUG. It is called while a call runs, on
         the thread that made it or, for calls of the main thread, on a worker while the main thread waits. An exception
-        in it goes to :func:`sys.unraisablehook`. It must not close what the call uses.
+        in it goes to :func:`sys.unraisablehook`. It must not close what the call uses; what it asks of this service
+        itself is logged as well.
         """
         with self._handle as service:
             _log.set_log(service, log, level)
@@ -189,9 +189,10 @@ class Service(Owner):
         timeout: float | None = None,
         context: _call.Context | None = None,
     ) -> AuthResult:
-        """Asks a registry whether it takes credentials, and keeps nothing.
+        """Asks a registry, that of ``serveraddress`` or docker.io, whether it takes credentials, and keeps nothing.
 
-        ``auth``: None is what the service knows for docker.io; ``user_agent``: None is the service's own.
+        Raises :class:`UnauthorizedError` if it does not. ``auth``: None is what the service knows for docker.io, ``{}``
+        is anonymous; ``user_agent``: None is the service's own.
         """
         return cast(
             AuthResult,
@@ -218,9 +219,10 @@ class Service(Owner):
     ) -> SearchResults:
         """Searches the index that ``term``, ``[host[:port]/]term``, names; docker.io if it names none.
 
-        ``auth``: None is what the service knows for that index; ``user_agent``: None is the service's own.
+        ``limit`` is from 1 to 100. ``auth``: None is what the service knows for that index, ``{}`` is anonymous;
+        ``user_agent``: None is the service's own; ``headers`` are added to each request.
         """
-        more = None if headers is None else _values.document("headers_json", _plain(headers))
+        more = _values.headers(headers)
         return cast(
             SearchResults,
             self._run(
@@ -244,7 +246,10 @@ class Service(Owner):
         timeout: float | None = None,
         context: _call.Context | None = None,
     ) -> LoginResult:
-        """As :meth:`auth`, and keeps what the registry took, in a credential helper or in config.json."""
+        """As :meth:`auth`, and keeps what the registry took, in a credential helper or in config.json.
+
+        Which of them, config.json says. The result may hold a secret: an identity token.
+        """
         return cast(
             LoginResult,
             self._run(
@@ -258,7 +263,10 @@ class Service(Owner):
         )
 
     def logout(self, host: str, *, timeout: float | None = None, context: _call.Context | None = None) -> None:
-        """Forgets the credentials of a registry, wherever :meth:`login` may have put them."""
+        """Forgets the credentials of a registry, ``host[:port]``, wherever :meth:`login` may have put them.
+
+        It is no failure that there are none. The registry is not asked.
+        """
         self._run(_values.call, lib.ocireg_service_logout, timeout, context, _values.text("host", host))
 
     # What begins here.
@@ -278,10 +286,14 @@ class Service(Owner):
         timeout: float | None = None,
         context: _call.Context | None = None,
     ) -> V1Endpoint:
-        """The endpoint of a v1 index, found by asking: https, and http after it where the index is not secure."""
+        """The endpoint of a v1 index, found by asking: https, and http after it where the index is not secure.
+
+        Of ``index`` only ``Name`` and ``Secure`` count, such as ``{"Name": "old.example", "Secure": True}``.
+        ``user_agent`` and ``headers`` are for all requests of what is made from the endpoint.
+        """
         document = _values.document("index_json", index)
         agent = _values.text("user_agent", user_agent)
-        more = None if headers is None else _values.document("headers_json", _plain(headers))
+        more = _values.headers(headers)
 
         def find(c_context: Any) -> V1Endpoint:
             with self._handle as service:
@@ -319,6 +331,7 @@ class Service(Owner):
 
         ``auth``: None is what the service knows, ``{}`` is anonymous.
         """
+        _values.text("host", host)  # Anything but text would be refused as something that the caller has not given.
         options = _values.options({"registry": host, "protocol": "v1", "auth": auth})
         return self._open(V1Session, None, options, timeout, context)
 

@@ -57,7 +57,7 @@ class Session(Owner):
             return cast(SessionInfo, _values.call_for_json(lib.ocireg_session_info, session))
 
     def ping(self, *, timeout: float | None = None, context: _call.Context | None = None) -> PingResult:
-        """Asks the registry who it is."""
+        """Asks the registry who it is, without credentials."""
         return cast(PingResult, self._run(_values.call_for_json, lib.ocireg_session_ping, timeout, context))
 
     def list_tags(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any, NamedTuple, cast
 
 from . import _call, _ffi, _values
@@ -50,7 +50,8 @@ class V1Endpoint(Place):
 
 
 class V1Session(Owner):
-    """Speaks with a v1 index and its registries. Any number of threads may use it at once.
+    """Speaks with a v1 index and its registries, made by :meth:`Service.open_v1_session` and
+    :meth:`V1Endpoint.new_session`. Any number of threads may use it at once.
 
     Registries are roots that end in ``/v1/``, as :meth:`get_repository_data` lists them. The index's token is for the
     repository that was asked for last: work on several at once needs a session for each.
@@ -71,34 +72,38 @@ class V1Session(Owner):
             return cast(SessionInfo, _values.call_for_json(lib.ocireg_session_info, session))
 
     def ping(self, *, timeout: float | None = None, context: _call.Context | None = None) -> PingResult:
-        """Asks the registry who it is."""
+        """Asks the index who it is, without credentials."""
         return cast(PingResult, self._run(_values.call_for_json, lib.ocireg_session_ping, timeout, context))
 
     def get_repository_data(
         self, reference: str, *, timeout: float | None = None, context: _call.Context | None = None
     ) -> RepositoryData:
-        """What the index knows of a repository, and which registries have it."""
+        """What the index knows of a repository, and which registries have it.
+
+        Raises :class:`NotFoundError` if there is no such repository, and :class:`PolicyError` if the index names a
+        registry at another host that the option ``allow-v1-endpoints`` does not name.
+        """
         wanted = _values.text("reference", reference)
         function = lib.ocireg_session_get_repository_data
         return cast(RepositoryData, self._run(_values.call_for_json, function, timeout, context, wanted))
 
     def get_remote_tags(
         self,
-        registries: Sequence[str] | str,
+        registries: Iterable[str] | str,
         reference: str,
         *,
         timeout: float | None = None,
         context: _call.Context | None = None,
     ) -> dict[str, str]:
         """The tags of a repository with the ids of their images, of the first registry that tells."""
-        roots = _values.document("registries_json", registries)
+        roots = _values.listed("registries_json", registries)
         wanted = _values.text("reference", reference)
         function = lib.ocireg_session_get_remote_tags
         return cast("dict[str, str]", self._run(_values.call_for_json, function, timeout, context, roots, wanted))
 
     def get_remote_tag(
         self,
-        registries: Sequence[str] | str,
+        registries: Iterable[str] | str,
         reference: str,
         tag: str,
         *,
@@ -111,7 +116,7 @@ class V1Session(Owner):
             lib.ocireg_session_get_remote_tag,
             timeout,
             context,
-            _values.document("registries_json", registries),
+            _values.listed("registries_json", registries),
             _values.text("reference", reference),
             _values.text("tag", tag),
         )
@@ -124,7 +129,7 @@ class V1Session(Owner):
         timeout: float | None = None,
         context: _call.Context | None = None,
     ) -> list[str]:
-        """The images that an image is made of: itself, its parent, and so on."""
+        """The ids of the images that an image is made of: itself, its parent, and so on."""
         image, root = _values.text("image_id", image_id), _values.text("registry", registry)
         function = lib.ocireg_session_get_remote_history
         return cast("list[str]", self._run(_values.call_for_json, function, timeout, context, image, root))
@@ -137,7 +142,7 @@ class V1Session(Owner):
         timeout: float | None = None,
         context: _call.Context | None = None,
     ) -> None:
-        """Raises unless the registry has the image."""
+        """Raises :class:`NotFoundError` unless the registry has the image, whose id is 64 lower-case hex digits."""
         image, root = _values.text("image_id", image_id), _values.text("registry", registry)
         self._run(_values.call, lib.ocireg_session_lookup_remote_image, timeout, context, image, root)
 
@@ -149,7 +154,7 @@ class V1Session(Owner):
         timeout: float | None = None,
         context: _call.Context | None = None,
     ) -> V1Image:
-        """The JSON of an image, and the size of its layer."""
+        """The JSON of an image, and the size of its layer in bytes, None if the registry does not tell."""
         image, root = _values.text("image_id", image_id), _values.text("registry", registry)
 
         def get(c_context: Any) -> V1Image:
@@ -180,9 +185,14 @@ class V1Session(Owner):
         timeout: float | None = None,
         context: _call.Context | None = None,
     ) -> LayerReader:
-        """Opens the layer of an image. ``timeout`` is for opening and again for each read."""
+        """Opens the layer of an image as it is at the registry, in most cases gzip.
+
+        ``image_size`` is the ``layer_size`` of :meth:`get_remote_image_json`: with it reading goes on after a cut,
+        where the registry can do that. ``timeout`` is for opening and again for each read; ``context`` is for the whole
+        life of the reader.
+        """
         image, root = _values.text("image_id", image_id), _values.text("registry", registry)
-        size = -1 if image_size is None else image_size
+        size = -1 if image_size is None else _values.int64("image_size", image_size)
 
         def open_it(c_context: Any) -> LayerReader:
             with self._handle as session:
@@ -208,10 +218,13 @@ class V1Session(Owner):
         timeout: float | None = None,
         context: _call.Context | None = None,
     ) -> None:
-        """Gives a registry the JSON of an image."""
+        """Gives a registry the JSON of an image, of which ``image`` tells the id.
+
+        Raises :class:`AlreadyExistsError` if the registry has the image.
+        """
         known, root = _values.document("image_data_json", image), _values.text("registry", registry)
         function = lib.ocireg_session_push_image_json_registry
-        self._run(_values.call, function, timeout, context, known, root, *_lent(json))
+        self._run(_values.call, function, timeout, context, known, root, *_values.lent("json", json))
 
     def push_image_layer_registry(
         self,
@@ -222,8 +235,13 @@ class V1Session(Owner):
         timeout: float | None = None,
         context: _call.Context | None = None,
     ) -> LayerWriter:
-        """Begins to give a registry the layer of an image. ``timeout`` is for each call on the writer."""
+        """Begins to give a registry the layer of an image: write a plain tar archive, then commit, which sends it.
+
+        What the commit gives is for :meth:`push_image_checksum_registry`. ``image_json`` is the JSON of the image;
+        ``timeout`` is for each call on the writer; ``context`` is for its whole life.
+        """
         image, root = _values.text("image_id", image_id), _values.text("registry", registry)
+        content = _values.lent("image_json", image_json)
 
         def begin(c_context: Any) -> LayerWriter:
             with self._handle as session:
@@ -234,7 +252,7 @@ class V1Session(Owner):
                     c_context,
                     image,
                     root,
-                    *_lent(image_json),
+                    *content,
                 )
             return LayerWriter(pointer, timeout, context)
 
@@ -248,7 +266,7 @@ class V1Session(Owner):
         timeout: float | None = None,
         context: _call.Context | None = None,
     ) -> None:
-        """Tells a registry the checksums of a layer that it was given."""
+        """Tells a registry the checksums of a layer that it was given: ``id``, and what the commit gave."""
         known, root = _values.document("image_data_json", image), _values.text("registry", registry)
         self._run(_values.call, lib.ocireg_session_push_image_checksum_registry, timeout, context, known, root)
 
@@ -262,7 +280,7 @@ class V1Session(Owner):
         timeout: float | None = None,
         context: _call.Context | None = None,
     ) -> None:
-        """Gives an image a tag."""
+        """Gives an image, whose id is ``revision``, a tag of the repository ``reference``."""
         self._run(
             _values.call,
             lib.ocireg_session_push_registry_tag,
@@ -277,15 +295,18 @@ class V1Session(Owner):
     def push_image_json_index(
         self,
         reference: str,
-        images: Sequence[ImgData] | str,
+        images: Iterable[ImgData] | str,
         validate: bool,
-        registries: Sequence[str] | str = (),
+        registries: Iterable[str] | str = (),
         *,
         timeout: float | None = None,
         context: _call.Context | None = None,
     ) -> RepositoryData:
-        """Gives the index the images of a repository, before the registries get them and (``validate``) after."""
-        roots = registries if isinstance(registries, str) else list(registries)
+        """Gives the index the images of a repository, before the registries get them and (``validate``) after.
+
+        Before, the result tells the ``Endpoints`` that the images are to go to. After, ``registries`` are those that
+        have them, and images without a checksum are left out.
+        """
         return cast(
             RepositoryData,
             self._run(
@@ -294,9 +315,9 @@ class V1Session(Owner):
                 timeout,
                 context,
                 _values.text("reference", reference),
-                _values.document("images_json", images),
+                _values.listed("images_json", images),
                 int(validate),
-                _values.document("registries_json", roots),
+                _values.listed("registries_json", registries),
             ),
         )
 
@@ -308,7 +329,7 @@ class V1Session(Owner):
         timeout: float | None = None,
         context: _call.Context | None = None,
     ) -> SearchResults:
-        """Searches the index."""
+        """Searches the index, for 1 to 100 results."""
         return cast(
             SearchResults,
             self._run(
@@ -320,8 +341,3 @@ class V1Session(Owner):
                 _values.int32("limit", limit),
             ),
         )
-
-
-def _lent(content: bytes) -> tuple[Any, int]:
-    """Bytes as the library takes them: a pointer and their number."""
-    return ctypes.cast(ctypes.c_char_p(content), ctypes.POINTER(ctypes.c_uint8)), len(content)

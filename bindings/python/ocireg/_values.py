@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from . import _errors, _ffi
@@ -35,6 +35,11 @@ def document(name: str, value: Any) -> bytes | None:
     return json.dumps(value, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
+def listed(name: str, values: Iterable[Any] | str) -> bytes | None:
+    """A list for C, of anything that can be gone through once."""
+    return document(name, values if isinstance(values, str) else list(values))
+
+
 def options(values: Mapping[str, Any]) -> bytes | None:
     """Options of a call for C; None among them is as if it were not given."""
     return document("options_json", {name: value for name, value in values.items() if value is not None})
@@ -49,9 +54,35 @@ def _terminated(name: str, data: bytes) -> bytes:
 
 def int32(name: str, value: int) -> int:
     """A number as the library takes it; ctypes would cut off what is too large."""
-    if not -(2**31) <= value < 2**31:
-        raise ValueError(f"{name} is out of range")
+    return _integer(name, value, 32)
+
+
+def int64(name: str, value: int) -> int:
+    """As :func:`int32`, for larger numbers."""
+    return _integer(name, value, 64)
+
+
+def _integer(name: str, value: int, bits: int) -> int:
+    if not isinstance(value, int):
+        raise TypeError(f"{name} must be int, not {type(value).__name__}")
+    if not -(2 ** (bits - 1)) <= value < 2 ** (bits - 1):
+        raise _errors.invalid_argument(name, f"{name} is out of range")
     return value
+
+
+def lent(name: str, content: bytes) -> tuple[Any, int]:
+    """Bytes as the library takes them: a pointer, which keeps them alive, and their number."""
+    if not isinstance(content, bytes):
+        raise TypeError(f"{name} must be bytes, not {type(content).__name__}")
+    return ctypes.cast(ctypes.c_char_p(content), ctypes.POINTER(ctypes.c_uint8)), len(content)
+
+
+def headers(values: Mapping[str, str | Sequence[str]] | str | None) -> bytes | None:
+    """Headers for C, where each has a list of values; a text is one value, not a list of its characters."""
+    if values is None or isinstance(values, str):
+        return text("headers_json", values)
+    plain = {name: [value] if isinstance(value, str) else list(value) for name, value in values.items()}
+    return document("headers_json", plain)
 
 
 def call(function: Any, *arguments: Any) -> None:

@@ -24,10 +24,17 @@ class Reference(TypedDict):
     with_default_tag: str
 
 
-class IndexInfo(TypedDict):
-    """What is known of a registry from its name alone."""
-
+class _IndexName(TypedDict):
     Name: str
+
+
+class IndexInfo(_IndexName, total=False):
+    """What is known of a registry from its name alone. Where a call takes one, only ``Name`` is needed.
+
+    What the library gives has all keys. ``Secure`` is false where it is absent: certificates are not verified then, and
+    http is tried after https.
+    """
+
     Mirrors: list[str]
     Secure: bool
     Official: bool
@@ -222,12 +229,12 @@ ConfigOptions = TypedDict(
 # Sessions.
 
 
-class Platform(TypedDict, total=False):
-    """What an image runs on, as an index says it."""
-
-    architecture: str
-    os: str
-    variant: str
+Platform = TypedDict(
+    "Platform",
+    {"architecture": str, "os": str, "os.version": str, "os.features": "list[str]", "variant": str},
+    total=False,
+)
+"""What an image runs on, as an index says it."""
 
 
 class Descriptor(TypedDict, total=False):
@@ -367,7 +374,13 @@ class CommitOptions(TypedDict, total=False):
 
 
 class PullOptions(TypedDict, total=False):
-    """Options of :meth:`ocireg.Service.pull`."""
+    """Options of :meth:`ocireg.Service.pull`.
+
+    ``auth``: absent is what the service knows, ``{}`` is anonymous. ``platform`` is ``os/arch[/variant]``, that of this
+    machine if absent; ``all_platforms`` is the whole index. ``resume``, true if absent, takes partial files up.
+    ``protocol`` is ``"v2"``, or ``"v1"`` for an image of a v1 index, converted. ``referrers`` and ``verify_diff_ids``
+    are for later: true is :class:`ocireg.UnsupportedError`.
+    """
 
     auth: AuthConfig
     platform: str
@@ -380,7 +393,7 @@ class PullOptions(TypedDict, total=False):
 
 
 class InspectOptions(TypedDict, total=False):
-    """Options of :meth:`ocireg.Service.inspect`."""
+    """Options of :meth:`ocireg.Service.inspect`. ``config`` and ``layers``, true if absent, say what is told."""
 
     auth: AuthConfig
     platform: str
@@ -451,10 +464,14 @@ class Inspection(TypedDict, total=False):
 
 
 class ProgressEvent(TypedDict, total=False):
-    """What happened: ``kind`` is "start", "blob", "manifest", "retry", "wait", "endpoint", "tick" or "finish"."""
+    """What happened: ``kind`` is "start", "blob", "manifest", "retry", "wait", "endpoint", "tick" or "finish".
+
+    ``what`` is the id of an image of protocol v1, whose layer has no digest before all of it was read.
+    """
 
     kind: str
     digest: str
+    what: str
     offset: int
     total: int
     done: bool
@@ -490,6 +507,7 @@ class LogRecord(_LogFrom, total=False):
     retryable: bool
     duration_ms: int
     address: str
+    proxy: str
     reused: bool
     attempt: int
     delay_ms: int
@@ -512,6 +530,8 @@ class LogRecord(_LogFrom, total=False):
     retry_after_ms: int
     endpoint: str
     what: str
+    argument: str
+    cancelled_by: str
 
 
 # Errors and the library.

@@ -50,7 +50,7 @@ def test_errors_can_be_copied_to_another_process(code: int) -> None:
         assert type(same) is type(error)
         assert same.document == error.document
         assert (same.http_status, same.retryable, same.retry_after, same.hint) == (429, True, 1.5, "wait")
-        assert str(same) == "what: why"
+        assert str(same) == "what: why (wait)"
 
 
 def test_what_the_registry_said(session: ocireg.Session, registry: Registry) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
+import socket
+import socketserver
 import sys
 import threading
 from typing import Any
@@ -11,10 +14,48 @@ from typing import Any
 import pytest
 
 import ocireg
-from ocireg import _log
+from ocireg import _log, documents
 from ocireg.documents import LogRecord
 
 from .conftest import ALONE, Image
+
+
+class Proxy(socketserver.StreamRequestHandler):
+    """Connects one client to where it wants to go, and brings it the answers."""
+
+    def handle(self) -> None:
+        host, _, port = self.rfile.readline().split()[1].decode().rpartition(":")
+        while self.rfile.readline().strip():
+            pass
+        with socket.create_connection((host, int(port))) as server:
+            self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
+            threading.Thread(target=self.carry, args=(self.connection, server)).start()
+            self.carry(server, self.connection)
+
+    @staticmethod
+    def carry(source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(1 << 16):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+
+def test_records_of_proxies_and_failures_have_types_and_no_secrets(image: Image) -> None:
+    assert set(documents.ErrorDocument.__annotations__) - {"hint", "attempts"} <= set(LogRecord.__annotations__)
+    told: list[LogRecord] = []
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Proxy) as proxy:
+        threading.Thread(target=proxy.serve_forever, args=(0.01,), daemon=True).start()
+        address = f"http://alice:wonderland@127.0.0.1:{proxy.server_address[1]}"
+        with ocireg.Service({**ALONE, "proxy": {"http-proxy": address}}) as service:
+            service.set_log(lambda _, record: told.append(record), ocireg.TRACE)
+            service.inspect(image.reference)
+            with pytest.raises(ocireg.NotFoundError):
+                service.inspect(image.reference + "x")
+        proxy.shutdown()
+    assert f"127.0.0.1:{proxy.server_address[1]}" in {record.get("proxy") for record in told}
+    for record in told:
+        assert set(record) <= set(LogRecord.__annotations__)
+    assert "wonderland" not in str(told)
 
 
 def test_a_function_is_told_records(service: ocireg.Service, image: Image) -> None:

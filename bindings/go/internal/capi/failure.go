@@ -37,5 +37,5 @@ func failed(code int32, argument, message string) *Failure {
 
 // Closed is the failure of a call on something that was closed.
 func Closed() *Failure {
-	return failed(codeInvalidHandle, "", "it was closed before")
+	return failed(codeInvalidHandle, "", "use after Close")
 }

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Iterator
 
 from typing_extensions import assert_type
 
 import ocireg
-from ocireg.documents import APIEndpoint, Descriptor, Inspection, ProgressEvent, Report, ServiceOptions
+from ocireg.documents import (
+    APIEndpoint,
+    Descriptor,
+    ImgData,
+    Inspection,
+    LoginResult,
+    LogRecord,
+    ProgressEvent,
+    Report,
+    RepositoryData,
+    SearchResult,
+    ServiceOptions,
+)
 
 
 def progress(done: int, total: int, event: ProgressEvent) -> None:
@@ -31,11 +44,36 @@ def use(options: ServiceOptions) -> None:
             assert_type(session.list_tags(n=10).get("next"), str | None)
             descriptor, data = session.get_manifest(platform="linux/arm64")
             assert_type(descriptor, Descriptor)
+            assert_type(descriptor.get("platform", {}).get("os.version"), str | None)
             assert_type(data, bytes)
             with session.open_blob(descriptor["digest"], 10, size=20) as blob:
                 assert_type(blob, ocireg.BlobReader)
                 assert_type(blob.size, int | None)
                 io.BufferedReader(blob, 1 << 16)
+
+
+def log(level: int, record: LogRecord) -> None:
+    assert_type(record["message"], str)
+
+
+def use_v1(service: ocireg.Service) -> None:
+    service.set_log(log, logging.INFO)
+    service.set_log(logging.getLogger("ocireg"))
+    assert_type(service.login({"username": "u", "password": "p", "serveraddress": "h"}), LoginResult)
+    assert_type(service.search("h/a", headers={"X-One": "1", "X-Two": ["1", "2"]})["results"], list[SearchResult])
+    with service.new_v1_endpoint({"Name": "h", "Secure": True}) as endpoint, endpoint.new_session() as session:
+        assert_type(session, ocireg.V1Session)
+        data = session.get_repository_data("h/a")
+        assert_type(data, RepositoryData)
+        root = data["Endpoints"][0]
+        image = session.get_remote_image_json("0" * 64, root)
+        with session.get_remote_image_layer("0" * 64, root, image.layer_size) as layer:
+            assert_type(layer.readall(), bytes)
+        with session.push_image_layer_registry("0" * 64, root, image.json) as writer:
+            sums = writer.commit()
+        pushed: ImgData = {"id": "0" * 64, "checksum": sums["checksum"], "checksum_payload": sums["checksum_payload"]}
+        session.push_image_checksum_registry(pushed, root)
+        session.push_image_json_index("h/a", [pushed], True, [root])
 
 
 def errors() -> None:
@@ -59,3 +97,5 @@ def refused(service: ocireg.Service, session: ocireg.Session) -> None:
     session.open_blob(b"sha256:")  # type: ignore[arg-type]
     ocireg.Context(progress=lambda done: None)  # type: ignore[arg-type,misc]
     ocireg.parse_reference(None)  # type: ignore[arg-type]
+    service.new_v1_endpoint({"Secure": True})  # type: ignore[arg-type]
+    service.set_log(lambda record: None)  # type: ignore[arg-type]
