@@ -169,7 +169,9 @@ typedef struct ocireg_writer ocireg_writer;
  * @param done        bytes moved so far by the whole call.
  * @param total       bytes to move by the whole call, as far as is known.
  * @param event_json  what happened, borrowed for the call: `kind` is "start", "blob", "manifest", "retry", "wait",
- *                    "endpoint", "tick" or "finish"; ignore others.
+ *                    "endpoint", "tick" or "finish"; ignore others. Where they apply: `digest`, `media_type`, `offset`,
+ *                    `total`, `done` (a boolean), `direction` ("down", "up"), `source`, of one blob; `what` (the id of
+ *                    an image of protocol v1); `attempt`, `delay_ms`, `code`, `message` of what is tried again.
  * @return 0 to go on; anything else stops the call with OCIREG_CANCELLED.
  */
 typedef int32_t (*ocireg_progress_fn)(void *user_data, uint64_t done, uint64_t total, const char *event_json);
@@ -183,7 +185,7 @@ typedef void (*ocireg_drop_fn)(void *user_data);
  * Told what the calls of a service do on the network.
  *
  * Called only on the thread that is inside the call. It must not throw, jump out, or free or change a handle that
- * the running call uses.
+ * the running call uses. Calls that it makes itself are not logged.
  *
  * @param user_data    what was given to ocireg_service_set_log().
  * @param level        1 error, 2 warning, 3 information, 4 debugging, 5 tracing.
@@ -1541,7 +1543,7 @@ int32_t ocireg_session_get_remote_image_json(const ocireg_session *session,
  * @param context     the call's context; may be NULL.
  * @param image_id    the id of an image, 64 lower-case hex digits. Not NULL.
  * @param registry    the root of a registry, which ends in /v1/. Not NULL.
- * @param image_size  what ocireg_session_get_remote_image_json() gave; -1 if it is not known.
+ * @param image_size  what ocireg_session_get_remote_image_json() gave; -1 or 0 if it is not known.
  * @param reader      receives the reader, to be ended by ocireg_reader_free(). Not NULL.
  * @param error       receives an error on failure, owned by the caller; may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_NOT_FOUND,

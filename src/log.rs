@@ -2,6 +2,7 @@
 //!
 //! Records name methods, hosts, paths and statuses, never a query, a header or a secret.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -78,13 +79,34 @@ impl Log {
         level.number() <= self.most.load(Ordering::Relaxed)
     }
 
-    /// Gives one record away.
+    /// Gives one record away. What is told while a sink runs on this thread is told to nobody: a sink that makes calls
+    /// of its own would be told of them, and so on without an end.
     pub fn tell(&self, level: Level, json: &str) {
+        let Some(_telling) = Telling::begin() else { return };
         let sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner).clone();
         // The level may have been another when the record was made.
         if let Some(sink) = sink.filter(|_| self.wants(level)) {
             sink(level, json);
         }
+    }
+}
+
+/// Held while a sink may run on this thread.
+struct Telling;
+
+thread_local! {
+    static TELLING: Cell<bool> = const { Cell::new(false) };
+}
+
+impl Telling {
+    fn begin() -> Option<Self> {
+        (!TELLING.replace(true)).then(|| Self)
+    }
+}
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        TELLING.set(false);
     }
 }
 
@@ -190,6 +212,26 @@ mod tests {
         assert_eq!(record["path"], "/v2/");
         assert_eq!(record["code"], 83);
         assert!(record["time_ms"].as_u64().expect("a time") > 1_700_000_000_000);
+    }
+
+    #[test]
+    fn a_sink_is_not_told_of_itself() {
+        let (log, told) = (Arc::new(Log::default()), Arc::new(AtomicI32::new(0)));
+        let (inner, count) = (Arc::downgrade(&log), told.clone());
+        let sink = move |_, json: &str| {
+            count.fetch_add(1, Ordering::Relaxed);
+            if let Some(log) = inner.upgrade() {
+                log.tell(Level::Error, json);
+            }
+            assert!(json != "panic", "as a callback may");
+        };
+        log.set(Some(Level::Trace), Some(Box::new(sink)));
+        log.tell(Level::Error, "{}");
+        assert_eq!(told.load(Ordering::Relaxed), 1);
+        let panics = || log.tell(Level::Error, "panic");
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(panics)).is_err());
+        log.tell(Level::Error, "{}");
+        assert_eq!(told.load(Ordering::Relaxed), 3);
     }
 
     #[test]

@@ -648,8 +648,8 @@ public:
             }));
     }
 
-    /// Told the level of a record, from 1 (error) to 5 (trace), and its JSON, on the thread that is inside the call. A
-    /// call of the same service that it makes is logged as well, without end if it always makes one.
+    /// Told the level of a record, from 1 (error) to 5 (trace), and its JSON, on the thread that is inside the call.
+    /// Calls that it makes itself are not logged.
     using Log = std::function<void(int32_t level, std::string_view record_json)>;
 
     /// Logs records up to this level; an empty function ends that. Not from inside a callback. What it throws comes out

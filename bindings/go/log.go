@@ -20,8 +20,7 @@ var logLevels = [...]slog.Level{slog.LevelError, slog.LevelWarn, slog.LevelInfo,
 //
 // Records are made for the levels that the logger has enabled now; a nil logger ends it. The handler runs on the
 // goroutine that makes the call. It must not close or set the logger of what the call uses, nor call
-// [runtime.Goexit]; a panic in it is caught and lost. A call of the same service that it makes is logged as well, without
-// end if it always makes one.
+// [runtime.Goexit]; a panic in it is caught and lost. Calls that it makes itself are not logged.
 func (s *DefaultService) SetLogger(logger *slog.Logger) error {
 	if logger == nil {
 		return newError(s.c.SetLog(0, nil))

@@ -33,7 +33,9 @@ handle_type!(ocireg_context, Context, b"ocicontx");
 /// @param done        bytes moved so far by the whole call.
 /// @param total       bytes to move by the whole call, as far as is known.
 /// @param event_json  what happened, borrowed for the call: `kind` is "start", "blob", "manifest", "retry", "wait",
-///                    "endpoint", "tick" or "finish"; ignore others.
+///                    "endpoint", "tick" or "finish"; ignore others. Where they apply: `digest`, `media_type`, `offset`,
+///                    `total`, `done` (a boolean), `direction` ("down", "up"), `source`, of one blob; `what` (the id of
+///                    an image of protocol v1); `attempt`, `delay_ms`, `code`, `message` of what is tried again.
 /// @return 0 to go on; anything else stops the call with OCIREG_CANCELLED.
 pub type ocireg_progress_fn = Option<
     unsafe extern "C" fn(

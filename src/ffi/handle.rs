@@ -37,7 +37,7 @@ pub(super) unsafe fn required<'a, H: HandleType>(
 ) -> Result<&'a H::Value> {
     // SAFETY: passed on.
     unsafe { optional(pointer) }?.ok_or_else(|| {
-        Error::argument(name, format!("{name} is NULL, but a {} is needed", H::NAME))
+        Error::argument(name, format!("{name} is NULL, but an {} is needed", H::NAME))
     })
 }
 

@@ -633,7 +633,7 @@ pub unsafe extern "C" fn ocireg_service_logout(
 /// Told what the calls of a service do on the network.
 ///
 /// Called only on the thread that is inside the call. It must not throw, jump out, or free or change a handle that
-/// the running call uses.
+/// the running call uses. Calls that it makes itself are not logged.
 ///
 /// @param user_data    what was given to ocireg_service_set_log().
 /// @param level        1 error, 2 warning, 3 information, 4 debugging, 5 tracing.

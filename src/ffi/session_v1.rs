@@ -290,7 +290,7 @@ pub unsafe extern "C" fn ocireg_session_get_remote_image_json(
 /// @param context     the call's context; may be NULL.
 /// @param image_id    the id of an image, 64 lower-case hex digits. Not NULL.
 /// @param registry    the root of a registry, which ends in /v1/. Not NULL.
-/// @param image_size  what ocireg_session_get_remote_image_json() gave; -1 if it is not known.
+/// @param image_size  what ocireg_session_get_remote_image_json() gave; -1 or 0 if it is not known.
 /// @param reader      receives the reader, to be ended by ocireg_reader_free(). Not NULL.
 /// @param error       receives an error on failure, owned by the caller; may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_NOT_FOUND,

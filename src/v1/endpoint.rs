@@ -213,7 +213,7 @@ pub fn address(text: &str) -> Result<String> {
             "index_json",
             format!("{} is no address of protocol v1", host::printable(text)),
         )
-        .hint("leave /v2 out, or use ocireg_endpoint_new()")),
+        .hint("leave /v2 out, or make an endpoint of protocol v2")),
         _ => Ok(text.to_owned()),
     }
 }

@@ -55,7 +55,9 @@ pub(super) fn nonsense(doing: &str, why: impl fmt::Display) -> Error {
         why.truncate(end);
         why.push('…');
     }
-    Error::new(Code::Protocol, format!("cannot {doing}")).cause(why)
+    Error::new(Code::Protocol, format!("cannot {doing}"))
+        .cause(format!("the answer makes no sense: {why}"))
+        .hint("check that the address is that of a registry of protocol v1; if it is, tell its operator")
 }
 
 #[cfg(test)]

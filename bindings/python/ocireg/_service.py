@@ -86,8 +86,8 @@ class Service(Owner):
         function of the level and the document; None ends it. ``level`` is the least that is wanted, such as
         :data:`logging.INFO` or :data:`TRACE`: absent, it is the logger's, or DEBUG. It is called while a call runs, on
         the thread that made it or, for calls of the main thread, on a worker while the main thread waits. An exception
-        in it goes to :func:`sys.unraisablehook`. It must not close what the call uses; what it asks of this service
-        itself is logged as well.
+        in it goes to :func:`sys.unraisablehook`. It must not close what the call uses. Calls that it makes
+        itself are not logged.
         """
         with self._handle as service:
             _log.set_log(service, log, level)
