@@ -392,11 +392,8 @@ impl Session {
     /// The registry at the index's own host.
     fn home(&self) -> Root {
         let mut url = self.endpoint.root().url().clone();
-        url.set_path("/v1/");
-        Root::below(&{
-            url.set_path("");
-            url
-        })
+        url.set_path("");
+        Root::below(&url)
     }
 
     /// The registries that an answer of the index names; each must be the index's own host, or allowed by name.
@@ -547,13 +544,9 @@ fn no_repository(error: Error) -> Error {
 fn repository_error(error: Error, url: &Url) -> Error {
     match error.code() {
         Code::NotFound => no_repository(error),
-        Code::Timeout | Code::Connect | Code::NameNotResolved => {
-            let mut shown = url.clone();
-            shown.set_query(None);
-            error.hint(format!(
-                "{shown} cannot be reached: check the connection, and whether a proxy is needed"
-            ))
-        }
+        Code::Timeout | Code::Connect | Code::NameNotResolved => error.hint(format!(
+            "{url} cannot be reached: check the connection, and whether a proxy is needed"
+        )),
         _ => error,
     }
 }
