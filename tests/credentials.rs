@@ -392,6 +392,20 @@ fn malformed_files_are_refused_by_name_and_never_quoted() {
             service.credentials("a.test").expect_err("too large").name,
             "OCIREG_CREDENTIALS"
         );
+        // What is there and cannot be read is not the same as nothing; what cannot be there is.
+        fs::remove_file(&path).expect("removed");
+        std::os::unix::fs::symlink(&path, &path).expect("a link to itself");
+        service.credentials("a.test").expect_err("a loop");
+        fs::remove_file(&path).expect("removed");
+        fs::create_dir(&path).expect("a directory");
+        assert_eq!(
+            service.credentials("a.test").expect_err("a directory").name,
+            "OCIREG_CREDENTIALS"
+        );
+        fs::remove_dir(&path).expect("removed");
+        write(&path, "{}");
+        let below = self::service(json!({ "docker-config": path }));
+        assert_eq!(user(&below, "a.test"), "-");
         // What would block is refused.
         fs::remove_file(&path).expect("removed");
         assert!(Command::new("mkfifo").arg(&path).status().expect("mkfifo").success());

@@ -177,9 +177,15 @@ fn who_asks_for_no_credentials_takes_all() {
 #[test]
 fn addresses_that_are_none_are_refused() {
     let service = scene::service(json!({}));
-    for bad in
-        ["-x y", "ftp://r.test", "https://u:CANARY@r.test", "r.test:99999", "a\nb", "https://"]
-    {
+    for bad in [
+        "-x y",
+        "ftp://r.test",
+        "https://u:CANARY@r.test",
+        "r.test:99999",
+        "a\nb",
+        "https://",
+        "..",
+    ] {
         let failure = refused(service.auth(&alice(bad, "p"), None), INVALID_ARGUMENT);
         assert_eq!(failure.argument(), "serveraddress", "{bad:?}");
         assert_no_secret("the error", failure.json.to_string(), "CANARY");
@@ -188,7 +194,12 @@ fn addresses_that_are_none_are_refused() {
     for bad in ["", "r.test/team"] {
         assert_eq!(refused(service.logout(bad), INVALID_ARGUMENT).argument(), "host", "{bad:?}");
     }
-    for nothing in [json!({}), json!({"username": "u"}), json!({"registrytoken": "t"})] {
+    for nothing in [
+        json!({}),
+        json!({"username": "u"}),
+        json!({"password": "p"}),
+        json!({"registrytoken": "t"}),
+    ] {
         refused(service.login(&nothing), INVALID_ARGUMENT);
     }
 }
@@ -606,6 +617,18 @@ fn a_helper_has_one_name_for_a_registry() {
         assert_eq!(service.credentials("reg.test:443").expect("known")["username"], "u");
         service.logout("reg.test:443").expect("a logout");
         assert!(!entry.exists());
+        // And so is what it has under a name that the file tells.
+        write(
+            config(d),
+            r#"{"credsStore": "all", "auths": {"https://reg.test/v1/": {}, "other.test": {}}}"#,
+        );
+        let other = d.join("store-other.test");
+        let entry = d.join("store-https:__reg.test_v1_");
+        for entry in [&entry, &other] {
+            write(entry, "{\"Username\":\"u\",\"Secret\":\"s\"}");
+        }
+        service.logout("reg.test").expect("a logout");
+        assert_eq!((entry.exists(), other.exists()), (false, true));
 
         let registry = basic_registry("p");
         let host = format!("localhost:{}", registry.port());

@@ -296,6 +296,7 @@ fn a21_no_proxy_compares_hosts_as_they_were_understood() {
         ("*.a.example", &["http://x.a.example"], &["http://a.example", "http://xa.example"]),
         ("*a.example", &[], &["http://a.example", "http://xa.example"]),
         (" A.EXAMPLE ,,", &["http://a.example"], &["http://b.example"]),
+        (" ,., *. , :80,.:80", &[], &["http://b.example", "http://b.example."]),
         // A port is the address's own, or the scheme's.
         (
             "a.example:443,b.example:80,c.example:5000",

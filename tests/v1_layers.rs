@@ -201,6 +201,19 @@ fn a_cut_is_gone_on_from_by_range() {
 }
 
 #[test]
+fn a_part_is_asked_for_wherever_the_registry_keeps_its_layers() {
+    let cuts: [Change; 1] = [|_, reply| cut(1000)(reply)];
+    let elsewhere = serving(cuts);
+    let place = elsewhere.url();
+    let registry = bystander(ServerOptions::default(), move |request| {
+        Reply::empty(307).with("Location", &format!("{place}{}", request.path()))
+    });
+    assert!(get(&registry, Some(SIZE)).expect("a layer") == layer());
+    assert_eq!(ranges(&elsewhere), [None, Some("bytes=1000-".to_owned())]);
+    assert_eq!(registry.requests().len(), 2, "the registry says each time where it is");
+}
+
+#[test]
 fn a_stall_is_a_cut() {
     let stall: Change = |_, reply| reply.stall = Some((1_000_000, Duration::from_secs(30)));
     let server = serving([stall]);
