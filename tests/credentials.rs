@@ -723,8 +723,11 @@ fn a_host_that_reaps_our_children_disturbs_nothing() {
 #[test]
 fn d4_helpers_come_from_path_alone() {
     let environment = |d: &Path| {
-        let bin = d.join("bin").display().to_string();
-        vec![("PATH", PathBuf::from(format!(":.:relative:/nonexistent:{bin}:/usr/bin:/bin")))]
+        let [bin, later] = ["bin", "later"].map(|name| d.join(name).display().to_string());
+        vec![(
+            "PATH",
+            PathBuf::from(format!(":.:relative:/nonexistent:{bin}:{later}:/usr/bin:/bin")),
+        )]
     };
     alone("d4_helpers_come_from_path_alone", environment, |d| {
         let evil = |path: &str| {
@@ -752,10 +755,20 @@ fn d4_helpers_come_from_path_alone() {
             assert_eq!(failure.name, "OCIREG_CREDENTIAL_HELPER", "{name:?}");
         }
         assert!(!d.join("evil").exists());
-        // One that is no program is passed over, and one further on is taken.
+        // What is no program is passed over, and one further on is taken.
         fs::create_dir(d.join("bin/docker-credential-echo")).expect("made");
-        let failure = failure(d, &json!({"credsStore": "echo"}), "r.test");
-        assert!(failure.message.contains("docker-credential-echo"), "{}", failure.message);
+        write(d.join("bin/docker-credential-text"), "#!/bin/sh\n");
+        for name in ["echo", "text"] {
+            let failure = failure(d, &json!({ "credsStore": name }), "r.test");
+            assert!(failure.message.contains("not there, or not exec"), "{}", failure.message);
+        }
+        fs::create_dir(d.join("later")).expect("made");
+        for name in ["echo", "text", "of.some_kind-1"] {
+            let path = d.join(format!("later/docker-credential-{name}"));
+            write(&path, "#!/bin/sh\necho '{\"Username\":\"later\",\"Secret\":\"s\"}'\n");
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a mode");
+            assert_eq!(user(&with_config(d, &json!({ "credsStore": name })), "r.test"), "later");
+        }
         // An empty name is none: Docker's way to keep a registry out of the store.
         helper(d, "store", r#"echo '{"Username":"store","Secret":"s"}'"#);
         let config = json!({"credsStore": "store", "credHelpers": {"r.test": ""}, "auths": {"r.test": auth("file")}});

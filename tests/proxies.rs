@@ -446,6 +446,9 @@ fn a21_the_environment_names_proxies_as_for_other_programs() {
         ("https_proxy", "http://u:CANARY@p.example:port"),
         ("http_proxy", "http://u:CANARY@"),
         ("HTTP_PROXY", "http://u:CANARY@p ex.example"),
+        ("HTTP_PROXY", "http://u:CANARY@p.example\\:3128"),
+        ("HTTP_PROXY", "http://u:CANARY@p%2eexample:3128"),
+        ("HTTP_PROXY", "http://u:CANARY@p\t.example:3128"),
     ] {
         let variable = |asked: &str| (asked == name).then(|| OsString::from(text));
         let error = Proxies::from_environment(variable).expect_err(text);

@@ -266,6 +266,14 @@ fn without_accept_ranges_nothing_is_asked_again() {
         assert_eq!(error.code(), Code::Disconnected, "{error}");
         assert_eq!(server.requests().len(), 1);
     }
+    // Where nothing had come yet, all of it can be asked for.
+    let nothing: Change = |_, reply| {
+        reply.remove("Accept-Ranges");
+        cut(0)(reply);
+    };
+    let server = serving([nothing]);
+    assert!(get(&server, Some(SIZE)).expect("a layer") == layer());
+    assert_eq!(ranges(&server), [None, None]);
 }
 
 #[test]
@@ -639,6 +647,15 @@ fn more_may_be_written_after_a_commit_that_failed() {
     write(&mut writer, last).expect("room");
     let sums = writer.commit(None, &run()).expect("a whole archive");
     assert_sent(&server.requests()[0], &tar, &sums);
+    // What was summed up for a commit that the registry refused is not the sum of more.
+    let (server, tar) = (taking([Reply::empty(503)]), archive());
+    let open_ended = &tar[..tar.len() - 1024];
+    let mut writer = self::writer(&server, dir.path());
+    write(&mut writer, open_ended).expect("room");
+    assert_eq!(writer.commit(None, &run()).expect_err("refused").code(), Code::Server);
+    write(&mut writer, &tar).expect("room");
+    let sums = writer.commit(None, &run()).expect("a larger archive");
+    assert_sent(&server.requests()[1], &[open_ended, &tar].concat(), &sums);
 }
 
 #[test]
