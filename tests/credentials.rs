@@ -360,6 +360,9 @@ fn malformed_files_are_refused_by_name_and_never_quoted() {
             assert_no_secret("the error", failure.json.to_string(), secret);
             assert!(failure.json["hint"].is_string());
         }
+        write(&path, "{\n \"auths\": {}, \"auths\": {}}");
+        let failure = service.credentials("a.test").expect_err("twice");
+        assert!(failure.message.contains("not sound JSON at line 2"), "{}", failure.message);
         write(&path, b"{\"auths\": {\"a.test\": {\"auth\": \"\xff\xfe\"}}}");
         assert_eq!(service.credentials("a.test").expect_err("no text").name, "OCIREG_CREDENTIALS");
 

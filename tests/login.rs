@@ -28,6 +28,7 @@ const INVALID_ARGUMENT: i32 = 1;
 const CREDENTIALS: i32 = 62;
 const HELPER: i32 = 63;
 const IO: i32 = 120;
+const TIMEOUT: i32 = 44;
 const NO_SPACE: i32 = 121;
 const PERMISSION: i32 = 122;
 
@@ -322,6 +323,32 @@ fn v1_is_asked_last_and_only_where_it_is_wanted() {
 const ODD: &str = r#"{ "psFormat":"table {{.Names}}\t{{.Image}}", "HttpHeaders" : {"b":1.50, "a":[ ]},
   "auths": {"z.test": {"auth":"eg==", "email" : "z@example.com"}, "not a host": {}, "a.test": {"auth": ""}},
   "big": 123456789012345678901234567890, "credHelpers": {"other.test": "absent"}, "last": null}"#;
+
+#[test]
+fn a_login_takes_no_longer_than_it_may() {
+    for v1 in [false, true] {
+        let server = bystander(ServerOptions::default(), move |request| {
+            let mut reply = match request.header("authorization") {
+                None => ocireg_testkit::rig::ask_basic(),
+                Some(_) => Reply::empty(200),
+            };
+            if v1 && request.path() == "/v2/" {
+                return Reply::empty(404);
+            }
+            if request.header("authorization").is_some() {
+                reply.delay = Duration::from_secs(60);
+            }
+            reply
+        });
+        let service = scene::service(json!({
+            "v1": v1, "timeouts": {"auth-ms": 300}, "retry": {"max-attempts": 1},
+            "allow-plain-http-credentials": [server.host()],
+        }));
+        let address = format!("http://{}", server.host());
+        refused(service.auth(&alice(&address, "p"), None), TIMEOUT);
+        assert_eq!(server.requests().len(), 2);
+    }
+}
 
 #[test]
 fn config_json_keeps_all_that_is_not_the_registrys() {

@@ -109,6 +109,10 @@ fn only_the_index_sees_the_password_and_only_its_registries_the_tokens() {
         pull(&world.session(), &world.reference(), &chain, "1").expect("a pull");
         let password = world.auth["password"].as_str().unwrap();
         assert_canary_nowhere(&[world.v1.registry()], password);
+        for request in world.v1.servers().flat_map(|server| server.requests()) {
+            let name = request.header("user-agent").unwrap_or_default();
+            assert!(name.starts_with("ocireg/"), "{request:?}");
+        }
         for request in requests(world.v1.registry(), "/v1/images/") {
             let sent = request.header("authorization").unwrap_or_default();
             assert!(sent.starts_with("Token signature="), "{sent}");

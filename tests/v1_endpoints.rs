@@ -397,6 +397,26 @@ fn tokens_come_from_the_index_and_from_trusted_places_that_a_trusted_index_leads
 }
 
 #[test]
+fn that_an_index_is_not_verified_says_nothing_of_the_registries_that_it_names() {
+    let (ca, names) = (Ca::default(), [SECURE, "other.test"]);
+    let [home, other] = names.map(|name| {
+        let options = ServerOptions::default().name(name).identity(ca.server(&[name]));
+        V1::standalone(options, Policy::default())
+    });
+    let service = service(json!({
+        "resolve": {SECURE: ["0.0.0.0"], "other.test": ["0.0.0.0"]},
+        "allow-v1-endpoints": [other.index.host()],
+    }));
+    let place = index(&home.index.host(), false);
+    let endpoint = service.v1_endpoint_of(&place, "", &json!({})).expect("not verified");
+    let session = endpoint.session(Some(&json!({}))).expect("a session");
+    let id = "7".repeat(64);
+    failed(session.remote_history(&id, &home.index.root()), NOT_FOUND);
+    failed(session.remote_history(&id, &other.index.root()), CERTIFICATE);
+    assert!(other.index.requests().is_empty());
+}
+
+#[test]
 fn an_index_names_trusted_places_only_where_it_is_one_itself() {
     let (ca, password) = (Ca::default(), scene::secret());
     let (evil, trusted) = (stranger("evildocker.io", &ca), stranger("cdn.docker.io", &ca));

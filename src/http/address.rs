@@ -133,7 +133,6 @@ pub(super) fn refused(places: impl Iterator<Item = (String, Reach)>) -> Error {
         ),
     )
     .phase(Phase::Connect)
-    .retryable(false)
 }
 
 #[cfg(test)]
