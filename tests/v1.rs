@@ -531,7 +531,8 @@ fn a_push_is_done_only_where_the_answer_says_so() {
     let list = json!([sums(id), {"id": chain[0].id}]);
     let index =
         |validate| session.push_index(&reference, &list, validate, &json!([registry])).map(|_| ());
-    let pushes: [(&dyn Fn() -> c_surface::Outcome<()>, &[u16]); 5] = [
+    type Push<'a> = &'a dyn Fn() -> c_surface::Outcome<()>;
+    let pushes: [(Push<'_>, &[u16]); 5] = [
         (&|| session.push_image_json(&sums(id), &registry, &chain[1].json), &[200]),
         (&|| session.push_image_checksum(&sums(id), &registry), &[200]),
         (&|| session.push_tag(&reference, id, "1", &registry), &[200, 201]),
