@@ -709,10 +709,13 @@ fn a_host_that_reaps_our_children_disturbs_nothing() {
         let found = |name| Helper::find(name, true, Duration::from_secs(10)).expect("a helper");
         for name in bad {
             let stored = found(name).store("r.test", &login("u", "p"), &run);
-            assert_eq!(stored.expect_err(name).code(), Code::CredentialHelper);
+            let error = stored.expect_err(name);
+            assert_eq!(error.code(), Code::CredentialHelper);
+            assert!(error.to_string().contains("does not keep the credentials"), "{error}");
         }
-        let erased = found("bad").erase("r.test", &run);
-        assert_eq!(erased.expect_err("no").code(), Code::CredentialHelper);
+        let erased = found("bad").erase("r.test", &run).expect_err("no");
+        assert_eq!(erased.code(), Code::CredentialHelper);
+        assert!(erased.to_string().contains("does not forget the credentials"), "{erased}");
         found(quiet).store("r.test", &login("u", "p"), &run).expect("kept");
         found(quiet).erase("r.test", &run).expect("forgotten");
         write(d.join("docker/config.json"), json!({"credsStore": "hang"}).to_string());

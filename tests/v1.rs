@@ -157,6 +157,14 @@ fn tokens_count_only_from_the_index_itself() {
     assert_eq!(data["Endpoints"], json!([registry.root()]));
     assert_eq!(other.requests().len(), 1);
     assert_eq!(sent(), None);
+    // Those of the index count at the index itself, whether it has named itself or not.
+    let fresh = world.session();
+    let given = Action::header("X-Docker-Token", "signature=1");
+    world.v1.index.fault(Fault::on("/search", given));
+    fresh.search_repositories("demo", 7).expect("results");
+    fresh.remote_history(&chain[1].id, &world.v1.index.root()).ok();
+    let last = requests(&world.v1.index, "/ancestry").pop().expect("a request");
+    assert_eq!(last.header("authorization"), Some("Token signature=1"));
     // Nor from a registry; and an answer of the index without any takes none back.
     session.repository_data(&world.reference()).expect("data");
     registry.fault(Fault::on("/ancestry", Action::header(&token.0, &token.1)));

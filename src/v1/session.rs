@@ -49,10 +49,7 @@ impl Session {
             None => endpoint.known_credentials(run)?,
         };
         let may = origin.is_https() || service.common().policy.plain_http.contains(&authority);
-        let always = may
-            && !endpoint.is_official()
-            && !credentials.is_anonymous()
-            && endpoint.ping(run)?.standalone;
+        let always = may && !credentials.is_anonymous() && endpoint.ping(run)?.standalone;
         let transport = endpoint.transport(Login::Password { credentials, always });
         Ok(Self { id: crate::session::new_id(), endpoint: endpoint.clone(), transport })
     }
