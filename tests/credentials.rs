@@ -360,6 +360,9 @@ fn malformed_files_are_refused_by_name_and_never_quoted() {
             assert_no_secret("the error", failure.json.to_string(), secret);
             assert!(failure.json["hint"].is_string());
         }
+        write(&path, "{\n \"auths\": {}, \"auths\": {}}");
+        let failure = service.credentials("a.test").expect_err("twice");
+        assert!(failure.message.contains("not sound JSON at line 2"), "{}", failure.message);
         write(&path, b"{\"auths\": {\"a.test\": {\"auth\": \"\xff\xfe\"}}}");
         assert_eq!(service.credentials("a.test").expect_err("no text").name, "OCIREG_CREDENTIALS");
 
@@ -392,6 +395,20 @@ fn malformed_files_are_refused_by_name_and_never_quoted() {
             service.credentials("a.test").expect_err("too large").name,
             "OCIREG_CREDENTIALS"
         );
+        // What is there and cannot be read is not the same as nothing; what cannot be there is.
+        fs::remove_file(&path).expect("removed");
+        std::os::unix::fs::symlink(&path, &path).expect("a link to itself");
+        service.credentials("a.test").expect_err("a loop");
+        fs::remove_file(&path).expect("removed");
+        fs::create_dir(&path).expect("a directory");
+        assert_eq!(
+            service.credentials("a.test").expect_err("a directory").name,
+            "OCIREG_CREDENTIALS"
+        );
+        fs::remove_dir(&path).expect("removed");
+        write(&path, "{}");
+        let below = self::service(json!({ "docker-config": path }));
+        assert_eq!(user(&below, "a.test"), "-");
         // What would block is refused.
         fs::remove_file(&path).expect("removed");
         assert!(Command::new("mkfifo").arg(&path).status().expect("mkfifo").success());
@@ -692,10 +709,13 @@ fn a_host_that_reaps_our_children_disturbs_nothing() {
         let found = |name| Helper::find(name, true, Duration::from_secs(10)).expect("a helper");
         for name in bad {
             let stored = found(name).store("r.test", &login("u", "p"), &run);
-            assert_eq!(stored.expect_err(name).code(), Code::CredentialHelper);
+            let error = stored.expect_err(name);
+            assert_eq!(error.code(), Code::CredentialHelper);
+            assert!(error.to_string().contains("does not keep the credentials"), "{error}");
         }
-        let erased = found("bad").erase("r.test", &run);
-        assert_eq!(erased.expect_err("no").code(), Code::CredentialHelper);
+        let erased = found("bad").erase("r.test", &run).expect_err("no");
+        assert_eq!(erased.code(), Code::CredentialHelper);
+        assert!(erased.to_string().contains("does not forget the credentials"), "{erased}");
         found(quiet).store("r.test", &login("u", "p"), &run).expect("kept");
         found(quiet).erase("r.test", &run).expect("forgotten");
         write(d.join("docker/config.json"), json!({"credsStore": "hang"}).to_string());
@@ -709,8 +729,11 @@ fn a_host_that_reaps_our_children_disturbs_nothing() {
 #[test]
 fn d4_helpers_come_from_path_alone() {
     let environment = |d: &Path| {
-        let bin = d.join("bin").display().to_string();
-        vec![("PATH", PathBuf::from(format!(":.:relative:/nonexistent:{bin}:/usr/bin:/bin")))]
+        let [bin, later] = ["bin", "later"].map(|name| d.join(name).display().to_string());
+        vec![(
+            "PATH",
+            PathBuf::from(format!(":.:relative:/nonexistent:{bin}:{later}:/usr/bin:/bin")),
+        )]
     };
     alone("d4_helpers_come_from_path_alone", environment, |d| {
         let evil = |path: &str| {
@@ -738,10 +761,20 @@ fn d4_helpers_come_from_path_alone() {
             assert_eq!(failure.name, "OCIREG_CREDENTIAL_HELPER", "{name:?}");
         }
         assert!(!d.join("evil").exists());
-        // One that is no program is passed over, and one further on is taken.
+        // What is no program is passed over, and one further on is taken.
         fs::create_dir(d.join("bin/docker-credential-echo")).expect("made");
-        let failure = failure(d, &json!({"credsStore": "echo"}), "r.test");
-        assert!(failure.message.contains("docker-credential-echo"), "{}", failure.message);
+        write(d.join("bin/docker-credential-text"), "#!/bin/sh\n");
+        for name in ["echo", "text"] {
+            let failure = failure(d, &json!({ "credsStore": name }), "r.test");
+            assert!(failure.message.contains("not there, or not exec"), "{}", failure.message);
+        }
+        fs::create_dir(d.join("later")).expect("made");
+        for name in ["echo", "text", "of.some_kind-1"] {
+            let path = d.join(format!("later/docker-credential-{name}"));
+            write(&path, "#!/bin/sh\necho '{\"Username\":\"later\",\"Secret\":\"s\"}'\n");
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a mode");
+            assert_eq!(user(&with_config(d, &json!({ "credsStore": name })), "r.test"), "later");
+        }
         // An empty name is none: Docker's way to keep a registry out of the store.
         helper(d, "store", r#"echo '{"Username":"store","Secret":"s"}'"#);
         let config = json!({"credsStore": "store", "credHelpers": {"r.test": ""}, "auths": {"r.test": auth("file")}});

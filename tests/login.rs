@@ -28,6 +28,7 @@ const INVALID_ARGUMENT: i32 = 1;
 const CREDENTIALS: i32 = 62;
 const HELPER: i32 = 63;
 const IO: i32 = 120;
+const TIMEOUT: i32 = 44;
 const NO_SPACE: i32 = 121;
 const PERMISSION: i32 = 122;
 
@@ -177,9 +178,15 @@ fn who_asks_for_no_credentials_takes_all() {
 #[test]
 fn addresses_that_are_none_are_refused() {
     let service = scene::service(json!({}));
-    for bad in
-        ["-x y", "ftp://r.test", "https://u:CANARY@r.test", "r.test:99999", "a\nb", "https://"]
-    {
+    for bad in [
+        "-x y",
+        "ftp://r.test",
+        "https://u:CANARY@r.test",
+        "r.test:99999",
+        "a\nb",
+        "https://",
+        "..",
+    ] {
         let failure = refused(service.auth(&alice(bad, "p"), None), INVALID_ARGUMENT);
         assert_eq!(failure.argument(), "serveraddress", "{bad:?}");
         assert_no_secret("the error", failure.json.to_string(), "CANARY");
@@ -188,7 +195,12 @@ fn addresses_that_are_none_are_refused() {
     for bad in ["", "r.test/team"] {
         assert_eq!(refused(service.logout(bad), INVALID_ARGUMENT).argument(), "host", "{bad:?}");
     }
-    for nothing in [json!({}), json!({"username": "u"}), json!({"registrytoken": "t"})] {
+    for nothing in [
+        json!({}),
+        json!({"username": "u"}),
+        json!({"password": "p"}),
+        json!({"registrytoken": "t"}),
+    ] {
         refused(service.login(&nothing), INVALID_ARGUMENT);
     }
 }
@@ -311,6 +323,32 @@ fn v1_is_asked_last_and_only_where_it_is_wanted() {
 const ODD: &str = r#"{ "psFormat":"table {{.Names}}\t{{.Image}}", "HttpHeaders" : {"b":1.50, "a":[ ]},
   "auths": {"z.test": {"auth":"eg==", "email" : "z@example.com"}, "not a host": {}, "a.test": {"auth": ""}},
   "big": 123456789012345678901234567890, "credHelpers": {"other.test": "absent"}, "last": null}"#;
+
+#[test]
+fn a_login_takes_no_longer_than_it_may() {
+    for v1 in [false, true] {
+        let server = bystander(ServerOptions::default(), move |request| {
+            let mut reply = match request.header("authorization") {
+                None => ocireg_testkit::rig::ask_basic(),
+                Some(_) => Reply::empty(200),
+            };
+            if v1 && request.path() == "/v2/" {
+                return Reply::empty(404);
+            }
+            if request.header("authorization").is_some() {
+                reply.delay = Duration::from_secs(60);
+            }
+            reply
+        });
+        let service = scene::service(json!({
+            "v1": v1, "timeouts": {"auth-ms": 300}, "retry": {"max-attempts": 1},
+            "allow-plain-http-credentials": [server.host()],
+        }));
+        let address = format!("http://{}", server.host());
+        refused(service.auth(&alice(&address, "p"), None), TIMEOUT);
+        assert_eq!(server.requests().len(), 2);
+    }
+}
 
 #[test]
 fn config_json_keeps_all_that_is_not_the_registrys() {
@@ -606,6 +644,18 @@ fn a_helper_has_one_name_for_a_registry() {
         assert_eq!(service.credentials("reg.test:443").expect("known")["username"], "u");
         service.logout("reg.test:443").expect("a logout");
         assert!(!entry.exists());
+        // And so is what it has under a name that the file tells.
+        write(
+            config(d),
+            r#"{"credsStore": "all", "auths": {"https://reg.test/v1/": {}, "other.test": {}}}"#,
+        );
+        let other = d.join("store-other.test");
+        let entry = d.join("store-https:__reg.test_v1_");
+        for entry in [&entry, &other] {
+            write(entry, "{\"Username\":\"u\",\"Secret\":\"s\"}");
+        }
+        service.logout("reg.test").expect("a logout");
+        assert_eq!((entry.exists(), other.exists()), (false, true));
 
         let registry = basic_registry("p");
         let host = format!("localhost:{}", registry.port());

@@ -912,6 +912,27 @@ fn a19_connections_are_not_shared_between_client_certificates_or_trust() {
 }
 
 #[test]
+fn a_realm_at_the_registry_itself_is_spoken_with_as_the_registry_is() {
+    let ca = Ca::new("nobody knows it");
+    let registry = bystander(secure(&ca), |request| match request.header("authorization") {
+        _ if request.path() == "/token" => Reply::json(200, &json!({"token": "right"})),
+        Some("Bearer right") => Reply::json(200, &json!({"name": "demo/app", "tags": []})),
+        _ => Reply::empty(401).with("WWW-Authenticate", "Bearer realm=\"/token\""),
+    });
+    let service = service(json!({"resolve": {SECURE: ["0.0.0.0"]}}));
+    for (skip, known) in [(true, true), (false, false)] {
+        let tls = json!({ "InsecureSkipVerify": skip });
+        let api = json!({"URL": registry.url(), "Version": "v2", "TLSConfig": tls});
+        let session = service.endpoint(&api).expect("an endpoint").session(None);
+        let session = session.expect("a session").repository("demo/app").expect("a repository");
+        match session.list_tags(None, &none()) {
+            Ok(_) => assert!(known),
+            Err(failure) => assert_eq!((failure.code, known), (CERTIFICATE, false), "{failure:#?}"),
+        }
+    }
+}
+
+#[test]
 fn a24_nothing_is_sent_but_the_headers_that_are_known() {
     let (rig, image, canary, service) = basic_rig();
     send_blobs_on(&rig.registry, &image, 307, &rig.bystander.url());

@@ -296,6 +296,7 @@ fn a21_no_proxy_compares_hosts_as_they_were_understood() {
         ("*.a.example", &["http://x.a.example"], &["http://a.example", "http://xa.example"]),
         ("*a.example", &[], &["http://a.example", "http://xa.example"]),
         (" A.EXAMPLE ,,", &["http://a.example"], &["http://b.example"]),
+        (" ,., *. , :80,.:80", &[], &["http://b.example", "http://b.example."]),
         // A port is the address's own, or the scheme's.
         (
             "a.example:443,b.example:80,c.example:5000",
@@ -445,6 +446,9 @@ fn a21_the_environment_names_proxies_as_for_other_programs() {
         ("https_proxy", "http://u:CANARY@p.example:port"),
         ("http_proxy", "http://u:CANARY@"),
         ("HTTP_PROXY", "http://u:CANARY@p ex.example"),
+        ("HTTP_PROXY", "http://u:CANARY@p.example\\:3128"),
+        ("HTTP_PROXY", "http://u:CANARY@p%2eexample:3128"),
+        ("HTTP_PROXY", "http://u:CANARY@p\t.example:3128"),
     ] {
         let variable = |asked: &str| (asked == name).then(|| OsString::from(text));
         let error = Proxies::from_environment(variable).expect_err(text);

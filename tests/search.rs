@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use c_surface::Failure;
 use c_surface::images::Context;
 use c_surface::v1::Search;
-use ocireg_testkit::rig::{assert_canary_nowhere, canary};
+use ocireg_testkit::rig::{assert_canary_nowhere, bystander, canary};
 use ocireg_testkit::v1::{Policy, V1};
 use ocireg_testkit::{
-    Action, Ca, Fault, Proxy, Server, ServerOptions, TokenServer, tempdir, token,
+    Action, Ca, Fault, Proxy, Reply, Server, ServerOptions, TokenServer, tempdir, token,
 };
 use scene::{UNAUTHORIZED, assert_tells, requests};
 use serde_json::{Value, json};
@@ -199,6 +199,49 @@ fn a_token_that_was_taken_back_is_asked_for_again() {
 }
 
 #[test]
+fn a_refusal_by_somebody_else_is_no_reason_for_another_token() {
+    let (v1, token, auth) = with_tokens();
+    let host = v1.index.host();
+    v1.index.may_receive(auth["username"].as_str().expect("a canary"));
+    let other = bystander(ServerOptions::default().bind("127.0.0.2"), |_| Reply::empty(401));
+    let service = scene::trusting(&[&host, &token.host()]);
+    let away = Action::redirect(&format!("{}/v1/search", other.url()));
+    v1.index.fault(Fault::on("/search", away).always());
+    let more = Search { auth: Some(auth), ..Search::default() };
+    failed(service.search(&format!("{host}/demo"), 25, &more), UNAUTHORIZED);
+    assert_eq!((token.requests().len(), requests(&v1.index, "/search").len()), (1, 1));
+    assert_eq!(other.requests().len(), 1);
+    for name in ["authorization", "x-docker-token"] {
+        assert_eq!(other.requests()[0].header(name), None, "{name}");
+    }
+}
+
+#[test]
+fn a_login_that_was_refused_is_not_sent_again() {
+    let (v1, token, mut auth) = with_tokens();
+    let (host, secret) = (v1.index.host(), auth["username"].as_str().expect("a name").to_owned());
+    v1.index.may_receive(&secret);
+    auth["password"] = json!("p");
+    let challenge = Action::Status(
+        401,
+        vec![
+            ("WWW-Authenticate".into(), "Basic realm=\"x\"".into()),
+            ("Docker-Distribution-Api-Version".into(), "registry/2.0".into()),
+        ],
+        vec![],
+    );
+    v1.index.fault(Fault::on("/v2/", challenge).always());
+    v1.index.fault(Fault::on("/search", Action::status(401)).always());
+    let more = Search { auth: Some(auth), ..Search::default() };
+    let service = scene::trusting(&[&host]);
+    failed(service.search(&format!("{host}/demo"), 25, &more), UNAUTHORIZED);
+    let asked = requests(&v1.index, "/search");
+    assert_eq!(asked.len(), 1);
+    assert!(asked[0].header("authorization").is_some_and(|sent| sent.starts_with("Basic ")));
+    assert!(token.requests().is_empty());
+}
+
+#[test]
 fn where_nobody_speaks_v2_the_identity_token_stays_here() {
     let (v1, token, auth) = with_tokens();
     v1.change(|policy| policy.search_tokens = None);
@@ -206,6 +249,13 @@ fn where_nobody_speaks_v2_the_identity_token_stays_here() {
     let service = scene::trusting(&[&host, &token.host()]);
     let more = Search { auth: Some(auth.clone()), ..Search::default() };
     assert!(service.search(&format!("{host}/demo"), 25, &more).is_ok(), "everybody may search");
+    // An answer to everything is no protocol, even if it asks for a token.
+    let challenge = format!("Bearer realm=\"{}\"", token.realm());
+    v1.index.fault(Fault::on("/v2/", Action::challenge(200, &challenge)).always());
+    assert!(service.search(&format!("{host}/demo"), 25, &more).is_ok(), "everybody may search");
+    v1.index.fault(Fault::on("/v2/", Action::challenge(401, &challenge)).always());
+    assert!(service.search(&format!("{host}/demo"), 25, &more).is_ok(), "everybody may search");
+    v1.index.clear_faults();
     v1.change(|policy| *policy = Policy::user("alice", "p"));
     let failure = failed(service.search(&format!("{host}/demo"), 25, &more), UNAUTHORIZED);
     let secret = auth["username"].as_str().expect("a canary");
@@ -285,6 +335,21 @@ fn a_search_ends_with_its_context() {
     let start = Instant::now();
     failed(world.service.search(&format!("{host}/demo"), 25, &more), DEADLINE);
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    // And so it does while the index is looked for, over either scheme, and while that answers.
+    for form in [FORMS[0], FORMS[1]] {
+        for slow in
+            [Action::Delay(Duration::from_secs(60)), Action::Stall(0, Duration::from_secs(60))]
+        {
+            let world = World::start(form, json!({}));
+            world.v1.index.fault(Fault::on("/_ping", slow).always());
+            let term = format!("{}/demo", world.v1.index.host());
+            let context = Context::timeout(300);
+            let more = Search { context: Some(&context), ..Search::default() };
+            let failure = failed(world.service.search(&term, 25, &more), DEADLINE);
+            assert_tells(&failure, &[], &["insecure-registries", "neither by https nor by http"]);
+            assert!(requests(&world.v1.index, "/search").is_empty());
+        }
+    }
 }
 
 #[test]

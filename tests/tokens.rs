@@ -20,6 +20,8 @@ use ocireg_testkit::{
 use scene::*;
 use serde_json::{Value, json};
 
+const TIMEOUT: i32 = 44;
+
 fn none() -> Value {
     json!({})
 }
@@ -378,8 +380,81 @@ fn the_scope_that_is_needed_is_asked_for_whatever_the_challenge_names() {
         token.clear();
         let challenge = format!("{},scope=\"{scope}\"", bearer(&token));
         lets_in(&service(none()), &takes("right", vec![challenge]), &none());
-        assert_eq!(token.requests()[0].query("scope")[0], "repository:demo/app:pull");
+        assert_eq!(token.requests()[0].query("scope"), ["repository:demo/app:pull"]);
     }
+}
+
+#[test]
+fn a_login_asks_for_the_scopes_that_the_challenge_names() {
+    let token = gives(json!({"token": "right"}));
+    let challenge = format!("{},scope=\"a:b:c  d:e:f a:b:c\"", bearer(&token));
+    for (challenge, scopes) in [(challenge, &["a:b:c", "d:e:f"][..]), (bearer(&token), &[])] {
+        token.clear();
+        let registry = takes("right", vec![challenge]);
+        let auth = json!({"serveraddress": registry.host()});
+        service(none()).auth(&auth, None).expect_err("it has nothing there");
+        assert_eq!(token.requests()[0].query("scope"), scopes);
+    }
+}
+
+#[test]
+fn what_is_not_known_is_not_asked_with() {
+    let token = bystander(ServerOptions::default(), |request| match request.method.as_str() {
+        "POST" => Reply::empty(404),
+        _ => Reply::json(200, &json!({"token": "right"})),
+    });
+    let registry = takes("right", vec![format!("Bearer realm=\"{}/token\"", token.url())]);
+    let auth = json!({"serveraddress": registry.host()});
+    service(none()).auth(&auth, None).expect_err("it has nothing there");
+    assert_eq!(token.requests()[0].target, "/token");
+    // A name is not known of every identity token.
+    token.clear();
+    let options = json!({"auth": {"identitytoken": "refresh"}});
+    lets_in(&trusting(&[&registry.host(), &token.host()]), &registry, &options);
+    let asked = token.requests().pop().expect("a request");
+    assert_eq!(asked.method, "GET");
+    for name in ["account", "service"] {
+        assert!(asked.query(name).is_empty(), "{asked:?}");
+    }
+}
+
+#[test]
+fn half_a_password_is_none() {
+    let canary = canary();
+    let token = gives(json!({"token": "right"}));
+    for auth in [json!({"username": canary}), json!({"password": canary})] {
+        let options = json!({ "auth": auth });
+        let asks_basic = takes("right", vec!["Basic realm=\"x\"".to_owned()]);
+        let failure =
+            fails(&trusting(&[&asks_basic.host()]), &app(&asks_basic), &options, UNAUTHORIZED);
+        assert_tells(&failure, &["no basic auth credentials"], &[&canary]);
+        // Whoever has no more than that is nobody in particular.
+        token.clear();
+        let registry = takes("right", vec![bearer(&token)]);
+        lets_in(&trusting(&[&registry.host(), &token.host()]), &registry, &options);
+        assert_eq!(token.requests()[0].header("authorization"), None);
+        assert_canary_nowhere(&[&asks_basic, &registry, &token], &canary);
+    }
+}
+
+#[test]
+fn a_token_takes_no_longer_than_it_may() {
+    let token = TokenServer::plain();
+    let (registry, _) = guarded(&token);
+    token.fault(Fault::on("/token", Action::Delay(Duration::from_secs(60))).always());
+    let service = service(json!({"timeouts": {"auth-ms": 300}, "retry": {"max-attempts": 1}}));
+    let failure = fails(&service, &app(&registry), &none(), TIMEOUT);
+    assert_eq!(failure.json["phase"], "token", "{failure:#?}");
+}
+
+#[test]
+fn only_a_realm_itself_may_be_trusted_by_name() {
+    let token = bystander(ServerOptions::default(), |_| {
+        Reply::empty(307).with("Location", "http://169.254.169.254/token")
+    });
+    let registry = takes("right", vec![bearer(&token)]);
+    let failure = fails(&service(none()), &app(&registry), &none(), POLICY);
+    assert_tells(&failure, &["169.254.169.254"], &["trusted-realms"]);
 }
 
 /// As some registries answer for what they do not have: that is no reason to go on without a token.
@@ -449,6 +524,7 @@ fn answers_without_a_usable_token_are_errors_of_the_token_server() {
         "",
         "<html>Sign in</html>",
         r#"{"token": "right"} trailing"#,
+        r#"{"token": "right", "refresh_token": "a\nb"}"#,
     ] {
         let token =
             bystander(ServerOptions::default(), move |_| Reply::new(200, body.as_bytes().to_vec()));
@@ -470,7 +546,7 @@ fn a_token_server_that_is_down_or_failing_is_named() {
     let began = Instant::now();
     let failure = fails(&patient, &app(&takes("right", vec![challenge])), &none(), CONNECT);
     assert!(began.elapsed() < Duration::from_secs(20));
-    assert_tells(&failure, &[&host], &[]);
+    assert_tells(&failure, &[&host], &["trusted-realms"]);
 
     let token = bystander(ServerOptions::default(), |_| Reply::empty(503));
     let failure =

@@ -12,7 +12,10 @@ use c_surface::Failure;
 use ocireg_testkit::rig::{assert_canary_nowhere, bystander};
 use ocireg_testkit::v1::archive::Random;
 use ocireg_testkit::{Action, Cut, Fault, Reply, ServerOptions};
-use scene::{DENIED, NOT_FOUND, POLICY, PROTOCOL, REDIRECT, UNAUTHORIZED, assert_tells, requests};
+use scene::{
+    CONNECT, DENIED, LIMIT, NOT_FOUND, POLICY, PROTOCOL, REDIRECT, SERVER, UNAUTHORIZED,
+    assert_tells, requests,
+};
 use serde_json::{Value, json};
 use v1_scene::*;
 
@@ -20,6 +23,7 @@ const ALREADY_EXISTS: i32 = 81;
 const DISCONNECTED: i32 = 45;
 const INVALID_ARGUMENT: i32 = 1;
 const INVALID_JSON: i32 = 4;
+const INVALID_REFERENCE: i32 = 5;
 const REJECTED: i32 = 84;
 const TIMEOUT: i32 = 44;
 
@@ -105,6 +109,10 @@ fn only_the_index_sees_the_password_and_only_its_registries_the_tokens() {
         pull(&world.session(), &world.reference(), &chain, "1").expect("a pull");
         let password = world.auth["password"].as_str().unwrap();
         assert_canary_nowhere(&[world.v1.registry()], password);
+        for request in world.v1.servers().flat_map(|server| server.requests()) {
+            let name = request.header("user-agent").unwrap_or_default();
+            assert!(name.starts_with("ocireg/"), "{request:?}");
+        }
         for request in requests(world.v1.registry(), "/v1/images/") {
             let sent = request.header("authorization").unwrap_or_default();
             assert!(sent.starts_with("Token signature="), "{sent}");
@@ -113,12 +121,58 @@ fn only_the_index_sees_the_password_and_only_its_registries_the_tokens() {
         // A session without credentials is told so, and one whose tokens are gone.
         let nobody = world.endpoint().session(Some(&json!({}))).expect("a session");
         failed(nobody.repository_data(&world.reference()), UNAUTHORIZED);
+        let asked = requests(&world.v1.index, "/images").pop().expect("a request");
+        assert_eq!(asked.header("authorization"), None);
         let session = world.session();
         let data = session.repository_data(&world.reference()).expect("data");
         world.v1.forget_tokens();
         let registry = data["Endpoints"][0].as_str().unwrap();
         failed(session.remote_history(&chain[1].id, registry), UNAUTHORIZED);
     }
+}
+
+#[test]
+fn tokens_count_only_from_the_index_itself() {
+    let (world, chain) = pushed(FORMS[2], json!({}));
+    let (session, registry) = (world.session(), world.v1.registry());
+    let token = ("X-Docker-Token".to_owned(), "signature=stranger".to_owned());
+    let sent = || {
+        session.remote_history(&chain[1].id, &registry.root()).ok();
+        let last = requests(registry, "/ancestry").pop().expect("a request");
+        last.header("authorization").map(str::to_owned)
+    };
+    // Not from whom a redirect led to, though he answers as the index would.
+    let other = bystander(ServerOptions::default().bind("127.0.0.2"), {
+        let endpoints = registry.host();
+        let token = token.clone();
+        move |_| {
+            Reply::json(200, &json!([]))
+                .with(&token.0, &token.1)
+                .with("X-Docker-Endpoints", &endpoints)
+        }
+    });
+    let away = Action::redirect(&format!("{}/v1/elsewhere", other.url()));
+    world.v1.index.fault(Fault::on("/demo/app/images", away));
+    let data = session.repository_data(&world.reference()).expect("data");
+    assert_eq!(data["Endpoints"], json!([registry.root()]));
+    assert_eq!(other.requests().len(), 1);
+    assert_eq!(sent(), None);
+    // Those of the index count at the index itself, whether it has named itself or not.
+    let fresh = world.session();
+    let given = Action::header("X-Docker-Token", "signature=1");
+    world.v1.index.fault(Fault::on("/search", given));
+    fresh.search_repositories("demo", 7).expect("results");
+    fresh.remote_history(&chain[1].id, &world.v1.index.root()).ok();
+    let last = requests(&world.v1.index, "/ancestry").pop().expect("a request");
+    assert_eq!(last.header("authorization"), Some("Token signature=1"));
+    // Nor from a registry; and an answer of the index without any takes none back.
+    session.repository_data(&world.reference()).expect("data");
+    registry.fault(Fault::on("/ancestry", Action::header(&token.0, &token.1)));
+    let first = sent().expect("a token");
+    let silent = Action::RemoveHeader(token.0);
+    world.v1.index.fault(Fault::on("/demo/app/images", silent));
+    session.repository_data(&world.reference()).expect("data");
+    assert_eq!(sent(), Some(first));
 }
 
 #[test]
@@ -201,7 +255,11 @@ fn a24_headers_of_the_caller_stay_with_whom_they_were_meant_for() {
         let away = Action::redirect(&format!("{}/v1/elsewhere", other.url()));
         world.v1.registry().fault(Fault::on("/ancestry", away));
         assert!(session.remote_history(&chain[1].id, &registry).is_err());
-        assert!(other.requests().iter().all(|request| request.header("x-meta").is_none()));
+        assert_eq!(other.requests().len(), usize::from(!tls), "https does not become http");
+        for request in other.requests() {
+            assert_eq!(request.header("x-meta"), None, "{request:?}");
+            assert_eq!(request.header("user-agent"), Some("me/1"));
+        }
         assert_canary_nowhere(&[&other], &secret);
     }
 }
@@ -232,12 +290,29 @@ fn tags_come_from_the_first_registry_that_knows() {
     assert_eq!(session.remote_tag(&registries, &reference, "1").expect("a tag"), chain[1].id);
     let failure = failed(session.remote_tag(&registries, &reference, "2"), NOT_FOUND);
     assert_eq!(failure.json["http_status"], 404);
+    // Where all refuse, each refusal is told; where one alone was asked, its own is all there is.
+    let down = format!("{}/v1/", down.url());
+    let failure = failed(session.remote_tags(&json!([down, down]), &reference), SERVER);
+    assert_eq!(failure.json["attempts"].as_array().map(Vec::len), Some(2), "{failure:#?}");
+    let failure = failed(session.remote_tags(&json!([down]), &reference), SERVER);
+    assert!(failure.json.get("attempts").is_none(), "{failure:#?}");
+    // A registry that cannot be reached is no refusal.
+    world.v1.index.clear();
+    let registries = json!(["http://127.0.0.1:1/v1/", world.v1.index.root()]);
+    failed(session.remote_tags(&registries, &reference), CONNECT);
+    assert!(world.v1.index.requests().is_empty());
+    // The repositories without an owner are those of the library.
+    let plain = format!("{}/app", world.v1.index.host());
+    failed(session.remote_tags(&json!([world.v1.index.root()]), &plain), NOT_FOUND);
+    let last = requests(&world.v1.index, "/tags").pop().expect("a request");
+    assert_eq!(last.path(), "/v1/repositories/library/app/tags");
     // A registry that knows no such repository has the last word.
+    world.v1.index.clear();
     let empty = World::start(PLAIN, json!({}));
     let registries = json!([empty.v1.index.root(), world.v1.index.root()]);
     let failure = failed(session.remote_tags(&registries, &reference), NOT_FOUND);
     assert_eq!(failure.json["what"], "repository");
-    assert!(requests(&world.v1.index, "/other/").is_empty());
+    assert!(requests(&world.v1.index, "/tags").is_empty());
 }
 
 #[test]
@@ -273,6 +348,11 @@ fn b6_an_id_is_checked_before_it_is_part_of_an_address_or_believed() {
         failed(session.push_tag(&reference, id, "1", &registry), INVALID_ARGUMENT);
         failed(session.push_index(&reference, &json!([data]), false, &json!([])), INVALID_JSON);
     }
+    let registries = json!([registry]);
+    for tag in ["", "../x", "..", "a/b", "a?b", "a#b", "a b", "a\n", &"x".repeat(129)] {
+        failed(session.remote_tag(&registries, &reference, tag), INVALID_REFERENCE);
+        failed(session.push_tag(&reference, good, tag, &registry), INVALID_REFERENCE);
+    }
     let list = format!("[\"{good}\"]");
     failed(session.push_image_json(&json!([good]), &registry, json), INVALID_JSON);
     failed(session.push_index(&reference, &json!([[good]]), false, &json!([])), INVALID_JSON);
@@ -281,8 +361,8 @@ fn b6_an_id_is_checked_before_it_is_part_of_an_address_or_believed() {
     let other = json!({"id": "7".repeat(64)});
     failed(session.push_image_json(&other, &registry, json), INVALID_ARGUMENT);
     assert!(requests(&world.v1.index, "/v1/images/").is_empty());
+    assert!(requests(&world.v1.index, "/tags").is_empty());
 
-    let registries = json!([registry]);
     let lie = |path: &str, body: &str| {
         world.v1.index.clear_faults();
         world.v1.index.fault(Fault::on(path, Action::ReplaceBody(body.into())).always());
@@ -294,7 +374,8 @@ fn b6_an_id_is_checked_before_it_is_part_of_an_address_or_believed() {
         lie("/ancestry", body);
         failed(session.remote_history(good, &registry), PROTOCOL);
     }
-    for body in ["", "[]", "{\"1\":2}", "{\"1\":\"../x\"}", "<html>"] {
+    let twice = format!("{{\"1\":\"{good}\",\"1\":\"{}\"}}", chain[0].id);
+    for body in ["", "[]", "{\"1\":2}", "{\"1\":\"../x\"}", &twice, "<html>"] {
         lie("/tags", body);
         failed(session.remote_tags(&registries, &reference), PROTOCOL);
     }
@@ -308,9 +389,36 @@ fn b6_an_id_is_checked_before_it_is_part_of_an_address_or_believed() {
         failed(session.repository_data(&reference), PROTOCOL);
     }
     let listed = format!(" [\"{good}\"]");
-    for body in ["", "{}", "[]", &other.to_string(), "{\"id\":\"../x\"}", &listed] {
+    let twice = format!("{{\"id\":\"{good}\",\"os\":\"linux\",\"os\":\"plan9\"}}");
+    for body in ["", "{}", "[]", &other.to_string(), "{\"id\":\"../x\"}", &listed, &twice] {
         lie("/json", body);
         failed(session.remote_image_json(good, &registry), PROTOCOL);
+    }
+}
+
+#[test]
+fn a_history_has_as_many_images_as_the_limit_and_no_more() {
+    for (most, enough) in [(2, true), (1, false)] {
+        let (world, chain) = pushed(PLAIN, json!({"limits": {"children": most}}));
+        let history = world.session().remote_history(&chain[1].id, &world.v1.index.root());
+        if enough {
+            assert_eq!(history.expect("a history").as_array().map(Vec::len), Some(2));
+        } else {
+            assert_tells(&failed(history, LIMIT), &["children"], &[]);
+        }
+    }
+}
+
+#[test]
+fn where_an_index_names_no_registry_it_is_one_itself() {
+    let (world, _) = pushed(PLAIN, json!({}));
+    for silence in [
+        Action::RemoveHeader("X-Docker-Endpoints".into()),
+        Action::header("X-Docker-Endpoints", ""),
+    ] {
+        world.v1.index.fault(Fault::on("/app/images", silence));
+        let data = world.session().repository_data(&world.reference()).expect("data");
+        assert_eq!(data["Endpoints"], json!([world.v1.index.root()]));
     }
 }
 
@@ -407,9 +515,87 @@ fn credentials_do_not_go_over_http_and_the_error_says_so() {
     );
     let password = world.auth["password"].as_str().expect("a password");
     assert_tells(&failure, &["http", "allow-plain-http-credentials"], &[password]);
+    // Another refusal has another reason, and so has one over https.
+    world.v1.index.clear_faults();
+    world.v1.index.fault(Fault::on("/v1/images/", Action::status(403)).always());
+    let push = session.push_image_json(&json!({"id": image.id}), &registry, &image.json);
+    assert_tells(&failed(push, DENIED), &[], &["allow-plain-http-credentials"]);
+    let secure = World::start(FORMS[1], json!({}));
+    secure.v1.index.fault(Fault::on("/v1/images/", Action::challenge(401, "Basic")).always());
+    let (alice, registry) = (secure.session(), secure.v1.index.root());
+    let push = alice.push_image_json(&json!({"id": image.id}), &registry, &image.json);
+    assert_tells(&failed(push, UNAUTHORIZED), &[], &["allow-plain-http-credentials"]);
     let failure = failed(session.repository_data(&world.reference()), POLICY);
     assert_tells(&failure, &["allow-plain-http-credentials"], &[password]);
     assert_canary_nowhere(&[&world.v1.index], world.auth["password"].as_str().unwrap());
+}
+
+#[test]
+fn a_push_is_done_only_where_the_answer_says_so() {
+    let (world, chain) = pushed(PLAIN, json!({}));
+    let (session, registry) = (world.session(), world.v1.index.root());
+    let (reference, id) = (world.reference(), &chain[1].id);
+    let sums = |id: &str| json!({"id": id, "checksum": "tarsum+sha256:00", "checksum_payload": "sha256:00"});
+    let list = json!([sums(id), {"id": chain[0].id}]);
+    let index =
+        |validate| session.push_index(&reference, &list, validate, &json!([registry])).map(|_| ());
+    type Push<'a> = &'a dyn Fn() -> c_surface::Outcome<()>;
+    let pushes: [(Push<'_>, &[u16]); 5] = [
+        (&|| session.push_image_json(&sums(id), &registry, &chain[1].json), &[200]),
+        (&|| session.push_image_checksum(&sums(id), &registry), &[200]),
+        (&|| session.push_tag(&reference, id, "1", &registry), &[200, 201]),
+        (&|| index(false), &[200, 201]),
+        (&|| index(true), &[204]),
+    ];
+    for (number, (push, wanted)) in pushes.into_iter().enumerate() {
+        for status in [200, 201, 202, 204, 400] {
+            world.v1.index.clear_faults();
+            let endpoints = vec![("X-Docker-Endpoints".into(), world.v1.index.host())];
+            world.v1.index.fault(Fault::on("/v1/", Action::Status(status, endpoints, vec![])));
+            assert_eq!(push().is_ok(), wanted.contains(&status), "{number}: {status}");
+        }
+    }
+    // The index hears of the registries, and of the images that have a checksum, when all is there.
+    let puts: Vec<_> = requests(&world.v1.index, "/v1/repositories/demo/app/")
+        .into_iter()
+        .filter(|request| !request.path().contains("/tags/"))
+        .collect();
+    for request in &puts {
+        let validate = request.path().ends_with("/images");
+        let images: Vec<Value> = serde_json::from_slice(&request.body).expect("a list");
+        assert_eq!(images.len(), if validate { 1 } else { 2 }, "{request:?}");
+        let endpoints = request.header("x-docker-endpoints");
+        assert_eq!(endpoints, validate.then_some(registry.as_str()));
+    }
+    assert_eq!(puts.len(), 10);
+}
+
+#[test]
+fn a26_a_list_of_images_goes_to_no_host_that_was_not_allowed() {
+    let place = "/v1/repositories/demo/app/";
+    for form in FORMS {
+        let other = bystander(ServerOptions::default().bind("127.0.0.2"), |_| Reply::empty(200));
+        let named = json!([other.host()]);
+        // Where it is allowed, https still does not become http.
+        let (allowed, why) = match form.tls {
+            true => (named, "https"),
+            false => (json!([]), "allow-v1-endpoints"),
+        };
+        let world = World::start(form, json!({"allow-v1-endpoints": allowed}));
+        let list = json!([{"id": "7".repeat(64)}]);
+        let away = Action::redirect(&format!("{}{place}", other.url()));
+        world.v1.index.fault(Fault::on(place, away).method("PUT"));
+        let push = world.session().push_index(&world.reference(), &list, false, &json!([]));
+        assert_tells(&failed(push, POLICY), &[why, &other.host()], &[]);
+        assert!(other.requests().is_empty(), "{form:?}");
+        // A redirect to nowhere in particular is none to the same place.
+        world.v1.index.clear();
+        let nowhere = Action::Status(307, vec![("Location".into(), String::new())], vec![]);
+        world.v1.index.fault(Fault::on(place, nowhere).method("PUT").always());
+        let push = world.session().push_index(&world.reference(), &list, false, &json!([]));
+        failed(push, REDIRECT);
+        assert_eq!(requests(&world.v1.index, place).len(), 1);
+    }
 }
 
 #[test]
@@ -456,7 +642,7 @@ fn a_redirect_to_another_host_takes_neither_password_nor_tokens_nor_cookies() {
         let list = json!([{"id": id}]);
         assert!(session.push_index(&world.reference(), &list, false, &json!([])).is_err());
         for request in other.requests() {
-            for name in ["authorization", "cookie"] {
+            for name in ["authorization", "cookie", "x-docker-token"] {
                 assert_eq!(request.header(name), None, "{request:?}");
             }
         }
@@ -555,7 +741,7 @@ fn a_stalled_registry_is_given_up() {
     let index = Fault::on("/images", Action::Delay(Duration::from_secs(60))).always();
     world.v1.index.fault(index);
     let failure = failed(session.repository_data(&world.reference()), TIMEOUT);
-    assert_tells(&failure, &["/v1/repositories/demo/app/images"], &[]);
+    assert_tells(&failure, &["/v1/repositories/demo/app/images", "a proxy is needed"], &[]);
     world.v1.index.clear_faults();
     world.v1.index.fault(Fault::on("/json", Action::Stall(3, Duration::from_secs(60))).always());
     failed(session.remote_image_json(&chain[0].id, &registry), TIMEOUT);

@@ -4,6 +4,8 @@ mod c_surface;
 mod scene;
 mod v1_scene;
 
+use std::time::Duration;
+
 use c_surface::{Failure, Outcome};
 use ocireg_testkit::rig::{assert_canary_nowhere, bystander};
 use ocireg_testkit::v1::archive::Random;
@@ -17,6 +19,7 @@ use v1_scene::{FORMS, Form, Image, World, push};
 
 const INVALID_ARGUMENT: i32 = 1;
 const INVALID_CONFIG: i32 = 7;
+const TIMEOUT: i32 = 44;
 
 fn failed<T>(outcome: Outcome<T>, code: i32) -> Failure {
     match outcome {
@@ -176,6 +179,7 @@ fn a_ping_may_say_what_it_likes() {
     assert_eq!(ping(&[(ALONE, "no")], ""), (false, Value::Null));
     assert_eq!(ping(&[(ALONE, "")], ""), (true, Value::Null));
     assert_eq!(ping(&[(VERSION, "0.9")], r#"{"version":"0.6"}"#), (true, json!("0.9")));
+    assert_eq!(ping(&[(VERSION, "")], r#"{"version":"0.6"}"#), (true, json!("0.6")));
     // What makes no sense takes nothing else with it, and a list has no names.
     assert_eq!(ping(&[], r#"{"standalone":false,"version":1}"#), (false, Value::Null));
     assert_eq!(ping(&[], r#"["0.6",false]"#), (true, Value::Null));
@@ -184,6 +188,17 @@ fn a_ping_may_say_what_it_likes() {
     server.index.clear_faults();
     server.index.fault(Fault::on("/_ping", Action::status(500)));
     assert!(endpoint.ping().expect("somebody is there")["standalone"].as_bool().is_some());
+}
+
+#[test]
+fn a_ping_takes_no_longer_than_it_may() {
+    let server = V1::standalone(ServerOptions::default(), Policy::default());
+    let place = index(&server.index.host(), false);
+    let service = service(json!({"timeouts": {"auth-ms": 300}, "retry": {"max-attempts": 1}}));
+    let endpoint = service.v1_endpoint_of(&place, "", &json!({})).expect("an endpoint");
+    server.index.fault(Fault::on("/_ping", Action::Delay(Duration::from_secs(60))).always());
+    let failure = failed(endpoint.ping(), TIMEOUT);
+    assert_eq!(failure.json["phase"], "ping", "{failure:#?}");
 }
 
 #[test]
@@ -279,6 +294,157 @@ fn between_trusted_places_a_redirect_takes_all_along_and_nowhere_else() {
     assert!(others[2].requests().is_empty(), "https does not become http");
     let all: Vec<&Server> = others.iter().collect();
     assert_canary_nowhere(&all, &password);
+}
+
+/// Sends requests on to the first of the hosts that their query names, with the rest; the last of them answers 404.
+fn guide(name: &str, ca: &Ca) -> Server {
+    let options = ServerOptions::default().name(name).identity(ca.server(&[name]));
+    bystander(options, |request| {
+        let hosts = request.query("to").pop().unwrap_or_default();
+        match hosts.split_once(',') {
+            None => Reply::empty(404),
+            Some((host, rest)) => Reply::empty(307)
+                .with("Location", &format!("https://{host}{}?to={rest}", request.path())),
+        }
+    })
+}
+
+#[test]
+fn a10_a_list_of_images_is_trusted_no_more_once_a_stranger_had_it() {
+    let (ca, password) = (Ca::default(), scene::secret());
+    let place = "/v1/repositories/demo/app/";
+    let list = json!([{"id": "7".repeat(64)}]);
+    let [first, second, strange] =
+        ["cdn.docker.io", "hub.docker.com", "cdn.docker.io.example"].map(|name| guide(name, &ca));
+    first.may_receive(&password);
+    let hosts = [&first, &second, &strange].map(Server::host);
+    let names = json!({"resolve": {"*": ["127.0.0.1"]}, "allow-v1-endpoints": hosts});
+    let service = service(names);
+    // Who begins, the way from there, and how many on it get the login.
+    for (index, way, trusted) in [
+        ("registry.docker.com", vec![&first, &strange, &second, &first], 1),
+        ("registry.docker.com", vec![&strange, &first, &second], 0),
+        ("registry.example", vec![&first, &second], 0),
+    ] {
+        let (v1, _) = named(index, &ca, &password);
+        for server in [&first, &second, &strange] {
+            server.clear();
+        }
+        let reference = format!("{}/demo/app", v1.index.host());
+        let endpoint = service.v1_endpoint(&reference).expect("an endpoint");
+        let auth = json!({"username": "alice", "password": password});
+        let session = endpoint.session(Some(&auth)).expect("a session");
+        let cookie = Action::header("Set-Cookie", "id=1");
+        v1.index.fault(Fault::on("/demo/app/images", cookie));
+        failed(session.repository_data(&reference), NOT_FOUND);
+        let hosts: String = way[1..].iter().map(|server| server.host() + ",").collect();
+        let away = format!("{}{place}?to={hosts}", way[0].url());
+        v1.index.fault(Fault::on(place, Action::redirect(&away)).method("PUT"));
+        failed(session.push_index(&reference, &list, false, &json!([])), NOT_FOUND);
+        let mut met = [0; 3];
+        for (step, server) in way.into_iter().enumerate() {
+            let number = [&first, &second, &strange].iter().position(|s| s.host() == server.host());
+            let number = number.expect("one of them");
+            let request = &server.requests()[met[number]];
+            met[number] += 1;
+            for name in ["authorization", "cookie"] {
+                assert_eq!(request.header(name).is_some(), step < trusted, "{index}: {request:?}");
+            }
+        }
+    }
+    assert_canary_nowhere(&[&second, &strange], &password);
+}
+
+#[test]
+fn tokens_come_from_the_index_and_from_trusted_places_that_a_trusted_index_leads_to() {
+    let (ca, password) = (Ca::default(), scene::secret());
+    let (evil, trusted) = ("cdn.docker.io.example", "cdn.docker.io");
+    for (index, sender, counts) in [
+        ("registry.docker.com", trusted, true),
+        ("registry.docker.com", evil, false),
+        ("registry.example", trusted, false),
+    ] {
+        let (v1, chain) = named(index, &ca, &password);
+        let registry = stranger("hub.docker.com", &ca);
+        let options = ServerOptions::default().name(sender).identity(ca.server(&[sender]));
+        let sender = bystander(options, {
+            let registry = registry.host();
+            move |_| {
+                Reply::json(200, &json!([]))
+                    .with("X-Docker-Token", "signature=1")
+                    .with("X-Docker-Endpoints", &registry)
+            }
+        });
+        sender.may_receive(&password);
+        let service = service(json!({
+            "resolve": {"*": ["127.0.0.1"]}, "allow-v1-endpoints": [registry.host()],
+        }));
+        let reference = format!("{}/demo/app", v1.index.host());
+        let auth = json!({"username": "alice", "password": password});
+        let endpoint = service.v1_endpoint(&reference).expect("an endpoint");
+        let session = endpoint.session(Some(&auth)).expect("a session");
+        let away = Action::redirect(&format!("{}/v1/elsewhere", sender.url()));
+        v1.index.fault(Fault::on("/demo/app/images", away));
+        let data = session.repository_data(&reference).expect("data");
+        let root = format!("{}/v1/", registry.url());
+        assert_eq!(data["Endpoints"], json!([root]));
+        failed(session.remote_history(&chain[0].id, &root), NOT_FOUND);
+        let sent = registry.requests()[0].header("authorization").map(str::to_owned);
+        let expected = counts.then(|| "Token signature=1".to_owned());
+        assert_eq!(sent, expected, "{index}: {}", sender.host());
+        assert_canary_nowhere(&[&registry], &password);
+    }
+}
+
+#[test]
+fn that_an_index_is_not_verified_says_nothing_of_the_registries_that_it_names() {
+    let (ca, names) = (Ca::default(), [SECURE, "other.test"]);
+    let [home, other] = names.map(|name| {
+        let options = ServerOptions::default().name(name).identity(ca.server(&[name]));
+        V1::standalone(options, Policy::default())
+    });
+    let service = service(json!({
+        "resolve": {SECURE: ["0.0.0.0"], "other.test": ["0.0.0.0"]},
+        "allow-v1-endpoints": [other.index.host()],
+    }));
+    let place = index(&home.index.host(), false);
+    let endpoint = service.v1_endpoint_of(&place, "", &json!({})).expect("not verified");
+    let session = endpoint.session(Some(&json!({}))).expect("a session");
+    let id = "7".repeat(64);
+    failed(session.remote_history(&id, &home.index.root()), NOT_FOUND);
+    failed(session.remote_history(&id, &other.index.root()), CERTIFICATE);
+    assert!(other.index.requests().is_empty());
+}
+
+#[test]
+fn an_index_names_trusted_places_only_where_it_is_one_itself() {
+    let (ca, password) = (Ca::default(), scene::secret());
+    let (evil, trusted) = (stranger("evildocker.io", &ca), stranger("cdn.docker.io", &ca));
+    let service = service(json!({"resolve": {"*": ["127.0.0.1"]}}));
+    for (index, registry, allowed) in [
+        ("registry.docker.com", &trusted, true),
+        ("registry.docker.com", &evil, false),
+        ("registry.example", &trusted, false),
+    ] {
+        let (v1, _) = named(index, &ca, &password);
+        let reference = format!("{}/demo/app", v1.index.host());
+        let endpoint = service.v1_endpoint(&reference).expect("an endpoint");
+        let auth = json!({"username": "alice", "password": password});
+        let session = endpoint.session(Some(&auth)).expect("a session");
+        let list = json!([{"id": "7".repeat(64)}]);
+        v1.index.fault(Fault::on(
+            "/v1/repositories/",
+            Action::header("X-Docker-Endpoints", &registry.host()),
+        ));
+        let pushed = session.push_index(&reference, &list, false, &json!([]));
+        if allowed {
+            let root = format!("{}/v1/", registry.url());
+            assert_eq!(pushed.expect("allowed")["Endpoints"], json!([root]));
+        } else {
+            let failure = failed(pushed, POLICY);
+            assert_tells(&failure, &["allow-v1-endpoints", &registry.host()], &[]);
+        }
+    }
 }
 
 #[test]

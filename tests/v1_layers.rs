@@ -201,6 +201,19 @@ fn a_cut_is_gone_on_from_by_range() {
 }
 
 #[test]
+fn a_part_is_asked_for_wherever_the_registry_keeps_its_layers() {
+    let cuts: [Change; 1] = [|_, reply| cut(1000)(reply)];
+    let elsewhere = serving(cuts);
+    let place = elsewhere.url();
+    let registry = bystander(ServerOptions::default(), move |request| {
+        Reply::empty(307).with("Location", &format!("{place}{}", request.path()))
+    });
+    assert!(get(&registry, Some(SIZE)).expect("a layer") == layer());
+    assert_eq!(ranges(&elsewhere), [None, Some("bytes=1000-".to_owned())]);
+    assert_eq!(registry.requests().len(), 2, "the registry says each time where it is");
+}
+
+#[test]
 fn a_stall_is_a_cut() {
     let stall: Change = |_, reply| reply.stall = Some((1_000_000, Duration::from_secs(30)));
     let server = serving([stall]);
@@ -253,6 +266,14 @@ fn without_accept_ranges_nothing_is_asked_again() {
         assert_eq!(error.code(), Code::Disconnected, "{error}");
         assert_eq!(server.requests().len(), 1);
     }
+    // Where nothing had come yet, all of it can be asked for.
+    let nothing: Change = |_, reply| {
+        reply.remove("Accept-Ranges");
+        cut(0)(reply);
+    };
+    let server = serving([nothing]);
+    assert!(get(&server, Some(SIZE)).expect("a layer") == layer());
+    assert_eq!(ranges(&server), [None, None]);
 }
 
 #[test]
@@ -626,6 +647,15 @@ fn more_may_be_written_after_a_commit_that_failed() {
     write(&mut writer, last).expect("room");
     let sums = writer.commit(None, &run()).expect("a whole archive");
     assert_sent(&server.requests()[0], &tar, &sums);
+    // What was summed up for a commit that the registry refused is not the sum of more.
+    let (server, tar) = (taking([Reply::empty(503)]), archive());
+    let open_ended = &tar[..tar.len() - 1024];
+    let mut writer = self::writer(&server, dir.path());
+    write(&mut writer, open_ended).expect("room");
+    assert_eq!(writer.commit(None, &run()).expect_err("refused").code(), Code::Server);
+    write(&mut writer, &tar).expect("room");
+    let sums = writer.commit(None, &run()).expect("a larger archive");
+    assert_sent(&server.requests()[1], &[open_ended, &tar].concat(), &sums);
 }
 
 #[test]

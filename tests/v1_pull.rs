@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use c_surface::images::Context;
 use c_surface::{Failure, layouts};
 use ocireg_testkit::v1::archive::{self, Random};
-use ocireg_testkit::{Action, Cut, Fault, cncf, digest, tempdir};
+use ocireg_testkit::v1::{Policy, V1};
+use ocireg_testkit::{Action, Cut, Fault, ServerOptions, cncf, digest, tempdir};
 use scene::{INVALID_MANIFEST, NO_PLATFORM, NOT_FOUND, PROTOCOL, assert_tells, requests};
 use serde_json::{Value, json};
 use v1_scene::{FORMS, Form, Image, World, gunzip, push};
@@ -198,10 +199,40 @@ fn what_v1_does_not_have_is_told() {
     let unknown = format!("{}/demo/none:1", world.v1.index.host());
     assert_eq!(pull(&unknown, &options, NOT_FOUND).json["what"], "repository");
     let mut other = options.clone();
-    other["platform"] = json!("linux/arm64");
-    assert_tells(&pull(&format!("{name}:1"), &other, NO_PLATFORM), &["linux/amd64"], &[]);
+    for platform in ["linux/arm64", "windows/amd64"] {
+        other["platform"] = json!(platform);
+        assert_tells(&pull(&format!("{name}:1"), &other, NO_PLATFORM), &["linux/amd64"], &[]);
+    }
     let refused = world.service.pull(None, &format!("{name}:1"), "dir:/tmp/x", &options);
     assert_eq!(refused.expect_err("no layout").code, INVALID_ARGUMENT);
+}
+
+#[test]
+fn a_registry_that_lacks_the_image_is_passed_over_and_no_other_refusal_is() {
+    for (status, enough) in [(404, true), (403, false)] {
+        let chain = Image::chain(&mut Random::new(29), 2);
+        let world = with(PLAIN, &chain);
+        let other = V1::standalone(ServerOptions::default(), Policy::default());
+        let both = format!("{},{}", other.index.host(), world.v1.index.host());
+        let mut options = world.options.clone();
+        options["allow-v1-endpoints"] = json!([other.index.host()]);
+        let service = scene::service(options);
+        let named = Action::header("X-Docker-Endpoints", &both);
+        world.v1.index.fault(Fault::on("/app/images", named));
+        // It has the tag, but not the image.
+        let tag = Action::Status(200, vec![], json!(chain[1].id).to_string().into_bytes());
+        other.index.fault(Fault::on("/tags/1", tag));
+        other.index.fault(Fault::on("/ancestry", Action::status(status)));
+        let reference = format!("{}:1", world.reference());
+        if enough {
+            let pulled = scene::pull(&service, &reference, &by_v1(&world)).expect("a pull");
+            assert_is(&world, &pulled, &chain);
+        } else {
+            scene::fails(&service, &reference, &by_v1(&world), scene::DENIED);
+        }
+        assert_eq!(requests(&other.index, "/ancestry").len(), 1);
+        assert_eq!(requests(&world.v1.index, "/ancestry").len(), usize::from(enough));
+    }
 }
 
 #[test]

@@ -201,8 +201,7 @@ impl Authenticator {
 
     /// Where tokens come from: what the registry names, if it may.
     fn realm(&self, challenge: &Challenge, reach: Reach) -> Result<(Url, AddressRule)> {
-        let text = challenge.parameters.get("realm").filter(|realm| !realm.is_empty());
-        let text = text.ok_or_else(|| {
+        let text = challenge.parameters.get("realm").ok_or_else(|| {
             Error::new(
                 Code::Protocol,
                 format!("{} asks for a token without saying from where", Origin::of(&self.home)),

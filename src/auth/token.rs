@@ -280,6 +280,7 @@ impl std::fmt::Debug for Tokens {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::digest::Algorithm;
 
     #[test]
     fn f15_a_token_lives_as_told_but_a_minute_at_least() {
@@ -298,6 +299,40 @@ mod tests {
             let token = Token::new(Zeroizing::new("t".to_owned()), expires_in, now);
             assert_eq!(token.ends - now, Duration::from_secs(seconds), "{expires_in:?}");
         }
+    }
+
+    #[test]
+    fn what_nobody_can_use_again_is_forgotten() {
+        let (tokens, run) = (Tokens::default(), Run::new(None));
+        let key = |number: u32| {
+            let holder = Holder {
+                origin: String::new(),
+                realm: number.to_string(),
+                service: String::new(),
+                identity: Digest::of(Algorithm::Sha256, b""),
+            };
+            Key::new(holder, &[])
+        };
+        let kept = || lock(&tokens.flights).len();
+        for number in 0..10 {
+            let fetched = tokens.get(key(number), None, &run, || Err(within_itself()));
+            assert!(fetched.is_err());
+            assert_eq!(kept(), 1);
+        }
+        let token = || Token::new(Zeroizing::new("t".to_owned()), None, Instant::now());
+        for number in 0..10 {
+            assert!(tokens.get(key(number), None, &run, || Ok(token())).is_ok());
+        }
+        assert_eq!(kept(), 10, "they are still good");
+        assert!(tokens.get(key(0), None, &run, || Err(within_itself())).is_ok());
+        for number in 0..10 {
+            let old = Token { ends: Instant::now(), ..token() };
+            let (key, text) = (key(number), token().text);
+            assert!(tokens.get(key, Some(text.as_str()), &run, || Ok(old)).is_ok());
+        }
+        assert!(tokens.get(key(0), None, &run, || Err(within_itself())).is_err());
+        assert!(tokens.get(key(10), None, &run, || Ok(token())).is_ok());
+        assert_eq!(kept(), 1);
     }
 
     #[test]

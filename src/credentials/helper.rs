@@ -43,7 +43,7 @@ impl Helper {
     /// `time` is how long it may take for an answer; zero is as long as the call may.
     pub fn find(name: &str, environment: bool, time: Duration) -> Result<Self> {
         let sound = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
-        if name.is_empty() || !name.bytes().all(sound) {
+        if !name.bytes().all(sound) {
             return Err(failed("a credential helper has a name that no helper can have")
                 .hint("credsStore and credHelpers name a helper without docker-credential- in front, such as pass"));
         }

@@ -290,3 +290,55 @@ pub fn parse_index(text: &str, argument: &str) -> Result<IndexInfo> {
         official: object.flag("Official")?.unwrap_or(false),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{is_own_name, place};
+
+    #[test]
+    fn a_key_is_a_host_and_perhaps_a_path() {
+        for (key, host, path) in [
+            ("r.example", "r.example", ""),
+            ("https://R.Example:443/v1/", "r.example", ""),
+            ("http://r.example:5000/v2/", "r.example:5000", ""),
+            ("r.example/team/app/", "r.example", "team/app"),
+            ("r.example/v1/app", "r.example", "v1/app"),
+            ("[2001:db8::1]", "[2001:db8::1]", ""),
+            ("[2001:db8::1]:5000/a", "[2001:db8::1]:5000", "a"),
+            ("https://index.docker.io/v1/", "docker.io", ""),
+        ] {
+            assert_eq!(place(key), Ok((host.to_owned(), path.to_owned())), "{key}");
+        }
+        for (key, why) in [
+            ("", "host"),
+            ("https://", "host"),
+            ("u@r.example", "user info"),
+            ("https://u:p@r.example/v1/", "user info"),
+            ("r example", "host"),
+            ("[r.example]", "host"),
+            ("[::1", "host"),
+            ("ftp://r.example", "host"),
+            ("r.example/a/../b", "path"),
+            ("r.example/.", "path"),
+            ("r.example/a\nb", "path"),
+        ] {
+            let told = place(key).expect_err(key);
+            assert!(told.contains(why), "{key:?}: {told}");
+        }
+    }
+
+    #[test]
+    fn a_place_has_one_name_of_its_own() {
+        for (key, own) in [
+            ("r.example", true),
+            ("R.example", false),
+            ("https://r.example", false),
+            ("r.example/team", true),
+            ("r.example/team/", false),
+            ("https://index.docker.io/v1/", true),
+            ("docker.io", false),
+        ] {
+            assert_eq!(is_own_name(key, &place(key).expect(key)), own, "{key}");
+        }
+    }
+}

@@ -193,3 +193,22 @@ fn resolve(path: &Path) -> std::io::Result<(PathBuf, String)> {
         _ => Err(std::io::Error::other("its name is not UTF-8")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_official_registry_has_one_name_in_files_and_with_helpers() {
+        for address in ["", "docker.io", "index.docker.io", "registry-1.docker.io", INDEX_SERVER] {
+            let server = Server::parse(address, "serveraddress").expect("a server");
+            assert_eq!(
+                (server.key(), server.keys()),
+                (INDEX_SERVER, vec![INDEX_SERVER.to_owned()])
+            );
+        }
+        let server = Server::parse("http://Reg.Test:443/v1/", "serveraddress").expect("a server");
+        assert_eq!(server.key(), "Reg.Test:443");
+        assert!(server.keys().contains(&"https://reg.test".to_owned()));
+    }
+}

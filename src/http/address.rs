@@ -133,7 +133,6 @@ pub(super) fn refused(places: impl Iterator<Item = (String, Reach)>) -> Error {
         ),
     )
     .phase(Phase::Connect)
-    .retryable(false)
 }
 
 #[cfg(test)]
@@ -167,7 +166,9 @@ mod tests {
             ("255.255.255.255", Reach::Never),
             ("ff02::1", Reach::Never),
             ("8.8.8.8", Reach::Public),
+            ("100.63.0.1", Reach::Public),
             ("100.128.0.1", Reach::Public),
+            ("8.64.0.1", Reach::Public),
             ("2001:4860::1", Reach::Public),
         ] {
             assert_eq!(Reach::of(text.parse().unwrap()), reach, "{text}");

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use url::{Host, Url};
+use url::Url;
 
 use crate::error::{Code, Error, Result};
 
@@ -77,13 +77,6 @@ pub fn parse_sent(base: &Url, text: &str, code: Code, what: &str) -> Result<Url>
     if !url.username().is_empty() || url.password().is_some() {
         return Err(refuse("holds a user name or password"));
     }
-    match url.host() {
-        None => return Err(refuse("names no host")),
-        Some(Host::Domain(host)) if host.is_empty() || host.contains('%') => {
-            return Err(refuse("names an unusable host"));
-        }
-        Some(_) => {}
-    }
     Ok(url)
 }
 
@@ -106,7 +99,7 @@ pub fn refuse_downgrade(from: &Url, to: &Url, what: &str) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Origin, parse_sent};
+    use super::{Origin, is_trusted, parse_sent};
     use crate::error::Code;
 
     #[test]
@@ -116,6 +109,24 @@ mod tests {
         assert_eq!(of("http://a"), of("http://a:80"));
         for other in ["http://a", "https://a:444", "https://b", "https://a.", "https://sub.a"] {
             assert_ne!(of("https://a"), of(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn trusted_places_are_of_docker_and_spoken_with_over_https() {
+        for (text, trusted) in [
+            ("https://docker.io/", true),
+            ("https://docker.com/", true),
+            ("https://index.docker.io:5000/", true),
+            ("https://a.b.docker.com/", true),
+            ("http://docker.io/", false),
+            ("http://index.docker.io/", false),
+            ("https://docker.io.example/", false),
+            ("https://evildocker.io/", false),
+            ("https://docker.example/", false),
+            ("https://io/", false),
+        ] {
+            assert_eq!(is_trusted(&text.parse().unwrap()), trusted, "{text}");
         }
     }
 
@@ -136,12 +147,19 @@ mod tests {
             "ftp://a/",
             "https://user@b/",
             "https://u:secret@b/",
+            "https://:secret@b/",
             "https://b\\@c/",
+            "https://b/\u{7f}",
             "https://b /",
             "https://b\r\nX: y/",
+            // An address of http or https has a host, and one that is spelt out.
             "https://",
+            "https:///",
+            "//",
+            "https://:1/",
             "https://[::1%25eth0]/",
             "https://a%2fb/",
+            "https://a%25b/",
             "javascript:alert(1)",
         ] {
             let error = parse(text).unwrap_err();

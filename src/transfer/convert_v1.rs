@@ -306,11 +306,31 @@ mod tests {
     }
 
     #[test]
+    fn what_readers_take_is_kept_and_what_is_empty_says_nothing() {
+        let run = json!({"ArgsEscaped": true, "Labels": {"a": "b"}, "Volumes": {"/": {}}, "Env": ["a=b"]});
+        let about = json!({
+            "id": "a", "created": "2014-01-01T00:00:00Z", "author": "", "comment": "", "os": "",
+            "architecture": "", "variant": "v8", "os.version": "1", "os.features": ["x"], "config": run,
+        });
+        let made = convert(&[image(&about, b"")]).expect("an image");
+        let config: Value = serde_json::from_slice(&made.config.bytes).expect("JSON");
+        assert_eq!((&config["os"], &config["architecture"]), (&json!("linux"), &json!("amd64")));
+        for key in ["created", "config", "variant", "os.version", "os.features"] {
+            assert_eq!(config[key], about[key], "{key}");
+        }
+        let history = config["history"][0].as_object().expect("an entry");
+        assert_eq!(history.keys().collect::<Vec<_>>(), ["created", "v1Compatibility"]);
+    }
+
+    #[test]
     fn times_are_those_of_rfc_3339() {
         for good in [
             "2013-06-13T14:03:50.821769-07:00",
             "0001-01-01T00:00:00Z",
             "2024-02-29T23:59:59.1+23:59",
+            "2000-02-29T00:00:00Z",
+            "2023-02-28T00:00:00Z",
+            "2023-12-31T00:00:00-00:00",
         ] {
             assert!(is_time(good), "{good}");
         }
@@ -325,6 +345,12 @@ mod tests {
             "2013-06-00T14:03:50Z",
             "2013-06-13T24:03:50Z",
             "2013-06-13T14:03:60Z",
+            "2013-06-13T14:60:50Z",
+            "2013-06-31T14:03:50Z",
+            "2013-06-13T14:03:50+07:60",
+            "2013-06-13T14:0x:50Z",
+            "2013-06-13T14:03:50+0x:00",
+            "201x-06-13T14:03:50Z",
             "2013-06-13T14:03:50.Z",
             "2013-06-13T14:03:50z",
             "2013-06-13T14:03:50+24:00",

@@ -104,18 +104,58 @@ mod tests {
     }
 
     #[test]
+    fn a_cookie_ends_when_its_server_says_so_and_no_sooner() {
+        let home = origin("https://r.example");
+        for (attribute, ends) in [
+            ("Max-Age=0", true),
+            ("max-age = -1", true),
+            ("Max-Age=1", false),
+            ("Max-Age=x", false),
+            ("Expires=Thu, 01 Jan 1970 00:00:00 GMT", true),
+            ("Expires=Fri, 31 Dec 9999 23:59:59 GMT", false),
+            ("Expires=never", false),
+            ("Secure", false),
+        ] {
+            let mut cookies = Cookies::default();
+            cookies.learn(&home, ["a=1", &format!("a=2; Path=/; {attribute}")]);
+            let left = (!ends).then_some("a=2");
+            assert_eq!(cookies.header(&home).as_deref().map(String::as_str), left, "{attribute}");
+        }
+    }
+
+    #[test]
+    fn what_no_header_can_carry_is_no_cookie() {
+        let home = origin("https://r.example");
+        let mut cookies = Cookies::default();
+        for bad in ["a\u{1}=1", "a b=1", "é=1", "a,=1", "=1", "no pair", "", ";a=1"] {
+            cookies.learn(&home, [bad]);
+            assert_eq!(cookies.header(&home), None, "{bad:?}");
+        }
+        for bad in ["a=\u{1}", "a=b c", "a=\u{7f}", "a=é", "a=b,c", "a=b\r\nX: y"] {
+            cookies.learn(&home, [bad]);
+            assert_eq!(cookies.header(&home), None, "{bad:?}");
+        }
+        let longest = format!("a={}", "x".repeat(LONGEST - 1));
+        cookies.learn(&home, [format!("{longest}x").as_str()]);
+        assert_eq!(cookies.header(&home), None);
+        cookies.learn(&home, [longest.as_str()]);
+        assert_eq!(cookies.header(&home).expect("a cookie").as_str(), longest);
+    }
+
+    #[test]
     fn a_flood_of_cookies_is_cut() {
         let mut cookies = Cookies::default();
         let home = origin("https://r.example");
         let flood: Vec<String> = (0..10_000).map(|n| format!("n{n}={n}")).collect();
         cookies.learn(&home, flood.iter().map(String::as_str));
-        let huge = format!("huge={}", "x".repeat(LONGEST));
-        cookies.learn(&home, [huge.as_str(), "bad\u{1}=1", "no pair", "=1", "c=a,b", "d=a b"]);
         let header = cookies.header(&home).expect("cookies");
         assert_eq!(header.split("; ").count(), MOST);
         for n in 0..100 {
             cookies.learn(&origin(&format!("https://r{n}.example")), ["a=1"]);
         }
         assert_eq!(cookies.0.len(), MOST_ORIGINS);
+        // Who is known goes on.
+        cookies.learn(&home, ["n0=new"]);
+        assert!(cookies.header(&home).expect("cookies").ends_with("; n0=new"));
     }
 }

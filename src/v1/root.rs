@@ -34,9 +34,6 @@ impl Root {
         if url.query().is_some() || url.fragment().is_some() {
             return Err(wrong("it has a query or a fragment"));
         }
-        if url.host_str().is_none_or(str::is_empty) {
-            return Err(wrong("it names no host"));
-        }
         if !url.path().ends_with("/v1/") {
             return Err(wrong("it does not end in /v1/"));
         }
@@ -83,8 +80,7 @@ pub fn listed<'a>(
     let mut roots = Vec::new();
     for name in lines.into_iter().flat_map(|line| line.split(',')).map(str::trim) {
         // A host and perhaps a port: whatever else there is would be the way to somewhere else.
-        let is_host = !name.is_empty()
-            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b));
+        let is_host = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b));
         let url = Url::parse(&format!("{}://{name}/v1/", index.scheme()));
         let root = match url {
             Ok(url) if is_host && url.path() == "/v1/" => Root(url),
@@ -115,6 +111,8 @@ mod tests {
             "https://r.example/v2/",
             "ftp://r.example/v1/",
             "https://u:secret@r.example/v1/",
+            "https://secret@r.example/v1/",
+            "https://:secret@r.example/v1/",
             "https://r.example/v1/?x",
             "https://r.example/v1/#x",
             "https:///v1/",

@@ -49,10 +49,7 @@ impl Session {
             None => endpoint.known_credentials(run)?,
         };
         let may = origin.is_https() || service.common().policy.plain_http.contains(&authority);
-        let always = may
-            && !endpoint.is_official()
-            && !credentials.is_anonymous()
-            && endpoint.ping(run)?.standalone;
+        let always = may && !credentials.is_anonymous() && endpoint.ping(run)?.standalone;
         let transport = endpoint.transport(Login::Password { credentials, always });
         Ok(Self { id: crate::session::new_id(), endpoint: endpoint.clone(), transport })
     }
@@ -392,11 +389,8 @@ impl Session {
     /// The registry at the index's own host.
     fn home(&self) -> Root {
         let mut url = self.endpoint.root().url().clone();
-        url.set_path("/v1/");
-        Root::below(&{
-            url.set_path("");
-            url
-        })
+        url.set_path("");
+        Root::below(&url)
     }
 
     /// The registries that an answer of the index names; each must be the index's own host, or allowed by name.
@@ -547,13 +541,9 @@ fn no_repository(error: Error) -> Error {
 fn repository_error(error: Error, url: &Url) -> Error {
     match error.code() {
         Code::NotFound => no_repository(error),
-        Code::Timeout | Code::Connect | Code::NameNotResolved => {
-            let mut shown = url.clone();
-            shown.set_query(None);
-            error.hint(format!(
-                "{shown} cannot be reached: check the connection, and whether a proxy is needed"
-            ))
-        }
+        Code::Timeout | Code::Connect | Code::NameNotResolved => error.hint(format!(
+            "{url} cannot be reached: check the connection, and whether a proxy is needed"
+        )),
         _ => error,
     }
 }
