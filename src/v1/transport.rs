@@ -174,7 +174,8 @@ impl Transport {
         }
         // What belongs to the index goes on between trusted places.
         let at_home = at_home || way == Way::Trusted;
-        for (name, value) in &inner.headers.others {
+        // A stranger to whom a redirect led gets no more of them than by a redirect that the client follows.
+        for (name, value) in inner.headers.others.iter().filter(|_| way != Way::Strange) {
             request = request.header(name.clone(), value, Reaches::Trusted)?;
         }
         let asks = request.headers.iter().any(|(name, ..)| *name == TOKEN);
