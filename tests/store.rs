@@ -118,6 +118,23 @@ fn code<T: std::fmt::Debug>(result: Result<T, Error>) -> Code {
     result.unwrap_err().code()
 }
 
+const ALONE: &str = "OCIREG_TEST_ALONE";
+
+/// Runs a test again in a process of its own, unless it is there already. For tests of locks that are free at once: what
+/// other tests fork holds the locks of all of them until it becomes another program.
+fn runs_alone(test: &str) -> bool {
+    if std::env::var_os(ALONE).is_some() || child_directory().is_some() {
+        return false;
+    }
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args([test, "--exact", "--nocapture", "--test-threads=1"]).env(ALONE, "1");
+    let output = command.output().unwrap();
+    let (said, failed) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && said.contains("1 passed"), "{said}\n{failed}");
+    true
+}
+
 const CHILD: &str = "OCIREG_TEST_CHILD";
 
 /// What the parent of this process wants it to do, if it is a child of the test of this name.
@@ -472,6 +489,9 @@ fn the_only_image_needs_no_name() {
 
 #[test]
 fn an_interrupted_blob_is_resumed() {
+    if runs_alone("an_interrupted_blob_is_resumed") {
+        return;
+    }
     let dir = temp();
     let layout = create(dir.path());
     let bytes = content(10, 1_000_000);
@@ -528,6 +548,9 @@ fn an_interrupted_blob_is_resumed() {
 
 #[test]
 fn two_writers_of_one_blob_both_succeed() {
+    if runs_alone("two_writers_of_one_blob_both_succeed") {
+        return;
+    }
     let dir = temp();
     let layout = create(dir.path());
     let bytes = content(12, 500_000);
@@ -549,6 +572,9 @@ fn two_writers_of_one_blob_both_succeed() {
 
 #[test]
 fn d8_stale_temporary_files_are_swept() {
+    if runs_alone("d8_stale_temporary_files_are_swept") {
+        return;
+    }
     let dir = temp();
     let layout = create(dir.path());
     let (gone, here) = (sha256(b"gone"), sha256(b"here"));
@@ -572,6 +598,9 @@ fn d8_stale_temporary_files_are_swept() {
 
 #[test]
 fn a_killed_writer_leaves_a_part_to_resume() {
+    if runs_alone("a_killed_writer_leaves_a_part_to_resume") {
+        return;
+    }
     let bytes = content(13, 3_000_000);
     let (digest, size) = (sha256(&bytes), bytes.len() as u64);
     if let Some(path) = child_directory() {
@@ -838,6 +867,9 @@ fn a_directory_without_permission_fails_at_once() {
 
 #[test]
 fn writers_readers_and_sweeps_do_not_disturb_each_other() {
+    if runs_alone("writers_readers_and_sweeps_do_not_disturb_each_other") {
+        return;
+    }
     let dir = temp();
     create(dir.path());
     let shared: Vec<Vec<u8>> = (0..2).map(|seed| content(100 + seed, 3_000)).collect();
