@@ -6,12 +6,14 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ocireg::config::settings::Limits;
 use ocireg::context::{Context, Run};
 use ocireg::digest::{Algorithm, Digest};
 use ocireg::error::{Code, Error};
+use ocireg::os::dir::Dir;
+use ocireg::os::lock::DirLock;
 use ocireg::store::layout::REF_NAME;
 use ocireg::store::place::Bare;
 use ocireg::store::{Layout, Place};
@@ -544,6 +546,42 @@ fn an_interrupted_blob_is_resumed() {
     let cancelled = layout.blob_writer(&digest, size, true, &Run::new(Some(&context)));
     assert_eq!(code(cancelled), Code::Cancelled);
     assert_eq!(begin(true).resumed_from(), 400_000);
+}
+
+/// A host that forks without starting another program, as Python's multiprocessing does.
+#[test]
+fn a_forked_child_keeps_no_lock() {
+    if runs_alone("a_forked_child_keeps_no_lock") {
+        return;
+    }
+    let dir = temp();
+    let layout = create(dir.path());
+    let bytes = content(12, 100_000);
+    let (digest, size) = (sha256(&bytes), bytes.len() as u64);
+    let mut writer = layout.blob_writer(&digest, size, true, &run()).unwrap();
+    writer.write(&bytes[..40_000]).unwrap();
+    let held = DirLock::acquire(&Dir::open(dir.path()).unwrap(), "the layout", &run()).unwrap();
+    // SAFETY: the child does nothing but wait for its end.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        loop {
+            // SAFETY: as above.
+            unsafe { libc::pause() };
+        }
+    }
+    writer.keep();
+    drop(held);
+    let resumed = layout.blob_writer(&digest, size, true, &run()).map(|w| w.resumed_from());
+    let start = Instant::now();
+    let again = DirLock::acquire(&Dir::open(dir.path()).unwrap(), "the layout", &run());
+    let waited = start.elapsed();
+    // SAFETY: our own child.
+    unsafe {
+        libc::kill(child, libc::SIGKILL);
+        libc::waitpid(child, std::ptr::null_mut(), 0);
+    }
+    assert_eq!(resumed.unwrap(), 40_000);
+    assert!(again.is_ok() && waited < Duration::from_secs(1), "{waited:?}");
 }
 
 #[test]

@@ -136,16 +136,21 @@ impl Drop for AtomicFile {
             // Nothing can be done about a failure; the next sweep tries again.
             let _ = self.dir.remove(&self.temporary);
         }
+        // A child that was forked meanwhile has the file open, too: closing ours alone would not end the lock.
+        let _ = self.file.unlock();
     }
 }
 
 /// Removes a temporary file unless a living process holds it; `stale` may look at it first.
 pub fn sweep(dir: &Dir, name: &str, stale: impl Fn(&File) -> bool) -> io::Result<()> {
     let file = dir.open_regular(name, OFlags::RDONLY, Mode::empty())?;
-    if lock(dir, name, &file)? && stale(&file) {
-        dir.remove(name)?;
+    if !lock(dir, name, &file)? {
+        return Ok(());
     }
-    Ok(())
+    let swept = if stale(&file) { dir.remove(name) } else { Ok(()) };
+    // As when an AtomicFile is dropped.
+    let _ = file.unlock();
+    swept
 }
 
 /// Locks a file; false if another has it, or if the name is no longer the file's.

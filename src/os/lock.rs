@@ -15,7 +15,14 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Exclusive use of a directory among those who ask for it; ends when dropped, or with the process.
 #[derive(Debug)]
-pub struct DirLock(#[allow(dead_code)] File); // Closing the description ends the lock.
+pub struct DirLock(File);
+
+impl Drop for DirLock {
+    fn drop(&mut self) {
+        // A child that was forked meanwhile has the directory open, too: closing ours alone would not end the lock.
+        let _ = self.0.unlock();
+    }
+}
 
 impl DirLock {
     /// Waits for the lock, unless the call ends first; `name` is the directory's, for messages.
