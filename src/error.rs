@@ -218,14 +218,6 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// A failure with its one-line message: what could not be done, to whom.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self::made(code, message.into())
-    }
-
-    // What makes errors is kept out of line, here and below: copied to each of its hundreds of callers it would be a tenth
-    // of the library.
-    #[cold]
-    #[inline(never)]
-    fn made(code: Code, message: String) -> Self {
         let retryable = matches!(
             code,
             Code::NameNotResolved
@@ -235,7 +227,7 @@ impl Error {
                 | Code::RateLimited
                 | Code::Server
         );
-        let message = one_line(&message);
+        let message = one_line(&message.into());
         Self(Box::new(Inner { code, message, retryable, details: Details::default() }))
     }
 
@@ -246,8 +238,6 @@ impl Error {
 
     /// Says which argument or option it is about.
     #[must_use]
-    #[cold]
-    #[inline(never)]
     pub fn in_argument(self, name: &str) -> Self {
         self.with(|d| d.argument = Some(name.to_owned()))
     }
@@ -287,12 +277,6 @@ impl Error {
     /// Adds a cause; the message then reads `message: cause`.
     #[must_use]
     pub fn cause(self, cause: impl fmt::Display) -> Self {
-        self.caused_by(&cause)
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn caused_by(self, cause: &dyn fmt::Display) -> Self {
         let cause = one_line(&cause.to_string());
         self.with(|d| d.causes.push(cause))
     }
@@ -300,27 +284,17 @@ impl Error {
     /// Says what to try.
     #[must_use]
     pub fn hint(self, hint: impl Into<String>) -> Self {
-        self.hinting(hint.into())
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn hinting(self, hint: String) -> Self {
-        self.with(|d| d.hint = Some(hint))
+        self.with(|d| d.hint = Some(hint.into()))
     }
 
     /// Says at which step.
     #[must_use]
-    #[cold]
-    #[inline(never)]
     pub fn phase(self, phase: Phase) -> Self {
         self.with(|d| d.phase = Some(phase))
     }
 
     /// Says to whom: scheme, host and path, never user info or the query.
     #[must_use]
-    #[cold]
-    #[inline(never)]
     pub fn url(self, url: &url::Url) -> Self {
         self.with(|d| {
             d.scheme = Some(url.scheme().to_owned());
@@ -348,14 +322,8 @@ impl Error {
 
     /// Puts what was being done in front; the old message becomes the first cause.
     #[must_use]
-    pub fn context(self, doing: impl Into<String>) -> Self {
-        self.while_doing(&doing.into())
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn while_doing(mut self, doing: &str) -> Self {
-        let inner = std::mem::replace(&mut self.0.message, one_line(doing));
+    pub fn context(mut self, doing: impl Into<String>) -> Self {
+        let inner = std::mem::replace(&mut self.0.message, one_line(&doing.into()));
         self.0.details.causes.insert(0, inner);
         self
     }
