@@ -3,14 +3,15 @@
 
 mod c_surface;
 
+use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use c_surface::images::Session;
+use c_surface::images::{Context, Session};
 use c_surface::{Failure, Outcome, Service, layouts};
 use ocireg_testkit::image::{Image, Spec};
 use ocireg_testkit::rig::bystander;
-use ocireg_testkit::server::{Body, ConnectFault};
+use ocireg_testkit::server::{Body, Conn, ConnectFault};
 use ocireg_testkit::{
     Action, Auth, Ca, Cut, Fault, Registry, Reply, Server, ServerOptions, TokenServer, digest,
 };
@@ -21,6 +22,8 @@ const INVALID_JSON: i32 = 4;
 const INVALID_REFERENCE: i32 = 5;
 const INVALID_DIGEST: i32 = 6;
 const UNSUPPORTED: i32 = 8;
+const CANCELLED: i32 = 20;
+const DEADLINE: i32 = 21;
 const TLS: i32 = 42;
 const TIMEOUT: i32 = 44;
 const DISCONNECTED: i32 = 45;
@@ -438,6 +441,146 @@ fn headers_without_end() {
             );
             registry.clear_faults();
         }
+    }
+}
+
+/// What a server says without ever coming to any content.
+type Chatter = fn(&mut Conn<'_>) -> io::Result<()>;
+
+const INTERIM: Chatter = |conn| conn.send(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n");
+const TRAILER: Chatter = |conn| conn.send(b"X-Trailer: yyyyyyyyyyyyyyyyyyyyyyyy\r\n");
+const EXTENSION: Chatter = |conn| conn.send(b";name=xxxxxxxxxxxxxxxxxxxxxxxxxxxx");
+const KEYS: Chatter = |conn| conn.refresh_keys();
+
+/// A registry over TLS that begins the answer for a manifest with `opening`, and then chatters at this pace.
+fn chattering(ca: &Ca, opening: &'static str, chatter: Chatter, pause: Duration) -> Server {
+    Server::start(ServerOptions::default().tls(ca), move |request, conn| {
+        if !request.target.contains("/manifests/") {
+            return conn.reply(&Reply::json(200, &none()));
+        }
+        let kind = "Content-Type: application/vnd.oci.image.manifest.v1+json";
+        conn.send(opening.replace("KIND", kind).as_bytes())?;
+        loop {
+            chatter(conn)?;
+            if !pause.is_zero() {
+                conn.stall(pause);
+            }
+        }
+    })
+}
+
+const CHUNKED: &str = "HTTP/1.1 200 OK\r\nKIND\r\nTransfer-Encoding: chunked\r\n\r\n";
+const NO_CONTENT: &[(&str, &str, Chatter)] = &[
+    ("interim answers", "", INTERIM),
+    ("trailers", "HTTP/1.1 200 OK\r\nKIND\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", TRAILER),
+    (
+        "an extension of a chunk",
+        "HTTP/1.1 200 OK\r\nKIND\r\nTransfer-Encoding: chunked\r\n\r\n1",
+        EXTENSION,
+    ),
+    ("keys before the header", "", KEYS),
+    ("keys in the body", CHUNKED, KEYS),
+];
+
+#[test]
+fn a_flood_without_content_has_an_end() {
+    let ca = Ca::new("a flood");
+    let timeouts = json!({"header-ms": 60_000, "idle-ms": 60_000});
+    for (what, opening, chatter) in NO_CONTENT {
+        let server = chattering(&ca, opening, *chatter, Duration::ZERO);
+        let service = once(json!({"timeouts": timeouts}));
+        let began = Instant::now();
+        let error = service.inspect(None, &reference(&server), &none()).expect_err(what);
+        assert!([PROTOCOL, LIMIT, TLS].contains(&error.code), "{what}: {error:?}");
+        assert_helpful(&error, error.code, what);
+        assert!(began.elapsed() < Duration::from_secs(10), "{what} took {:?}", began.elapsed());
+    }
+}
+
+#[test]
+fn a_drip_without_content_counts_as_silence() {
+    let ca = Ca::new("a drip");
+    let timeouts = json!({"header-ms": 500, "idle-ms": 500, "tls-ms": 5000});
+    for (what, opening, chatter) in NO_CONTENT {
+        let server = chattering(&ca, opening, *chatter, Duration::from_millis(60));
+        let service = once(json!({"timeouts": timeouts}));
+        let began = Instant::now();
+        let error = service.inspect(None, &reference(&server), &none()).expect_err(what);
+        assert_helpful(&error, TIMEOUT, what);
+        assert!(began.elapsed() < Duration::from_secs(3), "{what} took {:?}", began.elapsed());
+    }
+}
+
+#[test]
+fn the_least_speed_counts_content() {
+    let ca = Ca::new("a slow drip");
+    let server = chattering(&ca, NO_CONTENT[2].1, EXTENSION, Duration::from_millis(50));
+    let service = once(json!({"timeouts": {"min-bytes-per-second": 1000}}));
+    let began = Instant::now();
+    let error = service.inspect(None, &reference(&server), &none()).expect_err("no content");
+    assert_helpful(&error, TIMEOUT, "no content");
+    assert_eq!(error.json["phase"], "slow", "{error:?}");
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_flood_is_left_when_its_call_ends() {
+    let ca = Ca::new("a cancelled flood");
+    // Content, so that no limit but the call's own ends it: one byte to each chunk.
+    let content: Chatter = |conn| conn.send(&b"1\r\n \r\n".repeat(200));
+    let server = chattering(&ca, CHUNKED, content, Duration::from_millis(1));
+    let service = once(json!({"timeouts": {"header-ms": 60_000}}));
+    for cancels in [false, true] {
+        let context = if cancels { Context::new() } else { Context::timeout(500) };
+        let began = Instant::now();
+        let error = thread::scope(|scope| {
+            let call = scope.spawn(|| {
+                service.inspect(Some(&context), &reference(&server), &none()).expect_err("no end")
+            });
+            if cancels {
+                thread::sleep(Duration::from_millis(500));
+                context.cancel();
+            }
+            call.join().expect("the call returns")
+        });
+        assert_eq!(error.code, if cancels { CANCELLED } else { DEADLINE }, "{error:?}");
+        assert!(began.elapsed() < Duration::from_millis(1500), "{:?}", began.elapsed());
+    }
+}
+
+#[test]
+fn what_sound_servers_say_beside_content_is_fine() {
+    let ca = Ca::new("sound");
+    let image = small();
+    let (media_type, bytes) = (image.media_type.clone(), image.bytes.clone());
+    let server = Server::start(ServerOptions::default().tls(&ca), move |request, conn| {
+        if !request.target.contains("/manifests/") {
+            return conn.reply(&Reply::json(200, &none()));
+        }
+        for _ in 0..3 {
+            INTERIM(conn)?;
+            KEYS(conn)?;
+        }
+        let kind = &media_type;
+        conn.send(
+            format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n"
+            )
+            .as_bytes(),
+        )?;
+        for byte in bytes.chunks(7) {
+            conn.send(format!("{:x};name=\"value\"\r\n", byte.len()).as_bytes())?;
+            conn.send(byte)?;
+            conn.send(b"\r\n")?;
+        }
+        KEYS(conn)?;
+        conn.send(b"0\r\nX-Checksum: abc\r\nX-Time: 12\r\n\r\n")
+    });
+    let service = once(none());
+    let session = service.open(None, &reference(&server), &none()).expect("a session");
+    for _ in 0..2 {
+        let (_, manifest) = session.get_manifest(None, None, &none()).expect("a manifest");
+        assert_eq!(manifest, image.bytes);
     }
 }
 

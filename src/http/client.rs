@@ -35,6 +35,9 @@ const MAX_REDIRECTS: usize = 10;
 /// Bodies up to this size are read to save their connection; larger ones cost more than a new one.
 const SMALL: u64 = 16 << 10;
 
+/// How long reading such a body may take: a new connection takes no longer.
+const WORTH_A_CONNECTION: Duration = Duration::from_secs(2);
+
 /// How long an idle connection is kept.
 const MAX_IDLE: Duration = Duration::from_secs(30);
 
@@ -185,6 +188,7 @@ impl Response {
     pub fn finish(mut self, run: &Run) -> Result<()> {
         match self.content_length() {
             Some(length) if length <= SMALL => {
+                self.body.hurry(WORTH_A_CONNECTION);
                 self.body.read_up_to(SMALL, &mut Vec::new(), run).map(drop).or_else(|error| {
                     // A connection that broke is lost, and that is all.
                     let over = matches!(error.code(), Code::Cancelled | Code::Deadline);
@@ -198,6 +202,7 @@ impl Response {
     /// Reads what a refusal says, and makes it an error.
     pub fn into_error(mut self, doing: &str, limit: u64, run: &Run) -> Error {
         let mut text = Vec::new();
+        self.body.hurry(self.body.timeouts.idle);
         // Whatever can be read helps; what cannot is no news beside the status.
         let read = self.body.read_up_to(limit, &mut text, run);
         if let Err(error) = read
@@ -229,19 +234,28 @@ impl Body {
             run: run.clone(),
             timeouts: self.timeouts.clone(),
             rule: AddressRule::Named,
-            budget: self.budget,
+            budget: earlier(self.budget, self.pace.until(&self.timeouts)),
             in_body: true,
+            began: Instant::now(),
+            received: 0,
             sent: None,
             seen: Seen::default(),
         };
+        let began = scope.began;
         let (read, _) = scope::within(scope, || self.reader.read(buffer));
         match read {
             Ok(read) => {
-                self.pace.keep(read, &self.timeouts, &self.url)?;
+                self.pace.keep(read, began.elapsed(), &self.timeouts, &self.url)?;
                 Ok(read)
             }
             Err(error) => Err(from_client(error.into(), &self.url, true)),
         }
+    }
+
+    /// Bounds the time of all further reads, beside the limits in place; zero is no limit.
+    fn hurry(&mut self, time: Duration) {
+        let end = scope::after(time).map(|end| (end, Phase::Idle));
+        self.budget = earlier(self.budget, end);
     }
 
     /// Reads the body to its end; more than `limit` bytes is LIMIT. `option` is that limit's name in the options.
@@ -284,7 +298,8 @@ impl std::fmt::Debug for Body {
 
 /// Watches the least speed that the caller asked for.
 struct Pace {
-    since: Instant,
+    /// The time that reading took: what the caller does between two reads is not the server's.
+    spent: Duration,
     bytes: u64,
 }
 
@@ -292,15 +307,27 @@ impl Pace {
     /// Over less time than this a speed means nothing.
     const WINDOW: Duration = Duration::from_secs(5);
 
-    fn keep(&mut self, read: usize, timeouts: &Timeouts, url: &Url) -> Result<()> {
+    fn new() -> Self {
+        Self { spent: Duration::ZERO, bytes: 0 }
+    }
+
+    /// When a read that begins now has been too slow even if nothing came at all.
+    fn until(&self, timeouts: &Timeouts) -> Option<(Instant, Phase)> {
+        let least = timeouts.min_bytes_per_second;
+        let enough = Duration::from_secs(self.bytes.checked_div(least)?);
+        let left = enough.max(Self::WINDOW).saturating_sub(self.spent);
+        Some((Instant::now().checked_add(left)?, Phase::Slow))
+    }
+
+    fn keep(&mut self, read: usize, took: Duration, timeouts: &Timeouts, url: &Url) -> Result<()> {
         let least = timeouts.min_bytes_per_second;
         self.bytes += read as u64;
-        let elapsed = self.since.elapsed();
-        if least == 0 || elapsed < Self::WINDOW {
+        self.spent += took;
+        if least == 0 || self.spent < Self::WINDOW {
             return Ok(());
         }
-        let speed = u128::from(self.bytes) * 1000 / elapsed.as_millis().max(1);
-        (self.since, self.bytes) = (Instant::now(), 0);
+        let speed = u128::from(self.bytes) * 1000 / self.spent.as_millis().max(1);
+        *self = Self::new();
         if read > 0 && speed < u128::from(least) {
             return Err(Error::new(
                 Code::Timeout,
@@ -418,7 +445,7 @@ impl Client {
                 url: url.clone(),
                 timeouts: self.timeouts.clone(),
                 budget,
-                pace: Pace { since: Instant::now(), bytes: 0 },
+                pace: Pace::new(),
                 log: self.log.clone(),
             };
             let (status, headers) = (parts.status.as_u16(), parts.headers);
@@ -505,6 +532,8 @@ impl Client {
                 rule,
                 budget,
                 in_body: false,
+                began: Instant::now(),
+                received: 0,
                 sent: None,
                 seen: Seen::default(),
             };
@@ -624,6 +653,14 @@ impl Client {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(pools.agents.entry(key).or_insert(made).clone())
     }
+}
+
+/// The earlier of two ends.
+fn earlier(
+    one: Option<(Instant, Phase)>,
+    other: Option<(Instant, Phase)>,
+) -> Option<(Instant, Phase)> {
+    one.into_iter().chain(other).min_by_key(|(end, _)| *end)
 }
 
 /// What redirects have done to a request so far.

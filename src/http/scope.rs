@@ -16,6 +16,10 @@ use crate::error::{Code, Error, Phase};
 use crate::log::{Level, Record};
 use crate::os::wait::Interest;
 
+/// Bytes on the wire that an exchange may bring without any content: a response header, or what is received within
+/// one read of a body that gives none of it. TLS handshakes, records and chunk sizes of sound servers stay far below.
+const MOST_WITHOUT_CONTENT: usize = 1 << 20;
+
 /// The call that uses the connections of this thread.
 #[derive(Debug)]
 pub(super) struct Scope {
@@ -26,6 +30,10 @@ pub(super) struct Scope {
     pub(super) budget: Option<(Instant, Phase)>,
     /// Whether a wait for input is one for the header or for the body.
     pub(super) in_body: bool,
+    /// When the exchange, or this one read of its body, began.
+    pub(super) began: Instant,
+    /// Bytes received since then.
+    pub(super) received: usize,
     /// When the request was sent, for the time to the header.
     pub(super) sent: Option<Instant>,
     /// What was seen of the connection.
@@ -107,6 +115,37 @@ pub(super) fn wait(
     }
 }
 
+/// Fails once the call in place has ended or `until` has come. A peer that never stops sending makes nobody wait, so
+/// whoever receives asks here as well.
+pub(super) fn check(phase: Phase, until: Option<Instant>) -> io::Result<()> {
+    let Some((run, budget)) = with(|scope| (scope.run.clone(), scope.budget)) else {
+        return Err(carry(Error::internal("a connection is used outside of a call")));
+    };
+    run.check().map_err(carry)?;
+    let now = Instant::now();
+    let ended = budget.into_iter().chain(until.map(|until| (until, phase)));
+    match ended.filter(|(end, _)| now >= *end).min_by_key(|(end, _)| *end) {
+        Some((_, phase)) => Err(carry(too_slow(phase))),
+        None => Ok(()),
+    }
+}
+
+/// Counts bytes that were received, and fails when there are too many of them without any content.
+pub(super) fn count_received(bytes: usize) -> io::Result<()> {
+    let counted = with(|scope| {
+        scope.received = scope.received.saturating_add(bytes);
+        (scope.received, if scope.in_body { Phase::Body } else { Phase::Header })
+    });
+    let Some((_, phase)) = counted.filter(|(bytes, _)| *bytes > MOST_WITHOUT_CONTENT) else {
+        return Ok(());
+    };
+    Err(carry(
+        Error::new(Code::Protocol, "the server keeps sending, but no content")
+            .phase(phase)
+            .hint("the server is broken or hostile; tell its operator"),
+    ))
+}
+
 /// Tells the log of the call in place.
 pub(super) fn log(level: Level, target: &'static str, record: impl FnOnce() -> Record) {
     // Taken out of the scope first: whoever is told may use this thread's connections.
@@ -126,7 +165,8 @@ fn too_slow(phase: Phase) -> Error {
         Phase::Proxy => ("the proxy did not make the connection in time", "connect-ms"),
         Phase::Tls => ("the TLS handshake did not end in time", "tls-ms"),
         Phase::Header => ("the server did not answer in time", "header-ms"),
-        Phase::Idle => ("the server fell silent in the middle of a body", "idle-ms"),
+        Phase::Idle => ("the server sent no more of the body in time", "idle-ms"),
+        Phase::Slow => ("the body came too slowly", "min-bytes-per-second"),
         _ => ("the exchange did not end in time", "auth-ms"),
     };
     Error::new(Code::Timeout, what).phase(phase).hint(format!(

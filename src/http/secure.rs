@@ -28,6 +28,9 @@ const RECORD: usize = 5 + 16384 + 256;
 /// What one record adds to its plaintext, generously.
 const RECORD_OVERHEAD: usize = 128;
 
+/// Session tickets that may have come since the last response; a peer that has more to say gets no further request.
+const MOST_BETWEEN_REQUESTS: usize = 64 << 10;
+
 /// Wraps connections to https addresses; others pass through.
 #[derive(Debug)]
 pub(super) struct TlsConnector {
@@ -391,10 +394,14 @@ impl Transport for Tls {
             return false;
         }
         // Session tickets may come at any time and are no reason to drop a connection; anything else is.
+        let mut left = MOST_BETWEEN_REQUESTS;
         while self.wire.has_input() {
             self.make_room();
             match self.wire.receive_now(&mut self.incoming[self.end..]) {
-                Ok(Some(received)) if received > 0 => self.end += received,
+                Ok(Some(received)) if (1..=left).contains(&received) => {
+                    self.end += received;
+                    left -= received;
+                }
                 _ => return false,
             }
             match self.step(Phase::Tls, "the server") {

@@ -88,6 +88,7 @@ impl Socket {
     /// Sends everything.
     pub(super) fn send_all(&mut self, mut bytes: &[u8], phase: Phase) -> io::Result<()> {
         while !bytes.is_empty() {
+            scope::check(phase, None)?;
             // A host process that keeps SIGPIPE's default action must not die of a closed connection.
             match send(&self.fd, bytes, SendFlags::NOSIGNAL) {
                 Ok(sent) => bytes = &bytes[sent..],
@@ -108,15 +109,18 @@ impl Socket {
 
     /// Receives what is there, waiting for it as the phase allows; 0 is the end.
     pub(super) fn receive(&mut self, buffer: &mut [u8], phase: Phase) -> io::Result<usize> {
-        let mut until = None;
+        let until = wait_until(phase);
+        scope::check(phase, until)?;
         loop {
             match recv(&self.fd, &mut *buffer, RecvFlags::empty()) {
-                Ok((_, received)) => return Ok(received),
+                Ok((_, received)) => {
+                    scope::count_received(received)?;
+                    return Ok(received);
+                }
                 Err(Errno::AGAIN) => {}
                 Err(Errno::INTR) => continue,
                 Err(errno) => return Err(errno.into()),
             }
-            let until = *until.get_or_insert_with(|| wait_until(phase));
             scope::wait(self.fd.as_fd(), Interest::Read, phase, until)?;
         }
     }
@@ -171,6 +175,15 @@ fn wait_until(phase: Phase) -> Option<Instant> {
         Phase::Header if scope.timeouts.header.is_zero() => None,
         // One limit for the whole header, however many pieces it comes in.
         Phase::Header => scope.sent.unwrap_or_else(Instant::now).checked_add(scope.timeouts.header),
+        // Silence ends a body, and so does what is no content, such as trailers: a piece of content may come in
+        // several pieces of its own, but not in any number of them.
+        Phase::Idle => {
+            let idle = scope.timeouts.idle;
+            scope::after(idle).map(|end| match scope.began.checked_add(idle * 2) {
+                Some(latest) => end.min(latest),
+                None => end,
+            })
+        }
         _ => scope::after(scope.timeouts.idle),
     })
     .flatten()

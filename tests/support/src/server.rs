@@ -1026,6 +1026,15 @@ impl Conn<'_> {
         self.stream.write_all(bytes)
     }
 
+    /// Sends a TLS record that is no content: the announcement of new keys. Nothing, without TLS.
+    pub fn refresh_keys(&mut self) -> io::Result<()> {
+        if let Stream::Tls(tls) = &mut self.stream {
+            tls.conn.refresh_traffic_keys().map_err(io::Error::other)?;
+            tls.flush()?;
+        }
+        Ok(())
+    }
+
     /// Sends nothing for this long, or until the server stops.
     pub fn stall(&mut self, time: Duration) {
         self.shared.wait(time);
