@@ -98,8 +98,8 @@ typedef struct ocireg_endpoint ocireg_endpoint;
  * Made by a failing function in its last parameter, if that is not NULL; owned by the caller and ended by
  * ocireg_error_free(). May be read from any thread at any time: it never changes.
  *
- * Functions: ocireg_error_code(), ocireg_error_message(), ocireg_error_json(), ocireg_error_http_status(),
- * ocireg_error_retry_after_ms(), ocireg_error_retryable(), ocireg_error_free().
+ * Functions: ocireg_error_code(), ocireg_error_message(), ocireg_error_json(), ocireg_error_hint(),
+ * ocireg_error_http_status(), ocireg_error_retry_after_ms(), ocireg_error_retryable(), ocireg_error_free().
  */
 typedef struct ocireg_error ocireg_error;
 
@@ -109,7 +109,7 @@ typedef struct ocireg_error ocireg_error;
  * May move between threads, but only one may use it at a time; a second one gets OCIREG_BUSY. Holds what it needs
  * of its session: that may be freed before it.
  *
- * Functions: ocireg_reader_read(), ocireg_reader_size(), ocireg_reader_free().
+ * Functions: ocireg_reader_read(), ocireg_reader_verify(), ocireg_reader_size(), ocireg_reader_free().
  */
 typedef struct ocireg_reader ocireg_reader;
 
@@ -440,6 +440,24 @@ const char *ocireg_error_message(const ocireg_error *error);
 const char *ocireg_error_json(const ocireg_error *error);
 
 /**
+ * Says what the user can do about the error, such as which option to set or which file to check.
+ *
+ * Show it after the message; it is the same string as `hint` of ocireg_error_json(). Example:
+ *
+ * @code
+ * fprintf(stderr, "error: %s\n", ocireg_error_message(error));
+ * if (*ocireg_error_hint(error)) fprintf(stderr, "hint: %s\n", ocireg_error_hint(error));
+ * @endcode
+ *
+ * @param error  an error, or NULL.
+ * @return one line of text that is borrowed from the error until ocireg_error_free(); "" where there is no hint, and
+ *         for NULL. Never NULL.
+ *
+ * Any thread. Never blocks. Since 0.2.
+ */
+const char *ocireg_error_hint(const ocireg_error *error);
+
+/**
  * The HTTP status that caused the error.
  *
  * @param error  an error, or NULL.
@@ -537,6 +555,90 @@ int32_t ocireg_inspect(const ocireg_service *service,
                        const char *options_json,
                        char **json,
                        ocireg_error **error);
+
+/**
+ * Gets a value out of JSON, such as the `digest` of the first layer of a manifest.
+ *
+ * The value is named by a JSON Pointer (RFC 6901): / before each key or index, indices from 0, ~1 for a / and ~0 for
+ * a ~ within a key; "" is the whole. Example:
+ *
+ * @code
+ * char *digest = NULL;
+ * if (ocireg_json_get(report, "/descriptor/digest", &digest, &error) == OCIREG_OK) puts(digest);
+ * ocireg_string_free(digest);
+ * @endcode
+ *
+ * @param json     JSON: what a function of this library returned, a manifest, or any other with unique keys and no
+ *                 more than 32 levels. Not NULL.
+ * @param pointer  the JSON Pointer, such as /layers/0/digest. Not NULL.
+ * @param text     receives the value: a string without quotes and escapes, anything else (numbers, true, false, null,
+ *                 objects, arrays) as it stands in the JSON; freed by ocireg_string_free(). Not NULL.
+ * @param error    receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK; OCIREG_NOT_FOUND when there is no such value; OCIREG_INVALID_ARGUMENT for a pointer that does not
+ *         begin with / or has a ~ without 0 or 1; OCIREG_INVALID_UTF8; OCIREG_INVALID_JSON; OCIREG_UNSUPPORTED when
+ *         the value is a string that holds a NUL character.
+ *
+ * Any thread. Never blocks. Each call reads the JSON from its beginning. Since 0.2.
+ */
+int32_t ocireg_json_get(const char *json,
+                        const char *pointer,
+                        char **text,
+                        ocireg_error **error);
+
+/**
+ * Counts the elements of an array, or the keys of an object, in JSON.
+ *
+ * Example, which goes through the layers of a manifest:
+ *
+ * @code
+ * size_t layers = 0;
+ * ocireg_json_length(manifest, "/layers", &layers, &error);
+ * @endcode
+ *
+ * @param json     JSON, as for ocireg_json_get(). Not NULL.
+ * @param pointer  the JSON Pointer of the array or object; "" is the whole. Not NULL.
+ * @param length   receives the number; 0 on failure. Not NULL.
+ * @param error    receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK; OCIREG_NOT_FOUND when there is no such value; OCIREG_INVALID_ARGUMENT for a value that is not an
+ *         array or object, and for a pointer that is not valid; OCIREG_INVALID_UTF8; OCIREG_INVALID_JSON.
+ *
+ * Any thread. Never blocks. Since 0.2.
+ */
+int32_t ocireg_json_length(const char *json,
+                           const char *pointer,
+                           size_t *length,
+                           ocireg_error **error);
+
+/**
+ * Makes the JSON of an AuthConfig from a user name and a password, with everything escaped that must be.
+ *
+ * The result is what `auth_json` parameters and the option `auth` take. Example:
+ *
+ * @code
+ * char *auth = NULL, *result = NULL;
+ * ocireg_auth_json("registry.example:5000", "alice", getenv("REGISTRY_PASSWORD"), &auth, &error);
+ * ocireg_service_login(service, context, auth, NULL, &result, &error);
+ * ocireg_string_free(auth);
+ * @endcode
+ *
+ * @param host      the registry as host[:port], for `serveraddress`, which login and auth read; docker.io is
+ *                  https://index.docker.io/v1/. NULL or "" leaves it out.
+ * @param username  the user's name, without control characters and colons. NULL or "" is anonymous, and password must
+ *                  be so, too.
+ * @param password  the user's password or access token; it may have several lines, as a JSON key file has. NULL is
+ *                  not allowed with a username; "" is an empty password.
+ * @param json      receives the AuthConfig: `username`, `password`, `serveraddress` where not empty; it holds the
+ *                  password; freed by ocireg_string_free(), which overwrites it. Not NULL.
+ * @param error     receives an error on failure, owned by the caller; may be NULL. It never holds the password.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT or OCIREG_INVALID_UTF8.
+ *
+ * Any thread. Never blocks. Since 0.2.
+ */
+int32_t ocireg_auth_json(const char *host,
+                         const char *username,
+                         const char *password,
+                         char **json,
+                         ocireg_error **error);
 
 /**
  * The host of a registry's address: drops one leading http:// or https://, then everything from the first /.
@@ -719,6 +821,31 @@ int32_t ocireg_reader_read(ocireg_reader *reader,
                            size_t capacity,
                            size_t *count,
                            ocireg_error **error);
+
+/**
+ * Reads what is left of a blob or layer and checks size and digest.
+ *
+ * A tar reader stops at the end of the archive, which may be before the end of the blob: what it gave out is then not
+ * verified. Call this when you are done reading, and trust what you have read only if it succeeds. A reader that was
+ * opened at an offset has its size checked, and a layer of protocol v1 its size where it is known: nothing else can
+ * be checked there. At the end of the blob already, it returns OCIREG_OK at once. Example:
+ *
+ * @code
+ * while (next_tar_entry(reader)) unpack_into_temporary_directory();
+ * if (ocireg_reader_verify(reader, context, &error) == OCIREG_OK) keep_the_directory();
+ * @endcode
+ *
+ * @param reader   a reader. Not NULL.
+ * @param context  the call's context; may be NULL.
+ * @param error    receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK when the whole blob has been read and is right; else as ocireg_reader_read(). After
+ *         OCIREG_CANCELLED and OCIREG_DEADLINE it can be called again with another context.
+ *
+ * One thread at a time. Blocks until the rest of the blob is there. Since 0.2.
+ */
+int32_t ocireg_reader_verify(ocireg_reader *reader,
+                             const ocireg_context *context,
+                             ocireg_error **error);
 
 /**
  * The size of the whole blob or layer, whatever the offset.
@@ -1741,6 +1868,23 @@ uint32_t ocireg_version_number(void);
  * Any thread. Never blocks. Since 0.1.
  */
 const char *ocireg_code_name(int32_t code);
+
+/**
+ * Explains a code in one sentence, such as "What was asked for does not exist." for 80.
+ *
+ * For messages about a code without its error object; ocireg_error_message() says more. Example:
+ *
+ * @code
+ * fprintf(stderr, "%s: %s\n", ocireg_code_name(code), ocireg_code_text(code));
+ * @endcode
+ *
+ * @param code  what a function returned.
+ * @return static text, the same for each call; never NULL. For a number that this version does not know, a sentence
+ *         that says so.
+ *
+ * Any thread. Never blocks. Since 0.2.
+ */
+const char *ocireg_code_text(int32_t code);
 
 /**
  * Writes the next bytes: takes all of them, or fails. After a failure the writer only repeats it.

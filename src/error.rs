@@ -3,6 +3,7 @@
 //! Nothing in an [`Error`] may hold a secret or a query string: addresses enter it only through
 //! [`Error::url`], which keeps scheme, host and path.
 
+use std::ffi::CStr;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -112,6 +113,56 @@ impl Code {
     /// The name in the C surface, without the `OCIREG_` prefix.
     pub fn name(self) -> &'static str {
         CODES.iter().find(|(code, _)| *code == self).map_or("UNKNOWN", |(_, name)| name)
+    }
+
+    /// What the code means, in one sentence; as the C surface lends it.
+    pub fn text(self) -> &'static CStr {
+        match self {
+            Self::InvalidArgument => c"An argument or option cannot be used.",
+            Self::InvalidUtf8 => c"An argument is not valid UTF-8.",
+            Self::InvalidHandle => c"A handle is of the wrong type or has been freed.",
+            Self::InvalidJson => c"An argument is not the JSON that the function expects.",
+            Self::InvalidReference => c"An image reference or repository name is not valid.",
+            Self::InvalidDigest => c"A digest is not valid.",
+            Self::InvalidConfig => c"The configuration holds a value that cannot be used.",
+            Self::Unsupported => {
+                c"The registry or this version of the library does not support this."
+            }
+            Self::Busy => c"Another thread is using the handle.",
+            Self::Cancelled => c"The call was cancelled.",
+            Self::Deadline => c"The deadline of the call has passed.",
+            Self::NameNotResolved => c"A host name could not be resolved to an address.",
+            Self::Connect => c"No connection to the server could be made.",
+            Self::Tls => c"The TLS handshake failed.",
+            Self::Certificate => c"The server's certificate is not trusted.",
+            Self::Timeout => c"The server took too long to answer.",
+            Self::Disconnected => c"The connection ended before the transfer was complete.",
+            Self::Proxy => c"The proxy refused the connection or could not be used.",
+            Self::Redirect => c"A redirect could not be followed.",
+            Self::Protocol => c"The server sent an answer that makes no sense.",
+            Self::Policy => c"A security rule of the library refused an address.",
+            Self::Unauthorized => c"The registry requires valid credentials.",
+            Self::Denied => c"The credentials do not allow this operation.",
+            Self::Credentials => c"The configured credentials cannot be used.",
+            Self::CredentialHelper => c"A credential helper failed.",
+            Self::NotFound => c"What was asked for does not exist.",
+            Self::AlreadyExists => c"What was to be created exists already.",
+            Self::RateLimited => c"The registry allows no more requests for now.",
+            Self::Server => c"The registry failed with a server error.",
+            Self::Rejected => c"The registry rejected the request.",
+            Self::Conflict => c"The content was changed by somebody else in the meantime.",
+            Self::DigestMismatch => c"The content does not have the expected digest.",
+            Self::SizeMismatch => c"The content does not have the expected size.",
+            Self::InvalidManifest => c"A manifest or image configuration is not valid.",
+            Self::Limit => c"The content exceeds a configured limit.",
+            Self::NoPlatform => c"The image does not exist for the requested platform.",
+            Self::Io => c"A local file or system resource could not be used.",
+            Self::NoSpace => c"There is no space left to write to.",
+            Self::Permission => c"The operating system denied access to a file.",
+            Self::SourceChanged => c"A local file changed while it was being read.",
+            Self::Internal => c"The library contradicted itself; please report this.",
+            Self::Panic => c"The library panicked during the call; please report this.",
+        }
     }
 }
 
@@ -284,7 +335,8 @@ impl Error {
     /// Says what to try.
     #[must_use]
     pub fn hint(self, hint: impl Into<String>) -> Self {
-        self.with(|d| d.hint = Some(hint.into()))
+        let hint = one_line(&hint.into());
+        self.with(|d| d.hint = Some(hint))
     }
 
     /// Says at which step.

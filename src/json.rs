@@ -21,15 +21,24 @@ pub fn invalid(key: &str, message: impl Into<String>) -> Error {
 
 /// Parses one JSON value; `argument` is what the caller calls it.
 pub fn parse(text: &str, argument: &str) -> Result<Value> {
+    check_argument(text, argument)?;
+    serde_json::from_str(text).map_err(|e| not_json(argument, e))
+}
+
+fn not_json(argument: &str, why: serde_json::Error) -> Error {
+    invalid(argument, format!("{argument} is not JSON"))
+        .cause(why)
+        .hint("check the text at the line and column named")
+}
+
+/// As [`check`], for what the caller calls `argument`.
+pub fn check_argument(text: &str, argument: &str) -> Result<()> {
     let duplicate = RefCell::new(None);
-    let parsed = walk(text.as_bytes(), &duplicate).and_then(|()| serde_json::from_str(text));
-    parsed.map_err(|e| match duplicate.take() {
+    walk(text.as_bytes(), &duplicate).map_err(|e| match duplicate.take() {
         Some(key) => {
             invalid(&key, format!("{argument} has the key {key:?} twice")).hint("keep one of them")
         }
-        None => invalid(argument, format!("{argument} is not JSON"))
-            .cause(e)
-            .hint("check the text at the line and column named"),
+        None => not_json(argument, e),
     })
 }
 

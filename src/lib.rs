@@ -19,6 +19,7 @@ pub mod ffi;
 pub mod host;
 pub mod http;
 pub mod json;
+pub mod json_pointer;
 pub mod log;
 pub mod login;
 pub mod os;

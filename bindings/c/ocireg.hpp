@@ -1,7 +1,7 @@
 // ocireg for C++17: handles that free themselves, errors as exceptions or as results. Header-only, over ocireg.h.
 //
-// Every function that can fail comes twice: `f` throws ocireg::Error, `try_f` returns ocireg::Result. Texts named
-// `…json` are the documents that ocireg.h describes. An exception thrown by a progress callback stops the call and
+// Every function of the library that can fail comes twice: `f` throws ocireg::Error, `try_f` returns ocireg::Result.
+// Strings named `…json` are the documents that ocireg.h describes. An exception thrown by a progress callback stops the call and
 // comes out of the call, of `f` and `try_f` alike.
 
 #ifndef OCIREG_HPP
@@ -34,7 +34,7 @@ public:
           http_status_(ocireg_error_http_status(error)),
           retry_after_ms_(ocireg_error_retry_after_ms(error)),
           retryable_(ocireg_error_retryable(error) != 0),
-          json_(std::make_shared<std::string>(ocireg_error_json(error))) {
+          texts_(std::make_shared<Texts>(Texts{ocireg_error_json(error), ocireg_error_hint(error)})) {
         ocireg_error_free(error);
     }
 
@@ -49,14 +49,32 @@ public:
     /// Whether the same call may succeed when it is made again.
     bool retryable() const noexcept { return retryable_; }
     /// Everything that is known, as the JSON document of ocireg_error_json().
-    const std::string &json() const noexcept { return *json_; }
+    const std::string &json() const noexcept { return texts_->json; }
+    /// What the user can do about it, in one line; "" where there is no hint. Show it after what().
+    const std::string &hint() const noexcept { return texts_->hint; }
 
 private:
+    struct Texts {
+        std::string json;
+        std::string hint;
+    };
     int32_t code_;
     int32_t http_status_;
     int64_t retry_after_ms_;
     bool retryable_;
-    std::shared_ptr<std::string> json_; // Shared: copying an exception must not throw.
+    std::shared_ptr<const Texts> texts_; // Shared: copying an exception must not throw.
+};
+
+/// Explains a code in one sentence, such as "What was asked for does not exist." for OCIREG_NOT_FOUND.
+inline const char *code_text(int32_t code) noexcept { return ocireg_code_text(code); }
+
+/// Thrown by Reader::close() when the reader was closed before the end of the blob, so that nothing says that what was
+/// read is right.
+class NotVerified : public std::logic_error {
+public:
+    NotVerified()
+        : std::logic_error("the blob was closed before its end was read: its content is not verified "
+                           "(call verify() when you are done reading, and keep nothing if that fails)") {}
 };
 
 /// A value, or why there is none.
@@ -81,18 +99,22 @@ private:
 /// What calls return that have nothing to say but success.
 using Done = std::monostate;
 
-/// Text for the library, borrowed for the call; nullptr where ocireg.h allows NULL.
+/// A string for the library, borrowed for the call (a std::string_view is copied, because C needs a NUL at the end);
+/// nullptr where ocireg.h allows NULL. A string with a NUL inside is refused with std::invalid_argument.
 class Text {
 public:
     Text(const char *text) noexcept : text_(text) {}
     Text(std::nullptr_t) noexcept : text_(nullptr) {}
-    Text(const std::string &text) : text_(text.c_str()) {
-        if (text.find('\0') != std::string::npos) throw std::invalid_argument("ocireg: text with a NUL byte");
-    }
-    const char *get() const noexcept { return text_; }
+    Text(const std::string &text) : text_(text.c_str()) { check(text); }
+    Text(std::string_view text) : text_(nullptr), copy_(text) { check(text); }
+    const char *get() const noexcept { return copy_ ? copy_->c_str() : text_; }
 
 private:
+    static void check(std::string_view text) {
+        if (text.find('\0') != std::string_view::npos) throw std::invalid_argument("ocireg: text with a NUL byte");
+    }
     const char *text_;
+    std::optional<std::string> copy_;
 };
 
 namespace detail {
@@ -222,8 +244,12 @@ struct V1Image {
     int64_t layer_size;
 };
 
-/// Bytes of a blob or of a v1 layer. read() answers 0 at the end, which comes only after size and digest of a blob, or
-/// the size of a layer where it is known, matched.
+/// Bytes of a blob or of a v1 layer. Size and digest of a blob, or the size of a layer where it is known, are checked at
+/// the end, so what was read counts only when read() has returned 0 or verify() has succeeded:
+///
+///     ocireg::Reader blob = session.open_blob(digest);
+///     unpack_tar([&](uint8_t *buffer, size_t size) { return blob.read(buffer, size); }); // may stop before the end
+///     blob.verify(); // throws if the blob is not what was asked for: then remove what was unpacked
 class Reader {
 public:
     using Handle = detail::Handle<ocireg_reader, ocireg_reader_free>;
@@ -233,19 +259,58 @@ public:
         size_t count = 0;
         return detail::result(
             [&](ocireg_error **error) {
-                return ocireg_reader_read(handle_.get(), detail::raw(context), buffer, capacity, &count, error);
+                const int32_t code =
+                    ocireg_reader_read(handle_.get(), detail::raw(context), buffer, capacity, &count, error);
+                if (code == OCIREG_OK && capacity > 0) state_ = count > 0 ? State::reading : State::ended;
+                note(code);
+                return code;
             },
             [&] { return count; });
     }
+    /// Reads the next bytes; 0 is the end, which comes only after the checks.
     size_t read(uint8_t *buffer, size_t capacity, const Context *context = nullptr) {
         return try_read(buffer, capacity, context).value();
     }
+
+    Result<Done> try_verify(const Context *context = nullptr) {
+        return detail::done([&](ocireg_error **error) {
+            const int32_t code = ocireg_reader_verify(handle_.get(), detail::raw(context), error);
+            if (code == OCIREG_OK) state_ = State::ended;
+            note(code);
+            return code;
+        });
+    }
+    /// Reads what a tar reader has left unread, and checks size and digest. Call it when you are done reading.
+    void verify(const Context *context = nullptr) { try_verify(context).value(); }
+
+    /// Closes the reader; false if it was read from but neither reached the end nor failed.
+    [[nodiscard]] bool try_close() noexcept {
+        const bool unverified = handle_ && state_ == State::reading;
+        handle_.reset();
+        return !unverified;
+    }
+    /// Closes the reader, and throws NotVerified if it was read from but neither reached the end nor failed. The
+    /// destructor closes too, and can say nothing.
+    void close() {
+        if (!try_close()) throw NotVerified();
+    }
+
     /// The size of the whole blob or layer; -1 if it is not known.
     int64_t size() const noexcept { return ocireg_reader_size(handle_.get()); }
     ocireg_reader *get() const noexcept { return handle_.get(); }
 
 private:
+    enum class State { fresh, reading, ended, failed };
+
+    /// Errors stay, so the caller knows already; but after these reading can go on.
+    void note(int32_t code) noexcept {
+        const bool passing = code == OCIREG_CANCELLED || code == OCIREG_DEADLINE || code == OCIREG_BUSY ||
+                             code == OCIREG_INVALID_ARGUMENT || code == OCIREG_INVALID_HANDLE;
+        if (code != OCIREG_OK && !passing) state_ = State::failed;
+    }
+
     Handle handle_;
+    State state_ = State::fresh;
 };
 
 /// Content on its way to a registry. It is there once commit() has returned; without that, nothing is.
@@ -943,6 +1008,35 @@ inline Result<std::string> try_read_certs_directory(Text directory) {
     });
 }
 inline std::string read_certs_directory(Text directory) { return try_read_certs_directory(directory).value(); }
+
+/// Gets a value out of JSON by JSON Pointer, such as "/layers/0/digest": a string without quotes and escapes, anything
+/// else as JSON. OCIREG_NOT_FOUND where there is no such value.
+inline Result<std::string> try_json_get(Text json, Text pointer) {
+    return detail::text([&](char **out, ocireg_error **error) {
+        return ocireg_json_get(json.get(), pointer.get(), out, error);
+    });
+}
+inline std::string json_get(Text json, Text pointer) { return try_json_get(json, pointer).value(); }
+
+/// Counts the elements of an array, or the keys of an object, in JSON.
+inline Result<size_t> try_json_length(Text json, Text pointer) {
+    size_t length = 0;
+    return detail::result(
+        [&](ocireg_error **error) { return ocireg_json_length(json.get(), pointer.get(), &length, error); },
+        [&] { return length; });
+}
+inline size_t json_length(Text json, Text pointer) { return try_json_length(json, pointer).value(); }
+
+/// Makes the JSON of an AuthConfig, as `auth_json` and the option `auth` take it. The password may have several lines.
+/// With nullptr for host there is no `serveraddress`; with nullptr for both others it is anonymous.
+inline Result<std::string> try_auth_json(Text host, Text username, Text password) {
+    return detail::text([&](char **out, ocireg_error **error) {
+        return ocireg_auth_json(host.get(), username.get(), password.get(), out, error);
+    });
+}
+inline std::string auth_json(Text host, Text username, Text password) {
+    return try_auth_json(host, username, password).value();
+}
 
 inline Result<std::string> try_certs_dir() {
     return detail::text([](char **out, ocireg_error **error) { return ocireg_certs_dir(out, error); });

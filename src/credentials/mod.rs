@@ -43,6 +43,45 @@ pub struct AuthConfig {
 }
 
 impl AuthConfig {
+    /// One for a user's name and password, both or neither; `host` is what they are for.
+    pub fn of_user(
+        host: Option<&str>,
+        username: Option<&str>,
+        password: Option<&str>,
+    ) -> Result<Self> {
+        let mut auth = Self::default();
+        if let Some(host) = host.filter(|host| !host.is_empty()) {
+            place(host).map_err(|why| {
+                let shown = host::printable(host);
+                Error::argument("host", format!("{shown:?} is not the address of a registry: {why}"))
+                    .hint("name the registry as host[:port], or docker.io's as https://index.docker.io/v1/")
+            })?;
+            auth.serveraddress = host.to_owned();
+        }
+        match (username.unwrap_or_default(), password) {
+            ("", None | Some("")) => {}
+            ("", Some(_)) => {
+                return Err(Error::argument("username", "there is a password without a user name")
+                    .hint("give both, or neither for anonymous access; registries that ignore the name take any"));
+            }
+            (_, None) => {
+                return Err(Error::argument("password", "there is a user name without a password")
+                    .hint("give both, or neither for anonymous access"));
+            }
+            (username, Some(password)) => {
+                host::check_no_control(username, "username")
+                    .map_err(|e| e.recode(Code::InvalidArgument))?;
+                if username.contains(':') {
+                    return Err(Error::argument("username", "the user name has a colon")
+                        .hint("a user name cannot have one; is it NAME:PASSWORD in one string?"));
+                }
+                username.clone_into(&mut auth.username);
+                password.clone_into(&mut auth.password);
+            }
+        }
+        Ok(auth)
+    }
+
     /// Parses the JSON of one; `argument` is what the caller calls it.
     pub fn parse(text: &str, argument: &str) -> Result<Self> {
         Self::read(Object::published(text, argument)?)

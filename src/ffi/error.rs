@@ -10,8 +10,8 @@ use crate::error::{Details, Error};
 /// Made by a failing function in its last parameter, if that is not NULL; owned by the caller and ended by
 /// ocireg_error_free(). May be read from any thread at any time: it never changes.
 ///
-/// Functions: ocireg_error_code(), ocireg_error_message(), ocireg_error_json(), ocireg_error_http_status(),
-/// ocireg_error_retry_after_ms(), ocireg_error_retryable(), ocireg_error_free().
+/// Functions: ocireg_error_code(), ocireg_error_message(), ocireg_error_json(), ocireg_error_hint(),
+/// ocireg_error_http_status(), ocireg_error_retry_after_ms(), ocireg_error_retryable(), ocireg_error_free().
 pub struct ocireg_error {
     _opaque: [u8; 0],
 }
@@ -22,6 +22,7 @@ pub struct Rendered {
     code: i32,
     message: CString,
     json: CString,
+    hint: CString,
     http_status: i32,
     retry_after_ms: i64,
     retryable: bool,
@@ -37,6 +38,7 @@ pub(super) fn into_raw(error: Error) -> *mut ocireg_error {
         code: error.code().number(),
         message: text(error.to_string()),
         json: text(error.to_json()),
+        hint: text(details.hint.clone().unwrap_or_default()),
         http_status: details.http_status.map_or(0, i32::from),
         retry_after_ms: details
             .retry_after_ms
@@ -94,6 +96,28 @@ pub unsafe extern "C" fn ocireg_error_json(error: *const ocireg_error) -> *const
     guard!(default = c"{}".as_ptr(), {
         // SAFETY: the header's contract.
         unsafe { rendered(error) }.map_or(c"{}".as_ptr(), |e| e.json.as_ptr())
+    })
+}
+
+/// Says what the user can do about the error, such as which option to set or which file to check.
+///
+/// Show it after the message; it is the same string as `hint` of ocireg_error_json(). Example:
+///
+/// @code
+/// fprintf(stderr, "error: %s\n", ocireg_error_message(error));
+/// if (*ocireg_error_hint(error)) fprintf(stderr, "hint: %s\n", ocireg_error_hint(error));
+/// @endcode
+///
+/// @param error  an error, or NULL.
+/// @return one line of text that is borrowed from the error until ocireg_error_free(); "" where there is no hint, and
+///         for NULL. Never NULL.
+///
+/// Any thread. Never blocks. Since 0.2.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocireg_error_hint(error: *const ocireg_error) -> *const c_char {
+    guard!(default = c"".as_ptr(), {
+        // SAFETY: the header's contract.
+        unsafe { rendered(error) }.map_or(c"".as_ptr(), |e| e.hint.as_ptr())
     })
 }
 

@@ -15,7 +15,7 @@ use crate::v2::blob::BlobReader;
 /// May move between threads, but only one may use it at a time; a second one gets OCIREG_BUSY. Holds what it needs
 /// of its session: that may be freed before it.
 ///
-/// Functions: ocireg_reader_read(), ocireg_reader_size(), ocireg_reader_free().
+/// Functions: ocireg_reader_read(), ocireg_reader_verify(), ocireg_reader_size(), ocireg_reader_free().
 pub struct ocireg_reader {
     _opaque: [u8; 0],
 }
@@ -36,6 +36,13 @@ impl Reader {
             Self::Blob(blob) => blob.read(buffer, run),
             Self::Layer(layer) => layer.read(buffer, run),
         }
+    }
+
+    /// Reads to the end, where size and digest are judged, and forgets what it reads.
+    fn verify(&mut self, run: &Run) -> Result<()> {
+        let mut buffer = vec![0; 64 << 10];
+        while self.read(&mut buffer, run)? > 0 {}
+        Ok(())
     }
 
     fn size(&self) -> Option<u64> {
@@ -119,6 +126,39 @@ pub unsafe extern "C" fn ocireg_reader_read(
         // SAFETY: as above.
         unsafe { *count = read };
         Ok(())
+    })
+}
+
+/// Reads what is left of a blob or layer and checks size and digest.
+///
+/// A tar reader stops at the end of the archive, which may be before the end of the blob: what it gave out is then not
+/// verified. Call this when you are done reading, and trust what you have read only if it succeeds. A reader that was
+/// opened at an offset has its size checked, and a layer of protocol v1 its size where it is known: nothing else can
+/// be checked there. At the end of the blob already, it returns OCIREG_OK at once. Example:
+///
+/// @code
+/// while (next_tar_entry(reader)) unpack_into_temporary_directory();
+/// if (ocireg_reader_verify(reader, context, &error) == OCIREG_OK) keep_the_directory();
+/// @endcode
+///
+/// @param reader   a reader. Not NULL.
+/// @param context  the call's context; may be NULL.
+/// @param error    receives an error on failure, owned by the caller; may be NULL.
+/// @return OCIREG_OK when the whole blob has been read and is right; else as ocireg_reader_read(). After
+///         OCIREG_CANCELLED and OCIREG_DEADLINE it can be called again with another context.
+///
+/// One thread at a time. Blocks until the rest of the blob is there. Since 0.2.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocireg_reader_verify(
+    reader: *mut ocireg_reader,
+    context: *const ocireg_context,
+    error: *mut *mut ocireg_error,
+) -> i32 {
+    guard!(error, {
+        // SAFETY: the header's contract.
+        let (reader, run) =
+            unsafe { (handle::required(reader.cast_const(), "reader")?.clone(), run(context)?) };
+        with(&reader, |reader| reader.verify(&run))
     })
 }
 

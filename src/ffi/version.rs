@@ -1,4 +1,4 @@
-//! Version and code names.
+//! Version, and what codes are called.
 
 use std::ffi::{CString, c_char};
 
@@ -86,5 +86,31 @@ pub unsafe extern "C" fn ocireg_code_name(code: i32) -> *const c_char {
             .iter()
             .find(|(number, _)| *number == code)
             .map_or(c"OCIREG_UNKNOWN".as_ptr(), |(_, name)| name.as_ptr())
+    })
+}
+
+/// Explains a code in one sentence, such as "What was asked for does not exist." for 80.
+///
+/// For messages about a code without its error object; ocireg_error_message() says more. Example:
+///
+/// @code
+/// fprintf(stderr, "%s: %s\n", ocireg_code_name(code), ocireg_code_text(code));
+/// @endcode
+///
+/// @param code  what a function returned.
+/// @return static text, the same for each call; never NULL. For a number that this version does not know, a sentence
+///         that says so.
+///
+/// Any thread. Never blocks. Since 0.2.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocireg_code_text(code: i32) -> *const c_char {
+    guard!(default = c"".as_ptr(), {
+        let known = CODES.iter().find(|(known, _)| known.number() == code);
+        match (code, known) {
+            (0, _) => c"The call succeeded.",
+            (_, Some((known, _))) => known.text(),
+            (_, None) => c"The code is not known to this version of the library.",
+        }
+        .as_ptr()
     })
 }

@@ -45,6 +45,21 @@ void names() {
     CHECK(!ocireg::certs_dir().empty());
 }
 
+void json() {
+    const std::string manifest = R"({"layers": [{"digest": "sha256:1", "size": 7}], "a/b": "\u00e9\n"})";
+    CHECK(ocireg::json_get(manifest, "/layers/0/digest") == "sha256:1" && ocireg::json_get(manifest, "/a~1b") == "é\n");
+    CHECK(ocireg::json_get(manifest, "/layers/0/size") == "7" && ocireg::json_length(manifest, "/layers") == 1);
+    CHECK(ocireg::try_json_get(manifest, "/layers/1").error().code() == OCIREG_NOT_FOUND);
+    CHECK(ocireg::try_json_length(manifest, "layers").error().code() == OCIREG_INVALID_ARGUMENT);
+    const std::string auth = ocireg::auth_json("r.example", "_json_key", "{\n\"a\": 1\n}");
+    CHECK(ocireg::json_get(auth, "/password") == "{\n\"a\": 1\n}" && ocireg::json_get(auth, "/username") == "_json_key");
+    CHECK(ocireg::auth_json(nullptr, nullptr, nullptr) == "{}");
+    CHECK(!ocireg::try_auth_json(nullptr, "al\nice", "p") && !ocireg::try_auth_json(nullptr, nullptr, "p"));
+    // A view need not end with a NUL.
+    const std::string_view part = std::string_view("/layers/0/digest and more").substr(0, 7);
+    CHECK(ocireg::json_length(std::string_view(manifest), part) == 1);
+}
+
 void errors() {
     try {
         ocireg::parse_reference("UPPER");
@@ -53,6 +68,7 @@ void errors() {
         CHECK(error.code() == OCIREG_INVALID_REFERENCE);
         CHECK(std::string(error.name()) == "OCIREG_INVALID_REFERENCE");
         CHECK(std::string(error.what()).size() > 0 && has(error.json(), "INVALID_REFERENCE"));
+        CHECK(!error.hint().empty() && error.hint() == ocireg::json_get(error.json(), "/hint"));
         CHECK(error.http_status() == 0 && error.retry_after_ms() == -1 && !error.retryable());
     }
     auto result = ocireg::try_parse_reference("UPPER");
@@ -62,12 +78,53 @@ void errors() {
         CHECK(!"reached");
     } catch (const std::runtime_error &) {
     }
-    try {
-        (void)ocireg::try_parse_reference(std::string("a\0b", 3));
-        CHECK(!"reached");
-    } catch (const std::invalid_argument &) {
+    for (const std::string_view nul : {std::string_view("a\0b", 3), std::string_view("\0", 1)}) {
+        try {
+            (void)ocireg::try_parse_reference(nul);
+            CHECK(!"reached");
+        } catch (const std::invalid_argument &) {
+        }
+        try {
+            (void)ocireg::try_parse_reference(std::string(nul));
+            CHECK(!"reached");
+        } catch (const std::invalid_argument &) {
+        }
     }
+    CHECK(std::string(ocireg::code_text(OCIREG_NOT_FOUND)).back() == '.');
     CHECK(!ocireg::Service::try_new(R"({"no-such-option": 1})"));
+}
+
+bool close_throws(ocireg::Reader &reader) {
+    try {
+        reader.close();
+        return false;
+    } catch (const ocireg::NotVerified &error) {
+        return has(error.what(), "not verified");
+    }
+}
+
+/* What was read counts only once the end was reached; closing before that says so. */
+void verified(const ocireg::Session &session, const std::string &digest) {
+    std::vector<uint8_t> buffer(1000);
+    auto unread = session.open_blob(digest);
+    CHECK(!close_throws(unread));
+    auto begun = session.open_blob(digest);
+    CHECK(begun.read(buffer.data(), buffer.size()) > 0);
+    auto moved = std::move(begun);
+    CHECK(!close_throws(begun) && close_throws(moved) && !close_throws(moved));
+    CHECK(begun.try_verify().error().code() == OCIREG_INVALID_ARGUMENT);
+    auto whole = session.open_blob(digest);
+    CHECK(whole.read(buffer.data(), buffer.size()) > 0);
+    whole.verify();
+    CHECK(whole.read(buffer.data(), buffer.size()) == 0 && !close_throws(whole));
+    // A deadline leaves the reader usable, so it is still not verified.
+    ocireg::Context late;
+    late.set_timeout(1);
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    auto stopped = session.open_blob(digest);
+    CHECK(stopped.read(buffer.data(), buffer.size()) > 0);
+    CHECK(stopped.try_verify(&late).error().code() == OCIREG_DEADLINE);
+    CHECK(close_throws(stopped));
 }
 
 void images() {
@@ -106,11 +163,13 @@ void images() {
     CHECK(has(manifest.descriptor_json, "sha256:") && !manifest.data.empty());
     const std::string text(manifest.data.begin(), manifest.data.end());
     const auto digest = text.substr(text.find("sha256:", text.find("\"layers\"")), 71);
-    auto reader = std::move(opened).open_blob(digest);
+    auto reader = opened.open_blob(digest);
     std::vector<uint8_t> buffer(256 << 10);
     int64_t total = 0;
     while (const size_t count = reader.read(buffer.data(), buffer.size())) total += static_cast<int64_t>(count);
     CHECK(total == reader.size());
+    reader.close();
+    verified(opened, digest);
 
     CHECK(has(service.inspect(image), "\"kind\":\"image\""));
     CHECK(has(service.pull(image, "oci:" + directory + "/plain"), "bytes_total"));
@@ -251,6 +310,7 @@ int main(int argc, char **argv) {
     directory = argv[2];
     v1 = argv[3];
     names();
+    json();
     errors();
     images();
     protocol_v1();

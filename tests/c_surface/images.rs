@@ -428,6 +428,12 @@ impl Reader {
         read.map(|()| count)
     }
 
+    /// Reads what is left, where size and digest are judged.
+    pub fn verify(&mut self, context: Option<&Context>) -> Outcome<()> {
+        // SAFETY: live handles in, a live place out.
+        call(|error| unsafe { ocireg_reader_verify(self.0, pointer(context), error) })
+    }
+
     /// Reads to the end, appending to `bytes`.
     pub fn read_to_end(&mut self, context: Option<&Context>, bytes: &mut Vec<u8>) -> Outcome<()> {
         let mut buffer = vec![0; 64 << 10];

@@ -64,6 +64,9 @@ pub fn call(run: impl FnOnce(*mut *mut ocireg_error) -> i32) -> Outcome<()> {
         };
         assert_eq!(ocireg_error_code(error), code);
         assert_eq!(failure.json["code"], code);
+        let hint = borrowed(ocireg_error_hint(error));
+        assert_eq!(failure.json["hint"].as_str().unwrap_or_default(), hint);
+        assert!(!hint.contains('\n'), "a hint is one line: {hint}");
         ocireg_error_free(error);
         // Whatever the test: no error tells a secret.
         canary::assert_none("an error", format!("{}\n{}", failure.message, failure.json));

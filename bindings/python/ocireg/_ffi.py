@@ -143,6 +143,9 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "ocireg_parse_challenges": (c_int32, [_text, _text_out, _E]),
     "ocireg_read_certs_directory": (c_int32, [_text, _text_out, _E]),
     "ocireg_certs_dir": (c_int32, [_text_out, _E]),
+    "ocireg_json_get": (c_int32, [_text, _text, _text_out, _E]),
+    "ocireg_json_length": (c_int32, [_text, _text, _size_out, _E]),
+    "ocireg_auth_json": (c_int32, [_text, _text, _text, _text_out, _E]),
     # service
     "ocireg_service_new": (c_int32, [_text, POINTER(_service), _E]),
     "ocireg_service_config": (c_int32, [_service, _text_out, _E]),
@@ -227,6 +230,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "ocireg_session_free": (None, [_session]),
     # streams
     "ocireg_reader_read": (c_int32, [_reader, _context, _bytes, c_size_t, _size_out, _E]),
+    "ocireg_reader_verify": (c_int32, [_reader, _context, _E]),
     "ocireg_reader_size": (c_int64, [_reader]),
     "ocireg_reader_free": (None, [_reader]),
     "ocireg_writer_write": (c_int32, [_writer, _context, _bytes, c_size_t, _E]),
@@ -249,6 +253,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "ocireg_error_code": (c_int32, [_error]),
     "ocireg_error_message": (c_char_p, [_error]),
     "ocireg_error_json": (c_char_p, [_error]),
+    "ocireg_error_hint": (c_char_p, [_error]),
     "ocireg_error_http_status": (c_int32, [_error]),
     "ocireg_error_retry_after_ms": (c_int64, [_error]),
     "ocireg_error_retryable": (c_int32, [_error]),
@@ -260,6 +265,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "ocireg_version_info": (c_char_p, []),
     "ocireg_version_number": (c_uint32, []),
     "ocireg_code_name": (c_char_p, [c_int32]),
+    "ocireg_code_text": (c_char_p, [c_int32]),
 }
 
 
