@@ -144,6 +144,11 @@ impl Hasher {
         Self { algorithm, context: hash::Context::new(algorithm.implementation()) }
     }
 
+    /// What it hashes by.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
     /// Takes the next bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         self.context.update(bytes);

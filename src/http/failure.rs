@@ -68,7 +68,11 @@ fn disconnected(host: &str, phase: Phase) -> Error {
 ///
 /// `body` is what was read of the answer, already limited.
 pub fn from_status(doing: &str, url: &Url, status: u16, headers: &HeaderMap, body: &[u8]) -> Error {
+    let errors = registry_errors(body);
+    let unsupported = errors.iter().any(|e| e.code == "UNSUPPORTED");
     let code = match status {
+        405 => Code::Unsupported,
+        400 if unsupported => Code::Unsupported,
         401 => Code::Unauthorized,
         403 => Code::Denied,
         404 | 410 => Code::NotFound,
@@ -79,7 +83,6 @@ pub fn from_status(doing: &str, url: &Url, status: u16, headers: &HeaderMap, bod
         400..=499 => Code::Rejected,
         _ => Code::Protocol,
     };
-    let errors = registry_errors(body);
     let said = errors
         .iter()
         .map(|e| match (e.code.as_str(), e.message.as_str()) {
@@ -110,6 +113,9 @@ pub fn from_status(doing: &str, url: &Url, status: u16, headers: &HeaderMap, bod
         Code::Denied => error.hint("these credentials lack the right; ask the repository's owner"),
         Code::NotFound => error.hint(
             "check the spelling of repository, tag and digest; private ones need credentials",
+        ),
+        Code::Unsupported => error.hint(
+            "the registry does not support this; its operator may have switched it off",
         ),
         Code::RateLimited => {
             error.hint("wait, or log in: most registries allow more to known users")

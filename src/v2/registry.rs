@@ -1,6 +1,6 @@
 //! One registry at one address: authenticated requests, tried again where that may help.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
@@ -47,6 +47,8 @@ pub struct Registry {
     answered: Arc<AtomicBool>,
     /// How far the address of its last answer reaches.
     reach: Arc<Mutex<Reach>>,
+    /// The largest chunk of an upload, once a larger one was refused and this one taken.
+    largest_chunk: Arc<AtomicUsize>,
 }
 
 /// What `/v2/` answered.
@@ -83,6 +85,7 @@ impl Registry {
             auth: Arc::new(auth),
             answered: Arc::default(),
             reach: Arc::new(Mutex::new(Reach::Public)),
+            largest_chunk: Arc::new(AtomicUsize::new(usize::MAX)),
         }
     }
 
@@ -109,6 +112,16 @@ impl Registry {
     /// How far the registry's own address reaches; Public as long as it has not answered.
     pub fn reach(&self) -> Reach {
         *self.reach.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The largest chunk of an upload that is worth trying.
+    pub(super) fn largest_chunk(&self) -> usize {
+        self.largest_chunk.load(Ordering::Relaxed)
+    }
+
+    /// Remembers that larger chunks of an upload are refused.
+    pub(super) fn takes_no_chunk_over(&self, size: usize) {
+        self.largest_chunk.fetch_min(size, Ordering::Relaxed);
     }
 
     /// `<base>/v2/<path>`. The path is made of parsed names only.

@@ -1,22 +1,28 @@
 //! A blob on its way to a registry: in chunks while it is written, or in one piece if it fits into a chunk.
 
+mod place;
+mod recovery;
+
 use url::Url;
 
+use self::place::{Place, received};
+use self::recovery::{Refusal, Tries};
 use super::descriptor::{check_digest, check_size};
 use super::{Descriptor, Repository};
 use crate::context::Run;
 use crate::digest::{Algorithm, Digest, Hasher};
 use crate::error::{Code, Error, Result};
 use crate::http::address::AddressRule;
-use crate::http::origin::{Origin, parse_sent, refuse_downgrade};
 use crate::http::{Method, Payload, Reaches, Request, Response, header};
-use crate::tls::Identity;
 
 /// The media type of a blob that nobody called anything else.
 const OCTETS: &str = "application/octet-stream";
 
 /// A chunk, unless the caller or the registry wants another size. Some registries refuse larger ones.
 const CHUNK: usize = 4 << 20;
+
+/// The chunk to try when a larger one was too large: what a proxy lets through that nobody has configured.
+const SMALL_CHUNK: usize = 1 << 20;
 
 /// The largest chunk that is kept in memory.
 pub(crate) const LARGEST_CHUNK: u64 = 1 << 30;
@@ -64,6 +70,8 @@ pub struct BlobWriter {
     /// How many bytes the registry has; the chunk begins there.
     sent: u64,
     chunk: Vec<u8>,
+    /// The largest chunk that is sent at once.
+    most: usize,
     state: State,
 }
 
@@ -75,25 +83,8 @@ enum State {
     Present,
     /// Committed or aborted.
     Over,
-    /// It cannot go on.
-    Failed(Error),
-}
-
-/// Where an upload goes on.
-#[derive(Clone)]
-struct Place {
-    url: Url,
-    /// How TLS is made with a host that is not the registry's own. Such a host gets no credentials.
-    foreign: Option<Identity>,
-    /// The registry wants no smaller chunks, but for the last one.
-    least: usize,
-}
-
-impl std::fmt::Debug for Place {
-    /// The query may be a signature.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}{}", Origin::of(&self.url), self.url.path())
-    }
+    /// It cannot go on. The registry may still hold what it has got.
+    Failed(Error, Option<Place>),
 }
 
 /// What came of the wish to mount.
@@ -110,7 +101,9 @@ impl BlobWriter {
         let state = Self::begin(&repository, &options, run)?;
         let algorithm = options.digest.as_ref().map_or(options.algorithm, Digest::algorithm);
         let hasher = Hasher::new(algorithm);
-        Ok(Self { repository, options, hasher, written: 0, sent: 0, chunk: Vec::new(), state })
+        let most = options.chunk_size.min(repository.registry().largest_chunk());
+        let (written, sent, chunk) = (0, 0, Vec::new());
+        Ok(Self { repository, options, hasher, written, sent, chunk, most, state })
     }
 
     /// Takes a blob over from another repository of the registry; None if that is done. Else what the registry began
@@ -132,7 +125,7 @@ impl BlobWriter {
 
     fn begin(repository: &Repository, options: &PutOptions, run: &Run) -> Result<State> {
         if let Some(digest) = &options.digest {
-            if options.check_exists && repository.blob_size(digest, run)?.is_some() {
+            if options.check_exists && Self::exists(repository, digest, options.size, run)? {
                 return Ok(State::Present);
             }
             for from in &options.mount_from {
@@ -143,9 +136,28 @@ impl BlobWriter {
                 }
             }
         }
+        let algorithm = options.digest.as_ref().map_or(options.algorithm, Digest::algorithm);
+        Self::begin_upload(repository, algorithm, run).map(State::Open)
+    }
+
+    /// Whether the repository has the blob, as far as it lets itself be asked: the answer saves sending it, and what
+    /// keeps us from it is no reason not to. Some registries redirect a HEAD to a store that takes only GET.
+    fn exists(
+        repository: &Repository,
+        digest: &Digest,
+        size: Option<u64>,
+        run: &Run,
+    ) -> Result<bool> {
+        match repository.blob_size(digest, run) {
+            Ok(told) => Ok(told.is_some_and(|told| size.is_none_or(|size| told == size))),
+            Err(error) if is_over(&error) => Err(error),
+            Err(_) => Ok(false),
+        }
+    }
+
+    fn begin_upload(repository: &Repository, algorithm: Algorithm, run: &Run) -> Result<Place> {
         let doing = format!("begin an upload to {}", repository.shown());
         let mut url = repository.address("blobs/uploads/");
-        let algorithm = options.digest.as_ref().map_or(options.algorithm, Digest::algorithm);
         if algorithm != Algorithm::Sha256 {
             url.query_pairs_mut().append_pair("digest-algorithm", algorithm.name());
         }
@@ -155,7 +167,7 @@ impl BlobWriter {
         let response = repository.registry().fetch(&request, &scopes, accepted, run)?;
         let place = Place::sent(repository, &response, None, run)?;
         response.finish(run)?;
-        Ok(State::Open(place))
+        Ok(place)
     }
 
     /// Whoever may write here may lack the right to read there: every refusal only means that the bytes must be sent.
@@ -165,7 +177,8 @@ impl BlobWriter {
         url.query_pairs_mut().append_pair("mount", &digest.to_string()).append_pair("from", from);
         let request = post(repository, url, &doing);
         let scopes = repository.mount_scopes(from);
-        let response = match repository.registry().send(&request, &scopes, run) {
+        let answered = |status| status != 429;
+        let response = match repository.registry().fetch(&request, &scopes, answered, run) {
             Ok(response) => response,
             Err(e) if matches!(e.code(), Code::Unauthorized | Code::Denied | Code::NotFound) => {
                 return Ok(Mount::Refused);
@@ -183,9 +196,6 @@ impl BlobWriter {
                 response.finish(run)?;
                 Ok(Mount::Begun(place))
             }
-            429 => {
-                Err(response.into_error(&doing, repository.registry().common().limits.error, run))
-            }
             _ => response.finish(run).map(|()| Mount::Refused),
         }
     }
@@ -193,7 +203,7 @@ impl BlobWriter {
     /// Takes all of the bytes, or fails for good.
     pub fn write(&mut self, bytes: &[u8], run: &Run) -> Result<()> {
         self.usable()?;
-        self.write_all(bytes, run).inspect_err(|e| self.state = State::Failed(e.clone()))
+        self.write_all(bytes, run).map_err(|error| self.fail(error))
     }
 
     fn write_all(&mut self, mut bytes: &[u8], run: &Run) -> Result<()> {
@@ -203,9 +213,10 @@ impl BlobWriter {
         while let State::Open(place) = &self.state
             && !bytes.is_empty()
         {
-            let most = self.options.chunk_size.max(place.least);
+            let most = self.most.max(place.least);
             if self.chunk.len() >= most {
-                self.deliver(None, run)?;
+                self.deliver(run)?;
+                continue;
             }
             let (now, later) = bytes.split_at((most - self.chunk.len()).min(bytes.len()));
             self.chunk.extend_from_slice(now);
@@ -224,12 +235,9 @@ impl BlobWriter {
         run: &Run,
     ) -> Result<Descriptor> {
         self.usable()?;
-        let done = self.finish(digest, size, run);
-        self.state = match &done {
-            Ok(_) => State::Over,
-            Err(error) => State::Failed(error.clone()),
-        };
-        done
+        let done = self.finish(digest, size, run).map_err(|error| self.fail(error))?;
+        self.state = State::Over;
+        Ok(done)
     }
 
     fn finish(
@@ -256,24 +264,22 @@ impl BlobWriter {
         for expected_size in self.options.size.into_iter().chain(size) {
             check_size(&is, expected_size, self.written)?;
         }
-        if self.sent > 0 && !self.chunk.is_empty() {
-            self.deliver(None, run)?;
-        }
-        self.deliver(Some(&is), run)?;
+        self.close(&is, run)?;
         Ok(Descriptor::new(self.options.media_type.clone(), is, self.written))
     }
 
     /// Ends the upload at the registry, which forgets what it has. What the registry says to that is no news.
     pub fn abort(&mut self, run: &Run) -> Result<()> {
-        let State::Open(place) = std::mem::replace(&mut self.state, State::Over) else {
-            return Ok(());
+        let place = match std::mem::replace(&mut self.state, State::Over) {
+            State::Open(place) | State::Failed(_, Some(place)) => place,
+            State::Present | State::Over | State::Failed(_, None) => return Ok(()),
         };
         self.chunk = Vec::new();
         let doing = format!("abort an upload to {}", self.repository.shown());
         let request = Request { method: Method::DELETE, ..self.request(&place, &doing) };
         match self.send(&place, &request, run) {
             Ok(response) => response.finish(run),
-            Err(e) if matches!(e.code(), Code::Cancelled | Code::Deadline) => Err(e),
+            Err(e) if is_over(&e) => Err(e),
             Err(_) => Ok(()),
         }
     }
@@ -281,107 +287,234 @@ impl BlobWriter {
     fn usable(&self) -> Result<()> {
         match &self.state {
             State::Open(_) | State::Present => Ok(()),
-            State::Failed(error) => Err(error.clone()),
+            State::Failed(error, _) => Err(error.clone()),
             State::Over => {
                 Err(Error::argument("writer", "the blob is written or its upload aborted already"))
             }
         }
     }
 
-    /// Sends the chunk; with the blob's digest, also ends the upload. What failed on the way is asked for and sent again.
-    fn deliver(&mut self, last: Option<&Digest>, run: &Run) -> Result<()> {
-        let State::Open(place) = &self.state else { return Ok(()) };
-        let mut place = place.clone();
-        let repository = self.repository.clone();
-        let mut attempts = repository.registry().attempts(0);
-        let mut out_of_order = false;
-        loop {
-            let error = match self.deliver_once(&place, last, run) {
-                Ok(next) => {
-                    self.sent += self.chunk.len() as u64;
-                    self.chunk.clear();
-                    self.state = next.map_or(State::Over, State::Open);
-                    return Ok(());
-                }
-                Err(error) => error,
-            };
-            // The registry counts otherwise than we do: it is asked, but only once.
-            if error.details().http_status == Some(416) && !out_of_order {
-                out_of_order = true;
-            } else {
-                attempts.again(error, run)?;
-            }
-            if let Some(digest) = last
-                && repository.blob_size(digest, run)? == Some(self.written)
-            {
-                // Only the answer was lost.
-                self.state = State::Over;
-                return Ok(());
-            }
-            place = self.ask_for_state(&place, run)?;
-        }
+    fn fail(&mut self, error: Error) -> Error {
+        let place = match std::mem::replace(&mut self.state, State::Over) {
+            State::Open(place) => Some(place),
+            _ => None,
+        };
+        self.state = State::Failed(error.clone(), place);
+        error
     }
 
-    /// Where the upload goes on; None once it has ended.
-    fn deliver_once(
-        &self,
+    /// Sends what waits.
+    fn deliver(&mut self, run: &Run) -> Result<()> {
+        let repository = self.repository.clone();
+        let mut tries = Tries::new(repository.registry());
+        while let State::Open(place) = &self.state
+            && !self.chunk.is_empty()
+        {
+            let place = place.clone();
+            let length = self.chunk.len().min(self.most.max(place.least));
+            match self.patch(&place, length, run) {
+                Ok(next) => {
+                    self.arrived(length);
+                    self.state = State::Open(next);
+                    if self.most < self.options.chunk_size {
+                        repository.registry().takes_no_chunk_over(self.most);
+                    }
+                    tries = Tries::new(repository.registry());
+                }
+                Err(error) => self.recover(error, &place, length, &mut tries, run)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The registry has the next so many bytes.
+    fn arrived(&mut self, length: usize) {
+        self.chunk.drain(..length);
+        self.sent += length as u64;
+    }
+
+    /// After a chunk that failed: finds out what the registry has, and goes on from there.
+    fn recover(
+        &mut self,
+        error: Error,
         place: &Place,
-        last: Option<&Digest>,
+        length: usize,
+        tries: &mut Tries<'_>,
         run: &Run,
-    ) -> Result<Option<Place>> {
+    ) -> Result<()> {
+        let refusal = Refusal::of(&error);
+        match refusal {
+            Refusal::Range if !tries.counted => tries.counted = true,
+            Refusal::TooLarge if self.shrink(length, place) => {
+                if self.sent == 0 {
+                    return self.begin_again(run);
+                }
+            }
+            Refusal::Forgotten if self.sent == 0 && !tries.begun => {
+                tries.begun = true;
+                return self.begin_again(run);
+            }
+            Refusal::Forgotten => return Err(tries.forgotten(error)),
+            _ => {
+                tries.attempts.again(error.clone(), run)?;
+                tries.first.get_or_insert_with(|| error.clone());
+            }
+        }
+        let (next, has) = match self.ask_for_state(place, length, run) {
+            Ok(state) => state,
+            Err(e) if is_over(&e) || e.code() == Code::Protocol => return Err(e),
+            Err(_) if self.sent == 0 => return self.begin_again(run),
+            Err(question) => {
+                return Err(tries.first.clone().unwrap_or(error).cause(question));
+            }
+        };
+        match has {
+            // Nothing and one byte look the same.
+            Some(has) if has > self.sent && (self.sent > 0 || has > 1) => {
+                self.arrived(usize::try_from(has - self.sent).unwrap_or(length).min(length));
+            }
+            // It counts as we do, and refused the range all the same: GHCR says so of a chunk that is too large.
+            _ if refusal == Refusal::Range => {
+                self.shrink(length, place);
+            }
+            _ => {}
+        }
+        if self.sent == 0 {
+            return self.begin_again(run);
+        }
+        // Some registries tell of the first chunk for ever, and some of the last one alone: our own count is as good.
+        self.state = State::Open(next);
+        Ok(())
+    }
+
+    /// Sends smaller chunks from now on, unless the one that was refused was small already.
+    fn shrink(&mut self, refused: usize, place: &Place) -> bool {
+        let smaller = refused > SMALL_CHUNK.max(place.least);
+        if smaller {
+            self.most = SMALL_CHUNK;
+        }
+        smaller
+    }
+
+    /// As nothing before the bytes at hand was sent, a new upload loses nothing.
+    fn begin_again(&mut self, run: &Run) -> Result<()> {
+        let algorithm = self.hasher.algorithm();
+        self.state = State::Open(Self::begin_upload(&self.repository, algorithm, run)?);
+        Ok(())
+    }
+
+    /// Sends the first bytes of the chunk, and tells where the upload goes on.
+    fn patch(&self, place: &Place, length: usize, run: &Run) -> Result<Place> {
+        let doing = format!("upload a blob to {}", self.repository.shown());
+        let range = format!("{}-{}", self.sent, self.sent + length as u64 - 1);
+        let mut request = self
+            .request(place, &doing)
+            .header(header::CONTENT_TYPE, OCTETS, Reaches::Origin)?
+            .header(header::CONTENT_RANGE, &range, Reaches::Origin)?;
+        request.method = Method::PATCH;
+        request.body = Payload::Bytes(&self.chunk[..length]);
+        let response = self.send(place, &request, run)?;
+        // The specification says 202; old ones said 204, ECR says 201, and stores say 200.
+        if !matches!(response.status, 200 | 201 | 202 | 204) {
+            return Err(self.refusal(response, &doing, Method::PATCH, run));
+        }
+        let next = Place::sent(&self.repository, &response, Some(place), run)?;
+        response.finish(run)?;
+        Ok(next)
+    }
+
+    /// Ends the upload. A blob that fitted into one chunk goes with it.
+    fn close(&mut self, digest: &Digest, run: &Run) -> Result<()> {
+        if self.sent > 0 {
+            self.deliver(run)?;
+        }
+        let repository = self.repository.clone();
+        let mut tries = Tries::new(repository.registry());
+        while let State::Open(place) = &self.state {
+            let place = place.clone();
+            let Err(error) = self.put(&place, digest, run) else { return Ok(()) };
+            let refusal = Refusal::of(&error);
+            if refusal == Refusal::TooLarge && self.shrink(self.chunk.len(), &place) {
+                self.begin_again(run)?;
+                self.deliver(run)?;
+                continue;
+            }
+            let whole = self.sent == 0 && !self.chunk.is_empty();
+            let outcome = match refusal {
+                Refusal::Range | Refusal::Forgotten if whole && !tries.begun => {
+                    tries.begun = true;
+                    Ok(())
+                }
+                Refusal::Forgotten => Err(tries.forgotten(error.clone())),
+                _ => tries.attempts.again(error.clone(), run),
+            };
+            if outcome.as_ref().is_err_and(is_over) {
+                return outcome;
+            }
+            // Perhaps only the answer was lost, now or the last time.
+            if may_be_done(&error)
+                && Self::exists(&repository, digest, Some(self.written), run)?
+            {
+                return Ok(());
+            }
+            outcome?;
+            tries.first.get_or_insert(error);
+            // What has arrived of a blob in one piece cannot be gone on with: the rest would have no range, and some
+            // registries put it at the beginning.
+            if whole {
+                self.begin_again(run)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn put(&self, place: &Place, digest: &Digest, run: &Run) -> Result<()> {
         let doing = format!("upload a blob to {}", self.repository.shown());
         let mut request =
             self.request(place, &doing).header(header::CONTENT_TYPE, OCTETS, Reaches::Origin)?;
+        request.method = Method::PUT;
         request.body = Payload::Bytes(&self.chunk);
-        if let Some(digest) = last {
-            request.method = Method::PUT;
-            request.url.query_pairs_mut().append_pair("digest", &digest.to_string());
-        } else {
-            request.method = Method::PATCH;
-            let range = format!("{}-{}", self.sent, self.sent + self.chunk.len() as u64 - 1);
-            request = request.header(header::CONTENT_RANGE, &range, Reaches::Origin)?;
-        }
+        request.url.query_pairs_mut().append_pair("digest", &digest.to_string());
         let response = self.send(place, &request, run)?;
-        let next = match (last, response.status) {
-            // One registry answers 201 to a part.
-            (None, 201 | 202) => Some(Place::sent(&self.repository, &response, Some(place), run)?),
-            (Some(digest), 201 | 204) => {
-                check_told(&response, digest)?;
-                None
-            }
-            _ => return Err(self.refusal(response, &doing, request.method, run)),
-        };
-        response.finish(run)?;
-        Ok(next)
+        if !matches!(response.status, 201 | 204) {
+            return Err(self.refusal(response, &doing, Method::PUT, run));
+        }
+        check_told(&response, digest)?;
+        response.finish(run)
     }
 
-    /// Asks how much of the upload has arrived, and forgets that part of the chunk.
-    fn ask_for_state(&mut self, place: &Place, run: &Run) -> Result<Place> {
+    /// Asks how much of the upload has arrived, of which `length` bytes more than we know may have. Tells where it goes
+    /// on, and how much there is, if the answer says so.
+    fn ask_for_state(
+        &self,
+        place: &Place,
+        length: usize,
+        run: &Run,
+    ) -> Result<(Place, Option<u64>)> {
         let doing = format!("ask {} for the state of an upload", self.repository.shown());
-        let response = self.send(place, &self.request(place, &doing), run)?;
-        if !matches!(response.status, 200 | 202 | 204) {
-            return Err(self.refusal(response, &doing, Method::GET, run));
-        }
+        let request = self.request(place, &doing);
+        let mut attempts = self.repository.registry().attempts(0);
+        let response = loop {
+            let answer = self.send(place, &request, run).and_then(|response| {
+                match response.status {
+                    200 | 202 | 204 => Ok(response),
+                    _ => Err(self.refusal(response, &doing, Method::GET, run)),
+                }
+            });
+            match answer {
+                Ok(response) => break response,
+                Err(error) => attempts.again(error, run)?,
+            }
+        };
         let next = Place::sent(&self.repository, &response, Some(place), run)?;
-        let end = self.sent + self.chunk.len() as u64;
-        match response.header("range").map(received) {
-            // Nothing and one byte look the same.
-            Some(Some(1)) if self.sent == 0 => {}
-            Some(Some(has)) if has > end => {
-                return Err(Error::new(Code::Protocol, format!("cannot {doing}"))
-                    .cause("it says that it has more than was sent")
-                    .url(&response.url));
-            }
-            Some(Some(has)) if has > self.sent => {
-                let arrived = usize::try_from(has - self.sent).unwrap_or(self.chunk.len());
-                self.chunk.drain(..arrived);
-                self.sent = has;
-            }
-            // Some registries tell of the first chunk for ever: our own count is as good.
-            _ => {}
+        let has = received(&response);
+        if has.is_some_and(|has| has > self.sent + length as u64) {
+            return Err(Error::new(Code::Protocol, format!("cannot {doing}"))
+                .cause("it says that it has more than was sent")
+                .url(&response.url));
         }
         response.finish(run)?;
-        Ok(next)
+        Ok((next, has))
     }
 
     fn request<'a>(&'a self, place: &'a Place, doing: &'a str) -> Request<'a> {
@@ -408,56 +541,6 @@ impl BlobWriter {
     }
 }
 
-impl Place {
-    /// Where the answer says that the upload goes on; an answer to a part may say nothing, and then it goes on `before`.
-    fn sent(
-        repository: &Repository,
-        response: &Response,
-        before: Option<&Self>,
-        run: &Run,
-    ) -> Result<Self> {
-        let least =
-            response.header("oci-chunk-min-length").and_then(|text| text.parse::<u64>().ok());
-        let least = match least {
-            Some(least) if least <= LARGEST_CHUNK => usize::try_from(least).unwrap_or(0),
-            _ => before.map_or(0, |before| before.least),
-        };
-        let text = match (response.header("location"), before) {
-            (Some(text), _) => text,
-            (None, Some(before)) => return Ok(before.clone()),
-            (None, None) => {
-                return Err(Error::new(
-                    Code::Protocol,
-                    format!("{} begins an upload without saying where", repository.shown()),
-                )
-                .url(&response.url)
-                .hint("its answer lacks a Location; tell its operator"));
-            }
-        };
-        let what = "the place of an upload";
-        let url = parse_sent(&response.url, text, Code::Protocol, what)?;
-        refuse_downgrade(&response.url, &url, what)?;
-        let registry = repository.registry();
-        if Origin::of(&url) == Origin::of(registry.base()) {
-            return Ok(Self { url, foreign: None, least });
-        }
-        let host = Origin::of(&url).authority();
-        let common = registry.common();
-        if !common.policy.upload_hosts.contains(&host) {
-            return Err(Error::new(
-                Code::Policy,
-                format!("{} sends what is uploaded to {}", repository.shown(), Origin::of(&url)),
-            )
-            .url(&url)
-            .hint(format!(
-                "nothing was sent; if blobs may go there, without credentials, add {host:?} to the option allow-upload-hosts"
-            )));
-        }
-        let foreign = Some(common.client.foreign(registry.identity(), &url, run)?);
-        Ok(Self { url, foreign, least })
-    }
-}
-
 fn post<'a>(repository: &'a Repository, url: Url, doing: &'a str) -> Request<'a> {
     // The specification asks for a length, of nothing.
     let body = Payload::Bytes(&[]);
@@ -474,33 +557,15 @@ fn check_told(response: &Response, digest: &Digest) -> Result<()> {
     }
 }
 
-/// How many bytes a `Range: 0-LAST` stands for.
-fn received(text: &str) -> Option<u64> {
-    let last = text.strip_prefix("bytes=").unwrap_or(text).strip_prefix("0-")?;
-    let digits = !last.is_empty() && last.bytes().all(|b| b.is_ascii_digit());
-    if digits { last.parse::<u64>().ok()?.checked_add(1) } else { None }
+/// Whether the call itself is over.
+fn is_over(error: &Error) -> bool {
+    matches!(error.code(), Code::Cancelled | Code::Deadline)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::received;
-
-    #[test]
-    fn ranges_of_uploads() {
-        assert_eq!(received("0-0"), Some(1));
-        assert_eq!(received("0-41"), Some(42));
-        assert_eq!(received("bytes=0-5"), Some(6));
-        for text in [
-            "",
-            "0-",
-            "-1",
-            "1-5",
-            "0-+5",
-            "0- 5",
-            "0-18446744073709551615",
-            "0-18446744073709551616",
-        ] {
-            assert_eq!(received(text), None, "{text}");
-        }
-    }
+/// Whether the request that failed may have had its effect. Who refuses clearly has done nothing.
+fn may_be_done(error: &Error) -> bool {
+    matches!(
+        error.code(),
+        Code::Disconnected | Code::Timeout | Code::Server | Code::Protocol | Code::NotFound
+    )
 }

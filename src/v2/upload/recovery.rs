@@ -1,0 +1,62 @@
+//! What a failed part of an upload means for the rest of it.
+
+use crate::error::{Error, Phase};
+use crate::http::retry::Attempts;
+use crate::v2::Registry;
+
+/// Why a chunk was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// The registry counts otherwise than we do, or the chunk is too large for it: both are answered alike.
+    Range,
+    /// The chunk is too large for the registry, or for what stands before it.
+    TooLarge,
+    /// The registry does not know the upload (any more).
+    Forgotten,
+    /// Anything else: it passes, or it does not.
+    Other,
+}
+
+impl Refusal {
+    pub(super) fn of(error: &Error) -> Self {
+        let details = error.details();
+        let told = |code: &str| details.errors.iter().any(|e| e.code == code);
+        match details.http_status {
+            // What the token server says is not about the upload.
+            _ if details.phase == Some(Phase::Token) => Self::Other,
+            Some(413) => Self::TooLarge,
+            Some(416) => Self::Range,
+            Some(404 | 410) => Self::Forgotten,
+            Some(400..=499) if told("RANGE_INVALID") => Self::Range,
+            Some(400..=499) if told("BLOB_UPLOAD_UNKNOWN") => Self::Forgotten,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// What has been tried for one part of an upload.
+pub(super) struct Tries<'a> {
+    pub(super) attempts: Attempts<'a>,
+    /// The first failure that was expected to pass: it says what went wrong when the upload is lost afterwards.
+    pub(super) first: Option<Error>,
+    /// A refused range was looked into already.
+    pub(super) counted: bool,
+    /// An upload that the registry had forgotten was begun again already.
+    pub(super) begun: bool,
+}
+
+impl<'a> Tries<'a> {
+    pub(super) fn new(registry: &'a Registry) -> Self {
+        Self { attempts: registry.attempts(0), first: None, counted: false, begun: false }
+    }
+
+    /// What the caller learns when the registry has forgotten the upload: what went wrong before, if anything did.
+    pub(super) fn forgotten(&self, error: Error) -> Error {
+        match &self.first {
+            Some(first) => first.clone().cause(&error),
+            None => error
+                .with(|d| d.what = Some("upload"))
+                .hint("the registry has forgotten the upload; write the blob again"),
+        }
+    }
+}
