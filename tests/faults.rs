@@ -20,6 +20,7 @@ use ocireg_testkit::{
 };
 use serde_json::{Value, json};
 
+const UNSUPPORTED: i32 = 8;
 const TIMEOUT: i32 = 44;
 const DISCONNECTED: i32 = 45;
 const REDIRECT: i32 = 47;
@@ -968,6 +969,7 @@ fn code_of(status: u16, blob: bool) -> Vec<i32> {
         401 => vec![UNAUTHORIZED],
         403 => vec![61],
         404 | 410 => vec![NOT_FOUND],
+        405 => vec![UNSUPPORTED],
         408 | 425 => vec![SERVER],
         409 => vec![85],
         416 if blob => vec![PROTOCOL, 84],
@@ -1004,6 +1006,16 @@ fn every_status_has_a_meaning() {
                 assert_eq!(error.json["http_status"], status, "{error:?}");
             }
         }
+        registry.clear_faults();
+    }
+    // What a registry does not do, as many of them say it.
+    let body = br#"{"errors":[{"code":"UNSUPPORTED","message":"The operation is unsupported."}]}"#;
+    for (status, code) in [(400, UNSUPPORTED), (403, 61), (404, NOT_FOUND), (500, SERVER)] {
+        let refusal = Action::Status(status, Vec::new(), body.to_vec());
+        registry.fault(Fault::on("/manifests/", refusal).always());
+        let error = session.get_manifest(None, Some("1"), &none()).expect_err("no manifest");
+        assert_eq!(error.code, code, "{status}: {error:?}");
+        assert_eq!(error.json["errors"][0]["code"], "UNSUPPORTED");
         registry.clear_faults();
     }
     for status in [600, 700, 999, 99, 0] {

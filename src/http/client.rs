@@ -1,7 +1,7 @@
 //! Requests: one exchange after the other along a chain of redirects, with secrets kept where they belong.
 
 use std::collections::HashMap;
-use std::io::Read;
+use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,6 +15,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::address::{AddressRule, Reach, refused};
+use super::early::WhileWanted;
 use super::failure::{from_client, from_status};
 use super::origin::{Origin, is_trusted, parse_sent, refuse_downgrade};
 use super::proxy::ProxyConnector;
@@ -545,12 +546,22 @@ impl Client {
             let (result, seen) = scope::within(scope, || match (request.body, &mut stream) {
                 (Payload::Bytes(body), _) => agent.run(message.map(|()| body)),
                 (_, Some(stream)) => {
-                    agent.run(message.map(|()| ureq::SendBody::from_reader(stream)))
+                    let mut stream = WhileWanted(stream);
+                    agent.run(message.map(|()| ureq::SendBody::from_reader(&mut stream)))
                 }
                 _ => agent.run(message),
             });
             // The address of a proxy is not that of the server.
             let seen = Seen { peer: seen.peer.filter(|_| proxy.is_none()), ..seen };
+            // Who has not read the request whole cannot have done what it asks for.
+            let result = result.and_then(|response| {
+                let believed = !seen.unsent || !response.status().is_success();
+                if believed {
+                    Ok(response)
+                } else {
+                    Err(io::Error::from(io::ErrorKind::ConnectionReset).into())
+                }
+            });
             match result {
                 Ok(response) => {
                     run.log(Level::Debug, "http", || {

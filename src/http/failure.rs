@@ -114,9 +114,9 @@ pub fn from_status(doing: &str, url: &Url, status: u16, headers: &HeaderMap, bod
         Code::NotFound => error.hint(
             "check the spelling of repository, tag and digest; private ones need credentials",
         ),
-        Code::Unsupported => error.hint(
-            "the registry does not support this; its operator may have switched it off",
-        ),
+        Code::Unsupported => {
+            error.hint("the registry does not support this; its operator may have switched it off")
+        }
         Code::RateLimited => {
             error.hint("wait, or log in: most registries allow more to known users")
         }

@@ -2,6 +2,7 @@
 
 pub mod address;
 mod client;
+mod early;
 mod failure;
 pub mod origin;
 mod proxy;

@@ -49,6 +49,8 @@ pub(super) struct Seen {
     pub(super) received: bool,
     /// Whether the connection had served another request before.
     pub(super) reused: bool,
+    /// Whether something of the request was not sent: the server did not want it, or the connection broke.
+    pub(super) unsent: bool,
 }
 
 thread_local! {
@@ -185,6 +187,11 @@ impl std::fmt::Display for Carried {
 }
 
 impl std::error::Error for Carried {}
+
+/// Whether an error of the client is our own.
+pub(super) fn is_carried(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<Carried>())
+}
 
 /// Wraps an error for the way through the client.
 pub fn carry(error: Error) -> io::Error {

@@ -15,6 +15,7 @@ use ureq::unversioned::transport::{
 };
 use zeroize::Zeroize;
 
+use super::early::Early;
 use super::scope::{self, carry};
 use super::socket::{INPUT_BUFFER, OUTPUT_BUFFER, Plain, input_phase};
 use super::wire::Wire;
@@ -76,8 +77,11 @@ pub(super) struct Tls {
     end: usize,
     /// Encrypted, not sent yet.
     outgoing: Vec<u8>,
+    /// A record has gone out in part: what the protocol itself has to say waits until the rest has.
+    holds: bool,
     closed: bool,
     buffers: LazyBuffers,
+    early: Early,
 }
 
 /// Where [`Tls::step`] came to.
@@ -109,8 +113,10 @@ impl Tls {
             start: 0,
             end: 0,
             outgoing: Vec::new(),
+            holds: false,
             closed: false,
             buffers: LazyBuffers::new(INPUT_BUFFER, OUTPUT_BUFFER),
+            early: Early::default(),
         };
         let time = scope::with(|scope| scope.timeouts.tls).unwrap_or_default();
         scope::limited(time, Phase::Tls, || tls.shake_hands(host))?;
@@ -140,7 +146,9 @@ impl Tls {
         loop {
             match self.step(Phase::Tls, host)? {
                 Step::Receive { writable: true } => return Ok(()),
-                Step::Receive { writable: false } => self.fill(Phase::Tls)?,
+                Step::Receive { writable: false } => {
+                    self.fill(Phase::Tls)?;
+                }
                 // No request was sent, so there is nothing to answer yet.
                 Step::Input | Step::Closed => self.closed = true,
             }
@@ -196,6 +204,7 @@ impl Tls {
                     };
                     self.outgoing.truncate(filled + written);
                 }
+                Ok(ConnectionState::TransmitTlsData(transmit)) if self.holds => transmit.done(),
                 Ok(ConnectionState::TransmitTlsData(transmit)) => {
                     let sent = self.wire.send_all(&self.outgoing, phase);
                     self.outgoing.clear();
@@ -237,14 +246,14 @@ impl Tls {
     }
 
     /// Receives more records.
-    fn fill(&mut self, phase: Phase) -> io::Result<()> {
+    fn fill(&mut self, phase: Phase) -> io::Result<usize> {
         self.make_room();
         let received = self.wire.receive(&mut self.incoming[self.end..], phase)?;
         if received == 0 {
             self.closed = true;
         }
         self.end += received;
-        Ok(())
+        Ok(received)
     }
 
     /// Sends bytes of a connection inside this one.
@@ -268,7 +277,9 @@ impl Tls {
             match self.step(phase, "the proxy")? {
                 Step::Input => {}
                 _ if self.closed => return Ok(0),
-                _ => self.fill(phase)?,
+                _ => {
+                    self.fill(phase)?;
+                }
             }
         }
     }
@@ -328,6 +339,73 @@ impl Tls {
         }
     }
 
+    /// Sends the output buffer, or what the server wants of it.
+    fn send(&mut self, amount: usize) -> io::Result<()> {
+        while self.early.listens() && self.wire.has_input() {
+            self.listen()?;
+        }
+        if self.early.is_stopped() {
+            return Ok(());
+        }
+        if let Err(error) = self.encrypt(amount) {
+            return self.early.broke(error);
+        }
+        let mut records = std::mem::take(&mut self.outgoing);
+        self.holds = true;
+        let sent = self.send_records(&records);
+        self.holds = false;
+        if sent.is_ok() && !self.early.is_stopped() && !self.outgoing.is_empty() {
+            let said = std::mem::take(&mut self.outgoing);
+            self.wire.send_all(&said, Phase::Header).or_else(|error| self.early.broke(error))?;
+        }
+        records.clear();
+        self.outgoing = records;
+        sent
+    }
+
+    fn send_records(&mut self, records: &[u8]) -> io::Result<()> {
+        let mut done = 0;
+        while done < records.len() && !self.early.is_stopped() {
+            let listens = self.early.listens();
+            if listens && self.wire.has_input() {
+                self.listen()?;
+                continue;
+            }
+            match self.wire.send(&records[done..], Phase::Header, listens) {
+                Ok(sent) => done += sent,
+                Err(error) => self.early.broke(error)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn listen(&mut self) -> io::Result<()> {
+        self.make_room();
+        match self.wire.receive_now(&mut self.incoming[self.end..]) {
+            Ok(Some(received)) if received > 0 => self.end += received,
+            Ok(None) => return Ok(()),
+            // An end without an answer: sending will tell.
+            _ => {
+                self.early.deafen();
+                return Ok(());
+            }
+        }
+        while self.buffers.input_append_buf().len() >= RECORD {
+            match self.step(Phase::Header, "the server")? {
+                Step::Input => {
+                    scope::with(|scope| scope.seen.received = true);
+                }
+                Step::Receive { .. } => break,
+                Step::Closed => {
+                    self.early.deafen();
+                    break;
+                }
+            }
+        }
+        self.early.heard(self.buffers.input());
+        Ok(())
+    }
+
     fn encrypt(&mut self, amount: usize) -> io::Result<()> {
         let received = &mut self.incoming[self.start..self.end];
         let UnbufferedStatus { discard, state } = self.connection.process_tls_records(received);
@@ -357,17 +435,15 @@ impl Transport for Tls {
 
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), ureq::Error> {
         self.wire.announce();
-        let encrypted = self.encrypt(amount);
+        let sent = self.send(amount);
         self.buffers.output()[..amount].zeroize(); // It may have held an Authorization header.
-        encrypted?;
-        let sent = self.wire.send_all(&self.outgoing, Phase::Header);
-        self.outgoing.clear();
         sent?;
         scope::with(|scope| scope.sent = Some(Instant::now()));
         Ok(())
     }
 
     fn await_input(&mut self, _: NextTimeout) -> Result<bool, ureq::Error> {
+        self.early.listen_again();
         loop {
             // Taking whole bufferfuls costs fewer turns around the body's consumer.
             let mut progress = false;
@@ -382,15 +458,20 @@ impl Transport for Tls {
                 scope::with(|scope| scope.seen.received = true);
                 return Ok(true);
             }
-            if self.closed {
+            let filled = if self.closed { Ok(0) } else { self.fill(input_phase()) };
+            if self.early.or_failure(filled)? == 0 {
                 return Ok(false);
             }
-            self.fill(input_phase())?;
         }
     }
 
     fn is_open(&mut self) -> bool {
-        if !self.wire.is_own() || self.closed || !self.outgoing.is_empty() {
+        self.early.listen_again();
+        if self.early.is_stopped()
+            || !self.wire.is_own()
+            || self.closed
+            || !self.outgoing.is_empty()
+        {
             return false;
         }
         // Session tickets may come at any time and are no reason to drop a connection; anything else is.

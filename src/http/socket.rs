@@ -16,6 +16,7 @@ use ureq::unversioned::transport::{
 use zeroize::Zeroize;
 
 use super::address::{Reach, refused};
+use super::early::Early;
 use super::scope::{self, carry};
 use super::wire::Wire;
 use crate::error::{Code, Error, Phase};
@@ -86,25 +87,35 @@ impl Socket {
     }
 
     /// Sends everything.
-    pub(super) fn send_all(&mut self, mut bytes: &[u8], phase: Phase) -> io::Result<()> {
-        while !bytes.is_empty() {
+    pub(super) fn send_all(&mut self, bytes: &[u8], phase: Phase) -> io::Result<()> {
+        self.send(bytes, phase, false).map(drop)
+    }
+
+    /// Sends everything and tells how much that was. If it listens, it waits no longer once bytes have come in.
+    pub(super) fn send(&mut self, bytes: &[u8], phase: Phase, listens: bool) -> io::Result<usize> {
+        let mut done = 0;
+        while done < bytes.len() {
             scope::check(phase, None)?;
             // A host process that keeps SIGPIPE's default action must not die of a closed connection.
-            match send(&self.fd, bytes, SendFlags::NOSIGNAL) {
-                Ok(sent) => bytes = &bytes[sent..],
+            match send(&self.fd, &bytes[done..], SendFlags::NOSIGNAL) {
+                Ok(sent) => done += sent,
                 Err(Errno::AGAIN) => {
                     let until = scope::with(|scope| match phase {
                         Phase::Tls => scope.timeouts.tls,
                         _ => scope.timeouts.idle,
                     });
                     let until = scope::after(until.unwrap_or_default());
-                    scope::wait(self.fd.as_fd(), Interest::Write, phase, until)?;
+                    let interest = if listens { Interest::Both } else { Interest::Write };
+                    scope::wait(self.fd.as_fd(), interest, phase, until)?;
+                    if listens && self.has_input() {
+                        break;
+                    }
                 }
                 Err(Errno::INTR) => {}
                 Err(errno) => return Err(errno.into()),
             }
         }
-        Ok(())
+        Ok(done)
     }
 
     /// Receives what is there, waiting for it as the phase allows; 0 is the end.
@@ -230,11 +241,43 @@ impl Connector<()> for SocketConnector {
 pub(super) struct Plain {
     pub(super) wire: Wire,
     buffers: LazyBuffers,
+    early: Early,
 }
 
 impl Plain {
     pub(super) fn new(wire: Wire) -> Self {
-        Self { wire, buffers: LazyBuffers::new(INPUT_BUFFER, OUTPUT_BUFFER) }
+        let buffers = LazyBuffers::new(INPUT_BUFFER, OUTPUT_BUFFER);
+        Self { wire, buffers, early: Early::default() }
+    }
+
+    fn send(&mut self, amount: usize) -> io::Result<()> {
+        let mut done = 0;
+        while done < amount && !self.early.is_stopped() {
+            let listens = self.early.listens();
+            if listens && self.wire.has_input() {
+                self.listen();
+                continue;
+            }
+            let output = &self.buffers.output()[done..amount];
+            match self.wire.send(output, Phase::Header, listens) {
+                Ok(sent) => done += sent,
+                Err(error) => self.early.broke(error)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn listen(&mut self) {
+        match self.wire.receive_now(self.buffers.input_append_buf()) {
+            Ok(Some(received)) if received > 0 => {
+                self.buffers.input_appended(received);
+                scope::with(|scope| scope.seen.received = true);
+                self.early.heard(self.buffers.input());
+            }
+            Ok(None) => {}
+            // An end without an answer: sending will tell.
+            _ => self.early.deafen(),
+        }
     }
 }
 
@@ -245,16 +288,17 @@ impl Transport for Plain {
 
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), ureq::Error> {
         self.wire.announce();
-        let output = &mut self.buffers.output()[..amount];
-        let sent = self.wire.send_all(output, Phase::Header);
-        output.zeroize(); // It may have held an Authorization header.
+        let sent = self.send(amount);
+        self.buffers.output()[..amount].zeroize(); // It may have held an Authorization header.
         sent?;
         scope::with(|scope| scope.sent = Some(Instant::now()));
         Ok(())
     }
 
     fn await_input(&mut self, _: NextTimeout) -> Result<bool, ureq::Error> {
-        let received = self.wire.receive(self.buffers.input_append_buf(), input_phase())?;
+        self.early.listen_again();
+        let received = self.wire.receive(self.buffers.input_append_buf(), input_phase());
+        let received = self.early.or_failure(received)?;
         self.buffers.input_appended(received);
         if received > 0 {
             scope::with(|scope| scope.seen.received = true);
@@ -263,6 +307,7 @@ impl Transport for Plain {
     }
 
     fn is_open(&mut self) -> bool {
-        self.wire.is_idle()
+        self.early.listen_again();
+        !self.early.is_stopped() && self.wire.is_idle()
     }
 }

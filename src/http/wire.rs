@@ -26,6 +26,15 @@ impl Wire {
         }
     }
 
+    /// Sends everything and tells how much that was. If it listens, it waits no longer once bytes have come in; those
+    /// of a tunnel inside TLS are not waited for.
+    pub(super) fn send(&mut self, bytes: &[u8], phase: Phase, listens: bool) -> io::Result<usize> {
+        match self {
+            Self::Socket(socket) => socket.send(bytes, phase, listens),
+            Self::Tls(tls) => tls.send_all(bytes, phase).map(|()| bytes.len()),
+        }
+    }
+
     /// Receives what is there, waiting for it as the phase allows; 0 is the end.
     pub(super) fn receive(&mut self, buffer: &mut [u8], phase: Phase) -> io::Result<usize> {
         match self {

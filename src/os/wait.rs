@@ -25,6 +25,8 @@ pub enum Interest {
     Read,
     /// Room to write, or a connection that is made.
     Write,
+    /// Either of them.
+    Both,
 }
 
 /// Waits until `fd` is ready, `wake` is readable or `time` is over.
@@ -38,6 +40,7 @@ pub fn wait(
         let flags = match interest {
             Interest::Read => PollFlags::IN,
             Interest::Write => PollFlags::OUT,
+            Interest::Both => PollFlags::IN | PollFlags::OUT,
         };
         fds.push(PollFd::from_borrowed_fd(fd, flags));
     }

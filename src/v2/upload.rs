@@ -452,9 +452,7 @@ impl BlobWriter {
                 return outcome;
             }
             // Perhaps only the answer was lost, now or the last time.
-            if may_be_done(&error)
-                && Self::exists(&repository, digest, Some(self.written), run)?
-            {
+            if may_be_done(&error) && Self::exists(&repository, digest, Some(self.written), run)? {
                 return Ok(());
             }
             outcome?;
@@ -495,12 +493,11 @@ impl BlobWriter {
         let request = self.request(place, &doing);
         let mut attempts = self.repository.registry().attempts(0);
         let response = loop {
-            let answer = self.send(place, &request, run).and_then(|response| {
-                match response.status {
+            let answer =
+                self.send(place, &request, run).and_then(|response| match response.status {
                     200 | 202 | 204 => Ok(response),
                     _ => Err(self.refusal(response, &doing, Method::GET, run)),
-                }
-            });
+                });
             match answer {
                 Ok(response) => break response,
                 Err(error) => attempts.again(error, run)?,
