@@ -1374,8 +1374,8 @@ int32_t ocireg_session_ping(const ocireg_session *session,
  * @param context       the call's context; may be NULL.
  * @param options_json  `n` (with it one page of about so many, without it all), `last` (only tags after this one),
  *                      `next` (what an earlier page gave); may be NULL.
- * @param json          receives `name`, `tags` and, where a page follows, `next`, to be ended by
- *                      ocireg_string_free(). Not NULL.
+ * @param json          receives `name`, `tags`, where a page follows `next`, and `warnings`: what is not a valid tag
+ *                      is left out. Free it with ocireg_string_free(). Not NULL.
  * @param error         receives an error on failure, owned by the caller; may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_NOT_FOUND, OCIREG_LIMIT, OCIREG_POLICY,
  *         any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.

@@ -91,6 +91,8 @@ struct Call {
     stop: AtomicBool,
     done: AtomicU64,
     total: AtomicU64,
+    /// Bytes of documents that the call has collected.
+    collected: AtomicU64,
     last_event: Mutex<Instant>,
     /// Events of worker threads, for the caller's thread to report.
     events: Mutex<Vec<String>>,
@@ -109,6 +111,7 @@ impl Run {
             stop: AtomicBool::new(false),
             done: AtomicU64::new(0),
             total: AtomicU64::new(0),
+            collected: AtomicU64::new(0),
             last_event: Mutex::new(Instant::now()),
             events: Mutex::default(),
             log: OnceLock::new(),
@@ -129,6 +132,7 @@ impl Run {
             stop: AtomicBool::new(false),
             done: AtomicU64::new(self.done()),
             total: AtomicU64::new(self.call.total.load(Ordering::Relaxed)),
+            collected: AtomicU64::new(self.call.collected.load(Ordering::Relaxed)),
             last_event: Mutex::new(now),
             events: Mutex::default(),
             log: self.call.log.clone(),
@@ -239,6 +243,22 @@ impl Run {
     /// Takes bytes back that turned out to be wrong.
     pub fn forget_done(&self, bytes: u64) {
         self.call.done.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Counts bytes of a document that the call collects, whichever of its threads does: more than `most` of them in all
+    /// is LIMIT. How much memory a call takes is not for a server to say.
+    pub fn collect(&self, bytes: usize, most: u64) -> Result<()> {
+        let bytes = bytes as u64;
+        let before = self.call.collected.fetch_add(bytes, Ordering::Relaxed);
+        if before.saturating_add(bytes) <= most {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::Limit,
+            format!("the documents that this call needs are larger than {most} bytes together"),
+        )
+        .phase(Phase::Body)
+        .hint("raise total in the option limits, if you trust this registry"))
     }
 
     /// Bytes moved so far.

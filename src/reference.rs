@@ -288,7 +288,7 @@ fn parse(text: &str) -> Result<Reference, Invalid> {
     Ok(Reference { domain: domain.to_owned(), path, tag: tag.map(str::to_owned), digest })
 }
 
-fn is_tag(text: &str) -> bool {
+pub(crate) fn is_tag(text: &str) -> bool {
     let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
     text.len() <= MAX_TAG
         && text.bytes().next().is_some_and(word)

@@ -321,6 +321,7 @@ impl Service {
             Box::new(trust),
             self.0.log.clone(),
             self.0.proxies.clone(),
+            settings.limits.total,
         );
         Arc::new(Common {
             client: Arc::new(client),

@@ -719,28 +719,58 @@ fn more_children_than_anybody_has() {
 
 #[test]
 fn pages_without_end() {
-    let pages = |link: fn(usize) -> String| {
+    let pages_of = |page: fn(usize) -> (Value, String)| {
         let served = std::sync::atomic::AtomicUsize::new(0);
         bystander(ServerOptions::default(), move |request| {
             if !request.target.contains("/tags/") {
                 return Reply::json(200, &none());
             }
             let n = served.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-            Reply::json(200, &json!({"name": "demo/app", "tags": ["a"]})).with("Link", &link(n))
+            let (tags, link) = page(n);
+            Reply::json(200, &json!({"name": "demo/app", "tags": tags})).with("Link", &link)
         })
     };
-    let itself = pages(|_| "</v2/demo/app/tags/list>; rel=\"next\"".into());
-    let circle = pages(|n| format!("</v2/demo/app/tags/list?last={}>; rel=next", n % 3));
-    let endless = pages(|n| format!("</v2/demo/app/tags/list?last={n}>; rel=\"next\""));
+    let itself = pages_of(|_| (json!(["a"]), "</v2/demo/app/tags/list>; rel=\"next\"".to_owned()));
+    let circle =
+        pages_of(|n| (json!(["a"]), format!("</v2/demo/app/tags/list?last={}>; rel=next", n % 3)));
+    let endless =
+        pages_of(|n| (json!(["a"]), format!("</v2/demo/app/tags/list?last={n}>; rel=next")));
+    let new = pages_of(|n| {
+        let link = format!("</v2/demo/app/tags/list?last={n}>; rel=\"next\"");
+        (json!([format!("tag-{n}")]), link)
+    });
     let service = once(json!({"limits": {"pages": 20}}));
-    for server in [&itself, &circle, &endless] {
+    for (server, what) in [(&itself, "repeats a page"), (&new, "more than 20 pages")] {
         let session = plain_session(&service, server);
         let error = session.list_tags(None, &none()).expect_err("endless");
         assert_helpful(&error, LIMIT, "endless pages");
+        assert!(error.message.contains(what), "{error:?}");
         assert!(server.requests().len() <= 25, "{}", server.requests().len());
-        // One page is one page.
-        let page = session.list_tags(None, &json!({"n": 1})).expect("a page");
-        assert_eq!(page["tags"], json!(["a"]));
+    }
+    // What brings nothing new is the end, and is not asked for again and again.
+    for server in [&circle, &endless] {
+        let session = plain_session(&service, server);
+        let tags = session.list_tags(None, &none()).expect("a list");
+        assert_eq!(tags["tags"], json!(["a"]));
+        assert!(server.requests().len() <= 4, "{}", server.requests().len());
+    }
+    // One page is one page, and reading page by page ends as well.
+    for server in [&itself, &circle, &endless, &new] {
+        let session = plain_session(&service, server);
+        let mut page = session.list_tags(None, &json!({"n": 1})).expect("a page");
+        assert_eq!(page["tags"].as_array().map(Vec::len), Some(1));
+        let mut pages = 1;
+        while let Some(next) = page["next"].as_str() {
+            match session.list_tags(None, &json!({"n": 1, "next": next})) {
+                Ok(next) => page = next,
+                Err(error) => {
+                    assert_helpful(&error, LIMIT, "endless pages");
+                    break;
+                }
+            }
+            pages += 1;
+            assert!(pages <= 21, "page by page there is no end");
+        }
     }
 }
 

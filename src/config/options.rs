@@ -283,6 +283,8 @@ fn read_limits(object: &mut Object) -> Result<Limits> {
         pages: limit("pages", default.pages)?,
         children: limit("children", default.children)?,
         depth: limit("depth", default.depth)?,
+        urls: limit("urls", default.urls)?,
+        total: limit("total", default.total)?,
         spool: object.number("spool")?,
     })
 }

@@ -78,6 +78,10 @@ pub struct Limits {
     pub children: u64,
     /// `depth`: indexes within indexes.
     pub depth: u64,
+    /// `urls`: further addresses of one layer.
+    pub urls: u64,
+    /// `total`: bytes of all documents that one call collects.
+    pub total: u64,
     /// `spool`: bytes of a temporary file; None is no limit but the disk's.
     pub spool: Option<u64>,
 }
@@ -93,6 +97,8 @@ impl Default for Limits {
             pages: 10_000,
             children: 10_000,
             depth: 4,
+            urls: 16,
+            total: 64 << 20,
             spool: None,
         }
     }

@@ -11,7 +11,8 @@ use crate::transfer::{inspect, pull};
 use crate::v1;
 use crate::v2::Platform;
 use crate::v2::foreign::Wanted;
-use crate::v2::repository::{ManifestOptions, TagsOptions};
+use crate::v2::pages::PageOptions;
+use crate::v2::repository::ManifestOptions;
 use crate::v2::upload::{LARGEST_CHUNK, PutOptions};
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -97,7 +98,7 @@ fn unsupported(key: &str, message: &str) -> Error {
     Error::new(Code::Unsupported, message).in_argument(key)
 }
 
-pub(super) fn tags(text: Option<&str>) -> Result<TagsOptions> {
+pub(super) fn tags(text: Option<&str>) -> Result<PageOptions> {
     let mut object = object(text)?;
     let n = match object.number("n")? {
         None => None,
@@ -106,7 +107,7 @@ pub(super) fn tags(text: Option<&str>) -> Result<TagsOptions> {
             _ => return Err(Error::argument("n", "n must be from 1 to 2147483647")),
         },
     };
-    let options = TagsOptions { n, last: object.text("last")?, next: object.text("next")? };
+    let options = PageOptions { n, last: object.text("last")?, next: object.text("next")? };
     object.done()?;
     Ok(options)
 }

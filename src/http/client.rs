@@ -190,7 +190,7 @@ impl Response {
         match self.content_length() {
             Some(length) if length <= SMALL => {
                 self.body.hurry(WORTH_A_CONNECTION);
-                self.body.read_up_to(SMALL, &mut Vec::new(), run).map(drop).or_else(|error| {
+                self.body.read_up_to(SMALL, &mut Vec::new(), None, run).map(drop).or_else(|error| {
                     // A connection that broke is lost, and that is all.
                     let over = matches!(error.code(), Code::Cancelled | Code::Deadline);
                     if over { Err(error) } else { Ok(()) }
@@ -205,7 +205,7 @@ impl Response {
         let mut text = Vec::new();
         self.body.hurry(self.body.timeouts.idle);
         // Whatever can be read helps; what cannot is no news beside the status.
-        let read = self.body.read_up_to(limit, &mut text, run);
+        let read = self.body.read_up_to(limit, &mut text, None, run);
         if let Err(error) = read
             && matches!(error.code(), Code::Cancelled | Code::Deadline)
         {
@@ -222,6 +222,8 @@ pub struct Body {
     timeouts: Timeouts,
     budget: Option<(Instant, Phase)>,
     pace: Pace,
+    /// How many bytes of documents a call may collect.
+    most_collected: u64,
     log: Arc<Log>,
 }
 
@@ -262,7 +264,7 @@ impl Body {
     /// Reads the body to its end; more than `limit` bytes is LIMIT. `option` is that limit's name in the options.
     pub fn read_all(&mut self, limit: u64, what: &str, option: &str, run: &Run) -> Result<Vec<u8>> {
         let mut all = Vec::new();
-        if self.read_up_to(limit, &mut all, run)? {
+        if self.read_up_to(limit, &mut all, Some(self.most_collected), run)? {
             return Ok(all);
         }
         Err(Error::new(Code::Limit, format!("{what} is larger than {limit} bytes"))
@@ -271,8 +273,15 @@ impl Body {
             .hint(format!("raise {option} in the option limits, if you trust this registry")))
     }
 
-    /// Reads at most `limit` bytes and tells whether that was all. Memory grows as bytes arrive.
-    fn read_up_to(&mut self, limit: u64, into: &mut Vec<u8>, run: &Run) -> Result<bool> {
+    /// Reads at most `limit` bytes and tells whether that was all. Memory grows as bytes arrive; with `collects` they
+    /// count among so many that the call may collect.
+    fn read_up_to(
+        &mut self,
+        limit: u64,
+        into: &mut Vec<u8>,
+        collects: Option<u64>,
+        run: &Run,
+    ) -> Result<bool> {
         // Tokens come this way: no copy is left behind, here or where memory grows.
         let mut buffer = Zeroizing::new([0; 16 << 10]);
         into.reserve(buffer.len().min(usize::try_from(limit).unwrap_or(usize::MAX)));
@@ -283,6 +292,9 @@ impl Body {
             }
             let room = limit.saturating_sub(into.len() as u64);
             let taken = read.min(usize::try_from(room).unwrap_or(usize::MAX));
+            if let Some(most) = collects {
+                run.collect(taken, most)?;
+            }
             into.extend_from_slice(&buffer[..taken]);
             if taken < read {
                 return Ok(false);
@@ -356,6 +368,7 @@ pub struct Client {
     trust: Box<Trust>,
     log: Arc<Log>,
     proxies: Proxies,
+    most_collected: u64,
     pools: Mutex<Pools>,
 }
 
@@ -378,7 +391,9 @@ struct Pools {
 }
 
 impl Client {
-    /// A client without connections. `user_agent` goes out with every request, unless it is empty.
+    /// A client without connections. `user_agent` goes out with every request, unless it is empty; `most_collected` bytes
+    /// of documents may come to one call.
+    #[allow(clippy::too_many_arguments)] // What a client is made of; there is one place that makes one.
     pub fn new(
         resolver: Arc<Resolver>,
         timeouts: Timeouts,
@@ -386,10 +401,11 @@ impl Client {
         trust: Box<Trust>,
         log: Arc<Log>,
         proxies: Proxies,
+        most_collected: u64,
     ) -> Self {
         let user_agent = user_agent.filter(|text| !text.is_empty());
         let pools = Mutex::default();
-        Self { resolver, timeouts, user_agent, trust, log, proxies, pools }
+        Self { resolver, timeouts, user_agent, trust, log, proxies, most_collected, pools }
     }
 
     /// How TLS is made with a host that the server of identity `home` sent us to: by that host's own rules, and
@@ -447,6 +463,7 @@ impl Client {
                 timeouts: self.timeouts.clone(),
                 budget,
                 pace: Pace::new(),
+                most_collected: self.most_collected,
                 log: self.log.clone(),
             };
             let (status, headers) = (parts.status.as_u16(), parts.headers);

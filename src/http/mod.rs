@@ -4,6 +4,7 @@ pub mod address;
 mod client;
 mod early;
 mod failure;
+pub mod link;
 pub mod origin;
 mod proxy;
 pub mod range;

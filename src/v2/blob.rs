@@ -357,12 +357,16 @@ pub fn read_whole(
         )
         .hint("raise config in the option limits, if you trust this registry"));
     }
+    let most = repository.registry().common().limits.total;
     let mut reader = BlobReader::open(Arc::new(repository.clone()), &blob.into(), 0, run)?;
     let (mut all, mut buffer) = (Vec::new(), vec![0; 32 << 10]);
     loop {
         match reader.read(&mut buffer, run)? {
             0 => return Ok(all),
-            read => all.extend_from_slice(&buffer[..read]),
+            read => {
+                run.collect(read, most)?;
+                all.extend_from_slice(&buffer[..read]);
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ pub mod descriptor;
 pub mod foreign;
 pub mod manifest;
 pub mod media_type;
+pub mod pages;
 pub mod platform;
 pub mod registry;
 pub mod repository;

@@ -1,19 +1,16 @@
 //! One repository of a registry: its manifests and its tags.
 
-use std::collections::HashSet;
-
-use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::descriptor::{check_digest, check_size};
 use super::manifest::Manifest;
+use super::pages::{List, Listing, PageOptions};
 use super::{Descriptor, Platform, Registry, media_type, select_or_list};
 use crate::context::Run;
 use crate::digest::{Algorithm, Digest};
 use crate::error::{Code, Error, Phase, Result};
-use crate::http::origin::{Origin, parse_sent};
 use crate::http::{Method, Reaches, Response, header};
-use crate::reference::check_tag;
+use crate::reference::{check_tag, is_tag};
 
 /// A repository at one endpoint.
 #[derive(Debug, Clone)]
@@ -75,29 +72,6 @@ pub struct ManifestOptions {
     pub accept: Vec<String>,
     /// A limit below that of the service, in bytes.
     pub max_size: Option<u64>,
-}
-
-/// A page of tags, or all of them.
-#[derive(Debug, Clone, Serialize)]
-pub struct Tags {
-    /// The repository's name as the registry says it.
-    pub name: String,
-    /// The tags.
-    pub tags: Vec<String>,
-    /// Where the next page is, if there is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub next: Option<String>,
-}
-
-/// Which tags.
-#[derive(Debug, Clone, Default)]
-pub struct TagsOptions {
-    /// One page of about so many; without it, all pages.
-    pub n: Option<u32>,
-    /// Only tags after this one.
-    pub last: Option<String>,
-    /// The `next` of an earlier page.
-    pub next: Option<String>,
 }
 
 impl Repository {
@@ -291,89 +265,19 @@ impl Repository {
     }
 
     /// The repository's tags.
-    pub fn tags(&self, options: &TagsOptions, run: &Run) -> Result<Tags> {
-        let limits = &self.registry.common().limits;
-        let first = self.address("tags/list");
-        let mut url = first.clone();
-        match &options.next {
-            Some(next) => {
-                url = self.next_page(&first, next).map_err(|_| {
-                    Error::argument("next", "next leads to no further page of these tags")
-                        .hint("give the next of an earlier page as it was")
-                })?;
-            }
-            None => {
-                if let Some(n) = options.n {
-                    url.query_pairs_mut().append_pair("n", &n.to_string());
-                }
-                if let Some(last) = &options.last {
-                    url.query_pairs_mut().append_pair("last", last);
-                }
-            }
-        }
-        let mut all = Tags { name: self.name.clone(), tags: Vec::new(), next: None };
-        let mut seen = HashSet::new();
-        for _ in 0..limits.pages {
-            if !seen.insert(url.to_string()) {
-                return Err(self.endless("repeats a page of its tags", &url));
-            }
-            let (page, next) = self.tags_page(&url, run)?;
-            all.name = page.name.unwrap_or(all.name);
-            all.tags.extend(page.tags.into_iter().flatten().filter(|tag| !tag.is_empty()));
-            let Some(next) = next else { return Ok(all) };
-            if options.n.is_some() {
-                let query = next.query().map(|query| format!("?{query}")).unwrap_or_default();
-                all.next = Some(format!("{}{query}", next.path()));
-                return Ok(all);
-            }
-            url = next;
-        }
-        Err(self.endless(&format!("has more than {} pages of tags", limits.pages), &url))
-    }
-
-    fn tags_page(&self, url: &Url, run: &Run) -> Result<(TagsPage, Option<Url>)> {
-        let limits = &self.registry.common().limits;
-        let doing = format!("list the tags of {}", self.shown);
-        let request = self.registry.request(url.clone(), &doing);
-        let mut response = self
-            .registry
-            .fetch(&request, &self.scopes(), |status| status == 200, run)
-            .map_err(|error| self.named(error))?;
-        let body = response.body.read_all(limits.list, "the list of tags", "list", run)?;
-        let page: TagsPage = serde_json::from_slice(&body).map_err(|e| {
-            Error::new(Code::Protocol, format!("cannot {doing}"))
-                .cause("the answer is no list of tags")
-                .cause(e)
-                .url(url)
-        })?;
-        let next = link_next(&response).map(|link| self.next_page(url, &link)).transpose()?;
-        Ok((page, next))
-    }
-
-    /// A further page: of the same origin and below the same API path, or none.
-    fn next_page(&self, from: &Url, text: &str) -> Result<Url> {
-        let url = parse_sent(from, text, Code::Protocol, "a link to the next page")?;
-        let prefix = self.registry.address("");
-        if Origin::of(&url) != Origin::of(&prefix) || !url.path().starts_with(prefix.path()) {
-            return Err(Error::new(
-                Code::Policy,
-                format!(
-                    "the next page of {} would be at {}{}",
-                    self.shown,
-                    Origin::of(&url),
-                    url.path()
-                ),
-            )
-            .url(&url)
-            .hint("pages are followed at the registry itself only"));
-        }
-        Ok(url)
-    }
-
-    fn endless(&self, what: &str, url: &Url) -> Error {
-        Error::new(Code::Limit, format!("{} {what}", self.shown))
-            .url(url)
-            .hint("the registry is broken, or raise pages in the option limits")
+    pub fn tags(&self, options: &PageOptions, run: &Run) -> Result<Listing> {
+        let list = List {
+            registry: &self.registry,
+            first: self.address("tags/list"),
+            scopes: self.scopes(),
+            key: "tags",
+            of: &self.shown,
+            is_entry: is_tag,
+            named: &|error| self.named(error),
+        };
+        let mut tags = list.fetch(options, run)?;
+        tags.name.get_or_insert_with(|| self.name.clone());
+        Ok(tags)
     }
 
     /// A 404 says which thing is missing, as far as the registry told.
@@ -385,14 +289,6 @@ impl Repository {
         let unknown_name = error.details().errors.iter().any(|e| e.code == "NAME_UNKNOWN");
         error.with(|d| d.what = Some(if unknown_name { "repository" } else { "manifest" }))
     }
-}
-
-#[derive(Deserialize)]
-struct TagsPage {
-    name: Option<String>,
-    /// Nexus answers null where there are none.
-    #[serde(default)]
-    tags: Option<Vec<String>>,
 }
 
 const CONTENT_DIGEST: &str = "docker-content-digest";
@@ -409,22 +305,4 @@ fn too_large(doing: &str, limit: u64) -> Error {
     Error::new(Code::Limit, format!("cannot {doing}"))
         .cause(format!("it is larger than {limit} bytes"))
         .hint("raise manifest in the option limits, if you trust this registry")
-}
-
-/// The target of `Link: <…>; rel="next"`.
-fn link_next(response: &Response) -> Option<String> {
-    response.headers.get_all(header::LINK).iter().find_map(|value| {
-        let text = value.to_str().ok()?;
-        let (target, parameters) = text.trim().strip_prefix('<')?.split_once('>')?;
-        let is_next = parameters.split(';').any(|parameter| {
-            let Some((name, value)) = parameter.split_once('=') else { return false };
-            name.trim().eq_ignore_ascii_case("rel")
-                && value
-                    .trim()
-                    .trim_matches('"')
-                    .split_whitespace()
-                    .any(|rel| rel.eq_ignore_ascii_case("next"))
-        });
-        is_next.then(|| target.to_owned())
-    })
 }
