@@ -215,6 +215,8 @@ type Limits struct {
 	Pages    int   `json:"pages,omitempty"`
 	Children int   `json:"children,omitempty"`
 	Depth    int   `json:"depth,omitempty"`
+	URLs     int   `json:"urls,omitempty"`
+	Total    int64 `json:"total,omitempty"`
 	Spool    int64 `json:"spool,omitempty"`
 }
 

@@ -104,6 +104,8 @@ type TagList struct {
 	Tags []string `json:"tags"`
 	// Next is where the next page begins, if there is one.
 	Next string `json:"next"`
+	// Warnings say what was left out of the list.
+	Warnings []string `json:"warnings"`
 
 	// Raw is the library's whole document.
 	Raw json.RawMessage `json:"-"`

@@ -65,7 +65,7 @@ unsafe fn user_agent<'a>(user_agent: *const c_char) -> crate::error::Result<Opti
 /// `user-agent`; `timeouts` (`connect-ms`, `tls-ms`, `header-ms`, `idle-ms`, `auth-ms`, `min-bytes-per-second`,
 /// `total-ms`); `retry` (`max-attempts`, `initial-ms`, `max-ms`, `max-retry-after-ms`); `max-concurrent-downloads`,
 /// `max-concurrent-uploads`; `limits` (`manifest`, `config`, `token`, `error`, `list`, `pages`, `children`,
-/// `depth`, and `spool`: bytes of the temporary file that a v1 layer waits in, by default as many as the disk takes);
+/// `depth`, `urls`, `total`: bytes of all documents that one call collects, and `spool`: bytes of the temporary file that a v1 layer waits in, by default as many as the disk takes);
 /// `environment` (whether the process environment may name proxies, configuration, certificates and, in $TMPDIR, the
 /// directory of temporary files, which is else /var/tmp, or /tmp where there is none);
 /// `v1`; `trusted-realms` (list of pairs of registry and realm); `allow-upload-hosts`, `allow-foreign-urls`,

@@ -178,6 +178,8 @@ class Limits(TypedDict, total=False):
     pages: int
     children: int
     depth: int
+    urls: int
+    total: int
     spool: int
 
 
@@ -317,6 +319,7 @@ class TagList(TypedDict, total=False):
     name: str
     tags: list[str]
     next: str
+    warnings: list[str]
 
 
 class SessionOptions(TypedDict, total=False):
