@@ -793,7 +793,8 @@ int32_t ocireg_read_certs_directory(const char *directory, char **json, ocireg_e
  * @param error  receives an error on failure, owned by the caller; may be NULL.
  * @return OCIREG_OK or OCIREG_INVALID_ARGUMENT.
  *
- * Any thread. Reads the environment (ROOTLESSKIT_STATE_DIR, XDG_CONFIG_HOME, HOME). Never blocks. Since 0.1.
+ * Any thread. Reads the environment (ROOTLESSKIT_STATE_DIR, XDG_CONFIG_HOME, HOME), but not in a set-user-ID or
+ * file-capability program. Never blocks. Since 0.1.
  */
 int32_t ocireg_certs_dir(char **text, ocireg_error **error);
 
@@ -878,7 +879,8 @@ void ocireg_reader_free(ocireg_reader *reader);
  * `max-concurrent-uploads`; `limits` (`manifest`, `config`, `token`, `error`, `list`, `pages`, `children`,
  * `depth`, `urls`, `total`: bytes of all documents that one call collects, and `spool`: bytes of the temporary file that a v1 layer waits in, by default as many as the disk takes);
  * `environment` (whether the process environment may name proxies, configuration, certificates and, in $TMPDIR, the
- * directory of temporary files, which is else /var/tmp, or /tmp where there is none);
+ * directory of temporary files, which is else /var/tmp, or /tmp where there is none; default true, but always false in
+ * a set-user-ID, set-group-ID or file-capability program, whose environment belongs to a caller with fewer rights);
  * `v1`; `trusted-realms` (list of pairs of registry and realm); `allow-upload-hosts`, `allow-foreign-urls`,
  * `allow-plain-http-credentials`, `allow-v1-endpoints` (lists of host[:port]). An unknown key is an error.
  *
@@ -1154,9 +1156,9 @@ int32_t ocireg_service_search(const ocireg_service *service,
  * call come before all of these.
  * With `docker-config` "" none of the files is read; with `environment` false, only that of `docker-config`.
  *
- * A helper is the program docker-credential-NAME in a directory of $PATH (of the system's usual ones with `environment`
- * false), and has `auth-ms` for its answer. It inherits the environment of this process. One that fails is an error,
- * never a reason to look further; one that has nothing is.
+ * A helper is the program docker-credential-NAME in a directory of $PATH, and has `auth-ms` for its answer. It inherits
+ * the environment of this process. With `environment` false no helper runs: one that is configured is an error, as is
+ * one that fails, and never a reason to look further; one that has nothing is.
  *
  * @param service  a service. Not NULL.
  * @param context  deadline and cancellation; may be NULL.

@@ -1,6 +1,5 @@
 //! A registry service: a configuration, and what it says about hosts and references.
 
-use std::env;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -23,6 +22,7 @@ use crate::http::resolver::Resolver;
 use crate::http::slots::Slots;
 use crate::http::{Client, Peer};
 use crate::log::{Level, Log, Record};
+use crate::os::environment::Environment;
 use crate::reference::Reference;
 use crate::tls::Identity;
 use crate::tls::certs_d::{self, TlsConfig};
@@ -70,7 +70,9 @@ impl Service {
         );
         let proxies = match &settings.proxy {
             Some(proxies) => proxies.clone(),
-            None if settings.environment => Proxies::from_environment(|name| env::var_os(name))?,
+            None if settings.environment.is_heard() => {
+                Proxies::from_environment(|name| settings.environment.variable(name))?
+            }
             None => Proxies::default(),
         };
         Ok(Self(Arc::new(Inner {
@@ -364,8 +366,8 @@ impl Service {
         &self.0.settings.user_agent
     }
 
-    /// Whether the process environment has a say.
-    pub fn environment(&self) -> bool {
+    /// What the process environment may say.
+    pub fn environment(&self) -> Environment {
         self.0.settings.environment
     }
 

@@ -16,6 +16,7 @@ use ocireg::credentials::AuthConfig;
 use ocireg::credentials::helper::Helper;
 use ocireg::error::Code;
 use ocireg::ffi::*;
+use ocireg::os::environment::Environment;
 use ocireg_testkit::image::Spec;
 use ocireg_testkit::rig::{assert_canary_nowhere, assert_no_secret, canary};
 use ocireg_testkit::{Auth, Ca, Registry, ServerOptions};
@@ -706,7 +707,7 @@ fn a_host_that_reaps_our_children_disturbs_nothing() {
         let run = Run::new(None);
         let (bad, quiet) = (["bad", "gone"], "quiet");
         helper(d, quiet, "cat >/dev/null");
-        let found = |name| Helper::find(name, true, Duration::from_secs(10)).expect("a helper");
+        let found = |name| Helper::find(name, heard(), Duration::from_secs(10)).expect("a helper");
         for name in bad {
             let stored = found(name).store("r.test", &login("u", "p"), &run);
             let error = stored.expect_err(name);
@@ -781,10 +782,11 @@ fn d4_helpers_come_from_path_alone() {
         let service = with_config(d, &config);
         assert_eq!(user(&service, "r.test"), "file");
         assert_eq!(user(&service, "s.test"), "store");
-        // Without the environment PATH is not asked either.
+        // PATH is part of the environment: where that has no say, no helper runs, and the error says why.
         let options = json!({"docker-config": d.join("docker"), "environment": false});
-        let failure = self::service(options).credentials("s.test").expect_err("not installed");
+        let failure = self::service(options).credentials("s.test").expect_err("not run");
         assert_eq!(failure.name, "OCIREG_CREDENTIAL_HELPER");
+        assert!(failure.message.contains("environment is false"), "{}", failure.message);
     });
 }
 
@@ -793,7 +795,7 @@ fn d4_helpers_come_from_path_alone() {
 fn d1_nothing_is_smuggled_into_a_helper() {
     in_home("d1_nothing_is_smuggled_into_a_helper", |d| {
         helper(d, "log", &format!("cat >>{}/asked; echo '{{}}'", d.display()));
-        let found = Helper::find("log", true, Duration::from_secs(5)).expect("a helper");
+        let found = Helper::find("log", heard(), Duration::from_secs(5)).expect("a helper");
         let run = Run::new(None);
         for server in ["a\nb", "a\rb", "a\0b", "a\x1bb", "", "\n"] {
             let error = found.get(server, &run).expect_err("refused");
@@ -812,6 +814,10 @@ fn d1_nothing_is_smuggled_into_a_helper() {
     });
 }
 
+fn heard() -> Environment {
+    Environment::of_process(true)
+}
+
 fn login(username: &str, password: &str) -> AuthConfig {
     let mut auth = AuthConfig::default();
     auth.username = username.to_owned();
@@ -828,7 +834,7 @@ fn a_real_helper_stores_gives_lists_and_erases() {
 
         let run = Run::new(Some(&Context::new().expect("a context")));
         let pass =
-            Helper::find("pass", true, Duration::from_secs(30)).expect("docker-credential-pass");
+            Helper::find("pass", heard(), Duration::from_secs(30)).expect("docker-credential-pass");
         assert!(pass.list(&run).expect("a list").is_empty());
         let secret = "secret-of-the-test é \"quoted\"";
         pass.store("r.test:5000", &login("alice", secret), &run).expect("stored");

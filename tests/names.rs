@@ -11,6 +11,7 @@ use c_surface::*;
 use ocireg::auth::challenge;
 use ocireg::ffi::*;
 use ocireg::host::Cidr;
+use ocireg::os::environment::Environment;
 use ocireg::reference::Reference;
 use serde_json::json;
 
@@ -349,7 +350,7 @@ fn the_usual_directory_is_dockers() {
         assert_eq!(place.expect("a path"), "/etc/docker/certs.d");
     }
     assert_eq!(
-        ocireg::tls::certs_d::default_directory(false),
+        ocireg::tls::certs_d::default_directory(Environment::of_process(false)),
         PathBuf::from("/etc/docker/certs.d"),
         "without the environment there is only one"
     );

@@ -18,6 +18,7 @@ use ocireg::context::{Context, Run};
 use ocireg::credentials::AuthConfig;
 use ocireg::digest::{Algorithm, Digest};
 use ocireg::error::{Code, Error, Result};
+use ocireg::os::environment::Environment;
 use ocireg::os::spool;
 use ocireg::service::Service;
 use ocireg::tls::Identity;
@@ -717,8 +718,8 @@ fn the_file_is_gone_after_a_kill() {
 fn the_environment_may_say_where_temporary_files_go() {
     let name = "the_environment_may_say_where_temporary_files_go";
     if let Some(dir) = children::told() {
-        assert_eq!(spool::directory(true), Path::new(&dir));
-        let else_where = spool::directory(false);
+        assert_eq!(spool::directory(Environment::of_process(true)), Path::new(&dir));
+        let else_where = spool::directory(Environment::of_process(false));
         assert!(["/var/tmp", "/tmp"].map(Path::new).contains(&else_where.as_path()));
         return;
     }

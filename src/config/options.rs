@@ -1,7 +1,6 @@
 //! ServiceOptions: the JSON that a service is made from.
 
 use std::collections::HashMap;
-use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,6 +15,8 @@ use crate::credentials::Keyring;
 use crate::error::{Code, Error, Phase, Result};
 use crate::host;
 use crate::json::Object;
+use crate::os::environment::Environment;
+use crate::os::file::read_limited;
 
 /// Where to look for files of one kind.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -57,7 +58,7 @@ pub struct Settings {
     pub limits: Limits,
     pub max_concurrent_downloads: usize,
     pub max_concurrent_uploads: usize,
-    pub environment: bool,
+    pub environment: Environment,
     pub v1: Option<bool>,
     /// Pairs of a registry's host and the host of a realm that it may send us to, both normalised.
     pub trusted_realms: Vec<(String, String)>,
@@ -113,7 +114,7 @@ impl ServiceOptions {
             limits: nested(options, "limits", read_limits)?,
             max_concurrent_downloads: concurrency(options, "max-concurrent-downloads")?,
             max_concurrent_uploads: concurrency(options, "max-concurrent-uploads")?,
-            environment: options.flag("environment")?.unwrap_or(true),
+            environment: Environment::of_process(options.flag("environment")?.unwrap_or(true)),
             v1: options.flag("v1")?,
             trusted_realms: read_trusted_realms(options)?,
             allow_upload_hosts: hosts(options, "allow-upload-hosts")?,
@@ -148,6 +149,9 @@ pub fn parse_list(text: &str) -> Result<Vec<String>> {
     crate::json::parse_strings(text, "list_json")
 }
 
+/// Larger than any daemon.json, in bytes.
+const MAX_DAEMON_JSON: u64 = 16 << 20;
+
 /// What a daemon.json has for us.
 #[derive(Default)]
 struct Daemon {
@@ -160,10 +164,13 @@ impl Daemon {
         let shown = path.display().to_string();
         let named = |e: Error| e.in_argument("daemon-json");
         // Its proxies may hold a password.
-        let text = fs::read_to_string(path).map(Zeroizing::new).map_err(|e| {
-            named(Error::file(format!("cannot read {shown}"), &e).phase(Phase::Config))
+        let content = read_limited(path, MAX_DAEMON_JSON).map_err(|e| {
+            named(e.into_error(format!("cannot read {shown}")).phase(Phase::Config))
         })?;
-        Self::parse(&text, &shown).map_err(|e| e.context(format!("{shown} cannot be used")))
+        let unusable = |e: Error| e.context(format!("{shown} cannot be used"));
+        let text = std::str::from_utf8(&content.bytes)
+            .map_err(|_| unusable(named(Error::new(Code::InvalidJson, "it is not UTF-8"))))?;
+        Self::parse(text, &shown).map_err(unusable)
     }
 
     fn parse(text: &str, name: &str) -> Result<Self> {

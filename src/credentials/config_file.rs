@@ -1,9 +1,9 @@
 //! The files that logins leave behind: Docker's config.json, and auth.json of the containers tools.
 
 use std::collections::BTreeMap;
-use std::fs::{File, Metadata, OpenOptions};
-use std::io::{ErrorKind, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::fs::Metadata;
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use serde_json::Value;
@@ -13,8 +13,9 @@ use super::{AuthConfig, Places, place, read_auth_configs};
 use crate::error::{Code, Error, Phase, Result};
 use crate::host::{self, INDEX_NAME, INDEX_SERVER};
 use crate::json::{self, Object};
+use crate::os::file::{Content, ReadError, read_limited};
 
-/// Larger than any login file.
+/// Larger than any login file, in bytes.
 const MOST: u64 = 4 * 1024 * 1024;
 
 /// What tells one state of a file from the next.
@@ -163,30 +164,12 @@ pub(super) fn is_key_of(key: &str, host: &str) -> bool {
 
 /// The state and the bytes of a file; None if there is none.
 pub(super) fn load(path: &Path) -> Result<Option<(Metadata, Zeroizing<Vec<u8>>)>> {
-    // Whatever is there, opening it must not wait.
-    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path);
-    let file = match file {
-        Ok(file) => file,
-        Err(e) if is_missing(&e) => return Ok(None),
-        Err(e) => return Err(unreadable(path, &e)),
-    };
-    let state = file.metadata().map_err(|e| unreadable(path, &e))?;
-    if !state.is_file() {
-        return Err(refused(path, "it is not a regular file"));
+    match read_limited(path, MOST) {
+        Ok(Content { state, bytes }) => Ok(Some((state, bytes))),
+        Err(e) if e.is_missing() => Ok(None),
+        Err(ReadError::Missing(e) | ReadError::System(e)) => Err(unreadable(path, &e)),
+        Err(e) => Err(refused(path, &e.to_string())),
     }
-    let bytes = read_some(&file, state.len()).map_err(|e| unreadable(path, &e))?;
-    if bytes.len() as u64 > MOST {
-        return Err(refused(path, "it is larger than 4 MiB"));
-    }
-    Ok(Some((state, bytes)))
-}
-
-fn read_some(mut file: &File, length: u64) -> std::io::Result<Zeroizing<Vec<u8>>> {
-    let room = usize::try_from(length.min(MOST)).unwrap_or(0);
-    // With room for all of it from the start no copy is left behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(room + 64));
-    (&mut file).take(MOST + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 fn is_missing(error: &std::io::Error) -> bool {

@@ -16,6 +16,7 @@ use crate::error::{Code, Error, Phase, Result};
 use crate::host;
 use crate::json::Object;
 use crate::os::child::{self, Failure};
+use crate::os::environment::Environment;
 
 /// The user name that stands for an identity token in the place of a password.
 const TOKEN: &str = "<token>";
@@ -26,9 +27,6 @@ const NOT_FOUND: &str = "credentials not found in native keychain";
 /// More than any helper has to say.
 const MOST: usize = 1024 * 1024;
 
-/// Where programs are looked for if the environment has no say.
-const DEFAULT_PATH: &str = "/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin";
-
 /// A credential helper that was found.
 #[derive(Debug, Clone)]
 pub struct Helper {
@@ -38,23 +36,24 @@ pub struct Helper {
 }
 
 impl Helper {
-    /// Finds the helper of this name in the directories of PATH, or in the usual ones without `environment`.
+    /// Finds the helper of this name in the directories of PATH. Where the environment has no say, no helper runs.
     ///
     /// `time` is how long it may take for an answer; zero is as long as the call may.
-    pub fn find(name: &str, environment: bool, time: Duration) -> Result<Self> {
+    pub fn find(name: &str, environment: Environment, time: Duration) -> Result<Self> {
         let sound = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
         if !name.bytes().all(sound) {
             return Err(failed("a credential helper has a name that no helper can have")
                 .hint("credsStore and credHelpers name a helper without docker-credential- in front, such as pass"));
         }
         let program = program(name);
-        let directories = match std::env::var_os("PATH") {
-            Some(directories) if environment => directories,
-            _ => DEFAULT_PATH.into(),
-        };
-        let path = std::env::split_paths(&directories)
-            // The working directory is nobody's choice of programs.
-            .filter(|directory| directory.is_absolute())
+        if !environment.is_heard() {
+            return Err(failed(format!("{program} is not run"))
+                .cause("helpers are found in $PATH, and the environment is not used: the option environment is false, or this is a set-user-ID or file-capability program")
+                .hint("give the credentials in the option credentials or in auths of config.json, or set the option environment to true"));
+        }
+        let path = environment
+            .directories("PATH")
+            .into_iter()
             .map(|directory| directory.join(&program))
             .find(|path| is_program(path));
         match path {

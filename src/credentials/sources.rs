@@ -2,7 +2,6 @@
 //! auth.json of the containers tools.
 
 use std::collections::HashMap;
-use std::env;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +16,7 @@ use super::{AuthConfig, Keyring};
 use crate::config::options::Place;
 use crate::context::Run;
 use crate::error::Result;
+use crate::os::environment::Environment;
 
 /// Credentials and where they were.
 #[derive(Debug, Clone, Default)]
@@ -67,7 +67,7 @@ pub struct Sources {
     files: Vec<PathBuf>,
     /// The one of them that logins are kept in.
     logins: Option<PathBuf>,
-    environment: bool,
+    environment: Environment,
     /// How long a helper may take.
     time: Duration,
     read: Mutex<HashMap<PathBuf, (Stamp, Arc<ConfigFile>)>>,
@@ -81,7 +81,12 @@ impl fmt::Debug for Sources {
 
 impl Sources {
     /// The sources of a service with these options. Reads no file yet.
-    pub fn new(keyring: Keyring, docker_config: &Place, environment: bool, time: Duration) -> Self {
+    pub fn new(
+        keyring: Keyring,
+        docker_config: &Place,
+        environment: Environment,
+        time: Duration,
+    ) -> Self {
         Self {
             keyring,
             files: files(docker_config, environment),
@@ -149,43 +154,36 @@ impl Sources {
     }
 }
 
-/// What an environment variable says, unless the environment has no say.
-fn variable(name: &str, environment: bool) -> Option<PathBuf> {
-    let value = if environment { env::var_os(name) } else { None };
-    value.filter(|value| !value.is_empty()).map(PathBuf::from)
-}
-
 /// Docker's file, as the options and the environment name it now.
-fn docker_file(docker_config: &Place, environment: bool) -> Option<PathBuf> {
+fn docker_file(docker_config: &Place, environment: Environment) -> Option<PathBuf> {
     let directory = match docker_config {
         Place::Nowhere => None,
         Place::At(directory) => Some(directory.clone()),
-        Place::Usual => variable("DOCKER_CONFIG", environment)
-            .or_else(|| Some(variable("HOME", environment)?.join(".docker"))),
+        Place::Usual => {
+            let named = environment.path("DOCKER_CONFIG");
+            named.or_else(|| Some(environment.home()?.join(".docker")))
+        }
     };
     // A later change of the working directory changes nothing.
     std::path::absolute(directory?.join("config.json")).ok()
 }
 
 /// The files to look into, in order, as the options and the environment name them now.
-fn files(docker_config: &Place, environment: bool) -> Vec<PathBuf> {
+fn files(docker_config: &Place, environment: Environment) -> Vec<PathBuf> {
     if *docker_config == Place::Nowhere {
         return Vec::new();
     }
-    let variable = |name| variable(name, environment);
     let mut files = Vec::new();
-    if let Some(file) = variable("REGISTRY_AUTH_FILE") {
+    if let Some(file) = environment.path("REGISTRY_AUTH_FILE") {
         files.push(file);
     } else {
-        let config =
-            variable("XDG_CONFIG_HOME").or_else(|| Some(variable("HOME")?.join(".config")));
-        let runtime = variable("XDG_RUNTIME_DIR").map(|d| d.join("containers")).or_else(|| {
+        let runtime = environment.directory("XDG_RUNTIME_DIR").map(|d| d.join("containers"));
+        let runtime = runtime.or_else(|| {
             let user = rustix::process::getuid();
-            environment.then(|| format!("/run/containers/{user}").into())
+            environment.is_heard().then(|| format!("/run/containers/{user}").into())
         });
-        let directories = [runtime, config.map(|d| d.join("containers"))];
+        let directories = [runtime, environment.config_home().map(|d| d.join("containers"))];
         files.extend(directories.into_iter().flatten().map(|d| d.join("auth.json")));
     }
-    let files = files.iter().filter_map(|file| std::path::absolute(file).ok());
     docker_file(docker_config, environment).into_iter().chain(files).collect()
 }

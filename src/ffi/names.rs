@@ -10,6 +10,7 @@ use crate::config::registry::{ServiceConfig, lookup_local};
 use crate::credentials;
 use crate::host;
 use crate::json;
+use crate::os::environment::Environment;
 use crate::reference::Reference;
 use crate::tls::certs_d;
 
@@ -281,7 +282,8 @@ pub unsafe extern "C" fn ocireg_read_certs_directory(
 /// @param error  receives an error on failure, owned by the caller; may be NULL.
 /// @return OCIREG_OK or OCIREG_INVALID_ARGUMENT.
 ///
-/// Any thread. Reads the environment (ROOTLESSKIT_STATE_DIR, XDG_CONFIG_HOME, HOME). Never blocks. Since 0.1.
+/// Any thread. Reads the environment (ROOTLESSKIT_STATE_DIR, XDG_CONFIG_HOME, HOME), but not in a set-user-ID or
+/// file-capability program. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_certs_dir(
     text: *mut *mut c_char,
@@ -290,6 +292,8 @@ pub unsafe extern "C" fn ocireg_certs_dir(
     guard!(error, {
         // SAFETY: the header's contract.
         let out = unsafe { Out::new(text) }.required("text")?;
-        out.set_text(certs_d::default_directory(true).display().to_string())
+        out.set_text(
+            certs_d::default_directory(Environment::of_process(true)).display().to_string(),
+        )
     })
 }

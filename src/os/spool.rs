@@ -9,6 +9,7 @@ use rustix::fs::{CWD, Mode, OFlags, openat, unlinkat};
 use rustix::io::Errno;
 
 use super::atomic_file::random_name;
+use super::environment::Environment;
 
 /// What is written at once, at most.
 const BUFFER: usize = 256 << 10;
@@ -78,10 +79,9 @@ impl Spool {
 }
 
 /// Where large temporary files go: to $TMPDIR where the environment has a say, else to a disk.
-pub fn directory(environment: bool) -> PathBuf {
-    let named = if environment { std::env::var_os("TMPDIR") } else { None };
-    if let Some(named) = named.filter(|named| !named.is_empty()) {
-        return named.into();
+pub fn directory(environment: Environment) -> PathBuf {
+    if let Some(named) = environment.path("TMPDIR") {
+        return named;
     }
     // Small systems have only the one that may be in memory.
     let disk = Path::new("/var/tmp");

@@ -1,7 +1,7 @@
 //! certs.d: a directory of certificates for each registry.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,8 @@ use super::Identity;
 use crate::error::{Code, Error, Phase, Result};
 use crate::host;
 use crate::json::Object;
+use crate::os::environment::Environment;
+use crate::os::file;
 
 /// How a registry is spoken to over TLS; in JSON, Go's TLSConfig.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -27,8 +29,8 @@ pub struct TlsConfig {
 const MIN_VERSION: &str = "1.2";
 
 impl TlsConfig {
-    /// What connections are made of; `environment` as the service's option.
-    pub fn identity(&self, environment: bool) -> Identity {
+    /// What connections are made of; `environment` may say where the system's CA certificates are.
+    pub fn identity(&self, environment: Environment) -> Identity {
         Identity {
             insecure: self.insecure_skip_verify,
             root_cas: self.root_cas.clone(),
@@ -92,16 +94,11 @@ impl Serialize for TlsConfig {
 }
 
 /// Where registries' directories are, if no option says so.
-pub fn default_directory(environment: bool) -> PathBuf {
-    let variable = |name| {
-        let set = if environment { std::env::var_os(name) } else { None };
-        set.filter(|value| !value.is_empty())
-    };
-    if variable("ROOTLESSKIT_STATE_DIR").is_some() {
-        let home = || variable("HOME").map(|home| Path::new(&home).join(".config"));
-        if let Some(config) = variable("XDG_CONFIG_HOME").map(PathBuf::from).or_else(home) {
-            return config.join("docker/certs.d");
-        }
+pub fn default_directory(environment: Environment) -> PathBuf {
+    if environment.variable("ROOTLESSKIT_STATE_DIR").is_some()
+        && let Some(config) = environment.config_home()
+    {
+        return config.join("docker/certs.d");
     }
     PathBuf::from("/etc/docker/certs.d")
 }
@@ -162,16 +159,9 @@ fn missing(directory: &Path, absent: &Path, what: &str, name: &Path, whose: &str
 /// Fails now rather than at the first connection if the file cannot be read.
 fn readable(directory: &Path, name: &Path) -> Result<PathBuf> {
     let path = directory.join(name);
-    let is_file = fs::metadata(&path).and_then(|metadata| {
-        if !metadata.is_file() {
-            return Err(io::Error::other("it is no regular file"));
-        }
-        File::open(&path)?.read(&mut [0])
-    });
-    match is_file {
+    let read = file::open_regular(&path).and_then(|mut file| Ok(file.read(&mut [0])?));
+    match read {
         Ok(_) => Ok(path),
-        Err(e) => {
-            Err(Error::file(format!("cannot read {}", path.display()), &e).phase(Phase::Config))
-        }
+        Err(e) => Err(e.into_error(format!("cannot read {}", path.display())).phase(Phase::Config)),
     }
 }

@@ -1,11 +1,11 @@
 //! Who is trusted and who we are, as a TLS configuration.
 
 pub mod certs_d;
+pub mod system;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use once_cell::sync::OnceCell;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring::default_provider};
@@ -16,8 +16,11 @@ use rustls::sign::CertifiedKey;
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
 };
+use zeroize::Zeroizing;
 
 use crate::error::{Code, Error, Phase, Result};
+use crate::os::environment::Environment;
+use crate::os::file::read_limited;
 
 /// What makes two TLS connections to a host interchangeable: equal identities share connections, others never do.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -28,8 +31,8 @@ pub struct Identity {
     pub root_cas: Vec<PathBuf>,
     /// Files of client certificates, each with its key.
     pub certificates: Vec<(PathBuf, PathBuf)>,
-    /// Whether the variables SSL_CERT_FILE and SSL_CERT_DIR may say where the system's roots are.
-    pub environment: bool,
+    /// May say, by SSL_CERT_FILE and SSL_CERT_DIR, where the system's CA certificates are.
+    pub environment: Environment,
 }
 
 impl Identity {
@@ -59,7 +62,7 @@ impl Identity {
 
     fn verifier(&self, provider: &Arc<CryptoProvider>) -> Result<Verified> {
         let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(system_roots(self.environment)?.iter().cloned());
+        roots.add_parsable_certificates(system::roots(self.environment)?.iter().cloned());
         let mut own = Vec::new();
         for path in &self.root_cas {
             for certificate in certificates(path)? {
@@ -81,7 +84,7 @@ impl Identity {
     fn keys(&self, provider: &CryptoProvider) -> Result<Vec<Arc<CertifiedKey>>> {
         let load = |(certificate, key): &(PathBuf, PathBuf)| {
             let chain = certificates(certificate)?;
-            let secret = PrivateKeyDer::from_pem_file(key)
+            let secret = PrivateKeyDer::from_pem_slice(&read(key, "private key")?)
                 .map_err(|e| unusable(key, "private key").cause(e))?;
             let made = CertifiedKey::from_der(chain, secret, provider)
                 .map_err(|e| unusable(certificate, "client certificate with its key").cause(e))?;
@@ -92,8 +95,8 @@ impl Identity {
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
-    let found: Vec<_> = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect)
+    let found: Vec<_> = CertificateDer::pem_slice_iter(&read(path, "certificate")?)
+        .collect::<Result<_, _>>()
         .map_err(|e| unusable(path, "certificate").cause(e))?;
     if found.is_empty() {
         return Err(unusable(path, "certificate").cause("it holds no PEM certificate"));
@@ -101,48 +104,20 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
     Ok(found)
 }
 
+/// Larger than any file of certificates or keys, in bytes.
+const MAX_FILE: u64 = 16 << 20;
+
+fn read(path: &Path, what: &str) -> Result<Zeroizing<Vec<u8>>> {
+    match read_limited(path, MAX_FILE) {
+        Ok(content) => Ok(content.bytes),
+        Err(e) => Err(unusable(path, what).cause(e)),
+    }
+}
+
 fn unusable(path: &Path, what: &str) -> Error {
     Error::new(Code::InvalidConfig, format!("{} cannot be used as a {what}", path.display()))
         .phase(Phase::Config)
         .hint("check that the file is readable and in PEM form")
-}
-
-/// The system's CA certificates, read once a process: it takes milliseconds.
-fn system_roots(environment: bool) -> Result<&'static [CertificateDer<'static>]> {
-    static FROM_ENVIRONMENT: OnceCell<Vec<CertificateDer<'static>>> = OnceCell::new();
-    static FROM_PATHS: OnceCell<Vec<CertificateDer<'static>>> = OnceCell::new();
-    let (cell, load): (_, fn() -> _) = if environment {
-        (&FROM_ENVIRONMENT, rustls_native_certs::load_native_certs)
-    } else {
-        (&FROM_PATHS, load_from_known_places)
-    };
-    cell.get_or_try_init(|| {
-        let loaded = load();
-        match loaded.errors.first() {
-            // One bad file among many is no reason to fail; none at all may be.
-            Some(error) if loaded.certs.is_empty() => {
-                Err(Error::new(Code::Certificate, "the system's CA certificates cannot be read")
-                    .phase(Phase::Tls)
-                    .cause(error)
-                    .hint("install the package ca-certificates"))
-            }
-            _ => Ok(loaded.certs),
-        }
-    })
-    .map(Vec::as_slice)
-}
-
-/// Where distributions keep their bundle; the environment has no say.
-fn load_from_known_places() -> rustls_native_certs::CertificateResult {
-    const BUNDLES: [&str; 5] = [
-        "/etc/ssl/certs/ca-certificates.crt",
-        "/etc/pki/tls/certs/ca-bundle.crt",
-        "/etc/ssl/ca-bundle.pem",
-        "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
-        "/etc/ssl/cert.pem",
-    ];
-    let bundle = BUNDLES.iter().map(Path::new).find(|path| path.exists());
-    rustls_native_certs::load_certs_from_paths(bundle, None)
 }
 
 /// Sends the first of our certificates whose key can sign what the server accepts.
