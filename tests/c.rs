@@ -260,6 +260,25 @@ fn examples_build_and_pull() {
         assert!(report.contains(&big.layer), "{report}");
         assert!(layout.join("blobs").join(big.layer.replace(':', "/")).exists());
     }
+    let registry = Registry::plain();
+    let image = Spec::busybox(&["linux/amd64"]).build();
+    image.push_to(&registry, "app", "1");
+    let layer = &image.manifests[0].layers[0];
+    let size = image.blobs[layer].len().expect("a size");
+    for name in ["list-c", "list-cpp"] {
+        let mut list = Command::new(built.join(name));
+        let reference = format!("{}/app:1", registry.host());
+        let listed = stage::output(list.arg(&reference));
+        assert!(listed.contains("bin/busybox"), "{listed}");
+        assert!(listed.contains(&format!("verified: {layer}")), "{listed}");
+        // The last byte is changed, which no reader of archives can notice.
+        registry.fault(Fault::on(layer, Action::Flip(size - 1)).always());
+        let output = list.output().expect("the program runs");
+        registry.clear_faults();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains("OCIREG_DIGEST_MISMATCH"), "{said}");
+        assert!(!String::from_utf8_lossy(&output.stdout).contains("verified:"));
+    }
 }
 
 /// A layer of 1 GiB passes through a process that never has more than 12 MiB.

@@ -1026,6 +1026,27 @@ fn wrong_contents() {
                 json!({"http_status": 503}),
             ),
             fails(&["inspect", "s", "{faulty}/circle:1", r"\N"], "REDIRECT", json!({})),
+            // The last byte is changed: whoever reads a part only learns it from verify.
+            does(&["session_open", "s", "t", "{faulty}/tail:1", r"\N"]),
+            fails(
+                &["session_verify_blob", "t", "{single_layer}", "100", r"\N"],
+                "DIGEST_MISMATCH",
+                json!({"digest_expected": "{single_layer}", "digest_actual": "*", "phase": "verify"}),
+            ),
+            fails(
+                &["session_verify_blob", "t", "{single_layer}", "0", r#"{"size":7}"#],
+                "SIZE_MISMATCH",
+                json!({"size_expected": 7}),
+            ),
+            does(&["session_open", "s", "p", "{faulty}/paged:a", r"\N"]),
+            gives(
+                &["session_verify_blob", "p", "{single_layer}", "100", r"\N"],
+                json!({"read": 100, "after": 0}),
+            ),
+            gives(
+                &["session_verify_blob", "p", "{single_layer}", "0", r"\N"],
+                json!({"read": 0, "after": 0}),
+            ),
         ],
     );
 }

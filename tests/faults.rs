@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use c_surface::images::Session;
+use c_surface::images::{Context, Session};
 use c_surface::{Failure, Outcome, Service, children, layouts};
 use ocireg_testkit::TempDir;
 use ocireg_testkit::image::{Image, Spec};
@@ -416,6 +416,50 @@ fn a_wrong_bit_is_found() {
             }
         }
     }
+}
+
+/// What a reader of archives leaves unread is read by verify, which finds whatever a whole read finds.
+#[test]
+fn verify_reads_what_is_left() {
+    let image = large();
+    let registry = serving(&image);
+    let digest = layer(&image);
+    let length = image.blobs[digest].len().expect("a length");
+    let service = hasty();
+    let session = session(&service, &registry);
+    let begin = |offset| {
+        let mut reader = session.open_blob(None, digest, offset, &none()).expect("a reader");
+        let read = reader.read(None, &mut [0; 1000]).expect("the beginning");
+        assert!(read > 0);
+        reader
+    };
+    // Of right content, also after a cut, it finds the end; and that stays so.
+    registry.fault(Fault::on(digest, Action::CutBody(length / 2, Cut::Rst)));
+    let mut reader = begin(0);
+    for _ in 0..2 {
+        reader.verify(None).expect("right content");
+        assert_eq!(reader.read(None, &mut [0; 10]).expect("the end"), 0);
+    }
+    for at in [1001, length / 2, length - 1] {
+        registry.fault(Fault::on(digest, Action::Flip(at)).always());
+        let mut reader = begin(0);
+        for _ in 0..2 {
+            let error = reader.verify(None).expect_err("a wrong bit");
+            assert_fits(&error, DIGEST_MISMATCH, digest);
+            assert_eq!(error.json["digest_expected"], digest);
+        }
+        assert_eq!(reader.read(None, &mut [0; 10]).expect_err("it stays").code, DIGEST_MISMATCH);
+        registry.clear_faults();
+    }
+    // From an offset on only the size can be judged.
+    registry.fault(Fault::on(digest, Action::Flip(1)));
+    begin(length / 3).verify(None).expect("the right size");
+    // After the end of its context it can go on.
+    registry.fault(Fault::on(digest, Action::Stall(length / 2, Duration::from_millis(700))));
+    let mut reader = begin(0);
+    let error = reader.verify(Some(&Context::timeout(200))).expect_err("a deadline");
+    assert_eq!(error.name, "OCIREG_DEADLINE");
+    reader.verify(None).expect("right content");
 }
 
 #[test]

@@ -283,14 +283,14 @@ public:
     /// Reads what a tar reader has left unread, and checks size and digest. Call it when you are done reading.
     void verify(const Context *context = nullptr) { try_verify(context).value(); }
 
-    /// Closes the reader; false if it was read from but neither reached the end nor failed.
+    /// Closes the reader; false if it was read from, and the last read neither reached the end nor failed.
     [[nodiscard]] bool try_close() noexcept {
         const bool unverified = handle_ && state_ == State::reading;
         handle_.reset();
         return !unverified;
     }
-    /// Closes the reader, and throws NotVerified if it was read from but neither reached the end nor failed. The
-    /// destructor closes too, and can say nothing.
+    /// Closes the reader, and throws NotVerified where try_close() gives false. The destructor closes too, and can say
+    /// nothing.
     void close() {
         if (!try_close()) throw NotVerified();
     }
@@ -302,11 +302,9 @@ public:
 private:
     enum class State { fresh, reading, ended, failed };
 
-    /// Errors stay, so the caller knows already; but after these reading can go on.
+    /// The caller knows of a failure already; after a deadline or a cancellation the next read that succeeds counts.
     void note(int32_t code) noexcept {
-        const bool passing = code == OCIREG_CANCELLED || code == OCIREG_DEADLINE || code == OCIREG_BUSY ||
-                             code == OCIREG_INVALID_ARGUMENT || code == OCIREG_INVALID_HANDLE;
-        if (code != OCIREG_OK && !passing) state_ = State::failed;
+        if (code != OCIREG_OK && code != OCIREG_BUSY) state_ = State::failed;
     }
 
     Handle handle_;

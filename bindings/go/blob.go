@@ -13,8 +13,9 @@ import (
 // copySize is how much WriteTo reads at once.
 const copySize = 256 << 10
 
-// BlobReader reads a blob. The end is io.EOF only if size and digest were right. One goroutine reads at a time; Close may
-// be called from any.
+// BlobReader reads a blob. The digest is checked at the end: read until io.EOF, or call Verify, before you trust the
+// data. A tar reader may stop before that; see the example of Verify. One goroutine reads at a time; Close may be called
+// from any.
 type BlobReader struct{ reader }
 
 // LayerReader reads a layer of protocol v1. The end is io.EOF only if the size was right, where it is known; nothing else
@@ -27,8 +28,20 @@ type reader struct {
 	closing atomic.Bool
 	open    *openReader
 	size    int64
+	state   readState // Guarded by mu.
 	cleanup runtime.Cleanup
 }
+
+// readState is how far a reader has come, and so what closing it means.
+type readState int
+
+const (
+	fresh readState = iota
+	reading
+	ended
+	// failed is until a read succeeds again, which it may after the end of a context.
+	failed
+)
 
 // openReader is what a reader must give back. It does not know its reader, so that the garbage collector can do it.
 type openReader struct {
@@ -93,7 +106,7 @@ func (b *reader) begin(ctx context.Context, make func(*capi.Context) (*capi.Read
 // Size is that of the whole blob or layer, wherever reading began; -1 if it is not known.
 func (b *reader) Size() int64 { return b.size }
 
-// Read reads. After an error, only one that came from the context's end may be gone the next time.
+// Read reads the next bytes. Errors are sticky.
 func (b *reader) Read(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -106,15 +119,41 @@ func (b *reader) Read(p []byte) (int, error) {
 	n, err := b.open.c.Read(b.open.call.handle, p)
 	runtime.KeepAlive(b)
 	if err != nil {
-		if b.closing.Load() && b.open.call.ctx.Err() == nil {
-			return 0, newError(capi.Closed()) // It was Close that ended the read.
-		}
-		return 0, b.open.call.outcome(err)
+		return 0, b.failure(err)
 	}
 	if n == 0 {
+		b.state = ended
 		return 0, io.EOF
 	}
+	b.state = reading
 	return n, nil
+}
+
+// Verify reads what is left, for example behind the end of a tar archive, and checks size and digest. Call it when you
+// are done reading, and keep nothing of what was read if it fails. From an offset on, and of a layer, only the size can
+// be checked.
+func (b *reader) Verify() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closing.Load() {
+		return newError(capi.Closed())
+	}
+	err := b.open.c.Verify(b.open.call.handle)
+	runtime.KeepAlive(b)
+	if err != nil {
+		return b.failure(err)
+	}
+	b.state = ended
+	return nil
+}
+
+// failure is what a read that failed gives.
+func (b *reader) failure(err error) error {
+	b.state = failed
+	if b.closing.Load() && b.open.call.ctx.Err() == nil {
+		return newError(capi.Closed()) // It was Close that ended the read.
+	}
+	return b.open.call.outcome(err)
 }
 
 // WriteTo writes what is left to w.
@@ -139,7 +178,8 @@ func (b *reader) WriteTo(w io.Writer) (written int64, err error) {
 	}
 }
 
-// Close ends the reader. A Read under way returns at once, with an error.
+// Close ends the reader. A Read under way returns at once, with an error. If something was read, but not the end, Close
+// gives [ErrNotVerified]; not after a Read that failed. Whatever it gives, the reader is closed. It may be repeated.
 func (b *reader) Close() error {
 	if b.closing.Swap(true) {
 		return nil
@@ -149,5 +189,8 @@ func (b *reader) Close() error {
 	defer b.mu.Unlock()
 	b.cleanup.Stop()
 	b.open.free()
+	if b.state == reading {
+		return ErrNotVerified
+	}
 	return nil
 }

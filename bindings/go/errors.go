@@ -67,6 +67,9 @@ func (c Code) String() string {
 	return strings.TrimPrefix(capi.CodeName(int32(c)), "OCIREG_")
 }
 
+// Text explains the code in one sentence, such as "What was asked for does not exist."
+func (c Code) Text() string { return capi.CodeText(int32(c)) }
+
 // sentinel is what errors.Is compares an Error with.
 type sentinel struct {
 	text string
@@ -118,6 +121,11 @@ var (
 	ErrNoPlatform       = ofCode(CodeNoPlatform, "no image for the platform")
 	ErrNoSpace          = ofCode(CodeNoSpace, "no space left")
 	ErrPermission       = ofCode(CodePermission, "permission denied by the system")
+
+	// ErrNotVerified says that a blob or layer was closed before its end was read, so that nothing says that what was
+	// read is right. Call Verify when you are done reading.
+	ErrNotVerified = errors.New("ocireg: closed before the end was read: the content is not verified " +
+		"(call Verify when you are done reading, and keep nothing if it fails)")
 
 	// ErrAlreadyExists says that the image to be pushed is at the registry already.
 	ErrAlreadyExists = ofCode(CodeAlreadyExists, "image already exists", fs.ErrExist)

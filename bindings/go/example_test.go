@@ -3,9 +3,12 @@
 package ocireg_test
 
 import (
+	"archive/tar"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log"
 	"os"
 	"path/filepath"
@@ -75,4 +78,63 @@ func ExampleWithProgress() {
 	_, err = service.Pull(ctx, image, "oci:"+directory, nil)
 	fmt.Println(errors.Is(err, tooBig))
 	// Output: true
+}
+
+// exampleLayer starts a registry with an image of one layer, and gives the names of both.
+func exampleLayer() (image, layer string, stop func()) {
+	r, stop := startRegistry()
+	var made bytes.Buffer
+	files := tar.NewWriter(&made)
+	for _, name := range []string{"etc/motd", "usr/bin/app"} {
+		if err := files.WriteHeader(&tar.Header{Name: name, Mode: 0o644}); err != nil {
+			log.Fatal(err)
+		}
+	}
+	if err := files.Close(); err != nil {
+		log.Fatal(err)
+	}
+	r.addImage("team/app", "v1", 1000)
+	return r.host + "/team/app:v1", r.addBlob(made.Bytes()).Digest, stop
+}
+
+func ExampleBlobReader_Verify() {
+	image, layer, stop := exampleLayer() // Such as "busybox:1.36", and a digest of its manifest.
+	defer stop()
+	service, err := ocireg.NewService(ocireg.ServiceOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer service.Close()
+	ctx := context.Background()
+	repository, err := service.OpenRepository(ctx, image, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer repository.Close()
+
+	blob, err := repository.OpenBlob(ctx, layer, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer blob.Close()
+	files := tar.NewReader(blob) // Of gzip.NewReader(blob), if the layer is compressed.
+	for {
+		file, err := files.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(file.Name)
+	}
+	// The archive may end before the blob, and only there its digest can be checked.
+	if err := blob.Verify(); err != nil {
+		log.Fatal(err) // Keep nothing of what was read.
+	}
+	fmt.Println("verified")
+	// Output:
+	// etc/motd
+	// usr/bin/app
+	// verified
 }

@@ -3,6 +3,7 @@
 package ocireg_test
 
 import (
+	"archive/tar"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -304,6 +305,108 @@ func TestWrongDigest(t *testing.T) {
 	}
 	if _, err := reader.Read(make([]byte, 1)); !errors.Is(err, ocireg.ErrDigestMismatch) {
 		t.Errorf("again: %v", err)
+	}
+}
+
+// archive is a tar archive of one file, with zeros behind its end.
+func archive(t testing.TB) []byte {
+	t.Helper()
+	var made bytes.Buffer
+	w := tar.NewWriter(&made)
+	err := errors.Join(w.WriteHeader(&tar.Header{Name: "file", Mode: 0o644, Size: 5}), onlyError(w.Write([]byte("hello"))), w.Close())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(made.Bytes(), make([]byte, 200_000)...)
+}
+
+func onlyError(_ int, err error) error { return err }
+
+// A tar reader does not look behind the end of the archive; Verify does.
+func TestVerifyReadsWhatATarReaderLeaves(t *testing.T) {
+	r := newRegistry(t)
+	right := archive(t)
+	blob := r.addBlob(right)
+	repository := openRepository(t, r, "app")
+	unpack := func() *ocireg.BlobReader {
+		reader, err := repository.OpenBlob(t.Context(), blob.Digest, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files := tar.NewReader(reader)
+		header, err := files.Next()
+		if err != nil || header.Name != "file" {
+			t.Fatal(header, err)
+		}
+		if content, err := io.ReadAll(files); string(content) != "hello" || err != nil {
+			t.Fatal(content, err)
+		}
+		if _, err := files.Next(); err != io.EOF {
+			t.Fatal(err)
+		}
+		return reader
+	}
+	reader := unpack()
+	for range 2 {
+		if err := reader.Verify(); err != nil {
+			t.Error(err)
+		}
+	}
+	if n, err := reader.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+		t.Errorf("after Verify: %d, %v", n, err)
+	}
+	if err := reader.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := reader.Verify(); !errors.Is(err, fs.ErrClosed) {
+		t.Errorf("after Close: %v", err)
+	}
+
+	changed := bytes.Clone(right)
+	changed[len(changed)-1] = 'x'
+	r.change(func() { r.blobs[blob.Digest] = changed })
+	reader = unpack() // It cannot know.
+	for range 2 {
+		if err := reader.Verify(); !errors.Is(err, ocireg.ErrDigestMismatch) {
+			t.Error(err)
+		}
+	}
+	if err := reader.Close(); err != nil {
+		t.Errorf("its reason is known: %v", err)
+	}
+	if err := unpack().Close(); !errors.Is(err, ocireg.ErrNotVerified) {
+		t.Error(err)
+	}
+}
+
+func TestCloseBeforeTheEnd(t *testing.T) {
+	r := newRegistry(t)
+	data := make([]byte, 300_000)
+	blob := r.addBlob(data)
+	repository := openRepository(t, r, "app")
+	for name, c := range map[string]struct {
+		use  func(*ocireg.BlobReader) error
+		want error
+	}{
+		"nothing was read":         {func(*ocireg.BlobReader) error { return nil }, nil},
+		"some was read":            {func(b *ocireg.BlobReader) error { return onlyError(b.Read(make([]byte, 10))) }, ocireg.ErrNotVerified},
+		"all but the end was read": {func(b *ocireg.BlobReader) error { return onlyError(io.ReadFull(b, make([]byte, len(data)))) }, ocireg.ErrNotVerified},
+		"the end was read":         {func(b *ocireg.BlobReader) error { _, err := io.Copy(io.Discard, b); return err }, nil},
+		"it was verified":          {(*ocireg.BlobReader).Verify, nil},
+	} {
+		reader, err := repository.OpenBlob(t.Context(), blob.Digest, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.use(reader); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := reader.Close(); err != c.want {
+			t.Errorf("%s: Close gives %v", name, err)
+		}
+		if err := reader.Close(); err != nil {
+			t.Errorf("%s: Close again gives %v", name, err)
+		}
 	}
 }
 

@@ -663,10 +663,13 @@ func TestNothingOfV1IsLeftBehind(t *testing.T) {
 			t.Error(err)
 		}
 		if closing {
-			for _, end := range []io.Closer{service, endpoint, session, layer, writer} {
+			for _, end := range []io.Closer{service, endpoint, session, writer} {
 				if err := end.Close(); err != nil {
 					t.Error(err)
 				}
+			}
+			if err := layer.Close(); err != ocireg.ErrNotVerified {
+				t.Error(err)
 			}
 		}
 	}

@@ -40,6 +40,7 @@ int main(int argc, char **argv) {
         printf("%s\n", report);
     } else {
         fprintf(stderr, "\n%s: %s\n", ocireg_code_name(code), ocireg_error_message(error));
+        if (*ocireg_error_hint(error)) fprintf(stderr, "hint: %s\n", ocireg_error_hint(error));
     }
     signal(SIGINT, SIG_DFL); /* before the context goes */
     ocireg_string_free(report);

@@ -21,6 +21,7 @@ int main(int argc, char **argv) {
         std::printf("%s\n", report.c_str());
     } catch (const ocireg::Error &error) {
         std::fprintf(stderr, "\n%s: %s\n", error.name(), error.what());
+        if (!error.hint().empty()) std::fprintf(stderr, "hint: %s\n", error.hint().c_str());
         return 1;
     }
 }

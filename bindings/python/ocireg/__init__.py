@@ -73,6 +73,7 @@ from ._log import TRACE, LogCallback
 from ._names import (
     auth_config_key,
     certs_dir,
+    code_text,
     convert_to_hostname,
     library_info,
     library_version,
@@ -162,6 +163,7 @@ __all__ = [
     "__version__",
     "auth_config_key",
     "certs_dir",
+    "code_text",
     "convert_to_hostname",
     "documents",
     "library_info",

@@ -84,6 +84,11 @@ def read_certs_directory(directory: str | os.PathLike[str]) -> TLSConfig:
     )
 
 
+def code_text(code: int) -> str:
+    """Explains the code of an error in one sentence, such as "What was asked for does not exist." for 80."""
+    return str(lib.ocireg_code_text(_values.int32("code", code)).decode("utf-8"))
+
+
 def certs_dir() -> str:
     """The directory with the certificates of registries."""
     return _values.call_for_text(lib.ocireg_certs_dir)

@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import ctypes
+import enum
 import io
-from typing import Any
+import sys
+import warnings
+from types import TracebackType
+from typing import Any, Callable, TypeVar
 
-from . import _call, _ffi, _handle, _values
+from . import _call, _errors, _ffi, _handle, _values
+
+T = TypeVar("T")
 
 # What one read of readall() asks for.
 _CHUNK = 1 << 20
+
+
+class _State(enum.Enum):
+    """How far a reader has come, and so what closing it means."""
+
+    FRESH = enum.auto()
+    READING = enum.auto()
+    ENDED = enum.auto()
+    FAILED = enum.auto()
 
 
 class _Reader(io.RawIOBase):
     """What blobs and layers have in common."""
 
     _what: str
+    _unverified: str
 
     def __init__(self, pointer: Any, name: str, timeout: float | None, context: _call.Context | None) -> None:
         super().__init__()
@@ -27,6 +43,7 @@ class _Reader(io.RawIOBase):
         self._timeout = timeout
         self._context = context
         self._closing = _call.Context()
+        self._state = _State.FRESH
 
     @property
     def size(self) -> int | None:
@@ -55,9 +72,35 @@ class _Reader(io.RawIOBase):
                     _values.call(_ffi.lib.ocireg_reader_read, reader, context, memory, capacity, ctypes.byref(count))
             finally:
                 locks.clear()
+            self._state = _State.READING if count.value else _State.ENDED
             return count.value
 
-        return _call.run(read, self._timeout, self._context, self._closing)
+        return self._run(read, self._timeout)
+
+    def verify(self, *, timeout: float | None = None) -> None:
+        """Reads what is left, for example behind the end of a tar archive, and checks size and digest.
+
+        Call it when you are done reading, and keep nothing of what was read if it raises. ``timeout`` is for all of
+        it; without one, that of the reader counts.
+        """
+        if self.closed:
+            raise ValueError(f"the {self._what} is closed")
+
+        def verify(context: Any) -> None:
+            with self._handle as reader:
+                _values.call(_ffi.lib.ocireg_reader_verify, reader, context)
+            self._state = _State.ENDED
+
+        self._run(verify, self._timeout if timeout is None else timeout)
+
+    def _run(self, function: Callable[[Any], T], timeout: float | None) -> T:
+        try:
+            return _call.run(function, timeout, self._context, self._closing)
+        except _errors.BusyError:
+            raise  # It is another thread that reads.
+        except BaseException:
+            self._state = _State.FAILED  # Until a read succeeds again, after a deadline or a cancellation.
+            raise
 
     def readall(self) -> bytes:
         """Reads to the end."""
@@ -69,11 +112,32 @@ class _Reader(io.RawIOBase):
             parts.append(part)
 
     def close(self) -> None:
-        """Ends a read that runs, and the connection if the end was not reached. May be repeated."""
-        if not self.closed:
-            super().close()
-            self._closing.cancel()
-            self._handle.close()
+        """Ends a read that runs, and the connection if the end was not reached. May be repeated.
+
+        Warns with a :class:`ResourceWarning` if something was read but not the end, so that nothing says that it is
+        right; not after a read that failed, nor while an exception is on its way.
+        """
+        self._close(2)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close(2)
+
+    def _close(self, depth: int) -> None:
+        """Closes; ``depth`` is how many calls away the caller is that a warning is for."""
+        if self.closed:
+            return
+        super().close()
+        self._closing.cancel()
+        self._handle.close()
+        if self._state is _State.READING and sys.exc_info()[1] is None and not sys.is_finalizing():
+            warnings.warn(
+                f"the {self._what} {self._name} was closed before its end was read, so {self._unverified}: "
+                "call verify() when you are done reading",
+                ResourceWarning,
+                stacklevel=depth + 1,
+            )
 
     def __del__(self) -> None:
         """Leaves the end to the finalizer, which warns; that of the base class would close silently."""
@@ -85,13 +149,23 @@ class _Reader(io.RawIOBase):
 class BlobReader(_Reader):
     """A blob of a repository as a raw binary file, made by :meth:`Session.open_blob`.
 
-    The end is reported only after size and digest were found right; reading raises
-    :class:`DigestMismatchError` or :class:`SizeMismatchError` otherwise, so content counts only once the end was read.
+    The digest is checked at the end of the blob: read to the end, or call :meth:`verify`, before you trust the data.
+    Both raise :class:`DigestMismatchError` or :class:`SizeMismatchError` if the blob is not what was asked for. From an
+    offset on, only the size can be checked.
+
+    A tar reader may stop before the end of the blob::
+
+        with session.open_blob(digest) as blob:
+            with tarfile.open(fileobj=blob, mode="r|*") as archive:
+                archive.extractall(directory, filter="data")
+            blob.verify()  # Raises if the blob was changed: then remove the directory.
+
     Read in pieces of 256 KiB or more, or through :class:`io.BufferedReader` with such a buffer. One thread at a time;
     ``close`` may come from any thread and ends a read.
     """
 
     _what = "blob"
+    _unverified = "its content is not verified"
 
     @property
     def digest(self) -> str:
@@ -107,6 +181,7 @@ class LayerReader(_Reader):
     """
 
     _what = "layer"
+    _unverified = "its size is not verified"
 
     @property
     def image_id(self) -> str:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import tarfile
 import threading
 import time
 
@@ -80,6 +81,103 @@ def test_wrong_content(session: ocireg.Session, registry: Registry, image: Image
         assert caught.value.document["digest_actual"] == sha256(registry.lies[digest])
         with pytest.raises(ocireg.DigestMismatchError):
             blob.read(1)
+
+
+def archive(padding: bytes = b"") -> bytes:
+    """A tar archive of one file, with something behind its end."""
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as tar:
+        entry = tarfile.TarInfo("file")
+        entry.size = 5
+        tar.addfile(entry, io.BytesIO(b"hello"))
+    return made.getvalue() + padding
+
+
+def unpack(blob: ocireg.BlobReader) -> dict[str, bytes]:
+    with tarfile.open(fileobj=blob, mode="r|*") as tar:
+        return {entry.name: file.read() for entry in tar if (file := tar.extractfile(entry)) is not None}
+
+
+def test_verify_reads_what_a_tar_reader_leaves(session: ocireg.Session, registry: Registry) -> None:
+    right = archive(bytes(200_000))
+    digest = registry.blob(right)["digest"]
+    with session.open_blob(digest) as blob:
+        assert unpack(blob) == {"file": b"hello"}
+        blob.verify()
+        blob.verify()
+        assert blob.read() == b""
+    registry.lies[digest] = right[:-1] + b"x"
+    with session.open_blob(digest) as blob:
+        assert unpack(blob) == {"file": b"hello"}  # It cannot know.
+        with pytest.raises(ocireg.DigestMismatchError):
+            blob.verify()
+        with pytest.raises(ocireg.DigestMismatchError):
+            blob.verify()
+
+
+def test_verify_of_other_sizes_and_from_an_offset(session: ocireg.Session, registry: Registry, image: Image) -> None:
+    with session.open_blob(image.digests[0]) as blob:
+        blob.verify()  # All of it.
+    with session.open_blob(image.digests[0], 100_000) as blob:
+        blob.verify()
+    registry.lies[image.digests[0]] = image.layers[0] + b"x"
+    with session.open_blob(image.digests[0], 100_000) as blob:
+        blob.verify()  # Only the size that the registry tells can be checked there.
+    with pytest.raises(ocireg.SizeMismatchError):
+        session.open_blob(image.digests[0], size=len(image.layers[0])).verify()
+
+
+def test_closing_an_unverified_reader_warns(session: ocireg.Session, image: Image) -> None:
+    digest = image.digests[0]
+    blob = session.open_blob(digest)
+    assert blob.read(10)
+    with pytest.warns(ResourceWarning, match=f"{digest} was closed .* not verified: call verify") as warned:
+        blob.close()
+        blob.close()
+    assert len(warned) == 1
+    assert warned[0].filename == __file__
+    with pytest.warns(ResourceWarning, match="not verified") as warned, session.open_blob(digest) as blob:
+        assert blob.read(10)
+    assert warned[0].filename == __file__
+    with pytest.warns(ResourceWarning, match="not verified"), io.BufferedReader(session.open_blob(digest)) as buffered:
+        assert buffered.read(len(image.layers[0]))  # All bytes, but not the end.
+
+
+def test_other_closing_does_not_warn(session: ocireg.Session, registry: Registry, image: Image) -> None:
+    digest = image.digests[0]
+    session.open_blob(digest).close()  # Nothing was read.
+    with session.open_blob(digest) as blob:
+        shutil.copyfileobj(blob, io.BytesIO())
+    with session.open_blob(digest) as blob:
+        assert blob.read(10)
+        blob.verify()
+    with pytest.raises(KeyError), session.open_blob(digest) as blob:
+        assert blob.read(10)
+        raise KeyError  # Its reason is known.
+    registry.lies[digest] = image.layers[0][:-1] + b"x"
+    blob = session.open_blob(digest)
+    assert blob.read(10)
+    with pytest.raises(ocireg.DigestMismatchError):
+        blob.read()
+    blob.close()
+
+
+def test_a_reader_that_was_stopped_can_go_on(session: ocireg.Session, registry: Registry, image: Image) -> None:
+    registry.stalls[image.digests[1]] = 65536
+    blob = session.open_blob(image.digests[1])
+    assert blob.read(10)
+    with pytest.raises(ocireg.DeadlineError):
+        blob.verify(timeout=0.3)
+    blob.close()  # Its reason is known.
+    with pytest.raises(ValueError, match="closed"):
+        blob.verify()
+    blob = session.open_blob(image.digests[1])
+    with pytest.raises(ocireg.DeadlineError):
+        blob.verify(timeout=0.3)
+    registry.go_on.set()
+    assert blob.read(10)
+    with pytest.warns(ResourceWarning, match="not verified"):
+        blob.close()
 
 
 def test_an_expected_size_is_checked(session: ocireg.Session, image: Image) -> None:

@@ -113,3 +113,13 @@ def test_no_secret_is_shown(registry: Registry, image: Image) -> None:
             with pytest.raises(ocireg.UnauthorizedError) as caught:
                 session.get_manifest()
         assert secret not in repr(caught.value) + str(caught.value.document)
+
+
+def test_every_code_is_explained() -> None:
+    assert ocireg.code_text(_ffi.OK) == "The call succeeded."
+    unknown = ocireg.code_text(9999)
+    texts = [ocireg.code_text(code) for code in _errors.CLASSES]
+    assert len({*texts, unknown}) == len(texts) + 1
+    for text in [*texts, unknown, ocireg.code_text(-1)]:
+        assert text.endswith(".")
+        assert text[0].isupper()

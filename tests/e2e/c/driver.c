@@ -341,6 +341,29 @@ static void read_blob(ocireg_session *session) {
     read_all(code, reader);
 }
 
+/* Reads so many bytes at most, and lets the rest be verified: what a reader of archives does. */
+static void verify_blob(ocireg_session *session) {
+    static uint8_t buffer[64 << 10];
+    ocireg_reader *reader;
+    size_t left = strtoull(fields[3], NULL, 10), count = 1, after = 1;
+    uint64_t read = 0;
+    if (!succeeded(ocireg_session_open_blob(session, context, fields[2], 0, fields[4], &reader, &error))) return;
+    while (left > 0 && count > 0) {
+        size_t most = left < sizeof buffer ? left : sizeof buffer;
+        if (!succeeded(ocireg_reader_read(reader, context, buffer, most, &count, &error))) {
+            ocireg_reader_free(reader);
+            return;
+        }
+        left -= count;
+        read += count;
+    }
+    if (succeeded(ocireg_reader_verify(reader, context, &error)) &&
+        succeeded(ocireg_reader_read(reader, context, buffer, sizeof buffer, &after, &error))) {
+        printf("ok\t{\"read\":%" PRIu64 ",\"after\":%zu}\n", read, after);
+    }
+    ocireg_reader_free(reader);
+}
+
 static void write_blob(ocireg_session *session) {
     ocireg_writer *writer;
     char *descriptor = NULL;
@@ -487,6 +510,8 @@ static int session_request(ocireg_session *session) {
         get_manifest(session);
     } else if (named("session_open_blob")) {
         read_blob(session);
+    } else if (named("session_verify_blob")) {
+        verify_blob(session);
     } else if (named("session_put_blob")) {
         write_blob(session);
     } else if (named("session_mount_blob")) {

@@ -813,6 +813,37 @@ var requests = map[string]request{
 		}
 		return readAll(reader)
 	}},
+	"session_verify_blob": {4, func(d *driver, ctx context.Context, f []string) (any, error) {
+		x, err := d.repository(f[0])
+		if err != nil {
+			return nil, err
+		}
+		o, err := options[ocireg.BlobOptions](f[3])
+		if err != nil {
+			return nil, err
+		}
+		most, err := strconv.ParseInt(f[2], 10, 64)
+		if err != nil {
+			return nil, err
+		}
+		reader, err := x.OpenBlob(ctx, text(f[1]), o)
+		if err != nil {
+			return nil, err
+		}
+		defer reader.Close()
+		read, err := io.CopyN(io.Discard, reader, most)
+		if err != nil && err != io.EOF {
+			return nil, err
+		}
+		if err := reader.Verify(); err != nil {
+			return nil, err
+		}
+		after, err := reader.Read(make([]byte, 1))
+		if err != io.EOF {
+			return nil, err
+		}
+		return map[string]any{"read": read, "after": after}, reader.Close()
+	}},
 	"session_put_blob": {4, func(d *driver, ctx context.Context, f []string) (any, error) {
 		x, err := d.repository(f[0])
 		if err != nil {

@@ -265,6 +265,19 @@ class Driver:
 
         return self.under(read)
 
+    def do_session_verify_blob(self, name: str, digest: str, most: str, options: Field = None) -> Any:
+        session, given = self.session(name), keywords(options)
+
+        def verify(context: ocireg.Context) -> Any:
+            with session.open_blob(digest, context=context, **given) as blob:
+                count = 0
+                while got := blob.read(min(int(most) - count, 65536)):
+                    count += len(got)
+                blob.verify()
+                return {"read": count, "after": len(blob.read(1) or b"")}
+
+        return self.under(verify)
+
     def do_session_put_blob(self, name: str, options: Field, content: str, expected: Field = None) -> Any:
         session, given, wanted = self.session(name), keywords(options), keywords(expected)
 

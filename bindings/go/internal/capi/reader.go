@@ -20,6 +20,13 @@ func (r *Reader) Read(ctx *Context, p []byte) (int, error) {
 	return int(count), err
 }
 
+// Verify reads what is left, and checks size and digest.
+func (r *Reader) Verify(ctx *Context) error {
+	return call(nil, func(_ []*C.char, failure **C.ocireg_error) C.int32_t {
+		return C.ocireg_reader_verify(r.pointer, ctx.raw(), failure)
+	})
+}
+
 // Size is that of the whole blob; -1 is unknown.
 func (r *Reader) Size() int64 { return int64(C.ocireg_reader_size(r.pointer)) }
 

@@ -27,6 +27,7 @@ func Version() string       { return "" }
 func VersionInfo() string   { return "{}" }
 func VersionNumber() uint32 { return 0 }
 func CodeName(int32) string { return "" }
+func CodeText(int32) string { return "" }
 func Usable() error         { return noCgo() }
 
 func NewContext() (*Context, error)       { return nil, noCgo() }
@@ -100,6 +101,7 @@ func (*Session) PushImageLayerRegistry(*Context, string, string, []byte) (*Write
 }
 
 func (*Reader) Read(*Context, []byte) (int, error) { return 0, noCgo() }
+func (*Reader) Verify(*Context) error              { return noCgo() }
 func (*Reader) Size() int64                        { return -1 }
 func (*Reader) Free()                              {}
 

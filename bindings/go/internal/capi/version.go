@@ -17,6 +17,9 @@ func VersionNumber() uint32 { return uint32(C.ocireg_version_number()) }
 // CodeName is the library's name for a code, without its prefix.
 func CodeName(code int32) string { return C.GoString(C.ocireg_code_name(C.int32_t(code))) }
 
+// CodeText is the library's sentence about a code.
+func CodeText(code int32) string { return C.GoString(C.ocireg_code_text(C.int32_t(code))) }
+
 // Usable says why the loaded library cannot be used, if so.
 func Usable() error {
 	if failure := usable(); failure != nil {
