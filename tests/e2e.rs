@@ -1525,7 +1525,7 @@ fn v1_steps(with_index: bool) -> Vec<Step> {
         ),
         fails(
             &["service_search", "s", "https://{v1}/demo", "25", auth, r"\N", r"\N"],
-            "INVALID_ARGUMENT",
+            "INVALID_REFERENCE",
             json!({"argument": "term"}),
         ),
         fails(

@@ -295,7 +295,7 @@ fn what_is_no_search_is_refused_before_anybody_is_asked() {
     let (host, plain) = (world.v1.index.host(), Search::default());
     let service = &world.service;
     for term in [format!("http://{host}/demo"), format!("https://{host}"), "a://b".to_owned()] {
-        let failure = failed(service.search(&term, 25, &plain), INVALID_ARGUMENT);
+        let failure = failed(service.search(&term, 25, &plain), INVALID_REFERENCE);
         assert_eq!(failure.argument(), "term");
         assert_tells(&failure, &["HOST[:PORT]/TERM"], &[]);
     }

@@ -227,13 +227,27 @@ fn a_stall_is_a_cut() {
 }
 
 #[test]
-fn the_fifth_failure_is_the_last() {
-    // However far each answer leads.
-    let cuts: [Change; 5] = [|_, reply| cut(500_000)(reply); 5];
+fn cuts_that_come_after_progress_do_not_add_up() {
+    let cuts: [Change; 12] = [|_, reply| cut(100_000)(reply); 12];
+    let server = serving(cuts);
+    assert!(get(&server, Some(SIZE)).expect("every request brought something") == layer());
+    assert_eq!(server.requests().len(), 13);
+}
+
+#[test]
+fn the_fifth_failure_in_a_row_is_the_last() {
+    // The first of them brings something, and then nothing comes.
+    let cuts: [Change; 5] = [
+        |_, reply| cut(500_000)(reply),
+        |_, reply| cut(0)(reply),
+        |_, reply| cut(0)(reply),
+        |_, reply| cut(0)(reply),
+        |_, reply| cut(0)(reply),
+    ];
     let server = serving(cuts);
     let error = fails(&server, Some(SIZE), "too many cuts");
     assert_eq!(error.code(), Code::Disconnected, "{error}");
-    assert_eq!(error.details().bytes_done, Some(2_500_000));
+    assert_eq!(error.details().bytes_done, Some(500_000));
     assert_eq!(server.requests().len(), 5);
     // Statuses and dead connections count as well as cuts.
     let failures: [Change; 5] = [

@@ -90,13 +90,21 @@ func (b *reader) begin(ctx context.Context, make func(*capi.Context) (*capi.Read
 	if err != nil {
 		return err
 	}
-	c, err := make(under.handle)
-	if err != nil || under.panics {
-		defer under.end()
-		if c != nil {
+	defer func() {
+		if b.open == nil { // Also after a panic of the progress function.
+			under.end()
+		}
+	}()
+	var c *capi.Reader
+	err = under.run(func(handle *capi.Context) (err error) {
+		c, err = make(handle)
+		if under.panics && c != nil {
 			c.Free()
 		}
-		return under.outcome(err)
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	b.open, b.size = &openReader{c, under}, c.Size()
 	b.cleanup = runtime.AddCleanup(b, (*openReader).free, b.open)
@@ -116,7 +124,11 @@ func (b *reader) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	n, err := b.open.c.Read(b.open.call.handle, p)
+	n := 0
+	err := b.open.call.run(func(handle *capi.Context) (err error) {
+		n, err = b.open.c.Read(handle, p)
+		return err
+	})
 	runtime.KeepAlive(b)
 	if err != nil {
 		return 0, b.failure(err)
@@ -138,7 +150,7 @@ func (b *reader) Verify() error {
 	if b.closing.Load() {
 		return newError(capi.Closed())
 	}
-	err := b.open.c.Verify(b.open.call.handle)
+	err := b.open.call.run(b.open.c.Verify)
 	runtime.KeepAlive(b)
 	if err != nil {
 		return b.failure(err)
@@ -153,7 +165,7 @@ func (b *reader) failure(err error) error {
 	if b.closing.Load() && b.open.call.ctx.Err() == nil {
 		return newError(capi.Closed()) // It was Close that ended the read.
 	}
-	return b.open.call.outcome(err)
+	return err
 }
 
 // WriteTo writes what is left to w.
@@ -184,7 +196,7 @@ func (b *reader) Close() error {
 	if b.closing.Swap(true) {
 		return nil
 	}
-	b.open.call.handle.Cancel()
+	b.open.call.cancel()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.cleanup.Stop()

@@ -43,8 +43,8 @@ type ProgressEvent struct {
 	Raw json.RawMessage `json:"-"`
 }
 
-// UnmarshalJSON reads the library's document.
-func (e *ProgressEvent) UnmarshalJSON(document []byte) error {
+// read reads the library's document.
+func (e *ProgressEvent) read(document []byte) error {
 	type fields ProgressEvent
 	all := struct {
 		*fields
@@ -74,26 +74,36 @@ type call struct {
 	stop    func() bool
 	stopped error // What the progress function returned.
 	panics  bool
-	panicky any // What the progress function panicked with.
+	panicky any           // What the progress function panicked with.
+	ended   chan struct{} // Closed when calls under it are ended from elsewhere; nil if that cannot be.
+	turn    bool          // It is its turn already.
 }
 
-// begin makes ready for calls under ctx. With always, the call can be ended from elsewhere too.
+// begin makes ready for calls under ctx, when it is the first one's turn. With always, the call can be ended from elsewhere too.
 func begin(ctx context.Context, always bool) (*call, error) {
 	deadline, hasDeadline := ctx.Deadline()
 	late := hasDeadline && time.Until(deadline) <= 0 // The timer of the context may be a little behind.
 	if late || ctx.Err() != nil {
 		return nil, overBefore(ctx, late)
 	}
-	c := &call{ctx: ctx}
+	// Before anything is made in C, which may take a thread, too.
+	if !running.take(ctx.Done(), nil) {
+		return nil, overBefore(ctx, false)
+	}
+	c := &call{ctx: ctx, turn: true}
 	progress, _ := ctx.Value(progressKey{}).(func(Progress) error)
 	if ctx.Done() == nil && progress == nil && !always {
 		return c, nil
 	}
 	handle, err := capi.NewContext()
 	if err != nil {
+		c.end()
 		return nil, newError(err)
 	}
 	c.handle = handle
+	if always {
+		c.ended = make(chan struct{})
+	}
 	if hasDeadline {
 		handle.SetTimeout(time.Until(deadline))
 	}
@@ -134,9 +144,10 @@ func (c *call) watch(progress func(Progress) error) capi.ProgressFunc {
 				c.panicky, stop = recover(), true
 			}
 		}()
+		defer running.lend()()
 		p := Progress{Done: int64(done), Total: int64(total)}
 		// An event of a newer library may hold what is not known here; the rest of it counts.
-		_ = json.Unmarshal([]byte(document), &p.Event)
+		_ = p.Event.read([]byte(document))
 		c.panics = true
 		c.stopped = progress(p)
 		c.panics = false
@@ -162,6 +173,25 @@ func (c *call) outcome(err error) error {
 	return err
 }
 
+// run makes one call of the library, when it is its turn.
+func (c *call) run(f func(*capi.Context) error) error {
+	if !c.turn && !running.take(c.ctx.Done(), c.ended) {
+		if c.ctx.Err() == nil {
+			return newError(capi.Closed()) // Closed while it waited.
+		}
+		return overBefore(c.ctx, false)
+	}
+	c.turn = false
+	defer running.give()
+	return c.outcome(f(c.handle))
+}
+
+// cancel ends calls under c, from any goroutine. It is called once.
+func (c *call) cancel() {
+	close(c.ended)
+	c.handle.Cancel()
+}
+
 // end is the end of all calls under c.
 func (c *call) end() {
 	if c.stop != nil {
@@ -169,6 +199,9 @@ func (c *call) end() {
 	}
 	if c.handle != nil {
 		c.handle.Free()
+	}
+	if c.turn {
+		running.give()
 	}
 }
 
@@ -180,6 +213,10 @@ func under[T any](ctx context.Context, f func(*capi.Context) (T, error)) (T, err
 		return none, err
 	}
 	defer c.end()
-	value, err := f(c.handle)
-	return value, c.outcome(err)
+	var value T
+	err = c.run(func(handle *capi.Context) (err error) {
+		value, err = f(handle)
+		return err
+	})
+	return value, err
 }

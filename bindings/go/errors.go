@@ -129,7 +129,7 @@ var (
 
 	// ErrAlreadyExists says that the image to be pushed is at the registry already.
 	ErrAlreadyExists = ofCode(CodeAlreadyExists, "image already exists", fs.ErrExist)
-	// ErrInvalidRepositoryName says that a repository name is not well formed.
+	// ErrInvalidRepositoryName says that a repository name is not well formed, such as a search term with a scheme.
 	ErrInvalidRepositoryName = ofCode(CodeInvalidReference,
 		`invalid repository name (ex: "registry.domain.tld/myrepos")`)
 	// ErrRepoNotFound says that the registry has no such repository.
@@ -253,6 +253,7 @@ func (e *Error) Unwrap() []error {
 	case CodePermission:
 		all = append(all, fs.ErrPermission)
 	}
+	all = append(all, e.class())
 	if e.cause != nil {
 		all = append(all, e.cause)
 	}

@@ -54,14 +54,30 @@ type PullReport struct {
 	Raw json.RawMessage `json:"-"`
 }
 
-// UnmarshalJSON reads the library's document.
-func (r *PullReport) UnmarshalJSON(document []byte) error {
-	type fields PullReport
+// manifestText is a ManifestReport in the library's own documents.
+type manifestText struct {
+	Descriptor Descriptor    `json:"descriptor"`
+	Platform   *platformText `json:"platform"`
+}
+
+func manifestReports(texts []manifestText) []ManifestReport {
+	var all []ManifestReport
+	for _, m := range texts {
+		all = append(all, ManifestReport{m.Descriptor, (*Platform)(m.Platform)})
+	}
+	return all
+}
+
+// read reads the library's document.
+func (r *PullReport) read(document []byte) error {
 	all := struct {
-		*fields
-		DurationMS int64 `json:"duration_ms"`
-	}{fields: (*fields)(r)}
+		*PullReport
+		Manifests  []manifestText `json:"manifests"`
+		Platform   *platformText  `json:"platform"`
+		DurationMS int64          `json:"duration_ms"`
+	}{PullReport: r}
 	err := json.Unmarshal(document, &all)
+	r.Manifests, r.Platform = manifestReports(all.Manifests), (*Platform)(all.Platform)
 	r.Duration = fromMilliseconds(all.DurationMS)
 	return err
 }
@@ -101,6 +117,18 @@ type Inspection struct {
 
 	// Raw is the library's whole document.
 	Raw json.RawMessage `json:"-"`
+}
+
+// read reads the library's document.
+func (i *Inspection) read(document []byte) error {
+	all := struct {
+		*Inspection
+		Platforms []manifestText `json:"platforms"`
+		Platform  *platformText  `json:"platform"`
+	}{Inspection: i}
+	err := json.Unmarshal(document, &all)
+	i.Platforms, i.Platform = manifestReports(all.Platforms), (*Platform)(all.Platform)
+	return err
 }
 
 func (i *Inspection) keepRaw(raw json.RawMessage) { i.Raw = raw }

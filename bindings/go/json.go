@@ -8,7 +8,6 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -31,30 +30,35 @@ func marshalWith(fields any, extra Extra) ([]byte, error) {
 	return json.Marshal(all)
 }
 
-// unmarshalWith reads an object into the struct that fields points to, and what has no field there into extra.
-func unmarshalWith(document []byte, fields any, extra *Extra) error {
-	if err := json.Unmarshal(document, fields); err != nil {
-		return err
+// documented is a value whose form for the library is not the one that encoding/json gives it. It is no json.Marshaler,
+// because a struct that embeds one loses its other fields.
+type documented interface{ document() ([]byte, error) }
+
+// readable is a result whose form from the library is not the one that encoding/json reads.
+type readable interface{ read(document []byte) error }
+
+func toDocument(value any) ([]byte, error) {
+	if d, ok := value.(documented); ok && !isNil(value) {
+		return d.document()
 	}
-	all := Extra{}
-	if err := json.Unmarshal(document, &all); err != nil {
-		return err
+	return json.Marshal(value)
+}
+
+func isNil(value any) bool {
+	v := reflect.ValueOf(value)
+	return v.Kind() == reflect.Pointer && v.IsNil()
+}
+
+func fromDocument(document []byte, value any) error {
+	if r, ok := value.(readable); ok {
+		return r.read(document)
 	}
-	kind := reflect.TypeOf(fields).Elem()
-	for i := range kind.NumField() {
-		name, _, _ := strings.Cut(kind.Field(i).Tag.Get("json"), ",")
-		delete(all, name)
-	}
-	*extra = nil
-	if len(all) > 0 {
-		*extra = all
-	}
-	return nil
+	return json.Unmarshal(document, value)
 }
 
 // encode gives the library's JSON of an argument.
 func encode(argument string, value any) (string, error) {
-	document, err := json.Marshal(value)
+	document, err := toDocument(value)
 	var ours *Error
 	if errors.As(err, &ours) {
 		return "", ours
@@ -134,7 +138,7 @@ func decode[T any](document string, err error) (T, error) {
 	if err != nil {
 		return value, newError(err)
 	}
-	if err := json.Unmarshal([]byte(document), &value); err != nil {
+	if err := fromDocument([]byte(document), &value); err != nil {
 		var ours *Error
 		if errors.As(err, &ours) {
 			return value, ours

@@ -32,6 +32,7 @@ func (s *DefaultService) SetLogger(logger *slog.Logger) error {
 		}
 	}
 	return newError(s.c.SetLog(int32(most), func(level int32, document string) {
+		defer running.lend()()
 		defer func() { _ = recover() }() // Go's panics must not cross C, and no call is to end because of its log.
 		handle(handler, logLevels[level-1], document)
 	}))

@@ -2,7 +2,8 @@ package ocireg
 
 import (
 	"crypto/tls"
-	"encoding/json"
+	"maps"
+	"slices"
 
 	"github.com/ocireg/ocireg/bindings/go/internal/capi"
 )
@@ -92,34 +93,45 @@ type RepositoryInfo struct {
 	Class string
 }
 
-// MarshalJSON gives the library's form.
-func (r RepositoryInfo) MarshalJSON() ([]byte, error) {
-	name := ""
-	if r.Name != nil {
-		name = r.Name.Name()
-	}
-	return json.Marshal(struct {
+// RepositoryName is the name of a repository alone, with neither tag nor digest.
+type RepositoryName struct{ name, familiar, domain, path string }
+
+// String is the full name: "docker.io/library/busybox".
+func (n *RepositoryName) String() string { return n.name }
+
+// Name is String.
+func (n *RepositoryName) Name() string { return n.name }
+
+// FamiliarName is the name as users write it: "busybox".
+func (n *RepositoryName) FamiliarName() string { return n.familiar }
+
+// Domain is the registry: "docker.io".
+func (n *RepositoryName) Domain() string { return n.domain }
+
+// Path is the repository within its registry: "library/busybox".
+func (n *RepositoryName) Path() string { return n.path }
+
+// repositoryInfo is the library's description of the repository that given names. Its name is given itself where that has
+// neither tag nor digest, so that it stays of the type that other packages know.
+func repositoryInfo(given Named, document string, err error) (*RepositoryInfo, error) {
+	d, err := decode[struct {
 		Name     string
 		Index    *IndexInfo
 		Official bool
 		Class    string
-	}{name, r.Index, r.Official, r.Class})
-}
-
-// UnmarshalJSON reads the library's form.
-func (r *RepositoryInfo) UnmarshalJSON(document []byte) error {
-	type fields RepositoryInfo
-	all := struct {
-		*fields
-		Name *Reference
-	}{fields: (*fields)(r)}
-	if err := json.Unmarshal(document, &all); err != nil {
-		return err
+	}](document, err)
+	if err != nil {
+		return nil, err
 	}
-	if r.Name = nil; all.Name != nil { // A nil *Reference would not be a nil Named.
-		r.Name = all.Name
+	info := &RepositoryInfo{given, d.Index, d.Official, d.Class}
+	if given.String() != d.Name {
+		reference, err := ParseReference(d.Name)
+		if err != nil {
+			return nil, err
+		}
+		info.Name = &RepositoryName{d.Name, reference.FamiliarName(), reference.Domain(), reference.Path()}
 	}
-	return nil
+	return info, nil
 }
 
 // textOf is the whole text of a name; nil is empty, which the library refuses.
@@ -132,7 +144,8 @@ func textOf(name Named) string {
 
 // ParseRepositoryInfo takes a repository name apart, knowing no configuration.
 func ParseRepositoryInfo(reposName Named) (*RepositoryInfo, error) {
-	return decodeNew[RepositoryInfo](capi.ParseRepositoryInfo(textOf(reposName)))
+	document, err := capi.ParseRepositoryInfo(textOf(reposName))
+	return repositoryInfo(reposName, document, err)
 }
 
 // ParseSearchIndexInfo gives the registry of a search term, knowing no configuration.
@@ -160,29 +173,31 @@ func ValidateMirror(val string) (string, error) {
 
 // GetAuthConfigKey gives the key under which credentials of the registry are kept.
 func GetAuthConfigKey(index *IndexInfo) string {
-	document, err := encode("index", index)
-	if err != nil {
+	switch {
+	case index == nil:
 		return ""
+	case index.Official:
+		return IndexServer
 	}
-	key, _ := capi.AuthConfigKey(document)
-	return key
+	return index.Name
 }
 
-// ResolveAuthConfig finds the credentials of the registry; they are empty if there are none.
+// ResolveAuthConfig finds the credentials of the registry, under its key or a URL of its host; they are empty if there
+// are none.
 func ResolveAuthConfig(authConfigs map[string]AuthConfig, index *IndexInfo) AuthConfig {
-	if authConfigs == nil {
-		authConfigs = map[string]AuthConfig{}
-	}
-	auths, err := encode("authConfigs", authConfigs)
-	if err != nil {
+	if index == nil {
 		return AuthConfig{}
 	}
-	document, err := encode("index", index)
-	if err != nil {
-		return AuthConfig{}
+	key := GetAuthConfigKey(index)
+	if config, ok := authConfigs[key]; ok || index.Official {
+		return config
 	}
-	config, _ := decode[AuthConfig](capi.ResolveAuthConfig(auths, document))
-	return config
+	for _, url := range slices.Sorted(maps.Keys(authConfigs)) {
+		if ConvertToHostname(url) == key {
+			return authConfigs[url]
+		}
+	}
+	return AuthConfig{}
 }
 
 // ParseChallenges parses the WWW-Authenticate lines of an answer.

@@ -4,7 +4,6 @@ package ocireg_test
 
 import (
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -76,13 +75,6 @@ func TestRepositoryInfo(t *testing.T) {
 	}
 	if _, err := ocireg.ParseRepositoryInfo(nil); !errors.Is(err, ocireg.ErrInvalidReference) {
 		t.Errorf("nil name: %v", err)
-	}
-	var empty ocireg.RepositoryInfo
-	if err := json.Unmarshal([]byte(`{"Official": true}`), &empty); err != nil || empty.Name != nil {
-		t.Errorf("%#v, %v", empty, err)
-	}
-	if document, err := json.Marshal(empty); err != nil {
-		t.Errorf("%s, %v", document, err)
 	}
 	index, err := ocireg.ParseSearchIndexInfo("localhost:5000/x")
 	if err != nil || index.Name != "localhost:5000" || index.Secure {
@@ -190,21 +182,31 @@ func TestCertsDirectory(t *testing.T) {
 }
 
 func TestEndpointKeepsItsText(t *testing.T) {
-	const document = `{"Mirror":true,"URL":"HTTPS://Mirror.example/p/","Version":"v2","AllowNondistributableArtifacts":false,` +
-		`"Official":false,"TrimHostname":true,"TLSConfig":{"InsecureSkipVerify":true,"RootCAs":[],"Certificates":[]}}`
-	var endpoint ocireg.APIEndpoint
-	if err := json.Unmarshal([]byte(document), &endpoint); err != nil {
+	o := options()
+	o.Mirrors = []string{"HTTPS://Mirror.example/p/"}
+	service, err := ocireg.NewService(o)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if endpoint.URL.Host != "Mirror.example" || endpoint.Version != ocireg.APIVersion2 {
-		t.Errorf("%+v", endpoint)
+	defer service.Close()
+	endpoints, err := service.LookupPullEndpoints("docker.io")
+	if err != nil {
+		t.Fatal(err)
 	}
-	if again, err := json.Marshal(endpoint); err != nil || string(again) != document {
-		t.Errorf("%s, %v", again, err)
+	mirror := endpoints[0]
+	if mirror.URL.Host != "Mirror.example" || mirror.Version != ocireg.APIVersion2 {
+		t.Errorf("%+v", mirror)
 	}
-	endpoint.URL.Host = "other.example"
-	if again, _ := json.Marshal(endpoint); !strings.Contains(string(again), `"https://other.example/p/"`) {
-		t.Errorf("%s", again)
+	for host, want := range map[string]string{"Mirror.example": "HTTPS://Mirror.example/p/", "other.example": "https://other.example/p/"} {
+		mirror.URL.Host = host
+		endpoint, err := service.NewEndpoint(mirror)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer endpoint.Close()
+		if text := endpoint.String(); !strings.HasPrefix(text, want) {
+			t.Errorf("%s is not %s", text, want)
+		}
 	}
 }
 

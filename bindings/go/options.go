@@ -67,9 +67,7 @@ func (o *ServiceOptions) paths() map[string]*string {
 	}
 }
 
-// MarshalJSON gives the library's form.
-func (o ServiceOptions) MarshalJSON() ([]byte, error) {
-	type fields ServiceOptions
+func (o ServiceOptions) document() ([]byte, error) {
 	all := Extra{}
 	for name, path := range o.paths() {
 		if *path == Nowhere {
@@ -80,25 +78,7 @@ func (o ServiceOptions) MarshalJSON() ([]byte, error) {
 	for name, value := range o.Extra {
 		all[name] = value
 	}
-	return marshalWith(fields(o), all)
-}
-
-// UnmarshalJSON reads the library's form.
-func (o *ServiceOptions) UnmarshalJSON(document []byte) error {
-	type fields ServiceOptions
-	if err := unmarshalWith(document, (*fields)(o), &o.Extra); err != nil {
-		return err
-	}
-	given := map[string]json.RawMessage{}
-	if err := json.Unmarshal(document, &given); err != nil {
-		return err
-	}
-	for name, path := range o.paths() {
-		if _, ok := given[name]; ok && *path == "" {
-			*path = Nowhere
-		}
-	}
-	return nil
+	return marshalWith(o, all)
 }
 
 // Proxy says through what connections go. A proxy is [http[s]://][USER:PASSWORD@]HOST[:PORT] and must allow CONNECT,
@@ -232,17 +212,7 @@ type OpenOptions struct {
 	Extra Extra `json:"-"`
 }
 
-// MarshalJSON gives the library's form.
-func (o OpenOptions) MarshalJSON() ([]byte, error) {
-	type fields OpenOptions
-	return marshalWith(fields(o), o.Extra)
-}
-
-// UnmarshalJSON reads the library's form.
-func (o *OpenOptions) UnmarshalJSON(document []byte) error {
-	type fields OpenOptions
-	return unmarshalWith(document, (*fields)(o), &o.Extra)
-}
+func (o OpenOptions) document() ([]byte, error) { return marshalWith(o, o.Extra) }
 
 // ListOptions are those of [Repository.ListTags].
 type ListOptions struct {
@@ -256,17 +226,7 @@ type ListOptions struct {
 	Extra Extra `json:"-"`
 }
 
-// MarshalJSON gives the library's form.
-func (o ListOptions) MarshalJSON() ([]byte, error) {
-	type fields ListOptions
-	return marshalWith(fields(o), o.Extra)
-}
-
-// UnmarshalJSON reads the library's form.
-func (o *ListOptions) UnmarshalJSON(document []byte) error {
-	type fields ListOptions
-	return unmarshalWith(document, (*fields)(o), &o.Extra)
-}
+func (o ListOptions) document() ([]byte, error) { return marshalWith(o, o.Extra) }
 
 // ManifestOptions are those of [Repository.GetManifest] and [Repository.HeadManifest].
 type ManifestOptions struct {
@@ -280,17 +240,7 @@ type ManifestOptions struct {
 	Extra Extra `json:"-"`
 }
 
-// MarshalJSON gives the library's form.
-func (o ManifestOptions) MarshalJSON() ([]byte, error) {
-	type fields ManifestOptions
-	return marshalWith(fields(o), o.Extra)
-}
-
-// UnmarshalJSON reads the library's form.
-func (o *ManifestOptions) UnmarshalJSON(document []byte) error {
-	type fields ManifestOptions
-	return unmarshalWith(document, (*fields)(o), &o.Extra)
-}
+func (o ManifestOptions) document() ([]byte, error) { return marshalWith(o, o.Extra) }
 
 // BlobOptions are those of [Repository.OpenBlob].
 type BlobOptions struct {
@@ -305,17 +255,7 @@ type BlobOptions struct {
 	Extra Extra `json:"-"`
 }
 
-// MarshalJSON gives the library's form.
-func (o BlobOptions) MarshalJSON() ([]byte, error) {
-	type fields BlobOptions
-	return marshalWith(fields(o), o.Extra)
-}
-
-// UnmarshalJSON reads the library's form.
-func (o *BlobOptions) UnmarshalJSON(document []byte) error {
-	type fields BlobOptions
-	return unmarshalWith(document, (*fields)(o), &o.Extra)
-}
+func (o BlobOptions) document() ([]byte, error) { return marshalWith(o, o.Extra) }
 
 // PutBlobOptions are those of [Repository.PutBlob].
 type PutBlobOptions struct {
@@ -336,17 +276,7 @@ type PutBlobOptions struct {
 	Extra Extra `json:"-"`
 }
 
-// MarshalJSON gives the library's form.
-func (o PutBlobOptions) MarshalJSON() ([]byte, error) {
-	type fields PutBlobOptions
-	return marshalWith(fields(o), o.Extra)
-}
-
-// UnmarshalJSON reads the library's form.
-func (o *PutBlobOptions) UnmarshalJSON(document []byte) error {
-	type fields PutBlobOptions
-	return unmarshalWith(document, (*fields)(o), &o.Extra)
-}
+func (o PutBlobOptions) document() ([]byte, error) { return marshalWith(o, o.Extra) }
 
 // CommitOptions are those of [BlobWriter.Commit]: what must have been written.
 type CommitOptions struct {
@@ -356,17 +286,7 @@ type CommitOptions struct {
 	Extra Extra `json:"-"`
 }
 
-// MarshalJSON gives the library's form.
-func (o CommitOptions) MarshalJSON() ([]byte, error) {
-	type fields CommitOptions
-	return marshalWith(fields(o), o.Extra)
-}
-
-// UnmarshalJSON reads the library's form.
-func (o *CommitOptions) UnmarshalJSON(document []byte) error {
-	type fields CommitOptions
-	return unmarshalWith(document, (*fields)(o), &o.Extra)
-}
+func (o CommitOptions) document() ([]byte, error) { return marshalWith(o, o.Extra) }
 
 // PullOptions are those of [DefaultService.Pull].
 type PullOptions struct {
@@ -390,17 +310,7 @@ type PullOptions struct {
 	Extra Extra `json:"-"`
 }
 
-// MarshalJSON gives the library's form.
-func (o PullOptions) MarshalJSON() ([]byte, error) {
-	type fields PullOptions
-	return marshalWith(fields(o), o.Extra)
-}
-
-// UnmarshalJSON reads the library's form.
-func (o *PullOptions) UnmarshalJSON(document []byte) error {
-	type fields PullOptions
-	return unmarshalWith(document, (*fields)(o), &o.Extra)
-}
+func (o PullOptions) document() ([]byte, error) { return marshalWith(o, o.Extra) }
 
 // InspectOptions are those of [DefaultService.Inspect].
 type InspectOptions struct {
@@ -415,14 +325,4 @@ type InspectOptions struct {
 	Extra Extra `json:"-"`
 }
 
-// MarshalJSON gives the library's form.
-func (o InspectOptions) MarshalJSON() ([]byte, error) {
-	type fields InspectOptions
-	return marshalWith(fields(o), o.Extra)
-}
-
-// UnmarshalJSON reads the library's form.
-func (o *InspectOptions) UnmarshalJSON(document []byte) error {
-	type fields InspectOptions
-	return unmarshalWith(document, (*fields)(o), &o.Extra)
-}
+func (o InspectOptions) document() ([]byte, error) { return marshalWith(o, o.Extra) }

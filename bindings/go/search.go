@@ -36,7 +36,8 @@ func searchLimit(limit int) (int32, error) {
 
 // Search searches the index that the term names, [HOST[:PORT]/]TERM; without a host it is the official one. The limit is
 // from 1 to 100; [DefaultSearchLimit] is usual. A nil authConfig is what the service knows for the index, a zero one is
-// anonymous; an empty userAgent is the service's own; headers are added to each request.
+// anonymous; an empty userAgent is the service's own; headers are added to each request. For a term that is a URL the error
+// is [ErrInvalidRepositoryName] itself.
 func (s *DefaultService) Search(ctx context.Context, term string, limit int, authConfig *AuthConfig, userAgent string,
 	headers map[string][]string) (*SearchResults, error) {
 	most, err := searchLimit(limit)
@@ -51,7 +52,8 @@ func (s *DefaultService) Search(ctx context.Context, term string, limit int, aut
 	if err != nil {
 		return nil, err
 	}
-	return decodeNew[SearchResults](under(ctx, func(c *capi.Context) (string, error) {
+	results, err := decodeNew[SearchResults](under(ctx, func(c *capi.Context) (string, error) {
 		return s.c.Search(c, term, most, auth, optionalText(userAgent), more)
 	}))
+	return results, plainly(err, ErrInvalidRepositoryName)
 }

@@ -3,6 +3,7 @@ package ocireg
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"sync"
 
 	"github.com/ocireg/ocireg/bindings/go/internal/capi"
@@ -94,11 +95,15 @@ func (s *DefaultService) LoadAllowNondistributableArtifacts(registries []string)
 
 // found reads endpoints of the service.
 func (s *DefaultService) found(document string, err error) ([]APIEndpoint, error) {
-	endpoints, err := decode[[]APIEndpoint](document, err)
+	documents, err := decode[[]json.RawMessage](document, err)
 	if err != nil {
 		return nil, err
 	}
-	for i := range endpoints {
+	endpoints := make([]APIEndpoint, len(documents))
+	for i, document := range documents {
+		if endpoints[i], err = decode[APIEndpoint](string(document), nil); err != nil {
+			return nil, err
+		}
 		endpoints[i].service = s
 	}
 	return endpoints, nil
@@ -135,9 +140,10 @@ func (s *DefaultService) ResolveRepository(name Named) (*RepositoryInfo, error) 
 
 // ResolveRepositoryContext is ResolveRepository under ctx, because it may ask for the addresses of the registry.
 func (s *DefaultService) ResolveRepositoryContext(ctx context.Context, name Named) (*RepositoryInfo, error) {
-	return decodeNew[RepositoryInfo](under(ctx, func(c *capi.Context) (string, error) {
+	document, err := under(ctx, func(c *capi.Context) (string, error) {
 		return s.c.ResolveRepository(c, textOf(name))
-	}))
+	})
+	return repositoryInfo(name, document, err)
 }
 
 // TLSConfig gives the TLS configuration for a host, with its certificates read, for use with net/http.

@@ -175,7 +175,7 @@ func TestServiceOptions(t *testing.T) {
 	if err := json.Unmarshal(document, &again); err != nil || !reflect.DeepEqual(full, again) {
 		t.Errorf("%v\n%+v\n%+v", err, full, again)
 	}
-	if !strings.Contains(string(document), `"hosts-dir":""`) || !strings.Contains(string(document), `"connect-ms":1000`) {
+	if !strings.Contains(string(document), `"connect-ms":1000`) {
 		t.Errorf("%s", document)
 	}
 }

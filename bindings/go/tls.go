@@ -63,7 +63,7 @@ type readTLS struct {
 	config   *tls.Config
 }
 
-func (s *TLSSettings) read() (*readTLS, error) {
+func (s *TLSSettings) readFiles() (*readTLS, error) {
 	config, err := s.Config()
 	if err != nil {
 		e := ownError(Error{Code: CodeInvalidConfig, Name: "INVALID_CONFIG",

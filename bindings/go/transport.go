@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -247,8 +248,12 @@ func HTTPClient(transport http.RoundTripper) *http.Client {
 	return &http.Client{Transport: transport, CheckRedirect: checkRedirect}
 }
 
-// checkRedirect decides about the proofs of a redirected request; net/http repeats the other headers by itself.
+// checkRedirect gives a redirected request the headers of the first one: those that net/http has not repeated by itself,
+// and of the proofs of who is asking only what may go there.
 func checkRedirect(req *http.Request, via []*http.Request) error {
+	if len(via) == 0 {
+		return nil
+	}
 	if len(via) >= 10 {
 		return errors.New("stopped after 10 redirects")
 	}
@@ -256,11 +261,24 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 	for _, before := range via {
 		trusted = trusted && isTrusted(before)
 	}
-	for _, name := range []string{"Authorization", "Cookie"} {
-		req.Header.Del(name)
-		if values := via[0].Header.Values(name); trusted && len(values) > 0 {
-			req.Header[name] = append([]string(nil), values...)
+	for name, values := range via[0].Header {
+		switch name {
+		case "Authorization", "Cookie":
+			if req.Header.Del(name); !trusted {
+				continue
+			}
+		case "Proxy-Authorization", "Www-Authenticate", "Cookie2":
+			continue
 		}
+		if _, ok := req.Header[name]; !ok {
+			req.Header[name] = slices.Clone(values)
+		}
+	}
+	if _, ok := via[0].Header["Cookie"]; !ok { // Not one that a jar would add for an address that is not trusted.
+		req.Header.Del("Cookie")
+	}
+	if _, ok := via[0].Header["Authorization"]; !ok {
+		req.Header.Del("Authorization")
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -117,6 +118,36 @@ func TestAuthTransport(t *testing.T) {
 }
 
 // Proofs follow redirects only where both ends are trusted, and then over https alone; other headers always do.
+// CheckRedirect itself gives a request the headers of the first one, whoever calls it.
+func TestCheckRedirect(t *testing.T) {
+	check := ocireg.HTTPClient(nil).CheckRedirect
+	for _, try := range []struct {
+		from, to string
+		want     []string
+	}{
+		{"https://docker.io", "https://docker.com", []string{"Authorization", "Content-Type"}},
+		{"https://foo.docker.io:7777", "https://bar.docker.com", []string{"Authorization", "Content-Type"}},
+		{"https://foo.docker.io", "https://example.com", []string{"Content-Type"}},
+		{"http://foo.docker.io", "https://foo.docker.com", []string{"Content-Type"}},
+	} {
+		from, to := httptest.NewRequest("GET", try.from, nil), httptest.NewRequest("GET", try.to, nil)
+		from.Header = http.Header{"Content-Type": {"application/json"}, "Authorization": {"secret"}, "Proxy-Authorization": {"other"}}
+		if err := check(to, []*http.Request{from}); err != nil {
+			t.Fatal(err)
+		}
+		if got := slices.Sorted(maps.Keys(to.Header)); !slices.Equal(got, try.want) {
+			t.Errorf("%s to %s: %v, not %v", try.from, try.to, got, try.want)
+		}
+		to.Header["Content-Type"][0] = "changed"
+		if from.Header.Get("Content-Type") != "application/json" {
+			t.Error("both share their values")
+		}
+	}
+	if err := check(httptest.NewRequest("GET", "https://a.example", nil), nil); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestRedirects(t *testing.T) {
 	alice := &ocireg.AuthConfig{Username: "alice", Password: "wonderland"}
 	for _, try := range []struct {

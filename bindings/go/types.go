@@ -70,11 +70,10 @@ type IndexInfo struct {
 	Official bool
 }
 
-// MarshalJSON gives the form of the Engine API, where a list is never null.
-func (i IndexInfo) MarshalJSON() ([]byte, error) {
-	type fields IndexInfo
+// document gives the form of the Engine API, where a list is never null.
+func (i IndexInfo) document() ([]byte, error) {
 	i.Mirrors = append([]string{}, i.Mirrors...)
-	return json.Marshal(fields(i))
+	return json.Marshal(i)
 }
 
 // NetIPNet is a network, "10.0.0.0/8" in JSON.
@@ -110,29 +109,30 @@ type ServiceConfig struct {
 // APIVersion is a version of the registry API.
 type APIVersion int
 
-// The versions.
+// The versions. The zero APIVersion is none.
 const (
-	APIVersion1 APIVersion = iota
+	APIVersion1 APIVersion = iota + 1
 	APIVersion2
 )
 
-// String is "v1" or "v2".
-func (v APIVersion) String() string { return fmt.Sprintf("v%d", int(v)+1) }
-
-// MarshalText gives "v1" or "v2".
-func (v APIVersion) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
-
-// UnmarshalText reads "v1" or "v2".
-func (v *APIVersion) UnmarshalText(text []byte) error {
-	switch string(text) {
-	case "v1":
-		*v = APIVersion1
-	case "v2":
-		*v = APIVersion2
-	default:
-		return fmt.Errorf("unknown API version %q", text)
+// String is "v1" or "v2", and "" for another number.
+func (v APIVersion) String() string {
+	switch v {
+	case APIVersion1:
+		return "v1"
+	case APIVersion2:
+		return "v2"
 	}
-	return nil
+	return ""
+}
+
+func parseAPIVersion(text string) (APIVersion, error) {
+	for _, v := range []APIVersion{APIVersion1, APIVersion2} {
+		if v.String() == text {
+			return v, nil
+		}
+	}
+	return 0, fmt.Errorf("%q is not a version of the registry API", text)
 }
 
 // APIEndpoint is one address at which a registry may be asked.
@@ -158,43 +158,59 @@ type APIEndpoint struct {
 type apiEndpoint struct {
 	Mirror                         bool
 	URL                            string `json:",omitempty"`
-	Version                        APIVersion
+	Version                        string
 	AllowNondistributableArtifacts bool
 	Official                       bool
 	TrimHostname                   bool
-	TLSConfig                      *TLSSettings `json:",omitempty"`
+	TLSConfig                      *json.RawMessage `json:",omitempty"`
 }
 
-// MarshalJSON gives the library's form.
-func (e APIEndpoint) MarshalJSON() ([]byte, error) {
+// document gives the library's form.
+func (e APIEndpoint) document() ([]byte, error) {
 	address := ""
 	if e.URL != nil {
 		if address = e.URL.String(); address == e.parsed {
 			address = e.text
 		}
 	}
-	var settings *TLSSettings
+	var settings *json.RawMessage
 	if e.TLSConfig != nil {
-		var err error
-		if settings, err = e.tls.changed(e.TLSConfig); err != nil {
+		changed, err := e.tls.changed(e.TLSConfig)
+		if err != nil {
 			return nil, err
 		}
+		document, err := changed.document()
+		if err != nil {
+			return nil, err
+		}
+		settings = (*json.RawMessage)(&document)
 	}
-	return json.Marshal(apiEndpoint{e.Mirror, address, e.Version, e.AllowNondistributableArtifacts, e.Official,
+	version := e.Version
+	if version == 0 { // As in a literal that names only what matters to it.
+		version = APIVersion2
+	}
+	return json.Marshal(apiEndpoint{e.Mirror, address, version.String(), e.AllowNondistributableArtifacts, e.Official,
 		e.TrimHostname, settings})
 }
 
-// UnmarshalJSON reads the library's form, and the certificates that it names.
-func (e *APIEndpoint) UnmarshalJSON(document []byte) error {
-	d := apiEndpoint{Version: APIVersion2}
+// read reads the library's form, and the certificates that it names.
+func (e *APIEndpoint) read(document []byte) error {
+	d := apiEndpoint{Version: APIVersion2.String()}
 	if err := json.Unmarshal(document, &d); err != nil {
 		return err
 	}
-	*e = APIEndpoint{Mirror: d.Mirror, Version: d.Version, Official: d.Official, TrimHostname: d.TrimHostname,
+	version, err := parseAPIVersion(d.Version)
+	if err != nil {
+		return err
+	}
+	*e = APIEndpoint{Mirror: d.Mirror, Version: version, Official: d.Official, TrimHostname: d.TrimHostname,
 		AllowNondistributableArtifacts: d.AllowNondistributableArtifacts, text: d.URL}
-	var err error
 	if d.TLSConfig != nil {
-		if e.tls, err = d.TLSConfig.read(); err != nil {
+		var settings TLSSettings
+		if err := json.Unmarshal(*d.TLSConfig, &settings); err != nil {
+			return err
+		}
+		if e.tls, err = settings.readFiles(); err != nil {
 			return err
 		}
 		e.TLSConfig = e.tls.own()
@@ -243,12 +259,11 @@ type TLSSettings struct {
 	Certificates []CertificateFiles
 }
 
-// MarshalJSON gives the library's form, where a list is never null.
-func (s TLSSettings) MarshalJSON() ([]byte, error) {
-	type fields TLSSettings
+// document gives the library's form, where a list is never null.
+func (s TLSSettings) document() ([]byte, error) {
 	s.RootCAs = append([]string{}, s.RootCAs...)
 	s.Certificates = append([]CertificateFiles{}, s.Certificates...)
-	return json.Marshal(fields(s))
+	return json.Marshal(s)
 }
 
 // CertificateFiles are the PEM files of a client certificate and its key.
@@ -348,24 +363,31 @@ type Platform struct {
 	Variant      string   `json:"variant,omitempty"`
 }
 
-// String is such as "linux/arm64" or "linux/arm/v7".
+// String is such as "linux/arm64", "linux/arm/v7" or "windows(10.0.17763.1)/amd64".
 func (p *Platform) String() string {
-	text := p.OS + "/" + p.Architecture
+	text := p.OS
+	if p.OSVersion != "" {
+		text += "(" + p.OSVersion + ")"
+	}
+	text += "/" + p.Architecture
 	if p.Variant != "" {
 		text += "/" + p.Variant
 	}
 	return text
 }
 
-// UnmarshalJSON reads the object of an OCI index, and the text of String.
-func (p *Platform) UnmarshalJSON(document []byte) error {
-	type fields Platform
+// platformText is a platform in the library's own documents: the text of String, or the object of an OCI index.
+type platformText Platform
+
+// UnmarshalJSON reads both.
+func (p *platformText) UnmarshalJSON(document []byte) error {
 	var text string
 	if json.Unmarshal(document, &text) != nil {
-		return json.Unmarshal(document, (*fields)(p))
+		return json.Unmarshal(document, (*Platform)(p))
 	}
 	os, rest, _ := strings.Cut(text, "/")
+	os, version, _ := strings.Cut(os, "(")
 	architecture, variant, _ := strings.Cut(rest, "/")
-	*p = Platform{OS: os, Architecture: architecture, Variant: variant}
+	*p = platformText{OS: os, OSVersion: strings.TrimSuffix(version, ")"), Architecture: architecture, Variant: variant}
 	return nil
 }

@@ -73,13 +73,21 @@ func (w *writer) begin(ctx context.Context, make func(*capi.Context) (*capi.Writ
 	if err != nil {
 		return err
 	}
-	c, err := make(under.handle)
-	if err != nil || c == nil || under.panics {
-		defer under.end()
-		if c != nil {
+	defer func() {
+		if w.open == nil { // Also after a panic of the progress function.
+			under.end()
+		}
+	}()
+	var c *capi.Writer
+	err = under.run(func(handle *capi.Context) (err error) {
+		c, err = make(handle)
+		if under.panics && c != nil {
 			c.Free()
 		}
-		return under.outcome(err)
+		return err
+	})
+	if err != nil || c == nil {
+		return err
 	}
 	w.open = &openUpload{c, under}
 	w.cleanup = runtime.AddCleanup(w, (*openUpload).free, w.open)
@@ -93,12 +101,12 @@ func (w *writer) use(f func(c *capi.Writer, ctx *capi.Context) error) error {
 	if w.closing.Load() {
 		return newError(capi.Closed())
 	}
-	err := f(w.open.c, w.open.call.handle)
+	err := w.open.call.run(func(handle *capi.Context) error { return f(w.open.c, handle) })
 	runtime.KeepAlive(w)
 	if err != nil && w.closing.Load() && w.open.call.ctx.Err() == nil {
 		return newError(capi.Closed()) // It was Close that ended the call.
 	}
-	return w.open.call.outcome(err)
+	return err
 }
 
 // Write writes all of p or fails, and then for good.
@@ -147,7 +155,7 @@ func (w *writer) Close() error {
 	if w.closing.Swap(true) {
 		return nil
 	}
-	w.open.call.handle.Cancel()
+	w.open.call.cancel()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.cleanup.Stop()

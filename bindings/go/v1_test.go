@@ -442,7 +442,7 @@ func TestSearchLimits(t *testing.T) {
 			t.Errorf("%v", request.Header)
 		}
 	}
-	if _, err := service.Search(t.Context(), "http://"+r.host+"/app", 25, nil, "", nil); !errors.Is(err, ocireg.ErrInvalidArgument) {
+	if _, err := service.Search(t.Context(), "http://"+r.host+"/app", 25, nil, "", nil); err != ocireg.ErrInvalidRepositoryName {
 		t.Errorf("%v", err)
 	}
 }

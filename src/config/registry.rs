@@ -266,7 +266,7 @@ fn no_scheme(entry: &str) -> Result<&str> {
 
 /// Names the list that a bad entry stands in.
 fn of(list: &str, error: Error) -> Error {
-    error.in_argument(list)
+    error.context(format!("{list} cannot be used")).in_argument(list)
 }
 
 /// Whether the host, or one of its name's addresses, lies in one of the blocks.

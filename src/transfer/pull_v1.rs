@@ -229,7 +229,7 @@ fn fetch(
         media_type: media_type.to_owned(),
         bytes_transferred: size,
         resumed_from: 0,
-        retries: reader.failures(),
+        retries: reader.retries(),
         source: Source::Network,
     };
     let layer = Descriptor::new(media_type, digest, size);

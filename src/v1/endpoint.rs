@@ -50,7 +50,8 @@ impl Endpoint {
     /// The endpoint of an index, found by asking: https, and http after it where the index is insecure.
     pub fn new(service: &Service, index: &IndexInfo, headers: Headers, run: &Run) -> Result<Self> {
         let tls = if index.secure {
-            service.certificates(&index.name)?
+            // Some name their index by a URL; certificates are kept by host.
+            service.certificates(host::convert_to_hostname(&index.name))?
         } else {
             TlsConfig { insecure_skip_verify: true, ..TlsConfig::default() }
         };

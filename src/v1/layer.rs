@@ -22,7 +22,11 @@ pub struct LayerReader {
     /// Whether the server said that it sends parts.
     resumable: bool,
     body: Option<Body>,
+    /// Requests in a row that brought nothing.
     failures: u32,
+    /// The offset at the last failure.
+    failed_at: u64,
+    retries: u32,
     /// How it ended.
     over: Option<Result<()>>,
 }
@@ -41,6 +45,8 @@ impl LayerReader {
             resumable: true,
             body: None,
             failures: 0,
+            failed_at: 0,
+            retries: 0,
             over: None,
         };
         reader.connect_again(run)?;
@@ -53,8 +59,8 @@ impl LayerReader {
     }
 
     /// How often the layer was asked for again.
-    pub fn failures(&self) -> u32 {
-        self.failures
+    pub fn retries(&self) -> u32 {
+        self.retries
     }
 
     /// Reads some bytes. 0 is the end, and comes only where the layer's size, if it is known, says so.
@@ -134,12 +140,18 @@ impl LayerReader {
         if self.offset > 0 && !self.resumable {
             return Err(error.hint("the server does not send parts of layers; get it again"));
         }
+        // A request that brought something forward was no failed attempt: the layer's size bounds how many there are.
+        if self.offset > self.failed_at {
+            self.failures = 0;
+        }
+        self.failed_at = self.offset;
         let host = Origin::of(&self.url).authority();
         let mut attempts = Attempts::after(&self.transport.common().retry, self.failures)
             .of_known((self.offset > 0).then_some(host));
         self.body = None;
         let outcome = attempts.again(error, run);
         self.failures = attempts.failures();
+        self.retries += u32::from(outcome.is_ok());
         outcome
     }
 

@@ -6,7 +6,7 @@ use super::session::Session;
 use super::transport::Headers;
 use crate::context::Run;
 use crate::credentials::AuthConfig;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::host;
 use crate::log::{Level, Record};
 use crate::service::Service;
@@ -27,7 +27,8 @@ pub fn search(
 ) -> Result<SearchResults> {
     if term.contains("://") {
         let shown = host::printable(term);
-        return Err(Error::argument("term", format!("the term {shown:?} has a scheme"))
+        return Err(Error::new(Code::InvalidReference, format!("the term {shown:?} has a scheme"))
+            .in_argument("term")
             .hint("name another index as HOST[:PORT]/TERM, without http:// or https://"));
     }
     let (host, rest) = host::split_search_term(term);
