@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use v1_scene::{FORMS, Form, World};
 
 const INVALID_ARGUMENT: i32 = 1;
+const INVALID_REFERENCE: i32 = 5;
 const INVALID_JSON: i32 = 4;
 const UNSUPPORTED: i32 = 8;
 const DEADLINE: i32 = 21;
