@@ -3,9 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use ring::digest as hash;
 use serde::{Deserialize, Serialize};
 
+use crate::crypto::hash;
 use crate::error::{Code, Error, Result};
 
 /// A hash algorithm of the image specification.

@@ -12,6 +12,7 @@ pub mod auth;
 pub mod config;
 pub mod context;
 pub mod credentials;
+pub mod crypto;
 pub mod digest;
 pub mod endpoint;
 pub mod error;

@@ -8,7 +8,7 @@ use crate::config::api_endpoint::ApiEndpoint;
 use crate::config::settings::Limits;
 use crate::context::Run;
 use crate::credentials::AuthConfig;
-use crate::digest::hex;
+use crate::crypto;
 use crate::endpoint::Endpoint;
 use crate::error::{Code, Error, Result};
 use crate::host;
@@ -75,7 +75,7 @@ impl Session {
             None => endpoint.service().credentials_for(endpoint.authority(), "", run)?.auth,
         };
         let candidate = Candidate::new(endpoint.clone(), auth, run)?;
-        Ok(Self::of(vec![candidate], 0, Scope::Registry))
+        Self::of(vec![candidate], 0, Scope::Registry)
     }
 
     /// A session of a reference's repository: its endpoints are asked in order, the first that answers is kept.
@@ -140,11 +140,11 @@ impl Session {
         }
         let (current, ()) =
             first_that_answers(&candidates, 0, run, |c| c.registry.ping(run).map(drop))?;
-        Ok(Self::of(candidates, current, scope))
+        Self::of(candidates, current, scope)
     }
 
-    fn of(candidates: Vec<Candidate>, current: usize, scope: Scope) -> Self {
-        Self { id: new_id(), candidates, current: AtomicUsize::new(current), scope }
+    fn of(candidates: Vec<Candidate>, current: usize, scope: Scope) -> Result<Self> {
+        Ok(Self { id: new_id()?, candidates, current: AtomicUsize::new(current), scope })
     }
 
     /// The same endpoints for one repository of theirs.
@@ -155,7 +155,7 @@ impl Session {
             actions: "pull".to_owned(),
             reference: None,
         };
-        Ok(Self::of(self.candidates.clone(), self.current.load(Ordering::Relaxed), scope))
+        Self::of(self.candidates.clone(), self.current.load(Ordering::Relaxed), scope)
     }
 
     /// 64 random hex digits, another for each session.
@@ -387,10 +387,7 @@ fn most_telling(mut attempts: Vec<Error>) -> Error {
     attempts[best].clone().with(|d| d.attempts = attempts)
 }
 
-pub(crate) fn new_id() -> String {
-    use std::hash::{BuildHasher, RandomState};
-    // The id only tells sessions apart; RandomState is seeded by the system.
-    let random: Vec<u8> =
-        (0..4u64).flat_map(|i| RandomState::new().hash_one(i).to_ne_bytes()).collect();
-    hex(&random)
+/// 64 random hex digits.
+pub(crate) fn new_id() -> Result<String> {
+    crypto::random_hex(32).map_err(|e| Error::file("cannot make the id of a session", &e))
 }

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::error::{self, ocireg_error};
+use crate::crypto;
 use crate::error::{Code, Error, Result};
 
 /// `guard!(error, { body of Result<()> })` for functions that return a code, `guard!(default, { body })` with
@@ -19,6 +20,9 @@ macro_rules! guard {
     }};
 }
 
+const NO_RANDOMNESS: &str =
+    "allow the process the system call getrandom, or to read /dev/urandom (in a chroot, too)";
+
 /// Runs a body; its failure, or its panic, goes to `*error`, its code to the caller.
 ///
 /// # Safety
@@ -28,8 +32,13 @@ pub(super) unsafe fn code(error: *mut *mut ocireg_error, body: impl FnOnce() -> 
         // SAFETY: not NULL, so the caller lets us write it.
         unsafe { *error = std::ptr::null_mut() };
     }
+    let checked = || {
+        crypto::check_randomness()
+            .map_err(|e| Error::file("cannot begin the call", &e).hint(NO_RANDOMNESS))?;
+        body()
+    };
     let result =
-        catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| Err(panicked(&*panic)));
+        catch_unwind(AssertUnwindSafe(checked)).unwrap_or_else(|panic| Err(panicked(&*panic)));
     let Err(failure) = result else { return 0 };
     let code = failure.code().number();
     if !error.is_null() {

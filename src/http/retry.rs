@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::config::settings::Retry;
 use crate::context::Run;
+use crate::crypto;
 use crate::error::{Code, Error, Phase, Result};
 use crate::log::{Level, Record};
 
@@ -99,9 +100,11 @@ impl<'a> Attempts<'a> {
     }
 }
 
-/// A number from 0 to 1, from the randomness that the standard library seeds its hash maps with.
+/// A number from 0 to 1; 1 where the system has no randomness, for the delay only gets longer by it.
 fn random_fraction() -> f64 {
-    use std::hash::{BuildHasher, RandomState};
-    f64::from(u32::try_from(RandomState::new().hash_one(()) >> 32).unwrap_or(0))
-        / f64::from(u32::MAX)
+    let mut bytes = [0; 4];
+    match crypto::random(&mut bytes) {
+        Ok(()) => f64::from(u32::from_ne_bytes(bytes)) / f64::from(u32::MAX),
+        Err(_) => 1.0,
+    }
 }

@@ -7,11 +7,10 @@ use std::fs::{File, TryLockError};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, fchown};
 
-use ring::rand::{SecureRandom, SystemRandom};
 use rustix::fs::{Mode, OFlags};
 
 use super::dir::Dir;
-use crate::digest::hex;
+use crate::crypto;
 
 /// What the random temporary names begin with.
 pub const TEMPORARY: &str = ".ocireg-tmp-";
@@ -29,7 +28,7 @@ impl AtomicFile {
     /// Begins a file under a name that nobody can guess; `mode` is what the umask takes from.
     pub fn create(dir: &Dir, mode: u32) -> io::Result<Self> {
         loop {
-            let temporary = format!("{TEMPORARY}{}", random_name()?);
+            let temporary = format!("{TEMPORARY}{}", crypto::random_hex(16)?);
             let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL;
             let file = dir.open_regular(&temporary, flags, Mode::from_raw_mode(mode))?;
             // A sweep may have found the file before its lock was there: then it is gone.
@@ -166,12 +165,4 @@ fn is_named(dir: &Dir, name: &str, file: &File) -> io::Result<bool> {
     let opened = file.metadata()?;
     let named = dir.stat(name)?;
     Ok(named.is_some_and(|named| named.st_ino == opened.ino() && named.st_dev == opened.dev()))
-}
-
-pub(super) fn random_name() -> io::Result<String> {
-    let mut bytes = [0; 16];
-    SystemRandom::new()
-        .fill(&mut bytes)
-        .map_err(|_| io::Error::other("the system gives no random numbers"))?;
-    Ok(hex(&bytes))
 }

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, Mode, OFlags, openat, unlinkat};
 use rustix::io::Errno;
 
-use super::atomic_file::random_name;
 use super::environment::Environment;
+use crate::crypto;
 
 /// What is written at once, at most.
 const BUFFER: usize = 256 << 10;
@@ -92,7 +92,7 @@ const MODE: Mode = Mode::RUSR.union(Mode::WUSR);
 
 /// Creates a file under a name that nobody can guess, and takes the name away.
 fn create_and_forget(dir: &Path) -> io::Result<File> {
-    let path = dir.join(format!("ocireg-{}", random_name()?));
+    let path = dir.join(format!("ocireg-{}", crypto::random_hex(16)?));
     let flags = OFlags::CREATE | OFlags::RDWR | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = File::from(openat(CWD, &path, flags, MODE)?);
     unlinkat(CWD, &path, rustix::fs::AtFlags::empty())?;

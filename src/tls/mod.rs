@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
-use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring::default_provider};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
@@ -18,6 +18,7 @@ use rustls::{
 };
 use zeroize::Zeroizing;
 
+use crate::crypto;
 use crate::error::{Code, Error, Phase, Result};
 use crate::os::environment::Environment;
 use crate::os::file::read_limited;
@@ -38,7 +39,7 @@ pub struct Identity {
 impl Identity {
     /// Reads the files and makes the configuration.
     pub fn client_config(&self) -> Result<Arc<ClientConfig>> {
-        let provider = Arc::new(default_provider());
+        let provider = Arc::new(crypto::provider());
         let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
             .map_err(|e| Error::internal("TLS cannot be set up").cause(e))?;

@@ -59,7 +59,7 @@ fn by_token(endpoint: &Endpoint, auth: &AuthConfig, run: &Run) -> Result<Option<
     );
     match registry.ping(run) {
         Ok(ping) if ping.confirmed => {
-            Ok(Some(Session::with_tokens(endpoint, registry, vec![SCOPE.to_owned()])))
+            Session::with_tokens(endpoint, registry, vec![SCOPE.to_owned()]).map(Some)
         }
         Err(error) if is_final(&error) => Err(error),
         outcome => {

@@ -51,7 +51,7 @@ impl Session {
         let may = origin.is_https() || service.common().policy.plain_http.contains(&authority);
         let always = may && !credentials.is_anonymous() && endpoint.ping(run)?.standalone;
         let transport = endpoint.transport(Login::Password { credentials, always });
-        Ok(Self { id: crate::session::new_id(), endpoint: endpoint.clone(), transport })
+        Ok(Self { id: crate::session::new_id()?, endpoint: endpoint.clone(), transport })
     }
 
     /// Begins to speak with an index that takes bearer tokens for these scopes, as it told the registry of v2 at the
@@ -60,9 +60,9 @@ impl Session {
         endpoint: &Endpoint,
         registry: Registry,
         scopes: Vec<String>,
-    ) -> Self {
+    ) -> Result<Self> {
         let transport = endpoint.transport(Login::Tokens(Box::new(registry), scopes));
-        Self { id: crate::session::new_id(), endpoint: endpoint.clone(), transport }
+        Ok(Self { id: crate::session::new_id()?, endpoint: endpoint.clone(), transport })
     }
 
     /// Finds the index of a host, and begins to speak with it.
