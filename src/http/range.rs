@@ -20,6 +20,19 @@ pub fn size_told(response: &Response, first: u64) -> Result<u64, &'static str> {
     Ok(range.last + 1)
 }
 
+/// How large the whole is of which a 416 does not have the part that was asked for, if it says so.
+pub fn size_of_unsatisfied(response: &Response) -> Option<u64> {
+    let mut ranges = response.headers.get_all(header::CONTENT_RANGE).iter();
+    let (Some(range), None) = (ranges.next(), ranges.next()) else { return None };
+    number(range.to_str().ok()?.strip_prefix("bytes */")?)
+}
+
+/// Digits, and nothing but.
+fn number(text: &str) -> Option<u64> {
+    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    if digits { text.parse::<u64>().ok().filter(|n| *n < u64::MAX) } else { None }
+}
+
 /// `bytes FIRST-LAST/TOTAL`, and nothing that merely looks like it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct ContentRange {
@@ -30,10 +43,6 @@ struct ContentRange {
 
 impl ContentRange {
     fn parse(text: &str) -> Option<Self> {
-        let number = |text: &str| {
-            let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-            if digits { text.parse::<u64>().ok().filter(|n| *n < u64::MAX) } else { None }
-        };
         let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;
         let (first, last) = range.split_once('-')?;
         let (first, last) = (number(first)?, number(last)?);

@@ -14,6 +14,17 @@ use url::Url;
 /// After a cut, so many bytes of progress make the next cut the first one again.
 const PROGRESS: u64 = 1 << 20;
 
+/// How the rest of a blob is asked for, as far as the server has not refused it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ask {
+    /// `bytes=N-`.
+    Rest,
+    /// `bytes=N-LAST`: some servers take only ranges with an end.
+    Closed,
+    /// All of it, and what is known is read over.
+    Whole,
+}
+
 /// Reads one blob of one repository.
 #[derive(Debug)]
 pub struct BlobReader {
@@ -24,6 +35,11 @@ pub struct BlobReader {
     elsewhere: Option<Elsewhere>,
     /// Where reading is.
     offset: u64,
+    /// The caller's offset, as long as nothing has been read from there: he may have chosen it wrong.
+    chosen: bool,
+    ask: Ask,
+    /// What had to be read over to get here, at the last time that a server sent more than was asked for.
+    skipped: u64,
     /// None when reading began in the middle: then only the size can be checked.
     hasher: Option<Hasher>,
     body: Option<Body>,
@@ -44,7 +60,7 @@ impl BlobReader {
         run: &Run,
     ) -> Result<Self> {
         let hasher = (offset == 0).then(|| Hasher::new(blob.digest.algorithm()));
-        Self::resume(repository, blob, offset, hasher, run)
+        Self::open_at(repository, blob, offset, true, hasher, run)
     }
 
     /// Opens a blob of which the first `offset` bytes have gone into `hasher` already.
@@ -55,14 +71,22 @@ impl BlobReader {
         hasher: Option<Hasher>,
         run: &Run,
     ) -> Result<Self> {
+        Self::open_at(repository, blob, offset, false, hasher, run)
+    }
+
+    fn open_at(
+        repository: Arc<Repository>,
+        blob: &Wanted,
+        offset: u64,
+        chosen: bool,
+        hasher: Option<Hasher>,
+        run: &Run,
+    ) -> Result<Self> {
         let size = blob.size;
         if let Some(size) = size
             && offset > size
         {
-            return Err(Error::argument(
-                "offset",
-                format!("the offset {offset} is behind the blob's end at {size}"),
-            ));
+            return Err(behind(offset, size));
         }
         let mut reader = Self {
             repository,
@@ -70,6 +94,9 @@ impl BlobReader {
             size,
             elsewhere: None,
             offset,
+            chosen,
+            ask: Ask::Rest,
+            skipped: 0,
             hasher,
             body: None,
             attempts: 0,
@@ -184,6 +211,7 @@ impl BlobReader {
             hasher.update(bytes);
         }
         self.offset = offset;
+        self.chosen = false;
         Ok(())
     }
 
@@ -211,7 +239,9 @@ impl BlobReader {
     /// Waits before the next attempt, or gives the failure back.
     fn again(&mut self, error: Error, run: &Run) -> Result<()> {
         self.body = None;
-        if self.offset.saturating_sub(self.failed_at) >= PROGRESS {
+        // Where much has to be read over each time, little progress is none: else the work would grow with the square
+        // of the size.
+        if self.offset.saturating_sub(self.failed_at) >= PROGRESS.max(self.skipped / 4) {
             self.attempts = 0;
         }
         self.failed_at = self.offset;
@@ -245,43 +275,113 @@ impl BlobReader {
         doing: &str,
         run: &Run,
     ) -> Result<()> {
-        let mut request = match elsewhere {
-            Some(place) => place.request(doing),
-            None => repository.registry().request(url, doing),
-        };
-        if self.offset > 0 {
-            let range = format!("bytes={}-", self.offset);
-            request = request.header(header::RANGE, &range, Reaches::Everywhere)?;
-        }
-        let wanted = |status| matches!(status, 200 | 206 | 416);
-        let response = match elsewhere {
-            Some(place) => place.send(&request, repository, run),
-            None => repository.registry().attempt(&request, &repository.scopes(), wanted, run),
-        };
-        let mut response = response.map_err(|e| {
-            e.with(|d| {
-                if d.http_status == Some(404) && d.phase != Some(Phase::Token) {
-                    d.what = Some("blob")
+        let (mut response, range) = loop {
+            let mut request = match elsewhere {
+                Some(place) => place.request(doing),
+                None => repository.registry().request(url.clone(), doing),
+            };
+            // No If-Range: the digest names the content, and what is another one is found by it.
+            let range = self.range();
+            if let Some(range) = &range {
+                request = request.header(header::RANGE, range, Reaches::Everywhere)?;
+            }
+            let wanted = |status| matches!(status, 200 | 206 | 416);
+            let response = match elsewhere {
+                Some(place) => place.send(&request, repository, run),
+                None => repository.registry().attempt(&request, &repository.scopes(), wanted, run),
+            };
+            match response {
+                Ok(response) if response.status == 416 && range.is_some() => {
+                    if self.refused(response, run)? {
+                        return Ok(());
+                    }
                 }
-            })
-        })?;
+                // Some do not know ranges at all, and say so in other ways.
+                Err(error) if range.is_some() && is_odd(&error) => self.ask = Ask::Whole,
+                Err(error) => {
+                    return Err(error.with(|d| {
+                        if d.http_status == Some(404) && d.phase != Some(Phase::Token) {
+                            d.what = Some("blob")
+                        }
+                    }));
+                }
+                Ok(response) => break (response, range),
+            }
+        };
         match response.status {
-            200 => self.accept_whole(&mut response, run)?,
-            206 if self.offset > 0 => self.accept_part(&response)?,
+            200 => {
+                if self.accept_whole(&mut response, run)? {
+                    return Ok(());
+                }
+            }
+            206 if range.is_some() => self.accept_part(&response)?,
             206 => {
                 return Err(
                     self.wrong(&response, "a part of the blob was sent where all was asked for")
                 );
             }
-            _ => return Err(self.wrong(&response, "it does not have the rest of the blob")),
+            _ => return Err(self.wrong(&response, "it does not have the blob")),
         }
         self.body = Some(response.body);
         Ok(())
     }
 
-    /// The whole blob came. Where a part was asked for, the server ignores ranges, and what is known is skipped.
-    fn accept_whole(&mut self, response: &mut Response, run: &Run) -> Result<()> {
-        self.learn_size(response.content_length(), response)?;
+    /// What to ask for, if not for everything.
+    fn range(&mut self) -> Option<String> {
+        match (self.ask, self.size) {
+            _ if self.offset == 0 => None,
+            (Ask::Rest, _) => Some(format!("bytes={}-", self.offset)),
+            (Ask::Closed, Some(size)) => Some(format!("bytes={}-{}", self.offset, size - 1)),
+            (Ask::Closed | Ask::Whole, _) => None,
+        }
+    }
+
+    /// The server has refused a range. True if that is so because the blob ends there; else it is asked otherwise.
+    fn refused(&mut self, response: Response, run: &Run) -> Result<bool> {
+        let told = range::size_of_unsatisfied(&response);
+        if let Some(told) = told
+            && self.size.is_none()
+            && self.chosen
+            && self.ends_at(told)?
+        {
+            response.finish(run)?;
+            return Ok(true);
+        }
+        // Somebody else's bytes, or not all of them: another range does not help.
+        if told.is_some_and(|told| told <= self.offset) || (told.is_some() && self.size != told) {
+            return Err(self.wrong(&response, "it does not have the rest of the blob"));
+        }
+        self.ask = match self.ask {
+            Ask::Rest if self.size.is_some() => Ask::Closed,
+            _ => Ask::Whole,
+        };
+        response.finish(run)?;
+        Ok(false)
+    }
+
+    /// Learns the size of a blob of which the caller chose a part. Whether that part is empty; an offset behind the end
+    /// is refused.
+    fn ends_at(&mut self, size: u64) -> Result<bool> {
+        if self.chosen && size < self.offset {
+            return Err(behind(self.offset, size));
+        }
+        self.size = Some(size);
+        Ok(size == self.offset)
+    }
+
+    /// The whole blob came. Where a part was asked for, the server ignores ranges, and what is known is skipped. True
+    /// if nothing comes after that.
+    fn accept_whole(&mut self, response: &mut Response, run: &Run) -> Result<bool> {
+        let told = response.content_length();
+        if let Some(told) = told
+            && self.size.is_none()
+            && self.offset > 0
+            && self.ends_at(told)?
+        {
+            return Ok(true);
+        }
+        self.learn_size(told, response)?;
+        self.skipped = self.offset;
         let mut left = self.offset;
         let mut buffer = vec![0; 64 << 10];
         while left > 0 {
@@ -295,13 +395,14 @@ impl BlobReader {
             }
             left -= read as u64;
         }
-        Ok(())
+        Ok(false)
     }
 
     /// A part came: it must be exactly the rest.
     fn accept_part(&mut self, response: &Response) -> Result<()> {
         let size =
             range::size_told(response, self.offset).map_err(|why| self.wrong(response, why))?;
+        self.skipped = 0;
         self.learn_size(Some(size), response)
     }
 
@@ -338,6 +439,16 @@ impl BlobReader {
             .context(format!("cannot get the blob {} of {}", self.digest, self.repository.shown()))
             .with(|d| d.bytes_done = Some(done))
     }
+}
+
+fn behind(offset: u64, size: u64) -> Error {
+    Error::argument("offset", format!("the offset {offset} is behind the blob's end at {size}"))
+}
+
+/// Whether a request was refused in a way that its range may have to do with.
+fn is_odd(error: &Error) -> bool {
+    error.details().phase != Some(Phase::Token)
+        && matches!(error.details().http_status, Some(400 | 405 | 501))
 }
 
 /// Reads a small blob, such as a configuration, to its verified end; more than `limit` bytes is LIMIT.
