@@ -373,6 +373,10 @@ impl BlobWriter {
             Some(has) if has > self.sent && (self.sent > 0 || has > 1) => {
                 self.arrived(usize::try_from(has - self.sent).unwrap_or(length).min(length));
             }
+            // Nothing says so, but this chunk was sent before, and now its range is refused: it arrived then.
+            _ if refusal == Refusal::Range && self.sent > 0 && tries.first.take().is_some() => {
+                self.arrived(length);
+            }
             // It counts as we do, and refused the range all the same: GHCR says so of a chunk that is too large.
             _ if refusal == Refusal::Range => {
                 self.shrink(length, place);

@@ -1,12 +1,24 @@
-//! SHA-256 digests as registries write them.
+//! Digests as registries write them: SHA-256, unless they say otherwise.
 
-use ring::digest::{Context, SHA256};
+use ring::digest::{Context, SHA256, SHA384, SHA512};
 
 use crate::server::Body;
 
 /// `sha256:…` of `bytes`.
 pub fn sha256(bytes: &[u8]) -> String {
     text(ring::digest::digest(&SHA256, bytes).as_ref())
+}
+
+/// Whether `digest` is of an algorithm that registries know, and that of `bytes`.
+pub fn is_of(digest: &str, bytes: &[u8]) -> bool {
+    let Some((name, hex_digits)) = digest.split_once(':') else { return false };
+    let algorithm = match name {
+        "sha256" => &SHA256,
+        "sha384" => &SHA384,
+        "sha512" => &SHA512,
+        _ => return false,
+    };
+    hex(ring::digest::digest(algorithm, bytes).as_ref()) == hex_digits
 }
 
 /// `sha256:…` of a body, read in pieces.

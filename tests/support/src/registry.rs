@@ -1,8 +1,12 @@
-//! An embedded registry: the OCI distribution API v2 in memory, with authentication and scripted faults.
+//! An embedded registry: the OCI distribution API v2 in memory, with authentication, scripted faults, and the habits of
+//! registries in use.
 
-use std::collections::{BTreeMap, HashMap};
+mod quirk;
+mod referrers;
+mod uploads;
+
+use std::collections::BTreeMap;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
@@ -15,6 +19,10 @@ use crate::fault::{self, Fault, Faults};
 use crate::range;
 use crate::server::{Body, Generated, Reply, Request, Server, ServerOptions, lock};
 use crate::token::{TokenServer, Verifier};
+
+use quirk::Quirks;
+pub use quirk::{Quirk, UploadRange};
+use uploads::Uploads;
 
 /// Who may do what at a registry.
 #[derive(Clone)]
@@ -59,8 +67,8 @@ struct Repository {
 struct Store {
     auth: Mutex<Auth>,
     repositories: Mutex<BTreeMap<String, Repository>>,
-    uploads: Mutex<HashMap<String, Vec<u8>>>,
-    next_upload: AtomicU64,
+    uploads: Uploads,
+    quirks: Quirks,
 }
 
 /// A running registry; a [`Server`] too, for its address and its records.
@@ -83,8 +91,8 @@ impl Registry {
         let store = Arc::new(Store {
             auth: Mutex::new(auth),
             repositories: Mutex::default(),
-            uploads: Mutex::default(),
-            next_upload: AtomicU64::new(1),
+            uploads: Uploads::default(),
+            quirks: Quirks::default(),
         });
         let faults = Faults::default();
         let server = {
@@ -112,6 +120,26 @@ impl Registry {
     /// Removes all faults.
     pub fn clear_faults(&self) {
         self.faults.clear();
+    }
+
+    /// Makes it behave so from now on.
+    pub fn quirk(&self, quirk: Quirk) {
+        self.store.quirks.add(quirk);
+    }
+
+    /// Makes it behave as the specification says again.
+    pub fn clear_quirks(&self) {
+        self.store.quirks.clear();
+    }
+
+    /// Forgets all uploads that have begun, as some do when they are started again.
+    pub fn forget_uploads(&self) {
+        self.store.uploads.forget();
+    }
+
+    /// How many uploads have begun and not ended.
+    pub fn upload_count(&self) -> usize {
+        self.store.uploads.count()
     }
 
     /// Changes who may do what from now on.
@@ -164,6 +192,31 @@ impl Registry {
         digest
     }
 
+    /// Puts a manifest of Docker's schema 1 with a signature: its digest is of what is signed, not of its bytes. Returns
+    /// that digest.
+    pub fn add_signed_schema1(&self, repository: &str, tag: &str) -> String {
+        let payload = format!(
+            r#"{{
+   "schemaVersion": 1,
+   "name": "{repository}",
+   "tag": "{tag}",
+   "architecture": "amd64",
+   "fsLayers": [],
+   "history": []"#
+        );
+        let digest = digest::sha256(format!("{payload}\n}}").as_bytes());
+        let signature = r#",
+   "signatures": [{"header": {"alg": "ES256"}, "signature": "c2ln", "protected": "e30"}]
+}"#;
+        let media_type = "application/vnd.docker.distribution.manifest.v1+prettyjws".to_owned();
+        let bytes = format!("{payload}{signature}").into_bytes();
+        self.repository(repository, |repo| {
+            repo.manifests.insert(digest.clone(), (media_type, bytes.into()));
+            repo.tags.insert(tag.to_owned(), digest.clone());
+        });
+        digest
+    }
+
     /// The digest that a tag names.
     pub fn tag(&self, repository: &str, tag: &str) -> Option<String> {
         lock(&self.store.repositories).get(repository)?.tags.get(tag).cloned()
@@ -204,11 +257,14 @@ impl Store {
         if let Some(refusal) = self.refuse(request, name, kind, read) {
             return refusal;
         }
+        if let Some(status) = self.quirks.refuses(&request.method, kind) {
+            return error(status, "UNSUPPORTED", "the operation is unsupported");
+        }
         match (kind, request.method.as_str()) {
             ("", "GET" | "HEAD") => Reply::json(200, &json!({})),
             ("_catalog", "GET") => {
                 let names = lock(&self.repositories).keys().cloned().collect();
-                page(request, "repositories", names, json!({}))
+                self.page(request, "repositories", names, json!({}))
             }
             ("tags", "GET") => {
                 let names = match lock(&self.repositories).get(name) {
@@ -217,18 +273,21 @@ impl Store {
                         return error(404, "NAME_UNKNOWN", "repository name not known to registry");
                     }
                 };
-                page(request, "tags", names, json!({"name": name}))
+                self.page(request, "tags", names, json!({"name": name}))
             }
             ("manifests", "GET" | "HEAD") => self.manifest(name, last),
             ("manifests", "PUT") => self.put_manifest(request, name, last),
+            ("manifests", "DELETE") => self.delete_manifest(name, last),
+            ("referrers", "GET") => self.referrers(request, name, last),
             ("blobs", "GET" | "HEAD") => {
                 let body =
                     lock(&self.repositories).get(name).and_then(|r| r.blobs.get(last).cloned());
                 match body {
-                    Some(body) => blob(request, last, body),
+                    Some(body) => self.blob(request, last, body),
                     None => error(404, "BLOB_UNKNOWN", "blob unknown to registry"),
                 }
             }
+            ("blobs", "DELETE") => self.delete_blob(name, last),
             ("uploads", "POST") => self.start_upload(request, name),
             ("uploads", method) => self.upload(request, method, name, last),
             _ => error(405, "UNSUPPORTED", "the operation is unsupported"),
@@ -288,100 +347,110 @@ impl Store {
     }
 
     fn put_manifest(&self, request: &Request, name: &str, reference: &str) -> Reply {
-        let digest = digest::sha256(&request.body);
-        if reference.contains(':') && reference != digest {
+        let by_digest = reference.contains(':');
+        if by_digest && !digest::is_of(reference, &request.body) {
             return error(400, "DIGEST_INVALID", "provided digest did not match uploaded content");
         }
+        let digest = if by_digest { reference.to_owned() } else { digest::sha256(&request.body) };
         let media_type = request.header("content-type").unwrap_or_default().to_owned();
+        let mut tags = request.query("tag");
+        let mut reply = Reply::empty(201)
+            .with("Location", &format!("/v2/{name}/manifests/{digest}"))
+            .with("Docker-Content-Digest", &digest);
+        for tag in &tags {
+            reply = reply.with("OCI-Tag", tag);
+        }
+        if let Some(subject) = referrers::subject_of(&request.body)
+            && !self.quirks.has(|quirk| *quirk == Quirk::NoReferrers)
+        {
+            reply = reply.with("OCI-Subject", &subject);
+        }
         let mut repositories = lock(&self.repositories);
         let repo = repositories.entry(name.to_owned()).or_default();
         repo.manifests.insert(digest.clone(), (media_type, request.body.clone().into()));
-        if !reference.contains(':') {
-            repo.tags.insert(reference.to_owned(), digest.clone());
+        if !by_digest {
+            tags.push(reference.to_owned());
         }
-        Reply::empty(201)
-            .with("Location", &format!("/v2/{name}/manifests/{digest}"))
-            .with("Docker-Content-Digest", &digest)
+        for tag in tags {
+            repo.tags.insert(tag, digest.clone());
+        }
+        reply
     }
 
-    fn start_upload(&self, request: &Request, name: &str) -> Reply {
-        if let (Some(digest), Some(from)) =
-            (request.query("mount").first(), request.query("from").first())
-        {
-            let mut repositories = lock(&self.repositories);
-            if let Some(body) =
-                repositories.get(from).and_then(|repo| repo.blobs.get(digest).cloned())
-            {
-                repositories.entry(name.to_owned()).or_default().blobs.insert(digest.clone(), body);
-                return created(name, digest);
-            }
-        }
-        if let Some(digest) = request.query("digest").first() {
-            return self.finish_upload(name, digest, request.body.clone());
-        }
-        let id = self.next_upload.fetch_add(1, Ordering::SeqCst).to_string();
-        lock(&self.uploads).insert(id.clone(), Vec::new());
-        accepted(202, name, &id, 0)
-    }
-
-    fn upload(&self, request: &Request, method: &str, name: &str, id: &str) -> Reply {
-        let mut uploads = lock(&self.uploads);
-        let Some(bytes) = uploads.get_mut(id) else {
-            return error(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry");
-        };
-        if matches!(method, "PATCH" | "PUT") {
-            let start = request
-                .header("content-range")
-                .and_then(|range| range.trim_start_matches("bytes ").split('-').next())
-                .and_then(|start| start.parse::<usize>().ok());
-            if start.is_some_and(|start| start != bytes.len()) {
-                return accepted(416, name, id, bytes.len());
-            }
-            bytes.extend_from_slice(&request.body);
-        }
-        match method {
-            "PATCH" => accepted(202, name, id, bytes.len()),
-            "GET" | "HEAD" => accepted(204, name, id, bytes.len()),
-            "DELETE" => {
-                uploads.remove(id);
-                Reply::empty(204)
-            }
-            "PUT" => {
-                let bytes = uploads.remove(id).unwrap_or_default();
-                match request.query("digest").first() {
-                    Some(digest) => self.finish_upload(name, digest, bytes),
-                    None => error(400, "DIGEST_INVALID", "digest missing"),
-                }
-            }
-            _ => error(405, "UNSUPPORTED", "the operation is unsupported"),
-        }
-    }
-
-    fn finish_upload(&self, name: &str, digest: &str, bytes: Vec<u8>) -> Reply {
-        if digest::sha256(&bytes) != digest {
-            return error(400, "DIGEST_INVALID", "provided digest did not match uploaded content");
-        }
+    /// By a tag only that goes, by a digest the manifest with all of its tags.
+    fn delete_manifest(&self, name: &str, reference: &str) -> Reply {
         let mut repositories = lock(&self.repositories);
-        let repo = repositories.entry(name.to_owned()).or_default();
-        repo.blobs.insert(digest.to_owned(), bytes.into());
-        created(name, digest)
+        let Some(repo) = repositories.get_mut(name) else {
+            return error(404, "NAME_UNKNOWN", "repository name not known to registry");
+        };
+        let there = if reference.contains(':') {
+            repo.tags.retain(|_, digest| digest != reference);
+            repo.manifests.remove(reference).is_some()
+        } else {
+            repo.tags.remove(reference).is_some()
+        };
+        match there {
+            true => Reply::empty(202),
+            false => error(404, "MANIFEST_UNKNOWN", "manifest unknown"),
+        }
+    }
+
+    fn delete_blob(&self, name: &str, digest: &str) -> Reply {
+        let mut repositories = lock(&self.repositories);
+        match repositories.get_mut(name).and_then(|repo| repo.blobs.remove(digest)) {
+            Some(_) => Reply::empty(202),
+            None => error(404, "BLOB_UNKNOWN", "blob unknown to registry"),
+        }
+    }
+
+    fn blob(&self, request: &Request, digest: &str, body: Body) -> Reply {
+        let open = request.header("range").is_some_and(|range| range.ends_with('-'));
+        if open && self.quirks.has(|quirk| *quirk == Quirk::ClosedRangesOnly) {
+            return error(416, "BLOB_UNKNOWN", "the range is not understood");
+        }
+        let mut reply = range::reply(request, body);
+        if reply.status == 416 {
+            let content_range = reply.headers;
+            reply = error(416, "RANGE_INVALID", "invalid content range");
+            reply.headers.extend(content_range);
+            return reply;
+        }
+        reply.with("Docker-Content-Digest", digest).with("Etag", &format!("\"{digest}\""))
+    }
+
+    /// One page of a sorted list, by `n` and `last`, with a Link to the next.
+    fn page(
+        &self,
+        request: &Request,
+        key: &str,
+        mut names: Vec<String>,
+        mut document: serde_json::Value,
+    ) -> Reply {
+        if let Some(last) = request.query("last").first()
+            && !self.quirks.has(|quirk| *quirk == Quirk::LastIgnored)
+        {
+            names.retain(|name| name > last);
+        }
+        let n = request.query("n").first().and_then(|n| n.parse::<usize>().ok());
+        let mut link = None;
+        if let Some(n) = n
+            && n < names.len()
+        {
+            names.truncate(n);
+            if let Some(last) = names.last() {
+                link = Some(format!("<{}?n={n}&last={last}>; rel=\"next\"", request.path()));
+            }
+        }
+        document[key] = json!(names);
+        let reply = Reply::json(200, &document);
+        match link.filter(|_| !self.quirks.has(|quirk| *quirk == Quirk::NoLink)) {
+            Some(link) => reply.with("Link", &link),
+            None => reply,
+        }
     }
 }
 
-fn created(name: &str, digest: &str) -> Reply {
-    Reply::empty(201)
-        .with("Location", &format!("/v2/{name}/blobs/{digest}"))
-        .with("Docker-Content-Digest", digest)
-}
-
-fn accepted(status: u16, name: &str, id: &str, len: usize) -> Reply {
-    Reply::empty(status)
-        .with("Location", &format!("/v2/{name}/blobs/uploads/{id}"))
-        .with("Docker-Upload-UUID", id)
-        .with("Range", &format!("0-{}", len.saturating_sub(1)))
-}
-
-/// `NAME/manifests/REF`, `NAME/blobs/DIGEST`, `NAME/blobs/uploads/[ID]`, `NAME/tags/list`.
+/// `NAME/manifests/REF`, `NAME/blobs/DIGEST`, `NAME/referrers/DIGEST`, `NAME/blobs/uploads/[ID]`, `NAME/tags/list`.
 fn split(rest: &str) -> Option<(&str, &'static str, &str)> {
     if let Some((name, id)) = rest.split_once("/blobs/uploads") {
         return Some((name, "uploads", id.trim_start_matches('/')));
@@ -394,45 +463,7 @@ fn split(rest: &str) -> Option<(&str, &'static str, &str)> {
     match kind {
         "manifests" => Some((name, "manifests", last)),
         "blobs" => Some((name, "blobs", last)),
+        "referrers" => Some((name, "referrers", last)),
         _ => None,
     }
-}
-
-/// One page of a sorted list, by `n` and `last`, with a Link to the next.
-fn page(
-    request: &Request,
-    key: &str,
-    mut names: Vec<String>,
-    mut document: serde_json::Value,
-) -> Reply {
-    if let Some(last) = request.query("last").first() {
-        names.retain(|name| name > last);
-    }
-    let n = request.query("n").first().and_then(|n| n.parse::<usize>().ok());
-    let mut link = None;
-    if let Some(n) = n
-        && n < names.len()
-    {
-        names.truncate(n);
-        if let Some(last) = names.last() {
-            link = Some(format!("<{}?n={n}&last={last}>; rel=\"next\"", request.path()));
-        }
-    }
-    document[key] = json!(names);
-    let reply = Reply::json(200, &document);
-    match link {
-        Some(link) => reply.with("Link", &link),
-        None => reply,
-    }
-}
-
-fn blob(request: &Request, digest: &str, body: Body) -> Reply {
-    let mut reply = range::reply(request, body);
-    if reply.status == 416 {
-        let content_range = reply.headers;
-        reply = error(416, "RANGE_INVALID", "invalid content range");
-        reply.headers.extend(content_range);
-        return reply;
-    }
-    reply.with("Docker-Content-Digest", digest).with("Etag", &format!("\"{digest}\""))
 }

@@ -468,6 +468,47 @@ pub enum ConnectFault {
     CloseAfterHello(Cut),
 }
 
+/// An answer that is given by the head of a request that has a body, before that has been read.
+#[derive(Clone)]
+pub struct Early {
+    /// The requests' method.
+    pub method: String,
+    /// How many of them.
+    pub times: usize,
+    /// So much of the body is read first.
+    pub after: usize,
+    /// The answer.
+    pub reply: Reply,
+    /// The connection is closed with the rest of the body unread: at once, which is an RST, or its sending side first,
+    /// and all of it after this time.
+    pub linger: Option<Duration>,
+}
+
+impl Early {
+    /// Answers the first request of this method that has a body, and closes.
+    pub fn on(method: &str, reply: Reply) -> Early {
+        Early { method: method.to_owned(), times: 1, after: 0, reply, linger: None }
+    }
+
+    /// Answers all of them.
+    pub fn always(mut self) -> Early {
+        self.times = usize::MAX;
+        self
+    }
+
+    /// Reads so much of the body first.
+    pub fn after(mut self, bytes: usize) -> Early {
+        self.after = bytes;
+        self
+    }
+
+    /// Closes the connection in two steps.
+    pub fn linger(mut self, time: Duration) -> Early {
+        self.linger = Some(time);
+        self
+    }
+}
+
 type Handler = dyn Fn(&Request, &mut Conn<'_>) -> io::Result<()> + Send + Sync;
 
 struct Shared {
@@ -480,6 +521,7 @@ struct Shared {
     handshakes: AtomicUsize,
     next: AtomicU64,
     connect_faults: Mutex<Vec<(ConnectFault, usize)>>,
+    early: Mutex<Vec<Early>>,
     live: Mutex<HashMap<u64, TcpStream>>,
     workers: Mutex<Vec<JoinHandle<()>>>,
     /// The secrets that it may be sent.
@@ -521,6 +563,16 @@ impl Shared {
 
     fn stopping(&self) -> bool {
         *lock(&self.stopping)
+    }
+
+    /// The answer that this request gets before its body, if it is to have one.
+    fn early_answer(&self, request: &Request) -> Option<Early> {
+        let mut all = lock(&self.early);
+        let early = all.iter_mut().find(|e| e.times > 0 && e.method == request.method)?;
+        if early.times != usize::MAX {
+            early.times -= 1;
+        }
+        Some(early.clone())
     }
 
     /// Waits, but not beyond the server's life.
@@ -566,6 +618,7 @@ impl Server {
             handshakes: AtomicUsize::new(0),
             next: AtomicU64::new(0),
             connect_faults: Mutex::default(),
+            early: Mutex::default(),
             live: Mutex::default(),
             workers: Mutex::default(),
             allowed: Mutex::default(),
@@ -602,6 +655,11 @@ impl Server {
     /// Makes the next `times` connections go wrong before any HTTP; faults apply in the order given.
     pub fn connect_fault(&self, fault: ConnectFault, times: usize) {
         lock(&self.shared.connect_faults).push((fault, times));
+    }
+
+    /// Answers requests before their bodies have been read; such requests are recorded without them.
+    pub fn early(&self, early: Early) {
+        lock(&self.shared.early).push(early);
     }
 
     /// The requests so far, complete with their bodies.
@@ -922,6 +980,20 @@ fn read_request(
     };
     if request.header("expect").is_some_and(|v| v.eq_ignore_ascii_case("100-continue")) {
         stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+    }
+    let length = request.header("content-length").and_then(|text| text.parse::<usize>().ok());
+    let has_body = length.is_some_and(|n| n > 0) || request.header("transfer-encoding").is_some();
+    if has_body && let Some(early) = shared.early_answer(&request) {
+        shared.log().requests.push(request.clone());
+        let after = early.after.min(length.unwrap_or(0));
+        take(shared, id, stream, buffer, after)?;
+        let mut conn = Conn { stream, shared, id, head_only: false, answered: false, end: None };
+        conn.reply(&early.reply)?;
+        if let Some(time) = early.linger {
+            let _ = stream.tcp().shutdown(Shutdown::Write);
+            shared.wait(time);
+        }
+        return Ok(None);
     }
     request.body =
         if request.header("transfer-encoding").is_some_and(|v| v.eq_ignore_ascii_case("chunked")) {
