@@ -102,7 +102,7 @@ fn the_first_c_program_compiles_without_a_warning() {
 fn python_in_the_documentation_is_python() {
     for page in ["README.md", "docs/images.md", "bindings/python/README.md"] {
         for block in blocks(page, "python") {
-            let check = "import ast, sys; ast.parse(sys.argv[1])";
+            let check = "import ast, sys, textwrap; ast.parse(textwrap.dedent(sys.argv[1]))";
             stage::run(Command::new("python3").args(["-c", check, &block]));
         }
     }
