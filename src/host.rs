@@ -68,6 +68,20 @@ pub fn is_domain_like(text: &str) -> bool {
     text == "localhost" || text.bytes().any(|b| matches!(b, b'.' | b':'))
 }
 
+/// The grammar of a reference's domain: that of [`is_domain`], or an IPv6 address in brackets, then perhaps a port. An
+/// address has no zone, and is written in hexadecimal digits alone.
+pub fn is_reference_domain(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix('[') else { return is_domain(text) };
+    let Some((address, port)) = rest.split_once(']') else { return false };
+    !address.contains('.')
+        && address.parse::<std::net::Ipv6Addr>().is_ok()
+        && (port.is_empty() || port.strip_prefix(':').is_some_and(is_digits))
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+}
+
 /// The grammar of a domain: components of letters, digits and inner hyphens, then perhaps a port.
 pub fn is_domain(text: &str) -> bool {
     let (name, port) = match text.split_once(':') {
@@ -80,8 +94,7 @@ pub fn is_domain(text: &str) -> bool {
             && !part.ends_with('-')
             && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
     };
-    name.split('.').all(component)
-        && port.is_none_or(|port| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()))
+    name.split('.').all(component) && port.is_none_or(is_digits)
 }
 
 /// Fails unless the text is `host[:port]`: a domain or an IP address, IPv6 in brackets only with a port.

@@ -274,7 +274,7 @@ fn parse(text: &str) -> Result<Reference, Invalid> {
         INDEX_NAME if !rest.contains('/') => [OFFICIAL, path].concat(),
         _ => path.to_owned(),
     };
-    let (domain, path) = if host::is_domain(domain) {
+    let (domain, path) = if host::is_reference_domain(domain) {
         (domain, path)
     } else if is_path_component(domain) {
         ("", [domain, "/", &path].concat())

@@ -113,7 +113,19 @@ fn a_reference_that_is_none_says_why() {
         ("app:.1", "tag"),
         ("app@sha256:1234", "wrong length"),
         ("app@md5:d41d8cd98f00b204e9800998ecf8427e", "algorithm is not known"),
-        ("[::1]:5000/app", "grammar"),
+        ("[fe80::1%eth0]:5000/app", "grammar"),
+        ("[fe80::1%25eth0]:5000/app", "grammar"),
+        ("[::ffff:192.0.2.1]:5000/app", "grammar"),
+        ("[::1/app", "grammar"),
+        ("::1/app", "grammar"),
+        ("[::1]5000/app", "grammar"),
+        ("[::1]:/app", "grammar"),
+        ("[::1]:x/app", "grammar"),
+        ("[]:5000/app", "grammar"),
+        ("[1:2:3]:5000/app", "grammar"),
+        ("[1:2:3:4:5:6:7:8:9]:5000/app", "grammar"),
+        ("[192.0.2.1]:5000/app", "grammar"),
+        ("[::1]", "grammar"),
         ("a//b", "grammar"),
         ("a/../b", "grammar"),
         ("app\r\nhost x", "grammar"),
@@ -126,6 +138,31 @@ fn a_reference_that_is_none_says_why() {
         assert!(!failure.message.contains(['\r', '\n']), "{text:?}");
         assert!(failure.json["hint"].is_string(), "{text:?} gets a hint");
     }
+}
+
+#[test]
+fn a_registry_may_be_named_by_its_ipv6_address() {
+    for (text, domain, rest) in [
+        ("[::1]:5000/app", "[::1]:5000", "app"),
+        ("[::1]/app", "[::1]", "app"),
+        ("[2001:db8::1]:5000/foo/bar", "[2001:db8::1]:5000", "foo/bar"),
+        ("[2001:DB8:0:0:0:0:0:A]/foo", "[2001:DB8:0:0:0:0:0:A]", "foo"),
+        ("[::]:80/foo", "[::]:80", "foo"),
+    ] {
+        for tail in ["", ":1.0", &format!("@sha256:{}", "0".repeat(64))] {
+            let parsed = json_of(ocireg_parse_reference, &format!("{text}{tail}")).expect(text);
+            assert_eq!(
+                (parsed["domain"].as_str(), parsed["path"].as_str()),
+                (Some(domain), Some(rest))
+            );
+            assert_eq!(parsed["canonical"], format!("{text}{tail}"));
+            let info = json_of(ocireg_parse_repository_info, &format!("{text}{tail}")).expect(text);
+            assert_eq!(info["Index"]["Name"], domain);
+            assert_eq!(info["Index"]["Official"], false);
+        }
+    }
+    let search = json_of(ocireg_parse_search_index_info, "[::1]:5000/term").expect("an index");
+    assert_eq!(search["Name"], "[::1]:5000");
 }
 
 #[test]
