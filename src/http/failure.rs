@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use ureq::http::HeaderMap;
-use url::Url;
+use url::{Position, Url};
 
 use super::scope::Carried;
 use crate::error::{Code, Error, Phase, RegistryError, one_line};
@@ -11,7 +11,7 @@ use crate::json;
 
 /// A failure of the HTTP client while asking `url`.
 pub(super) fn from_client(error: ureq::Error, url: &Url, in_body: bool) -> Error {
-    let host = url.host_str().unwrap_or_default();
+    let host = host_and_port(url);
     let phase = if in_body { Phase::Body } else { Phase::Header };
     let made = match error {
         ureq::Error::Io(error) => from_io(error, host, phase),
@@ -33,6 +33,11 @@ pub(super) fn from_client(error: ureq::Error, url: &Url, in_body: bool) -> Error
             .hint("check that the address is that of a registry"),
     };
     made.url(url)
+}
+
+/// Who was asked: two registries may run on one host.
+fn host_and_port(url: &Url) -> &str {
+    &url[Position::BeforeHost..Position::AfterPort]
 }
 
 /// A failed read or write; our own errors come back as they were.
@@ -97,7 +102,7 @@ pub fn from_status(doing: &str, url: &Url, status: u16, headers: &HeaderMap, bod
         .and_then(|s| s.canonical_reason())
         .unwrap_or("unknown status");
     let mut error = Error::new(code, format!("cannot {doing}"))
-        .cause(format!("{} answered {status} {reason}", url.host_str().unwrap_or_default()))
+        .cause(format!("{} answered {status} {reason}", host_and_port(url)))
         .url(url)
         .with(|d| {
             d.http_status = Some(status);
