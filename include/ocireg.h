@@ -503,10 +503,13 @@ void ocireg_error_free(ocireg_error *error);
  * @param service       the service; may be freed while the call runs. Not NULL.
  * @param context       the call's context; may be NULL.
  * @param source        a reference, or "docker://REFERENCE". Not NULL.
- * @param destination   "oci:DIR[:TAG]"; the directory is made if it is not there. Without a tag the image gets the
- *                      reference's name and tag. Not NULL.
+ * @param destination   "oci:DIR[:NAME]"; the directory is made if it does not exist. The first colon after DIR begins
+ *                      NAME, which may hold slashes and colons itself, as in
+ *                      oci:dest:docker.io/library/alpine:3.18; a directory whose path has a colon cannot be used.
+ *                      Without NAME the image gets the reference's name and tag. Not NULL.
  * @param options_json  `auth` (AuthConfig; absent: what the service knows; {}: anonymous), `platform`
- *                      ("os/arch[/variant]", default this machine's), `all_platforms` (the whole index), `resume`
+ *                      ("os[(version)]/arch[/variant]", such as linux/arm/v7 or windows(10.0.20348)/amd64; default this
+ *                      machine's, with the level of its CPU), `all_platforms` (the whole index), `resume`
  *                      (default true: partial files are kept and taken up), `referrers` and `verify_diff_ids` (must
  *                      be false in this version), `nondistributable` (default false: fetch such layers too, from
  *                      where their `urls` say if the registry does not have them and the service's option
@@ -537,8 +540,8 @@ int32_t ocireg_pull(const ocireg_service *service,
  * @param context       the call's context; may be NULL.
  * @param source        a reference, or "docker://REFERENCE". Not NULL.
  * @param options_json  `auth` (AuthConfig; absent: what the service knows; {}: anonymous), `platform`
- *                      ("os/arch[/variant]", default this machine's), `config` (default true), `layers` (default
- *                      true); may be NULL.
+ *                      ("os[(version)]/arch[/variant]", default this machine's), `config` (default true; without it the
+ *                      platform of a single image is not known), `layers` (default true); may be NULL.
  * @param json          receives the document, to be ended by ocireg_string_free(). Not NULL. Keys: `reference`, `name`,
  *                      `descriptor`, `kind` ("image", "index" or "artifact"), `endpoint`, and where they apply
  *                      `platforms`, `platform`, `manifest`, `config`, `layers`, `artifact_type`, `subject`,

@@ -1,16 +1,22 @@
 //! Manifests, descriptors and platforms: what is read, what is refused, and by which name.
 
+use std::cell::Cell;
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ocireg::config::settings::Limits;
 use ocireg::digest::{Algorithm, Digest};
 use ocireg::error::{Code, Error};
+use ocireg::v2::manifest::Kind;
 use ocireg::v2::media_type::{
     ACCEPT_MANIFESTS, DOCKER_LIST, DOCKER_MANIFEST, DOCKER_SCHEMA1, DOCKER_SCHEMA1_SIGNED,
-    OCI_INDEX, OCI_MANIFEST, is_nondistributable,
+    OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, is_nondistributable,
 };
-use ocireg::v2::platform::select_or_list;
-use ocireg::v2::{Descriptor, Index, Manifest, Platform, select};
+use ocireg::v2::repository::Fetched;
+use ocireg::v2::select::{Source, choose};
+use ocireg::v2::{Descriptor, Index, Manifest, Platform};
+use serde_json::{Value, json};
 
 const HEX: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
@@ -166,8 +172,7 @@ fn what_two_parsers_could_read_differently_is_refused() {
         (good.replace("\"schemaVersion\":2", "\"x\":2"), "schemaVersion"),
         (format!("[{good}]"), "no JSON object"),
         (format!(r#"{{"schemaVersion":2,"layers":[{d}]}}"#), "\"config\""),
-        (format!(r#"{{"schemaVersion":2,"config":{d}}}"#), "\"layers\""),
-        (r#"{"schemaVersion":2}"#.to_owned(), "\"layers\""),
+        (r#"{"schemaVersion":2}"#.to_owned(), "\"config\""),
         ("<html>502 Bad Gateway</html>".to_owned(), "JSON"),
         (String::new(), "JSON"),
         (good[..good.len() - 1].to_owned(), "JSON"),
@@ -208,11 +213,28 @@ fn unknown_types_within_a_manifest_are_no_error() {
     let text = image(r#","artifactType":"application/vnd.new","somethingNew":{"x":[1,2]}"#);
     let manifest = parse(text, None).unwrap();
     assert_eq!(manifest.artifact_type(), Some("application/vnd.new"));
-    assert_eq!(manifest.kind(), "artifact");
+    assert_eq!(manifest.kind(), Kind::Artifact);
     assert_eq!(parse(image(""), None).unwrap().artifact_type(), Some("application/x"));
-    assert_eq!(parse(index(r#","artifactType":"a""#), None).unwrap().kind(), "index");
-    // Go writes empty lists as null.
+    assert_eq!(parse(index(r#","artifactType":"a""#), None).unwrap().kind(), Kind::Index);
+    // An artifact may have no list of layers. Go writes empty lists as null, and reads null as what is empty.
     let d = descriptor();
+    let none = format!(r#"{{"schemaVersion":2,"config":{d},"artifactType":"a/b"}}"#);
+    for content_type in [None, Some(OCI_MANIFEST)] {
+        let Manifest::Image(image) = parse(&none, content_type).unwrap() else { panic!() };
+        assert!(image.layers.is_empty());
+    }
+    assert_eq!(refused(&none, Some(OCI_INDEX)).code(), Code::InvalidManifest);
+    let null = image(
+        r#","mediaType":null,"artifactType":null,"subject":null,"annotations":{"a":null,"b":"c"}"#,
+    );
+    let null = null.replace(
+        "\"size\":0",
+        r#""size":0,"urls":null,"annotations":{"a":null},"data":null,"artifactType":null,"platform":{"os":null,"architecture":null,"variant":null,"os.version":null,"os.features":null}"#,
+    );
+    let Manifest::Image(image) = parse(null, None).unwrap() else { panic!() };
+    assert_eq!(image.annotations["a"], "");
+    assert_eq!(image.config.annotations.as_ref().unwrap()["a"], "");
+    assert!(!image.config.platform.as_ref().unwrap().is_stated());
     let empty = format!(
         r#"{{"schemaVersion":2,"config":{d},"layers":null,"subject":null,"annotations":null}}"#
     );
@@ -337,33 +359,118 @@ fn a_descriptor_goes_out_as_it_came_in() {
     assert_eq!(serde_json::to_string(&plain).unwrap(), descriptor());
 }
 
-fn platforms(names: &[&str]) -> Index {
-    let manifests = names
-        .iter()
-        .enumerate()
-        .map(|(i, name)| {
-            let mut d = Descriptor::new(OCI_MANIFEST, Digest::of(Algorithm::Sha256, &[]), i as u64);
-            if !name.is_empty() {
-                let mut parts = name.split('/');
-                let json = serde_json::json!({
-                    "os": parts.next(), "architecture": parts.next(), "variant": parts.next().unwrap_or("")
-                });
-                d.platform = Some(serde_json::from_value(json).unwrap());
-            }
-            d
-        })
-        .collect();
+/// The documents that an index leads to, and how often it was asked for one.
+#[derive(Default)]
+struct Documents {
+    all: BTreeMap<Digest, Vec<u8>>,
+    asked: Cell<usize>,
+}
+
+impl Documents {
+    fn put(&mut self, media_type: &str, document: &Value) -> Descriptor {
+        let bytes = document.to_string().into_bytes();
+        let digest = Digest::of(Algorithm::Sha256, &bytes);
+        self.all.insert(digest.clone(), bytes.clone());
+        Descriptor::new(media_type, digest, bytes.len() as u64)
+    }
+
+    /// An image whose configuration is for `os/arch[/variant]`; `""` says nothing.
+    fn image(&mut self, platform: &str) -> Descriptor {
+        self.image_of(OCI_CONFIG, &platform_json(platform))
+    }
+
+    fn image_of(&mut self, config_type: &str, config: &Value) -> Descriptor {
+        let config = self.put(config_type, config);
+        self.put(
+            OCI_MANIFEST,
+            &json!({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": []}),
+        )
+    }
+
+    fn index(&mut self, entries: &[Descriptor]) -> Descriptor {
+        self.put(
+            OCI_INDEX,
+            &json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}),
+        )
+    }
+
+    fn get(&self, descriptor: &Descriptor) -> Vec<u8> {
+        self.asked.set(self.asked.get() + 1);
+        self.all[&descriptor.digest].clone()
+    }
+
+    /// The image of an index for a platform, and what it is said to run on.
+    fn choose(&self, entries: &[Descriptor], wanted: &str) -> Result<(Digest, String), Error> {
+        self.asked.set(0);
+        let (wanted, limits) = (wanted.parse().unwrap(), Limits::default());
+        let chosen = choose(&index_of(entries), &wanted, &limits, self)?;
+        let platform = chosen.platform.map(|platform| platform.to_string());
+        Ok((chosen.image.descriptor.digest, platform.unwrap_or_default()))
+    }
+}
+
+impl Source for Documents {
+    fn manifest(&self, child: &Descriptor) -> Result<Fetched, Error> {
+        let bytes = self.get(child);
+        let manifest = Manifest::parse(&bytes, Some(&child.media_type), &Limits::default())?;
+        Ok(Fetched { descriptor: child.clone(), bytes, manifest })
+    }
+
+    fn config(&self, config: &Descriptor) -> Result<Vec<u8>, Error> {
+        Ok(self.get(config))
+    }
+}
+
+fn platform_json(name: &str) -> Value {
+    if name.is_empty() {
+        return json!({});
+    }
+    let (name, version) = match name.split_once('@') {
+        Some((name, version)) => (name, json!(version)),
+        None => (name, Value::Null),
+    };
+    let mut parts = name.split('/');
+    json!({
+        "os": parts.next(), "architecture": parts.next(), "variant": parts.next().unwrap_or(""),
+        "os.version": version,
+    })
+}
+
+fn stating(descriptor: Descriptor, platform: &str) -> Descriptor {
+    let platform = Some(serde_json::from_value(platform_json(platform)).unwrap());
+    Descriptor { platform, ..descriptor }
+}
+
+fn index_of(entries: &[Descriptor]) -> Index {
     Index {
         media_type: OCI_INDEX.to_owned(),
-        manifests,
+        manifests: entries.to_vec(),
         subject: None,
         annotations: Default::default(),
         artifact_type: None,
     }
 }
 
+/// Which of some stated platforms is taken.
+fn taken(offered: &[&str], wanted: &str) -> Option<usize> {
+    let mut documents = Documents::default();
+    let entries: Vec<Descriptor> = offered
+        .iter()
+        .enumerate()
+        .map(|(i, platform)| {
+            let image = documents.image_of("application/x", &json!({"i": i}));
+            stating(image, platform)
+        })
+        .collect();
+    let (digest, said) = documents.choose(&entries, wanted).ok()?;
+    assert_eq!(documents.asked.get(), 1, "stated platforms are believed");
+    let taken = entries.iter().position(|entry| entry.digest == digest).unwrap();
+    assert_eq!(said, entries[taken].platform.as_ref().unwrap().to_string());
+    Some(taken)
+}
+
 #[test]
-fn the_first_entry_that_runs_is_taken() {
+fn the_best_entry_that_runs_is_taken_and_the_first_of_equals() {
     let usual = &[
         "unknown/unknown",
         "linux/amd64",
@@ -375,12 +482,14 @@ fn the_first_entry_that_runs_is_taken() {
         "linux/amd64/v3",
         "linux/386",
     ][..];
-    let cases: &[(&[&str], &str, Option<u64>)] = &[
+    let cases: &[(&[&str], &str, Option<usize>)] = &[
         (usual, "linux/amd64", Some(1)),
         (usual, "linux/x86_64", Some(1)),
         (usual, "Linux/AMD64", Some(1)),
         (usual, "linux/amd64/v3", Some(7)),
+        (usual, "linux/amd64/v4", Some(7)),
         (usual, "linux/amd64/v2", Some(1)),
+        (usual, "linux/amd64/v1", Some(1)),
         (usual, "linux/arm", Some(4)),
         (usual, "linux/arm/v8", Some(4)),
         (usual, "linux/arm/v6", Some(3)),
@@ -396,20 +505,40 @@ fn the_first_entry_that_runs_is_taken() {
         (usual, "unknown/unknown", None),
         (&["linux/arm/v7"], "linux/arm/v6", None),
         (&["linux/amd64/v3"], "linux/amd64", None),
+        (&["linux/amd64/v3"], "linux/amd64/v2", None),
+        (&["linux/amd64/v2", "linux/amd64/v3"], "linux/amd64/v4", Some(1)),
+        (&["linux/amd64", "linux/amd64/v2"], "linux/amd64/v3", Some(1)),
         (&["linux/arm64"], "linux/arm64/v8", Some(0)),
         (&["linux/arm"], "linux/arm/v7", Some(0)),
-        // An index that says nothing has one image; one that says something means it.
-        (&["", ""], "linux/amd64", Some(0)),
-        (&["", "linux/arm64"], "linux/amd64", None),
+        // A processor runs the code of an older architecture, if there is none of its own.
+        (&["linux/386"], "linux/amd64", Some(0)),
+        (&["linux/386", "linux/amd64"], "linux/amd64/v4", Some(1)),
+        (&["linux/amd64"], "linux/386", None),
+        (&["linux/arm/v6", "linux/arm/v7"], "linux/arm64", Some(1)),
+        (&["linux/arm/v5"], "linux/arm64/v8.2", Some(0)),
+        (&["linux/arm64"], "linux/arm/v8", None),
+        (&["linux/arm/v4"], "linux/arm/v5", None),
+        (&["linux/arm/v4"], "linux/arm/v4", Some(0)),
+        // Version 9.n of arm64 has all that 8.(n + 5) has.
+        (&["linux/arm64/v8.2"], "linux/arm64", None),
+        (&["linux/arm64/v8.2", "linux/arm64/v8"], "linux/arm64/v8.1", Some(1)),
+        (&["linux/arm64/v8.6"], "linux/arm64/v9", None),
+        (&["linux/arm64/v8.6", "linux/arm64/v9.0"], "linux/arm64/v9.1", Some(1)),
+        (&["linux/arm64/v8.6"], "linux/arm64/v9.1", Some(0)),
+        (&["linux/arm64/v8.9"], "linux/arm64/v9.7", Some(0)),
+        (&["linux/riscv64/rva22"], "linux/riscv64/rva22", Some(0)),
+        (&["linux/riscv64"], "linux/riscv64/rva22", None),
+        // What runs nowhere, or says nothing, is no entry for anybody.
         (&["unknown/unknown"], "linux/amd64", None),
         (&[], "linux/amd64", None),
     ];
-    for (entries, wanted, expected) in cases {
-        let index = platforms(entries);
-        let found = select(&index, &wanted.parse().unwrap()).map(|d| d.size);
-        assert_eq!(found, *expected, "{wanted} of {entries:?}");
+    for (offered, wanted, expected) in cases {
+        assert_eq!(taken(offered, wanted), *expected, "{wanted} of {offered:?}");
     }
-    let error = select_or_list(&platforms(usual), &"linux/s390x".parse().unwrap()).unwrap_err();
+    let mut documents = Documents::default();
+    let image = documents.image("");
+    let entries: Vec<_> = usual.iter().map(|p| stating(image.clone(), p)).collect();
+    let error = documents.choose(&entries, "linux/s390x").unwrap_err();
     assert_eq!(error.code(), Code::NoPlatform);
     let hint = error.details().hint.clone().unwrap();
     assert!(hint.contains("linux/amd64, linux/arm/v5, linux/arm/v7"), "{hint}");
@@ -417,23 +546,256 @@ fn the_first_entry_that_runs_is_taken() {
 }
 
 #[test]
-fn platforms_as_text() {
+fn a_version_of_windows_is_chosen_and_runs_what_it_can() {
+    let offered = &[
+        "windows/amd64@10.0.17763.5576",
+        "windows/amd64@10.0.20348.2402",
+        "windows/amd64@10.0.20348.2500",
+        "windows/amd64@10.0.26100.1",
+        "windows/amd64",
+    ][..];
+    for (wanted, expected) in [
+        ("windows/amd64", Some(0)),
+        ("windows(10.0.17763.5576)/amd64", Some(0)),
+        ("windows(10.0.17763)/amd64", Some(0)),
+        ("windows(10.0.20348.2500)/amd64", Some(2)),
+        ("windows(10.0.20348.1)/amd64", Some(1)),
+        ("windows(10.0.20348)/amd64", Some(1)),
+        // Newer than Server 2022: what is nearest, not older than the long-term release before.
+        ("windows(10.0.25398)/amd64", Some(1)),
+        ("windows(10.0.26100)/amd64", Some(3)),
+        ("windows(10.0.26200)/amd64", Some(3)),
+        ("windows(10.0.14393)/amd64", Some(4)),
+        ("windows(6.3.20348)/amd64", Some(4)),
+        ("windows(10.0.20348)/arm64", None),
+    ] {
+        assert_eq!(taken(offered, wanted), expected, "{wanted}");
+    }
+    assert_eq!(taken(&offered[..4], "windows(10.0.14393)/amd64"), None);
+    assert_eq!(taken(&offered[..1], "windows(10.0.20348)/amd64"), None);
+    // Elsewhere the version decides nothing.
+    assert_eq!(taken(&["linux/amd64@5.10"], "linux(6.1)/amd64"), Some(0));
+    assert_eq!(taken(&["linux/amd64@5.10", "linux/amd64@6.1"], "linux(6.1)/amd64"), Some(1));
+}
+
+#[test]
+fn features_of_the_system_have_to_be_there() {
+    let with = |os: &str, features: &[&str]| Platform {
+        os_features: features.iter().map(|f| (*f).to_owned()).collect(),
+        ..Platform::new(os, "amd64", None)
+    };
+    let suits =
+        |wanted: &str, offered: &Platform| wanted.parse::<Platform>().unwrap().suits(offered);
+    assert!(suits("linux/amd64", &with("linux", &["erofs"])).is_none());
+    assert!(suits("linux(+erofs)/amd64", &with("linux", &["erofs"])).is_some());
+    assert!(suits("linux(+a+erofs)/amd64", &with("linux", &["erofs"])).is_some());
+    assert!(suits("linux(+erofs)/amd64", &with("linux", &["erofs", "a"])).is_none());
+    assert!(suits("windows/amd64", &with("windows", &["win32k"])).is_some());
+    let plain = suits("linux(+erofs)/amd64", &with("linux", &[]));
+    assert!(suits("linux(+erofs)/amd64", &with("linux", &["erofs"])) < plain);
+}
+
+#[test]
+fn an_entry_without_a_platform_is_what_its_configuration_says() {
+    let mut d = Documents::default();
+    let (arm, amd) = (d.image("linux/arm64"), d.image("linux/amd64"));
+    let attestation = Descriptor {
+        annotations: Some([("vnd.docker.reference.type".to_owned(), "x".to_owned())].into()),
+        ..d.image("linux/amd64/v1")
+    };
+    let unknown = stating(d.image("unknown/unknown"), "unknown/unknown");
+    let empty = stating(amd.clone(), "");
+    let helm = d.image_of("application/vnd.cncf.helm.config.v1+json", &json!({"name": "x"}));
+    let silent = d.image("");
+    let found = |d: &Documents, entries: &[&Descriptor], wanted: &str| {
+        let entries: Vec<_> = entries.iter().map(|entry| (*entry).clone()).collect();
+        d.choose(&entries, wanted).map_err(|e| e.code())
+    };
+    let is = |image: &Descriptor, platform: &str| Ok((image.digest.clone(), platform.to_owned()));
+    let (amd64, arm64) = ("linux/amd64", "linux/arm64");
+    assert_eq!(found(&d, &[&amd, &unknown], amd64), is(&amd, amd64));
+    assert_eq!(found(&d, &[&arm, &amd], amd64), is(&amd, amd64));
+    assert_eq!(found(&d, &[&arm, &amd], arm64), is(&arm, arm64));
+    assert_eq!(found(&d, &[&empty], amd64), is(&amd, amd64));
+    assert_eq!(found(&d, &[&attestation, &amd], amd64), is(&amd, amd64));
+    assert_eq!(found(&d, &[&helm, &silent, &amd], amd64), is(&amd, amd64));
+    assert_eq!(found(&d, &[&arm], amd64), Err(Code::NoPlatform));
+    assert_eq!(found(&d, &[&attestation], amd64), Err(Code::NoPlatform));
+    assert_eq!(found(&d, &[&helm, &arm], amd64), Err(Code::NoPlatform));
+    // What is stated comes first, and nothing is asked for.
+    let stated = stating(d.image("linux/amd64/"), amd64);
+    assert_eq!(found(&d, &[&amd, &stated], amd64), is(&stated, amd64));
+    assert_eq!(d.asked.get(), 1);
+    // Before another architecture, the unstated ones are looked at.
+    let i386 = stating(d.image("linux/386"), "linux/386");
+    assert_eq!(found(&d, &[&i386, &amd], amd64), is(&amd, amd64));
+    assert_eq!(found(&d, &[&i386, &arm], amd64), is(&i386, "linux/386"));
+    // The best of the unstated ones, the first of equals, each looked at once.
+    let (v3, v3_too) = (d.image("linux/amd64/v3"), d.image("linux/amd64/v3@"));
+    assert_eq!(found(&d, &[&amd, &v3, &v3_too, &arm], "linux/amd64/v3"), is(&v3, "linux/amd64/v3"));
+    assert_eq!(d.asked.get(), 4);
+    assert_eq!(found(&d, &[&arm, &arm, &arm], amd64), Err(Code::NoPlatform));
+    assert_eq!(d.asked.get(), 2);
+    // An index of artifacts for no platform gives its first, and does not claim one for it.
+    assert_eq!(found(&d, &[&unknown, &helm, &silent], amd64), is(&helm, ""));
+    assert_eq!(found(&d, &[&silent], amd64), is(&silent, ""));
+    let error = d.choose(&[stating(arm.clone(), arm64), amd], "linux/s390x").unwrap_err();
+    assert!(error.details().hint.as_ref().unwrap().contains("linux/arm64, linux/amd64"), "{error}");
+}
+
+#[test]
+fn configurations_that_can_be_read_in_two_ways_say_nothing() {
+    let of = |config: &str| Platform::of_config(config.as_bytes()).map(|p| p.to_string());
+    assert_eq!(
+        of(r#"{"os":"linux","architecture":"arm","variant":"v6"}"#).unwrap(),
+        "linux/arm/v6"
+    );
+    let windows = r#"{"os":"windows","architecture":"amd64","os.version":"10.0.1","x":[{}]}"#;
+    assert_eq!(of(windows).unwrap(), "windows(10.0.1)/amd64");
+    for config in [
+        "",
+        "[]",
+        "{}",
+        r#"{"os":"linux"}"#,
+        r#"{"os":"linux","architecture":""}"#,
+        r#"{"os":null,"architecture":"amd64"}"#,
+        r#"{"os":1,"architecture":"amd64"}"#,
+        r#"{"os":"linux","architecture":"amd64","os":"windows"}"#,
+        r#"{"os":"linux","architecture":"amd64"}{}"#,
+    ] {
+        assert_eq!(of(config), None, "{config}");
+    }
+}
+
+#[test]
+fn every_index_within_an_index_is_looked_into_in_order() {
+    let mut d = Documents::default();
+    let (amd, arm) = (d.image("linux/amd64"), d.image("linux/arm64"));
+    let v2 = stating(d.image("linux/amd64/v2"), "linux/amd64/v2");
+    let of_arm = d.index(&[stating(arm.clone(), "linux/arm64")]);
+    let of_both = d.index(&[arm.clone(), amd.clone()]);
+    let of_v2 = d.index(std::slice::from_ref(&v2));
+    let twice = d.index(&[of_arm.clone(), of_both.clone()]);
+    let take = |d: &Documents, entries: &[Descriptor], wanted: &str| {
+        d.choose(entries, wanted).map(|(digest, _)| digest).map_err(|e| e.code())
+    };
+    let both = [of_arm.clone(), of_both.clone()];
+    assert_eq!(take(&d, &both, "linux/amd64"), Ok(amd.digest.clone()));
+    assert_eq!(take(&d, &both, "linux/arm64"), Ok(arm.digest.clone()));
+    assert_eq!(take(&d, std::slice::from_ref(&twice), "linux/amd64"), Ok(amd.digest.clone()));
+    let better = [of_both.clone(), of_v2.clone()];
+    assert_eq!(take(&d, &better, "linux/amd64/v2"), Ok(v2.digest.clone()));
+    // A stated platform is where to look first, but the index within has to have it.
+    let misled = [stating(of_arm.clone(), "linux/amd64"), of_both.clone()];
+    assert_eq!(take(&d, &misled, "linux/amd64"), Ok(amd.digest.clone()));
+    let elsewhere = [stating(of_both.clone(), "linux/s390x")];
+    assert_eq!(take(&d, &elsewhere, "linux/amd64"), Err(Code::NoPlatform));
+    let error = d.choose(&both, "linux/s390x").unwrap_err();
+    assert!(error.details().hint.as_ref().unwrap().contains("linux/arm64, linux/amd64"), "{error}");
+
+    // Four levels, and no more; ten thousand entries, and no more.
+    let mut deep = amd.clone();
+    for level in 1..=5 {
+        let expected = if level < 5 { Ok(amd.digest.clone()) } else { Err(Code::Limit) };
+        assert_eq!(take(&d, std::slice::from_ref(&deep), "linux/amd64"), expected, "{level}");
+        deep = d.index(std::slice::from_ref(&deep));
+    }
+    let mut wide = vec![stating(arm, "linux/arm64"); 9_999];
+    wide.push(amd.clone());
+    assert_eq!(take(&d, &wide, "linux/amd64"), Ok(amd.digest.clone()));
+    let inner = d.index(&wide[..9_999]);
+    assert_eq!(take(&d, &[inner.clone(), amd.clone()], "linux/s390x"), Err(Code::Limit));
+}
+
+#[test]
+fn entries_that_are_no_manifests_are_passed_over() {
+    let mut d = Documents::default();
+    let amd = stating(d.image("linux/amd64"), "linux/amd64");
+    let unknown = |media_type: &str| {
+        let x = Descriptor::new(media_type, Digest::of(Algorithm::Sha256, b"x"), 1);
+        [x.clone(), stating(x, "linux/amd64")]
+    };
+    let types = [
+        "application/vnd.oci.image.layer.v1.tar+gzip",
+        "application/vnd.buildkit.cacheconfig.v0",
+        "application/vnd.oci.artifact.manifest.v1+json",
+        "",
+    ];
+    for media_type in types {
+        let [bare, stated] = unknown(media_type);
+        let entries = [bare.clone(), stated.clone(), amd.clone()];
+        assert_eq!(d.choose(&entries, "linux/amd64").unwrap().0, amd.digest, "{media_type}");
+        assert_eq!(d.choose(&[bare, stated], "linux/amd64").unwrap_err().code(), Code::NoPlatform);
+    }
+    // Schema 1 is told from what is unknown, but only where nothing else is there.
+    let [_, old] = unknown(DOCKER_SCHEMA1_SIGNED);
+    assert_eq!(d.choose(&[old.clone(), amd.clone()], "linux/amd64").unwrap().0, amd.digest);
+    let error = d.choose(&[old], "linux/amd64").unwrap_err();
+    assert_eq!(error.code(), Code::Unsupported);
+    assert!(error.to_string().contains("schema 1"), "{error}");
+}
+
+#[test]
+fn platforms_as_strings() {
     for (text, shown) in [
         ("linux/amd64", "linux/amd64"),
         ("linux/x86_64", "linux/amd64"),
+        ("linux/amd64/v1", "linux/amd64"),
+        ("linux/amd64/3", "linux/amd64/v3"),
         ("macos/aarch64", "darwin/arm64"),
         ("linux/arm", "linux/arm/v7"),
         ("linux/arm/6", "linux/arm/v6"),
         ("linux/arm64/v8", "linux/arm64"),
+        ("linux/arm64/9.0", "linux/arm64/v9"),
+        ("windows(10.0.20348.2402)/amd64", "windows(10.0.20348.2402)/amd64"),
+        ("windows()/amd64", "windows/amd64"),
+        ("windows(10.0.20348+win32k)/amd64", "windows(10.0.20348+win32k)/amd64"),
+        ("linux(+erofs+x)/arm/v6", "linux(+erofs+x)/arm/v6"),
     ] {
         assert_eq!(text.parse::<Platform>().unwrap().to_string(), shown);
     }
-    for text in ["", "linux", "linux/", "/amd64", "a/b/c/d", "a/b/", "linux/am d64", "linux//v7"] {
+    for text in [
+        "",
+        "linux",
+        "linux/",
+        "/amd64",
+        "a/b/c/d",
+        "a/b/",
+        "linux/am d64",
+        "linux//v7",
+        "windows(10.0/amd64",
+        "windows(10.0)x/amd64",
+        "(10.0)/amd64",
+        "windows(10 0)/amd64",
+        "windows(10.0+)/amd64",
+        "windows((1))/amd64",
+        "windows/amd64(1)",
+        "windows/amd64:10.0.20348",
+    ] {
         let error = text.parse::<Platform>().unwrap_err();
         assert_eq!(error.code(), Code::InvalidArgument, "{text}");
+        assert!(error.details().hint.is_some());
     }
-    let host = Platform::host().to_string();
-    assert!(host.starts_with(std::env::consts::OS) && !host.contains("x86_64"), "{host}");
+}
+
+#[test]
+fn this_machine_runs_the_code_of_its_processor_and_of_the_older_ones() {
+    let host = Platform::host();
+    let shown = host.to_string();
+    assert!(shown.starts_with(std::env::consts::OS) && !shown.contains("x86_64"), "{shown}");
+    let plain = Platform::new(&host.os, &host.architecture, None);
+    assert!(host.suits(&host).unwrap().is_perfect());
+    assert!(host.suits(&plain).is_some(), "{plain} on {host}");
+    if host.architecture == "amd64" {
+        let flags = std::fs::read_to_string("/proc/cpuinfo").unwrap();
+        let has = |flag: &str| flags.split_whitespace().any(|f| f == flag);
+        let runs =
+            |level: &str| host.suits(&Platform::new("linux", "amd64", Some(level))).is_some();
+        assert_eq!(runs("v2"), has("sse4_2") && has("popcnt") && has("cx16") && has("ssse3"));
+        assert_eq!(runs("v3"), has("avx2") && has("bmi2") && has("fma") && has("movbe"));
+        assert_eq!(runs("v4"), has("avx512f") && has("avx512bw") && has("avx512vl"));
+        assert!(!runs("v5"));
+    }
 }
 
 #[test]

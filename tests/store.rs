@@ -15,8 +15,8 @@ use ocireg::error::{Code, Error};
 use ocireg::os::dir::Dir;
 use ocireg::os::lock::DirLock;
 use ocireg::store::layout::REF_NAME;
-use ocireg::store::place::Bare;
-use ocireg::store::{Layout, Place};
+use ocireg::store::location::Bare;
+use ocireg::store::{Layout, Location};
 use ocireg::v2::media_type::{OCI_CONFIG, OCI_MANIFEST};
 use ocireg::v2::{Descriptor, Manifest};
 use ocireg_testkit::TempDir;
@@ -159,43 +159,83 @@ fn assert_success(command: &mut Command) {
 }
 
 #[test]
-fn places_are_read() {
-    let oci =
-        |dir: &str, tag: Option<&str>| Place::Oci { dir: dir.into(), tag: tag.map(str::to_owned) };
-    for (text, place) in [
-        ("docker://a/b:c", Place::Registry("a/b:c".into())),
-        ("busybox", Place::Registry("busybox".into())),
-        ("localhost:5000/a", Place::Registry("localhost:5000/a".into())),
+fn locations_are_parsed() {
+    let name = |text: Option<&str>| text.map(str::to_owned);
+    let oci = |dir: &str, to: Option<&str>| Location::Oci { dir: dir.into(), name: name(to) };
+    for (text, location) in [
+        ("docker://a/b:c", Location::Registry("a/b:c".into())),
+        ("busybox", Location::Registry("busybox".into())),
+        ("localhost:5000/a", Location::Registry("localhost:5000/a".into())),
+        ("[::1]:5000/a:b", Location::Registry("[::1]:5000/a:b".into())),
         ("oci:dir", oci("dir", None)),
+        ("oci:/a/b.c", oci("/a/b.c", None)),
         ("oci:dir:tag", oci("dir", Some("tag"))),
-        ("oci:/a:b/c", oci("/a:b/c", None)),
-        ("oci:/a:b/c:v1.0-x_y", oci("/a:b/c", Some("v1.0-x_y"))),
-        ("oci:a:b:c", oci("a:b", Some("c"))),
-        ("oci-archive:f.tar:t", Place::OciArchive { file: "f.tar".into(), tag: Some("t".into()) }),
+        ("oci:dir:v1.0-x_y+z@b", oci("dir", Some("v1.0-x_y+z@b"))),
+        ("oci:dir:_x", oci("dir", Some("_x"))),
+        // The first colon begins the name, whatever that holds.
+        (
+            "oci:dest:docker.io/library/alpine:3.18",
+            oci("dest", Some("docker.io/library/alpine:3.18")),
+        ),
+        ("oci:dest:centos:7.9", oci("dest", Some("centos:7.9"))),
+        ("oci:/d:[::1]:5000/a:b", oci("/d", Some("[::1]:5000/a:b"))),
+        ("oci:/a:b/c", oci("/a", Some("b/c"))),
+        ("oci:a:b:c", oci("a", Some("b:c"))),
+        ("oci-archive:f.tar", Location::OciArchive { file: "f.tar".into(), name: None }),
+        (
+            "oci-archive:f.tar:a/t:1",
+            Location::OciArchive { file: "f.tar".into(), name: name(Some("a/t:1")) },
+        ),
         (
             "docker-archive:f.tar:a/b:c",
-            Place::DockerArchive { file: "f.tar".into(), reference: Some("a/b:c".into()) },
+            Location::DockerArchive { file: "f.tar".into(), reference: Some("a/b:c".into()) },
         ),
+        ("files:some/dir", Location::Files { dir: "some/dir".into() }),
     ] {
-        let read = Place::parse(text, Bare::Reference, "source").unwrap();
-        assert_eq!(read, place, "{text}");
-        let archive = matches!(read, Place::OciArchive { .. } | Place::DockerArchive { .. });
+        let read = Location::parse(text, Bare::Reference, "source").unwrap();
+        assert_eq!(read, location, "{text}");
+        let built = matches!(read, Location::Registry(_) | Location::Oci { .. });
         match read.check_usable() {
-            Ok(()) => assert!(!archive),
-            Err(e) => assert!(archive && e.code() == Code::Unsupported),
+            Ok(()) => assert!(built, "{text}"),
+            Err(e) => {
+                assert!(!built && e.code() == Code::Unsupported, "{e}");
+                assert!(e.details().hint.as_ref().unwrap().contains("oci:DIR"), "{e}");
+            }
         }
-        if text.contains(":") && !text.starts_with("localhost") {
+        if !matches!(read, Location::Registry(_)) {
             assert_eq!(read.to_string(), text);
+            assert_eq!(Location::parse(text, Bare::Refused, "x").unwrap(), read);
         }
     }
-    for text in
-        ["", "oci:", "oci::tag", "oci:dir:", "oci:dir:a b", "oci:dir:.x", "docker://", "ftp://a/b"]
-    {
-        let error = Place::parse(text, Bare::Reference, "source").unwrap_err();
+    for text in [
+        "",
+        "oci:",
+        "oci::tag",
+        "oci:dir:",
+        "oci:dir:a b",
+        "oci:dir:.x",
+        "oci:dir:a\nb",
+        "oci:dir:ä",
+        "docker://",
+        "ftp://a/b",
+        "files:",
+        "files:a:b",
+        "docker-archive:",
+        "docker-archive:f:",
+        "oci-archive::x",
+    ] {
+        let error = Location::parse(text, Bare::Reference, "source").unwrap_err();
         assert_eq!(error.code(), Code::InvalidArgument, "{text}");
         assert_eq!(error.details().argument.as_deref(), Some("source"));
     }
-    assert_eq!(code(Place::parse("busybox", Bare::Refused, "destination")), Code::InvalidArgument);
+    // A path with a colon cannot be written. Where what follows can be no name either, that is said.
+    for text in ["oci:/a:/b", "oci:C:\\layouts", "oci:/a:/b:tag"] {
+        let error = Location::parse(text, Bare::Refused, "destination").unwrap_err();
+        assert_eq!(error.code(), Code::InvalidArgument, "{text}");
+        assert!(error.details().hint.as_ref().unwrap().contains("a path with a colon"), "{error}");
+    }
+    let bare = Location::parse("busybox", Bare::Refused, "destination");
+    assert_eq!(code(bare), Code::InvalidArgument);
 }
 
 #[test]
@@ -462,8 +502,10 @@ fn the_index_keeps_what_others_put_there() {
         "",
         "{",
         "[]",
-        "{}",
         r#"{"manifests":{}}"#,
+        r#"{"manifests":"x"}"#,
+        r#"{"manifests":[null]}"#,
+        r#"{"manifests":[],"config":{}}"#,
         r#"{"manifests":[1]}"#,
         "{\"manifests\":[]}{}",
         r#"{"manifests":[],"manifests":[]}"#,
@@ -473,6 +515,51 @@ fn the_index_keeps_what_others_put_there() {
         assert_eq!(error.code(), Code::InvalidManifest, "{malformed}");
         assert_eq!(fs::read_to_string(&file).unwrap(), malformed);
         assert_eq!(code(layout.resolve(None)), Code::InvalidManifest);
+        // Whoever opens it to write learns that at once.
+        assert_eq!(code(Layout::open_or_create(dir.path(), &run())), Code::InvalidManifest);
+        assert_eq!(fs::read_to_string(&file).unwrap(), malformed);
+    }
+}
+
+#[test]
+fn an_index_of_others_may_be_empty_in_any_way() {
+    for text in [
+        r#"{"schemaVersion":2,"manifests":null}"#,
+        r#"{"schemaVersion":2,"manifests":[]}"#,
+        r#"{"schemaVersion":2}"#,
+        r#"{"schemaVersion":2,"manifests":null,"annotations":null,"mediaType":null}"#,
+        "{}",
+    ] {
+        let dir = temp();
+        fs::create_dir(dir.path().join("blobs")).unwrap();
+        fs::write(dir.path().join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
+        fs::write(dir.path().join("index.json"), text).unwrap();
+        let layout = create(dir.path());
+        assert_eq!(layout.references().unwrap(), [], "{text}");
+        assert_eq!(code(layout.resolve(None)), Code::NotFound);
+        let image = write_image(&layout, 8, 10, "a").unwrap();
+        assert_eq!(layout.resolve(None).unwrap().digest, image.digest, "{text}");
+        assert_whole(dir.path());
+    }
+}
+
+#[test]
+fn the_root_of_a_volume_is_an_empty_directory() {
+    let dir = temp();
+    fs::create_dir(dir.path().join("lost+found")).unwrap();
+    fs::write(dir.path().join(".nfs000000000123"), "").unwrap();
+    fs::create_dir(dir.path().join(".snapshot")).unwrap();
+    let layout = create(dir.path());
+    write_image(&layout, 7, 10, "v").unwrap();
+    assert_whole(dir.path());
+    assert!(dir.path().join("lost+found").is_dir());
+    // Files of somebody are not passed over, hidden or not.
+    for name in ["file", ".bashrc", ".git", "lost", "index.json"] {
+        let dir = temp();
+        fs::write(dir.path().join(name), "mine").unwrap();
+        let error = Layout::open_or_create(dir.path(), &run()).unwrap_err();
+        assert_eq!(error.code(), Code::InvalidArgument, "{name}");
+        assert_eq!(names(dir.path()), [name]);
     }
 }
 

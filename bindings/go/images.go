@@ -85,7 +85,7 @@ func (r *PullReport) read(document []byte) error {
 func (r *PullReport) keepRaw(raw json.RawMessage) { r.Raw = raw }
 
 // Pull gets an image, with every byte verified by size and digest. The source is a reference such as "busybox:1.36", the
-// destination a place such as "oci:DIRECTORY:TAG". What is there already is not transferred again, and a pull that was
+// destination a place such as "oci:DIRECTORY:NAME". What is there already is not transferred again, and a pull that was
 // cut off goes on where it ended. Options may be nil.
 func (s *DefaultService) Pull(ctx context.Context, source, destination string, options *PullOptions) (*PullReport, error) {
 	document, err := encodeOptional("options", options)

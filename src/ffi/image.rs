@@ -13,15 +13,15 @@ use crate::config::api_endpoint::ApiVersion;
 use crate::error::{Error, Result};
 use crate::reference::Reference;
 use crate::session::{OpenOptions, Session, check_openable};
-use crate::store::place::Bare;
-use crate::store::{Layout, Place};
+use crate::store::location::Bare;
+use crate::store::{Layout, Location};
 use crate::transfer::{inspect, pull, pull_v1};
 use crate::v1;
 
 /// The reference that a source names.
 fn reference_of(source: &str) -> Result<Reference> {
-    match Place::parse(source, Bare::Reference, "source")? {
-        Place::Registry(reference) => reference.parse(),
+    match Location::parse(source, Bare::Reference, "source")? {
+        Location::Registry(reference) => reference.parse(),
         other => {
             other.check_usable()?;
             Err(Error::argument("source", "the source must be an image of a registry")
@@ -36,10 +36,13 @@ fn reference_of(source: &str) -> Result<Reference> {
 /// @param service       the service; may be freed while the call runs. Not NULL.
 /// @param context       the call's context; may be NULL.
 /// @param source        a reference, or "docker://REFERENCE". Not NULL.
-/// @param destination   "oci:DIR[:TAG]"; the directory is made if it is not there. Without a tag the image gets the
-///                      reference's name and tag. Not NULL.
+/// @param destination   "oci:DIR[:NAME]"; the directory is made if it does not exist. The first colon after DIR begins
+///                      NAME, which may hold slashes and colons itself, as in
+///                      oci:dest:docker.io/library/alpine:3.18; a directory whose path has a colon cannot be used.
+///                      Without NAME the image gets the reference's name and tag. Not NULL.
 /// @param options_json  `auth` (AuthConfig; absent: what the service knows; {}: anonymous), `platform`
-///                      ("os/arch[/variant]", default this machine's), `all_platforms` (the whole index), `resume`
+///                      ("os[(version)]/arch[/variant]", such as linux/arm/v7 or windows(10.0.20348)/amd64; default this
+///                      machine's, with the level of its CPU), `all_platforms` (the whole index), `resume`
 ///                      (default true: partial files are kept and taken up), `referrers` and `verify_diff_ids` (must
 ///                      be false in this version), `nondistributable` (default false: fetch such layers too, from
 ///                      where their `urls` say if the registry does not have them and the service's option
@@ -78,14 +81,14 @@ pub unsafe extern "C" fn ocireg_pull(
         };
         let (service, run) = (service?.clone(), run?);
         let (reference, destination) = (reference_of(source?)?, destination?);
-        let (directory, tag) = layout_of(destination)?;
+        let (directory, name) = layout_of(destination)?;
         let options::Pull { auth, protocol, options } = options::pull(options?)?;
         let run = run.limited(service.timeouts().total);
         check_openable(&reference)?;
         // A directory that cannot be written to is found out before anything is asked of the network.
         let layout = Layout::open_or_create(&directory, &run)?;
         run.event(&serde_json::json!({"kind": "start"}))?;
-        let name = tag.unwrap_or_else(|| layout_name(&reference));
+        let name = name.unwrap_or_else(|| layout_name(&reference));
         let name = Some(name.as_str());
         let done = match protocol {
             ApiVersion::V2 => {
@@ -102,14 +105,14 @@ pub unsafe extern "C" fn ocireg_pull(
     })
 }
 
-/// The directory and the tag of a destination.
+/// The directory of a destination, and the name of the image in it.
 fn layout_of(destination: &str) -> Result<(PathBuf, Option<String>)> {
-    match Place::parse(destination, Bare::Refused, "destination")? {
-        Place::Oci { dir, tag } => Ok((dir, tag)),
+    match Location::parse(destination, Bare::Refused, "destination")? {
+        Location::Oci { dir, name } => Ok((dir, name)),
         other => {
             other.check_usable()?;
             Err(Error::argument("destination", "an image is pulled into an OCI layout")
-                .hint("write oci:DIR or oci:DIR:TAG"))
+                .hint("write oci:DIR or oci:DIR:NAME"))
         }
     }
 }
@@ -125,8 +128,8 @@ fn layout_name(reference: &Reference) -> String {
 /// @param context       the call's context; may be NULL.
 /// @param source        a reference, or "docker://REFERENCE". Not NULL.
 /// @param options_json  `auth` (AuthConfig; absent: what the service knows; {}: anonymous), `platform`
-///                      ("os/arch[/variant]", default this machine's), `config` (default true), `layers` (default
-///                      true); may be NULL.
+///                      ("os[(version)]/arch[/variant]", default this machine's), `config` (default true; without it the
+///                      platform of a single image is not known), `layers` (default true); may be NULL.
 /// @param json          receives the document, to be ended by ocireg_string_free(). Not NULL. Keys: `reference`, `name`,
 ///                      `descriptor`, `kind` ("image", "index" or "artifact"), `endpoint`, and where they apply
 ///                      `platforms`, `platform`, `manifest`, `config`, `layers`, `artifact_type`, `subject`,

@@ -391,7 +391,7 @@ pub unsafe extern "C" fn ocireg_session_get_manifest(
         };
         let (session, run) = (session?, run?);
         let (selector, options) = (session.selector(which?)?, options::manifest(options?)?);
-        let fetched = session.with_repository(&run, |r| r.manifest(&selector, &options, &run))?;
+        let fetched = session.with_repository(&run, |r| r.document(&selector, &options, &run))?;
         descriptor.set_json(&fetched.descriptor)?;
         if data.wanted() {
             data.set(bytes_into_raw(&fetched.bytes));

@@ -60,8 +60,8 @@ impl Layout {
 
     /// Opens a layout to write to. A directory that is missing or empty becomes one; parents are made.
     ///
-    /// Fails before any transfer if the directory holds something else or cannot be written to. Removes what
-    /// killed processes left and nobody can resume.
+    /// Fails before any transfer if the directory holds something else, has an index that cannot be used, or cannot be
+    /// written to. Removes what killed processes left and nobody can resume.
     pub fn open_or_create(path: &Path, run: &Run) -> Result<Self> {
         std::fs::create_dir_all(path).or_else(|e| match e.kind() {
             // open_root says it better.
@@ -70,7 +70,9 @@ impl Layout {
         })?;
         let layout = Self { root: open_root(path)?, path: path.to_owned() };
         layout.root.check_writable().map_err(|e| layout.failed("write to", "", &e))?;
-        if !layout.check_marker()? {
+        if layout.check_marker()? {
+            layout.read_index()?;
+        } else {
             layout.create(run)?;
         }
         let blobs = layout.make_blobs(Algorithm::Sha256)?;
@@ -191,8 +193,13 @@ impl Layout {
         self.sync_blobs()?;
         let _lock = DirLock::acquire(&self.root, &self.path.display().to_string(), run)?;
         let mut index = self.read_index()?.unwrap_or_else(empty_index);
-        let Some(entries) = index.get_mut("manifests").and_then(Value::as_array_mut) else {
-            return Err(self.malformed("it has no list of manifests"));
+        index.entry("schemaVersion").or_insert(json!(2));
+        let entries = index.entry("manifests").or_insert(Value::Null);
+        if entries.is_null() {
+            *entries = json!([]);
+        }
+        let Some(entries) = entries.as_array_mut() else {
+            return Err(self.malformed("its manifests are not a list"));
         };
         enter(entries, entry, name);
         let text = serde_json::to_vec(&index)
@@ -204,8 +211,11 @@ impl Layout {
     /// The images of the index with their names, in its order.
     pub fn references(&self) -> Result<Vec<Descriptor>> {
         let Some(bytes) = self.index_bytes()? else { return Ok(Vec::new()) };
+        if self.parse_index(&bytes)?.get("manifests").is_none() {
+            return Ok(Vec::new());
+        }
         let limits = Limits { manifest: INDEX_LIMIT, children: u64::MAX, ..Limits::default() };
-        match Manifest::parse(&bytes, Some(media_type::OCI_INDEX), &limits) {
+        match Manifest::parse(&bytes, None, &limits) {
             Ok(Manifest::Index(index)) => Ok(index.manifests),
             Ok(Manifest::Image(_)) => Err(self.malformed("it is no index")),
             Err(e) => Err(self.malformed(e)),
@@ -236,7 +246,7 @@ impl Layout {
             None if entries.iter().all(|d| d.digest == first.digest) => Ok(first.clone()),
             None => {
                 Err(Error::new(Code::InvalidArgument, format!("{path} holds more than one image"))
-                    .hint(format!("name one as oci:DIR:TAG; {}", list())))
+                    .hint(format!("name one as oci:DIR:NAME; {}", list())))
             }
         }
     }
@@ -269,7 +279,7 @@ impl Layout {
             return Ok(()); // Another process was faster.
         }
         let names = self.root.names().map_err(|e| self.failed("read", "", &e))?;
-        if names.iter().any(|name| !name.starts_with(TEMPORARY)) {
+        if !names.iter().all(|name| name.starts_with(TEMPORARY) || is_of_the_file_system(name)) {
             return Err(self.is_none("it is not empty and has no file oci-layout"));
         }
         let marker = json!({ "imageLayoutVersion": VERSION }).to_string();
@@ -354,15 +364,26 @@ impl Layout {
 
     /// The index as it is, with whatever others keep in it.
     fn read_index(&self) -> Result<Option<Map<String, Value>>> {
-        let Some(bytes) = self.index_bytes()? else { return Ok(None) };
-        json::check(&bytes).map_err(|e| self.malformed(e))?;
+        self.index_bytes()?.map(|bytes| self.parse_index(&bytes)).transpose()
+    }
+
+    fn parse_index(&self, bytes: &[u8]) -> Result<Map<String, Value>> {
+        json::check(bytes).map_err(|e| self.malformed(e))?;
         let index: Map<String, Value> =
-            serde_json::from_slice(&bytes).map_err(|e| self.malformed(e))?;
-        let entries = index.get("manifests").and_then(Value::as_array);
-        if entries.is_none_or(|entries| !entries.iter().all(Value::is_object)) {
-            return Err(self.malformed("it has no list of manifests"));
+            serde_json::from_slice(bytes).map_err(|e| self.malformed(e))?;
+        // Go programs write an empty list as null, or not at all.
+        let sound = match index.get("manifests") {
+            None | Some(Value::Null) => true,
+            Some(Value::Array(entries)) => entries.iter().all(Value::is_object),
+            Some(_) => false,
+        };
+        if !sound {
+            return Err(self.malformed("its manifests are not a list of JSON objects"));
         }
-        Ok(Some(index))
+        if let Some(key) = ["config", "layers"].into_iter().find(|key| index.contains_key(*key)) {
+            return Err(self.malformed(format!("it has the key {key:?} of a manifest")));
+        }
+        Ok(index)
     }
 
     fn malformed(&self, why: impl fmt::Display) -> Error {
@@ -583,6 +604,13 @@ fn open_root(path: &Path) -> Result<Dir> {
         }
         _ => Error::file(format!("cannot open the directory {}", path.display()), &e),
     })
+}
+
+/// Whether a name in a directory is nobody's file, but one that file systems make by themselves, at the root of a volume or
+/// for files that were deleted while open.
+fn is_of_the_file_system(name: &str) -> bool {
+    matches!(name, "lost+found" | ".snapshot" | ".snapshots" | ".zfs" | ".Trashes")
+        || [".nfs", ".fuse_hidden", ".Trash-"].iter().any(|prefix| name.starts_with(prefix))
 }
 
 fn part_name(digest: &Digest) -> String {

@@ -1,7 +1,7 @@
 //! Where images lie locally.
 
 pub mod layout;
-pub mod place;
+pub mod location;
 
 pub use layout::{BlobWriter, Layout, NewBlob};
-pub use place::Place;
+pub use location::Location;

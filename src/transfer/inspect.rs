@@ -3,15 +3,17 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use super::children::Children;
 use super::pull::EndpointReport;
 use crate::context::Run;
 use crate::error::{Code, Error, Result};
 use crate::json;
 use crate::reference::Reference;
 use crate::session::{Session, selector_of};
-use crate::v2::blob;
+use crate::v2::manifest::Kind;
 use crate::v2::repository::{Fetched, ManifestOptions};
-use crate::v2::{Descriptor, Manifest, Platform, media_type, platform, select_or_list};
+use crate::v2::select::{Source, choose};
+use crate::v2::{Descriptor, Manifest, Platform, media_type, platform};
 
 /// How an inspection is done.
 #[derive(Debug, Clone)]
@@ -69,16 +71,6 @@ pub struct Inspection {
     pub endpoint: EndpointReport,
 }
 
-/// What a reference stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-#[allow(missing_docs)]
-pub enum Kind {
-    Image,
-    Index,
-    Artifact,
-}
-
 /// One manifest of an index.
 #[derive(Debug, Clone, Serialize)]
 pub struct Offer {
@@ -99,8 +91,10 @@ pub fn inspect(
     let selector = selector_of(reference);
     let plain = ManifestOptions::default();
     let root = session.with_repository(run, |r| r.manifest(&selector, &plain, run))?;
-    let (mut platforms, mut platform, mut image) = (Vec::new(), None, None);
-    let (kind, artifact_type, subject, annotations) = match &root.manifest {
+    let children = Children { session, run };
+    let (mut platforms, mut platform) = (Vec::new(), None);
+    let image = match &root.manifest {
+        Manifest::Image(_) => Some(root.clone()),
         Manifest::Index(index) => {
             platforms = index
                 .manifests
@@ -108,30 +102,17 @@ pub fn inspect(
                 .map(|child| Offer { platform: child.platform.clone(), descriptor: child.clone() })
                 .collect();
             let wanted = options.platform.clone().unwrap_or_else(Platform::host);
-            match select_or_list(index, &wanted) {
-                Ok(child) => {
-                    let child = child.clone();
-                    platform = Some(child.platform.clone().unwrap_or(wanted));
-                    let given = ManifestOptions { platform: platform.clone(), ..plain };
-                    let by_digest = crate::v2::repository::Selector::Digest(child.digest.clone());
-                    image = Some(
-                        session.with_repository(run, |r| r.manifest(&by_digest, &given, run))?,
-                    );
+            match choose(index, &wanted, session.limits(), &children) {
+                Ok(chosen) => {
+                    platform = chosen.platform;
+                    Some(chosen.image)
                 }
                 // An index without this machine's platform is no failure, unless the platform was asked for.
-                Err(error) if options.platform.is_some() => return Err(error),
-                Err(_) => {}
+                Err(error) if options.platform.is_none() && error.code() == Code::NoPlatform => {
+                    None
+                }
+                Err(error) => return Err(error),
             }
-            (Kind::Index, &index.artifact_type, &index.subject, &index.annotations)
-        }
-        Manifest::Image(manifest) => {
-            let kind = if media_type::is_image_config(&manifest.config.media_type) {
-                Kind::Image
-            } else {
-                Kind::Artifact
-            };
-            image = Some(root.clone());
-            (kind, &manifest.artifact_type, &manifest.subject, &manifest.annotations)
         }
     };
     let info = session.info();
@@ -139,29 +120,28 @@ pub fn inspect(
         reference: format!("{}@{}", reference.name(), root.descriptor.digest),
         name: reference.name(),
         descriptor: root.descriptor.clone(),
-        kind,
+        kind: root.manifest.kind(),
         platforms,
         platform,
         manifest: None,
         config: None,
         layers: None,
-        artifact_type: artifact_type.clone(),
-        subject: subject.clone(),
-        annotations: annotations.clone(),
+        artifact_type: root.manifest.artifact_type().map(str::to_owned),
+        subject: root.manifest.subject().cloned(),
+        annotations: root.manifest.annotations().clone(),
         endpoint: EndpointReport { url: info.endpoint, mirror: info.mirror },
     };
     if let Some(image) = image {
-        describe(&mut inspection, session, &image, options, run)?;
+        describe(&mut inspection, &image, options, &children)?;
     }
     Ok(inspection)
 }
 
 fn describe(
     inspection: &mut Inspection,
-    session: &Session,
     image: &Fetched,
     options: &Options,
-    run: &Run,
+    children: &Children<'_>,
 ) -> Result<()> {
     inspection.manifest = Some(document(&image.bytes, "the manifest")?);
     let Manifest::Image(manifest) = &image.manifest else { return Ok(()) };
@@ -169,9 +149,10 @@ fn describe(
         inspection.layers = Some(manifest.layers.clone());
     }
     if options.config && media_type::is_image_config(&manifest.config.media_type) {
-        let limit = session.limits().config;
-        let bytes =
-            session.with_repository(run, |r| blob::read_whole(r, &manifest.config, limit, run))?;
+        let bytes = children.config(&manifest.config)?;
+        if inspection.platform.is_none() {
+            inspection.platform = Platform::of_config(&bytes);
+        }
         inspection.config = Some(document(&bytes, "the image's configuration")?);
     }
     Ok(())

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use super::children::{Children, manifest_event};
 use crate::context::Run;
 use crate::digest::Digest;
 use crate::error::{Code, Error, Result};
@@ -18,13 +19,18 @@ use crate::session::{Session, selector_of};
 use crate::store::Layout;
 use crate::v2::blob::BlobReader;
 use crate::v2::repository::{Fetched, ManifestOptions};
-use crate::v2::{Descriptor, Manifest, Platform, media_type, platform, select_or_list};
+use crate::v2::select::{Source as _, choose, too_deep, too_many};
+use crate::v2::{Descriptor, Manifest, Platform, media_type, platform};
 
 /// What is read from a connection before it is written: more brings nothing (measured).
 const BUFFER: usize = 256 << 10;
 
 /// The least time between two progress events of one blob.
 const EVENT: Duration = Duration::from_millis(100);
+
+/// What a layout with Docker media types is not good for.
+const DOCKER_IN_LAYOUT: &str = "the image has Docker media types, which umoci and older versions \
+    of skopeo cannot read from an OCI layout by name";
 
 /// How a pull is done.
 #[derive(Debug, Clone, Default)]
@@ -120,10 +126,26 @@ struct Plan {
     root: Descriptor,
     resolved: Digest,
     /// Children before the index that lists them.
-    manifests: Vec<(Fetched, Option<Platform>)>,
+    manifests: Vec<Stored>,
     blobs: Vec<Descriptor>,
     platform: Option<Platform>,
     warnings: Vec<String>,
+}
+
+/// A manifest to be stored, as it came.
+struct Stored {
+    descriptor: Descriptor,
+    bytes: Vec<u8>,
+    platform: Option<Platform>,
+    /// What it was read as; None for a type that is not known.
+    manifest: Option<Manifest>,
+}
+
+impl Stored {
+    fn new(fetched: Fetched, platform: Option<Platform>) -> Self {
+        let Fetched { descriptor, bytes, manifest } = fetched;
+        Self { descriptor, bytes, platform, manifest: Some(manifest) }
+    }
 }
 
 /// Pulls a reference through an open session into a layout, under a name.
@@ -137,15 +159,16 @@ pub fn pull(
     run: &Run,
 ) -> Result<Report> {
     let began = Instant::now();
-    let plan = plan(session, reference, options, run)?;
+    let mut plan = plan(session, reference, options, run)?;
     let total = plan.blobs.iter().map(|blob| blob.size).fold(0, u64::saturating_add);
     run.set_total(total);
     let blobs = fetch_blobs(session, layout, &plan.blobs, options, run)?;
-    for (fetched, _) in &plan.manifests {
+    for stored in &plan.manifests {
         run.check()?;
-        layout.put_bytes(&fetched.descriptor.digest, &fetched.bytes)?;
+        layout.put_bytes(&stored.descriptor.digest, &stored.bytes)?;
     }
     layout.set_reference(&plan.root, name, run)?;
+    plan.look_at_config(layout, session.limits().config, options);
     run.event(&serde_json::json!({"kind": "finish"}))?;
     let info = session.info();
     Ok(Report {
@@ -155,7 +178,7 @@ pub fn pull(
             .manifests
             .into_iter()
             .rev()
-            .map(|(fetched, platform)| ManifestReport { descriptor: fetched.descriptor, platform })
+            .map(|Stored { descriptor, platform, .. }| ManifestReport { descriptor, platform })
             .collect(),
         platform: plan.platform,
         endpoint: EndpointReport { url: info.endpoint, mirror: info.mirror },
@@ -174,72 +197,73 @@ fn plan(session: &Session, reference: &Reference, options: &Options, run: &Run) 
     let root = session.with_repository(run, |r| r.manifest(&selector, &plain, run))?;
     manifest_event(&root, run)?;
     let resolved = root.descriptor.digest.clone();
+    let children = Children { session, run };
     let mut walk = Walk {
-        session,
-        run,
+        children,
         manifests: Vec::new(),
+        entries: Vec::new(),
         seen: HashSet::new(),
         left: session.limits().children,
         deepest: session.limits().depth,
     };
-    let (root_descriptor, platform) = match (&root.manifest, options.all_platforms) {
-        (Manifest::Index(index), false) => {
-            let platform = match &options.platform {
-                Some(platform) => platform.clone(),
-                None => Platform::host(),
-            };
-            let (fetched, platform) = walk.choose(index, &platform)?;
-            let descriptor = fetched.descriptor.clone();
-            walk.manifests.push((fetched, Some(platform.clone())));
-            (descriptor, Some(platform))
+    let (mut platform, mut warnings) = (None, Vec::new());
+    let root = match &root.manifest {
+        Manifest::Index(index) if !options.all_platforms => {
+            let wanted = options.platform.clone().unwrap_or_else(Platform::host);
+            let chosen = choose(index, &wanted, session.limits(), &children)?;
+            warnings.extend(chosen.warning);
+            platform.clone_from(&chosen.platform);
+            let descriptor = chosen.image.descriptor.clone();
+            walk.manifests.push(Stored::new(chosen.image, chosen.platform));
+            descriptor
         }
         _ => {
             let descriptor = root.descriptor.clone();
             walk.all(root, None, 0)?;
-            (descriptor, None)
+            descriptor
         }
     };
-    let (blobs, warnings) = blobs_of(&walk.manifests, options)?;
-    Ok(Plan {
-        root: root_descriptor,
-        resolved,
-        manifests: walk.manifests,
-        blobs,
-        platform,
-        warnings,
-    })
+    if walk.manifests.iter().any(|stored| media_type::is_docker(&stored.descriptor.media_type)) {
+        warnings.push(DOCKER_IN_LAYOUT.to_owned());
+    }
+    let Walk { manifests, entries, .. } = walk;
+    let blobs = blobs_of(&manifests, entries, options, &mut warnings)?;
+    Ok(Plan { root, resolved, manifests, blobs, platform, warnings })
+}
+
+impl Plan {
+    /// A single image says what it runs on in its configuration alone. It is here now, and costs no request.
+    fn look_at_config(&mut self, layout: &Layout, limit: u64, options: &Options) {
+        let [Stored { manifest: Some(Manifest::Image(image)), platform: stated @ None, .. }] =
+            self.manifests.as_mut_slice()
+        else {
+            return;
+        };
+        if !media_type::is_image_config(&image.config.media_type) {
+            return;
+        }
+        let config = layout.read_blob(&image.config.digest, limit).ok();
+        let Some(found) = config.and_then(|config| Platform::of_config(&config)) else { return };
+        if let Some(wanted) = options.platform.as_ref().filter(|p| p.suits(&found).is_none()) {
+            self.warnings.push(format!("the image is for {found}, not for {wanted}"));
+        }
+        *stated = Some(found.clone());
+        self.platform = Some(found);
+    }
 }
 
 /// Walks an index and what it lists.
 struct Walk<'a> {
-    session: &'a Session,
-    run: &'a Run,
-    manifests: Vec<(Fetched, Option<Platform>)>,
+    children: Children<'a>,
+    manifests: Vec<Stored>,
+    /// Entries of indexes that are no manifests, such as the layers of a build cache.
+    entries: Vec<Descriptor>,
     seen: HashSet<Digest>,
     left: u64,
     deepest: u64,
 }
 
 impl Walk<'_> {
-    /// One platform's image, through indexes within indexes.
-    fn choose(
-        &mut self,
-        index: &crate::v2::Index,
-        platform: &Platform,
-    ) -> Result<(Fetched, Platform)> {
-        let mut index = index.clone();
-        for _ in 0..self.deepest {
-            let child = select_or_list(&index, platform)?.clone();
-            let chosen = child.platform.clone().unwrap_or_else(|| platform.clone());
-            let fetched = self.fetch(&child)?;
-            match &fetched.manifest {
-                Manifest::Image(_) => return Ok((fetched, chosen)),
-                Manifest::Index(inner) => index = inner.clone(),
-            }
-        }
-        Err(self.too_deep())
-    }
-
     /// A document with everything below it; children come first.
     fn all(&mut self, fetched: Fetched, platform: Option<Platform>, depth: u64) -> Result<()> {
         if !self.seen.insert(fetched.descriptor.digest.clone()) {
@@ -247,78 +271,78 @@ impl Walk<'_> {
         }
         if let Manifest::Index(index) = &fetched.manifest {
             if depth >= self.deepest {
-                return Err(self.too_deep());
+                return Err(too_deep(self.deepest));
             }
             for child in &index.manifests {
-                self.left = self.left.checked_sub(1).ok_or_else(|| {
-                    Error::new(Code::Limit, "the image lists more manifests than is allowed")
-                        .hint("raise children in the option limits, if you trust this image")
-                })?;
+                self.left = self.left.checked_sub(1).ok_or_else(too_many)?;
                 if self.seen.contains(&child.digest) {
                     continue;
                 }
-                let inner = self.fetch(child)?;
-                self.all(inner, child.platform.clone(), depth + 1)?;
-            }
-        }
-        self.manifests.push((fetched, platform));
-        Ok(())
-    }
-
-    fn fetch(&self, child: &Descriptor) -> Result<Fetched> {
-        let run = self.run;
-        let fetched = self.session.with_repository(run, |r| r.child_manifest(child, None, run))?;
-        manifest_event(&fetched, run)?;
-        Ok(fetched)
-    }
-
-    fn too_deep(&self) -> Error {
-        Error::new(Code::Limit, format!("the image nests indexes deeper than {}", self.deepest))
-            .hint("raise depth in the option limits, if you trust this image")
-    }
-}
-
-fn manifest_event(fetched: &Fetched, run: &Run) -> Result<()> {
-    run.event(&serde_json::json!({
-        "kind": "manifest",
-        "digest": fetched.descriptor.digest,
-        "media_type": fetched.descriptor.media_type,
-        "total": fetched.descriptor.size,
-        "done": true,
-        "direction": "down",
-    }))
-}
-
-/// The blobs of images, each once; the same digest with two sizes is a lie.
-fn blobs_of(
-    manifests: &[(Fetched, Option<Platform>)],
-    options: &Options,
-) -> Result<(Vec<Descriptor>, Vec<String>)> {
-    let mut sizes: HashMap<Digest, u64> = HashMap::new();
-    let (mut blobs, mut warnings) = (Vec::new(), Vec::new());
-    for (fetched, _) in manifests {
-        let Manifest::Image(image) = &fetched.manifest else { continue };
-        for blob in std::iter::once(&image.config).chain(&image.layers) {
-            if media_type::is_nondistributable(&blob.media_type) && !options.nondistributable {
-                warnings.push(format!(
-                    "the layer {} is not meant to be distributed and was left out",
-                    blob.digest
-                ));
-                continue;
-            }
-            match sizes.insert(blob.digest.clone(), blob.size) {
-                None => blobs.push(blob.clone()),
-                Some(size) if size == blob.size => {}
-                Some(size) => {
-                    return Err(Error::new(
-                        Code::InvalidManifest,
-                        format!("{} is said to have {size} and {} bytes", blob.digest, blob.size),
-                    ));
+                if media_type::is_manifest(&child.media_type) {
+                    let inner = self.children.manifest(child)?;
+                    self.all(inner, child.platform.clone(), depth + 1)?;
+                } else if media_type::is_manifest_by_name(&child.media_type) {
+                    self.unread(child)?;
+                } else {
+                    self.entries.push(child.clone());
                 }
             }
         }
+        self.manifests.push(Stored::new(fetched, platform));
+        Ok(())
     }
-    Ok((blobs, warnings))
+
+    /// A manifest of a type that only its name tells.
+    fn unread(&mut self, child: &Descriptor) -> Result<()> {
+        self.seen.insert(child.digest.clone());
+        match self.children.unread_manifest(child) {
+            Ok(bytes) => {
+                let platform = child.platform.clone();
+                let descriptor =
+                    Descriptor::new(&*child.media_type, child.digest.clone(), child.size);
+                self.manifests.push(Stored { descriptor, bytes, platform, manifest: None });
+            }
+            // The name was that of a blob.
+            Err(error) if error.code() == Code::NotFound => self.entries.push(child.clone()),
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}
+
+/// The blobs of images and indexes, each once; the same digest with two sizes is a lie.
+fn blobs_of(
+    manifests: &[Stored],
+    entries: Vec<Descriptor>,
+    options: &Options,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<Descriptor>> {
+    let mut sizes: HashMap<Digest, u64> = HashMap::new();
+    let mut blobs = Vec::new();
+    let of_images = manifests.iter().flat_map(|stored| match &stored.manifest {
+        Some(manifest @ Manifest::Image(_)) => manifest.children().collect(),
+        _ => Vec::new(),
+    });
+    for blob in of_images.chain(&entries) {
+        if media_type::is_nondistributable(&blob.media_type) && !options.nondistributable {
+            warnings.push(format!(
+                "the layer {} is not meant to be distributed and was left out",
+                blob.digest
+            ));
+            continue;
+        }
+        match sizes.insert(blob.digest.clone(), blob.size) {
+            None => blobs.push(blob.clone()),
+            Some(size) if size == blob.size => {}
+            Some(size) => {
+                return Err(Error::new(
+                    Code::InvalidManifest,
+                    format!("{} is said to have {size} and {} bytes", blob.digest, blob.size),
+                ));
+            }
+        }
+    }
+    Ok(blobs)
 }
 
 /// Fetches several blobs at once, on threads that end with this function.

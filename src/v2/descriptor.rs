@@ -27,7 +27,7 @@ pub struct Descriptor {
     #[serde(default, deserialize_with = "null_is_empty", skip_serializing_if = "Vec::is_empty")]
     pub urls: Vec<String>,
     /// Free text by key.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "annotations", skip_serializing_if = "Option::is_none")]
     pub annotations: Option<BTreeMap<String, String>>,
     /// The content itself in base64; see [`Descriptor::embedded`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -138,6 +138,23 @@ fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
         return Err(serde::de::Error::custom(format_args!("the size {size} is out of range")));
     }
     Ok(size)
+}
+
+/// Annotations, of which Go reads null as an empty string.
+pub(super) fn annotations<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<BTreeMap<String, String>>, D::Error> {
+    let read: Option<BTreeMap<String, Option<String>>> = Option::deserialize(deserializer)?;
+    Ok(read.map(|all| all.into_iter().map(|(k, v)| (k, v.unwrap_or_default())).collect()))
+}
+
+/// Go reads null as the empty value of any type.
+pub(super) fn null_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// Go writes an empty list as null.

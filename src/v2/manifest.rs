@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::descriptor::Descriptor;
@@ -19,6 +19,16 @@ pub enum Manifest {
     Image(ImageManifest),
     /// A list of manifests.
     Index(Index),
+}
+
+/// What a document is to its user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum Kind {
+    Image,
+    Index,
+    Artifact,
 }
 
 /// A configuration and layers.
@@ -78,8 +88,7 @@ impl Manifest {
         if bytes.len() as u64 > limits.manifest {
             return Err(limit("manifest", limits.manifest, bytes.len()));
         }
-        json::check(bytes)
-            .map_err(|e| invalid("it is not one plain JSON document").cause(short(&e)))?;
+        check_json(bytes)?;
         let fields: HashMap<String, &RawValue> = serde_json::from_slice(bytes)
             .map_err(|e| invalid("it is no JSON object").cause(short(&e)))?;
         if let Some((key, known)) = json::misspelt(fields.keys().map(String::as_str), KEYS) {
@@ -96,13 +105,14 @@ impl Manifest {
     }
 
     fn image(fields: &Fields<'_>, media_type: String, limits: &Limits) -> Result<Self> {
-        let layers = fields.required::<Option<Vec<Descriptor>>>("layers")?.unwrap_or_default();
+        // Registries keep manifests of artifacts that have no list of layers, and other readers take them.
+        let layers = fields.optional::<Vec<Descriptor>>("layers")?.unwrap_or_default();
         let manifest = ImageManifest {
             media_type,
             config: fields.required("config")?,
             layers,
             subject: fields.optional("subject")?,
-            annotations: fields.optional("annotations")?.unwrap_or_default(),
+            annotations: fields.annotations()?,
             artifact_type: fields.optional("artifactType")?,
         };
         Self::Image(manifest).checked(limits)
@@ -113,7 +123,7 @@ impl Manifest {
             media_type,
             manifests: fields.required::<Option<Vec<_>>>("manifests")?.unwrap_or_default(),
             subject: fields.optional("subject")?,
-            annotations: fields.optional("annotations")?.unwrap_or_default(),
+            annotations: fields.annotations()?,
             artifact_type: fields.optional("artifactType")?,
         };
         Self::Index(index).checked(limits)
@@ -173,12 +183,14 @@ impl Manifest {
         }
     }
 
-    /// `image`, `index` or `artifact`, as `inspect` names them.
-    pub fn kind(&self) -> &'static str {
+    /// What the document is: the configuration of an artifact is none of an image.
+    pub fn kind(&self) -> Kind {
         match self {
-            Self::Index(_) => "index",
-            Self::Image(_) if self.artifact_type().is_some() => "artifact",
-            Self::Image(_) => "image",
+            Self::Index(_) => Kind::Index,
+            Self::Image(image) if media_type::is_image_config(&image.config.media_type) => {
+                Kind::Image
+            }
+            Self::Image(_) => Kind::Artifact,
         }
     }
 }
@@ -201,6 +213,12 @@ impl Fields<'_> {
         if self.has(key) { self.required(key) } else { Ok(None) }
     }
 
+    fn annotations(&self) -> Result<BTreeMap<String, String>> {
+        let read = self.optional::<BTreeMap<String, Option<String>>>("annotations")?;
+        let read = read.unwrap_or_default().into_iter();
+        Ok(read.map(|(key, value)| (key, value.unwrap_or_default())).collect())
+    }
+
     /// One document must not be an image to one reader and an index to another, whatever its type says.
     fn refuse_mixes(&self) -> Result<()> {
         let kinds: [&[&str]; 3] = [&["config", "layers"], &["manifests"], &["fsLayers"]];
@@ -220,25 +238,17 @@ impl Fields<'_> {
     fn media_type(&self, content_type: Option<&str>) -> Result<String> {
         let version = self.optional::<u64>("schemaVersion")?;
         let body = self.optional::<String>("mediaType")?;
-        let header = content_type
-            .map(media_type::essence)
-            .filter(|header| !GENERIC.contains(&header.as_str()));
+        let header = stated_type(content_type);
         if self.has("fsLayers")
             || version == Some(1)
             || [&body, &header].into_iter().flatten().any(|m| media_type::is_schema1(m))
         {
-            return Err(Error::new(
-                Code::Unsupported,
-                "the manifest is a Docker schema 1 manifest, which is no longer read",
-            )
-            .hint("push the image again with a current client, which writes OCI or schema 2"));
+            return Err(schema1());
         }
         if let (Some(body), Some(header)) = (&body, &header)
             && body != header
         {
-            return Err(invalid(format!(
-                "its mediaType is {body:?}, but it was sent as {header:?}"
-            )));
+            return Err(two_types(body, header));
         }
         let by_fields =
             if self.has("manifests") { media_type::OCI_INDEX } else { media_type::OCI_MANIFEST };
@@ -258,6 +268,75 @@ impl Fields<'_> {
         }
         Ok(decided)
     }
+}
+
+/// The type of a manifest that is not read, but that the caller accepts by name; None for the types that are read.
+///
+/// Fails where it was sent as one type and says of itself that it is another.
+pub(super) fn foreign_type(
+    content_type: Option<&str>,
+    bytes: &[u8],
+    named: impl Fn(&str) -> bool,
+) -> Result<Option<String>> {
+    #[derive(Deserialize)]
+    struct Said {
+        #[serde(default, rename = "mediaType")]
+        media_type: Option<String>,
+    }
+    let foreign =
+        |kind: &str| named(kind) && !media_type::is_manifest(kind) && !media_type::is_schema1(kind);
+    let header = stated_type(content_type);
+    if header.as_deref().is_some_and(|header| !foreign(header)) {
+        return Ok(None);
+    }
+    // What is no JSON object says nothing of itself.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Ok(header);
+    }
+    check_json(bytes)?;
+    let body = serde_json::from_slice::<Said>(bytes).ok().and_then(|said| said.media_type);
+    match (body, header) {
+        (Some(body), Some(header)) if body != header => Err(two_types(&body, &header)),
+        (Some(body), None) => Ok(Some(body).filter(|body| foreign(body))),
+        (_, header) => Ok(header),
+    }
+}
+
+/// The type that a `Content-Type` names, if it says anything.
+fn stated_type(content_type: Option<&str>) -> Option<String> {
+    content_type.map(media_type::essence).filter(|kind| !GENERIC.contains(&kind.as_str()))
+}
+
+fn check_json(bytes: &[u8]) -> Result<()> {
+    json::check(bytes).map_err(|e| invalid("it is not one plain JSON document").cause(short(&e)))
+}
+
+fn two_types(body: &str, header: &str) -> Error {
+    let body = short(&body);
+    invalid(format!("its mediaType is {body:?}, but it was sent as {header:?}"))
+}
+
+/// Whether these bytes are a manifest of schema 1, whatever they were sent as. Looked at loosely: nothing else is done with
+/// them.
+pub(super) fn is_schema1(content_type: Option<&str>, bytes: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Version {
+        #[serde(rename = "schemaVersion")]
+        version: u64,
+    }
+    content_type.is_some_and(|kind| media_type::is_schema1(&media_type::essence(kind)))
+        || serde_json::from_slice::<Version>(bytes).is_ok_and(|read| read.version == 1)
+}
+
+/// The refusal of schema 1.
+pub(super) fn schema1() -> Error {
+    Error::new(
+        Code::Unsupported,
+        "the manifest is a Docker schema 1 manifest, a format that is no longer supported",
+    )
+    .hint(
+        "push the image again with a current client, which writes OCI or Docker schema 2 manifests",
+    )
 }
 
 fn invalid(why: impl std::fmt::Display) -> Error {

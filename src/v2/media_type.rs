@@ -47,6 +47,17 @@ pub fn is_manifest(media_type: &str) -> bool {
     is_image(media_type) || is_index(media_type)
 }
 
+/// Whether a document has one of Docker's own types.
+pub fn is_docker(media_type: &str) -> bool {
+    matches!(media_type, DOCKER_MANIFEST | DOCKER_LIST)
+}
+
+/// Whether content of a type that is not read is a manifest all the same, and not a blob: registries keep the two apart. The
+/// types of manifests are named so, such as `application/vnd.oci.artifact.manifest.v1+json`.
+pub fn is_manifest_by_name(media_type: &str) -> bool {
+    media_type.split(['.', '+']).any(|part| matches!(part, "manifest" | "index"))
+}
+
 /// Whether this is the old manifest form that is refused.
 pub fn is_schema1(media_type: &str) -> bool {
     matches!(media_type, DOCKER_SCHEMA1 | DOCKER_SCHEMA1_SIGNED)

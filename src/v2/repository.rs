@@ -3,9 +3,10 @@
 use url::Url;
 
 use super::descriptor::{check_digest, check_size};
-use super::manifest::Manifest;
+use super::manifest::{self, Manifest};
 use super::pages::{List, Listing, PageOptions};
-use super::{Descriptor, Platform, Registry, media_type, select_or_list};
+use super::select::{Chosen, Source, choose};
+use super::{Descriptor, Platform, Registry, blob, media_type};
 use crate::context::Run;
 use crate::digest::{Algorithm, Digest};
 use crate::error::{Code, Error, Phase, Result};
@@ -61,6 +62,22 @@ pub struct Fetched {
     pub bytes: Vec<u8>,
     /// The same, read.
     pub manifest: Manifest,
+}
+
+/// A manifest as it came, of a type that may be known to the caller alone.
+#[derive(Debug, Clone)]
+pub struct Document {
+    /// What it is.
+    pub descriptor: Descriptor,
+    /// The exact bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// An answer with a manifest: verified, but not read.
+struct Answer {
+    digest: Digest,
+    content_type: Option<String>,
+    bytes: Vec<u8>,
 }
 
 /// How a manifest is asked for.
@@ -126,26 +143,41 @@ impl Repository {
         Ok(if response.status == 200 { response.content_length() } else { None })
     }
 
-    /// A manifest or index, verified; with a platform, that platform's image out of an index.
+    /// A manifest or index, verified and read.
     pub fn manifest(
         &self,
         selector: &Selector,
         options: &ManifestOptions,
         run: &Run,
     ) -> Result<Fetched> {
-        let mut fetched = self.one_manifest(selector, options, run)?;
-        let Some(platform) = &options.platform else { return Ok(fetched) };
-        let limits = &self.registry.common().limits;
-        for _ in 0..=limits.depth {
-            let Manifest::Index(index) = &fetched.manifest else { return Ok(fetched) };
-            let child = select_or_list(index, platform)?.clone();
-            fetched = self.child_manifest(&child, options.max_size, run)?;
+        let answer = self.answer(selector, options, run)?;
+        self.read(selector, answer)
+    }
+
+    /// The bytes of a manifest, verified; with a platform, those of that platform's image out of an index. A type that the
+    /// caller accepts by name need not be known.
+    pub fn document(
+        &self,
+        selector: &Selector,
+        options: &ManifestOptions,
+        run: &Run,
+    ) -> Result<Document> {
+        let answer = self.answer(selector, options, run)?;
+        let (sent_as, bytes) = (answer.content_type.as_deref(), &answer.bytes);
+        let media_type = manifest::foreign_type(sent_as, bytes, |kind| options.names(kind));
+        if let Some(media_type) = media_type.map_err(|e| self.unusable(selector, e))? {
+            let Answer { digest, bytes, .. } = answer;
+            let descriptor = Descriptor::new(media_type, digest, bytes.len() as u64);
+            return Ok(Document { descriptor, bytes });
         }
-        Err(Error::new(
-            Code::Limit,
-            format!("{}:{selector} nests indexes deeper than {}", self.shown, limits.depth),
-        )
-        .hint("raise depth in the option limits, if you trust this image"))
+        let mut fetched = self.read(selector, answer)?;
+        if let (Manifest::Index(index), Some(platform)) = (&fetched.manifest, &options.platform) {
+            let source = Children { repository: self, max_size: options.max_size, run };
+            let limits = &self.registry.common().limits;
+            let Chosen { image, .. } = choose(index, platform, limits, &source)?;
+            fetched = image;
+        }
+        Ok(Document { descriptor: fetched.descriptor, bytes: fetched.bytes })
     }
 
     /// The manifest that an index lists: its size is known, and must be that.
@@ -156,7 +188,7 @@ impl Repository {
         run: &Run,
     ) -> Result<Fetched> {
         let options = ManifestOptions { max_size, ..ManifestOptions::default() };
-        let fetched = self.one_manifest(&Selector::Digest(child.digest.clone()), &options, run)?;
+        let fetched = self.manifest(&Selector::Digest(child.digest.clone()), &options, run)?;
         check_size(&child.digest, child.size, fetched.bytes.len() as u64)?;
         if media_type::is_manifest(&child.media_type)
             && child.media_type != fetched.descriptor.media_type
@@ -173,12 +205,18 @@ impl Repository {
         Ok(fetched)
     }
 
-    fn one_manifest(
-        &self,
-        selector: &Selector,
-        options: &ManifestOptions,
-        run: &Run,
-    ) -> Result<Fetched> {
+    /// The bytes of a manifest that an index lists under a type that is not read.
+    pub fn unread_manifest(&self, child: &Descriptor, run: &Run) -> Result<Vec<u8>> {
+        let options =
+            ManifestOptions { accept: vec![child.media_type.clone()], ..Default::default() };
+        let selector = Selector::Digest(child.digest.clone());
+        let document = self.document(&selector, &options, run)?;
+        check_size(&child.digest, child.size, document.bytes.len() as u64)?;
+        Ok(document.bytes)
+    }
+
+    /// What the registry sends for a manifest, once it has been verified.
+    fn answer(&self, selector: &Selector, options: &ManifestOptions, run: &Run) -> Result<Answer> {
         let common = self.registry.common();
         let doing = format!("get the manifest {selector} of {}", self.shown);
         let request = self
@@ -203,13 +241,29 @@ impl Repository {
                 Err(error) => attempts.again(self.named(error), run)?,
             }
         };
-        let digest = self.verified(selector, &response, &bytes)?;
-        let manifest = Manifest::parse(&bytes, response.header("content-type"), &common.limits)
-            .map_err(|e| {
-                e.context(format!("cannot use the manifest {selector} of {}", self.shown))
-            })?;
+        let content_type = response.header("content-type").map(str::to_owned);
+        let digest = self.verified(selector, &response, &bytes).map_err(|error| {
+            // The digest of a signed manifest of schema 1 is that of a part of it.
+            if manifest::is_schema1(content_type.as_deref(), &bytes) {
+                return self.unusable(selector, manifest::schema1()).url(&response.url);
+            }
+            error
+        })?;
+        Ok(Answer { digest, content_type, bytes })
+    }
+
+    /// Reads a manifest that has been verified.
+    fn read(&self, selector: &Selector, answer: Answer) -> Result<Fetched> {
+        let Answer { digest, content_type, bytes } = answer;
+        let limits = &self.registry.common().limits;
+        let manifest = Manifest::parse(&bytes, content_type.as_deref(), limits)
+            .map_err(|e| self.unusable(selector, e))?;
         let descriptor = Descriptor::new(manifest.media_type(), digest, bytes.len() as u64);
         Ok(Fetched { descriptor, bytes, manifest })
+    }
+
+    fn unusable(&self, selector: &Selector, error: Error) -> Error {
+        error.context(format!("cannot use the manifest {selector} of {}", self.shown))
     }
 
     /// The digest of what came. Asked for by digest, it must be that, whatever the headers say; asked for by tag,
@@ -254,14 +308,16 @@ impl Repository {
             Selector::Tag(_) => told.header(CONTENT_DIGEST).and_then(|text| text.parse().ok()),
         };
         let kind = told.header("content-type").map(media_type::essence);
-        let kind = kind.filter(|kind| media_type::is_manifest(kind));
+        let kind = kind.filter(|kind| {
+            media_type::is_manifest(kind) || media_type::is_schema1(kind) || options.names(kind)
+        });
         if let (200, Some(digest), Some(size), Some(kind)) =
             (told.status, asked, told.content_length(), kind)
         {
             return Ok(Descriptor::new(kind, digest, size));
         }
         // The answer to HEAD may lack what it says, or be refused, or have no text to its refusal.
-        self.one_manifest(selector, options, run).map(|fetched| fetched.descriptor)
+        self.document(selector, options, run).map(|document| document.descriptor)
     }
 
     /// The repository's tags.
@@ -288,6 +344,31 @@ impl Repository {
         }
         let unknown_name = error.details().errors.iter().any(|e| e.code == "NAME_UNKNOWN");
         error.with(|d| d.what = Some(if unknown_name { "repository" } else { "manifest" }))
+    }
+}
+
+/// The documents that an index of this repository leads to.
+struct Children<'a> {
+    repository: &'a Repository,
+    max_size: Option<u64>,
+    run: &'a Run,
+}
+
+impl Source for Children<'_> {
+    fn manifest(&self, child: &Descriptor) -> Result<Fetched> {
+        self.repository.child_manifest(child, self.max_size, self.run)
+    }
+
+    fn config(&self, config: &Descriptor) -> Result<Vec<u8>> {
+        let limit = self.repository.registry.common().limits.config;
+        blob::read_whole(self.repository, config, limit, self.run)
+    }
+}
+
+impl ManifestOptions {
+    /// Whether the caller accepts this type by its name.
+    fn names(&self, kind: &str) -> bool {
+        self.accept.iter().any(|accepted| media_type::essence(accepted) == kind)
     }
 }
 

@@ -25,7 +25,7 @@ int main(int argc, char **argv) {
     int32_t code;
 
     if (argc != 3) {
-        fprintf(stderr, "usage: %s REFERENCE oci:DIRECTORY[:TAG]\n", argv[0]);
+        fprintf(stderr, "usage: %s REFERENCE oci:DIRECTORY[:NAME]\n", argv[0]);
         return 2;
     }
     code = ocireg_context_new(&context, &error);

@@ -5,7 +5,7 @@
 
 int main(int argc, char **argv) {
     if (argc != 3) {
-        std::fprintf(stderr, "usage: %s REFERENCE oci:DIRECTORY[:TAG]\n", argv[0]);
+        std::fprintf(stderr, "usage: %s REFERENCE oci:DIRECTORY[:NAME]\n", argv[0]);
         return 2;
     }
     try {

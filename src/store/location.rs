@@ -1,0 +1,145 @@
+//! Where an image comes from or goes to, written as containers-transports(5) has it: `docker://REFERENCE`,
+//! `oci:DIR[:NAME]` and others.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::error::{Code, Error, Result};
+
+/// A location as a user names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// `docker://REFERENCE`, or a bare reference: in a registry. The reference is not parsed yet.
+    Registry(String),
+    /// `oci:DIR[:NAME]`: in a directory that is an OCI image layout.
+    Oci {
+        /// The layout's directory.
+        dir: PathBuf,
+        /// Which image of the layout.
+        name: Option<String>,
+    },
+    /// `oci-archive:FILE[:NAME]`: in a tar archive of an OCI image layout.
+    OciArchive {
+        /// The archive.
+        file: PathBuf,
+        /// Which image of the layout.
+        name: Option<String>,
+    },
+    /// `docker-archive:FILE[:REFERENCE]`: in a tar archive as `docker save` writes it.
+    DockerArchive {
+        /// The archive.
+        file: PathBuf,
+        /// Which image of the archive.
+        reference: Option<String>,
+    },
+    /// `files:DIR`: an artifact whose layers are the files of a directory.
+    Files {
+        /// The directory.
+        dir: PathBuf,
+    },
+}
+
+/// Whether a string without a transport is read as a reference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bare {
+    /// It is: the source of pull and inspect, the destination of push.
+    Reference,
+    /// It is refused.
+    Refused,
+}
+
+impl Location {
+    /// Parses a location; `argument` is its name in the call, for the error.
+    ///
+    /// The first colon after the path begins the name, which may itself hold `/`, `:` and `@`.
+    pub fn parse(text: &str, bare: Bare, argument: &str) -> Result<Self> {
+        let invalid = |why: &str| {
+            let shown = crate::host::printable(text);
+            Error::argument(argument, format!("{shown:?} is not a valid location: {why}")).hint(
+                "write docker://REFERENCE or oci:DIR[:NAME]; the first colon after the directory \
+                 begins the name, so a path with a colon cannot be used",
+            )
+        };
+        if let Some(reference) = text.strip_prefix("docker://") {
+            return match reference {
+                "" => Err(invalid("the reference is empty")),
+                reference => Ok(Self::Registry(reference.to_owned())),
+            };
+        }
+        let (transport, rest) = match text.split_once(':') {
+            Some((transport, rest)) if TRANSPORTS.contains(&transport) => (transport, rest),
+            _ if text.is_empty() => return Err(invalid("it is empty")),
+            _ if text.contains("://") => return Err(invalid("the transport is not known")),
+            _ if bare == Bare::Reference => return Ok(Self::Registry(text.to_owned())),
+            _ => return Err(invalid("it does not begin with a transport, such as oci:")),
+        };
+        let (path, name) = match rest.split_once(':') {
+            Some((path, name)) => (PathBuf::from(path), Some(name)),
+            None => (PathBuf::from(rest), None),
+        };
+        if path.as_os_str().is_empty() {
+            return Err(invalid("the path is empty"));
+        }
+        match name {
+            None => {}
+            Some("") => return Err(invalid("the name after the colon is empty")),
+            Some(_) if transport == "files" => {
+                return Err(invalid("a path with a colon cannot be used"));
+            }
+            Some(name) if !is_name(name) => {
+                return Err(invalid(
+                    "the name after the first colon must begin with a letter, digit, underscore or \
+                     bracket, and hold nothing but these and . - + @ : /",
+                ));
+            }
+            Some(_) => {}
+        }
+        let name = name.map(str::to_owned);
+        Ok(match transport {
+            "oci" => Self::Oci { dir: path, name },
+            "oci-archive" => Self::OciArchive { file: path, name },
+            "docker-archive" => Self::DockerArchive { file: path, reference: name },
+            _ => Self::Files { dir: path },
+        })
+    }
+
+    /// Refuses, as UNSUPPORTED, the locations that can be named but not used yet.
+    pub fn check_usable(&self) -> Result<()> {
+        let what = match self {
+            Self::Registry(_) | Self::Oci { .. } => return Ok(()),
+            Self::OciArchive { .. } | Self::DockerArchive { .. } => "archives",
+            Self::Files { .. } => "files of artifacts",
+        };
+        Err(Error::new(
+            Code::Unsupported,
+            format!("cannot use {self}: this version neither reads nor writes {what}"),
+        )
+        .hint("use oci:DIR[:NAME]; skopeo and oras convert an OCI image layout to other forms"))
+    }
+}
+
+/// The transports that are followed by a path.
+const TRANSPORTS: &[&str] = &["oci", "oci-archive", "docker-archive", "files"];
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (transport, path, name) = match self {
+            Self::Registry(reference) => return write!(f, "docker://{reference}"),
+            Self::Oci { dir, name } => ("oci", dir, name.as_ref()),
+            Self::OciArchive { file, name } => ("oci-archive", file, name.as_ref()),
+            Self::DockerArchive { file, reference } => ("docker-archive", file, reference.as_ref()),
+            Self::Files { dir } => ("files", dir, None),
+        };
+        write!(f, "{transport}:{}", path.display())?;
+        match name {
+            Some(name) => write!(f, ":{name}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether a string can be an image's name within a layout. Any reference can, also one of an IPv6 address.
+fn is_name(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '['))
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-+@:/[]".contains(&b))
+}

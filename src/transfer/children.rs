@@ -1,0 +1,49 @@
+//! What the manifests of an image lead to, fetched through its session.
+
+use crate::context::Run;
+use crate::error::Result;
+use crate::session::Session;
+use crate::v2::repository::Fetched;
+use crate::v2::select::Source;
+use crate::v2::{Descriptor, blob};
+
+/// The documents below a manifest, from whichever endpoint of the session gives them.
+#[derive(Clone, Copy)]
+pub(super) struct Children<'a> {
+    pub(super) session: &'a Session,
+    pub(super) run: &'a Run,
+}
+
+impl Children<'_> {
+    /// The bytes of a manifest of a type that this library does not read.
+    pub(super) fn unread_manifest(&self, child: &Descriptor) -> Result<Vec<u8>> {
+        let run = self.run;
+        self.session.with_repository(run, |r| r.unread_manifest(child, run))
+    }
+}
+
+impl Source for Children<'_> {
+    fn manifest(&self, child: &Descriptor) -> Result<Fetched> {
+        let run = self.run;
+        let fetched = self.session.with_repository(run, |r| r.child_manifest(child, None, run))?;
+        manifest_event(&fetched, run)?;
+        Ok(fetched)
+    }
+
+    fn config(&self, config: &Descriptor) -> Result<Vec<u8>> {
+        let (run, limit) = (self.run, self.session.limits().config);
+        self.session.with_repository(run, |r| blob::read_whole(r, config, limit, run))
+    }
+}
+
+/// Tells that a manifest has come.
+pub(super) fn manifest_event(fetched: &Fetched, run: &Run) -> Result<()> {
+    run.event(&serde_json::json!({
+        "kind": "manifest",
+        "digest": fetched.descriptor.digest,
+        "media_type": fetched.descriptor.media_type,
+        "total": fetched.descriptor.size,
+        "done": true,
+        "direction": "down",
+    }))
+}
