@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import _thread
+import atexit
+import contextlib
 import itertools
 import json
 import math
+import os
+import sys
 import threading
 import time
 from types import TracebackType
 from typing import Any, Callable, TypeVar
 
-from . import _errors, _ffi, _values
+from . import _errors, _ffi, _guest, _values
+from ._handle import Handle
 from .documents import ProgressEvent
 
 T = TypeVar("T")
@@ -28,8 +32,8 @@ class Context:
     still runs under it.
 
     ``progress`` is called while a call runs, on the thread that made it or, for calls of the main thread, on a worker
-    while the main thread waits. An exception in it stops the call, which then raises it. It must not close what the
-    call uses.
+    while the main thread waits; with gevent and eventlet by the greenlet that made it. An exception in it stops the
+    call, which then raises it. It must not close what the call uses.
     """
 
     def __init__(self, timeout: float | None = None, progress: ProgressCallback | None = None) -> None:
@@ -77,16 +81,57 @@ def run(function: Callable[[Any], T], timeout: float | None, *contexts: Context 
     Python. A call from the main thread is therefore made by a worker, while the main thread waits in Python.
     """
     call = _Call(timeout, [context for context in contexts if context is not None])
-    if threading.get_ident() != threading.main_thread().ident:
-        return call.run(function)
-    return _run_in_worker(call, function)
+    if sys.is_finalizing():
+        return call.run(function)  # A thread that begins now would never run.
+    wait = _guest.wait_of_this_thread()
+    if wait is not None:
+        return _run_beside(call, function, wait)
+    if not _guest.IN_MAIN_INTERPRETER or threading.get_ident() == threading.main_thread().ident:
+        return _run_in_worker(call, function)
+    if _ending:
+        raise _errors.cancelled("the interpreter is about to end")
+    return call.run(function)
+
+
+def _run_beside(call: _Call, function: Callable[[Any], T], wait: _guest.Wait) -> T:
+    """Makes a call on a native thread, while the greenlet waits and does what callbacks want."""
+    outcome: list[tuple[T | None, BaseException | None]] = []
+    mailbox = call.mailbox = _guest.Mailbox(wait)
+
+    def work() -> None:
+        _mailboxes[_guest.get_ident()] = mailbox
+        try:
+            outcome.append((call.run(function), None))
+        except BaseException as error:
+            outcome.append((None, error))
+        finally:
+            del _mailboxes[_guest.get_ident()]
+            mailbox.end()
+
+    try:
+        try:
+            _guest.start_new_thread(work, ())
+        except RuntimeError as error:
+            raise OSError(f"cannot start a thread: {error}") from error
+        interruption = mailbox.serve(call.cancel)
+    finally:
+        mailbox.close()
+    result, failure = outcome[0]
+    if interruption is not None:
+        _discard(result)
+        failure = interruption
+    if failure is not None:
+        try:
+            raise failure
+        finally:
+            del failure, interruption, outcome  # Or the exception would hold its own traceback.
+    return result  # type: ignore[return-value]  # The worker put it there.
 
 
 def _run_in_worker(call: _Call, function: Callable[[Any], T]) -> T:
-    begun = (
-        threading.Lock()
-    )  # Who takes it decides: the worker to make the call, or the main thread that it is not made.
-    ended = threading.Lock()
+    # Who takes it decides: the worker to make the call, or the main thread that it is not made.
+    begun = _guest.allocate_lock()
+    ended = _guest.allocate_lock()
     ended.acquire()
     outcome: list[tuple[T | None, BaseException | None]] = []
 
@@ -102,9 +147,7 @@ def _run_in_worker(call: _Call, function: Callable[[Any], T]) -> T:
 
     try:
         try:
-            # Not a threading.Thread: its bookkeeping costs more than the call, and swallows a Ctrl-C that comes
-            # while it cleans up.
-            _thread.start_new_thread(work, ())
+            _start(work)
         except RuntimeError:  # No more threads, as at the exit of the interpreter.
             if begun.acquire(blocking=False):
                 return call.run(function)
@@ -128,6 +171,16 @@ def _run_in_worker(call: _Call, function: Callable[[Any], T]) -> T:
     return result  # type: ignore[return-value]  # The worker put it there.
 
 
+def _start(work: Callable[[], None]) -> None:
+    if _guest.IN_MAIN_INTERPRETER:
+        # Not a threading.Thread: its bookkeeping costs more than the call, and swallows a Ctrl-C that comes while it
+        # cleans up.
+        _guest.start_new_thread(work, ())
+    else:
+        # The end of a sub-interpreter waits for these alone, and is a fatal error while others are left.
+        threading.Thread(target=work).start()
+
+
 def _discard(result: Any) -> None:
     close = getattr(result, "close", None)
     if close is not None:
@@ -143,15 +196,15 @@ class _Call:
         self._progress = next((c._progress for c in contexts if c._progress is not None), None)
         self._failure: BaseException | None = None
         self._cancelled = False
-        self._pointer: Any = None
-        # Reentrant: a signal handler may cancel while this thread holds it.
-        self._lock = threading.RLock()
+        self._handle: Handle | None = None
+        self.mailbox: _guest.Mailbox | None = None
 
     def cancel(self) -> None:
-        with self._lock:
-            self._cancelled = True
-            if self._pointer is not None:
-                _ffi.lib.ocireg_context_cancel(self._pointer)
+        self._cancelled = True
+        handle = self._handle
+        if handle is not None:
+            with contextlib.suppress(ValueError), handle as pointer:  # It may just have ended.
+                _ffi.lib.ocireg_context_cancel(pointer)
 
     def run(self, function: Callable[[Any], T]) -> T:
         pointer = self._open()
@@ -176,13 +229,13 @@ class _Call:
             # 0 would be no deadline at all; 1 is over after a short sleep.
             _ffi.lib.ocireg_context_set_timeout(pointer, min(max(left, 1), 2**63))
             if left <= 0:
-                time.sleep(0.0015)
+                _guest.sleep(0.0015)
         if self._progress is not None:
             key = next(_keys)
             _listening[key] = self
             _ffi.lib.ocireg_context_set_progress(pointer, _on_progress, key, _on_drop)
-        with self._lock:
-            self._pointer = pointer
+        self._handle = Handle(pointer, _ffi.lib.ocireg_context_free, "context")
+        _running.add(self)
         for context in self._contexts:
             context._calls.add(self)
         if self._cancelled or any(context._cancelled for context in self._contexts):
@@ -190,19 +243,67 @@ class _Call:
         return pointer
 
     def _close(self) -> None:
+        self.forget()
+        if self._handle is not None:
+            self._handle.close()
+
+    def forget(self) -> None:
+        """Nobody can cancel it any more."""
+        _running.discard(self)
         for context in self._contexts:
             context._calls.discard(self)
-        with self._lock:
-            pointer, self._pointer = self._pointer, None
-        _ffi.lib.ocireg_context_free(pointer)
 
     def report(self, done: int, total: int, event: bytes) -> int:
-        if self._failure is None and self._progress is not None:
+        progress = self._progress
+        if self._failure is None and progress is not None:
             try:
-                self._progress(done, total, json.loads(event))
+                if self.mailbox is None:
+                    progress(done, total, json.loads(event))
+                else:
+                    self.mailbox.ask(lambda: progress(done, total, json.loads(event)))
             except BaseException as error:
                 self._failure = error
         return 0 if self._failure is None else 1
+
+
+# Calls that run now.
+_running: set[_Call] = set()
+# Where callbacks go that come on a native thread beside a greenlet, by the thread.
+_mailboxes: dict[int, _guest.Mailbox] = {}
+_ending = False
+
+
+def called_back(function: Callable[[], object]) -> None:
+    """Calls a function for C where the call that runs on this thread wants it."""
+    mailbox = _mailboxes.get(_guest.get_ident())
+    if mailbox is None:
+        function()
+    else:
+        mailbox.ask(function)
+
+
+def _end() -> None:
+    """Ends the calls of daemon threads: from C nobody can come back to an interpreter that is gone."""
+    global _ending
+    _ending = True
+    patience = time.monotonic() + 2  # A call ends within a second.
+    while _running and time.monotonic() < patience:
+        for call in list(_running):
+            call.cancel()
+            if call.mailbox is not None:
+                call.mailbox.abandon()
+        _guest.sleep(0.005)
+
+
+def _forked() -> None:
+    """The threads of other calls are not in a forked child."""
+    for call in list(_running):
+        call._handle = None
+        call.forget()
+
+
+atexit.register(_end)
+os.register_at_fork(after_in_child=_forked)
 
 
 # Calls whose callback C may still use, under the number that C knows them by.

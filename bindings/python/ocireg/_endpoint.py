@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Union, cast
 
 from . import _call, _ffi, _values
 from ._ffi import lib
-from ._handle import Owner
+from ._owner import Owner
 from ._session import Session
 from .documents import AuthConfig, PingResult
 

@@ -281,6 +281,19 @@ def invalid_argument(name: str, message: str) -> InvalidArgumentError:
     )
 
 
+def cancelled(why: str) -> CancelledError:
+    """The exception for a call that does not begin any more."""
+    return CancelledError(
+        {
+            "code": _ffi.CANCELLED,
+            "name": "CANCELLED",
+            "message": f"the call was cancelled: {why}",
+            "cancelled_by": "interpreter",
+            "retryable": False,
+        }
+    )
+
+
 def take(code: int, error: Any) -> OciregError:
     """The exception for a failed call; frees the error."""
     try:

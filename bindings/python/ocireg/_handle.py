@@ -2,58 +2,58 @@
 
 from __future__ import annotations
 
-import threading
 import warnings
 import weakref
 from types import TracebackType
-from typing import Any, Callable, TypeVar
-
-from . import _call
-
-AnyOwner = TypeVar("AnyOwner", bound="Owner")
-T = TypeVar("T")
+from typing import Any, Callable
 
 
 class Handle:
-    """One C handle. ``with handle as pointer`` uses it; it is freed once it is closed and nobody uses it."""
+    """One C handle. ``with handle as pointer`` uses it; it is freed once it is closed and nobody uses it.
+
+    Without a lock: signal handlers and finalizers run at any moment, a process may fork at any moment, and locks may be
+    those of gevent or eventlet. Each step is one operation of a list; a user is counted before it looks whether the
+    handle is closed.
+    """
 
     def __init__(self, pointer: Any, free: Callable[[Any], None], name: str) -> None:
         self._pointer = pointer
+        self._unfreed = [pointer]
         self._free = free
         self._name = name
-        self._users = 0
+        self._users: list[None] = []
         self.closed = False
-        # Reentrant: a signal handler or a finalizer may run while this thread holds it.
-        self._lock = threading.RLock()
 
     def __enter__(self) -> Any:
-        with self._lock:
-            if self.closed:
-                raise ValueError(f"the {self._name} is closed")
-            self._users += 1
-            return self._pointer
+        self._users.append(None)
+        if self.closed:
+            self._leave()
+            raise ValueError(f"the {self._name} is closed")
+        return self._pointer
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._lock:
-            self._users -= 1
-        self._free_if_done()
+        self._leave()
 
     def close(self) -> bool:
         """Closes the handle; tells whether it was open. Never waits for those who use it."""
-        with self._lock:
-            was_open = not self.closed
-            self.closed = True
+        was_open = not self.closed
+        self.closed = True
         self._free_if_done()
         return was_open
 
+    def _leave(self) -> None:
+        self._users.pop()
+        self._free_if_done()
+
     def _free_if_done(self) -> None:
-        with self._lock:
-            if not self.closed or self._users or self._pointer is None:
-                return
-            pointer, self._pointer = self._pointer, None
-        self._free(pointer)
+        if self.closed and not self._users:
+            try:
+                pointer = self._unfreed.pop()
+            except IndexError:
+                return  # Somebody else was faster.
+            self._free(pointer)
 
 
 def finalize(owner: object, handle: Handle, name: str) -> None:
@@ -66,52 +66,3 @@ def finalize(owner: object, handle: Handle, name: str) -> None:
 def _abandon(handle: Handle, name: str) -> None:
     if handle.close():
         warnings.warn(f"unclosed {name}", ResourceWarning, stacklevel=2)
-
-
-class Owner:
-    """An object that owns a handle: a context manager that closes it."""
-
-    _handle: Handle
-
-    def _own(self, pointer: Any, free: Callable[[Any], None]) -> None:
-        name = type(self).__name__.lower()
-        self._handle = Handle(pointer, free, name)
-        finalize(self, self._handle, f"ocireg {name}")
-
-    def _run(
-        self,
-        calling: Callable[..., T],
-        function: Any,
-        timeout: float | None,
-        context: _call.Context | None,
-        *arguments: Any,
-    ) -> T:
-        """Makes a call that can wait, of a function whose parameters begin with the handle and the context."""
-
-        def call(c_context: Any) -> T:
-            with self._handle as pointer:
-                return calling(function, pointer, c_context, *arguments)
-
-        return _call.run(call, timeout, context)
-
-    def close(self) -> None:
-        """Ends the use of this object. May be repeated; calls that run in other threads go on to their end."""
-        self._handle.close()
-
-    @property
-    def closed(self) -> bool:
-        """Whether :meth:`close` was called."""
-        return self._handle.closed
-
-    def __enter__(self: AnyOwner) -> AnyOwner:
-        if self.closed:
-            raise ValueError(f"the {type(self).__name__.lower()} is closed")
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        return f"<ocireg.{type(self).__name__} {'closed' if self.closed else 'open'}>"

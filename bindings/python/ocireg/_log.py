@@ -7,7 +7,7 @@ import json
 import logging
 from typing import Any, Callable, Union
 
-from . import _ffi, _values
+from . import _call, _ffi, _values
 from .documents import LogRecord
 
 TRACE = 5
@@ -53,7 +53,8 @@ _keys = itertools.count(1)
 
 def _told(user_data: int, level: int, record: bytes) -> None:
     # What it raises goes to sys.unraisablehook: no call ends because of its log.
-    _listening[user_data](_LEVELS[level - 1], json.loads(record))
+    log, document = _listening[user_data], json.loads(record)
+    _call.called_back(lambda: log(_LEVELS[level - 1], document))
 
 
 def _drop(user_data: int) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from . import _call, _ffi, _log, _values
 from ._endpoint import Endpoint, Headers
 from ._ffi import lib
-from ._handle import Owner
+from ._owner import Owner
 from ._session import Session
 from ._v1 import V1Endpoint, V1Session
 from .documents import (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from . import _call, _ffi, _values
 from ._ffi import lib
-from ._handle import Owner
+from ._owner import Owner
 from ._reader import BlobReader
 from ._writer import BlobWriter
 from .documents import Descriptor, PingResult, SessionInfo, TagList

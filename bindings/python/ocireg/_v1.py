@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, cast
 from . import _call, _ffi, _values
 from ._endpoint import Place
 from ._ffi import lib
-from ._handle import Owner
+from ._owner import Owner
 from ._reader import LayerReader
 from ._writer import LayerWriter
 from .documents import AuthConfig, ImgData, PingResult, RepositoryData, SearchResults, SessionInfo
