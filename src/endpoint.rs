@@ -3,9 +3,11 @@
 use url::Url;
 
 use crate::config::api_endpoint::{ApiEndpoint, ApiVersion};
+use crate::context::Run;
 use crate::error::{Code, Error, Result};
 use crate::host;
 use crate::service::Service;
+use crate::tls::Identity;
 
 /// An endpoint that can be spoken to: its address is one that a URL can hold.
 #[derive(Debug, Clone)]
@@ -50,6 +52,22 @@ impl Endpoint {
     /// The address of something below the API's root, `<URL>/v2/<path>`.
     pub fn path(&self, path: &str) -> String {
         [self.api.url.trim_end_matches('/'), "/v2/", path].concat()
+    }
+
+    /// How TLS is made with it, and which addresses that holds for.
+    pub fn identity(&self, run: &Run) -> Result<Identity> {
+        self.service.identity(&self.url, self.authority(), self.api.tls.as_ref(), run)
+    }
+
+    /// The same for an endpoint that the service's own lookup gave; None where nobody is to be asked there.
+    ///
+    /// The lookup answers as the reference does: one address in a block makes a host insecure, and plain http is listed
+    /// beside https. Here the host is judged anew.
+    pub fn identity_of_lookup(&self, run: &Run) -> Result<Option<Identity>> {
+        let tls = self.api.tls.as_ref().filter(|tls| !tls.insecure_skip_verify);
+        let identity = self.service.identity(&self.url, self.authority(), tls, run)?;
+        let is_fallback = !self.api.mirror && self.url.scheme() == "http";
+        Ok((!is_fallback || identity.insecure).then_some(identity))
     }
 
     /// Whether the other side's certificate is verified.

@@ -1,8 +1,9 @@
 //! Hosts and what is said about them: `host[:port]`, address blocks, mirrors, index names.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use url::Url;
 
@@ -300,6 +301,35 @@ impl Cidr {
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         address.is_ipv4() == self.network.is_ipv4() && masked(address, self.prefix) == self.network
+    }
+}
+
+/// Blocks of addresses that something holds for, and for no other address. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Blocks(Arc<[Cidr]>);
+
+impl Blocks {
+    /// These blocks.
+    pub fn new(blocks: &[Cidr]) -> Self {
+        Self(blocks.into())
+    }
+
+    /// This machine: 127.0.0.0/8 and ::1.
+    pub fn loopback() -> Self {
+        Self::new(&[
+            Cidr { network: Ipv4Addr::new(127, 0, 0, 0).into(), prefix: 8 },
+            Cidr { network: Ipv6Addr::LOCALHOST.into(), prefix: 128 },
+        ])
+    }
+
+    /// Whether the address lies in one of the blocks.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|block| block.contains(address))
+    }
+
+    /// Whether there are addresses, and all of them lie in the blocks.
+    pub fn contain_all(&self, addresses: &[IpAddr]) -> bool {
+        !addresses.is_empty() && addresses.iter().all(|address| self.contains(*address))
     }
 }
 

@@ -133,11 +133,7 @@ fn ask(
                 service.clone(),
                 ApiEndpoint { url: address.clone(), ..api.clone() },
             )?;
-            let tls = match &api.tls {
-                Some(tls) => tls.clone(),
-                None => service.tls_config(endpoint.authority(), run)?,
-            };
-            let identity = tls.identity(service.environment());
+            let Some(identity) = endpoint.identity_of_lookup(run)? else { continue };
             let registry =
                 Registry::new(common.clone(), endpoint.url().clone(), identity, auth.clone());
             let answer = match protocol {

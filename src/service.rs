@@ -6,18 +6,20 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use once_cell::sync::OnceCell;
+use url::Url;
 
 use crate::auth::{Policy, Tokens};
 use crate::config::api_endpoint::{ApiEndpoint, ApiVersion};
 use crate::config::options::{Place, ServiceOptions, Settings};
 use crate::config::proxy::Proxies;
-use crate::config::registry::{IndexInfo, Lists, RepositoryInfo, ServiceConfig};
+use crate::config::registry::{IndexInfo, Lists, RepositoryInfo, ServiceConfig, Standing};
 use crate::config::settings::{Limits, Retry, Timeouts};
 use crate::context::Run;
 use crate::credentials::sources::{Found, Sources, Summary};
 use crate::credentials::store::{Server, Store};
 use crate::error::{Code, Error, Result};
-use crate::host::{self, DEFAULT_V2_REGISTRY, INDEX_HOSTNAME, INDEX_NAME, UrlParts};
+use crate::host::{self, Blocks, DEFAULT_V2_REGISTRY, INDEX_HOSTNAME, INDEX_NAME, UrlParts};
+use crate::http::origin::Origin;
 use crate::http::resolver::Resolver;
 use crate::http::slots::Slots;
 use crate::http::{Client, Peer};
@@ -223,6 +225,83 @@ impl Service {
         Ok(TlsConfig { insecure_skip_verify: true, ..TlsConfig::default() })
     }
 
+    /// Who is to be found at an address that the caller names: how TLS is made, and which addresses that holds for.
+    ///
+    /// The one place that lets certificates go unverified: for hosts that are listed by name, and for connections to
+    /// addresses in insecure blocks where all addresses of the host lie in them. Where a proxy finds the addresses,
+    /// only the name counts. `tls` is what the caller gives, perhaps from a lookup, which answers as the reference does
+    /// and goes by any address: it may switch verification on for any host. Switched off for a host that nothing else
+    /// makes insecure, it is good for requests without secrets.
+    pub(crate) fn identity(
+        &self,
+        url: &Url,
+        authority: &str,
+        tls: Option<&TlsConfig>,
+        run: &Run,
+    ) -> Result<Identity> {
+        host::check_component(authority)?;
+        let proxied = self.0.proxies.choose(url).is_some();
+        // What a lookup said may have followed from addresses also where a proxy finds others.
+        let lookup = |name: &str| match tls {
+            None if proxied => Ok(Vec::new()),
+            _ => self.addresses(name, run),
+        };
+        let standing = match tls {
+            Some(tls) if !tls.insecure_skip_verify => Standing::Secure,
+            _ => match self.config().standing(authority, lookup)? {
+                Standing::Within(_) if proxied && url.domain().is_some() => Standing::Mixed,
+                standing => standing,
+            },
+        };
+        let given = || tls.cloned().unwrap_or_default();
+        let unverified = || TlsConfig { insecure_skip_verify: true, ..given() };
+        let found = match (&standing, tls) {
+            (Standing::Secure, None) => self.certificates(authority)?,
+            (Standing::Secure, Some(tls)) => tls.clone(),
+            (Standing::Mixed, _) => {
+                let (mut own, given) = (self.certificates(authority)?, given());
+                own.root_cas.extend(given.root_cas);
+                own.certificates.extend(given.certificates);
+                own
+            }
+            (Standing::Listed | Standing::Within(_), _) => unverified(),
+        };
+        let mut identity = found.identity(self.environment());
+        match standing {
+            Standing::Secure => identity.anonymous_only = identity.insecure,
+            Standing::Within(blocks) => identity.within = Some(blocks),
+            Standing::Mixed | Standing::Listed => {}
+        }
+        self.keep_at_home(&mut identity, url, run)?;
+        Ok(identity)
+    }
+
+    /// The same for a host that a server names: it is insecure by its own name only.
+    fn identity_of_stranger(&self, url: &Url, run: &Run) -> Result<Identity> {
+        let authority = Origin::of(url).authority();
+        host::check_component(&authority)?;
+        let tls = if self.config().is_listed_insecure(&authority) {
+            TlsConfig { insecure_skip_verify: true, ..TlsConfig::default() }
+        } else {
+            self.certificates(&authority)?
+        };
+        let mut identity = tls.identity(self.environment());
+        self.keep_at_home(&mut identity, url, run)?;
+        Ok(identity)
+    }
+
+    /// What goes to `localhost` over plain http stays on this machine, if that is where the name leads.
+    fn keep_at_home(&self, identity: &mut Identity, url: &Url, run: &Run) -> Result<()> {
+        let is_named = url.scheme() == "http" && url.host_str() == Some("localhost");
+        if is_named && identity.within.is_none() && self.0.proxies.choose(url).is_none() {
+            let here = Blocks::loopback();
+            if here.contain_all(&self.addresses("localhost", run)?) {
+                identity.within = Some(here);
+            }
+        }
+        Ok(())
+    }
+
     /// Whether the host is spoken to without verified certificates, and by http where https fails.
     pub fn is_insecure_registry(&self, host: &str, run: &Run) -> Result<bool> {
         host::check_component(host)?;
@@ -309,12 +388,13 @@ impl Service {
             let Some(service) = service.upgrade().map(Self) else {
                 return Ok(Identity::default());
             };
-            let tls = match peer {
-                Peer::Server(host) => service.tls_config(host, run)?,
+            match peer {
+                Peer::Server(url) => service.identity_of_stranger(url, run),
                 // It sees whom we talk to, so it is verified even where a registry would not be.
-                Peer::Proxy(host) => service.certificates(host)?,
-            };
-            Ok(tls.identity(service.environment()))
+                Peer::Proxy(host) => {
+                    Ok(service.certificates(host)?.identity(service.environment()))
+                }
+            }
         };
         let client = Client::new(
             self.0.resolver.clone(),

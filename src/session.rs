@@ -15,6 +15,7 @@ use crate::host;
 use crate::log::{Level, Record};
 use crate::reference::{Reference, check_path};
 use crate::service::Service;
+use crate::tls::Identity;
 use crate::v2::repository::Selector;
 use crate::v2::{Registry, Repository};
 
@@ -74,7 +75,8 @@ impl Session {
             Some(auth) => auth,
             None => endpoint.service().credentials_for(endpoint.authority(), "", run)?.auth,
         };
-        let candidate = Candidate::new(endpoint.clone(), auth, run)?;
+        let identity = endpoint.identity(run)?;
+        let candidate = Candidate::new(endpoint.clone(), identity, auth);
         Self::of(vec![candidate], 0, Scope::Registry)
     }
 
@@ -126,6 +128,7 @@ impl Session {
         for api in endpoints {
             let mirror = api.mirror;
             let endpoint = Endpoint::new(service.clone(), api)?;
+            let Some(identity) = endpoint.identity_of_lookup(run)? else { continue };
             let found = |host: &str| service.credentials_for(host, path, run);
             let auth = if mirror {
                 // Whoever serves a mirror is not who the upstream's credentials are for.
@@ -136,7 +139,7 @@ impl Session {
                     None => own.insert(found(domain)?.auth).clone(),
                 }
             };
-            candidates.push(Candidate::new(endpoint, auth, run)?);
+            candidates.push(Candidate::new(endpoint, identity, auth));
         }
         let (current, ()) =
             first_that_answers(&candidates, 0, run, |c| c.registry.ping(run).map(drop))?;
@@ -283,16 +286,10 @@ pub fn selector_of(reference: &Reference) -> Selector {
 }
 
 impl Candidate {
-    fn new(endpoint: Endpoint, auth: AuthConfig, run: &Run) -> Result<Self> {
-        let service = endpoint.service();
-        let tls = match &endpoint.api().tls {
-            Some(tls) => tls.clone(),
-            None => service.tls_config(endpoint.authority(), run)?,
-        };
-        let identity = tls.identity(service.environment());
-        let registry =
-            Registry::new(service.common().clone(), endpoint.url().clone(), identity, auth);
-        Ok(Self { endpoint, registry })
+    fn new(endpoint: Endpoint, identity: Identity, auth: AuthConfig) -> Self {
+        let common = endpoint.service().common().clone();
+        let registry = Registry::new(common, endpoint.url().clone(), identity, auth);
+        Self { endpoint, registry }
     }
 
     fn api(&self) -> &ApiEndpoint {

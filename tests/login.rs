@@ -123,8 +123,9 @@ fn basic_is_answered_under_the_callers_name() {
     refused(name, 7);
     // Not over plain http unless the caller says so.
     registry.clear();
-    let strict = scene::service(json!({}));
-    let failure = refused(strict.auth(&alice(&registry.host(), &secret), None), POLICY);
+    let strict = scene::service(json!({"resolve": {"named.test": ["127.0.0.1"]}}));
+    let named = format!("named.test:{}", registry.port());
+    let failure = refused(strict.auth(&alice(&named, &secret), None), POLICY);
     assert!(failure.json["hint"].as_str().is_some_and(|h| h.contains("allow-plain-http")));
     assert_canary_nowhere(&[&registry], &secret);
 }

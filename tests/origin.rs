@@ -369,7 +369,7 @@ fn a5_an_https_registry_gets_no_token_from_an_http_realm() {
 
         // The legitimate case: the realm speaks https, too.
         let registry = registry_with_realm(options, &format!("{}/token", safe.url()));
-        let service = service(trust(&ca, certs.path(), &[&registry.host()]));
+        let service = service(trust(&ca, certs.path(), &[&registry.host(), &safe.host()]));
         fails(&service, &app(&registry), &alice(&canary), UNAUTHORIZED);
         assert!(safe.requests().iter().any(|r| r.header("authorization").is_some()));
         safe.clear();
@@ -459,10 +459,12 @@ fn a7_a_token_server_that_redirects_takes_no_credentials_along() {
 
 #[test]
 fn a8_a_redirect_to_another_host_port_or_scheme_drops_authorization() {
-    let (rig, image, canary, service) = basic_rig();
-    let ca = Ca::default();
+    let (rig, image, canary, _) = basic_rig();
+    let (ca, certs) = (Ca::default(), ocireg_testkit::tempdir());
     let port = bystander(ServerOptions::default(), blob_of(&image));
     let tls = bystander(ServerOptions::default().tls(&ca), blob_of(&image));
+    ca.write_certs_d(certs.path(), &tls.host(), None);
+    let service = service(json!({"certs-dir": certs.path()}));
     let name = bystander(ServerOptions::default().name("localhost"), blob_of(&image));
     for status in [301, 302, 303, 307, 308] {
         for other in [&port, &tls, &name, &rig.bystander] {
@@ -808,26 +810,70 @@ fn a17_a_secure_host_is_never_asked_over_http() {
 fn a17_an_insecure_host_is_asked_over_http_but_gets_no_credentials_there_by_itself() {
     let (registry, image) = demo();
     let canary = canary();
-    pulls(&service(none()), &app(&registry), &none(), &image);
     registry.set_auth(Auth::basic("alice", &canary));
-    let failure = fails(&service(none()), &app(&registry), &alice(&canary), POLICY);
-    let host = registry.host();
-    assert_tells(&failure, &[&host, "allow-plain-http-credentials"], &[&canary]);
-    assert_canary_nowhere(&[&registry], &canary);
-    // Said for another port, it is not said for this one.
-    let other = trusting(&["127.0.0.1:1", "127.0.0.1", "localhost"]);
-    fails(&other, &app(&registry), &alice(&canary), POLICY);
-    assert_canary_nowhere(&[&registry], &canary);
-    registry.may_receive(&canary);
-    pulls(&trusting(&[&host]), &app(&registry), &alice(&canary), &image);
-
-    // A name by the caller's own list.
     let named = format!("{SECURE}:{}", registry.port());
-    let service = service(json!({
-        "insecure-registries": [named], "resolve": {SECURE: ["0.0.0.0"]},
-        "allow-plain-http-credentials": [named],
-    }));
-    pulls(&service, &format!("{named}/demo/app:1"), &alice(&canary), &image);
+    let reference = format!("{named}/demo/app:1");
+    let with = |more: Value| {
+        let mut options =
+            json!({"insecure-registries": [named], "resolve": {SECURE: ["127.0.0.1"]}});
+        for (key, value) in more.as_object().expect("an object") {
+            options[key] = value.clone();
+        }
+        service(options)
+    };
+    // Another name of this machine is not this machine's own: who answers for it may think otherwise later.
+    for more in [
+        none(),
+        json!({"insecure-registries": []}),
+        json!({"resolve": {SECURE: ["0.0.0.0"]}}),
+        json!({"allow-plain-http-credentials": [format!("{SECURE}:1"), SECURE, "127.0.0.1"]}),
+    ] {
+        let failure = fails(&with(more), &reference, &alice(&canary), POLICY);
+        assert_tells(&failure, &[&named, "allow-plain-http-credentials"], &[&canary]);
+        assert_canary_nowhere(&[&registry], &canary);
+    }
+    registry.may_receive(&canary);
+    let service = with(json!({"allow-plain-http-credentials": [named]}));
+    pulls(&service, &reference, &alice(&canary), &image);
+}
+
+#[test]
+fn a17_credentials_that_stay_on_this_machine_may_go_over_plain_http() {
+    let (registry, image) = demo();
+    let canary = canary();
+    registry.set_auth(Auth::basic("alice", &canary));
+    let named = format!("localhost:{}", registry.port());
+    let reference = format!("{named}/demo/app:1");
+    // A name that leads elsewhere as well is not this machine, whatever it is called, also if it is listed.
+    for addresses in [json!(["0.0.0.0"]), json!(["127.0.0.1", "0.0.0.0"])] {
+        let options = json!({"insecure-registries": [named], "resolve": {"localhost": addresses}});
+        let failure = fails(&service(options), &reference, &alice(&canary), POLICY);
+        assert_tells(&failure, &[&named, "allow-plain-http-credentials"], &[&canary]);
+    }
+    // Behind a proxy it is the proxy's machine.
+    let proxy = ocireg_testkit::Proxy::open();
+    let service_by_proxy = service(json!({"proxy": proxy.url()}));
+    let failure = fails(&service_by_proxy, &app(&registry), &alice(&canary), POLICY);
+    assert_tells(&failure, &["allow-plain-http-credentials"], &[&canary]);
+    assert_canary_nowhere(&[&registry, &proxy], &canary);
+
+    registry.may_receive(&canary);
+    pulls(&service(none()), &app(&registry), &alice(&canary), &image);
+    for options in [none(), json!({"insecure-registries": [named]})] {
+        pulls(&service(options), &reference, &alice(&canary), &image);
+    }
+    // Tokens that were got with credentials go the same way.
+    let token = TokenServer::start(
+        ServerOptions::default(),
+        ocireg_testkit::token::Policy {
+            users: vec![("alice".into(), canary.clone())],
+            anonymous_pull: false,
+            ..Default::default()
+        },
+    );
+    token.may_receive(&canary);
+    registry.set_auth(Auth::bearer(&token));
+    pulls(&service(none()), &app(&registry), &alice(&canary), &image);
 }
 
 #[test]

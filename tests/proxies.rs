@@ -169,7 +169,7 @@ fn a6_addresses_in_what_a_server_sends_are_judged_before_a_proxy_is_asked() {
 #[test]
 fn a20_a_proxys_credentials_go_to_that_proxy_alone_and_each_hop_has_its_own_proxy() {
     let image = image();
-    let ca = Ca::default();
+    let (ca, certs) = (Ca::default(), tempdir());
     let (one, two) = (canary(), canary());
     let p1 = Proxy::start(at("127.0.0.4"), Some(("joe", &one)));
     let p2 = Proxy::start(at("127.0.0.5"), Some(("jim", &two)));
@@ -190,8 +190,10 @@ fn a20_a_proxys_credentials_go_to_that_proxy_alone_and_each_hop_has_its_own_prox
         let redirect = Action::Redirect(307, Some(location));
         registry.fault(Fault::on(&format!("/blobs/{digest}"), redirect).on_success().always());
     }
+    ca.write_certs_d(certs.path(), &storage.host(), None);
     for no_proxy in ["", "127.0.0.2"] {
         let service = service(json!({
+            "certs-dir": certs.path(),
             "proxy": {
                 "http-proxy": p1.url_for("joe", &one),
                 "https-proxy": p2.url_for("jim", &two),

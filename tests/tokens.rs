@@ -277,11 +277,19 @@ fn a_password_goes_to_the_token_server_and_nowhere_else() {
 
 #[test]
 fn an_identity_token_is_exchanged_by_post() {
-    let token = TokenServer::plain();
+    let name = ServerOptions::default().name("token.test");
+    let token = TokenServer::start(name, Default::default());
     token.change(|policy| policy.anonymous_pull = false);
     let (registry, image) = guarded(&token);
     let options = json!({"auth": {"identitytoken": "refresh-alice"}});
-    pulls(&trusting(&[&token.host(), &registry.host()]), &app(&registry), &options, &image);
+    let named = format!("named.test:{}", registry.port());
+    let allowing = |hosts: &[&str]| {
+        service(json!({
+            "resolve": {"*": ["127.0.0.1"]}, "allow-plain-http-credentials": hosts,
+        }))
+    };
+    let reference = format!("{named}/demo/app:1");
+    pulls(&allowing(&[&token.host(), &named]), &reference, &options, &image);
     let asked = &token.requests()[0];
     let body = String::from_utf8(asked.body.clone()).expect("a form");
     assert_eq!((asked.method.as_str(), asked.target.as_str()), ("POST", "/token"));
@@ -297,11 +305,10 @@ fn an_identity_token_is_exchanged_by_post() {
     assert_eq!(asked.header("authorization"), None);
     assert_canary_nowhere(&[&registry], "refresh-alice");
     // Not over plain http, unless the caller says so: neither this token nor those that are got with it.
-    for (allowed, named) in [(None, &token.host()), (Some(token.host()), &registry.host())] {
+    for (allowed, lacking) in [(&named, &token.host()), (&token.host(), &named)] {
         token.clear();
-        let allowed: Vec<&str> = allowed.as_deref().into_iter().collect();
-        let failure = fails(&trusting(&allowed), &app(&registry), &options, POLICY);
-        assert_tells(&failure, &[named, "allow-plain-http-credentials"], &["refresh-alice"]);
+        let failure = fails(&allowing(&[allowed]), &reference, &options, POLICY);
+        assert_tells(&failure, &[lacking, "allow-plain-http-credentials"], &["refresh-alice"]);
         assert_eq!(token.requests().len(), 0, "{allowed:?}");
     }
     assert_eq!(token.connection_count(), 0);
@@ -492,7 +499,9 @@ fn a_registry_token_is_used_as_it_is() {
     registry.may_receive(&canary);
     let options = json!({"auth": {"registrytoken": canary}});
     lets_in(&trusting(&[&registry.host()]), &registry, &options);
-    let failure = fails(&service(none()), &app(&registry), &options, POLICY);
+    let named = service(json!({"resolve": {"named.test": ["127.0.0.1"]}}));
+    let reference = format!("named.test:{}/demo/app:1", registry.port());
+    let failure = fails(&named, &reference, &options, POLICY);
     assert_tells(&failure, &["allow-plain-http-credentials"], &[&canary]);
     assert_eq!(token.connection_count(), 0);
     assert_canary_nowhere(&[&token], &canary);

@@ -505,9 +505,13 @@ fn a_checksum_that_is_not_the_servers_is_refused() {
 
 #[test]
 fn credentials_do_not_go_over_http_and_the_error_says_so() {
-    let world = World::start(PLAIN, json!({"allow-plain-http-credentials": []}));
+    let names = json!({"resolve": {"named.test": ["127.0.0.1"]}});
+    let world = World::start(PLAIN, names);
     world.v1.index.fault(Fault::on("/v1/images/", Action::challenge(401, "Basic")).always());
-    let (session, registry) = (world.session(), world.v1.index.root());
+    let reference = format!("named.test:{}/demo/app", world.v1.index.port());
+    let endpoint = world.service.v1_endpoint(&reference).expect("an endpoint");
+    let session = endpoint.session(Some(&world.auth)).expect("a session");
+    let registry = world.v1.index.root().replace("127.0.0.1", "named.test");
     let image = &Image::chain(&mut Random::new(7), 1)[0];
     let failure = failed(
         session.push_image_json(&json!({"id": image.id}), &registry, &image.json),
@@ -525,7 +529,7 @@ fn credentials_do_not_go_over_http_and_the_error_says_so() {
     let (alice, registry) = (secure.session(), secure.v1.index.root());
     let push = alice.push_image_json(&json!({"id": image.id}), &registry, &image.json);
     assert_tells(&failed(push, UNAUTHORIZED), &[], &["allow-plain-http-credentials"]);
-    let failure = failed(session.repository_data(&world.reference()), POLICY);
+    let failure = failed(session.repository_data(&reference), POLICY);
     assert_tells(&failure, &["allow-plain-http-credentials"], &[password]);
     assert_canary_nowhere(&[&world.v1.index], world.auth["password"].as_str().unwrap());
 }

@@ -244,7 +244,9 @@ fn between_trusted_places_a_redirect_takes_all_along_and_nowhere_else() {
         stranger("evildocker.io", &ca),
         bystander(ServerOptions::default().name("plain.docker.io"), |_| Reply::empty(404)),
     ];
-    let service = service(json!({"resolve": {"*": ["127.0.0.1"]}}));
+    // What a server names is insecure by its own name only.
+    let listed = [&trusted, &others[0], &others[1]].map(Server::host);
+    let service = service(json!({"resolve": {"*": ["127.0.0.1"]}, "insecure-registries": listed}));
     let reference = format!("{}/demo/app", v1.index.host());
     let found = service.resolve_repository(&reference).expect("known");
     let headers = json!({"X-Meta": ["mine"]});
@@ -318,7 +320,9 @@ fn a10_a_list_of_images_is_trusted_no_more_once_a_stranger_had_it() {
         ["cdn.docker.io", "hub.docker.com", "cdn.docker.io.example"].map(|name| guide(name, &ca));
     first.may_receive(&password);
     let hosts = [&first, &second, &strange].map(Server::host);
-    let names = json!({"resolve": {"*": ["127.0.0.1"]}, "allow-v1-endpoints": hosts});
+    let names = json!({
+        "resolve": {"*": ["127.0.0.1"]}, "allow-v1-endpoints": hosts, "insecure-registries": hosts,
+    });
     let service = service(names);
     // Who begins, the way from there, and how many on it get the login.
     for (index, way, trusted) in [
@@ -378,6 +382,7 @@ fn tokens_come_from_the_index_and_from_trusted_places_that_a_trusted_index_leads
         sender.may_receive(&password);
         let service = service(json!({
             "resolve": {"*": ["127.0.0.1"]}, "allow-v1-endpoints": [registry.host()],
+            "insecure-registries": [registry.host(), sender.host()],
         }));
         let reference = format!("{}/demo/app", v1.index.host());
         let auth = json!({"username": "alice", "password": password});

@@ -44,21 +44,26 @@ impl Authenticator {
         &self,
         realm: &Url,
         rule: AddressRule,
+        secret: &Secret<'_>,
         holder: &Holder,
         scopes: &[String],
         run: &Run,
     ) -> Result<Token> {
         let same_origin = Origin::of(realm) == Origin::of(&self.home);
         let foreign = self.client.foreign(&self.identity, realm, run)?;
+        let identity = if same_origin { &self.identity } else { &foreign };
+        if !matches!(secret, Secret::Anonymous) {
+            self.policy.check_secrets_go(&self.client, realm, identity)?;
+        }
         let question = Question {
             realm,
             rule,
             service: &holder.service,
             scopes,
-            identity: if same_origin { &self.identity } else { &foreign },
+            identity,
             doing: format!("get a token from {}", Origin::of(realm)),
         };
-        let granted = match Secret::of(&self.credentials) {
+        let granted = match *secret {
             Secret::IdentityToken(given) => {
                 self.tokens.exchange(holder, given, run, |refresh| {
                     self.by_refresh_token(&question, refresh, run)
@@ -71,7 +76,7 @@ impl Authenticator {
             Secret::Anonymous | Secret::RegistryToken(_) => self.by_get(&question, None, run)?,
         };
         run.log(Level::Info, "auth", || {
-            self.record("bearer", &Origin::of(realm), self.kind()).with("scopes", scopes)
+            self.record("bearer", &Origin::of(realm), secret.kind()).with("scopes", scopes)
         });
         if let Some(refresh) = granted.refresh {
             *self.issued.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(refresh);

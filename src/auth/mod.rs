@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use url::Url;
+use url::{Host, Url};
 use zeroize::Zeroizing;
 
 use self::challenge::Challenge;
@@ -18,7 +18,7 @@ use crate::context::Run;
 use crate::credentials::AuthConfig;
 use crate::digest::{Algorithm, Digest};
 use crate::error::{Code, Error, Phase, Result};
-use crate::host::normalised;
+use crate::host::{Blocks, normalised};
 use crate::http::address::{AddressRule, Reach};
 use crate::http::origin::{Origin, parse_sent, refuse_downgrade};
 use crate::http::{Client, Response, header};
@@ -40,6 +40,55 @@ pub struct Policy {
     pub foreign_hosts: Hosts,
     /// The largest token answer, in bytes.
     pub token_limit: u64,
+}
+
+impl Policy {
+    /// Whether secrets may go to the address: over https, to a host that the caller named for it, and within this
+    /// machine, which they do not leave. `identity` is the host's: it tells why https may be unverified, and binds
+    /// `localhost` to addresses of this machine.
+    pub fn lets_secrets_go(&self, client: &Client, url: &Url, identity: &Identity) -> bool {
+        if url.scheme() == "https" {
+            return !identity.anonymous_only;
+        }
+        if self.plain_http.contains(&Origin::of(url).authority()) {
+            return true;
+        }
+        let is_here = match url.host() {
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.to_canonical().is_loopback(),
+            Some(Host::Domain("localhost")) => identity.within == Some(Blocks::loopback()),
+            _ => false,
+        };
+        // On a proxy's machine it is another address.
+        is_here && !client.is_proxied(url)
+    }
+
+    /// The same as an error that says which option allows it.
+    pub fn check_secrets_go(&self, client: &Client, url: &Url, identity: &Identity) -> Result<()> {
+        if self.lets_secrets_go(client, url, identity) {
+            return Ok(());
+        }
+        let authority = Origin::of(url).authority();
+        let (why, hint) = if url.scheme() == "https" {
+            (
+                ", whose certificate is not verified",
+                format!(
+                    "if any server may answer there, add {authority:?} to the option insecure-registries"
+                ),
+            )
+        } else {
+            (
+                " over plain http",
+                format!(
+                    "use https, or add {authority:?} to the option allow-plain-http-credentials"
+                ),
+            )
+        };
+        Err(Error::new(Code::Policy, format!("refused to send credentials to {authority}{why}"))
+            .phase(Phase::Credentials)
+            .url(url)
+            .hint(hint))
+    }
 }
 
 /// The kind of secret that name and password are.
@@ -151,7 +200,7 @@ impl Authenticator {
             .with(|d| d.http_status = Some(401))
             .hint("log in, or give a user name and a password"));
         }
-        self.may_go_to(&self.home)?;
+        self.may_go_home()?;
         Ok(basic(username, password))
     }
 
@@ -164,18 +213,27 @@ impl Authenticator {
         run: &Run,
     ) -> Result<Authorization> {
         let bearer = |text: &str| Ok(Zeroizing::new(format!("Bearer {text}")));
-        let secret = Secret::of(&self.credentials);
+        let mut secret = Secret::of(&self.credentials);
         if let Secret::RegistryToken(token) = secret {
-            self.may_go_to(&self.home)?;
+            self.may_go_home()?;
             let home = Origin::of(&self.home);
-            run.log(Level::Debug, "auth", || self.record("bearer", &home, self.kind()));
+            run.log(Level::Debug, "auth", || self.record("bearer", &home, secret.kind()));
             return bearer(token);
         }
         let (realm, rule) = self.realm(challenge, reach)?;
         if !matches!(secret, Secret::Anonymous) {
-            self.may_go_to(&realm)?;
             // A token that somebody in particular gets is a credential like any other while it lives.
-            self.may_go_to(&self.home)?;
+            self.may_go_home()?;
+            // An https registry's credentials are not for a wire that others read, also where a token may come from there.
+            let downgraded = self.home.scheme() == "https" && realm.scheme() == "http";
+            if downgraded && !self.policy.plain_http.contains(&Origin::of(&realm).authority()) {
+                run.log(Level::Warn, "auth", || {
+                    let place = Origin::of(&realm);
+                    Record::new(format!("no credentials are sent to {place}: it is not https"))
+                        .url(&realm)
+                });
+                secret = Secret::Anonymous;
+            }
         }
         let service = challenge.parameters.get("service").cloned().unwrap_or_default();
         // Some token servers read the first scope only, so what is needed comes before what was asked for.
@@ -195,7 +253,7 @@ impl Authenticator {
         let key = Key::new(holder.clone(), &wanted);
         let token = self
             .tokens
-            .get(key, refused, run, || self.fetch(&realm, rule, &holder, &wanted, run))?;
+            .get(key, refused, run, || self.fetch(&realm, rule, &secret, &holder, &wanted, run))?;
         bearer(token.text())
     }
 
@@ -215,19 +273,18 @@ impl Authenticator {
         if Origin::of(&realm) == Origin::of(&self.home) {
             return Ok((realm, AddressRule::Named));
         }
-        refuse_downgrade(&self.home, &realm, "a token realm").map_err(|e| e.phase(Phase::Token))?;
         let pair = [&self.home, &realm].map(|url| normalised(&Origin::of(url).authority()));
-        let rule = if self.policy.trusted_realms.contains(&pair.into()) {
-            AddressRule::Named
-        } else {
-            AddressRule::AtLeast(reach)
-        };
-        Ok((realm, rule))
-    }
-
-    /// What kind of secret tokens are got with.
-    fn kind(&self) -> &'static str {
-        Secret::of(&self.credentials).kind()
+        if self.policy.trusted_realms.contains(&pair.clone().into()) {
+            return Ok((realm, AddressRule::Named));
+        }
+        refuse_downgrade(&self.home, &realm, "a token realm").map_err(|e| {
+            let [registry, place] = pair;
+            e.phase(Phase::Token).hint(format!(
+                "nothing was sent; the registry must name an https realm. If its tokens may come from there anyway, add \
+                 [{registry:?}, {place:?}] to the option trusted-realms: it is then asked without credentials"
+            ))
+        })?;
+        Ok((realm, AddressRule::AtLeast(reach)))
     }
 
     /// What is told of an authentication: how, with what kind of secret, and who gets that secret.
@@ -240,22 +297,9 @@ impl Authenticator {
             .with("kind", kind)
     }
 
-    /// Secrets do not go over plain http unless the caller said so for that very host.
-    fn may_go_to(&self, url: &Url) -> Result<()> {
-        let origin = Origin::of(url);
-        if origin.is_https() || self.policy.plain_http.contains(&origin.authority()) {
-            return Ok(());
-        }
-        Err(Error::new(
-            Code::Policy,
-            format!("credentials would go over plain http to {}", origin.authority()),
-        )
-        .phase(Phase::Credentials)
-        .url(url)
-        .hint(format!(
-            "use https there, or add {:?} to the option allow-plain-http-credentials",
-            origin.authority()
-        )))
+    /// Whether secrets may go to the registry itself.
+    fn may_go_home(&self) -> Result<()> {
+        self.policy.check_secrets_go(&self.client, &self.home, &self.identity)
     }
 }
 

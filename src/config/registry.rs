@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use serde::{Serialize, Serializer};
 
 use crate::error::{Code, Error, Phase, Result};
-use crate::host::{self, Cidr, INDEX_NAME};
+use crate::host::{self, Blocks, Cidr, INDEX_NAME};
 
 /// What is known of one index.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -69,6 +69,19 @@ pub struct ServiceConfig {
 
 fn as_text<S: Serializer>(cidrs: &[Cidr], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(cidrs.iter().map(ToString::to_string))
+}
+
+/// What lets a host's certificates go unverified, and plain http take the place of https.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing does.
+    Secure,
+    /// Some of its addresses lie in blocks and others don't: that is no reason.
+    Mixed,
+    /// The host is listed by name: it may be at any address.
+    Listed,
+    /// All its addresses lie in blocks. That holds for connections to addresses in these blocks only.
+    Within(Blocks),
 }
 
 impl ServiceConfig {
@@ -171,6 +184,33 @@ impl ServiceConfig {
             Some(index) => Ok(index.secure),
             None => Ok(!is_in_block(&self.insecure_cidrs, name, lookup)?),
         }
+    }
+
+    /// Whether the host is listed as insecure by its name, whatever its addresses.
+    pub fn is_listed_insecure(&self, name: &str) -> bool {
+        self.indexes.get(name).is_some_and(|index| !index.secure)
+    }
+
+    /// How far the host may be trusted without verified certificates.
+    ///
+    /// Unlike [`ServiceConfig::is_secure_index`], which answers as the reference does, one address outside of all
+    /// blocks makes a name secure: whoever answers for a name must not switch verification off by adding 127.0.0.1.
+    pub fn standing(
+        &self,
+        name: &str,
+        lookup: impl FnOnce(&str) -> Result<Vec<IpAddr>>,
+    ) -> Result<Standing> {
+        if let Some(index) = self.indexes.get(name) {
+            return Ok(if index.secure { Standing::Secure } else { Standing::Listed });
+        }
+        let addresses = addresses_of(name, lookup)?;
+        let insecure = Blocks::new(&self.insecure_cidrs);
+        if !addresses.iter().any(|address| insecure.contains(*address)) {
+            return Ok(Standing::Secure);
+        }
+        // As few addresses as possible: a name of this machine has no business in other blocks.
+        let within = [Blocks::loopback(), insecure].into_iter().find(|b| b.contain_all(&addresses));
+        Ok(within.map_or(Standing::Mixed, Standing::Within))
     }
 
     /// Whether layers with foreign addresses may be pushed to the host.
@@ -278,12 +318,20 @@ fn is_in_block(
     if cidrs.is_empty() {
         return Ok(false);
     }
-    let host = host::split_port(hostname).map_or(hostname, |(host, _)| host);
-    let addresses = match host.parse() {
-        Ok(address) => vec![address],
-        // A bracket belongs to an address, and without a port the reference takes it for a name that is none.
-        Err(_) if host.is_empty() || host.contains(['[', ']', '/']) => Vec::new(),
-        Err(_) => lookup(host)?,
-    };
+    let addresses = addresses_of(hostname, lookup)?;
     Ok(addresses.iter().any(|address| cidrs.iter().any(|cidr| cidr.contains(*address))))
+}
+
+/// The address that a host is, or those of its name.
+fn addresses_of(
+    hostname: &str,
+    lookup: impl FnOnce(&str) -> Result<Vec<IpAddr>>,
+) -> Result<Vec<IpAddr>> {
+    let host = host::split_port(hostname).map_or(hostname, |(host, _)| host);
+    match host.parse() {
+        Ok(address) => Ok(vec![address]),
+        // A bracket belongs to an address, and without a port the reference takes it for a name that is none.
+        Err(_) if host.is_empty() || host.contains(['[', ']', '/']) => Ok(Vec::new()),
+        Err(_) => lookup(host),
+    }
 }

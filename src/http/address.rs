@@ -1,10 +1,11 @@
 //! The address rule: what a registry sends us to may not be closer to home than the registry itself.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use url::{Host, Url};
 
-use crate::error::{Code, Error, Phase};
+use crate::error::{Code, Error, Phase, Result};
+use crate::host::Blocks;
 
 /// How far an address reaches; a narrower reach is smaller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -122,17 +123,64 @@ impl AddressRule {
     }
 }
 
+/// What a connection must satisfy: the rule for what was named, and the addresses that its identity holds for.
+#[derive(Debug, Clone)]
+pub(super) struct Dial {
+    pub(super) rule: AddressRule,
+    pub(super) within: Option<Blocks>,
+}
+
+impl Dial {
+    /// Any address: for what the user configured, such as a proxy.
+    pub(super) const ANY: Self = Self { rule: AddressRule::Named, within: None };
+
+    /// The addresses that may be dialled; none is an error.
+    pub(super) fn choose(&self, addresses: &[SocketAddr]) -> Result<Vec<SocketAddr>> {
+        let by_rule: Vec<_> =
+            addresses.iter().copied().filter(|a| self.rule.allows(a.ip())).collect();
+        if by_rule.is_empty() {
+            let places = addresses.iter().map(|a| (a.ip().to_string(), Reach::of(a.ip())));
+            return Err(refused(places));
+        }
+        let Some(blocks) = &self.within else { return Ok(by_rule) };
+        let within: Vec<_> = by_rule.iter().copied().filter(|a| blocks.contains(a.ip())).collect();
+        if within.is_empty() {
+            return Err(outside(by_rule.iter().map(|a| a.ip().to_string())));
+        }
+        Ok(within)
+    }
+}
+
 /// The error of a rule that allows none of these places.
 pub(super) fn refused(places: impl Iterator<Item = (String, Reach)>) -> Error {
-    let list: Vec<_> = places.map(|(place, reach)| format!("{place} ({})", reach.name())).collect();
+    let places: Vec<_> = places.collect();
+    let never = places.iter().all(|(_, reach)| *reach == Reach::Never);
+    let list: Vec<_> =
+        places.iter().map(|(place, reach)| format!("{place} ({})", reach.name())).collect();
+    let why = if never {
+        "an address that no server may send us to"
+    } else {
+        "a more private network than the server's own"
+    };
+    Error::new(Code::Policy, format!("refused: the server sent us to {}, {why}", list.join(", ")))
+        .phase(Phase::Connect)
+        .hint("nothing was sent; a server may lead only to networks as wide as its own, or wider")
+}
+
+/// The error of addresses that a verdict does not hold for.
+pub(super) fn outside(addresses: impl Iterator<Item = String>) -> Error {
+    let list: Vec<_> = addresses.collect();
     Error::new(
         Code::Policy,
         format!(
-            "the registry sends us to {}, which is closer to this machine than the registry itself",
+            "refused: it is at {} now, outside the address blocks that made it an insecure registry",
             list.join(", ")
         ),
     )
     .phase(Phase::Connect)
+    .hint(
+        "nothing was sent; open a new session to have its certificate verified, or add its name to the option insecure-registries",
+    )
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, Read};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,10 +11,10 @@ use ureq::Agent;
 use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver as AgentResolver};
 use ureq::unversioned::transport::{Connector, NextTimeout};
-use url::Url;
+use url::{Host, Url};
 use zeroize::Zeroizing;
 
-use super::address::{AddressRule, Reach, refused};
+use super::address::{AddressRule, Dial, Reach, outside, refused};
 use super::early::WhileWanted;
 use super::failure::{from_client, from_status};
 use super::origin::{Origin, is_trusted, parse_sent, refuse_downgrade};
@@ -236,7 +236,7 @@ impl Body {
         let scope = Scope {
             run: run.clone(),
             timeouts: self.timeouts.clone(),
-            rule: AddressRule::Named,
+            dial: Dial::ANY,
             budget: earlier(self.budget, self.pace.until(&self.timeouts)),
             in_body: true,
             began: Instant::now(),
@@ -372,12 +372,12 @@ pub struct Client {
     pools: Mutex<Pools>,
 }
 
-/// Whom TLS is spoken with, as `host[:port]`.
+/// Whom a connection is made with that no session is for.
 #[derive(Debug, Clone, Copy)]
 pub enum Peer<'a> {
     /// Where a server sent us to.
-    Server(&'a str),
-    /// A proxy on the way.
+    Server(&'a Url),
+    /// A proxy on the way, `host[:port]`.
     Proxy(&'a str),
 }
 
@@ -409,15 +409,21 @@ impl Client {
     }
 
     /// How TLS is made with a host that the server of identity `home` sent us to: by that host's own rules, and
-    /// the CAs of `home` are good for it too. Neither insecurity nor client certificates are passed on.
+    /// the CAs of `home` are good for it too. Neither insecurity nor client certificates are passed on, and no address
+    /// makes such a host insecure: whoever named it also chose the address.
     pub fn foreign(&self, home: &Identity, url: &Url, run: &Run) -> Result<Identity> {
-        let mut identity = (self.trust)(Peer::Server(&Origin::of(url).authority()), run)?;
+        let mut identity = (self.trust)(Peer::Server(url), run)?;
         for ca in &home.root_cas {
             if !identity.insecure && !identity.root_cas.contains(ca) {
                 identity.root_cas.push(ca.clone());
             }
         }
         Ok(identity)
+    }
+
+    /// Whether requests to the address go through a proxy.
+    pub fn is_proxied(&self, url: &Url) -> bool {
+        self.proxies.choose(url).is_some()
     }
 
     /// The time limits that requests run under.
@@ -455,7 +461,8 @@ impl Client {
             };
             let (response, reached) =
                 self.exchange(request, &url, &way, identity, rule, budget, run)?;
-            let reach = *reach.get_or_insert(reached);
+            // A server on the internet is not led back into a private network because it was named from there.
+            let reach = *reach.insert(reach.map_or(reached, |widest: Reach| widest.max(reached)));
             let (parts, body) = response.into_parts();
             let body = Body {
                 reader: body.into_reader(),
@@ -518,26 +525,20 @@ impl Client {
         run.check()?;
         let failed = |error: Error| {
             let error = error.with(|d| d.method = Some(request.method.to_string()));
-            if error.code() != Code::Policy {
-                return error;
+            match error.code() {
+                Code::Policy => error.context(Origin::of(url).to_string()),
+                _ => error,
             }
-            error.context(format!("{} is refused", Origin::of(url))).hint(
-                "nothing was sent; a server may lead to networks as wide as its own, or wider",
-            )
         };
         let doing = || format!("cannot {}", request.doing);
         let proxy = self.proxies.choose(url);
         // A proxy finds the addresses of names: ours to judge are those that stand in the URL.
         let literal = Reach::of_literal(url);
-        let rule = match proxy {
-            None => rule,
+        let (rule, dial) = match proxy {
+            None => (rule, Dial { rule, within: identity.within.clone() }),
             Some(_) => {
-                if let Some(reach) = literal.filter(|reach| !rule.allows_reach(*reach)) {
-                    let place = (url.host_str().unwrap_or_default().to_owned(), reach);
-                    let error = refused(std::iter::once(place)).url(url);
-                    return Err(failed(error).context(doing()));
-                }
-                AddressRule::Named
+                judge_for_proxy(url, rule, identity).map_err(|e| failed(e).context(doing()))?;
+                (AddressRule::Named, Dial::ANY)
             }
         };
         let agent = self.agent(identity, rule, proxy, run).map_err(|e| e.context(doing()))?;
@@ -547,7 +548,7 @@ impl Client {
             let scope = Scope {
                 run: run.clone(),
                 timeouts: self.timeouts.clone(),
-                rule,
+                dial: dial.clone(),
                 budget,
                 in_body: false,
                 began: Instant::now(),
@@ -689,6 +690,26 @@ fn earlier(
     other: Option<(Instant, Phase)>,
 ) -> Option<(Instant, Phase)> {
     one.into_iter().chain(other).min_by_key(|(end, _)| *end)
+}
+
+/// Judges what can be known of an address that a proxy finds: where it stands in the URL itself.
+fn judge_for_proxy(url: &Url, rule: AddressRule, identity: &Identity) -> Result<()> {
+    let host = || url.host_str().unwrap_or_default().to_owned();
+    let literal = Reach::of_literal(url);
+    if let Some(reach) = literal.filter(|reach| !rule.allows_reach(*reach)) {
+        return Err(refused(std::iter::once((host(), reach))).url(url));
+    }
+    let address = match url.host() {
+        Some(Host::Ipv4(address)) => Some(IpAddr::from(address)),
+        Some(Host::Ipv6(address)) => Some(address.into()),
+        _ => None,
+    };
+    match &identity.within {
+        Some(blocks) if !address.is_some_and(|address| blocks.contains(address)) => {
+            Err(outside(std::iter::once(host())).url(url))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What redirects have done to a request so far.

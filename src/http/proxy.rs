@@ -11,6 +11,7 @@ use ureq::http::Uri;
 use ureq::unversioned::transport::{ConnectionDetails, Connector};
 use zeroize::Zeroizing;
 
+use super::address::Dial;
 use super::failure::from_io;
 use super::resolver::Resolver;
 use super::scope::{self, carry};
@@ -71,7 +72,7 @@ impl ProxyConnector {
         let found = self.resolver.lookup(self.server.host(), limit, &run).map_err(carry)?;
         let addresses: Vec<_> =
             found.into_iter().map(|ip| SocketAddr::new(ip, self.server.port())).collect();
-        Socket::connect(&addresses)
+        Socket::connect(&addresses, &Dial::ANY)
     }
 
     /// Sends CONNECT and reads the answer up to the end of its header: what follows belongs to the server.

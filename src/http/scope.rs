@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-use super::address::AddressRule;
+use super::address::Dial;
 use crate::config::settings::Timeouts;
 use crate::context::Run;
 use crate::error::{Code, Error, Phase};
@@ -25,7 +25,8 @@ const MOST_WITHOUT_CONTENT: usize = 1 << 20;
 pub(super) struct Scope {
     pub(super) run: Run,
     pub(super) timeouts: Timeouts,
-    pub(super) rule: AddressRule,
+    /// Where connections to the server may lead.
+    pub(super) dial: Dial,
     /// Ends the whole exchange (ping, token, login) early.
     pub(super) budget: Option<(Instant, Phase)>,
     /// Whether a wait for input is one for the header or for the body.

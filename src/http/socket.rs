@@ -15,7 +15,7 @@ use ureq::unversioned::transport::{
 };
 use zeroize::Zeroize;
 
-use super::address::{Reach, refused};
+use super::address::Dial;
 use super::early::Early;
 use super::scope::{self, carry};
 use super::wire::Wire;
@@ -40,15 +40,11 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    /// Connects to the first address that answers, of those that the rule allows.
-    pub(super) fn connect(addresses: &[SocketAddr]) -> io::Result<Self> {
-        let (rule, time) = scope::with(|scope| (scope.rule, scope.timeouts.connect))
+    /// Connects to the first address that answers, of those that may be dialled.
+    pub(super) fn connect(addresses: &[SocketAddr], dial: &Dial) -> io::Result<Self> {
+        let time = scope::with(|scope| scope.timeouts.connect)
             .ok_or_else(|| carry(Error::internal("a connection is made outside of a call")))?;
-        let allowed: Vec<_> = addresses.iter().filter(|a| rule.allows(a.ip())).collect();
-        if allowed.is_empty() {
-            let places = addresses.iter().map(|a| (a.ip().to_string(), Reach::of(a.ip())));
-            return Err(carry(refused(places)));
-        }
+        let allowed = dial.choose(addresses).map_err(carry)?;
         let until = scope::after(time);
         let mut last = None;
         for (i, address) in allowed.iter().enumerate() {
@@ -58,10 +54,10 @@ impl Socket {
                 let parts = u32::try_from(allowed.len() - i).unwrap_or(u32::MAX);
                 Instant::now() + (left / parts).max(Duration::from_secs(2).min(left))
             });
-            match Self::connect_one(**address, share) {
+            match Self::connect_one(*address, share) {
                 Ok(socket) => return Ok(socket),
                 Err(error) if is_final(&error) => return Err(error),
-                Err(error) => last = Some(connect_failed(**address, error)),
+                Err(error) => last = Some(connect_failed(*address, error)),
             }
         }
         Err(last.unwrap_or_else(|| carry(Error::internal("no address was tried"))))
@@ -231,7 +227,9 @@ impl Connector<()> for SocketConnector {
         details: &ConnectionDetails,
         _: Option<()>,
     ) -> Result<Option<Plain>, ureq::Error> {
-        let socket = Socket::connect(&details.addrs)?;
+        let dial = scope::with(|scope| scope.dial.clone())
+            .ok_or_else(|| carry(Error::internal("a connection is made outside of a call")))?;
+        let socket = Socket::connect(&details.addrs, &dial)?;
         Ok(Some(Plain::new(Wire::Socket(socket))))
     }
 }

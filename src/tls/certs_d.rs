@@ -30,12 +30,16 @@ const MIN_VERSION: &str = "1.2";
 
 impl TlsConfig {
     /// What connections are made of; `environment` may say where the system's CA certificates are.
-    pub fn identity(&self, environment: Environment) -> Identity {
+    ///
+    /// Only the service asks for this: it knows which addresses an identity without verification holds for.
+    pub(crate) fn identity(&self, environment: Environment) -> Identity {
         Identity {
             insecure: self.insecure_skip_verify,
             root_cas: self.root_cas.clone(),
             certificates: self.certificates.clone(),
             environment,
+            within: None,
+            anonymous_only: false,
         }
     }
 

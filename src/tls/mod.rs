@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 
 use crate::crypto;
 use crate::error::{Code, Error, Phase, Result};
+use crate::host::Blocks;
 use crate::os::environment::Environment;
 use crate::os::file::read_limited;
 
@@ -34,6 +35,10 @@ pub struct Identity {
     pub certificates: Vec<(PathBuf, PathBuf)>,
     /// May say, by SSL_CERT_FILE and SSL_CERT_DIR, where the system's CA certificates are.
     pub environment: Environment,
+    /// The addresses that all this holds for, because it follows from them: no others are dialled. None is any.
+    pub within: Option<Blocks>,
+    /// Whether no secret may be sent, because nothing but the caller's word for one endpoint leaves it unverified.
+    pub anonymous_only: bool,
 }
 
 impl Identity {

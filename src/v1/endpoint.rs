@@ -71,14 +71,15 @@ impl Endpoint {
         if matches!(first.code(), Code::Cancelled | Code::Deadline) {
             return Err(first);
         }
-        if index.secure {
+        let plain = at("http")?;
+        // The index may count as insecure by one of its addresses, and not by all of them.
+        if index.secure || !plain.identity(run)?.insecure {
             let hint = format!(
                 "if it serves plain http or has a certificate of its own, add {host} to insecure-registries, or put its CA \
                  certificate into the certs.d directory as {host}/ca.crt"
             );
             return Err(first.context(format!("{host} is no v1 registry")).hint(hint));
         }
-        let plain = at("http")?;
         match plain.ping(run) {
             Ok(_) => Ok(plain),
             Err(second) if matches!(second.code(), Code::Cancelled | Code::Deadline) => Err(second),
@@ -150,8 +151,8 @@ impl Endpoint {
         }
         let host = Origin::of(self.0.root.url()).authority();
         let doing = format!("ask {host} for protocol v1");
-        let transport =
-            self.transport(Login::Password { credentials: AuthConfig::default(), always: false });
+        let nobody = Login::Password { credentials: AuthConfig::default(), always: false };
+        let transport = self.transport(nobody, run)?;
         let mut request = transport.request(self.0.root.path("_ping"), &doing);
         request.budget = Some((self.0.service.timeouts().auth, Phase::Ping));
         let mut response = transport.send(&request, run).map_err(of_ping)?;
@@ -173,15 +174,18 @@ impl Endpoint {
     }
 
     /// How a session of this login asks.
-    pub(super) fn transport(&self, login: Login) -> Transport {
+    pub(super) fn transport(&self, login: Login, run: &Run) -> Result<Transport> {
         let inner = &self.0;
-        let common = inner.service.common().clone();
-        Transport::new(common, &inner.root, self.identity(), inner.headers.clone(), login)
+        let (common, identity) = (inner.service.common().clone(), self.identity(run)?);
+        Ok(Transport::new(common, &inner.root, identity, inner.headers.clone(), login))
     }
 
-    /// How TLS is made with it.
-    pub(super) fn identity(&self) -> Identity {
-        self.0.tls.identity(self.0.service.environment())
+    /// How TLS is made with it, and which addresses that holds for.
+    pub(super) fn identity(&self, run: &Run) -> Result<Identity> {
+        let Inner { service, text, root, tls, .. } = &*self.0;
+        // It was parsed when the endpoint was made.
+        let authority = host::UrlParts::split(text).map_or("", |parts| parts.authority);
+        service.identity(root.url(), authority, Some(tls), run)
     }
 
     /// What the registry of v2 at the same address is asked with, under the same name.

@@ -54,12 +54,12 @@ fn by_token(endpoint: &Endpoint, auth: &AuthConfig, run: &Run) -> Result<Option<
     let registry = Registry::new(
         endpoint.common(),
         host::parse_endpoint_url(endpoint.address())?,
-        endpoint.identity(),
+        endpoint.identity(run)?,
         auth.clone(),
     );
     match registry.ping(run) {
         Ok(ping) if ping.confirmed => {
-            Session::with_tokens(endpoint, registry, vec![SCOPE.to_owned()]).map(Some)
+            Session::with_tokens(endpoint, registry, vec![SCOPE.to_owned()], run).map(Some)
         }
         Err(error) if is_final(&error) => Err(error),
         outcome => {

@@ -42,15 +42,14 @@ impl Session {
     /// whether it stands alone if there are credentials: then each request carries them.
     pub fn new(endpoint: &Endpoint, auth: Option<AuthConfig>, run: &Run) -> Result<Self> {
         let service = endpoint.service();
-        let origin = Origin::of(endpoint.root().url());
-        let authority = origin.authority();
         let credentials = match auth {
             Some(auth) => auth,
             None => endpoint.known_credentials(run)?,
         };
-        let may = origin.is_https() || service.common().policy.plain_http.contains(&authority);
+        let (common, identity) = (service.common(), endpoint.identity(run)?);
+        let may = common.policy.lets_secrets_go(&common.client, endpoint.root().url(), &identity);
         let always = may && !credentials.is_anonymous() && endpoint.ping(run)?.standalone;
-        let transport = endpoint.transport(Login::Password { credentials, always });
+        let transport = endpoint.transport(Login::Password { credentials, always }, run)?;
         Ok(Self { id: crate::session::new_id()?, endpoint: endpoint.clone(), transport })
     }
 
@@ -60,8 +59,9 @@ impl Session {
         endpoint: &Endpoint,
         registry: Registry,
         scopes: Vec<String>,
+        run: &Run,
     ) -> Result<Self> {
-        let transport = endpoint.transport(Login::Tokens(Box::new(registry), scopes));
+        let transport = endpoint.transport(Login::Tokens(Box::new(registry), scopes), run)?;
         Ok(Self { id: crate::session::new_id()?, endpoint: endpoint.clone(), transport })
     }
 

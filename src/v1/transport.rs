@@ -190,7 +190,7 @@ impl Transport {
             }
             inner.common.client.send_as(&request, identity, run)
         };
-        let first = self.authorization(&origin, at_home, asks, run)?;
+        let first = self.authorization(&request.url, identity, at_home, asks, run)?;
         let mut response = with(first.as_ref().map(|proof| proof.as_str()))?;
         if let Some(Proof::Bearer(registry, scopes)) = &inner.proof
             && at_home
@@ -234,12 +234,13 @@ impl Transport {
 
     fn authorization(
         &self,
-        origin: &Origin,
+        url: &Url,
+        identity: &Identity,
         at_home: bool,
         asks: bool,
         run: &Run,
     ) -> Result<Option<Zeroizing<String>>> {
-        let inner = &self.0;
+        let (inner, origin) = (&self.0, Origin::of(url));
         let log = |kind: &str| {
             run.log(Level::Debug, "auth", || {
                 Record::new(format!("{kind} for {origin} by protocol v1"))
@@ -258,9 +259,13 @@ impl Transport {
             _ => {}
         }
         let state = self.state();
-        if !state.tokens.is_empty() && (at_home || state.listed.contains(origin)) {
+        if !state.tokens.is_empty() && (at_home || state.listed.contains(&origin)) {
             let header = Zeroizing::new(["Token ", state.tokens.as_str()].concat());
             drop(state);
+            if inner.proof.is_some() {
+                // It was given to somebody in particular, and is a credential like any other while it lives.
+                inner.common.policy.check_secrets_go(&inner.common.client, url, identity)?;
+            }
             log("token");
             return Ok(Some(header));
         }
