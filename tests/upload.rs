@@ -14,8 +14,8 @@ use ocireg_testkit::cncf::{self, Cncf};
 use ocireg_testkit::rig::{assert_canary_nowhere, bystander, canary};
 use ocireg_testkit::token::Policy;
 use ocireg_testkit::{
-    Action, Auth, Ca, Cut, Fault, Proxy, Registry, Reply, Request, Server, ServerOptions,
-    TokenServer,
+    Action, Auth, Ca, Cut, Early, Fault, Proxy, Quirk, Registry, Reply, Request, Server,
+    ServerOptions, TokenServer, UploadRange,
 };
 use serde_json::{Value, json};
 
@@ -228,7 +228,7 @@ fn f14_an_upload_goes_on_with_a_new_token_where_the_old_one_ended() {
 #[test]
 fn a_mount_that_is_refused_becomes_an_upload() {
     let bytes = content();
-    for status in [400, 401, 403, 404, 405] {
+    for status in [200, 400, 401, 403, 404, 405, 500, 503] {
         let registry = Registry::plain();
         registry.fault(Fault::on("?mount=", Action::status(status)).method("POST"));
         let options = PutOptions {
@@ -485,4 +485,556 @@ fn a_token_that_ends_in_the_middle_is_replaced() {
     }
     writer.commit(None, None, &run).expect("an upload");
     assert_has(&registry, &content());
+}
+
+/// A service that gives up after the first failure.
+fn once(registry: &Server) -> Session {
+    session(&registry.host(), json!({"retry": {"max-attempts": 1}}), json!({}))
+}
+
+fn part(action: Action) -> Fault {
+    Fault::on("/blobs/uploads/", action).method("PATCH")
+}
+
+fn end(action: Action) -> Fault {
+    Fault::on("/blobs/uploads/", action).method("PUT")
+}
+
+/// No request brings bytes at an offset that nobody can tell, and no range is impossible.
+fn assert_ranges(registry: &Registry) {
+    let mut begun = false;
+    for request in registry.requests() {
+        let length = request.body.len();
+        match request.method.as_str() {
+            "POST" => begun = true,
+            "PATCH" => {
+                let range = request.header("content-range").expect("a range");
+                let (first, last) = range.split_once('-').expect("a range");
+                let (first, last): (usize, usize) =
+                    (first.parse().expect("a number"), last.parse().expect("a number"));
+                assert!(length > 0 && last + 1 - first == length, "{range} of {length} bytes");
+            }
+            // Only an upload that has just begun takes its blob with its end.
+            "PUT" => assert!(length == 0 || begun, "{length} bytes without a range"),
+            _ => {}
+        }
+        if length > 0 {
+            begun = false;
+        }
+    }
+}
+
+#[test]
+fn a_chunk_may_be_answered_by_any_success() {
+    let bytes = content();
+    for status in [200, 201, 202, 204] {
+        for location in [true, false] {
+            let registry = Registry::plain();
+            registry.quirk(Quirk::PatchAnswer(status));
+            if !location {
+                registry.fault(part(Action::RemoveHeader("Location".into())).always());
+            }
+            put(&plain(&registry), &chunks(CHUNK), &bytes).expect("an upload");
+            assert_eq!(
+                methods(&registry),
+                ["POST", "PATCH", "PATCH", "PATCH", "PATCH", "PUT"],
+                "{status}"
+            );
+            assert_has(&registry, &bytes);
+        }
+    }
+    for status in [203, 206, 299] {
+        let registry = Registry::plain();
+        registry.quirk(Quirk::PatchAnswer(status));
+        let error = put(&plain(&registry), &chunks(CHUNK), &bytes).expect_err("no such success");
+        assert_eq!(error.code(), Code::Protocol, "{status}");
+    }
+}
+
+/// security.md F7: the state is asked for, and what has arrived is not sent again.
+#[test]
+fn f7_a_chunk_that_arrived_counts_although_its_answer_was_lost() {
+    for length in [3 * CHUNK, 3 * CHUNK + 210] {
+        let bytes = &content()[..length];
+        for lost in 0..length.div_ceil(CHUNK) {
+            for cut in [Cut::Fin, Cut::Rst] {
+                let registry = Registry::plain();
+                registry.quirk(Quirk::EmptyPatchRefused);
+                registry.fault(part(Action::CutHead(0, cut)).skip(lost));
+                let session = plain(&registry);
+                put(&session, &chunks(CHUNK), bytes).expect("an upload");
+                let asked = methods(&registry);
+                let count = |method: &str| asked.iter().filter(|m| *m == method).count();
+                assert_eq!((count("POST"), count("GET"), count("PUT")), (1, 1, 1), "{asked:?}");
+                assert_eq!(count("PATCH"), length.div_ceil(CHUNK), "{asked:?}");
+                assert_ranges(&registry);
+                assert_has(&registry, bytes);
+            }
+        }
+    }
+}
+
+/// security.md F1: an upload that is cut anywhere goes on at the byte that the registry names, or begins again.
+#[test]
+fn f1_what_arrives_in_part_is_gone_on_with_or_sent_anew() {
+    let bytes = content();
+    for (method, options) in [("PATCH", chunks(CHUNK)), ("PUT", PutOptions::default())] {
+        let whole = if method == "PATCH" { CHUNK } else { bytes.len() };
+        for keep in [0, 1, 2, 500, whole - 1, whole] {
+            for from_start in [true, false] {
+                let registry = Registry::plain();
+                registry.quirk(Quirk::EmptyPatchRefused);
+                if from_start {
+                    registry.quirk(Quirk::PutFromStart);
+                }
+                registry.quirk(Quirk::ArrivesInPart(method, keep));
+                put(&plain(&registry), &options, &bytes)
+                    .unwrap_or_else(|e| panic!("{method} after {keep}: {e}"));
+                assert_ranges(&registry);
+                assert_has(&registry, &bytes);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_question_for_the_state_is_asked_again() {
+    for action in [Action::status(503), Action::CutHead(0, Cut::Rst), Action::status(500)] {
+        let registry = Registry::plain();
+        registry.fault(part(Action::CutHead(0, Cut::Rst)).skip(1));
+        registry.fault(Fault::on("/blobs/uploads/", action).method("GET").times(2));
+        put(&plain(&registry), &chunks(CHUNK), &content()).expect("an upload");
+        let asked = methods(&registry);
+        assert_eq!(asked.iter().filter(|m| *m == "GET").count(), 3, "{asked:?}");
+        assert_eq!(asked.iter().filter(|m| *m == "POST").count(), 1, "{asked:?}");
+        assert_has(&registry, &content());
+    }
+}
+
+#[test]
+fn a_state_that_cannot_be_asked_for_costs_nothing_that_was_sent() {
+    let bytes = content();
+    for status in [400, 401, 403, 404, 405, 416, 500, 503] {
+        // Nothing was sent before: a new upload.
+        let registry = Registry::plain();
+        registry.quirk(Quirk::StateRefused(status));
+        registry.fault(part(Action::CutHead(0, Cut::Rst)));
+        put(&plain(&registry), &chunks(CHUNK), &bytes).expect("an upload");
+        let asked = methods(&registry);
+        assert_eq!(asked.iter().filter(|m| *m == "POST").count(), 2, "{status}: {asked:?}");
+        assert_ranges(&registry);
+        assert_has(&registry, &bytes);
+        // Something was: what went wrong is told, and how to know that is only a cause.
+        for (fault, code) in [
+            (Action::CutHead(0, Cut::Rst), Code::Disconnected),
+            (Action::status(502), Code::Server),
+        ] {
+            let registry = Registry::plain();
+            registry.quirk(Quirk::StateRefused(status));
+            registry.fault(part(fault).skip(1));
+            let error = put(&plain(&registry), &chunks(CHUNK), &bytes).expect_err("no state");
+            assert_eq!(error.code(), code, "{status}: {error}");
+            assert!(error.is_retryable(), "{error}");
+            let question = format!("ask {}/demo/app for the state", registry.host());
+            assert!(error.to_string().contains(&question), "{error}");
+            assert!(error.details().causes.iter().any(|cause| cause.contains(&status.to_string())));
+        }
+    }
+    // The last failure that was worth another attempt stays the last one, too.
+    let registry = Registry::plain();
+    registry.fault(part(Action::status(503)).skip(1));
+    let error = put(&once(&registry), &chunks(CHUNK), &bytes).expect_err("one attempt");
+    assert_eq!((error.code(), error.details().http_status), (Code::Server, Some(503)));
+    assert!(!methods(&registry).contains(&"GET".to_owned()), "nobody asks who has given up");
+}
+
+#[test]
+fn an_upload_that_the_registry_has_forgotten_begins_again_if_it_can() {
+    let (bytes, run) = (content(), Run::new(None));
+    for options in [chunks(CHUNK), PutOptions::default()] {
+        let registry = Registry::plain();
+        let mut writer = open(&plain(&registry), &options).expect("a writer");
+        registry.forget_uploads();
+        writer.write(&bytes, &run).expect("bytes");
+        writer.commit(None, None, &run).expect("an upload");
+        assert_has(&registry, &bytes);
+    }
+    let registry = Registry::plain();
+    let mut writer = open(&plain(&registry), &chunks(CHUNK)).expect("a writer");
+    writer.write(&bytes[..CHUNK + 1], &run).expect("bytes");
+    registry.forget_uploads();
+    let error = writer.write(&bytes[CHUNK + 1..], &run).expect_err("the first chunk is lost");
+    assert_eq!((error.code(), error.details().what), (Code::NotFound, Some("upload")), "{error}");
+    let hint = error.details().hint.as_deref().expect("a hint");
+    assert!(hint.contains("write the blob again"), "{hint}");
+    // What went wrong first says more than that nobody remembers.
+    let registry = Registry::plain();
+    let mut writer = open(&plain(&registry), &chunks(CHUNK)).expect("a writer");
+    writer.write(&bytes, &run).expect("bytes");
+    let gone = br#"{"errors":[{"code":"BLOB_UPLOAD_UNKNOWN","message":"gone"}]}"#.to_vec();
+    registry.fault(end(Action::status(502)));
+    registry.fault(end(Action::Status(404, Vec::new(), gone)).skip(1).always());
+    let error = writer.commit(None, None, &run).expect_err("it is gone");
+    assert_eq!(error.code(), Code::Server, "{error}");
+    assert!(error.is_retryable() && error.to_string().contains("gone"), "{error}");
+}
+
+/// What the registry says of an upload may be too little, and even wrong; it never makes the blob wrong.
+#[test]
+fn states_that_tell_little_are_made_the_best_of() {
+    let bytes = content();
+    for told in [
+        UploadRange::Missing,
+        UploadRange::First,
+        UploadRange::Last,
+        UploadRange::WithUnit,
+        UploadRange::MinusOne,
+    ] {
+        // A chunk that arrived, and one that did not.
+        for fault in [Action::CutHead(0, Cut::Fin), Action::status(503)] {
+            for chunk in 0..3 {
+                let registry = Registry::plain();
+                registry.quirk(Quirk::UploadRange(told));
+                registry.fault(part(fault.clone()).skip(chunk));
+                put(&plain(&registry), &chunks(CHUNK), &bytes)
+                    .unwrap_or_else(|e| panic!("{told:?}, {fault:?} at {chunk}: {e}"));
+                assert_ranges(&registry);
+                assert_has(&registry, &bytes);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_place_of_an_upload_is_used_as_it_was_said() {
+    let bytes = content();
+    for quirks in [
+        vec![Quirk::AbsoluteLocation],
+        vec![Quirk::LocationQuery],
+        vec![Quirk::AbsoluteLocation, Quirk::LocationQuery],
+    ] {
+        for options in [PutOptions::default(), chunks(CHUNK)] {
+            let registry = Registry::plain();
+            quirks.iter().for_each(|quirk| registry.quirk(quirk.clone()));
+            registry.fault(part(Action::CutHead(0, Cut::Rst)).skip(1));
+            put(&plain(&registry), &options, &bytes).expect("an upload");
+            assert_has(&registry, &bytes);
+        }
+    }
+}
+
+#[test]
+fn chunks_become_smaller_where_they_are_too_large() {
+    let bytes: Vec<u8> = content().iter().copied().cycle().take(5_000_003).collect();
+    let most = 4 << 20;
+    for quirk in [Quirk::LargestChunk(most, 416), Quirk::LargestChunk(2 << 20, 413)] {
+        let registry = Registry::plain();
+        registry.quirk(quirk);
+        let session = plain(&registry);
+        put(&session, &chunks(most + 300_000), &bytes).expect("an upload");
+        assert_has(&registry, &bytes);
+        assert_ranges(&registry);
+        // The next one knows.
+        let (before, other) = (registry.requests().len(), [&bytes[..], b"x"].concat());
+        put(&session, &chunks(most + 300_000), &other).expect("another upload");
+        let requests = registry.requests().split_off(before);
+        assert!(requests.iter().all(|r| r.body.len() <= 1 << 20), "it was learned");
+        assert_has(&registry, &other);
+    }
+    // A blob in one piece, too.
+    let registry = Registry::plain();
+    registry.fault(end(Action::status(413)));
+    put(&plain(&registry), &chunks(8 << 20), &bytes).expect("an upload");
+    assert_has(&registry, &bytes);
+    // What stays too large is told at once.
+    for status in [413, 416] {
+        let registry = Registry::plain();
+        registry.quirk(Quirk::LargestChunk(1000, status));
+        let error = put(&plain(&registry), &chunks(2 << 20), &bytes).expect_err("too large");
+        assert_eq!(error.details().http_status, Some(status), "{error}");
+        assert!(methods(&registry).iter().filter(|m| *m == "PATCH").count() < 4);
+    }
+    // What the registry wants at least is bounded.
+    let registry = Registry::plain();
+    let least = Action::header("OCI-Chunk-Min-Length", "1073741824");
+    registry.fault(Fault::on("/blobs/uploads/", least).method("POST").always());
+    put(&plain(&registry), &chunks(1 << 20), &bytes).expect("an upload");
+    assert!(registry.requests().iter().all(|r| r.body.len() <= 1 << 20));
+    assert_has(&registry, &bytes);
+}
+
+/// security.md F7: what the registry has under its digest has arrived, whatever became of the answer.
+#[test]
+fn f7_an_end_whose_answer_was_lost_is_looked_for() {
+    let bytes = content();
+    for options in [PutOptions::default(), chunks(CHUNK)] {
+        for lost in [
+            Action::CutHead(0, Cut::Fin),
+            Action::CutHead(0, Cut::Rst),
+            Action::CutHead(20, Cut::Fin),
+        ] {
+            // Even where there is no second attempt.
+            for session in [plain as fn(&Server) -> Session, once] {
+                let registry = Registry::plain();
+                registry.fault(end(lost.clone()));
+                put(&session(&registry), &options, &bytes).expect("an upload");
+                assert_eq!(methods(&registry).iter().filter(|m| *m == "PUT").count(), 1);
+                assert_has(&registry, &bytes);
+            }
+        }
+        // A server that fails, and has not done it.
+        for status in [500, 502, 503, 504] {
+            let registry = Registry::plain();
+            registry.fault(end(Action::status(status)).times(2));
+            put(&plain(&registry), &options, &bytes).expect("an upload");
+            assert_has(&registry, &bytes);
+            let registry = Registry::plain();
+            registry.fault(end(Action::status(status)).always());
+            let error = put(&plain(&registry), &options, &bytes).expect_err("it never ends");
+            assert_eq!(error.details().http_status, Some(status));
+            assert!(error.is_retryable() && error.code() == Code::Server, "{error}");
+        }
+        // And one whose success is none that we know: what counts is what is there.
+        for (quirk, works) in [(Action::SetStatus(200), true), (Action::status(200), false)] {
+            let registry = Registry::plain();
+            registry.fault(end(quirk));
+            let result = put(&plain(&registry), &options, &bytes);
+            assert_eq!(result.is_ok(), works, "{result:?}");
+        }
+    }
+}
+
+#[test]
+fn a_registry_that_stored_something_else_is_not_believed() {
+    let (bytes, other) = (content(), digest_of(b"other").to_string());
+    for options in [PutOptions::default(), chunks(CHUNK)] {
+        let registry = Registry::plain();
+        registry.fault(end(Action::header("Docker-Content-Digest", &other)));
+        let error = put(&plain(&registry), &options, &bytes).expect_err("another digest");
+        assert_eq!(error.code(), Code::DigestMismatch, "{error}");
+        assert_eq!(error.details().digest_actual.as_deref(), Some(other.as_str()));
+    }
+    // The legitimate cases: none, and one by another algorithm, which says nothing of ours.
+    let by_other = Digest::of(Algorithm::Sha512, &bytes).to_string();
+    for action in [
+        Action::RemoveHeader("Docker-Content-Digest".into()),
+        Action::header("Docker-Content-Digest", &by_other),
+    ] {
+        let registry = Registry::plain();
+        registry.fault(end(action));
+        put(&plain(&registry), &chunks(CHUNK), &bytes).expect("an upload");
+    }
+    let registry = Registry::plain();
+    registry.add_blob("demo/base", bytes.clone());
+    registry.fault(
+        Fault::on("?mount=", Action::header("Docker-Content-Digest", &other)).method("POST"),
+    );
+    let options = PutOptions {
+        digest: Some(digest_of(&bytes)),
+        mount_from: vec!["demo/base".into()],
+        ..PutOptions::default()
+    };
+    let error = put(&plain(&registry), &options, &bytes).expect_err("another blob was mounted");
+    assert_eq!(error.code(), Code::DigestMismatch, "{error}");
+}
+
+#[test]
+fn a_blob_has_the_digest_of_the_algorithm_that_was_chosen() {
+    let bytes = content();
+    for algorithm in [Algorithm::Sha384, Algorithm::Sha512] {
+        let digest = Digest::of(algorithm, &bytes);
+        for options in [
+            PutOptions { algorithm, ..chunks(CHUNK) },
+            PutOptions { digest: Some(digest.clone()), ..PutOptions::default() },
+        ] {
+            let registry = Registry::plain();
+            // The upload that begins anew asks for it as well.
+            registry.fault(part(Action::status(503)));
+            let descriptor = put(&plain(&registry), &options, &bytes).expect("an upload");
+            assert_eq!(descriptor.digest, digest);
+            let begun = registry.requests().into_iter().filter(|r| r.method == "POST");
+            for request in begun {
+                assert_eq!(request.query("digest-algorithm"), [algorithm.name()]);
+            }
+            let stored = registry.blob("demo/app", &digest.to_string()).expect("the blob");
+            assert!(stored.to_vec() == bytes);
+        }
+    }
+    let registry = Registry::plain();
+    put(&plain(&registry), &chunks(CHUNK), &bytes).expect("an upload");
+    assert!(registry.requests().iter().all(|r| r.query("digest-algorithm").is_empty()));
+}
+
+#[test]
+fn whether_a_blob_exists_is_a_hint() {
+    let bytes = content();
+    let store = bystander(ServerOptions::default().bind("127.0.0.2"), |_| Reply::empty(403));
+    let options =
+        PutOptions { digest: Some(digest_of(&bytes)), check_exists: true, ..PutOptions::default() };
+    let refusals = [400, 401, 403, 405, 429, 500, 503].map(|status| {
+        let action = Action::status(status);
+        (format!("{status}"), action)
+    });
+    let more = [
+        ("a store".to_owned(), Action::redirect(&format!("{}/x?signature=y", store.url()))),
+        ("no address".to_owned(), Action::redirect("ftp://127.0.0.1/x")),
+        ("a cut".to_owned(), Action::CutHead(0, Cut::Rst)),
+        ("no length".to_owned(), Action::CloseDelimited),
+    ];
+    for (name, action) in refusals.into_iter().chain(more) {
+        let registry = Registry::plain();
+        // It is there, but that cannot be known.
+        registry.add_blob("demo/app", bytes.clone());
+        registry.fault(Fault::on("/blobs/sha256:", action).method("HEAD").always());
+        put(&plain(&registry), &options, &bytes).unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert_eq!(methods(&registry), ["POST", "PUT"], "{name}");
+    }
+    // A blob of another size than the one that was promised is none of it.
+    let registry = Registry::plain();
+    registry.put_blob("demo/app", &digest_of(&bytes).to_string(), b"cut off".to_vec().into());
+    let sized = PutOptions { size: Some(bytes.len() as u64), ..options };
+    put(&plain(&registry), &sized, &bytes).expect("an upload");
+    assert_has(&registry, &bytes);
+}
+
+#[test]
+fn an_abort_is_no_failure_whatever_the_registry_says() {
+    let run = Run::new(None);
+    for status in [400, 401, 403, 404, 405, 429, 500] {
+        for written in [&content()[..], b"x"] {
+            let registry = Registry::plain();
+            registry.quirk(Quirk::AbortRefused(status));
+            let mut writer = open(&plain(&registry), &chunks(CHUNK)).expect("a writer");
+            writer.write(written, &run).expect("bytes");
+            writer.abort(&run).unwrap_or_else(|e| panic!("{status}: {e}"));
+            assert_eq!(methods(&registry).iter().filter(|m| *m == "DELETE").count(), 1);
+            // It is over all the same.
+            writer.abort(&run).expect("nothing to do");
+            assert!(writer.write(b"x", &run).is_err());
+        }
+    }
+}
+
+/// security.md F26: a source that shrank or grew gives another blob than was promised. Nothing is stored, and an abort
+/// leaves no upload behind.
+#[test]
+fn f26_what_is_not_what_was_promised_is_given_up_at_the_registry() {
+    let (bytes, run) = (content(), Run::new(None));
+    let size = bytes.len() as u64;
+    for (promised, code) in [
+        (PutOptions { size: Some(size + 1), ..chunks(CHUNK) }, Code::SizeMismatch),
+        (PutOptions { size: Some(size - 1), ..chunks(CHUNK) }, Code::SizeMismatch),
+        (PutOptions { digest: Some(digest_of(b"other")), ..chunks(CHUNK) }, Code::DigestMismatch),
+    ] {
+        let registry = Registry::plain();
+        let mut writer = open(&plain(&registry), &promised).expect("a writer");
+        writer.write(&bytes, &run).expect("bytes");
+        assert_eq!(writer.commit(None, None, &run).expect_err("not it").code(), code);
+        assert_eq!(registry.upload_count(), 1);
+        writer.abort(&run).expect("an end");
+        assert_eq!(registry.upload_count(), 0, "the registry has let go of it");
+        assert!(registry.blob("demo/app", &digest_of(&bytes).to_string()).is_none());
+    }
+}
+
+const EARLY: &[u8] =
+    br#"{"errors":[{"code":"SIZE_INVALID","message":"more than is let through"}]}"#;
+
+fn early(method: &str, status: u16) -> Early {
+    let reply = Reply::new(status, EARLY.to_vec()).with("Content-Type", "application/json");
+    Early::on(method, reply.with("Connection", "close"))
+}
+
+/// Refused by its header, a body is not sent on, and what was said against it is what the caller gets to know.
+#[test]
+fn a_refusal_that_comes_before_the_body_is_read() {
+    let bytes: Vec<u8> = content().iter().copied().cycle().take(7_000_003).collect();
+    let linger = std::time::Duration::from_millis(300);
+    let ca = Ca::default();
+    let servers: [fn(&Ca) -> Registry; 2] = [|_| Registry::plain(), Registry::tls];
+    for start in servers {
+        for (method, chunk) in [("PUT", 8 << 20), ("PATCH", 3 << 20)] {
+            for status in [400, 403, 413] {
+                for how in [
+                    early(method, status),
+                    early(method, status).linger(linger),
+                    early(method, status).after(100_000),
+                    early(method, status).after(2 << 20).linger(linger),
+                ] {
+                    let registry = start(&ca);
+                    registry.early(how.always());
+                    // Every size goes the same way in the end.
+                    registry.early(early("PATCH", status).always());
+                    let began = std::time::Instant::now();
+                    let error =
+                        put(&plain(&registry), &chunks(chunk), &bytes).expect_err("refused");
+                    assert_eq!(error.details().http_status, Some(status), "{method}: {error}");
+                    assert!(error.to_string().contains("let through"), "{error}");
+                    let sent = methods(&registry);
+                    let sent = sent.iter().filter(|m| ["PUT", "PATCH"].contains(&m.as_str()));
+                    assert!(sent.count() < 3, "what is refused for good is not sent again");
+                    assert!(began.elapsed() < std::time::Duration::from_secs(5));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_answer_before_the_body_may_ask_for_credentials_or_for_patience() {
+    let bytes: Vec<u8> = content().iter().copied().cycle().take(7_000_003).collect();
+    let linger = std::time::Duration::from_millis(100);
+    for (method, chunk) in [("PUT", 8 << 20), ("PATCH", 3 << 20)] {
+        for after in [0, 1 << 20] {
+            let token = TokenServer::plain();
+            token.may_receive("wonderland");
+            let registry = Registry::start(ServerOptions::default(), Auth::bearer(&token));
+            let challenge = format!(
+                "Bearer realm=\"{}\",service=\"{}\",error=\"invalid_token\"",
+                token.realm(),
+                TokenServer::SERVICE
+            );
+            let asks =
+                Reply::empty(401).with("WWW-Authenticate", &challenge).with("Connection", "close");
+            registry.early(Early::on(method, asks).after(after).linger(linger));
+            let busy = Reply::empty(503).with("Connection", "close");
+            registry.early(Early::on(method, busy).after(after));
+            let trusted = json!({"allow-plain-http-credentials": [token.host(), registry.host()]});
+            let alice = json!({"username": "alice", "password": "wonderland"});
+            let session = session(&registry.host(), trusted, alice);
+            put(&session, &chunks(chunk), &bytes).expect("an upload");
+            assert_has(&registry, &bytes);
+            assert_eq!(token.requests().len(), 2, "a new token was asked for");
+        }
+    }
+    // But nobody has taken what he has not read: more than the system holds on its way to him.
+    let bytes: Vec<u8> = bytes.iter().copied().cycle().take(20_000_003).collect();
+    for (method, chunk) in [("PUT", 32 << 20), ("PATCH", 16 << 20)] {
+        for status in [201, 204] {
+            let registry = Registry::plain();
+            registry.early(Early::on(method, Reply::empty(status)));
+            put(&plain(&registry), &chunks(chunk), &bytes).expect("an upload");
+            assert_has(&registry, &bytes);
+        }
+    }
+}
+
+#[test]
+fn a_refusal_before_the_body_comes_through_a_proxy() {
+    let bytes: Vec<u8> = content().iter().copied().cycle().take(7_000_003).collect();
+    let (ca, certs) = (Ca::default(), ocireg_testkit::tempdir());
+    let at = ServerOptions::default().bind("127.0.0.4");
+    for proxy in
+        [Proxy::start(at.clone(), None), Proxy::start(at.identity(ca.server(&["127.0.0.4"])), None)]
+    {
+        ca.write_certs_d(certs.path(), &proxy.host(), None);
+        for registry in [Registry::plain(), Registry::tls(&ca)] {
+            let linger = std::time::Duration::from_millis(300);
+            registry.early(early("PUT", 403).linger(linger).always());
+            let options = json!({"certs-dir": certs.path(), "proxy": proxy.url()});
+            let session = session(&registry.host(), options, json!({}));
+            let error = put(&session, &chunks(8 << 20), &bytes).expect_err("refused");
+            assert_eq!(error.details().http_status, Some(403), "{error}");
+        }
+    }
 }

@@ -10,6 +10,8 @@ use crate::server::{Body, Cut, Framing, Reply, Request, Server, ServerOptions, l
 pub enum Action {
     /// Another status with these headers and this body, instead of the answer.
     Status(u16, Vec<(String, String)>, Vec<u8>),
+    /// Another status of the answer, which has had its effect.
+    SetStatus(u16),
     /// A redirect; without a Location when there is none. The answer is not made.
     Redirect(u16, Option<String>),
     /// An HTML error page of about this size, instead of the answer.
@@ -113,6 +115,7 @@ impl Action {
                 *reply = Reply::new(status, body);
                 reply.headers = headers;
             }
+            Action::SetStatus(status) => reply.status = status,
             Action::Redirect(status, location) => {
                 *reply = Reply::empty(status);
                 if let Some(location) = location {
