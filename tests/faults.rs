@@ -16,10 +16,11 @@ use c_surface::{Failure, Outcome, Service, children, layouts};
 use ocireg_testkit::TempDir;
 use ocireg_testkit::image::{Image, Spec};
 use ocireg_testkit::{
-    Action, Auth, Cut, Fault, Registry, Reply, Server, ServerOptions, TokenServer, fault,
+    Action, Auth, Cut, Fault, Quirk, Registry, Reply, Server, ServerOptions, TokenServer, fault,
 };
 use serde_json::{Value, json};
 
+const INVALID_ARGUMENT: i32 = 1;
 const UNSUPPORTED: i32 = 8;
 const TIMEOUT: i32 = 44;
 const DISCONNECTED: i32 = 45;
@@ -566,6 +567,98 @@ fn ranges_that_are_not_what_was_asked_for() {
     // A part where nothing was resumed is no whole.
     registry.fault(Fault::on(digest, Action::Status(206, Vec::new(), b"x".to_vec())).always());
     fails(&hasty(), &registry, PROTOCOL, "206 unasked");
+}
+
+/// Reads a blob from an offset on.
+fn read_from(session: &Session, digest: &str, offset: u64, options: Value) -> Outcome<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut reader = session.open_blob(None, digest, offset, &options)?;
+    reader.read_to_end(None, &mut bytes).map(|()| bytes)
+}
+
+/// How a registry may answer who asks for a range with no end.
+fn unfriendly_to_ranges() -> Vec<(&'static str, Box<dyn Fn(&Registry)>)> {
+    let refusing = |action: Action| {
+        move |registry: &Registry| {
+            // Those that ask without a range get the blob.
+            registry.fault(Fault::on("/blobs/", action.clone()).with_header("range").always());
+        }
+    };
+    vec![
+        ("as it should", Box::new(|_| ())),
+        ("closed ranges only", Box::new(|registry| registry.quirk(Quirk::ClosedRangesOnly))),
+        ("ignored", Box::new(refusing(Action::IgnoreRange))),
+        ("416", Box::new(refusing(Action::status(416)))),
+        ("400", Box::new(refusing(Action::status(400)))),
+        ("501", Box::new(refusing(Action::status(501)))),
+    ]
+}
+
+/// security.md F11, F12: a server that does not send the part that was asked for is asked otherwise.
+#[test]
+fn f11_f12_the_rest_of_a_blob_is_got_from_servers_that_know_no_open_ranges() {
+    let image = large();
+    let digest = layer(&image);
+    let whole = image.blobs[digest].to_vec();
+    let size = whole.len() as u64;
+    for (name, arrange) in unfriendly_to_ranges() {
+        let registry = serving(&image);
+        arrange(&registry);
+        let session = session(&hasty(), &registry);
+        for offset in [1, 100_000, size - 1, size] {
+            for options in [none(), json!({"size": size})] {
+                let read = read_from(&session, digest, offset, options.clone())
+                    .unwrap_or_else(|e| panic!("{name}, {offset} {options}: {e:?}"));
+                assert!(read == whole[offset as usize..], "{name}, {offset} {options}");
+            }
+        }
+        for offset in [size + 1, u64::MAX] {
+            for options in [none(), json!({"size": size})] {
+                let error = read_from(&session, digest, offset, options.clone())
+                    .expect_err("there is nothing");
+                assert_eq!(error.code, INVALID_ARGUMENT, "{name}, {offset} {options}: {error:?}");
+                assert_eq!(error.json["argument"], "offset");
+            }
+        }
+        // Cuts do not matter, from the start on and from the middle.
+        for offset in [0, 50_000] {
+            for options in [none(), json!({"size": size})] {
+                registry.fault(Fault::on(digest, Action::CutBody(900_000, Cut::Fin)).times(2));
+                let read = read_from(&session, digest, offset, options.clone())
+                    .unwrap_or_else(|e| panic!("{name}, cut, {offset} {options}: {e:?}"));
+                assert!(read == whole[offset as usize..], "{name}, cut, {offset} {options}");
+            }
+        }
+        registry.fault(Fault::on(digest, Action::CutBody(900_000, Cut::Rst)).times(2));
+        pulls(&hasty(), &registry, &image, name);
+    }
+}
+
+#[test]
+fn where_all_is_sent_each_time_little_progress_is_none() {
+    const SIZE: u64 = 24 << 20;
+    let registry = Registry::plain();
+    let digest = registry.add_blob_generated("demo/app", 5, SIZE);
+    registry.add_manifest("demo/app", Some("1"), "application/json", "{}");
+    let session = session(&hasty(), &registry);
+    let cut = |ranges: bool| {
+        registry.clear_faults();
+        if !ranges {
+            registry.fault(Fault::on(&digest, Action::IgnoreRange).always());
+        }
+        for n in 1..18 {
+            let at = if ranges { 1_300_000 } else { n * 1_300_000 };
+            registry.fault(Fault::on(&digest, Action::CutBody(at, Cut::Fin)).skip(n as usize - 1));
+        }
+        let read = read_from(&session, &digest, 0, none());
+        let asked = asked(&registry, &digest);
+        registry.clear();
+        (read.map(|bytes| bytes.len() as u64), asked)
+    };
+    assert!(matches!(cut(true), (Ok(SIZE), 18)));
+    let (read, asked) = cut(false);
+    assert_eq!(read.expect_err("too much for too little").code, DISCONNECTED);
+    assert!((5..12).contains(&asked), "asked {asked} times");
 }
 
 #[test]

@@ -186,6 +186,7 @@ impl Action {
 pub struct Fault {
     method: Option<String>,
     path: String,
+    header: Option<String>,
     skip: usize,
     times: usize,
     success_only: bool,
@@ -198,6 +199,7 @@ impl Fault {
         Fault {
             method: None,
             path: path.to_owned(),
+            header: None,
             skip: 0,
             times: 1,
             success_only: false,
@@ -208,6 +210,12 @@ impl Fault {
     /// Only requests of this method.
     pub fn method(mut self, method: &str) -> Fault {
         self.method = Some(method.to_owned());
+        self
+    }
+
+    /// Only requests with this header.
+    pub fn with_header(mut self, name: &str) -> Fault {
+        self.header = Some(name.to_owned());
         self
     }
 
@@ -238,6 +246,7 @@ impl Fault {
     fn take(&mut self, request: &Request) -> bool {
         if !request.target.contains(&self.path)
             || self.method.as_ref().is_some_and(|method| *method != request.method)
+            || self.header.as_ref().is_some_and(|name| request.header(name).is_none())
             || self.times == 0
         {
             return false;
