@@ -122,7 +122,7 @@ fn assert_fits(error: &Failure, code: i32, what: &str) {
 // F1, F2, F3: cuts.
 
 #[test]
-fn cut_at_every_byte_of_a_small_image() {
+fn f1_f3_a_cut_at_every_byte_of_a_small_image_is_resumed() {
     let image = small();
     let registry = serving(&image);
     let service = hasty();
@@ -184,7 +184,7 @@ fn cut_at_every_byte_of_the_token_reply() {
 }
 
 #[test]
-fn cut_at_every_byte_of_a_response_head() {
+fn f2_a_cut_at_every_byte_of_a_response_head_is_made_good() {
     let image = small();
     let registry = serving(&image);
     let service = hasty();
@@ -290,7 +290,7 @@ fn silence_in_a_body_is_resumed() {
 // F6, F8: busy and failing servers.
 
 #[test]
-fn a_failing_server_is_asked_again() {
+fn f6_a_failing_server_is_asked_again() {
     let image = small();
     let registry = serving(&image);
     for path in ["/v2/", "/manifests/", layer(&image)] {
@@ -311,7 +311,7 @@ fn a_failing_server_is_asked_again() {
 }
 
 #[test]
-fn retry_after_is_kept() {
+fn f8_retry_after_is_kept() {
     let image = small();
     let registry = serving(&image);
     let service = hasty();
@@ -346,7 +346,7 @@ fn retry_after_is_kept() {
 }
 
 #[test]
-fn a_wait_that_is_too_long_is_told_instead() {
+fn f8_a_wait_that_is_too_long_is_told_instead() {
     let image = small();
     let registry = serving(&image);
     for (status, code) in [(429, RATE_LIMITED), (503, SERVER)] {
@@ -377,7 +377,7 @@ fn a_wait_that_is_too_long_is_told_instead() {
 // F9, F10: wrong bytes, wrong lengths.
 
 #[test]
-fn a_wrong_bit_is_found() {
+fn f9_a_wrong_bit_is_found() {
     for image in [small(), large()] {
         let registry = serving(&image);
         let length = image.blobs[layer(&image)].len().expect("a length");
@@ -464,7 +464,7 @@ fn verify_reads_what_is_left() {
 }
 
 #[test]
-fn a_wrong_length_is_found() {
+fn f10_a_wrong_length_is_found() {
     let image = large();
     let registry = serving(&image);
     let digest = layer(&image);
@@ -515,7 +515,7 @@ fn a_wrong_length_is_found() {
 // F11, F12: ranges.
 
 #[test]
-fn ranges_that_are_not_what_was_asked_for() {
+fn f11_f12_ranges_that_are_not_what_was_asked_for() {
     let image = large();
     let registry = serving(&image);
     let digest = layer(&image);
@@ -662,7 +662,7 @@ fn where_all_is_sent_each_time_little_progress_is_none() {
 }
 
 #[test]
-fn a_part_that_is_longer_than_its_blob_is_dropped() {
+fn f12_a_part_that_is_longer_than_its_blob_is_dropped() {
     let image = large();
     let registry = serving(&image);
     let layout = temp();
@@ -686,7 +686,7 @@ fn a_part_that_is_longer_than_its_blob_is_dropped() {
 // F13: redirects.
 
 #[test]
-fn redirects_end() {
+fn f13_redirects_end() {
     let image = small();
     let registry = serving(&image);
     for path in ["/manifests/", "/blobs/"] {
@@ -1069,7 +1069,7 @@ fn several_processes_pull_into_one_layout() {
 // F27, F30: odd servers.
 
 #[test]
-fn a_connection_that_closes_just_as_it_is_used_again() {
+fn f27_a_connection_that_closes_just_as_it_is_used_again() {
     let image = Spec::sized(6, 1000).build();
     let registry = serving(&image);
     for cut in [Cut::Fin, Cut::Rst] {

@@ -774,6 +774,34 @@ fn pages_without_end() {
     }
 }
 
+// C7: pages of any length.
+
+#[test]
+fn c7_how_much_of_a_list_is_asked_for_is_bounded_and_how_much_comes_is_not_believed() {
+    let registry = serving(&small());
+    let session = session(&once(none()), &registry);
+    for n in [json!(0), json!(-1), json!(2_147_483_648_u64), json!(1.5), json!("1"), json!(null)] {
+        let error = session.list_tags(None, &json!({"n": n})).expect_err("no number of tags");
+        assert!([INVALID_ARGUMENT, INVALID_JSON].contains(&error.code), "{n}: {error:?}");
+        assert_eq!(error.json["argument"], "n", "{n}: {error:?}");
+    }
+    assert!(registry.requests().iter().all(|r| !r.path().ends_with("/tags/list")));
+    for n in [1, 2_147_483_647] {
+        session.list_tags(None, &json!({"n": n})).expect("a page");
+    }
+    // A registry that sends more than was asked for has sent more, and no more than is let in.
+    let tags: Vec<String> = (0..1000).map(|n| format!("t{n:04}")).collect();
+    let page = json!({"name": "demo/app", "tags": tags}).to_string();
+    registry.fault(Fault::on("/tags/list", Action::ReplaceBody(page.into())));
+    let listed = session.list_tags(None, &json!({"n": 10})).expect("a page");
+    assert_eq!(listed["tags"].as_array().map(Vec::len), Some(1000));
+    let limited = Service::bare(json!({"limits": {"list": 4096}}));
+    let session = self::session(&limited, &registry);
+    registry.fault(Fault::on("/tags/list", Action::ReplaceBody(vec![b' '; 1 << 20])));
+    let error = session.list_tags(None, &json!({"n": 10})).expect_err("too much");
+    assert_eq!(error.code, LIMIT);
+}
+
 // C8, C9: numbers and frames that lie.
 
 #[test]
