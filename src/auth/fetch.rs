@@ -20,6 +20,9 @@ use crate::tls::Identity;
 /// AuthClientID of the registry package.
 const CLIENT_ID: &str = "docker";
 
+/// The longest token that fits into the header of a request.
+const LONGEST_TOKEN: usize = 60 << 10;
+
 /// How much of a token server's refusal is read.
 const ERROR_BODY: u64 = 64 << 10;
 
@@ -225,6 +228,13 @@ impl Authenticator {
         let text = access.or(token).ok_or_else(|| unusable(&"the answer holds no token"))?;
         if text.bytes().any(|b| !(0x21..0x7f).contains(&b)) {
             return Err(unusable(&"the token holds characters that no header can carry"));
+        }
+        if text.len() > LONGEST_TOKEN {
+            let why = format!(
+                "the token has {} bytes, more than the {LONGEST_TOKEN} that a request can carry",
+                text.len()
+            );
+            return Err(unusable(&why));
         }
         let refresh: Option<RefreshToken> = given(answer.refresh_token.take());
         if refresh.as_ref().is_some_and(|text| text.contains(char::is_control)) {

@@ -19,6 +19,12 @@ const SHORTEST: Duration = Duration::from_secs(60);
 /// A token is replaced this long before its end, so that it does not end on the way.
 const EARLY: Duration = Duration::from_secs(5);
 
+/// And at most this long, because a token that was taken back is not to be used for ever.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Tokens of one registry that are kept, and refresh tokens. The one that nobody has used for the longest time goes.
+const MOST: usize = 256;
+
 /// How often a waiting call looks whether it has ended.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -66,7 +72,7 @@ impl Token {
     pub(super) fn new(text: Zeroizing<String>, expires_in: Option<f64>, now: Instant) -> Self {
         let told = expires_in
             .filter(|seconds| seconds.is_finite() && *seconds > 0.0)
-            .map(|seconds| Duration::from_secs_f64(seconds.min(1e9)));
+            .map(|seconds| Duration::from_secs_f64(seconds.min(LONGEST.as_secs_f64())));
         let life = told.unwrap_or(SHORTEST).max(SHORTEST);
         Self { text, ends: now + life }
     }
@@ -93,8 +99,61 @@ pub(super) type RefreshToken = Zeroizing<String>;
 /// The tokens of one service.
 #[derive(Default)]
 pub struct Tokens {
-    flights: Mutex<HashMap<Key, Arc<Flight>>>,
-    rotations: Arc<Mutex<HashMap<Holder, Arc<Rotation>>>>,
+    flights: Mutex<Kept<Key, Flight>>,
+    rotations: Arc<Mutex<Kept<Holder, Rotation>>>,
+}
+
+/// What is kept, by registry.
+struct Kept<K, T> {
+    registries: HashMap<String, Shelf<K, T>>,
+    /// How many registries there may be before those that have nothing of use are looked for.
+    sweep_at: usize,
+    /// Counts what is taken, to know what was not for long.
+    clock: u64,
+}
+
+type Shelf<K, T> = HashMap<K, (u64, Arc<T>)>;
+
+impl<K, T> Default for Kept<K, T> {
+    fn default() -> Self {
+        Self { registries: HashMap::new(), sweep_at: MOST, clock: 0 }
+    }
+}
+
+/// What can be kept.
+trait Useful: Default {
+    /// Whether it is worth keeping while nobody uses it. Asked often: looks at times, and copies nothing.
+    fn is_useful(&self) -> bool;
+}
+
+impl<K: Eq + Hash + Clone, T: Useful> Kept<K, T> {
+    /// What several calls share under a key. What it costs to find it does not depend on how much is kept, and to make
+    /// it only on what is kept of the same registry, which has a bound.
+    fn take(&mut self, registry: &str, key: K) -> Arc<T> {
+        self.clock += 1;
+        let is_needed = |shared: &Arc<T>| Arc::strong_count(shared) > 1 || shared.is_useful();
+        if self.registries.len() >= self.sweep_at && !self.registries.contains_key(registry) {
+            self.registries.retain(|_, shelf| shelf.values().any(|(_, shared)| is_needed(shared)));
+            self.sweep_at = MOST.max(self.registries.len() * 2);
+        }
+        let shelf = match self.registries.get_mut(registry) {
+            Some(shelf) => shelf,
+            None => self.registries.entry(registry.to_owned()).or_default(),
+        };
+        if let Some((used, shared)) = shelf.get_mut(&key) {
+            *used = self.clock;
+            return shared.clone();
+        }
+        shelf.retain(|_, (_, shared)| is_needed(shared));
+        if shelf.len() >= MOST {
+            let idle = shelf.iter().filter(|(_, (_, shared))| Arc::strong_count(shared) == 1);
+            let oldest = idle.min_by_key(|(_, (used, _))| *used).map(|(key, _)| key.clone());
+            oldest.and_then(|key| shelf.remove(&key));
+        }
+        let shared = Arc::<T>::default();
+        shelf.insert(key, (self.clock, shared.clone()));
+        shared
+    }
 }
 
 /// One token, and the right to fetch it.
@@ -131,7 +190,8 @@ impl Tokens {
         run: &Run,
         fetch: impl FnOnce() -> Result<Token>,
     ) -> Result<Token> {
-        let flight = shared(&self.flights, key, Flight::is_useful);
+        let registry = key.holder.origin.clone();
+        let flight = lock(&self.flights).take(&registry, key);
         if let Some(token) = flight.usable(refused) {
             return Ok(token);
         }
@@ -169,7 +229,7 @@ impl Tokens {
         run: &Run,
         exchange: impl FnOnce(&str) -> Result<Granted>,
     ) -> Result<Granted> {
-        let rotation = shared(&self.rotations, holder.clone(), |r| lock(&r.latest).is_some());
+        let rotation = lock(&self.rotations).take(&holder.origin, holder.clone());
         let _turn = rotation.turn.take(run)?;
         let used = lock(&rotation.latest).clone();
         let used = used.unwrap_or_else(|| Zeroizing::new(given.to_owned()));
@@ -180,17 +240,6 @@ impl Tokens {
         }
         Ok(granted)
     }
-}
-
-/// What several calls share under a key; what nobody uses and is not `useful` is forgotten on the way.
-fn shared<K: Eq + Hash, T: Default>(
-    map: &Mutex<HashMap<K, Arc<T>>>,
-    key: K,
-    useful: impl Fn(&T) -> bool,
-) -> Arc<T> {
-    let mut map = lock(map);
-    map.retain(|_, shared| Arc::strong_count(shared) > 1 || useful(shared));
-    map.entry(key).or_default().clone()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -204,9 +253,17 @@ impl Flight {
             |token: &&Token| token.is_fresh(Instant::now()) && refused != Some(token.text());
         token.as_ref().filter(usable).cloned()
     }
+}
 
+impl Useful for Flight {
     fn is_useful(&self) -> bool {
-        self.usable(None).is_some()
+        lock(&self.token).as_ref().is_some_and(|token| token.is_fresh(Instant::now()))
+    }
+}
+
+impl Useful for Rotation {
+    fn is_useful(&self) -> bool {
+        lock(&self.latest).is_some()
     }
 }
 
@@ -294,7 +351,9 @@ mod tests {
             (Some(59.9), 60),
             (Some(61.0), 61),
             (Some(300.0), 300),
-            (Some(1e18), 1_000_000_000),
+            (Some(86_400.0), 86_400),
+            (Some(86_401.0), 86_400),
+            (Some(1e18), 86_400),
         ] {
             let token = Token::new(Zeroizing::new("t".to_owned()), expires_in, now);
             assert_eq!(token.ends - now, Duration::from_secs(seconds), "{expires_in:?}");
@@ -313,7 +372,7 @@ mod tests {
             };
             Key::new(holder, &[])
         };
-        let kept = || lock(&tokens.flights).len();
+        let kept = || lock(&tokens.flights).registries.values().map(HashMap::len).sum::<usize>();
         for number in 0..10 {
             let fetched = tokens.get(key(number), None, &run, || Err(within_itself()));
             assert!(fetched.is_err());
@@ -333,6 +392,71 @@ mod tests {
         assert!(tokens.get(key(0), None, &run, || Err(within_itself())).is_err());
         assert!(tokens.get(key(10), None, &run, || Ok(token())).is_ok());
         assert_eq!(kept(), 1);
+    }
+
+    /// Counts how often anybody asks whether one of these is of use.
+    #[derive(Default)]
+    struct Counting;
+
+    thread_local! {
+        static ASKED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+    }
+
+    impl Useful for Counting {
+        fn is_useful(&self) -> bool {
+            ASKED.set(ASKED.get() + 1);
+            true
+        }
+    }
+
+    #[test]
+    fn what_one_token_costs_does_not_grow_with_those_that_are_kept() {
+        let mut kept = Kept::<String, Counting>::default();
+        for number in 0..5000 {
+            kept.take("one", number.to_string());
+        }
+        assert_eq!(kept.registries["one"].len(), MOST, "the oldest are gone");
+        assert!(ASKED.get() <= 5000 * MOST, "{}", ASKED.get());
+        ASKED.set(0);
+        for _ in 0..1000 {
+            kept.take("one", "4999".to_owned());
+        }
+        assert_eq!(ASKED.get(), 0, "what is there is found without a look at the rest");
+        // The one in use is not the oldest.
+        for number in 0..MOST {
+            kept.take("one", "4999".to_owned());
+            kept.take("one", format!("new {number}"));
+        }
+        assert!(kept.registries["one"].contains_key("4999"));
+        // Nor is one that somebody waits for given away.
+        let waiting = kept.take("one", "waiting".to_owned());
+        for number in 0..2 * MOST {
+            kept.take("one", format!("newer {number}"));
+        }
+        assert!(Arc::ptr_eq(&waiting, &kept.take("one", "waiting".to_owned())));
+        // Many registries cost each no more than a few looks.
+        ASKED.set(0);
+        for number in 0..5000 {
+            kept.take(&number.to_string(), "only".to_owned());
+        }
+        assert!(ASKED.get() <= 5000 * 4, "{}", ASKED.get());
+        assert_eq!(kept.registries.len(), 5001, "each has one that is still good");
+    }
+
+    #[test]
+    fn registries_whose_tokens_have_ended_are_forgotten() {
+        let (tokens, run) = (Tokens::default(), Run::new(None));
+        for number in 0..3 * MOST {
+            let holder = Holder {
+                origin: number.to_string(),
+                realm: String::new(),
+                service: String::new(),
+                identity: Digest::of(Algorithm::Sha256, b""),
+            };
+            let ended = Token { text: Zeroizing::new("t".to_owned()), ends: Instant::now() };
+            assert!(tokens.get(Key::new(holder, &[]), None, &run, || Ok(ended)).is_ok());
+        }
+        assert!(lock(&tokens.flights).registries.len() <= MOST);
     }
 
     #[test]

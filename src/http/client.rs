@@ -39,6 +39,9 @@ const SMALL: u64 = 16 << 10;
 /// How long reading such a body may take: a new connection takes no longer.
 const WORTH_A_CONNECTION: Duration = Duration::from_secs(2);
 
+/// The longest header that is sent: what goes out before a body has to fit into one buffer.
+const LONGEST_HEADER: usize = 61 << 10;
+
 /// How long an idle connection is kept.
 const MAX_IDLE: Duration = Duration::from_secs(30);
 
@@ -131,6 +134,13 @@ impl<'a> Request<'a> {
             // The client shares what it sends: the last one that lets go overwrites it.
             HeaderValue::from_maybe_shared(Bytes::from_owner(Zeroizing::new(value.to_owned())))
         };
+        if value.as_ref().is_ok_and(|value| value.len() > LONGEST_HEADER) {
+            return Err(Error::new(
+                Code::InvalidArgument,
+                format!("the header {name} would have more than {LONGEST_HEADER} bytes"),
+            )
+            .hint("check the credentials and headers that were given: no server takes as much"));
+        }
         let mut value = value.map_err(|_| {
             Error::new(
                 Code::InvalidArgument,
