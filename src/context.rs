@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Code, Error, Phase, Result};
 use crate::log::{Level, Log, Record};
+use crate::mask::Mask;
 use crate::os::wait::{Interest, Woken, wait};
 use crate::os::wake::Wake;
 
@@ -91,6 +92,8 @@ struct Call {
     stop: AtomicBool,
     done: AtomicU64,
     total: AtomicU64,
+    /// What the call has sent as a secret.
+    mask: Mask,
     /// Bytes of documents that the call has collected.
     collected: AtomicU64,
     last_event: Mutex<Instant>,
@@ -111,6 +114,7 @@ impl Run {
             stop: AtomicBool::new(false),
             done: AtomicU64::new(0),
             total: AtomicU64::new(0),
+            mask: Mask::default(),
             collected: AtomicU64::new(0),
             last_event: Mutex::new(Instant::now()),
             events: Mutex::default(),
@@ -132,6 +136,7 @@ impl Run {
             stop: AtomicBool::new(false),
             done: AtomicU64::new(self.done()),
             total: AtomicU64::new(self.call.total.load(Ordering::Relaxed)),
+            mask: self.call.mask.clone(),
             collected: AtomicU64::new(self.call.collected.load(Ordering::Relaxed)),
             last_event: Mutex::new(now),
             events: Mutex::default(),
@@ -245,6 +250,11 @@ impl Run {
         self.call.done.fetch_sub(bytes, Ordering::Relaxed);
     }
 
+    /// What the call has sent as a secret, and what keeps it out of all that the call tells.
+    pub fn mask(&self) -> &Mask {
+        &self.call.mask
+    }
+
     /// Counts bytes of a document that the call collects, whichever of its threads does: more than `most` of them in all
     /// is LIMIT. How much memory a call takes is not for a server to say.
     pub fn collect(&self, bytes: usize, most: u64) -> Result<()> {
@@ -271,10 +281,11 @@ impl Run {
         if !self.has_progress() {
             return Ok(());
         }
+        let event = self.mask().json(event.to_string());
         if self.caller_thread {
-            return self.report(&event.to_string());
+            return self.report(&event);
         }
-        self.call.events.lock().unwrap_or_else(PoisonError::into_inner).push(event.to_string());
+        self.call.events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
         Ok(())
     }
 
@@ -296,7 +307,7 @@ impl Run {
     /// At once on the caller's thread, else by way of [`Run::report_records`].
     pub fn log(&self, level: Level, target: &str, record: impl FnOnce() -> Record) {
         let Some(log) = self.call.log.get().filter(|log| log.wants(level)) else { return };
-        let json = record().to_json(level, target);
+        let json = self.mask().json(record().to_json(level, target));
         if self.caller_thread {
             self.report_records();
             log.tell(level, &json);

@@ -332,6 +332,13 @@ impl Error {
         self.with(|d| d.causes.push(cause))
     }
 
+    /// Changes the message, but not its causes.
+    #[must_use]
+    pub fn map_message(mut self, change: impl FnOnce(&mut String)) -> Self {
+        change(&mut self.0.message);
+        self
+    }
+
     /// Says what to try.
     #[must_use]
     pub fn hint(self, hint: impl Into<String>) -> Self {

@@ -23,6 +23,7 @@ pub mod json;
 pub mod json_pointer;
 pub mod log;
 pub mod login;
+pub mod mask;
 pub mod os;
 pub mod reference;
 pub mod service;

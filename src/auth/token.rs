@@ -212,6 +212,8 @@ impl Tokens {
                 Ok(token)
             }
             Err(error) => {
+                // It may be told to calls that have sent nothing themselves.
+                let error = run.mask().error(error);
                 let own = matches!(error.code(), Code::Cancelled | Code::Deadline | Code::Busy);
                 *lock(&flight.failed) = (!own).then(|| (turn.number, error.clone()));
                 Err(error)

@@ -4,6 +4,7 @@ use std::ffi::{CString, c_char, c_void};
 use std::time::Duration;
 
 use super::error::ocireg_error;
+use super::guard;
 use super::handle;
 use super::memory::Out;
 use crate::context::{Context, Progress, Run};
@@ -88,6 +89,7 @@ pub(super) unsafe fn run(context: *const ocireg_context) -> Result<Run> {
     // SAFETY: passed on.
     let context = unsafe { handle::optional(context) }?;
     let run = Run::new(context);
+    guard::watch(run.mask());
     run.check()?;
     Ok(run)
 }

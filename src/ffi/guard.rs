@@ -1,11 +1,13 @@
 //! The boundary that every exported function's body runs in: no panic crosses, every failure becomes an error.
 
 use std::any::Any;
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::error::{self, ocireg_error};
 use crate::crypto;
 use crate::error::{Code, Error, Result};
+use crate::mask::Mask;
 
 /// `guard!(error, { body of Result<()> })` for functions that return a code, `guard!(default, { body })` with
 /// `default =` a value for the few that return something else.
@@ -37,9 +39,15 @@ pub(super) unsafe fn code(error: *mut *mut ocireg_error, body: impl FnOnce() -> 
             .map_err(|e| Error::file("cannot begin the call", &e).hint(NO_RANDOMNESS))?;
         body()
     };
+    let watched = Watched::begin();
     let result =
         catch_unwind(AssertUnwindSafe(checked)).unwrap_or_else(|panic| Err(panicked(&*panic)));
+    let mask = watched.end();
     let Err(failure) = result else { return 0 };
+    let failure = match mask {
+        Some(mask) => mask.error(failure),
+        None => failure,
+    };
     let code = failure.code().number();
     if !error.is_null() {
         // Boxing an error renders its texts once; should that panic too, the code still gets out.
@@ -49,6 +57,29 @@ pub(super) unsafe fn code(error: *mut *mut ocireg_error, body: impl FnOnce() -> 
         }
     }
     code
+}
+
+thread_local! {
+    /// What the call on this thread has sent as a secret.
+    static SENT: RefCell<Option<Mask>> = const { RefCell::new(None) };
+}
+
+/// Has the secrets that a call sends masked in the error that it ends with.
+pub(super) fn watch(mask: &Mask) {
+    SENT.set(Some(mask.clone()));
+}
+
+/// The time of one call; those of callbacks lie within.
+struct Watched(Option<Mask>);
+
+impl Watched {
+    fn begin() -> Self {
+        Self(SENT.take())
+    }
+
+    fn end(mut self) -> Option<Mask> {
+        SENT.replace(self.0.take())
+    }
 }
 
 /// Runs a body that cannot report an error.

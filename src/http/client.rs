@@ -221,6 +221,8 @@ impl Response {
         {
             return error;
         }
+        // Before it is cut short: a part of a secret would not be known any more.
+        let text = run.mask().bytes(text);
         from_status(doing, &self.url, self.status, &self.headers, &text)
     }
 }
@@ -555,6 +557,7 @@ impl Client {
         // A connection that the server closed while it lay idle is no failure of the server: ask once more.
         loop {
             let message = self.message(request, url, way)?;
+            remember_secrets(&message, request.body, run);
             let scope = Scope {
                 run: run.clone(),
                 timeouts: self.timeouts.clone(),
@@ -719,6 +722,25 @@ fn judge_for_proxy(url: &Url, rule: AddressRule, identity: &Identity) -> Result<
             Err(outside(std::iter::once(host())).url(url))
         }
         _ => Ok(()),
+    }
+}
+
+/// What goes out as a secret is not to come back out of the call.
+fn remember_secrets(message: &ureq::http::Request<()>, body: Payload<'_>, run: &Run) {
+    const FORM: &str = "application/x-www-form-urlencoded";
+    let mask = run.mask();
+    for (name, value) in message.headers().iter().filter(|(_, value)| value.is_sensitive()) {
+        match *name {
+            header::CONTENT_TYPE | header::CONTENT_RANGE | header::USER_AGENT => {}
+            header::AUTHORIZATION | header::PROXY_AUTHORIZATION => {
+                mask.add_authorization(value.as_bytes());
+            }
+            _ => mask.add_pairs(value.as_bytes()),
+        }
+    }
+    let is_form = message.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == FORM);
+    if let (Payload::Bytes(form), true) = (body, is_form) {
+        mask.add_form(form);
     }
 }
 

@@ -110,6 +110,7 @@ impl ProxyConnector {
             request.push_str(part);
         }
         if let Some(secret) = secret {
+            scope::with(|scope| scope.run.mask().add_authorization(secret.as_bytes()));
             for part in ["Proxy-Authorization: ", secret, "\r\n"] {
                 request.push_str(part);
             }

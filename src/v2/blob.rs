@@ -161,7 +161,8 @@ impl BlobReader {
         self.read_on(buffer, run).inspect_err(|error| {
             self.body = None;
             if !matches!(error.code(), Code::Cancelled | Code::Deadline) {
-                self.failure = Some(error.clone());
+                // It comes again in calls that have sent nothing.
+                self.failure = Some(run.mask().error(error.clone()));
             }
         })
     }

@@ -17,6 +17,7 @@ use crate::error::{Code, Error, Result};
 use crate::http::origin::{Origin, parse_sent};
 use crate::http::{header, link};
 use crate::log::{Level, Record};
+use crate::mask::Words;
 
 /// What is wanted of a list.
 #[derive(Debug, Clone, Default)]
@@ -134,12 +135,12 @@ impl List<'_> {
                     return Err(self.endless(&format!("repeats a page of its {}", self.key)));
                 }
                 Some((target, made)) if brings => place.advance(entries, target, made),
-                _ => {
-                    if !brings {
-                        all.entries.truncate(begin);
-                    }
+                // Known entries once more, and a link to go on and on: that is the end.
+                Some(_) => {
+                    all.entries.truncate(begin);
                     break;
                 }
+                None => break,
             }
             if options.n.is_some() {
                 all.next = Some(place.to_string());
@@ -151,6 +152,7 @@ impl List<'_> {
                 "{} lists {} that are not valid {}, such as {example}; they were left out",
                 self.of, left_out.count, self.key
             );
+            let warning = run.mask().text(&warning, Words::Ours);
             run.log(Level::Warn, "list", || Record::new(&warning));
             all.warnings.push(warning);
         }

@@ -203,7 +203,7 @@ impl BlobWriter {
     /// Takes all of the bytes, or fails for good.
     pub fn write(&mut self, bytes: &[u8], run: &Run) -> Result<()> {
         self.usable()?;
-        self.write_all(bytes, run).map_err(|error| self.fail(error))
+        self.write_all(bytes, run).map_err(|error| self.fail(error, run))
     }
 
     fn write_all(&mut self, mut bytes: &[u8], run: &Run) -> Result<()> {
@@ -235,7 +235,7 @@ impl BlobWriter {
         run: &Run,
     ) -> Result<Descriptor> {
         self.usable()?;
-        let done = self.finish(digest, size, run).map_err(|error| self.fail(error))?;
+        let done = self.finish(digest, size, run).map_err(|error| self.fail(error, run))?;
         self.state = State::Over;
         Ok(done)
     }
@@ -294,12 +294,13 @@ impl BlobWriter {
         }
     }
 
-    fn fail(&mut self, error: Error) -> Error {
+    fn fail(&mut self, error: Error, run: &Run) -> Error {
         let place = match std::mem::replace(&mut self.state, State::Over) {
             State::Open(place) => Some(place),
             _ => None,
         };
-        self.state = State::Failed(error.clone(), place);
+        // It comes again in calls that have sent nothing.
+        self.state = State::Failed(run.mask().error(error.clone()), place);
         error
     }
 
