@@ -206,7 +206,8 @@ fn a_login_and_a_search_repeat_nothing() {
 #[test]
 fn what_headers_repeat_is_masked_as_well() {
     let password = canary();
-    let headers: [(u16, &str, fn(&str, &str) -> String); 5] = [
+    type Written = fn(&str, &str) -> String;
+    let headers: [(u16, &str, Written); 5] = [
         (307, "Location", |other, worn| format!("http://{other}/{worn}")),
         (307, "Location", |_, worn| format!("https://{worn}.example:1/x")),
         (401, "WWW-Authenticate", |_, worn| {
