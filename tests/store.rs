@@ -268,7 +268,7 @@ fn an_image_is_written_that_others_read() {
 }
 
 #[test]
-fn wrong_bytes_never_get_a_name() {
+fn b4_wrong_bytes_never_get_a_name() {
     let dir = temp();
     let layout = create(dir.path());
     let good = content(3, 1_000_000);
@@ -362,7 +362,7 @@ fn other_algorithms_have_their_own_directory() {
 }
 
 #[test]
-fn planted_links_are_refused() {
+fn b8_planted_links_are_refused() {
     // A directory of the layout that leads elsewhere.
     for planted in ["blobs", "blobs/sha256"] {
         let (dir, elsewhere) = (temp(), temp());
@@ -416,6 +416,68 @@ fn planted_links_are_refused() {
     assert_eq!(fs::read_to_string(&victim).unwrap(), "victim");
     assert!(!dangling.exists());
     assert_eq!(names(elsewhere.path()), ["victim"]);
+}
+
+#[test]
+fn b8_a_layout_that_is_read_may_have_links_that_stay_in_it() {
+    let dir = temp();
+    let layout = create(dir.path());
+    let bytes = content(6, 1000);
+    let digest = sha256(&bytes);
+    let blob = blob_path(dir.path(), &digest);
+    let elsewhere = temp();
+    fs::write(elsewhere.path().join("victim"), &bytes).unwrap();
+    fs::create_dir_all(dir.path().join("store/deep")).unwrap();
+    fs::write(dir.path().join("store/deep/file"), &bytes).unwrap();
+    symlink("deep", dir.path().join("store/short")).unwrap();
+    symlink(dir.path().join("store"), dir.path().join("store/deep/self")).unwrap();
+    symlink(elsewhere.path(), dir.path().join("store/out")).unwrap();
+    symlink("circle", dir.path().join("store/circle")).unwrap();
+    let reader = Layout::open(dir.path()).unwrap();
+    let absolute = dir.path().join("store/deep/file").display().to_string();
+    for target in [
+        "../../store/deep/file",
+        "../../store/short/file",
+        "../.././store//deep/../deep/file",
+        "../../store/deep/self/short/file",
+        absolute.as_str(),
+    ] {
+        symlink(target, &blob).unwrap();
+        assert!(reader.has_blob(&digest, 1000).unwrap(), "{target}");
+        assert_eq!(reader.read_blob(&digest, 1000).unwrap(), bytes, "{target}");
+        reader.verify_blob(&digest, 1000, &run()).unwrap();
+        // Of a destination they are refused all the same.
+        assert_eq!(code(layout.has_blob(&digest, 1000)), Code::Io, "{target}");
+        assert_eq!(code(layout.read_blob(&digest, 1000)), Code::Io, "{target}");
+        fs::remove_file(&blob).unwrap();
+    }
+    let victim = elsewhere.path().join("victim").display().to_string();
+    let beside = format!("{}x/file", dir.path().display());
+    let up = format!("../../../{}/victim", elsewhere.path().file_name().unwrap().display());
+    for target in [
+        victim.as_str(),
+        beside.as_str(),
+        up.as_str(),
+        "../../store/out/victim",
+        "../../store/deep/self/../../../etc/passwd",
+        "../../store/circle",
+        "../../store/deep",
+        "../..",
+        "/",
+        "/proc/self/cwd",
+    ] {
+        symlink(target, &blob).unwrap();
+        assert_eq!(code(reader.has_blob(&digest, 1000)), Code::Io, "{target}");
+        assert_eq!(code(reader.read_blob(&digest, 1000)), Code::Io, "{target}");
+        fs::remove_file(&blob).unwrap();
+    }
+    symlink("../../store/none", &blob).unwrap();
+    assert!(!reader.has_blob(&digest, 1000).unwrap());
+    assert_eq!(code(reader.read_blob(&digest, 1000)), Code::NotFound);
+    fs::remove_file(&blob).unwrap();
+    assert!(Command::new("mkfifo").arg(dir.path().join("store/pipe")).status().unwrap().success());
+    symlink("../../store/pipe", &blob).unwrap();
+    assert_eq!(code(reader.read_blob(&digest, 1000)), Code::Io); // And does not block.
 }
 
 #[test]
@@ -722,8 +784,8 @@ fn d8_stale_temporary_files_are_swept() {
 }
 
 #[test]
-fn a_killed_writer_leaves_a_part_to_resume() {
-    if runs_alone("a_killed_writer_leaves_a_part_to_resume") {
+fn f22_a_killed_writer_leaves_a_part_to_resume() {
+    if runs_alone("f22_a_killed_writer_leaves_a_part_to_resume") {
         return;
     }
     let bytes = content(13, 3_000_000);
@@ -738,7 +800,7 @@ fn a_killed_writer_leaves_a_part_to_resume() {
     }
     let dir = temp();
     let layout = create(dir.path());
-    let mut child = child("a_killed_writer_leaves_a_part_to_resume", dir.path())
+    let mut child = child("f22_a_killed_writer_leaves_a_part_to_resume", dir.path())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -765,7 +827,7 @@ fn kill(child: &mut Child) {
 }
 
 #[test]
-fn d8_a_kill_at_any_moment_leaves_a_whole_layout() {
+fn d8_f22_a_kill_at_any_moment_leaves_a_whole_layout() {
     if let Some(path) = child_directory() {
         let mut seed = u64::from(std::process::id()) << 20;
         loop {
@@ -779,7 +841,7 @@ fn d8_a_kill_at_any_moment_leaves_a_whole_layout() {
     let dir = temp();
     let mut images = 0;
     for round in 0..80u64 {
-        let mut child = child("d8_a_kill_at_any_moment_leaves_a_whole_layout", dir.path())
+        let mut child = child("d8_f22_a_kill_at_any_moment_leaves_a_whole_layout", dir.path())
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
@@ -872,7 +934,7 @@ int fdatasync(int fd) { (void)fd; if (getenv("DISK_NO_SYNC")) { errno = EIO; ret
 "#;
 
 #[test]
-fn a_full_or_broken_disk_leaves_the_rest_intact() {
+fn f19_f21_a_full_or_broken_disk_leaves_the_rest_intact() {
     if let Some(path) = child_directory() {
         let no_sync = std::env::var_os("DISK_NO_SYNC").is_some();
         let limited = !no_sync && std::env::var_os("DISK_BYTES").is_none();
@@ -913,7 +975,7 @@ fn a_full_or_broken_disk_leaves_the_rest_intact() {
     let mut compiler = Command::new("cc");
     compiler.args(["-shared", "-fPIC", "-o"]).args([&shim, &source]).arg("-ldl");
     assert!(compiler.status().unwrap().success(), "a C compiler is needed");
-    let test = "a_full_or_broken_disk_leaves_the_rest_intact";
+    let test = "f19_f21_a_full_or_broken_disk_leaves_the_rest_intact";
     for disk in ["DISK_BYTES", "DISK_NO_SYNC", "RLIMIT_FSIZE"] {
         let path = dir.path().join(disk);
         let old = write_image(&create(&path), 15, 100_000, "old").unwrap();
@@ -942,7 +1004,7 @@ fn a_full_or_broken_disk_leaves_the_rest_intact() {
 }
 
 #[test]
-fn a_directory_without_permission_fails_at_once() {
+fn f20_a_directory_without_permission_fails_at_once() {
     if let Some(path) = child_directory() {
         for name in ["empty", "layout", "locked/new", "blobs-locked"] {
             let error = Layout::open_or_create(&path.join(name), &run()).unwrap_err();
@@ -971,7 +1033,7 @@ fn a_directory_without_permission_fails_at_once() {
     // Root may do anything: the child is somebody else, who may not reach this program where it lies.
     let program = dir.path().join("program");
     fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
-    let arguments = child("a_directory_without_permission_fails_at_once", dir.path());
+    let arguments = child("f20_a_directory_without_permission_fails_at_once", dir.path());
     let mut command = Command::new(&program);
     command.args(arguments.get_args()).env(CHILD, dir.path()).current_dir("/");
     let mut id = String::new();

@@ -1,10 +1,12 @@
 //! A directory held open: names in it are reached without following symbolic links, wherever its path leads later.
 
+use std::ffi::OsString;
 use std::fs::{DirBuilder, File};
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{self, Access, AtFlags, CWD, FileType, Mode, OFlags, Stat};
@@ -66,6 +68,12 @@ impl Dir {
             return Err(irregular());
         }
         Ok(Some(u64::try_from(stat.st_size).unwrap_or(0)))
+    }
+
+    /// Where the symbolic link of this name leads; EINVAL if it is none.
+    pub(super) fn link_target(&self, name: &str) -> io::Result<PathBuf> {
+        let target = fs::readlinkat(&*self.0, name, Vec::new())?;
+        Ok(PathBuf::from(OsString::from_vec(target.into_bytes())))
     }
 
     /// The state of what has the name itself, not of what it links to.

@@ -10,3 +10,4 @@ pub mod lock;
 pub mod spool;
 pub mod wait;
 pub mod wake;
+pub mod within;

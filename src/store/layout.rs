@@ -18,6 +18,7 @@ use crate::json;
 use crate::os::atomic_file::{AtomicFile, TEMPORARY, sweep};
 use crate::os::dir::Dir;
 use crate::os::lock::DirLock;
+use crate::os::within::Bounds;
 use crate::v2::descriptor::{check_digest, check_size};
 use crate::v2::{Descriptor, Manifest, media_type};
 
@@ -46,12 +47,16 @@ const FILE_MODE: u32 = 0o666; // The umask takes from it, as for any file that a
 pub struct Layout {
     root: Dir,
     path: PathBuf,
+    /// Within which blobs may be links: of a layout that is only read. None: they may not be links at all.
+    links: Option<Bounds>,
 }
 
 impl Layout {
-    /// Opens a layout to read from.
+    /// Opens a layout to read from. Its blobs may be symbolic links to regular files within the layout.
     pub fn open(path: &Path) -> Result<Self> {
-        let layout = Self { root: open_root(path)?, path: path.to_owned() };
+        let root = open_root(path)?;
+        let links = Some(Bounds::new(root.clone(), path));
+        let layout = Self { root, path: path.to_owned(), links };
         if layout.check_marker()? {
             return Ok(layout);
         }
@@ -68,7 +73,7 @@ impl Layout {
             io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => Ok(()),
             _ => Err(Error::file(format!("cannot make the directory {}", path.display()), &e)),
         })?;
-        let layout = Self { root: open_root(path)?, path: path.to_owned() };
+        let layout = Self { root: open_root(path)?, path: path.to_owned(), links: None };
         layout.root.check_writable().map_err(|e| layout.failed("write to", "", &e))?;
         if layout.check_marker()? {
             layout.read_index()?;
@@ -333,7 +338,15 @@ impl Layout {
 
     fn blob_size(&self, digest: &Digest) -> Result<Option<u64>> {
         let Some(blobs) = self.blobs(digest.algorithm())? else { return Ok(None) };
-        blobs.file_size(digest.hex()).map_err(|e| self.failed_blob("use", digest, &e))
+        let size = match &self.links {
+            None => blobs.file_size(digest.hex()),
+            Some(_) => match self.open_in(&blobs, digest) {
+                Ok(file) => file.metadata().map(|metadata| Some(metadata.len())),
+                Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+                Err(e) => Err(e),
+            },
+        };
+        size.map_err(|e| self.failed_blob("use", digest, &e))
     }
 
     fn open_blob(&self, digest: &Digest) -> Result<std::fs::File> {
@@ -344,10 +357,21 @@ impl Layout {
                 .with(|d| d.what = Some("blob"))
         };
         let blobs = self.blobs(digest.algorithm())?.ok_or_else(missing)?;
-        blobs.open_file(digest.hex()).map_err(|e| match e.kind() {
+        self.open_in(&blobs, digest).map_err(|e| match e.kind() {
             io::ErrorKind::NotFound => missing(),
             _ => self.failed_blob("read", digest, &e),
         })
+    }
+
+    /// Opens a blob in the directory of its algorithm.
+    fn open_in(&self, blobs: &Dir, digest: &Digest) -> io::Result<std::fs::File> {
+        match &self.links {
+            None => blobs.open_file(digest.hex()),
+            Some(bounds) => {
+                let above = self.root.open_dir(BLOBS)?;
+                bounds.open_file(&[above, blobs.clone()], digest.hex())
+            }
+        }
     }
 
     fn index_bytes(&self) -> Result<Option<Vec<u8>>> {
@@ -404,7 +428,11 @@ impl Layout {
 
     fn failed(&self, verb: &str, name: &str, error: &io::Error) -> Error {
         let path = if name.is_empty() { self.path.clone() } else { self.path.join(name) };
-        Error::file(format!("cannot {verb} {}", path.display()), error)
+        let made = Error::file(format!("cannot {verb} {}", path.display()), error);
+        match error.kind() {
+            io::ErrorKind::Other => made.hint("remove what is there, or choose another directory"),
+            _ => made,
+        }
     }
 
     fn failed_blob(&self, verb: &str, digest: &Digest, error: &io::Error) -> Error {
