@@ -122,7 +122,7 @@ fn descriptor(media_type: &str, bytes: &[u8]) -> Value {
 // B1, B2, B3, B4.
 
 #[test]
-fn documents_that_are_two_things_or_change_meaning() {
+fn b1_b2_documents_that_are_two_things_or_change_meaning() {
     let registry = Registry::plain();
     let config = b"{}";
     registry.add_blob("demo/app", config.to_vec());
@@ -925,7 +925,7 @@ fn nothing_of_one_answer_gets_into_the_next() {
 // C10: control characters in what the caller gives.
 
 #[test]
-fn control_characters_get_nowhere() {
+fn c10_control_characters_get_nowhere() {
     let registry = serving(&small());
     let host = registry.host();
     for bad in ["\r\n", "\n", "\r", "\t", "\u{7f}", "\u{1}", "\u{2028}", "\u{85}"] {
@@ -1014,7 +1014,7 @@ fn control_characters_get_nowhere() {
 // C11: addresses with tricks in them.
 
 #[test]
-fn addresses_with_tricks() {
+fn c11_addresses_with_tricks() {
     let image = small();
     let trap = bystander(ServerOptions::default().bind("127.0.0.2"), |_| Reply::empty(200));
     let registry = serving(&image);

@@ -77,7 +77,7 @@ fn every_known_type_is_read_with_and_without_its_content_type() {
 }
 
 #[test]
-fn one_document_is_never_two() {
+fn b1_one_document_is_never_two() {
     let d = descriptor();
     let fields = [
         ("config", d.clone()),
@@ -126,7 +126,7 @@ fn one_document_is_never_two() {
 }
 
 #[test]
-fn body_and_content_type_must_agree() {
+fn b1_body_and_content_type_must_agree() {
     let all = [OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST];
     for body in all {
         let more = format!(r#","mediaType":"{body}""#);
@@ -148,7 +148,7 @@ fn body_and_content_type_must_agree() {
 }
 
 #[test]
-fn what_two_parsers_could_read_differently_is_refused() {
+fn b2_what_two_parsers_could_read_differently_is_refused() {
     let good = image("");
     assert!(parse(&good, None).is_ok());
     let d = descriptor();

@@ -177,9 +177,10 @@ impl Manifest {
             Self::Image(image) => {
                 let config = Some(&image.config.media_type)
                     .filter(|config| !media_type::is_image_config(config));
-                image.artifact_type.as_ref().or(config).map(String::as_str)
+                let stated = image.artifact_type.as_ref().filter(|stated| !stated.is_empty());
+                stated.or(config).map(String::as_str)
             }
-            Self::Index(index) => index.artifact_type.as_deref(),
+            Self::Index(index) => index.artifact_type.as_deref().filter(|t| !t.is_empty()),
         }
     }
 
