@@ -404,6 +404,7 @@ impl Service {
             self.0.log.clone(),
             self.0.proxies.clone(),
             settings.limits.total,
+            self.0.certs_dir.clone(),
         );
         Arc::new(Common {
             client: Arc::new(client),

@@ -230,7 +230,7 @@ fn files_of_others_are_regular_and_bounded_or_refused() {
             Identity { root_cas: vec![at(name)], ..Identity::default() },
             Identity { certificates: vec![(at(name), at(name))], ..Identity::default() },
         ] {
-            let error = identity.client_config().expect_err(name);
+            let error = identity.client_config(&mut drop).expect_err(name);
             assert!(error.to_string().contains("is not a regular file"), "{error}");
         }
     }
@@ -238,8 +238,10 @@ fn files_of_others_are_regular_and_bounded_or_refused() {
         let host = at("certs.d/r.test");
         fs::create_dir_all(&host).expect("made");
         std::os::unix::fs::symlink(at(name), host.join("ca.crt")).expect("a link");
-        let error = certs_d::read_for_host(&at("certs.d"), "r.test").expect_err(name);
+        let error = certs_d::read(&host).expect_err(name);
         assert!(error.to_string().contains("ca.crt: it is not a regular file"), "{error}");
+        let found = certs_d::read_for_host(&at("certs.d"), "r.test").expect("it is passed over");
+        assert!(found.root_cas.is_empty() && found.skipped[0].contains("ca.crt"), "{found:?}");
         fs::remove_file(host.join("ca.crt")).expect("removed");
     }
 }

@@ -246,7 +246,7 @@ fn a6_an_identity_that_follows_from_addresses_is_good_for_these_alone() {
         let resolver = Arc::new(Resolver::new([(SECURE.to_owned(), addresses)].into()));
         let trust = Box::new(|_: Peer<'_>, _: &Run| Ok(Identity::default()));
         let (log, proxies) = (Arc::default(), Default::default());
-        Client::new(resolver, Default::default(), None, trust, log, proxies, u64::MAX)
+        Client::new(resolver, Default::default(), None, trust, log, proxies, u64::MAX, None)
     };
     let run = Run::new(None);
     let bound =

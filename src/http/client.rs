@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io::{self, Read};
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -380,6 +381,8 @@ pub struct Client {
     trust: Box<Trust>,
     log: Arc<Log>,
     proxies: Proxies,
+    /// Where the directories of registries' certificates are.
+    certs_dir: Option<PathBuf>,
     most_collected: u64,
     pools: Mutex<Pools>,
 }
@@ -414,10 +417,21 @@ impl Client {
         log: Arc<Log>,
         proxies: Proxies,
         most_collected: u64,
+        certs_dir: Option<PathBuf>,
     ) -> Self {
         let user_agent = user_agent.filter(|text| !text.is_empty());
         let pools = Mutex::default();
-        Self { resolver, timeouts, user_agent, trust, log, proxies, most_collected, pools }
+        Self {
+            resolver,
+            timeouts,
+            user_agent,
+            trust,
+            log,
+            proxies,
+            most_collected,
+            certs_dir,
+            pools,
+        }
     }
 
     /// How TLS is made with a host that the server of identity `home` sent us to: by that host's own rules, and
@@ -680,16 +694,22 @@ impl Client {
                 return Ok(agent.clone());
             }
         }
+        let certs_dir = self.certs_dir.clone();
         let made = match proxy {
-            None => new_agent(SocketConnector, identity, Some(self.resolver.clone())),
+            None => new_agent(SocketConnector, identity, certs_dir, Some(self.resolver.clone())),
             Some(server) => {
                 let own = if server.is_https() {
                     (self.trust)(Peer::Proxy(&server.to_string()), run)?
                 } else {
                     Identity::default()
                 };
-                let way = ProxyConnector::new(server.clone(), self.resolver.clone(), own);
-                new_agent(way, identity, None)
+                let way = ProxyConnector::new(
+                    server.clone(),
+                    self.resolver.clone(),
+                    own,
+                    self.certs_dir.clone(),
+                );
+                new_agent(way, identity, certs_dir, None)
             }
         };
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
@@ -791,6 +811,7 @@ fn redirect_target(url: &Url, headers: &HeaderMap) -> Result<Url> {
 fn new_agent(
     way: impl Connector<Out = Plain>,
     identity: &Identity,
+    certs_dir: Option<PathBuf>,
     resolver: Option<Arc<Resolver>>,
 ) -> Agent {
     let config = Agent::config_builder()
@@ -808,7 +829,7 @@ fn new_agent(
         .max_idle_connections_per_host(16)
         .max_idle_age(MAX_IDLE)
         .build();
-    let connector = way.chain(TlsConnector::new(identity.clone()));
+    let connector = way.chain(TlsConnector::new(identity.clone(), certs_dir));
     Agent::with_parts(config, connector, Lookup(resolver))
 }
 

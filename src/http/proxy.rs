@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use once_cell::sync::OnceCell;
@@ -15,13 +16,13 @@ use super::address::Dial;
 use super::failure::from_io;
 use super::resolver::Resolver;
 use super::scope::{self, carry};
-use super::secure::Tls;
+use super::secure::{Tls, client_config};
 use super::socket::{Plain, Socket};
 use super::wire::Wire;
 use crate::config::proxy::ProxyServer;
 use crate::error::{Code, Error, Phase, Result};
 use crate::log::{Level, Record};
-use crate::tls::Identity;
+use crate::tls::{self, Identity};
 
 /// The longest answer to CONNECT that is read, with all that came before it.
 const MAX_ANSWER: usize = 16 << 10;
@@ -32,6 +33,7 @@ pub(super) struct ProxyConnector {
     resolver: Arc<Resolver>,
     /// How TLS is made with the proxy, if it is.
     identity: Identity,
+    certs_dir: Option<PathBuf>,
     config: OnceCell<Arc<ClientConfig>>,
 }
 
@@ -40,17 +42,20 @@ impl ProxyConnector {
         server: Arc<ProxyServer>,
         resolver: Arc<Resolver>,
         identity: Identity,
+        certs_dir: Option<PathBuf>,
     ) -> Self {
-        Self { server, resolver, identity, config: OnceCell::new() }
+        Self { server, resolver, identity, certs_dir, config: OnceCell::new() }
     }
 
     fn tunnel(&self, target: &Uri) -> io::Result<Wire> {
         let mut wire = Wire::Socket(self.connect_to_proxy()?);
         if self.server.is_https() {
             let config =
-                self.config.get_or_try_init(|| self.identity.client_config()).map_err(carry)?;
-            let tls = Tls::handshake(config.clone(), self.server.host(), wire)?;
-            tls.log(&self.identity, self.server.host());
+                self.config.get_or_try_init(|| client_config(&self.identity)).map_err(carry)?;
+            let certs_dir = self.certs_dir.as_deref();
+            let peer = tls::fault::Peer::proxy(self.server.to_string(), &self.identity, certs_dir);
+            let tls = Tls::handshake(config.clone(), self.server.host(), peer, wire)?;
+            tls.log(&self.identity);
             wire = Wire::Tls(Box::new(tls));
         }
         let default = if target.scheme_str() == Some("https") { 443 } else { 80 };

@@ -2,14 +2,15 @@
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use once_cell::sync::OnceCell;
+use rustls::ClientConfig;
 use rustls::client::UnbufferedClientConnection;
 use rustls::pki_types::ServerName;
 use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedStatus};
-use rustls::{CertificateError, ClientConfig};
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport,
 };
@@ -19,9 +20,10 @@ use super::early::Early;
 use super::scope::{self, carry};
 use super::socket::{INPUT_BUFFER, OUTPUT_BUFFER, Plain, input_phase};
 use super::wire::Wire;
-use crate::error::{Code, Error, Phase};
+use crate::error::{Error, Phase, Result};
 use crate::log::{Level, Record};
 use crate::tls::Identity;
+use crate::tls::fault::{self, Peer, Progress};
 
 /// The largest TLS record on the wire.
 const RECORD: usize = 5 + 16384 + 256;
@@ -36,13 +38,15 @@ const MOST_BETWEEN_REQUESTS: usize = 64 << 10;
 #[derive(Debug)]
 pub(super) struct TlsConnector {
     identity: Identity,
+    /// Where the directories of registries' certificates are.
+    certs_dir: Option<PathBuf>,
     /// Made at the first TLS connection: a registry on plain http needs no CA certificates.
     config: OnceCell<Arc<ClientConfig>>,
 }
 
 impl TlsConnector {
-    pub(super) fn new(identity: Identity) -> Self {
-        Self { identity, config: OnceCell::new() }
+    pub(super) fn new(identity: Identity, certs_dir: Option<PathBuf>) -> Self {
+        Self { identity, certs_dir, config: OnceCell::new() }
     }
 }
 
@@ -59,17 +63,31 @@ impl Connector<Plain> for TlsConnector {
             return Ok(Some(Either::A(plain)));
         }
         let host = details.uri.host().unwrap_or_default();
+        let authority = match details.uri.port_u16() {
+            Some(port) if port != 443 => format!("{host}:{port}"),
+            _ => host.to_owned(),
+        };
+        let peer = Peer::server(authority, &self.identity, self.certs_dir.as_deref());
         let config =
-            self.config.get_or_try_init(|| self.identity.client_config()).map_err(carry)?;
-        let tls = Tls::handshake(config.clone(), host, plain.wire)?;
-        tls.log(&self.identity, host);
+            self.config.get_or_try_init(|| client_config(&self.identity)).map_err(carry)?;
+        let tls = Tls::handshake(config.clone(), host, peer, plain.wire)?;
+        tls.log(&self.identity);
         Ok(Some(Either::B(tls)))
     }
+}
+
+/// What connections of an identity are made with; files that are passed over are told to the log.
+pub(super) fn client_config(identity: &Identity) -> Result<Arc<ClientConfig>> {
+    identity.client_config(&mut |warning| {
+        scope::log(Level::Warn, "tls", || Record::new(warning));
+    })
 }
 
 /// HTTP inside TLS.
 pub(super) struct Tls {
     wire: Wire,
+    /// Boxed, because only failures ask for it.
+    peer: Box<Peer>,
     connection: UnbufferedClientConnection,
     /// Received records; `start..end` are not processed yet.
     incoming: Vec<u8>,
@@ -95,19 +113,20 @@ enum Step {
 }
 
 impl Tls {
-    pub(super) fn handshake(config: Arc<ClientConfig>, host: &str, wire: Wire) -> io::Result<Self> {
+    pub(super) fn handshake(
+        config: Arc<ClientConfig>,
+        host: &str,
+        peer: Peer,
+        wire: Wire,
+    ) -> io::Result<Self> {
         let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
-        let name = ServerName::try_from(bare.to_owned()).map_err(|e| {
-            carry(
-                Error::new(Code::Certificate, format!("{host:?} cannot be in a certificate"))
-                    .phase(Phase::Tls)
-                    .cause(e),
-            )
-        })?;
+        let name =
+            ServerName::try_from(bare.to_owned()).map_err(|_| carry(fault::no_name(host)))?;
         let connection = UnbufferedClientConnection::new(config, name)
-            .map_err(|e| carry(tls_error(&e, host)))?;
+            .map_err(|e| carry(fault::explain(&e, &peer, Progress::Began)))?;
         let mut tls = Self {
             wire,
+            peer: Box::new(peer),
             connection,
             incoming: Vec::new(),
             start: 0,
@@ -119,12 +138,13 @@ impl Tls {
             early: Early::default(),
         };
         let time = scope::with(|scope| scope.timeouts.tls).unwrap_or_default();
-        scope::limited(time, Phase::Tls, || tls.shake_hands(host))?;
+        scope::limited(time, Phase::Tls, || tls.shake_hands())?;
         Ok(tls)
     }
 
     /// Tells how the peer was verified; unverified ones are worth a warning.
-    pub(super) fn log(&self, identity: &Identity, host: &str) {
+    pub(super) fn log(&self, identity: &Identity) {
+        let host = &self.peer;
         let level = if identity.insecure { Level::Warn } else { Level::Debug };
         scope::log(level, "tls", || {
             let version = match self.connection.protocol_version() {
@@ -134,7 +154,7 @@ impl Tls {
             };
             let verified = if identity.insecure { "is not" } else { "is" };
             Record::new(format!("TLS {version} with {host}, whose certificate {verified} verified"))
-                .with("host", host)
+                .with("host", host.to_string())
                 .with("version", version)
                 .with("verified", !identity.insecure)
                 .with("root_cas", identity.root_cas.len())
@@ -142,9 +162,9 @@ impl Tls {
         });
     }
 
-    fn shake_hands(&mut self, host: &str) -> io::Result<()> {
+    fn shake_hands(&mut self) -> io::Result<()> {
         loop {
-            match self.step(Phase::Tls, host)? {
+            match self.step(Phase::Tls)? {
                 Step::Receive { writable: true } => return Ok(()),
                 Step::Receive { writable: false } => {
                     self.fill(Phase::Tls)?;
@@ -153,17 +173,13 @@ impl Tls {
                 Step::Input | Step::Closed => self.closed = true,
             }
             if self.closed {
-                return Err(carry(
-                    Error::new(Code::Tls, format!("{host} ended the TLS handshake"))
-                        .phase(Phase::Tls)
-                        .hint("check that the port speaks TLS, and whether it wants a client certificate"),
-                ));
+                return Err(carry(fault::hung_up(&self.peer)));
             }
         }
     }
 
     /// Works through what was received until something has to happen outside.
-    fn step(&mut self, phase: Phase, host: &str) -> io::Result<Step> {
+    fn step(&mut self, phase: Phase) -> io::Result<Step> {
         loop {
             let received = &mut self.incoming[self.start..self.end];
             let UnbufferedStatus { mut discard, state } =
@@ -172,13 +188,17 @@ impl Tls {
             match state {
                 Err(error) => {
                     // The alert that rustls has queued tells the peer why; it is sent as far as that is possible.
+                    let received = &self.incoming[self.start..self.end];
+                    let http = received.starts_with(b"HTTP/");
                     self.start += discard;
                     self.send_alert();
-                    return Err(carry(tls_error(&error, host)));
+                    let progress = self.progress(http);
+                    return Err(carry(fault::explain(&error, &self.peer, progress)));
                 }
                 Ok(ConnectionState::ReadTraffic(mut traffic)) => {
                     while let Some(record) = traffic.next_record() {
-                        let record = record.map_err(|e| carry(tls_error(&e, host)))?;
+                        let record = record
+                            .map_err(|e| carry(fault::explain(&e, &self.peer, Progress::Agreed)))?;
                         discard += record.discard;
                         let room = self.buffers.input_append_buf();
                         let Some(room) = room.get_mut(..record.payload.len()) else {
@@ -232,6 +252,14 @@ impl Tls {
         }
     }
 
+    fn progress(&self, http: bool) -> Progress {
+        match self.connection.negotiated_cipher_suite() {
+            Some(_) => Progress::Agreed,
+            None if http => Progress::PlainHttp,
+            None => Progress::Began,
+        }
+    }
+
     fn send_alert(&mut self) {
         let received = &mut self.incoming[self.start..self.end];
         if let Ok(ConnectionState::EncodeTlsData(mut encode)) =
@@ -274,7 +302,7 @@ impl Tls {
             if let Some(received) = self.take_input(buffer) {
                 return Ok(received);
             }
-            match self.step(phase, "the proxy")? {
+            match self.step(phase)? {
                 Step::Input => {}
                 _ if self.closed => return Ok(0),
                 _ => {
@@ -290,7 +318,7 @@ impl Tls {
             if let Some(received) = self.take_input(buffer) {
                 return Ok(Some(received));
             }
-            match self.step(Phase::Tls, "the proxy")? {
+            match self.step(Phase::Tls)? {
                 Step::Input => continue,
                 _ if self.closed => return Ok(Some(0)),
                 _ => self.make_room(),
@@ -391,7 +419,7 @@ impl Tls {
             }
         }
         while self.buffers.input_append_buf().len() >= RECORD {
-            match self.step(Phase::Header, "the server")? {
+            match self.step(Phase::Header)? {
                 Step::Input => {
                     scope::with(|scope| scope.seen.received = true);
                 }
@@ -448,7 +476,7 @@ impl Transport for Tls {
             // Taking whole bufferfuls costs fewer turns around the body's consumer.
             let mut progress = false;
             while self.buffers.input_append_buf().len() >= RECORD {
-                match self.step(input_phase(), "the server")? {
+                match self.step(input_phase())? {
                     Step::Input => progress = true,
                     Step::Receive { .. } => break,
                     Step::Closed => break,
@@ -485,7 +513,7 @@ impl Transport for Tls {
                 }
                 _ => return false,
             }
-            match self.step(Phase::Tls, "the server") {
+            match self.step(Phase::Tls) {
                 Ok(Step::Receive { writable: true }) => {}
                 _ => return false,
             }
@@ -501,99 +529,5 @@ impl Transport for Tls {
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tls").field("wire", &self.wire).finish_non_exhaustive()
-    }
-}
-
-const RENEW: &str = "renew the registry's certificate, and check this machine's clock";
-const CLOCK: &str = "check this machine's clock";
-
-/// A certificate's names, which come as `DnsName("registry.example")`.
-fn names(presented: &[String]) -> String {
-    let bare = |name: &String| {
-        let inner = name.split_once('(').map_or(name.as_str(), |(_, inner)| inner);
-        inner.trim_end_matches(')').trim_matches('"').to_owned()
-    };
-    presented.iter().map(bare).collect::<Vec<_>>().join(", ")
-}
-
-/// A moment of a certificate, as people read it.
-fn date(time: rustls::pki_types::UnixTime) -> String {
-    httpdate::fmt_http_date(std::time::UNIX_EPOCH + std::time::Duration::from_secs(time.as_secs()))
-}
-
-/// What a TLS failure means to the user.
-fn tls_error(error: &rustls::Error, host: &str) -> Error {
-    let certificate = |why: String, hint: &str| {
-        Error::new(Code::Certificate, format!("the certificate of {host} {why}"))
-            .phase(Phase::Tls)
-            .hint(hint)
-    };
-    let trust = "put the registry's CA certificate into its certs.d directory as ca.crt, or list the host under insecure-registries";
-    match error {
-        rustls::Error::InvalidCertificate(problem) => match problem {
-            CertificateError::Expired => certificate("has expired".into(), RENEW),
-            CertificateError::ExpiredContext { not_after, .. } => {
-                certificate(format!("has expired on {}", date(*not_after)), RENEW)
-            }
-            CertificateError::NotValidYet => certificate("is not valid yet".into(), CLOCK),
-            CertificateError::NotValidYetContext { not_before, .. } => {
-                certificate(format!("is not valid before {}", date(*not_before)), CLOCK)
-            }
-            CertificateError::UnknownIssuer => {
-                certificate("is signed by a CA that is not trusted here".into(), trust)
-            }
-            CertificateError::NotValidForName => certificate(
-                "is for another name".into(),
-                "use the name that the certificate is for",
-            ),
-            CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty() => {
-                certificate(
-                    "is for another name; it names nobody".into(),
-                    "a name counts only as a subject alternative name: make the registry a certificate with one",
-                )
-            }
-            CertificateError::NotValidForNameContext { presented, .. } => certificate(
-                format!("is for another name; it names {}", names(presented)),
-                "use one of the names that the certificate is for",
-            ),
-            CertificateError::Revoked => {
-                certificate("is revoked".into(), "renew the registry's certificate")
-            }
-            other => certificate(format!("cannot be trusted ({other:?})"), trust),
-        },
-        rustls::Error::AlertReceived(alert) => {
-            use rustls::AlertDescription as Alert;
-            let wants_certificate = matches!(
-                alert,
-                Alert::CertificateRequired
-                    | Alert::BadCertificate
-                    | Alert::HandshakeFailure
-                    | Alert::UnknownCA
-                    | Alert::CertificateUnknown
-                    | Alert::AccessDenied
-            );
-            let (code, hint) = if wants_certificate {
-                (
-                    Code::Certificate,
-                    "the server may want a client certificate: put NAME.cert and NAME.key into its certs.d directory",
-                )
-            } else {
-                (Code::Tls, "check which TLS versions and ciphers the server offers")
-            };
-            Error::new(code, format!("{host} refused the TLS connection"))
-                .phase(Phase::Tls)
-                .cause(format!("alert {alert:?}"))
-                .hint(hint)
-        }
-        rustls::Error::InvalidMessage(_) => {
-            Error::new(Code::Tls, format!("{host} does not speak TLS on this port"))
-                .phase(Phase::Tls)
-                .cause(error)
-                .hint("if the registry serves plain http, list it under insecure-registries")
-        }
-        other => Error::new(Code::Tls, format!("TLS with {host} failed"))
-            .phase(Phase::Tls)
-            .cause(other)
-            .hint("check which TLS versions and ciphers the server offers"),
     }
 }

@@ -23,6 +23,8 @@ pub struct TlsConfig {
     pub root_cas: Vec<PathBuf>,
     /// Files of client certificates, each with its key.
     pub certificates: Vec<(PathBuf, PathBuf)>,
+    /// What the host's directory holds and cannot be read: a sentence about each. Not part of the JSON.
+    pub skipped: Vec<String>,
 }
 
 /// The lowest version that is spoken.
@@ -37,6 +39,7 @@ impl TlsConfig {
             insecure: self.insecure_skip_verify,
             root_cas: self.root_cas.clone(),
             certificates: self.certificates.clone(),
+            skipped: self.skipped.clone(),
             environment,
             within: None,
             anonymous_only: false,
@@ -67,6 +70,7 @@ impl TlsConfig {
             insecure_skip_verify: object.flag("InsecureSkipVerify")?.unwrap_or(false),
             root_cas: root_cas.into_iter().map(PathBuf::from).collect(),
             certificates,
+            skipped: Vec::new(),
         })
     }
 }
@@ -108,39 +112,63 @@ pub fn default_directory(environment: Environment) -> PathBuf {
 }
 
 /// What a host's directory below `directory` says. The host is one component of the path, or refused.
+///
+/// What cannot be read is passed over, and said in `skipped`: certificates only ever add trust, and often the directory
+/// is root's alone.
 pub fn read_for_host(directory: &Path, host: &str) -> Result<TlsConfig> {
     host::check_component(host)?;
-    read(&directory.join(host))
+    let mut skipped = Vec::new();
+    let mut found = look(&directory.join(host), &mut |error| {
+        skipped.push(format!("{error}; it is ignored"));
+        Ok(())
+    })?;
+    found.skipped = skipped;
+    Ok(found)
 }
 
-/// What a directory says: `*.crt` and pairs of `X.cert` and `X.key`, in name order; one that is absent says nothing.
+/// What a directory says; what cannot be read is an error.
 pub fn read(directory: &Path) -> Result<TlsConfig> {
-    let unreadable = |e: &io::Error| {
-        Error::file(format!("cannot read {}", directory.display()), e).phase(Phase::Config)
-    };
-    let entries = match fs::read_dir(directory) {
-        Ok(entries) => entries,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(TlsConfig::default()),
-        Err(e) => return Err(unreadable(&e)),
-    };
-    let mut names = entries
-        .map(|entry| entry.map(|entry| PathBuf::from(entry.file_name())))
-        .collect::<io::Result<Vec<_>>>()
-        .map_err(|e| unreadable(&e))?;
-    names.sort();
+    look(directory, &mut Err)
+}
+
+/// Finds `*.crt` and pairs of `X.cert` and `X.key`, in name order; a directory that is absent says nothing. Asks
+/// `unreadable` what to do with an error.
+fn look(directory: &Path, unreadable: &mut dyn FnMut(Error) -> Result<()>) -> Result<TlsConfig> {
     let mut found = TlsConfig::default();
+    let listed = fs::read_dir(directory).and_then(|entries| {
+        entries
+            .map(|entry| entry.map(|entry| PathBuf::from(entry.file_name())))
+            .collect::<io::Result<Vec<_>>>()
+    });
+    let mut names = match listed {
+        Ok(names) => names,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(found),
+        Err(e) => {
+            let what = format!("cannot read {}", directory.display());
+            unreadable(Error::file(what, &e).phase(Phase::Config))?;
+            return Ok(found);
+        }
+    };
+    names.sort();
     for name in &names {
         let other = |extension| name.with_extension(extension);
         let extension = name.extension().and_then(OsStr::to_str);
         match extension {
-            Some("crt") => found.root_cas.push(readable(directory, name)?),
+            Some("crt") => match readable(directory, name) {
+                Ok(path) => found.root_cas.push(path),
+                Err(error) => unreadable(error)?,
+            },
             Some("cert") if !names.contains(&other("key")) => {
                 return Err(missing(directory, &other("key"), "key", name, "client certificate")
                     .hint("put the key beside it; CA certificates must end in .crt"));
             }
             Some("cert") => {
-                let certificate = readable(directory, name)?;
-                found.certificates.push((certificate, readable(directory, &other("key"))?));
+                let pair = readable(directory, name)
+                    .and_then(|cert| Ok((cert, readable(directory, &other("key"))?)));
+                match pair {
+                    Ok(pair) => found.certificates.push(pair),
+                    Err(error) => unreadable(error)?,
+                }
             }
             Some("key") if !names.contains(&other("cert")) => {
                 return Err(missing(directory, &other("cert"), "client certificate", name, "key")

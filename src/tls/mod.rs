@@ -1,28 +1,26 @@
 //! Who is trusted and who we are, as a TLS configuration.
 
 pub mod certs_d;
+pub mod fault;
+mod files;
 pub mod system;
+mod verify;
+mod x509;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{WebPkiServerVerifier, verify_server_name};
-use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::server::ParsedCertificate;
+use rustls::client::WebPkiServerVerifier;
+use rustls::crypto::CryptoProvider;
 use rustls::sign::CertifiedKey;
-use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
-};
-use zeroize::Zeroizing;
+use rustls::{ClientConfig, RootCertStore, SignatureScheme};
 
 use crate::crypto;
 use crate::error::{Code, Error, Phase, Result};
 use crate::host::Blocks;
 use crate::os::environment::Environment;
-use crate::os::file::read_limited;
+use verify::{Unverified, Verified};
+use x509::Certificate;
 
 /// What makes two TLS connections to a host interchangeable: equal identities share connections, others never do.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -39,11 +37,14 @@ pub struct Identity {
     pub within: Option<Blocks>,
     /// Whether no secret may be sent, because nothing but the caller's word for one endpoint leaves it unverified.
     pub anonymous_only: bool,
+    /// What its directory holds and cannot be read: a sentence about each.
+    pub skipped: Vec<String>,
 }
 
 impl Identity {
-    /// Reads the files and makes the configuration.
-    pub fn client_config(&self) -> Result<Arc<ClientConfig>> {
+    /// Reads the files and makes the configuration. What is passed over, because it cannot be used, is told to `warn`.
+    pub fn client_config(&self, warn: &mut dyn FnMut(String)) -> Result<Arc<ClientConfig>> {
+        self.skipped.iter().cloned().for_each(&mut *warn);
         let provider = Arc::new(crypto::provider());
         let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
@@ -52,7 +53,7 @@ impl Identity {
             let verifier = Unverified(provider.signature_verification_algorithms);
             builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
         } else {
-            let verifier = self.verifier(&provider)?;
+            let verifier = self.verifier(&provider, warn)?;
             builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
         };
         let keys = self.keys(&provider)?;
@@ -66,177 +67,61 @@ impl Identity {
         Ok(Arc::new(config))
     }
 
-    fn verifier(&self, provider: &Arc<CryptoProvider>) -> Result<Verified> {
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(system::roots(self.environment)?.iter().cloned());
-        let mut own = Vec::new();
+    fn verifier(
+        &self,
+        provider: &Arc<CryptoProvider>,
+        warn: &mut dyn FnMut(String),
+    ) -> Result<Verified> {
+        let (mut roots, mut own) = (RootCertStore::empty(), Vec::new());
         for path in &self.root_cas {
-            for certificate in certificates(path)? {
-                own.push(certificate.clone());
-                roots.add(certificate).map_err(|e| unusable(path, "CA certificate").cause(e))?;
-            }
+            files::add_roots(path, &mut roots, &mut own, warn)?;
         }
+        let system = match system::roots(self.environment) {
+            Ok(system) => system,
+            // What the caller trusts is enough to go on with.
+            Err(error) if !own.is_empty() => {
+                warn(error.to_string());
+                &[]
+            }
+            Err(error) => return Err(error),
+        };
+        roots.add_parsable_certificates(system.iter().cloned());
         if roots.is_empty() {
             return Err(Error::new(Code::Certificate, "no CA certificate is known to verify with")
                 .phase(Phase::Tls)
-                .hint("install the system's CA certificates, or put the registry's CA into its certs.d directory as ca.crt"));
+                .hint("install the system's CA certificates (package ca-certificates), or save the registry's CA certificate as ca.crt in its certs.d directory"));
         }
         let chains = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
             .build()
-            .map_err(|e| Error::internal("the certificate verifier cannot be made").cause(e))?;
-        Ok(Verified { chains, own })
+            .map_err(|_| Error::internal("the certificate verifier cannot be made"))?;
+        Ok(Verified { chains, system, own })
     }
 
     fn keys(&self, provider: &CryptoProvider) -> Result<Vec<Arc<CertifiedKey>>> {
         let load = |(certificate, key): &(PathBuf, PathBuf)| {
-            let chain = certificates(certificate)?;
-            let secret = PrivateKeyDer::from_pem_slice(&read(key, "private key")?)
-                .map_err(|e| unusable(key, "private key").cause(e))?;
-            let made = CertifiedKey::from_der(chain, secret, provider)
-                .map_err(|e| unusable(certificate, "client certificate with its key").cause(e))?;
-            Ok(Arc::new(made))
+            files::client_pair(certificate, key, provider)
         };
         self.certificates.iter().map(load).collect()
     }
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
-    let found: Vec<_> = CertificateDer::pem_slice_iter(&read(path, "certificate")?)
-        .collect::<Result<_, _>>()
-        .map_err(|e| unusable(path, "certificate").cause(e))?;
-    if found.is_empty() {
-        return Err(unusable(path, "certificate").cause("it holds no PEM certificate"));
-    }
-    Ok(found)
-}
-
-/// Larger than any file of certificates or keys, in bytes.
-const MAX_FILE: u64 = 16 << 20;
-
-fn read(path: &Path, what: &str) -> Result<Zeroizing<Vec<u8>>> {
-    match read_limited(path, MAX_FILE) {
-        Ok(content) => Ok(content.bytes),
-        Err(e) => Err(unusable(path, what).cause(e)),
-    }
-}
-
-fn unusable(path: &Path, what: &str) -> Error {
-    Error::new(Code::InvalidConfig, format!("{} cannot be used as a {what}", path.display()))
-        .phase(Phase::Config)
-        .hint("check that the file is readable and in PEM form")
-}
-
-/// Sends the first of our certificates whose key can sign what the server accepts.
+/// Sends one of our certificates whose key can sign what the server accepts: the first that a CA which the server names
+/// has signed, else the first.
 #[derive(Debug)]
 struct ClientCertificates(Vec<Arc<CertifiedKey>>);
 
 impl rustls::client::ResolvesClientCert for ClientCertificates {
-    fn resolve(&self, _: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        self.0.iter().find(|key| key.key.choose_scheme(schemes).is_some()).cloned()
+    fn resolve(&self, cas: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        let usable = |key: &&Arc<CertifiedKey>| key.key.choose_scheme(schemes).is_some();
+        let wanted = |key: &&Arc<CertifiedKey>| {
+            let issuers = key.cert.iter().filter_map(|der| Certificate::parse(der));
+            issuers.into_iter().any(|certificate| cas.contains(&certificate.issuer))
+        };
+        let mut keys = self.0.iter().filter(usable);
+        keys.clone().find(wanted).or_else(|| keys.next()).cloned()
     }
 
     fn has_certs(&self) -> bool {
         true
-    }
-}
-
-/// Certificates that a CA which is trusted here has signed, and those that the caller trusts as they are: a server whose
-/// certificate signs itself has no other CA, and Go's clients take it.
-#[derive(Debug)]
-struct Verified {
-    chains: Arc<WebPkiServerVerifier>,
-    own: Vec<CertificateDer<'static>>,
-}
-
-impl Verified {
-    /// Says so of a certificate whose only fault, its dates being fine, is that it is a CA's.
-    fn is_ca(error: &rustls::Error) -> bool {
-        let rustls::Error::InvalidCertificate(CertificateError::Other(other)) = error else {
-            return false;
-        };
-        other.to_string() == "CaUsedAsEndEntity"
-    }
-}
-
-impl ServerCertVerifier for Verified {
-    fn verify_server_cert(
-        &self,
-        certificate: &CertificateDer<'_>,
-        others: &[CertificateDer<'_>],
-        name: &ServerName<'_>,
-        ocsp: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        match self.chains.verify_server_cert(certificate, others, name, ocsp, now) {
-            Err(error) if Self::is_ca(&error) => {
-                if !self.own.iter().any(|own| own == certificate) {
-                    return Err(CertificateError::UnknownIssuer.into());
-                }
-                verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
-                Ok(ServerCertVerified::assertion())
-            }
-            verified => verified,
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.chains.verify_tls12_signature(message, certificate, signature)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.chains.verify_tls13_signature(message, certificate, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.chains.supported_verify_schemes()
-    }
-}
-
-/// For hosts that the caller declared insecure: any certificate will do, but the handshake must still be sound.
-#[derive(Debug)]
-struct Unverified(WebPkiSupportedAlgorithms);
-
-impl ServerCertVerifier for Unverified {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls12_signature(message, certificate, signature, &self.0)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls13_signature(message, certificate, signature, &self.0)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_schemes()
     }
 }
