@@ -877,7 +877,9 @@ void ocireg_reader_free(ocireg_reader *reader);
  * text); `certs-dir`, `hosts-dir`, `registries-conf`, `docker-config`, `daemon-json` (paths, "" to look nowhere);
  * `credentials` (object of host or host/path to AuthConfig); `resolve` (object of host to a list of addresses, `*`
  * for every other host); `proxy` (URL, or object of `http-proxy`, `https-proxy`, `no-proxy`; "" for none; see below);
- * `user-agent`; `timeouts` (`connect-ms`, `tls-ms`, `header-ms`, `idle-ms`, `auth-ms`, `min-bytes-per-second`,
+ * `user-agent`; `user-agent-prefix` (text that is put in front of it, such as the name and version of your program);
+ * `credential-helper-timeout-ms` (how long a credential helper may take, 0 for as long as the call; by default as
+ * `auth-ms`); `timeouts` (`connect-ms`, `tls-ms`, `header-ms`, `idle-ms`, `auth-ms`, `min-bytes-per-second`,
  * `total-ms`); `retry` (`max-attempts`, `initial-ms`, `max-ms`, `max-retry-after-ms`); `max-concurrent-downloads`,
  * `max-concurrent-uploads`; `limits` (`manifest`, `config`, `token`, `error`, `list`, `pages`, `children`,
  * `depth`, `urls`, `total`: bytes of all documents that one call collects, and `spool`: bytes of the temporary file that a v1 layer waits in, by default as many as the disk takes);
@@ -1151,28 +1153,32 @@ int32_t ocireg_service_search(const ocireg_service *service,
 /**
  * Which credentials would be used for a registry, and where they come from; never the secret.
  *
- * Looked through in this order: the option `credentials`; `config.json` in the directory of the option
+ * Looked through in this order: the option `credentials`; $DOCKER_AUTH_CONFIG (the text of a config.json); `config.json` in the directory of the option
  * `docker-config`, else in $DOCKER_CONFIG, else in ~/.docker (its `credHelpers`, else its `credsStore`, then its
  * `auths`); the containers tools' $REGISTRY_AUTH_FILE, else `containers/auth.json` in $XDG_RUNTIME_DIR (where that is not
  * set, /run/containers/UID/auth.json), then in $XDG_CONFIG_HOME or ~/.config; then nobody, which is anonymous. In each
  * the longest path counts: that of the repository, else of what it is in, else the host alone. Credentials given to a
  * call come before all of these.
- * With `docker-config` "" none of the files is read; with `environment` false, only that of `docker-config`.
+ * With `docker-config` "" none of these files and variables is read; with `environment` false, only the file in
+ * `docker-config`. The files are read as Docker reads them: letter case of their keys does not matter, null is an empty
+ * value, the last of two equal keys counts, and an entry that cannot be used fails for its own registry only.
  *
- * A helper is the program docker-credential-NAME in a directory of $PATH, and has `auth-ms` for its answer. It inherits
- * the environment of this process. With `environment` false no helper runs: one that is configured is an error, as is
- * one that fails, and never a reason to look further; one that has nothing is.
+ * A helper is the program docker-credential-NAME in a directory of $PATH, and has `credential-helper-timeout-ms` for its
+ * answer. It inherits the environment of this process. With `environment` false no helper runs: one that is configured
+ * fails. One that has nothing is a reason to look further; one that fails is not. This call then fails, as do all calls
+ * that log in, push or delete. Calls that only read go on without credentials, say so in their `warnings` and in the log,
+ * and fail with the code of that failure if the registry then asks for credentials. The same holds for a file that cannot
+ * be used, unless $REGISTRY_AUTH_FILE names it: then every call fails.
  *
  * @param service  a service. Not NULL.
  * @param context  deadline and cancellation; may be NULL.
  * @param host     the registry, host[:port], or a repository of it, host[:port]/path. Not NULL.
- * @param json     receives an object: `username`, `source` (`credentials` for the option, the path of a file, or the
- *                 name of a helper), `kind` ("password", "identity_token", "registry_token" or "anonymous"); what
+ * @param json     receives an object: `username`, `source` (`credentials` for the option, the path of a file, the
+ *                 variable, or the name of a helper), `kind` ("password", "identity_token", "registry_token" or "anonymous"); what
  *                 does not apply is absent; freed by ocireg_string_free(). Not NULL.
  * @param error    receives an error on failure, owned by the caller; may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_CREDENTIALS (a file
- *         that cannot be used), OCIREG_CREDENTIAL_HELPER, OCIREG_IO or OCIREG_PERMISSION when a file cannot be read,
- *         OCIREG_CANCELLED or OCIREG_DEADLINE.
+ *         that cannot be read or used), OCIREG_CREDENTIAL_HELPER, OCIREG_CANCELLED or OCIREG_DEADLINE.
  *
  * Any thread. Blocks while it reads the files and while a credential helper runs; never asks the network. Since 0.1.
  */
@@ -1217,7 +1223,8 @@ int32_t ocireg_service_login(const ocireg_service *service,
 
 /**
  * Logs out: the helper that config.json names for the registry forgets its credentials, and so does config.json, under
- * whatever name a login put them there. Nothing to forget is no failure. The registry is not asked.
+ * whatever name a login put them there. Nothing to forget is no failure. The registry is not asked. A logout from
+ * Docker Hub also removes the tokens that `docker login` in a browser left there.
  *
  * @param service  a service. Not NULL.
  * @param context  deadline and cancellation; may be NULL.
@@ -1274,9 +1281,10 @@ void ocireg_service_free(ocireg_service *service);
  * @param auth_json  the credentials, an AuthConfig; "{}" is anonymous; NULL is what the service knows for the host.
  * @param session    receives the session, to be ended by ocireg_session_free(). Not NULL.
  * @param error      receives an error on failure, owned by the caller; may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_UNSUPPORTED, OCIREG_CREDENTIALS,
- *         OCIREG_CREDENTIAL_HELPER, OCIREG_IO or OCIREG_PERMISSION when a file of credentials cannot be read, with
- *         protocol v1 any network code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_UNSUPPORTED, OCIREG_CREDENTIALS when
+ *         $REGISTRY_AUTH_FILE names a file that cannot be used, with protocol v1 any network code, OCIREG_CANCELLED,
+ *         OCIREG_DEADLINE. A credential helper that fails is the failure of the first call that changes something or is
+ *         refused.
  *
  * Any thread. May block: DNS, credential helper. Asks no registry yet; but one of protocol v1 over https with
  * credentials is asked whether it stands alone. Since 0.1.
@@ -1303,8 +1311,8 @@ int32_t ocireg_session_new(const ocireg_endpoint *endpoint,
  * @param error         receives an error on failure, owned by the caller; may be NULL. `attempts` holds the failure
  *                      of each endpoint.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_REFERENCE, OCIREG_UNSUPPORTED,
- *         OCIREG_CREDENTIALS, OCIREG_CREDENTIAL_HELPER, OCIREG_IO or OCIREG_PERMISSION when a file of credentials
- *         cannot be read, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ *         OCIREG_CREDENTIALS or OCIREG_CREDENTIAL_HELPER when a source of credentials fails and `actions` are more than
+ *         ["pull"], any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
  *
  * Any thread. Blocks: credential helper, DNS, connection, one exchange an endpoint. Since 0.1.
  */
@@ -1345,7 +1353,8 @@ int32_t ocireg_session_id(const ocireg_session *session, char **text, ocireg_err
 
 /**
  * What the session is: `protocol` ("v2" or "v1"), `endpoint` (the address in use), `mirror`, and where they apply
- * `repository` (the path) and `reference` (canonical).
+ * `repository` (the path), `reference` (canonical) and `warnings` (list of text: what went wrong when the session was
+ * opened, though it was opened, such as a credential helper that failed).
  *
  * @param session  a session. Not NULL.
  * @param json     receives the document, to be ended by ocireg_string_free(). Not NULL.
@@ -1354,7 +1363,9 @@ int32_t ocireg_session_id(const ocireg_session *session, char **text, ocireg_err
  *
  * Any thread. Never blocks. Since 0.1.
  */
-int32_t ocireg_session_info(const ocireg_session *session, char **json, ocireg_error **error);
+int32_t ocireg_session_info(const ocireg_session *session,
+                            char **json,
+                            ocireg_error **error);
 
 /**
  * Asks the endpoint for `/v2/`, or `/v1/_ping`, without credentials.

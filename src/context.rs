@@ -103,6 +103,8 @@ struct Call {
     log: OnceLock<Arc<Log>>,
     /// Records of worker threads, as the events.
     records: Mutex<Vec<(Level, String)>>,
+    /// What the user should know though the call went on.
+    warnings: Mutex<Vec<String>>,
     /// A limit of the service on every call, beside the context's own deadline.
     limit: Option<Instant>,
 }
@@ -120,6 +122,7 @@ impl Run {
             events: Mutex::default(),
             log: OnceLock::new(),
             records: Mutex::default(),
+            warnings: Mutex::default(),
             limit: None,
         };
         Self { context: context.cloned(), call: Arc::new(call), caller_thread: true }
@@ -142,6 +145,7 @@ impl Run {
             events: Mutex::default(),
             log: self.call.log.clone(),
             records: Mutex::default(),
+            warnings: Mutex::default(),
             limit: now.checked_add(time),
         };
         Self { call: Arc::new(call), ..self }
@@ -314,6 +318,24 @@ impl Run {
         } else {
             self.records().push((level, json));
         }
+    }
+
+    /// Logs a warning, and keeps it for the report of the call.
+    pub fn warn(&self, target: &str, message: String, more: impl FnOnce(Record) -> Record) {
+        self.log(Level::Warn, target, || more(Record::new(message.clone())));
+        let mut warnings = self.warned();
+        if !warnings.contains(&message) {
+            warnings.push(message);
+        }
+    }
+
+    /// All warnings of the call so far.
+    pub fn warnings(&self) -> Vec<String> {
+        self.warned().clone()
+    }
+
+    fn warned(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
+        self.call.warnings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// On the caller's thread: logs what the worker threads left.

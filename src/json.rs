@@ -230,7 +230,8 @@ pub fn misspelt<'a>(
     })
 }
 
-fn fold(key: &str) -> String {
+/// A key without its letter case, as Go compares keys.
+pub fn fold(key: &str) -> String {
     key.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
 }
 

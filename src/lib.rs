@@ -17,6 +17,7 @@ pub mod digest;
 pub mod endpoint;
 pub mod error;
 pub mod ffi;
+pub mod go_json;
 pub mod host;
 pub mod http;
 pub mod json;

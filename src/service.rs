@@ -15,6 +15,7 @@ use crate::config::proxy::Proxies;
 use crate::config::registry::{IndexInfo, Lists, RepositoryInfo, ServiceConfig, Standing};
 use crate::config::settings::{Limits, Retry, Timeouts};
 use crate::context::Run;
+use crate::credentials::Credentials;
 use crate::credentials::sources::{Found, Sources, Summary};
 use crate::credentials::store::{Server, Store};
 use crate::error::{Code, Error, Result};
@@ -68,7 +69,7 @@ impl Service {
             settings.credentials.clone(),
             &settings.docker_config,
             settings.environment,
-            settings.timeouts.auth,
+            settings.credential_helper_timeout.unwrap_or(settings.timeouts.auth),
         );
         let proxies = match &settings.proxy {
             Some(proxies) => proxies.clone(),
@@ -328,6 +329,29 @@ impl Service {
     /// May run a credential helper. One that fails is an error, and so is a login file that cannot be used.
     pub fn credentials_for(&self, host: &str, repository: &str, run: &Run) -> Result<Found> {
         run.log_to(self.log());
+        let found = self.find_credentials(host, repository, run)?;
+        found.failure.clone().map_or(Ok(found), Err)
+    }
+
+    /// The same for a call that only reads. Where a source fails that the caller did not name, it goes on without
+    /// credentials, and says so.
+    pub fn credentials_to_read(
+        &self,
+        host: &str,
+        repository: &str,
+        run: &Run,
+    ) -> Result<Credentials> {
+        run.log_to(self.log());
+        let Found { auth, failure, .. } = self.find_credentials(host, repository, run)?;
+        if let Some(failure) = &failure {
+            let shown = host::printable(host);
+            let message = format!("going on without credentials for {shown}: {failure}");
+            run.warn("credentials", message, |record| record.error(failure).with("host", shown));
+        }
+        Ok(Credentials { auth, failure })
+    }
+
+    fn find_credentials(&self, host: &str, repository: &str, run: &Run) -> Result<Found> {
         let found = self.0.credentials.find(host, repository, run)?;
         run.log(Level::Info, "credentials", || {
             let summary = found.summary();
@@ -371,16 +395,21 @@ impl Service {
 
     /// What the service's registries share: connections, tokens, limits.
     pub fn common(&self) -> &Arc<Common> {
-        self.0.common.get_or_init(|| self.new_common(self.user_agent(), Tokens::default()))
+        self.0.common.get_or_init(|| self.new_common(self.user_agent(), Tokens::default(), false))
     }
 
     /// The same for one login: under its caller's name, and with tokens that show the credentials to be good now.
     pub fn common_of_login(&self, user_agent: Option<&str>) -> Arc<Common> {
         let user_agent = user_agent.unwrap_or(self.user_agent());
-        self.new_common(user_agent, self.common().tokens.anew())
+        self.new_common(user_agent, self.common().tokens.anew(), true)
     }
 
-    fn new_common(&self, user_agent: &str, tokens: Tokens) -> Arc<Common> {
+    /// The same for one call under its caller's name.
+    pub fn common_as(&self, user_agent: &str) -> Arc<Common> {
+        self.new_common(user_agent, self.common().tokens.anew(), false)
+    }
+
+    fn new_common(&self, user_agent: &str, tokens: Tokens, offline_token: bool) -> Arc<Common> {
         let settings = &self.0.settings;
         // The connections live in the service: a strong way back would keep both for ever.
         let service = Arc::downgrade(&self.0);
@@ -415,6 +444,7 @@ impl Service {
                 upload_hosts: settings.allow_upload_hosts.clone(),
                 foreign_hosts: settings.allow_foreign_urls.clone(),
                 token_limit: settings.limits.token,
+                offline_token,
             },
             retry: settings.retry.clone(),
             limits: settings.limits.clone(),

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::config::api_endpoint::ApiEndpoint;
 use crate::config::settings::Limits;
 use crate::context::Run;
-use crate::credentials::AuthConfig;
+use crate::credentials::{AuthConfig, Credentials};
 use crate::crypto;
 use crate::endpoint::Endpoint;
 use crate::error::{Code, Error, Result};
@@ -26,6 +26,8 @@ pub struct Session {
     candidates: Vec<Candidate>,
     current: AtomicUsize,
     scope: Scope,
+    /// What its opening warned of.
+    warnings: Vec<String>,
 }
 
 /// An endpoint with what speaks to it.
@@ -57,6 +59,9 @@ pub struct Info {
     /// The canonical reference, if the session was opened for one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
+    /// What the user should know though the session was opened.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// How a session is opened.
@@ -72,12 +77,12 @@ impl Session {
     /// A session of the whole registry at one endpoint. Asks no registry, but perhaps a credential helper.
     pub fn new(endpoint: &Endpoint, auth: Option<AuthConfig>, run: &Run) -> Result<Self> {
         let auth = match auth {
-            Some(auth) => auth,
-            None => endpoint.service().credentials_for(endpoint.authority(), "", run)?.auth,
+            Some(auth) => auth.into(),
+            None => endpoint.service().credentials_to_read(endpoint.authority(), "", run)?,
         };
         let identity = endpoint.identity(run)?;
         let candidate = Candidate::new(endpoint.clone(), identity, auth);
-        Self::of(vec![candidate], 0, Scope::Registry)
+        Self::of(vec![candidate], 0, Scope::Registry, run.warnings())
     }
 
     /// A session of a reference's repository: its endpoints are asked in order, the first that answers is kept.
@@ -118,36 +123,46 @@ impl Session {
         options: &OpenOptions,
         run: &Run,
     ) -> Result<Self> {
-        let endpoints = if actions == "pull" {
+        let only_reads = actions == "pull";
+        let endpoints = if only_reads {
             service.lookup_pull_endpoints(domain, run)?
         } else {
             service.lookup_push_endpoints(domain, run)?
         };
-        let mut own = options.auth.clone();
+        let mut own: Option<Credentials> = options.auth.clone().map(Into::into);
         let mut candidates = Vec::with_capacity(endpoints.len());
         for api in endpoints {
             let mirror = api.mirror;
             let endpoint = Endpoint::new(service.clone(), api)?;
             let Some(identity) = endpoint.identity_of_lookup(run)? else { continue };
-            let found = |host: &str| service.credentials_for(host, path, run);
+            let found = |host: &str| match only_reads {
+                true => service.credentials_to_read(host, path, run),
+                false => service.credentials_for(host, path, run).map(|found| found.auth.into()),
+            };
             let auth = if mirror {
                 // Whoever serves a mirror is not who the upstream's credentials are for.
-                found(endpoint.authority())?.auth
+                found(endpoint.authority())?
             } else {
                 match &own {
                     Some(auth) => auth.clone(),
-                    None => own.insert(found(domain)?.auth).clone(),
+                    None => own.insert(found(domain)?).clone(),
                 }
             };
             candidates.push(Candidate::new(endpoint, identity, auth));
         }
         let (current, ()) =
             first_that_answers(&candidates, 0, run, |c| c.registry.ping(run).map(drop))?;
-        Self::of(candidates, current, scope)
+        Self::of(candidates, current, scope, run.warnings())
     }
 
-    fn of(candidates: Vec<Candidate>, current: usize, scope: Scope) -> Result<Self> {
-        Ok(Self { id: new_id()?, candidates, current: AtomicUsize::new(current), scope })
+    fn of(
+        candidates: Vec<Candidate>,
+        current: usize,
+        scope: Scope,
+        warnings: Vec<String>,
+    ) -> Result<Self> {
+        let (id, current) = (new_id()?, AtomicUsize::new(current));
+        Ok(Self { id, candidates, current, scope, warnings })
     }
 
     /// The same endpoints for one repository of theirs.
@@ -158,7 +173,8 @@ impl Session {
             actions: "pull".to_owned(),
             reference: None,
         };
-        Self::of(self.candidates.clone(), self.current.load(Ordering::Relaxed), scope)
+        let current = self.current.load(Ordering::Relaxed);
+        Self::of(self.candidates.clone(), current, scope, self.warnings.clone())
     }
 
     /// 64 random hex digits, another for each session.
@@ -181,6 +197,7 @@ impl Session {
             mirror: candidate.api().mirror,
             repository,
             reference,
+            warnings: self.warnings.clone(),
         }
     }
 
@@ -243,6 +260,9 @@ impl Session {
         };
         // Mirrors come first, the registry's own endpoints after them.
         let mirrors = self.candidates.iter().take_while(|c| c.api().mirror).count();
+        for candidate in self.candidates.iter().skip(mirrors) {
+            candidate.registry.auth().credentials().check()?;
+        }
         let start = self.current.load(Ordering::Relaxed).max(mirrors);
         let (_, result) = first_that_answers(&self.candidates, start, run, |candidate| {
             work(&Repository::new(candidate.registry.clone(), path.to_owned(), actions))
@@ -286,9 +306,9 @@ pub fn selector_of(reference: &Reference) -> Selector {
 }
 
 impl Candidate {
-    fn new(endpoint: Endpoint, identity: Identity, auth: AuthConfig) -> Self {
+    fn new(endpoint: Endpoint, identity: Identity, credentials: Credentials) -> Self {
         let common = endpoint.service().common().clone();
-        let registry = Registry::new(common, endpoint.url().clone(), identity, auth);
+        let registry = Registry::new(common, endpoint.url().clone(), identity, credentials);
         Self { endpoint, registry }
     }
 

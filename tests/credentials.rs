@@ -346,12 +346,11 @@ fn malformed_files_are_refused_by_name_and_never_quoted() {
             secret.to_owned(),
             format!("[\"{secret}\"]"),
             format!("{{\"auths\": \"{secret}\"}}"),
-            format!("{{\"auths\": {{\"{secret}\": \"x\"}}}}"),
+            format!("{{\"auths\": {{\"a.test\": \"{secret}\"}}}}"),
             format!("{{\"auths\": {{\"a.test\": {{\"auth\": [\"{secret}\"]}}}}}}"),
-            format!("{{\"{secret}\": 1, \"{secret}\": 2}}"),
             format!("{{\"credsStore\": [\"{secret}\"]}}"),
-            format!("{{\"credHelpers\": {{\"{secret}\": 5}}}}"),
-            format!("{{}} {secret}"),
+            format!("{{\"credHelpers\": [\"{secret}\"]}}"),
+            format!("{{\"credHelpers\": {{\"a.test\": [\"{secret}\"]}}}}"),
         ];
         for text in bad {
             write(&path, &text);
@@ -361,18 +360,24 @@ fn malformed_files_are_refused_by_name_and_never_quoted() {
             assert_no_secret("the error", failure.json.to_string(), secret);
             assert!(failure.json["hint"].is_string());
         }
-        write(&path, "{\n \"auths\": {}, \"auths\": {}}");
-        let failure = service.credentials("a.test").expect_err("twice");
-        assert!(failure.message.contains("not sound JSON at line 2"), "{}", failure.message);
+        write(&path, "{\n \"auths\": {},}");
+        let failure = service.credentials("a.test").expect_err("a comma");
+        assert!(failure.message.contains("not valid JSON (line 2"), "{}", failure.message);
         write(&path, b"{\"auths\": {\"a.test\": {\"auth\": \"\xff\xfe\"}}}");
         assert_eq!(service.credentials("a.test").expect_err("no text").name, "OCIREG_CREDENTIALS");
 
         // An entry that cannot be used fails for its own registry only.
-        for value in [secret.to_owned(), STANDARD.encode(secret), basic("a\nb", secret)] {
-            write(
-                &path,
-                json!({"auths": {"a.test": {"auth": value}, "b.test": auth("b")}}).to_string(),
-            );
+        for entry in [
+            json!({ "auth": secret }),
+            json!({"auth": STANDARD.encode(secret)}),
+            json!({"auth": basic("a\nb", secret)}),
+            json!({"auth": basic("a", secret), "identitytoken": "a\nb"}),
+            json!({"registrytoken": "a\rb"}),
+            json!({"username": secret, "password": 5}),
+            json!([secret]),
+            json!(secret),
+        ] {
+            write(&path, json!({"auths": {"a.test": entry, "b.test": auth("b")}}).to_string());
             let failure = service.credentials("a.test").expect_err("a bad entry");
             assert_eq!(failure.name, "OCIREG_CREDENTIALS");
             assert!(failure.message.contains("a.test"), "{}", failure.message);
@@ -519,8 +524,8 @@ fn d2_d3_d5_bad_helpers_are_errors_within_their_time() {
             ),
             (
                 "like",
-                "echo 'Credentials not found in native keychain'; exit 1".to_owned(),
-                "exit status: 1",
+                "echo 'error: no credentials not found'; exit 1".to_owned(),
+                "no credentials not found",
             ),
             ("secret", format!("echo '{good}'; exit 1"), "exit status: 1"),
             ("leaky", format!("echo '{good}' >&2; exit 1"), "exit status: 1"),
@@ -530,11 +535,6 @@ fn d2_d3_d5_bad_helpers_are_errors_within_their_time() {
             (
                 "type",
                 r#"echo '{"Username":1,"Secret":"secret-of-the-test"}'"#.to_owned(),
-                "not the one JSON",
-            ),
-            (
-                "twice",
-                r#"echo '{"Username":"a","Username":"b","Secret":"s"}'"#.to_owned(),
                 "not the one JSON",
             ),
             ("binary", r"printf '\377\376\000'".to_owned(), "not text"),
@@ -550,7 +550,7 @@ fn d2_d3_d5_bad_helpers_are_errors_within_their_time() {
             ),
             (
                 "newline",
-                r#"printf '%s' '{"Username":"u","Secret":"a\nb"}'"#.to_owned(),
+                r#"printf '%s' '{"Username":"u\nv","Secret":"a"}'"#.to_owned(),
                 "control character",
             ),
             ("huge", "head -c 100000000 /dev/zero".to_owned(), "more than 1 MiB"),
@@ -589,6 +589,24 @@ fn d2_d3_d5_bad_helpers_are_errors_within_their_time() {
         }
         assert_no_children();
 
+        // A helper has a time of its own, and may be waited for as long as the call.
+        write(d.join("docker/config.json"), json!({"credsStore": "hang"}).to_string());
+        let service = service(json!({
+            "docker-config": d.join("docker"), "credential-helper-timeout-ms": 300,
+        }));
+        let failure = service.credentials("r.test").expect_err("too slow");
+        assert!(failure.message.contains("did not end within 300 ms"), "{}", failure.message);
+        let hint = failure.json["hint"].as_str().expect("a hint");
+        assert!(hint.contains("credential-helper-timeout-ms"), "{hint}");
+        helper(d, "patient", &format!("sleep 1; echo '{good}'"));
+        write(d.join("docker/config.json"), json!({"credsStore": "patient"}).to_string());
+        let service = self::service(json!({
+            "docker-config": d.join("docker"), "credential-helper-timeout-ms": 0,
+            "timeouts": {"auth-ms": 200},
+        }));
+        assert_eq!(user(&service, "r.test"), "u");
+        assert_no_children();
+
         // These are odd, but they answer.
         for (name, script) in [
             ("noisy", format!("head -c 10000000 /dev/zero >&2; echo '{good}'")),
@@ -596,12 +614,29 @@ fn d2_d3_d5_bad_helpers_are_errors_within_their_time() {
             ("parent", format!("sleep 1000 & echo '{good}'")),
             ("slow", format!("sleep 0.3; echo '{good}'; sleep 0.2")),
             ("big", format!("head -c 1000000 /dev/zero | tr '\\0' ' '; echo '{good}'")),
+            ("lines", r#"printf '%s' '{"Username":"u","Secret":"{\n\t1\r\n}\n"}'"#.to_owned()),
+            ("case", r#"echo '{"username":"u","SECRET":"s","serverurl":"r.test"}'"#.to_owned()),
+            ("twice", r#"echo '{"Username":"a","Username":"u","Secret":"s"}'"#.to_owned()),
+            (
+                "more",
+                r#"echo '{"ServerURL":null,"Username":"u","Secret":"s","Expiry":[5]}'"#.to_owned(),
+            ),
         ] {
             helper(d, name, &script);
             let start = Instant::now();
             let service = with_config(d, &json!({ "credsStore": name }));
             assert_eq!(user(&service, "r.test"), "u", "{name}");
             assert!(start.elapsed() < Duration::from_secs(3), "{name}");
+        }
+        // And these have nothing, each in its own words.
+        for (name, script) in [
+            ("none", "echo 'credentials not found in native keychain'; exit 1"),
+            ("None", "echo 'Credentials not found.'; exit 2"),
+            ("empty", "echo '{}'"),
+            ("null", r#"echo '{"ServerURL":"","Username":null,"Secret":null}'"#),
+        ] {
+            helper(d, name, script);
+            assert_eq!(user(&with_config(d, &json!({ "credsStore": name })), "r.test"), "-");
         }
         assert_no_children();
     });
@@ -803,9 +838,12 @@ fn d1_nothing_is_smuggled_into_a_helper() {
             assert!(found.erase(server, &run).is_err());
             assert!(found.store(server, &login("u", "p"), &run).is_err());
         }
-        for (username, password) in [("a\nb", "p"), ("u", "a\rb"), ("u", "a\0b")] {
-            assert!(found.store("r.test", &login(username, password), &run).is_err());
+        for username in ["a\nb", "a\rb", "a\0b"] {
+            assert!(found.store("r.test", &login(username, "p"), &run).is_err());
         }
+        let mut token = login("u", "");
+        token.identitytoken = "a\nb".to_owned();
+        assert!(found.store("r.test", &token, &run).is_err());
         assert!(!d.join("asked").exists(), "it was run");
         // A key of the file that a login left is a server's name, too.
         let config = json!({"credsStore": "log", "auths": {"r.test/a\nb": {}, "r.test\n": {}}});
@@ -998,5 +1036,285 @@ fn a_mirror_gets_its_own_credentials_only() {
         write(d.join("docker/config.json"), config.to_string());
         pull(&service, reference, d, &json!({})).unwrap_or_else(|e| panic!("{}", e.json));
         assert_canary_nowhere(&[&mirror], &hub);
+    });
+}
+
+/// Docker and the containers tools are written in Go, and so is what their files may hold.
+#[test]
+fn login_files_are_read_as_go_reads_them() {
+    in_home("login_files_are_read_as_go_reads_them", |d| {
+        let path = d.join("docker/config.json");
+        let service = service(json!({"docker-config": d.join("docker")}));
+        let (a, b) = (basic("a", "p"), basic("b", "p"));
+        let lines = {
+            let long = basic("a", &"p".repeat(120));
+            format!("{}\\r\\n{}\\n", &long[..76], &long[76..])
+        };
+        // Whose credentials there are for r.test; `-` is nobody's.
+        let table = [
+            // Letter case, also of what Go takes for the same letters.
+            (format!(r#"{{"Auths":{{"r.test":{{"AUTH":"{a}"}}}}}}"#), "a"),
+            (format!(r#"{{"AUTHſ":{{"r.test":{{"auth":"{a}"}}}}}}"#), "a"),
+            (r#"{"auths":{"r.test":{"UserName":"a","passWord":"p"}}}"#.to_owned(), "a"),
+            (format!(r#"{{"auths":{{"R.TEST:443":{{"auth":"{a}"}}}}}}"#), "a"),
+            // The last of two.
+            (format!(r#"{{"auths":{{"r.test":{{"auth":"{a}","auth":"{b}"}}}}}}"#), "b"),
+            (format!(r#"{{"auths":{{"r.test":{{"auth":"{a}","Auth":"{b}"}}}}}}"#), "b"),
+            (
+                format!(r#"{{"auths":{{"r.test":{{"auth":"{a}"}},"r.test":{{"auth":"{b}"}}}}}}"#),
+                "b",
+            ),
+            (format!(r#"{{"auths":{{"r.test":{{"auth":"{a}"}}}},"auths":{{"x":{{}}}}}}"#), "a"),
+            (format!(r#"{{"auths":{{"r.test":{{"auth":"{a}"}}}},"auths":null}}"#), "-"),
+            (format!(r#"{{"other":1,"other":2,"auths":{{"r.test":{{"auth":"{a}"}}}}}}"#), "a"),
+            // null is empty.
+            (format!(r#"{{"auths":{{"r.test":{{"auth":"{a}","auth":null}}}}}}"#), "a"),
+            (r#"{"auths":{"r.test":null},"credHelpers":null,"credsStore":null}"#.to_owned(), "-"),
+            (
+                format!(
+                    r#"{{"credHelpers":{{"r.test":null}},"credsStore":"no","auths":{{"r.test":{{"auth":"{a}"}}}}}}"#
+                ),
+                "a",
+            ),
+            ("null".to_owned(), "-"),
+            // `auth` before name and password.
+            (format!(r#"{{"auths":{{"r.test":{{"auth":"{a}","username":"b"}}}}}}"#), "a"),
+            (
+                format!(
+                    r#"{{"auths":{{"r.test":{{"username":"b","password":"q","auth":"{a}"}}}}}}"#
+                ),
+                "a",
+            ),
+            (r#"{"auths":{"r.test":{"auth":"","username":"a","password":"p"}}}"#.to_owned(), "a"),
+            // Line breaks, no padding, more than nothing in the last bits.
+            (format!(r#"{{"auths":{{"r.test":{{"auth":"{lines}"}}}}}}"#), "a"),
+            (r#"{"auths":{"r.test":{"auth":"YTpwcA=="}}}"#.to_owned(), "a"),
+            (r#"{"auths":{"r.test":{"auth":"YTpwcA"}}}"#.to_owned(), "a"),
+            (r#"{"auths":{"r.test":{"auth":"YTpwcB=="}}}"#.to_owned(), "a"),
+            (r#"{"auths":{"r.test":{"auth":"YTpw\u0063A=\u003d"}}}"#.to_owned(), "a"),
+            // A value of a wrong type costs its own entry.
+            (
+                format!(
+                    r#"{{"auths":{{"x.test":5,"y.test":{{"auth":[]}},"r.test":{{"auth":"{a}"}}}}}}"#
+                ),
+                "a",
+            ),
+            (
+                format!(
+                    r#"{{"credHelpers":{{"x.test":5}},"auths":{{"r.test":{{"auth":"{a}"}}}}}}"#
+                ),
+                "a",
+            ),
+            (
+                format!(
+                    r#"{{"HttpHeaders":5,"detachKeys":[],"auths":{{"r.test":{{"auth":"{a}","email":5}}}}}}"#
+                ),
+                "a",
+            ),
+            // What follows the object is not read; nor is half a character that nobody asks for.
+            (format!("{{\"auths\":{{\"r.test\":{{\"auth\":\"{a}\"}}}}}}\n}}"), "a"),
+            (format!(r#"{{"psFormat":"\ud800","auths":{{"r.test":{{"auth":"{a}"}}}}}}"#), "a"),
+            (format!("\u{feff}{{\"auths\":{{\"r.test\":{{\"auth\":\"{a}\"}}}}}}"), "a"),
+        ];
+        for (text, expected) in &table {
+            write(&path, text);
+            assert_eq!(user(&service, "r.test"), *expected, "{text}");
+        }
+        let mut bytes = format!(r#"{{"psFormat":"?","auths":{{"r.test":{{"auth":"{a}"}}}}}}"#)
+            .replace('?', "\u{0}")
+            .into_bytes();
+        let at = bytes.iter().position(|b| *b == 0).expect("a place");
+        bytes[at] = 0xff;
+        write(&path, bytes);
+        assert_eq!(user(&service, "r.test"), "a");
+        // The same for auth.json.
+        let containers = d.join("home/.config/containers/auth.json");
+        write(&containers, format!(r#"{{"AUTHS":{{"r.test/team":{{"Auth":"{b}"}},"q":7}}}}"#));
+        let usual = self::service(json!({}));
+        assert_eq!(user(&usual, "r.test/team/app"), "b");
+        assert_eq!(user(&usual, "r.test"), "-");
+    });
+}
+
+/// Some clouds take a JSON file of a key for a password.
+const KEY: &str = "{\n  \"type\": \"service_account\",\r\n\t\"key\": \"-----BEGIN\\n\"\n}\n";
+
+#[test]
+fn a_password_of_several_lines_is_used_as_it_is() {
+    in_home("a_password_of_several_lines_is_used_as_it_is", |d| {
+        let registry = Registry::start(ServerOptions::default(), Auth::basic("_json_key", KEY));
+        let image = Spec::busybox(&["linux/amd64"]).build();
+        image.push_to(&registry, "team/app", "1");
+        let host = registry.host();
+        let reference = format!("{host}/team/app:1");
+        let account = json!({"username": "_json_key", "password": KEY});
+        let encoded = json!({"auth": basic("_json_key", KEY)});
+        let docker = d.join("docker/config.json");
+        let with = |more: Value| {
+            let mut options = json!({
+                "docker-config": d.join("docker"), "allow-plain-http-credentials": [host],
+            });
+            let more = more.as_object().expect("options").clone();
+            options.as_object_mut().expect("options").extend(more);
+            service(options)
+        };
+        let pulls = |service: &Service, options: Value| {
+            pull(service, &reference, d, &options).unwrap_or_else(|e| panic!("{}", e.json));
+            fs::remove_dir_all(d.join("image")).expect("pulled");
+        };
+        for auth in [&account, &encoded] {
+            pulls(&with(json!({})), json!({ "auth": auth }));
+            pulls(&with(json!({"credentials": {host.clone(): auth}})), json!({}));
+            write(&docker, json!({"auths": {host.clone(): auth}}).to_string());
+            pulls(&with(json!({})), json!({}));
+        }
+        write(d.join("answer"), json!({"Username": "_json_key", "Secret": KEY}).to_string());
+        helper(d, "lines", &format!("cat {}/answer", d.display()));
+        write(&docker, json!({"credsStore": "lines"}).to_string());
+        pulls(&with(json!({})), json!({}));
+        // A login keeps it, in the file and in a helper.
+        let login = |service: &Service| {
+            let mut auth = account.clone();
+            auth["serveraddress"] = json!(host);
+            service.login(&auth).expect("a login")
+        };
+        write(&docker, "{}");
+        login(&with(json!({})));
+        pulls(&with(json!({})), json!({}));
+        helper(d, "keep", &format!("[ $1 != store ] || cat >{}/kept", d.display()));
+        write(&docker, json!({"credsStore": "keep"}).to_string());
+        login(&with(json!({})));
+        let kept: Value =
+            serde_json::from_str(&fs::read_to_string(d.join("kept")).expect("kept")).expect("JSON");
+        assert_eq!(kept, json!({"ServerURL": host, "Username": "_json_key", "Secret": KEY}));
+        // What goes into a header or a line as it is stays strict.
+        for (key, value) in
+            [("username", "a\nb"), ("identitytoken", "a\nb"), ("registrytoken", "a\rb")]
+        {
+            let failure = pull(&with(json!({})), &reference, d, &json!({"auth": {key: value}}))
+                .expect_err("a control character");
+            assert_eq!(failure.argument(), key, "{}", failure.message);
+        }
+    });
+}
+
+/// A code's name, the variables that name a source, and what messages say of it.
+type BrokenSource = (&'static str, Vec<(&'static str, PathBuf)>, &'static str);
+
+/// How a source of credentials can fail.
+fn broken_sources(d: &Path) -> Vec<BrokenSource> {
+    let path = |name: &str| d.join(name);
+    write(path("missing/config.json"), r#"{"credsStore":"absent"}"#);
+    helper(d, "locked", "echo it is locked; exit 1");
+    helper(d, "mute", "exit 0");
+    write(path("locked/config.json"), r#"{"credHelpers":{"127.0.0.1":"x"},"credsStore":"locked"}"#);
+    write(path("mute/config.json"), r#"{"credsStore":"mute"}"#);
+    write(path("broken/config.json"), "{");
+    write(path("type/config.json"), r#"{"auths":[]}"#);
+    fs::create_dir_all(path("directory/config.json")).expect("a directory");
+    fs::create_dir_all(path("loop")).expect("a directory");
+    symlink(path("loop/config.json"), path("loop/config.json")).expect("a link to itself");
+    fs::create_dir_all(path("run/containers/auth.json")).expect("a directory");
+    let docker = |name: &str| vec![("DOCKER_CONFIG", path(name))];
+    vec![
+        ("CREDENTIAL_HELPER", docker("missing"), "docker-credential-absent is not there"),
+        ("CREDENTIAL_HELPER", docker("locked"), "it is locked"),
+        ("CREDENTIAL_HELPER", docker("mute"), "not the one JSON object"),
+        ("CREDENTIALS", docker("broken"), "not valid JSON"),
+        ("CREDENTIALS", docker("type"), "auths must be an object"),
+        ("CREDENTIALS", docker("directory"), "not a regular file"),
+        ("CREDENTIALS", docker("loop"), "cannot read"),
+        ("CREDENTIALS", vec![("XDG_RUNTIME_DIR", path("run"))], "not a regular file"),
+        ("CREDENTIALS", vec![("DOCKER_AUTH_CONFIG", "{".into())], "DOCKER_AUTH_CONFIG"),
+    ]
+}
+
+#[test]
+fn a15_a_source_that_fails_ends_no_call_that_reads_what_is_public() {
+    in_home("a15_a_source_that_fails_ends_no_call_that_reads_what_is_public", |d| {
+        let secret = canary();
+        let public = Registry::plain();
+        let private = Registry::start(ServerOptions::default(), Auth::basic("alice", &secret));
+        let image = Spec::busybox(&["linux/amd64"]).build();
+        for registry in [&public, &private] {
+            image.push_to(registry, "team/app", "1");
+        }
+        let reference = |registry: &Registry| format!("{}/team/app:1", registry.host());
+        for (name, environment, why) in broken_sources(d) {
+            // SAFETY: this test is alone in its process, and no other thread of it runs.
+            unsafe {
+                for (name, value) in &environment {
+                    std::env::set_var(name, value);
+                }
+            }
+            let hosts = [public.host(), private.host()];
+            let made = || service(json!({ "allow-plain-http-credentials": hosts }));
+            let service = made();
+            let report = pull(&service, &reference(&public), d, &json!({}))
+                .unwrap_or_else(|e| panic!("{why}: {}", e.json));
+            fs::remove_dir_all(d.join("image")).expect("pulled");
+            let warning = report["warnings"][0].as_str().expect("a warning");
+            assert!(warning.contains(why) && warning.contains(&public.host()), "{warning}");
+            assert_eq!(report["warnings"].as_array().expect("a list").len(), 1);
+            let session = service.open(None, &reference(&public), &json!({})).expect("open");
+            let info = session.info().expect("a session");
+            assert_eq!(info["warnings"], report["warnings"]);
+            let logged = service.1.of("credentials");
+            let told = |record: &Value| record["level"] == "warn" && record["message"] == warning;
+            assert!(logged.iter().any(told), "{logged:?}");
+
+            // Where somebody is asked for, the source is at fault.
+            let told = |failure: Box<Failure>| {
+                assert_eq!(failure.name, format!("OCIREG_{name}"), "{}", failure.message);
+                assert!(failure.message.contains(why), "{}", failure.message);
+                assert!(failure.json["hint"].is_string(), "{}", failure.json);
+            };
+            let failure = pull(&service, &reference(&private), d, &json!({})).expect_err("nobody");
+            assert_eq!(failure.json["http_status"], 401);
+            told(failure);
+            told(service.credentials(&public.host()).expect_err("asked for by itself"));
+            // What changes something, or says that it will, begins with nobody's credentials nowhere.
+            for registry in [&public, &private] {
+                registry.clear();
+                for actions in [json!(["pull", "push"]), json!(["delete"]), json!(["*"])] {
+                    let options = json!({ "actions": actions });
+                    let opened = service.open(None, &reference(registry), &options);
+                    told(opened.err().expect("to push"));
+                }
+                assert_eq!(registry.requests().len(), 0);
+            }
+            let endpoint = service.endpoint(&json!({ "URL": public.url() })).expect("an endpoint");
+            let whole = endpoint.session(None).expect("a session");
+            whole.ping(None).expect("somebody is there");
+            let session = whole.repository("team/app").expect("a repository");
+            public.clear();
+            let mut writer = ptr::null_mut();
+            // SAFETY: live handles in, live places out.
+            let begun = call(|error| unsafe {
+                ocireg_session_put_blob(session.0, ptr::null(), ptr::null(), &mut writer, error)
+            });
+            told(begun.expect_err("an upload"));
+            assert_eq!(public.requests().len(), 0);
+            // Credentials of the call's own need no source.
+            let own = json!({"auth": {"username": "alice", "password": secret}});
+            private.may_receive(&secret);
+            pull(&service, &reference(&private), d, &own).expect("pulled");
+            fs::remove_dir_all(d.join("image")).expect("pulled");
+            // SAFETY: as above.
+            unsafe {
+                for (name, _) in &environment {
+                    std::env::remove_var(name);
+                }
+            }
+        }
+        // A file that was named itself is to be used or nothing.
+        write(d.join("named"), "{");
+        // SAFETY: as above.
+        unsafe { std::env::set_var("REGISTRY_AUTH_FILE", d.join("named")) };
+        let failure = pull(&service(json!({})), &reference(&public), d, &json!({}));
+        assert_eq!(failure.expect_err("a named file").name, "OCIREG_CREDENTIALS");
+        // One that is not there yet is where a login will leave it.
+        fs::remove_file(d.join("named")).expect("removed");
+        pull(&service(json!({})), &reference(&public), d, &json!({})).expect("pulled");
     });
 }

@@ -494,14 +494,7 @@ fn a_refused_login_and_a_file_that_cannot_be_used_change_nothing() {
     assert!(!path.exists());
     service.logout(&registry.host()).expect("a logout");
     assert!(!directory.path().join("docker").exists(), "a logout makes nothing");
-    for broken in [
-        "{",
-        "[]",
-        r#"{"auths": 1}"#,
-        r#"{"a": 1, "a": 2}"#,
-        "{\"a\": \"\u{0}\"}",
-        r#"{"auths": {"x": 1}}"#,
-    ] {
+    for broken in ["{", "[]", r#"{"auths": 1}"#, "{\"a\": \"\u{0}\"}", "{} {}"] {
         write(&path, broken);
         registry.clear();
         let failure = refused(service.login(&alice(&registry.host(), "p")), CREDENTIALS);
@@ -1082,4 +1075,157 @@ fn a_registry_that_is_down_for_a_moment_is_asked_again() {
     registry.fault(Fault::on("/v2/", Action::status(503)).times(2));
     let service = trusting(&[&registry.host()]);
     service.auth(&alice(&registry.host(), "p"), None).expect("accepted");
+}
+
+/// Of keys that are one to Go, the last counts and all are changed.
+#[test]
+fn a_file_whose_keys_come_twice_is_changed_as_it_is_read() {
+    let registry = basic_registry("p");
+    let host = registry.host();
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = config(directory.path());
+    let service = keeping(directory.path(), &[&host]);
+    let old = basic("old", "p");
+    write(
+        &path,
+        format!(
+            r#"{{"Auths": {{"gone.test": {{}}}}, "auths": null, "a": 1, "AUTHS": {{"{host}": {{"auth": "{old}"}}, "{host}": {{}}, "z.test": {{"auth": "eg=="}}}}, "auths": {{"y.test": 5}}, "a": 2}}"#
+        ),
+    );
+    service.login(&alice(&host, "p")).expect("a login");
+    assert_eq!(service.credentials(&host).expect("known")["username"], "alice");
+    let now = read(&path);
+    assert_eq!(now.to_lowercase().matches("\"auths\"").count(), 1, "{now}");
+    let kept: Value = serde_json::from_str(&now).expect("JSON");
+    let keys: Vec<_> = kept["Auths"].as_object().expect("auths").keys().collect();
+    assert_eq!(keys, [&host, "z.test", "y.test"]);
+    assert_eq!(now.matches("\"a\":").count(), 2, "{now}");
+    service.logout(&host).expect("a logout");
+    assert!(!read(&path).contains(&host));
+    // A file of another encoding is UTF-8 afterwards.
+    let utf16: Vec<u8> =
+        "\u{feff}{\"name\": \"ä\"}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    write(&path, utf16);
+    service.login(&alice(&host, "p")).expect("a login");
+    assert_eq!(serde_json::from_str::<Value>(&read(&path)).expect("JSON")["name"], "ä");
+}
+
+#[test]
+fn nothing_is_written_where_nothing_changes() {
+    let registry = basic_registry("p");
+    let host = registry.host();
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = config(directory.path());
+    let service = keeping(directory.path(), &[&host]);
+    let same = json!({"auths": {host.clone(): {"auth": basic("alice", "p")}}}).to_string();
+    for text in [same.clone(), same.replace(':', " :  ")] {
+        // What is inside of strings stays.
+        let text = if text.contains("127.0.0.1 :  ") { same.clone() + " \n" } else { text };
+        write(&path, &text);
+        let before = fs::metadata(&path).expect("a file");
+        service.login(&alice(&host, "p")).expect("a login");
+        service.logout("other.test").expect("a logout");
+        let after = fs::metadata(&path).expect("a file");
+        assert_eq!((before.ino(), before.ctime_nsec()), (after.ino(), after.ctime_nsec()));
+        assert_eq!(read(&path), text);
+    }
+    // More than a login writes is not the same.
+    let more =
+        json!({"auths": {host.clone(): {"auth": basic("alice", "p"), "identitytoken": "x"}}});
+    write(&path, more.to_string());
+    service.login(&alice(&host, "p")).expect("a login");
+    assert!(!read(&path).contains("identitytoken"));
+}
+
+/// Containers get a single file as a mount, which cannot be replaced, in a directory that may not be writable.
+#[test]
+fn d7_a_file_that_is_itself_a_mount_is_written_over() {
+    let name = "d7_a_file_that_is_itself_a_mount_is_written_over";
+    let Some(told) = children::told() else {
+        let directory = tempfile::tempdir().expect("a directory");
+        write(directory.path().join("outer"), "{\"auths\": {}}");
+        write(config(directory.path()), "{}");
+        let d = directory.path().to_str().expect("text");
+        let file = format!("mount --bind '{d}/outer' '{d}/docker/config.json'");
+        let read_only = format!(
+            "mount --bind '{d}/docker' '{d}/docker' && {file} && mount -o remount,ro,bind '{d}/docker'"
+        );
+        for setup in [&file, &read_only] {
+            children::apart(name, d, "--mount", setup, &[]);
+        }
+        return;
+    };
+    let directory = PathBuf::from(told);
+    let path = config(&directory);
+    let registry = basic_registry("p");
+    let (host, long) = (registry.host(), "x".repeat(3000));
+    let service = keeping(&directory, &[&host]);
+    let before = fs::metadata(&path).expect("a file").ino();
+    for text in ["{}".to_owned(), format!("{{\"long\": \"{long}\"}}"), String::new()] {
+        fs::write(&path, &text).expect("written");
+        service.login(&alice(&host, "p")).expect("a login");
+        assert_eq!(service.credentials(&host).expect("known")["username"], "alice");
+        let kept: Value = serde_json::from_str(&read(&path)).expect("JSON");
+        assert_eq!(kept["long"].as_str().unwrap_or_default().is_empty(), text.len() < 100);
+        service.logout(&host).expect("a logout");
+        assert_eq!(service.credentials(&host).expect("nobody")["kind"], "anonymous");
+    }
+    assert_eq!(fs::metadata(&path).expect("a file").ino(), before);
+    assert_eq!(read(directory.join("outer")), read(&path));
+    let left = fs::read_dir(directory.join("docker")).expect("a directory").count();
+    assert_eq!(left, 1, "a file in the making stayed");
+}
+
+/// As docker's own logout: what its login in a browser left goes, what Docker Desktop needs stays.
+#[test]
+fn a_logout_from_docker_hub_takes_the_tokens_of_a_web_login_with_it() {
+    in_home("a_logout_from_docker_hub_takes_the_tokens_of_a_web_login_with_it", |d| {
+        let hub = "https://index.docker.io/v1/";
+        let (access, refresh) = (format!("{hub}access-token"), format!("{hub}refresh-token"));
+        let auths = |token: &str| {
+            json!({"auths": {
+                hub: {"auth": basic("u", "p")}, access.clone(): {"auth": basic("u", "access")},
+                refresh.clone(): {"auth": basic("u", token)}, "other.test": {},
+            }})
+        };
+        let service = keeping(d, &[]);
+        let keys = || -> Vec<String> {
+            let kept: Value = serde_json::from_str(&read(config(d))).expect("JSON");
+            kept["auths"].as_object().expect("auths").keys().cloned().collect()
+        };
+        for (token, left) in [
+            ("refresh..client", vec!["other.test".to_owned()]),
+            ("desktop", vec![access.clone(), refresh.clone(), "other.test".to_owned()]),
+        ] {
+            write(config(d), auths(token).to_string());
+            service.logout("other.example").expect("a logout");
+            assert_eq!(keys().len(), 4);
+            service.logout("docker.io").expect("a logout");
+            assert_eq!(keys(), left);
+        }
+        // In a helper, too.
+        let log = d.join("erased");
+        helper(
+            d,
+            "web",
+            &format!(
+                r#"read s; case "$1$s" in
+                   get*refresh-token) cat {}/token;;
+                   get*) echo '{{"Username":"u","Secret":"s"}}';;
+                   erase*) echo "$s" >>{};; esac"#,
+                d.display(),
+                log.display()
+            ),
+        );
+        write(config(d), r#"{"credsStore":"web"}"#);
+        for (token, erased) in [
+            ("refresh..client", format!("{hub}\n{access}\n{refresh}\n")),
+            ("desktop", format!("{hub}\n")),
+        ] {
+            write(d.join("token"), json!({"Username": "u", "Secret": token}).to_string());
+            write(&log, "");
+            service.logout("docker.io").expect("a logout");
+            assert_eq!(read(&log), erased);
+        }
+    });
 }

@@ -175,7 +175,7 @@ fn d10_no_debug_output_of_protocol_v1_shows_a_secret() {
     let writer = session.push_image_layer_registry(&image, &data.endpoints[0], json);
     shown("a writer of v1", &writer.expect("a writer"));
     let login = Login::Password {
-        credentials: service.credentials_for(&host, "", &run).expect("credentials").auth,
+        credentials: service.credentials_to_read(&host, "", &run).expect("credentials"),
         always: true,
     };
     shown("a login of v1", &login);

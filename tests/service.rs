@@ -242,6 +242,7 @@ fn values_that_cannot_be_used_are_refused_and_named() {
         ),
         (json!({"resolve": {"a.example": ["a.b.c.d"]}}), "resolve.a.example"),
         (json!({"user-agent": "me\r\nX: y"}), "user-agent"),
+        (json!({"user-agent-prefix": "me\n"}), "user-agent-prefix"),
         (json!({"max-concurrent-downloads": 0}), "max-concurrent-downloads"),
         (json!({"retry": {"max-attempts": 0}}), "retry.max-attempts"),
         (json!({"proxy": "socks5://u:CANARY@p.example"}), "proxy"),
@@ -461,6 +462,46 @@ fn a_real_daemon_json_is_read_and_explicit_options_win() {
     assert!(failure.message.contains("broken.json"), "{}", failure.message);
 }
 
+/// The engine is written in Go, and editors add marks.
+#[test]
+fn a_daemon_json_is_read_as_the_engine_reads_it() {
+    let directory = Directory::new("daemon-go");
+    let list = r#"{"insecure-registries": ["r.example:5000"]}"#;
+    let utf16 = |bytes: fn(u16) -> [u8; 2]| -> Vec<u8> {
+        format!("\u{feff}{list}").encode_utf16().flat_map(bytes).collect()
+    };
+    let read = |content: &[u8]| {
+        let path = directory.file("daemon.json", "");
+        std::fs::write(&path, content).expect("written");
+        service(json!({ "daemon-json": path })).config().expect("a configuration")
+    };
+    for content in [
+        list.as_bytes().to_vec(),
+        format!("\u{feff}{list}\n").into_bytes(),
+        utf16(u16::to_le_bytes),
+        utf16(u16::to_be_bytes),
+        br#"{"Insecure-Registries": ["r.example:5000"], "debug": true, "debug": null}"#.to_vec(),
+        br#"{"insecure-registries": ["a.example"], "insecure-registries": ["r.example:5000"]}"#
+            .to_vec(),
+        b"{\"insecure-registries\": [\"r.example:5000\"], \"label\": \"\xff\"}".to_vec(),
+    ] {
+        let config = read(&content);
+        let index = &config["IndexConfigs"]["r.example:5000"];
+        assert_eq!(index["Secure"], json!(false), "{}", String::from_utf8_lossy(&content));
+        assert!(config["IndexConfigs"].get("a.example").is_none());
+    }
+    for content in ["", " \n", "\u{feff}", "{}", "null", r#"{"insecure-registries": null}"#] {
+        let config = read(content.as_bytes());
+        assert_eq!(config["IndexConfigs"].as_object().expect("indexes").len(), 1, "{content:?}");
+    }
+    for content in ["{", "[]", "{} {}", r#"{"proxies": "http://u:CANARY@p"}"#] {
+        let path = directory.file("daemon.json", content);
+        let failure = refused(json!({ "daemon-json": path }));
+        assert_eq!(failure.name, "OCIREG_INVALID_JSON", "{content}");
+        assert!(failure.message.contains("daemon.json"), "{}", failure.message);
+    }
+}
+
 #[test]
 fn credentials_stay_with_their_host_and_out_of_sight() {
     let options = json!({"docker-config": "", "credentials": {
@@ -521,6 +562,23 @@ fn allow_lists_compare_whole_hosts() {
     assert_eq!(service.retry().max_attempts, 2);
     assert_eq!((service.limits().manifest, service.limits().spool), (100, Some(5)));
     assert_eq!((service.max_concurrent_downloads(), service.user_agent()), (9, ""));
+}
+
+#[test]
+fn a_program_is_named_in_front_of_the_library() {
+    let named = |options: Value| {
+        let service = ocireg::service::Service::parse(&options.to_string()).expect("a service");
+        service.user_agent().to_owned()
+    };
+    let own = concat!("ocireg/", env!("CARGO_PKG_VERSION"));
+    assert_eq!(named(json!({})), own);
+    assert_eq!(named(json!({"user-agent-prefix": ""})), own);
+    assert_eq!(
+        named(json!({"user-agent-prefix": "program/2 (x)"})),
+        format!("program/2 (x) {own}")
+    );
+    assert_eq!(named(json!({"user-agent-prefix": "p", "user-agent": "me/1"})), "p me/1");
+    assert_eq!(named(json!({"user-agent-prefix": "p", "user-agent": ""})), "p");
 }
 
 #[test]

@@ -262,7 +262,8 @@ fn a_password_goes_to_the_token_server_and_nowhere_else() {
     assert_eq!(asked.method, "GET");
     assert_eq!(asked.query("account"), ["alice"]);
     assert_eq!(asked.query("client_id"), ["docker"]);
-    assert_eq!(asked.query("offline_token"), ["true"]);
+    // Some token servers refuse refresh tokens to some users: only a login asks for one.
+    assert!(asked.query("offline_token").is_empty());
     assert!(asked.header("authorization").is_some_and(|value| value.starts_with("Basic ")));
     assert_canary_nowhere(&[&registry], &canary);
 
@@ -818,4 +819,71 @@ fn credentials_of_the_service_are_used_where_the_call_names_none() {
     // {} is nobody, whatever the service knows.
     fails(&service, &app(&registry), &json!({"auth": {}}), UNAUTHORIZED);
     assert_canary_nowhere(&[&registry], &canary);
+}
+
+/// Gateways add challenges of their own.
+#[test]
+fn of_several_bearer_challenges_the_one_that_can_be_answered_counts() {
+    let token = gives(json!({"token": "right"}));
+    let bearer = bearer(&token);
+    for challenges in [
+        vec!["Bearer error=\"invalid_token\"".to_owned(), bearer.clone()],
+        vec!["Bearer".to_owned(), "Bearer realm=\"\"".to_owned(), bearer.clone()],
+        vec!["Bearer realm=\"http://\"".to_owned(), bearer.clone()],
+        vec![format!("Bearer error=\"invalid_token\", {bearer}")],
+        vec![format!("Bearer scope=\"a,b\", Digest nonce=\"x\", {bearer}")],
+        vec!["DPoP algs=\"ES256\"".to_owned(), bearer.clone(), "Bearer error=\"x\"".to_owned()],
+        // Of two that can, the first.
+        vec![bearer.clone(), "Bearer realm=\"https://elsewhere.test/token\"".to_owned()],
+    ] {
+        lets_in(&service(none()), &takes("right", challenges), &none());
+    }
+    // Without any, a password will do where it is asked for.
+    let canary = canary();
+    let value = format!("Basic {}", BASE64_STANDARD.encode(format!("alice:{canary}")));
+    for order in [[0, 1], [1, 0]] {
+        let challenges = ["Bearer error=\"invalid_token\"", "Basic realm=\"r\""];
+        let wanted = value.clone();
+        let registry = bystander(ServerOptions::default(), move |request| {
+            let known = request.header("authorization") == Some(&wanted);
+            order.iter().fold(Reply::empty(if known { 404 } else { 401 }), |reply, i| {
+                reply.with("WWW-Authenticate", challenges[*i])
+            })
+        });
+        registry.may_receive(&canary);
+        lets_in(&trusting(&[&registry.host()]), &registry, &alice(&canary));
+    }
+    // A registry token needs no realm.
+    let options = json!({"auth": {"registrytoken": "right"}});
+    let registry = takes("right", vec!["Bearer".to_owned(), "Basic realm=\"r\"".to_owned()]);
+    lets_in(&trusting(&[&registry.host()]), &registry, &options);
+}
+
+/// What token servers add to a token, or write in a form of their own, is no reason to refuse it.
+#[test]
+fn token_answers_are_read_leniently() {
+    for body in [
+        r#"{"token": "right", "expires_in": "300"}"#,
+        r#"{"token": "right", "expires_in": 300.5}"#,
+        r#"{"token": "right", "expires_in": "soon", "issued_at": 5}"#,
+        r#"{"token": "right", "expires_in": null, "refresh_token": null, "scope": null}"#,
+        r#"{"token": "right", "expires_in": {}, "issued_at": "yesterday", "refresh_token": ""}"#,
+        r#"{"token": "right", "refresh_token": 5, "more": [{"a": 1, "a": 2}]}"#,
+        r#"{"token": 5, "access_token": "right"}"#,
+        r#"{"token": "wrong", "Token": "right"}"#,
+        r#"{"ACCESS_TOKEN": "right", "token_type": "bearer", "\ud800": 1}"#,
+        "\u{feff}{\"token\": \"\\u0072ight\"}\r\n",
+    ] {
+        let token =
+            bystander(ServerOptions::default(), move |_| Reply::new(200, body.as_bytes().to_vec()));
+        lets_in(&service(none()), &takes("right", vec![bearer(&token)]), &none());
+    }
+    // A lifetime counts in any form: a token of a minute would be fetched again.
+    let token = gives(json!({"token": "right", "expires_in": "3600"}));
+    let registry = takes("right", vec![bearer(&token)]);
+    let service = service(none());
+    for _ in 0..2 {
+        lets_in(&service, &registry, &none());
+    }
+    assert_eq!(token.requests().len(), 1);
 }

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use c_surface::{children, images};
 use flate2::read::GzDecoder;
 use ocireg::context::{Context, Run};
-use ocireg::credentials::AuthConfig;
+use ocireg::credentials::Credentials;
 use ocireg::digest::{Algorithm, Digest};
 use ocireg::error::{Code, Error, Result};
 use ocireg::os::environment::Environment;
@@ -63,7 +63,7 @@ fn transport(server: &Server, options: &Value) -> Transport {
         &root,
         Identity::default(),
         Headers::default(),
-        Login::Password { credentials: AuthConfig::default(), always: false },
+        Login::Password { credentials: Credentials::default(), always: false },
     )
 }
 

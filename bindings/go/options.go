@@ -33,10 +33,14 @@ type ServiceOptions struct {
 	// Resolve gives the addresses of hosts; "*" is every other host, no address means that it does not resolve.
 	Resolve map[string][]string `json:"resolve,omitempty"`
 	// Proxy is used instead of the environment's; &Proxy{} is none.
-	Proxy     *Proxy    `json:"proxy,omitempty"`
-	UserAgent string    `json:"user-agent,omitempty"`
-	Timeouts  *Timeouts `json:"timeouts,omitempty"`
-	Retry     *Retry    `json:"retry,omitempty"`
+	Proxy     *Proxy `json:"proxy,omitempty"`
+	UserAgent string `json:"user-agent,omitempty"`
+	// UserAgentPrefix is put in front of UserAgent, such as the name and version of the program.
+	UserAgentPrefix string `json:"user-agent-prefix,omitempty"`
+	// CredentialHelperTimeout is how long a credential helper may take; zero is Timeouts.Auth.
+	CredentialHelperTimeout Milliseconds `json:"credential-helper-timeout-ms,omitempty"`
+	Timeouts                *Timeouts    `json:"timeouts,omitempty"`
+	Retry                   *Retry       `json:"retry,omitempty"`
 	// MaxConcurrentDownloads and MaxConcurrentUploads are per host.
 	MaxConcurrentDownloads int     `json:"max-concurrent-downloads,omitempty"`
 	MaxConcurrentUploads   int     `json:"max-concurrent-uploads,omitempty"`
@@ -135,6 +139,22 @@ type timeouts struct {
 // inMilliseconds rounds up: a short time is not none.
 func inMilliseconds(d time.Duration) int64 {
 	return int64((d + time.Millisecond - 1) / time.Millisecond)
+}
+
+// Milliseconds is a time.Duration that is a number of milliseconds in JSON.
+type Milliseconds time.Duration
+
+// MarshalJSON gives the library's form.
+func (m Milliseconds) MarshalJSON() ([]byte, error) {
+	return json.Marshal(inMilliseconds(time.Duration(m)))
+}
+
+// UnmarshalJSON reads the library's form.
+func (m *Milliseconds) UnmarshalJSON(document []byte) error {
+	var ms int64
+	err := json.Unmarshal(document, &ms)
+	*m = Milliseconds(fromMilliseconds(ms))
+	return err
 }
 
 func fromMilliseconds(ms int64) time.Duration { return time.Duration(ms) * time.Millisecond }

@@ -41,6 +41,8 @@ type SessionInfo struct {
 	Mirror     bool   `json:"mirror"`
 	Repository string `json:"repository"`
 	Reference  string `json:"reference"`
+	// Warnings say what went wrong when the session was opened, though it was opened.
+	Warnings []string `json:"warnings"`
 
 	// Raw is the library's whole document.
 	Raw json.RawMessage `json:"-"`

@@ -150,6 +150,8 @@ func TestServiceOptions(t *testing.T) {
 		Resolve:                        map[string][]string{"r.example": {"127.0.0.1"}, "*": {}},
 		Proxy:                          &ocireg.Proxy{},
 		UserAgent:                      "test/1",
+		UserAgentPrefix:                "program/2",
+		CredentialHelperTimeout:        ocireg.Milliseconds(3 * time.Second),
 		Timeouts:                       &ocireg.Timeouts{Connect: time.Second, TLS: 2 * time.Second, Total: time.Minute},
 		Retry:                          &ocireg.Retry{MaxAttempts: 2, Initial: time.Millisecond},
 		MaxConcurrentDownloads:         2,
@@ -175,7 +177,8 @@ func TestServiceOptions(t *testing.T) {
 	if err := json.Unmarshal(document, &again); err != nil || !reflect.DeepEqual(full, again) {
 		t.Errorf("%v\n%+v\n%+v", err, full, again)
 	}
-	if !strings.Contains(string(document), `"connect-ms":1000`) {
+	if !strings.Contains(string(document), `"connect-ms":1000`) ||
+		!strings.Contains(string(document), `"credential-helper-timeout-ms":3000`) {
 		t.Errorf("%s", document)
 	}
 }

@@ -3,14 +3,14 @@
 use std::fmt::Display;
 use std::time::Instant;
 
-use serde::Deserialize;
 use url::Url;
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::token::{Granted, Holder, RefreshToken, Token};
 use super::{Authenticator, Authorization, Secret, basic};
 use crate::context::Run;
 use crate::error::{Code, Error, Phase, Result};
+use crate::go_json::{self, Object};
 use crate::http::address::AddressRule;
 use crate::http::origin::Origin;
 use crate::http::{Method, Payload, Reaches, Request, Response, header};
@@ -76,7 +76,9 @@ impl Authenticator {
                 let authorization = basic(username, password);
                 self.by_get(&question, Some(&Asker { account: username, authorization }), run)?
             }
-            Secret::Anonymous | Secret::RegistryToken(_) => self.by_get(&question, None, run)?,
+            Secret::Anonymous | Secret::RegistryToken(_) => self
+                .by_get(&question, None, run)
+                .map_err(|refusal| self.credentials.explain(refusal))?,
         };
         run.log(Level::Info, "auth", || {
             self.record("bearer", &Origin::of(realm), secret.kind()).with("scopes", scopes)
@@ -99,7 +101,8 @@ impl Authenticator {
             Err(e) if matches!(e.details().http_status, Some(400 | 401 | 404 | 405)) => e,
             other => return other,
         };
-        let (account, password) = (&self.credentials.username, &self.credentials.password);
+        let (account, password) =
+            (&self.credentials.auth.username, &self.credentials.auth.password);
         let password = if password.is_empty() { refresh } else { password };
         let asker = Asker { account, authorization: basic(account, password) };
         self.by_get(question, Some(&asker), run).map_err(|e| match e.details().http_status {
@@ -143,7 +146,10 @@ impl Authenticator {
                 query.append_pair("scope", scope);
             }
             if let Some(asker) = asker {
-                query.append_pair("offline_token", "true").append_pair("client_id", CLIENT_ID);
+                if self.policy.offline_token {
+                    query.append_pair("offline_token", "true");
+                }
+                query.append_pair("client_id", CLIENT_ID);
                 if !asker.account.is_empty() {
                     query.append_pair("account", asker.account);
                 }
@@ -195,14 +201,6 @@ impl Authenticator {
         doing: &str,
         run: &Run,
     ) -> Result<Granted> {
-        /// What token servers answer; lifetimes come as numbers of any kind.
-        #[derive(Deserialize, Zeroize, ZeroizeOnDrop)]
-        struct Answer {
-            token: Option<String>,
-            access_token: Option<String>,
-            refresh_token: Option<String>,
-            expires_in: Option<f64>,
-        }
         if response.status != 200 {
             let error = response.into_error(doing, ERROR_BODY, run);
             return Err(error.phase(Phase::Token));
@@ -218,14 +216,14 @@ impl Authenticator {
                 .url(&url)
                 .hint("the token server is broken; tell its operator")
         };
-        // What serde says of a wrong body may quote it, and it may hold a token.
-        let mut answer: Answer = serde_json::from_slice(&body)
-            .map_err(|_| unusable(&"the answer is no JSON document of a token"))?;
-        let given = |text: Option<String>| {
-            text.map(Zeroizing::new).filter(|text: &Zeroizing<String>| !text.is_empty())
-        };
-        let (access, token) = (given(answer.access_token.take()), given(answer.token.take()));
-        let text = access.or(token).ok_or_else(|| unusable(&"the answer holds no token"))?;
+        let body = go_json::text(&body);
+        // What is wrong with the text may quote it, and it may hold a token.
+        let answer = Object::parse(&body)
+            .map_err(|_| unusable(&"the answer is not a JSON object with a token"))?;
+        // What has another type than it should is as good as absent.
+        let given = |key| answer.string(key).ok().filter(|text| !text.is_empty());
+        let token = given("access_token").or_else(|| given("token"));
+        let text = token.ok_or_else(|| unusable(&"the answer holds no token"))?;
         if text.bytes().any(|b| !(0x21..0x7f).contains(&b)) {
             return Err(unusable(&"the token holds characters that no header can carry"));
         }
@@ -236,10 +234,13 @@ impl Authenticator {
             );
             return Err(unusable(&why));
         }
-        let refresh: Option<RefreshToken> = given(answer.refresh_token.take());
+        let refresh: Option<RefreshToken> = given("refresh_token");
         if refresh.as_ref().is_some_and(|text| text.contains(char::is_control)) {
             return Err(unusable(&"the refresh token holds a control character"));
         }
-        Ok(Granted { token: Token::new(text, answer.expires_in, asked), refresh })
+        // A number of any kind, perhaps as a string.
+        let expires_in =
+            answer.raw("expires_in").and_then(|raw| raw.trim_matches('"').trim().parse().ok());
+        Ok(Granted { token: Token::new(text, expires_in, asked), refresh })
     }
 }

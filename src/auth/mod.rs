@@ -15,7 +15,7 @@ use self::challenge::Challenge;
 use self::token::{Holder, Key, RefreshToken};
 use crate::config::options::Hosts;
 use crate::context::Run;
-use crate::credentials::AuthConfig;
+use crate::credentials::{AuthConfig, Credentials};
 use crate::digest::{Algorithm, Digest};
 use crate::error::{Code, Error, Phase, Result};
 use crate::host::{Blocks, normalised};
@@ -40,6 +40,8 @@ pub struct Policy {
     pub foreign_hosts: Hosts,
     /// The largest token answer, in bytes.
     pub token_limit: u64,
+    /// Whether token servers are asked for a refresh token, as at a login: some refuse that to some users.
+    pub offline_token: bool,
 }
 
 impl Policy {
@@ -105,7 +107,7 @@ pub struct Authenticator {
     policy: Policy,
     home: Url,
     identity: Identity,
-    credentials: AuthConfig,
+    credentials: Credentials,
     known: Mutex<Known>,
     issued: Mutex<Option<RefreshToken>>,
 }
@@ -125,7 +127,7 @@ impl Authenticator {
         policy: Policy,
         home: Url,
         identity: Identity,
-        credentials: AuthConfig,
+        credentials: Credentials,
     ) -> Self {
         let known = Mutex::new(Known { challenges: Vec::new(), reach: Reach::Public });
         let issued = Mutex::default();
@@ -144,6 +146,11 @@ impl Authenticator {
                 Known { challenges: challenges.clone(), reach: response.reach };
         }
         challenges
+    }
+
+    /// What the registry is asked with.
+    pub fn credentials(&self) -> &Credentials {
+        &self.credentials
     }
 
     fn known(&self) -> Known {
@@ -166,11 +173,19 @@ impl Authenticator {
     ) -> Result<Option<Authorization>> {
         let known = self.known();
         let with_scheme = |scheme: &str| known.challenges.iter().find(|c| c.scheme == scheme);
-        if let Some(bearer) = with_scheme("bearer") {
+        // A gateway in front of a registry may add a challenge of its own that names no token server.
+        let bearer = |wanted: &dyn Fn(&Challenge) -> bool| {
+            known.challenges.iter().find(|c| c.scheme == "bearer" && wanted(c))
+        };
+        let has_token = !self.credentials.auth.registrytoken.is_empty();
+        let usable = bearer(&|c| has_token || self.realm(c, known.reach).is_ok());
+        let usable = usable.or_else(|| bearer(&|c| self.parse_realm(c).is_ok()));
+        let basic = with_scheme("basic");
+        if let Some(bearer) = usable.or(with_scheme("bearer").filter(|_| basic.is_none())) {
             let refused = refused.and_then(|header| header.strip_prefix("Bearer "));
             return self.bearer(bearer, scopes, known.reach, refused, run).map(Some);
         }
-        if with_scheme("basic").is_some() {
+        if basic.is_some() {
             let basic = self.basic()?;
             let home = Origin::of(&self.home);
             run.log(Level::Debug, "auth", || self.record("basic", &home, PASSWORD));
@@ -189,16 +204,18 @@ impl Authenticator {
     /// Name and password for the registry itself.
     pub fn basic(&self) -> Result<Authorization> {
         // Tokens beside them are for those who ask for tokens.
-        let (username, password) = (&self.credentials.username, &self.credentials.password);
+        let (username, password) =
+            (&self.credentials.auth.username, &self.credentials.auth.password);
         if username.is_empty() || password.is_empty() {
-            return Err(Error::new(
+            let refusal = Error::new(
                 Code::Unauthorized,
                 format!("no basic auth credentials for {}", Origin::of(&self.home)),
             )
             .phase(Phase::Credentials)
             .url(&self.home)
             .with(|d| d.http_status = Some(401))
-            .hint("log in, or give a user name and a password"));
+            .hint("log in, or give a user name and a password");
+            return Err(self.credentials.explain(refusal));
         }
         self.may_go_home()?;
         Ok(basic(username, password))
@@ -213,7 +230,7 @@ impl Authenticator {
         run: &Run,
     ) -> Result<Authorization> {
         let bearer = |text: &str| Ok(Zeroizing::new(format!("Bearer {text}")));
-        let mut secret = Secret::of(&self.credentials);
+        let mut secret = Secret::of(&self.credentials.auth);
         if let Secret::RegistryToken(token) = secret {
             self.may_go_home()?;
             let home = Origin::of(&self.home);
@@ -259,17 +276,7 @@ impl Authenticator {
 
     /// Where tokens come from: what the registry names, if it may.
     fn realm(&self, challenge: &Challenge, reach: Reach) -> Result<(Url, AddressRule)> {
-        let text = challenge.parameters.get("realm").ok_or_else(|| {
-            Error::new(
-                Code::Protocol,
-                format!("{} asks for a token without saying from where", Origin::of(&self.home)),
-            )
-            .phase(Phase::Token)
-            .url(&self.home)
-            .hint("its WWW-Authenticate header lacks a realm; tell its operator")
-        })?;
-        let realm = parse_sent(&self.home, text, Code::Protocol, "a token realm")
-            .map_err(|e| e.phase(Phase::Token))?;
+        let realm = self.parse_realm(challenge)?;
         if Origin::of(&realm) == Origin::of(&self.home) {
             return Ok((realm, AddressRule::Named));
         }
@@ -285,6 +292,20 @@ impl Authenticator {
             ))
         })?;
         Ok((realm, AddressRule::AtLeast(reach)))
+    }
+
+    fn parse_realm(&self, challenge: &Challenge) -> Result<Url> {
+        let text = challenge.parameters.get("realm").ok_or_else(|| {
+            Error::new(
+                Code::Protocol,
+                format!("{} asks for a token without saying from where", Origin::of(&self.home)),
+            )
+            .phase(Phase::Token)
+            .url(&self.home)
+            .hint("its WWW-Authenticate header lacks a realm; tell its operator")
+        })?;
+        parse_sent(&self.home, text, Code::Protocol, "a token realm")
+            .map_err(|e| e.phase(Phase::Token))
     }
 
     /// What is told of an authentication: how, with what kind of secret, and who gets that secret.

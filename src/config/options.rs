@@ -13,6 +13,7 @@ use super::registry::Lists;
 use super::settings::{Limits, Retry, Timeouts};
 use crate::credentials::Keyring;
 use crate::error::{Code, Error, Phase, Result};
+use crate::go_json;
 use crate::host;
 use crate::json::Object;
 use crate::os::environment::Environment;
@@ -58,6 +59,8 @@ pub struct Settings {
     pub limits: Limits,
     pub max_concurrent_downloads: usize,
     pub max_concurrent_uploads: usize,
+    /// None where the option is absent: as long as a token server may take.
+    pub credential_helper_timeout: Option<Duration>,
     pub environment: Environment,
     pub v1: Option<bool>,
     /// Pairs of a registry's host and the host of a realm that it may send us to, both normalised.
@@ -78,6 +81,8 @@ pub struct ServiceOptions {
     /// Everything else.
     pub settings: Settings,
 }
+
+const DEFAULT_USER_AGENT: &str = concat!("ocireg/", env!("CARGO_PKG_VERSION"));
 
 /// More than this at once helps nobody.
 const MAX_CONCURRENT: u64 = 1024;
@@ -102,18 +107,15 @@ impl ServiceOptions {
                 None => Keyring::default(),
             },
             proxy: read_proxy(options, daemon.proxies)?,
-            user_agent: match options.text("user-agent")? {
-                Some(text) => {
-                    host::check_no_control(&text, "user-agent")?;
-                    text
-                }
-                None => concat!("ocireg/", env!("CARGO_PKG_VERSION")).to_owned(),
-            },
+            user_agent: read_user_agent(options)?,
             timeouts: nested(options, "timeouts", read_timeouts)?,
             retry: nested(options, "retry", read_retry)?,
             limits: nested(options, "limits", read_limits)?,
             max_concurrent_downloads: concurrency(options, "max-concurrent-downloads")?,
             max_concurrent_uploads: concurrency(options, "max-concurrent-uploads")?,
+            credential_helper_timeout: options
+                .number("credential-helper-timeout-ms")?
+                .map(Duration::from_millis),
             environment: Environment::of_process(options.flag("environment")?.unwrap_or(true)),
             v1: options.flag("v1")?,
             trusted_realms: read_trusted_realms(options)?,
@@ -167,19 +169,44 @@ impl Daemon {
         let content = read_limited(path, MAX_DAEMON_JSON).map_err(|e| {
             named(e.into_error(format!("cannot read {shown}")).phase(Phase::Config))
         })?;
-        let unusable = |e: Error| e.context(format!("{shown} cannot be used"));
-        let text = std::str::from_utf8(&content.bytes)
-            .map_err(|_| unusable(named(Error::new(Code::InvalidJson, "it is not UTF-8"))))?;
-        Self::parse(text, &shown).map_err(unusable)
+        Self::parse(&go_json::text(&content.bytes))
+            .map_err(|e| e.context(format!("{shown} cannot be used")))
     }
 
-    fn parse(text: &str, name: &str) -> Result<Self> {
-        let mut object = Object::published(text, name)?;
-        let lists = read_lists(&mut object, Lists::default())?;
+    /// Reads it as the engine does. An empty file says nothing.
+    fn parse(text: &str) -> Result<Self> {
+        let text = if text.trim().is_empty() { "{}" } else { text };
+        let object = go_json::Object::parse(text).map_err(|e| {
+            Error::new(Code::InvalidJson, go_json::reason(&e))
+                .hint("check the file at the line and column named")
+        })?;
+        let wrong = |key: &str, expected: &str| {
+            crate::json::invalid(key, format!("{key} must be {expected}"))
+        };
+        let list = |key: &str| {
+            let list = object.strings(key).map_err(|_| wrong(key, "a list of strings"))?;
+            Ok::<_, Error>(list.unwrap_or_default())
+        };
+        let lists = Lists {
+            allow_nondistributable_artifacts: list("allow-nondistributable-artifacts")?,
+            mirrors: list("registry-mirrors")?,
+            insecure_registries: list("insecure-registries")?,
+        };
+        let proxies = object.object("proxies").map_err(|_| wrong("proxies", "an object"))?;
+        let string = |key: &str| {
+            let name = format!("proxies.{key}");
+            let value = proxies.string(key).map_err(|_| wrong(&name, "a string"))?;
+            Ok::<_, Error>((value, name))
+        };
+        let server = |key| {
+            let (url, name) = string(key)?;
+            ProxyServer::parse(&url, &name)
+        };
+        let (http, https) = (server("http-proxy")?, server("https-proxy")?);
+        let (no_proxy, _) = string("no-proxy")?;
         // The engine puts them into its environment, where they are not for this machine.
-        let proxies = object.object("proxies")?.map(read_proxies).transpose()?;
-        let proxies = proxies.map(Proxies::sparing_loopback);
-        Ok(Self { lists, proxies })
+        let given = Proxies::new(http, https, &no_proxy).sparing_loopback();
+        Ok(Self { lists, proxies: object.raw("proxies").map(|_| given) })
     }
 }
 
@@ -202,6 +229,19 @@ fn place(options: &mut Object, key: &str) -> Result<Place> {
         Some(path) if path.is_empty() => Place::Nowhere,
         Some(path) => Place::At(path.into()),
     })
+}
+
+/// What we call ourselves, with what the program calls itself in front.
+fn read_user_agent(options: &mut Object) -> Result<String> {
+    let mut parts = Vec::new();
+    for key in ["user-agent-prefix", "user-agent"] {
+        let default = if key == "user-agent" { DEFAULT_USER_AGENT } else { "" };
+        let text = options.text(key)?.unwrap_or_else(|| default.to_owned());
+        host::check_no_control(&text, key)?;
+        parts.push(text);
+    }
+    parts.retain(|part| !part.is_empty());
+    Ok(parts.join(" "))
 }
 
 fn read_proxy(options: &mut Object, daemon: Option<Proxies>) -> Result<Option<Proxies>> {

@@ -1,18 +1,18 @@
 //! The files that logins leave behind: Docker's config.json, and auth.json of the containers tools.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::fs::Metadata;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use serde_json::Value;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
-use super::{AuthConfig, Places, place, read_auth_configs};
+use super::{AuthConfig, Places, place};
 use crate::error::{Code, Error, Phase, Result};
+use crate::go_json::{self, Object, WrongType};
 use crate::host::{self, INDEX_NAME, INDEX_SERVER};
-use crate::json::{self, Object};
 use crate::os::file::{Content, ReadError, read_limited};
 
 /// Larger than any login file, in bytes.
@@ -49,79 +49,97 @@ impl Stamp {
     }
 }
 
+/// An entry, or which of its keys has a value of the wrong type: that costs this entry alone.
+type Entry<T> = Result<T, String>;
+
 /// What such a file says, as far as credentials go.
 #[derive(Debug, Default)]
 pub struct ConfigFile {
+    /// What messages call it.
+    name: String,
     /// As they stand in the file, each with its key.
-    auths: Places<(String, AuthConfig)>,
+    auths: Places<(String, Entry<AuthConfig>)>,
     keys: Vec<String>,
-    helpers: Places<String>,
-    store: String,
+    helpers: Places<Entry<String>>,
+    /// None: nothing is said.
+    store: Option<Entry<String>>,
+    /// Whether something follows the object, which a change would lose.
+    has_more: bool,
 }
 
 impl ConfigFile {
     /// Reads a file that the user's choice or a usual place names; None if there is none.
     pub fn read(path: &Path) -> Result<Option<(Stamp, Self)>> {
         let Some((state, bytes)) = load(path)? else { return Ok(None) };
-        Ok(Some((Stamp::of(&state), Self::parse(&bytes, path)?)))
+        Ok(Some((Stamp::of(&state), Self::parse(&bytes, &path.display().to_string())?)))
     }
 
-    /// What the bytes of the file at `path` say.
-    pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<Self> {
-        if bytes.trim_ascii().is_empty() {
-            return Ok(Self::default());
+    /// What the bytes of such a file say; `name` is the file's.
+    pub(super) fn parse(bytes: &[u8], name: &str) -> Result<Self> {
+        let text = go_json::text(bytes);
+        if text.trim().is_empty() {
+            return Ok(Self { name: name.to_owned(), ..Self::default() });
         }
-        json::check(bytes).map_err(|e| {
-            let (line, column) = (e.line(), e.column());
-            refused(path, &format!("it is not sound JSON at line {line}, column {column}"))
-        })?;
-        // From here on only keys that we know are named: all others are the file's content.
-        let text = std::str::from_utf8(bytes).map_err(|_| refused(path, "it is not UTF-8"))?;
-        let mut object =
-            Object::published(text, "config").map_err(|_| refused(path, "it is not an object"))?;
-        let wrong = |key: &str| refused(path, &format!("its {key} cannot be used"));
-        let store = object.text("credsStore").map_err(|_| wrong("credsStore"))?;
-        let auths = object
-            .object("auths")
-            .and_then(|auths| auths.map(read_auth_configs).transpose())
-            .map_err(|_| wrong("auths"))?;
+        // Only keys that we know are named in errors: all others are the file's content.
+        let object =
+            Object::parse_first(&text).map_err(|e| refused(&name, &go_json::reason(&e)))?;
+        let wrong = |key: &str| refused(&name, &format!("its {key} must be an object"));
+        let auths = object.object("auths").map_err(|_| wrong("auths"))?;
         let helpers = object.object("credHelpers").map_err(|_| wrong("credHelpers"))?;
-        let helpers: BTreeMap<String, String> = helpers
-            .map(Object::rest)
-            .unwrap_or_default()
+        // Of two entries with one key the last counts; the order of keys is of no meaning.
+        let auths: BTreeMap<String, Entry<AuthConfig>> =
+            auths.0.into_iter().map(|(key, value)| (key.into_owned(), entry(value))).collect();
+        let helpers: BTreeMap<String, Entry<String>> = helpers
+            .0
             .into_iter()
-            .map(|(key, value)| match value {
-                Value::String(name) => Ok((key, name)),
-                _ => Err(wrong("credHelpers")),
+            .map(|(key, value)| {
+                (key.into_owned(), helper_name(go_json::nullable(value), "credHelpers"))
             })
-            .collect::<Result<_>>()?;
+            .collect();
+        let store = helper_name(object.string("credsStore"), "credsStore");
         // Other programs keep keys there that are no hosts: no registry is called so.
-        let auths = auths.unwrap_or_default();
         Ok(Self {
             keys: auths.keys().cloned().collect(),
+            name: name.to_owned(),
             auths: auths.into_iter().map(|(key, auth)| (key.clone(), (key, auth))).collect(),
             helpers: helpers.into_iter().collect(),
-            store: store.unwrap_or_default(),
+            store: Some(store),
+            has_more: Object::parse(&text).is_err(),
         })
     }
 
-    /// The helper to ask for a repository's credentials, and the names under which it may have them.
-    pub fn helper(&self, host: &str, repository: &str) -> Option<(&str, Vec<String>)> {
-        let own = self.helpers.find(host, repository, |_| true);
-        let name = own.unwrap_or(&self.store);
-        if name.is_empty() {
-            return None;
+    /// Fails where the file can be read but not changed.
+    pub fn check_changeable(&self) -> Result<()> {
+        if self.has_more {
+            return Err(refused(&self.name, "something follows its JSON object"));
         }
+        Ok(())
+    }
+
+    /// What messages call the file.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The helper to ask for a repository's credentials, and the names under which it may have them.
+    pub fn helper(&self, host: &str, repository: &str) -> Result<Option<(&str, Vec<String>)>> {
+        let own = self.helpers.find(host, repository, |_| true);
+        let name = match own.or(self.store.as_ref()) {
+            None => return Ok(None),
+            Some(Ok(name)) if name.is_empty() => return Ok(None),
+            Some(Ok(name)) => name,
+            Some(Err(why)) => return Err(refused(&self.name, why)),
+        };
         let own = server_name(host);
         // An empty entry is what a login leaves here if a helper took the rest.
         let first = match self.auths.find(host, repository, |_| true) {
-            Some((key, auth)) if auth.is_anonymous() => key.clone(),
+            Some((key, Ok(auth))) if auth.is_anonymous() => key.clone(),
             _ if own == INDEX_SERVER => own.clone(),
             _ => host.to_owned(),
         };
         let mut servers = vec![first, own];
         servers.dedup();
-        Some((name, servers))
+        Ok(Some((name, servers)))
     }
 
     /// The keys of a registry's own credentials, without those of its repositories; they are several where logins
@@ -131,21 +149,54 @@ impl ConfigFile {
         self.keys.iter().map(String::as_str).filter(move |key| is_key_of(key, &host))
     }
 
+    /// The usable entry with exactly this key.
+    pub(super) fn with_key(&self, key: &str) -> Option<AuthConfig> {
+        let (host, path) = place(key).ok()?;
+        let (_, entry) = self.auths.find(&host, &path, |(own, _)| own == key)?;
+        entry.clone().ok()?.decoded().ok()
+    }
+
     /// The credentials for a repository that are in the file itself.
-    pub fn entry(&self, path: &Path, host: &str, repository: &str) -> Result<Option<AuthConfig>> {
-        let entry = self.auths.find(host, repository, |(_, auth)| !auth.is_anonymous());
-        let Some((_, auth)) = entry else { return Ok(None) };
+    pub fn entry(&self, host: &str, repository: &str) -> Result<Option<AuthConfig>> {
+        let is_said = |(_, entry): &(String, Entry<AuthConfig>)| {
+            entry.as_ref().map_or(true, |auth| !auth.is_anonymous())
+        };
+        let Some((_, entry)) = self.auths.find(host, repository, is_said) else { return Ok(None) };
         // The reason is kept: it names a key, and no value.
-        auth.clone().decoded().map(Some).map_err(|e| {
+        let entry = match entry {
+            Ok(auth) => auth.clone().decoded(),
+            Err(why) => Err(Error::new(Code::Credentials, why.as_str())),
+        };
+        entry.map(Some).map_err(|e| {
             let shown = host::printable(host);
             e.recode(Code::Credentials)
                 .phase(Phase::Credentials)
-                .context(format!(
-                    "the credentials for {shown} in {} cannot be used",
-                    path.display()
-                ))
-                .hint("log in again")
+                .context(format!("cannot use the credentials for {shown} in {}", self.name))
+                .hint(format!("log in to {shown} again, or remove its entry from the file"))
         })
+    }
+}
+
+/// An entry of `auths`: where `auth` is not empty, it counts instead of user name and password, as for docker.
+fn entry(value: &str) -> Entry<AuthConfig> {
+    let object = Object::parse(value).map_err(|_| "the entry is not a JSON object".to_owned())?;
+    let mut auth = AuthConfig::default();
+    for (text, key) in auth.fields() {
+        let mut value =
+            object.string(key).map_err(|_: WrongType| format!("its {key} is not a string"))?;
+        *text = std::mem::take(&mut *value);
+    }
+    if !auth.auth.is_empty() {
+        auth.username.zeroize();
+        auth.password.zeroize();
+    }
+    Ok(auth)
+}
+
+fn helper_name(value: Result<Zeroizing<String>, WrongType>, key: &str) -> Entry<String> {
+    match value {
+        Ok(name) => Ok(name.to_string()),
+        Err(WrongType) => Err(format!("{key} does not name a helper as a string")),
     }
 }
 
@@ -168,7 +219,7 @@ pub(super) fn load(path: &Path) -> Result<Option<(Metadata, Zeroizing<Vec<u8>>)>
         Ok(Content { state, bytes }) => Ok(Some((state, bytes))),
         Err(e) if e.is_missing() => Ok(None),
         Err(ReadError::Missing(e) | ReadError::System(e)) => Err(unreadable(path, &e)),
-        Err(e) => Err(refused(path, &e.to_string())),
+        Err(e) => Err(refused(&path.display(), &e.to_string())),
     }
 }
 
@@ -182,9 +233,10 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Error {
     )
 }
 
-pub(super) fn refused(path: &Path, why: &str) -> Error {
-    Error::new(Code::Credentials, format!("{} cannot be used", path.display()))
+/// `file` cannot be used: the name of a file, or of what stands in the place of one.
+pub(super) fn refused(file: &dyn Display, why: &str) -> Error {
+    Error::new(Code::Credentials, format!("cannot use {file}"))
         .phase(Phase::Credentials)
         .cause(why)
-        .hint("correct the file, or log in again without it")
+        .hint("correct it, or remove it and log in again")
 }

@@ -9,10 +9,10 @@ pub mod store;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use base64::{Engine, alphabet};
 use serde::Serialize;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::config::registry::IndexInfo;
 use crate::error::{Code, Error, Phase, Result};
@@ -91,31 +91,37 @@ impl AuthConfig {
     pub fn read(mut object: Object) -> Result<Self> {
         // Filled in one by one: what is read before another key turns out to be wrong is overwritten, too.
         let mut auth = Self::default();
-        for (text, key) in [
-            (&mut auth.username, "username"),
-            (&mut auth.password, "password"),
-            (&mut auth.auth, "auth"),
-            (&mut auth.serveraddress, "serveraddress"),
-            (&mut auth.identitytoken, "identitytoken"),
-            (&mut auth.registrytoken, "registrytoken"),
-        ] {
+        for (text, key) in auth.fields() {
             *text = object.text(key)?.unwrap_or_default();
         }
         Ok(auth)
     }
 
-    /// The same, ready to be sent: name and password taken out of `auth` where they are not given, and nothing
-    /// in it that could end a header line.
+    /// Its fields with their keys.
+    fn fields(&mut self) -> [(&mut String, &'static str); 6] {
+        [
+            (&mut self.username, "username"),
+            (&mut self.password, "password"),
+            (&mut self.auth, "auth"),
+            (&mut self.serveraddress, "serveraddress"),
+            (&mut self.identitytoken, "identitytoken"),
+            (&mut self.registrytoken, "registrytoken"),
+        ]
+    }
+
+    /// The same, ready to be sent: name and password taken out of `auth` unless both are given, and nothing in it
+    /// that could end a header line. A password may hold anything: it is only ever sent as base64, percent-encoded
+    /// or as a JSON string.
     pub fn decoded(mut self) -> Result<Self> {
-        if self.username.is_empty() && self.password.is_empty() && !self.auth.is_empty() {
+        if (self.username.is_empty() || self.password.is_empty()) && !self.auth.is_empty() {
             let (username, password) = decode(&self.auth)?;
             self.username = username;
+            self.password.zeroize();
             self.password = password;
         }
         self.auth.zeroize();
         for (text, name) in [
             (&self.username, "username"),
-            (&self.password, "password"),
             (&self.identitytoken, "identitytoken"),
             (&self.registrytoken, "registrytoken"),
         ] {
@@ -132,6 +138,46 @@ impl AuthConfig {
     }
 }
 
+/// What a registry is asked with.
+#[derive(Debug, Clone, Default)]
+pub struct Credentials {
+    /// The credentials.
+    pub auth: AuthConfig,
+    /// Why there are none, where their source failed and the call only reads.
+    pub failure: Option<Error>,
+}
+
+impl From<AuthConfig> for Credentials {
+    fn from(auth: AuthConfig) -> Self {
+        Self { auth, failure: None }
+    }
+}
+
+impl Credentials {
+    /// Fails where the source failed: nothing is changed, nobody is logged in, as somebody else than was meant.
+    pub fn check(&self) -> Result<()> {
+        self.failure.clone().map_or(Ok(()), Err)
+    }
+
+    /// What a refusal really comes from where the source failed: from that failure.
+    pub fn explain(&self, refusal: Error) -> Error {
+        let refused = matches!(refusal.code(), Code::Unauthorized | Code::Denied);
+        let Some(failure) = self.failure.as_ref().filter(|_| refused) else { return refusal };
+        let of = refusal.details();
+        let host = of.host.as_deref().unwrap_or("the registry");
+        failure.clone().context(format!("{host} does not let us in without credentials")).with(
+            |d| {
+                d.http_status = of.http_status;
+                d.errors.clone_from(&of.errors);
+                d.method.clone_from(&of.method);
+                d.scheme.clone_from(&of.scheme);
+                d.host.clone_from(&of.host);
+                d.path.clone_from(&of.path);
+            },
+        )
+    }
+}
+
 impl fmt::Debug for AuthConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuthConfig")
@@ -141,15 +187,25 @@ impl fmt::Debug for AuthConfig {
     }
 }
 
-/// `name:password` in base64; docker login once padded the password with NULs.
+/// Base64 as Go reads it, and without its padding, too.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// `name:password` in base64, which some tools break into lines; docker login once padded the password with NULs.
 fn decode(auth: &str) -> Result<(String, String)> {
     let refused = |why: &str| {
         Error::new(Code::Credentials, format!("the value of auth cannot be used: {why}"))
             .phase(Phase::Credentials)
             .in_argument("auth")
-            .hint("it is the base64 form of NAME:PASSWORD; or give username and password instead")
+            .hint("it must be the base64 form of NAME:PASSWORD; or give username and password instead")
     };
-    let bytes = STANDARD.decode(auth.trim()).map_err(|_| refused("it is not base64"))?;
+    let unbroken: Zeroizing<Vec<u8>> =
+        Zeroizing::new(auth.bytes().filter(|b| !b.is_ascii_whitespace()).collect());
+    let bytes = BASE64.decode(&*unbroken).map_err(|_| refused("it is not base64"))?;
     let mut text = String::from_utf8(bytes).map_err(|e| {
         e.into_bytes().zeroize();
         refused("it is not text")

@@ -3,11 +3,13 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
+use zeroize::Zeroizing;
 
 use super::config_file::{ConfigFile, Stamp};
 use super::helper::{self, Helper};
@@ -15,7 +17,7 @@ use super::store::{Server, Store};
 use super::{AuthConfig, Keyring};
 use crate::config::options::Place;
 use crate::context::Run;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::os::environment::Environment;
 
 /// Credentials and where they were.
@@ -23,8 +25,10 @@ use crate::os::environment::Environment;
 pub struct Found {
     /// The credentials; anonymous if there are none.
     pub auth: AuthConfig,
-    /// `credentials` for the option of that name, a file, or a helper; None if nobody had any.
+    /// `credentials` for the option of that name, a file, a variable or a helper; None if nobody had any.
     pub source: Option<String>,
+    /// Why the source that was to give them did not: a call that only reads may go on without them.
+    pub failure: Option<Error>,
 }
 
 /// What is told of credentials: never a secret.
@@ -42,7 +46,7 @@ pub struct Summary {
 
 impl Found {
     fn new(auth: AuthConfig, source: impl Into<String>) -> Self {
-        Self { auth, source: Some(source.into()) }
+        Self { auth, source: Some(source.into()), failure: None }
     }
 
     /// What may be told of them.
@@ -64,13 +68,26 @@ impl Found {
 /// All that a service may look through.
 pub struct Sources {
     keyring: Keyring,
-    files: Vec<PathBuf>,
-    /// The one of them that logins are kept in.
+    files: Vec<Source>,
+    /// The file that logins are kept in.
     logins: Option<PathBuf>,
     environment: Environment,
     /// How long a helper may take.
     time: Duration,
     read: Mutex<HashMap<PathBuf, (Stamp, Arc<ConfigFile>)>>,
+}
+
+/// Something that has the form of a login file.
+#[derive(Debug)]
+enum Source {
+    /// The value of a variable, as it was when the service was made, or why that cannot be used.
+    Variable(Result<Arc<ConfigFile>>),
+    /// A file that need not be there.
+    File {
+        path: PathBuf,
+        /// Whether the user named this very file: it is to be used or nothing.
+        named: bool,
+    },
 }
 
 impl fmt::Debug for Sources {
@@ -89,7 +106,7 @@ impl Sources {
     ) -> Self {
         Self {
             keyring,
-            files: files(docker_config, environment),
+            files: sources(docker_config, environment),
             logins: docker_file(docker_config, environment),
             environment,
             time,
@@ -99,39 +116,64 @@ impl Sources {
 
     /// The credentials for a repository of a host; the path may be empty, for the host's own.
     ///
-    /// A file or helper that fails is an error: whoever was to give credentials is not passed over.
+    /// A file or helper that fails ends the search: whoever was to give credentials is not passed over. That is an
+    /// error where the user named the very file, else the `failure` of what was found.
     pub fn find(&self, host: &str, repository: &str, run: &Run) -> Result<Found> {
         if let Some(auth) = self.keyring.find(host, repository) {
             return Ok(Found::new(auth.clone(), "credentials"));
         }
-        for path in &self.files {
-            let Some(file) = self.file(path)? else { continue };
-            if let Some((name, servers)) = file.helper(host, repository) {
-                let shown = path.display();
-                let named = |e: crate::error::Error| e.in_argument(&shown.to_string());
-                let helper = Helper::find(name, self.environment, self.time).map_err(named)?;
-                for server in &servers {
-                    if let Some(auth) = helper.get(server, run).map_err(named)? {
-                        return Ok(Found::new(auth, helper::program(name)));
-                    }
+        for source in &self.files {
+            match self.ask(source, host, repository, run) {
+                Ok(None) => {}
+                Ok(Some(found)) => return Ok(found),
+                Err(e) if source.is_named() || is_end_of_call(&e) => return Err(e),
+                Err(e) => {
+                    let is_told = matches!(e.code(), Code::Credentials | Code::CredentialHelper);
+                    let failure = if is_told { e } else { e.recode(Code::Credentials) };
+                    return Ok(Found { failure: Some(failure), ..Found::default() });
                 }
-            }
-            if let Some(auth) = file.entry(path, host, repository)? {
-                return Ok(Found::new(auth, path.display().to_string()));
             }
         }
         Ok(Found::default())
+    }
+
+    /// What one source has for a repository.
+    fn ask(
+        &self,
+        source: &Source,
+        host: &str,
+        repository: &str,
+        run: &Run,
+    ) -> Result<Option<Found>> {
+        let file = match source {
+            Source::Variable(value) => value.clone()?,
+            Source::File { path, .. } => match self.file(path)? {
+                Some(file) => file,
+                None => return Ok(None),
+            },
+        };
+        if let Some((name, servers)) = file.helper(host, repository)? {
+            let named = |e: Error| e.in_argument(file.name());
+            let helper = Helper::find(name, self.environment, self.time).map_err(named)?;
+            for server in &servers {
+                if let Some(auth) = helper.get(server, run).map_err(named)? {
+                    return Ok(Some(Found::new(auth, helper::program(name))));
+                }
+            }
+        }
+        Ok(file.entry(host, repository)?.map(|auth| Found::new(auth, file.name())))
     }
 
     /// Where a login to this registry is kept. A helper that is named but not there is an error.
     pub fn store_for(&self, server: &Server) -> Result<Store> {
         let Some(path) = &self.logins else { return Ok(Store::nowhere()) };
         let file = self.file(path)?.unwrap_or_default();
-        let Some((name, _)) = file.helper(server.host(), "") else {
+        file.check_changeable()?;
+        let Some((name, _)) = file.helper(server.host(), "")? else {
             return Ok(Store::new(path.clone(), None));
         };
         let helper = Helper::find(name, self.environment, self.time)
-            .map_err(|e| e.in_argument(&path.display().to_string()))?;
+            .map_err(|e| e.in_argument(file.name()))?;
         Ok(Store::new(path.clone(), Some(helper)))
     }
 
@@ -168,22 +210,45 @@ fn docker_file(docker_config: &Place, environment: Environment) -> Option<PathBu
     std::path::absolute(directory?.join("config.json")).ok()
 }
 
-/// The files to look into, in order, as the options and the environment name them now.
-fn files(docker_config: &Place, environment: Environment) -> Vec<PathBuf> {
+/// Docker's variable with the text of a login file.
+const DOCKER_AUTH_CONFIG: &str = "DOCKER_AUTH_CONFIG";
+
+/// What to look into, in order, as the options and the environment name it now.
+fn sources(docker_config: &Place, environment: Environment) -> Vec<Source> {
     if *docker_config == Place::Nowhere {
         return Vec::new();
     }
-    let mut files = Vec::new();
-    if let Some(file) = environment.path("REGISTRY_AUTH_FILE") {
-        files.push(file);
-    } else {
-        let runtime = environment.directory("XDG_RUNTIME_DIR").map(|d| d.join("containers"));
-        let runtime = runtime.or_else(|| {
-            let user = rustix::process::getuid();
-            environment.is_heard().then(|| format!("/run/containers/{user}").into())
-        });
-        let directories = [runtime, environment.config_home().map(|d| d.join("containers"))];
-        files.extend(directories.into_iter().flatten().map(|d| d.join("auth.json")));
+    let text = environment.variable(DOCKER_AUTH_CONFIG).map(|text| {
+        // It holds secrets: the bytes are overwritten when they have been read.
+        let text = Zeroizing::new(text.into_vec());
+        let name = format!("the environment variable {DOCKER_AUTH_CONFIG}");
+        Source::Variable(ConfigFile::parse(&text, &name).map(Arc::new))
+    });
+    let file = |path, named| Source::File { path, named };
+    let docker = docker_file(docker_config, environment).map(|path| file(path, false));
+    let containers = match environment.path("REGISTRY_AUTH_FILE") {
+        Some(path) => vec![file(path, true)],
+        None => {
+            let runtime = environment.directory("XDG_RUNTIME_DIR").map(|d| d.join("containers"));
+            let runtime = runtime.or_else(|| {
+                let user = rustix::process::getuid();
+                environment.is_heard().then(|| format!("/run/containers/{user}").into())
+            });
+            let directories = [runtime, environment.config_home().map(|d| d.join("containers"))];
+            let files = directories.into_iter().flatten().map(|d| file(d.join("auth.json"), false));
+            files.collect()
+        }
+    };
+    text.into_iter().chain(docker).chain(containers).collect()
+}
+
+impl Source {
+    fn is_named(&self) -> bool {
+        matches!(self, Self::File { named: true, .. })
     }
-    docker_file(docker_config, environment).into_iter().chain(files).collect()
+}
+
+/// Whether the call has ended, rather than a source failed.
+fn is_end_of_call(error: &Error) -> bool {
+    matches!(error.code(), Code::Cancelled | Code::Deadline)
 }

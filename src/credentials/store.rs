@@ -14,9 +14,11 @@ use super::edit::edit;
 use super::helper::Helper;
 use crate::context::Run;
 use crate::error::{Error, Phase, Result};
+use crate::go_json;
 use crate::host::{self, INDEX_NAME, INDEX_SERVER, UrlParts};
 use crate::os::atomic_file::{self, AtomicFile, TEMPORARY};
 use crate::os::dir::Dir;
+use crate::os::in_place;
 use crate::os::lock::DirLock;
 
 /// The registry that a login is for.
@@ -46,9 +48,14 @@ impl Server {
         &self.0
     }
 
+    /// Whether it is Docker Hub.
+    fn is_official(&self) -> bool {
+        host::normalised(&self.0) == INDEX_NAME
+    }
+
     /// The name under which files have its credentials.
     fn key(&self) -> &str {
-        if host::normalised(&self.0) == INDEX_NAME { INDEX_SERVER } else { &self.0 }
+        if self.is_official() { INDEX_SERVER } else { &self.0 }
     }
 
     /// All the names that helpers may have it under: other programs keep what they were given.
@@ -81,22 +88,27 @@ impl Store {
     pub fn save(&self, server: &Server, auth: &AuthConfig, run: &Run) -> Result<String> {
         let Some((file, helper)) = &self.0 else { return Ok("none".to_owned()) };
         let Some(helper) = helper else {
-            change(file, server, Some(&entry(auth)), run)?;
+            change(file, server, Some(&entry(auth)), &[], run)?;
             return Ok("config.json".to_owned());
         };
         helper.store(&server_name(server.host()), auth, run)?;
         // What an earlier login left in the file is no longer true, and no longer has to lie there.
-        change(file, server, None, run)?;
+        change(file, server, None, &[], run)?;
         Ok(helper.program().to_owned())
     }
 
     /// Forgets all credentials of the registry; there may be none.
     pub fn erase(&self, server: &Server, run: &Run) -> Result<()> {
         let Some((file, helper)) = &self.0 else { return Ok(()) };
+        let config = ConfigFile::read(file)?.map(|(_, config)| config).unwrap_or_default();
         if let Some(helper) = helper {
             let mut keys = server.keys();
-            if let Some((_, config)) = ConfigFile::read(file)? {
-                keys.extend(config.keys(server.host()).map(str::to_owned));
+            keys.extend(config.keys(server.host()).map(str::to_owned));
+            if server.is_official()
+                && let Ok(Some(auth)) = helper.get(REFRESH_TOKEN, run)
+                && is_of_web_login(&auth)
+            {
+                keys.extend(WEB_LOGIN.map(str::to_owned));
             }
             keys.sort();
             keys.dedup();
@@ -107,8 +119,25 @@ impl Store {
                 }
             }
         }
-        change(file, server, None, run)
+        let tokens = config.with_key(REFRESH_TOKEN);
+        let more = match tokens {
+            Some(auth) if server.is_official() && is_of_web_login(&auth) => &WEB_LOGIN[..],
+            _ => &[],
+        };
+        change(file, server, None, more, run)
     }
+}
+
+/// The key under which docker's login in a browser leaves its refresh token.
+const REFRESH_TOKEN: &str = "https://index.docker.io/v1/refresh-token";
+
+/// All that such a login leaves beside the credentials themselves.
+const WEB_LOGIN: [&str; 2] = ["https://index.docker.io/v1/access-token", REFRESH_TOKEN];
+
+/// Whether it is docker's own, which writes the id of its client behind the token. Docker Desktop keeps its tokens
+/// under the same keys, and needs them after a logout, too.
+fn is_of_web_login(auth: &AuthConfig) -> bool {
+    auth.password.split("..").count() == 2
 }
 
 /// What config.json has for a login.
@@ -132,8 +161,15 @@ fn entry(auth: &AuthConfig) -> Zeroizing<String> {
     text
 }
 
-/// Puts an entry for the registry into the file, or takes what is there out: all of it or, after any failure, none.
-fn change(path: &Path, server: &Server, entry: Option<&str>, run: &Run) -> Result<()> {
+/// Puts an entry for the registry into the file, or takes what is there out, and the keys in `gone`: all of it or,
+/// after any failure, nothing.
+fn change(
+    path: &Path,
+    server: &Server,
+    entry: Option<&str>,
+    gone: &[&str],
+    run: &Run,
+) -> Result<()> {
     let failed = |e: &std::io::Error| {
         Error::file(format!("cannot save {}", path.display()), e)
             .phase(Phase::Credentials)
@@ -148,13 +184,14 @@ fn change(path: &Path, server: &Server, entry: Option<&str>, run: &Run) -> Resul
     let real = directory.join(&name);
     let old = load(&real)?;
     let bytes = old.as_ref().map_or(&[][..], |(_, bytes)| bytes);
-    ConfigFile::parse(bytes, path)?;
-    let text = std::str::from_utf8(bytes).map_err(|_| refused(path, "it is not UTF-8"))?;
+    let shown = path.display().to_string();
+    ConfigFile::parse(bytes, &shown)?.check_changeable()?;
+    let text = go_json::text(bytes);
     let host = host::normalised(server.host());
-    let new = edit(text, &host, entry.map(|entry| (server.key(), entry)))
-        .map_err(|_| refused(path, "its auths cannot be changed"))?;
+    let new = edit(&text, &host, entry.map(|entry| (server.key(), entry)), gone)
+        .map_err(|_| refused(&shown, "its auths cannot be changed"))?;
     let Some(new) = new else { return Ok(()) };
-    let write = || -> std::io::Result<()> {
+    let replace = || -> std::io::Result<()> {
         for left in dir.names()?.iter().filter(|name| name.starts_with(TEMPORARY)) {
             // What cannot be swept is another user's, and in nobody's way.
             let _ = atomic_file::sweep(&dir, left, |_| true);
@@ -169,7 +206,15 @@ fn change(path: &Path, server: &Server, entry: Option<&str>, run: &Run) -> Resul
         file.commit(&dir, &name)?;
         dir.sync()
     };
-    write().map_err(|e| failed(&e))
+    // A file that is itself a mount, as containers get single files, cannot be replaced, and its directory may not
+    // be writable. Not every system tells of mounts, but each refuses to rename over one.
+    let written = match replace() {
+        Err(e) if e.kind() == ErrorKind::ResourceBusy || dir.is_mount(&name) => {
+            in_place::overwrite(&dir, &name, new.as_bytes())
+        }
+        written => written,
+    };
+    written.map_err(|e| failed(&e))
 }
 
 /// The directory and the name of the file that a path leads to; symbolic links are followed, as the user made them.

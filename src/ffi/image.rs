@@ -90,7 +90,7 @@ pub unsafe extern "C" fn ocireg_pull(
         run.event(&serde_json::json!({"kind": "start"}))?;
         let name = name.unwrap_or_else(|| layout_name(&reference));
         let name = Some(name.as_str());
-        let done = match protocol {
+        let mut done = match protocol {
             ApiVersion::V2 => {
                 let open = OpenOptions { auth, ..OpenOptions::default() };
                 let session = Session::open(&service, &reference, &open, &run)?;
@@ -101,6 +101,7 @@ pub unsafe extern "C" fn ocireg_pull(
                 pull_v1::pull(&session, &reference, &layout, name, destination, &options, &run)?
             }
         };
+        done.warnings.splice(..0, run.warnings());
         report.set_json(&done)
     })
 }

@@ -98,9 +98,10 @@ fn other_protocol(speaks: &str, needed: &str) -> Error {
 /// @param auth_json  the credentials, an AuthConfig; "{}" is anonymous; NULL is what the service knows for the host.
 /// @param session    receives the session, to be ended by ocireg_session_free(). Not NULL.
 /// @param error      receives an error on failure, owned by the caller; may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_UNSUPPORTED, OCIREG_CREDENTIALS,
-///         OCIREG_CREDENTIAL_HELPER, OCIREG_IO or OCIREG_PERMISSION when a file of credentials cannot be read, with
-///         protocol v1 any network code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_UNSUPPORTED, OCIREG_CREDENTIALS when
+///         $REGISTRY_AUTH_FILE names a file that cannot be used, with protocol v1 any network code, OCIREG_CANCELLED,
+///         OCIREG_DEADLINE. A credential helper that fails is the failure of the first call that changes something or is
+///         refused.
 ///
 /// Any thread. May block: DNS, credential helper. Asks no registry yet; but one of protocol v1 over https with
 /// credentials is asked whether it stands alone. Since 0.1.
@@ -147,8 +148,8 @@ pub unsafe extern "C" fn ocireg_session_new(
 /// @param error         receives an error on failure, owned by the caller; may be NULL. `attempts` holds the failure
 ///                      of each endpoint.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_REFERENCE, OCIREG_UNSUPPORTED,
-///         OCIREG_CREDENTIALS, OCIREG_CREDENTIAL_HELPER, OCIREG_IO or OCIREG_PERMISSION when a file of credentials
-///         cannot be read, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+///         OCIREG_CREDENTIALS or OCIREG_CREDENTIAL_HELPER when a source of credentials fails and `actions` are more than
+///         ["pull"], any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
 ///
 /// Any thread. Blocks: credential helper, DNS, connection, one exchange an endpoint. Since 0.1.
 #[unsafe(no_mangle)]
@@ -257,7 +258,8 @@ pub unsafe extern "C" fn ocireg_session_id(
 }
 
 /// What the session is: `protocol` ("v2" or "v1"), `endpoint` (the address in use), `mirror`, and where they apply
-/// `repository` (the path) and `reference` (canonical).
+/// `repository` (the path), `reference` (canonical) and `warnings` (list of text: what went wrong when the session was
+/// opened, though it was opened, such as a credential helper that failed).
 ///
 /// @param session  a session. Not NULL.
 /// @param json     receives the document, to be ended by ocireg_string_free(). Not NULL.

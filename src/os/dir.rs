@@ -9,7 +9,9 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{self, Access, AtFlags, CWD, FileType, Mode, OFlags, Stat};
+use rustix::fs::{
+    self, Access, AtFlags, CWD, FileType, Mode, OFlags, Stat, StatxAttributes, StatxFlags,
+};
 use rustix::io::Errno;
 
 /// An open directory; cheap to clone. Every name given to it is one component.
@@ -83,6 +85,12 @@ impl Dir {
             Err(Errno::NOENT) => Ok(None),
             Err(errno) => Err(errno.into()),
         }
+    }
+
+    /// Whether something is mounted on what has the name; false where the system does not say.
+    pub fn is_mount(&self, name: &str) -> bool {
+        let state = fs::statx(&*self.0, name, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::empty());
+        state.is_ok_and(|state| state.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
     }
 
     /// Whether files can be made here.

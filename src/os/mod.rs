@@ -1,11 +1,12 @@
-//! What the system lends: the environment, wake-up descriptors, waiting, directories, atomic and temporary files, locks,
-//! child processes.
+//! What the system lends: the environment, wake-up descriptors, waiting, directories, atomic and temporary files, files
+//! that are written over, locks, child processes.
 
 pub mod atomic_file;
 pub mod child;
 pub mod dir;
 pub mod environment;
 pub mod file;
+pub mod in_place;
 pub mod lock;
 pub mod spool;
 pub mod wait;

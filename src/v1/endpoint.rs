@@ -6,7 +6,7 @@ use super::root::Root;
 use super::transport::{Headers, Login, Transport};
 use crate::config::registry::IndexInfo;
 use crate::context::Run;
-use crate::credentials::{AuthConfig, auth_config_key};
+use crate::credentials::{Credentials, auth_config_key};
 use crate::error::{Code, Error, Phase, Result};
 use crate::host::{self, INDEX_SERVER};
 use crate::http::origin::Origin;
@@ -151,7 +151,7 @@ impl Endpoint {
         }
         let host = Origin::of(self.0.root.url()).authority();
         let doing = format!("ask {host} for protocol v1");
-        let nobody = Login::Password { credentials: AuthConfig::default(), always: false };
+        let nobody = Login::Password { credentials: Credentials::default(), always: false };
         let transport = self.transport(nobody, run)?;
         let mut request = transport.request(self.0.root.path("_ping"), &doing);
         request.budget = Some((self.0.service.timeouts().auth, Phase::Ping));
@@ -192,15 +192,15 @@ impl Endpoint {
     pub(super) fn common(&self) -> Arc<Common> {
         match self.0.headers.user_agent.as_str() {
             "" => self.0.service.common().clone(),
-            user_agent => self.0.service.common_of_login(Some(user_agent)),
+            user_agent => self.0.service.common_as(user_agent),
         }
     }
 
     /// The credentials that the service has for it.
-    pub fn known_credentials(&self, run: &Run) -> Result<AuthConfig> {
+    pub fn known_credentials(&self, run: &Run) -> Result<Credentials> {
         let authority = Origin::of(self.0.root.url()).authority();
         let host = if self.is_official() { host::INDEX_NAME } else { &authority };
-        Ok(self.0.service.credentials_for(host, "", run)?.auth)
+        self.0.service.credentials_to_read(host, "", run)
     }
 }
 

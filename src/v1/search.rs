@@ -35,13 +35,13 @@ pub fn search(
     let index = service.index(host, run)?;
     let wanted = if index.official { rest.strip_prefix("library/").unwrap_or(rest) } else { rest };
     let endpoint = Endpoint::new(service, &index, headers, run)?;
-    let auth = match auth {
-        Some(auth) => auth,
+    let credentials = match auth {
+        Some(auth) => auth.into(),
         None => endpoint.known_credentials(run)?,
     };
-    let session = match by_token(&endpoint, &auth, run)? {
+    let session = match by_token(&endpoint, &credentials.auth, run)? {
         Some(session) => session,
-        None => Session::new(&endpoint, Some(auth), run)?,
+        None => Session::with_credentials(&endpoint, credentials, run)?,
     };
     session.search_repositories(wanted, limit, run)
 }

@@ -15,7 +15,7 @@ use super::push_layer::LayerWriter;
 use super::root::{self, Root};
 use super::transport::{Headers, Login, TOKEN, Transport, Way};
 use crate::context::Run;
-use crate::credentials::AuthConfig;
+use crate::credentials::{AuthConfig, Credentials};
 use crate::error::{Code, Error, Result};
 use crate::http::origin::{Origin, is_trusted, parse_sent, refuse_downgrade};
 use crate::http::{HeaderName, Method, Payload, Reaches, Redirects, Request, Response, header};
@@ -35,22 +35,34 @@ pub struct Session {
     id: String,
     endpoint: Endpoint,
     transport: Transport,
+    /// What its opening warned of.
+    warnings: Vec<String>,
 }
 
 impl Session {
     /// Begins to speak with an index or registry; None is what the service has for it. A registry over https is asked
     /// whether it stands alone if there are credentials: then each request carries them.
     pub fn new(endpoint: &Endpoint, auth: Option<AuthConfig>, run: &Run) -> Result<Self> {
-        let service = endpoint.service();
         let credentials = match auth {
-            Some(auth) => auth,
+            Some(auth) => auth.into(),
             None => endpoint.known_credentials(run)?,
         };
+        Self::with_credentials(endpoint, credentials, run)
+    }
+
+    /// The same with credentials that were found.
+    pub(super) fn with_credentials(
+        endpoint: &Endpoint,
+        credentials: Credentials,
+        run: &Run,
+    ) -> Result<Self> {
+        let service = endpoint.service();
         let (common, identity) = (service.common(), endpoint.identity(run)?);
         let may = common.policy.lets_secrets_go(&common.client, endpoint.root().url(), &identity);
-        let always = may && !credentials.is_anonymous() && endpoint.ping(run)?.standalone;
+        let always = may && !credentials.auth.is_anonymous() && endpoint.ping(run)?.standalone;
         let transport = endpoint.transport(Login::Password { credentials, always }, run)?;
-        Ok(Self { id: crate::session::new_id()?, endpoint: endpoint.clone(), transport })
+        let (id, warnings) = (crate::session::new_id()?, run.warnings());
+        Ok(Self { id, endpoint: endpoint.clone(), transport, warnings })
     }
 
     /// Begins to speak with an index that takes bearer tokens for these scopes, as it told the registry of v2 at the
@@ -62,7 +74,8 @@ impl Session {
         run: &Run,
     ) -> Result<Self> {
         let transport = endpoint.transport(Login::Tokens(Box::new(registry), scopes), run)?;
-        Ok(Self { id: crate::session::new_id()?, endpoint: endpoint.clone(), transport })
+        let (id, warnings) = (crate::session::new_id()?, run.warnings());
+        Ok(Self { id, endpoint: endpoint.clone(), transport, warnings })
     }
 
     /// Finds the index of a host, and begins to speak with it.
@@ -85,6 +98,7 @@ impl Session {
             mirror: false,
             repository: None,
             reference: None,
+            warnings: self.warnings.clone(),
         }
     }
 

@@ -14,11 +14,11 @@ use super::cookies::Cookies;
 use super::root::Root;
 use crate::auth::Authenticator;
 use crate::context::Run;
-use crate::credentials::AuthConfig;
+use crate::credentials::Credentials;
 use crate::error::Result;
 use crate::http::origin::{Origin, is_trusted};
 use crate::http::retry::Attempts;
-use crate::http::{HeaderName, HeaderValue, Reaches, Redirects, Request, Response, header};
+use crate::http::{HeaderName, HeaderValue, Method, Reaches, Redirects, Request, Response, header};
 use crate::log::{Level, Record};
 use crate::tls::Identity;
 use crate::v2::Registry;
@@ -52,7 +52,7 @@ pub enum Login {
     /// Name and password, if there are any, for an index that is asked for a token.
     Password {
         /// Where they are.
-        credentials: AuthConfig,
+        credentials: Credentials,
         /// Whether the index is a standalone registry that gets them on every request.
         always: bool,
     },
@@ -88,6 +88,8 @@ struct Inner {
     index: Origin,
     headers: Headers,
     proof: Option<Proof>,
+    /// Nobody's credentials, and why.
+    missing: Credentials,
     state: Mutex<State>,
 }
 
@@ -111,8 +113,14 @@ impl Transport {
         headers: Headers,
         login: Login,
     ) -> Self {
-        let has_password =
-            |auth: &AuthConfig| !auth.username.is_empty() && !auth.password.is_empty();
+        let has_password = |credentials: &Credentials| {
+            !credentials.auth.username.is_empty() && !credentials.auth.password.is_empty()
+        };
+        let failure = match &login {
+            Login::Password { credentials, .. } => credentials.failure.clone(),
+            Login::Tokens(..) => None,
+        };
+        let missing = Credentials { failure, ..Credentials::default() };
         let proof = match login {
             Login::Password { credentials, always } => has_password(&credentials).then(|| {
                 let auth = Box::new(Authenticator::new(
@@ -129,7 +137,7 @@ impl Transport {
         };
         let index = Origin::of(index.url());
         let state = Mutex::default();
-        Self(Arc::new(Inner { common, identity, index, headers, proof, state }))
+        Self(Arc::new(Inner { common, identity, index, headers, proof, missing, state }))
     }
 
     /// What all registries of the service share.
@@ -158,6 +166,9 @@ impl Transport {
     /// As [`Transport::send`], where a redirect may have led there.
     pub(super) fn send_by(&self, way: Way, request: &Request<'_>, run: &Run) -> Result<Response> {
         let inner = &self.0;
+        if !matches!(request.method, Method::GET | Method::HEAD) {
+            inner.missing.check()?;
+        }
         let origin = Origin::of(&request.url);
         let at_home = origin == inner.index;
         let identity =
@@ -222,7 +233,8 @@ impl Transport {
                 if wanted(response.status) {
                     return Ok(response);
                 }
-                Err(response.into_error(request.doing, self.0.common.limits.error, run))
+                let refusal = response.into_error(request.doing, self.0.common.limits.error, run);
+                Err(self.0.missing.explain(refusal))
             });
             match outcome {
                 Ok(response) => return Ok(response),

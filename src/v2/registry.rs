@@ -10,13 +10,13 @@ use crate::auth::challenge::Challenge;
 use crate::auth::{Authenticator, Authorization, Policy, Tokens};
 use crate::config::settings::{Limits, Retry};
 use crate::context::Run;
-use crate::credentials::AuthConfig;
+use crate::credentials::Credentials;
 use crate::error::{Code, Error, Phase, Result};
 use crate::http::address::Reach;
 use crate::http::origin::Origin;
 use crate::http::retry::Attempts;
 use crate::http::slots::Slots;
-use crate::http::{Client, Reaches, Request, Response, header};
+use crate::http::{Client, Method, Reaches, Request, Response, header};
 use crate::tls::Identity;
 
 /// What all registries of one service share.
@@ -68,7 +68,7 @@ impl Registry {
         common: Arc<Common>,
         base: Url,
         identity: Identity,
-        credentials: AuthConfig,
+        credentials: impl Into<Credentials>,
     ) -> Self {
         let auth = Authenticator::new(
             common.client.clone(),
@@ -76,7 +76,7 @@ impl Registry {
             common.policy.clone(),
             base.clone(),
             identity.clone(),
-            credentials,
+            credentials.into(),
         );
         Self {
             common,
@@ -184,6 +184,9 @@ impl Registry {
     /// Sends a request with the authorization that it needs. Any status is a result, but a 401 that nothing can
     /// be done about stays one.
     pub fn send(&self, request: &Request<'_>, scopes: &[String], run: &Run) -> Result<Response> {
+        if !matches!(request.method, Method::GET | Method::HEAD) {
+            self.auth.credentials().check()?;
+        }
         let mut sent = self.auth.authorization(scopes, None, run)?;
         let mut response = self.send_with(request, sent.as_ref(), run)?;
         loop {
@@ -268,8 +271,9 @@ impl Registry {
         if refused && !scopes.is_empty() {
             error = error.cause(format!("it needs {}", scopes.join(" ")));
         }
-        Err(if denied { error.recode(Code::Denied) } else { error }
-            .with(|d| d.method = Some(request.method.to_string())))
+        let error = if denied { error.recode(Code::Denied) } else { error }
+            .with(|d| d.method = Some(request.method.to_string()));
+        Err(self.auth.credentials().explain(error))
     }
 }
 

@@ -198,6 +198,8 @@ ServiceOptions = TypedDict(
         "resolve": "dict[str, list[str]]",
         "proxy": Union[str, Proxies],
         "user-agent": str,
+        "user-agent-prefix": str,
+        "credential-helper-timeout-ms": int,
         "timeouts": Timeouts,
         "retry": Retry,
         "max-concurrent-downloads": int,
@@ -311,6 +313,7 @@ class SessionInfo(TypedDict, total=False):
     mirror: bool
     repository: str
     reference: str
+    warnings: list[str]
 
 
 class TagList(TypedDict, total=False):

@@ -24,6 +24,8 @@ VALUES: dict[str, Any] = {
     "environment": False,
     "v1": False,
     "user-agent": "name/1",
+    "user-agent-prefix": "program/2",
+    "credential-helper-timeout-ms": 1000,
     **dict.fromkeys(["certs-dir", "hosts-dir", "registries-conf", "docker-config", "daemon-json"], ""),
     "credentials": {},
     "resolve": {},
