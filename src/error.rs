@@ -164,6 +164,80 @@ impl Code {
             Self::Panic => c"The library panicked during the call; please report this.",
         }
     }
+
+    /// What a user can do where nobody knows better; None where there is nothing to do.
+    fn usual_hint(self) -> Option<&'static str> {
+        Some(match self {
+            Self::InvalidArgument => {
+                "see the documentation of the function for what the argument may be"
+            }
+            Self::InvalidUtf8 => "convert the string to UTF-8 before the call",
+            Self::InvalidHandle => {
+                "pass what the library returned, of the right type, and not after it was freed"
+            }
+            Self::InvalidJson => {
+                "see the documentation of the function for the keys and their types"
+            }
+            Self::InvalidReference => {
+                "write [HOST[:PORT]/]PATH[:TAG][@DIGEST], with the path in lower case"
+            }
+            Self::InvalidDigest => "write sha256: and 64 lower-case hex digits",
+            Self::InvalidConfig => "correct the option or file that the message names",
+            Self::Unsupported => "use another registry, or a newer version of this library",
+            Self::Busy => "use it from one thread at a time, or open one for each thread",
+            Self::NameNotResolved => {
+                "check the spelling of the host, and this machine's name servers"
+            }
+            Self::Connect => {
+                "check the host and port, that the server is running, and that no firewall is between"
+            }
+            Self::Tls => "check that the server speaks TLS 1.2 or 1.3 at this port",
+            Self::Certificate => {
+                "put the CA certificate of the registry into its directory below the option certs-dir"
+            }
+            Self::Timeout => "try again, or raise the limit in the option timeouts",
+            Self::Disconnected => {
+                "try again; if it repeats, check the network and proxies in between"
+            }
+            Self::Proxy => "check the option proxy, or HTTPS_PROXY, HTTP_PROXY and NO_PROXY",
+            Self::Redirect | Self::Protocol => {
+                "check that the address is that of a registry, and tell its operator"
+            }
+            Self::Policy => "name the host in the option that allows this, if you trust it",
+            Self::Unauthorized => "log in to the registry, or give valid credentials with the call",
+            Self::Denied => "check that the repository exists, and that the user may do this in it",
+            Self::Credentials => "correct the credentials, or log in again",
+            Self::CredentialHelper => {
+                "run the credential helper by hand, or remove it from config.json and log in again"
+            }
+            Self::NotFound => "check the spelling of the repository, tag and digest",
+            Self::AlreadyExists => "nothing needs to be done if it is the same content",
+            Self::RateLimited => {
+                "wait before you try again; users who are logged in often may do more"
+            }
+            Self::Server => "try again later; if it repeats, tell the operator of the registry",
+            Self::Rejected => "see the registry's own words in the message",
+            Self::Conflict => "look at what is there now, and decide again",
+            Self::DigestMismatch | Self::SizeMismatch => {
+                "do not use the content; try again, and tell the operator of the registry if it repeats"
+            }
+            Self::InvalidManifest => {
+                "tell whoever built the image, or build it again with a current tool"
+            }
+            Self::Limit => "raise the limit in the option limits, if you trust the registry",
+            Self::NoPlatform => "choose a platform that the image has with the option platform",
+            Self::Io => {
+                "check the file or directory that the message names, and the limits of the process"
+            }
+            Self::NoSpace => "free space there, or choose another directory",
+            Self::Permission => {
+                "check the owner and mode of the file or directory that the message names"
+            }
+            Self::SourceChanged => "try again when nobody writes to the file",
+            Self::Internal | Self::Panic => "please report this",
+            Self::Cancelled | Self::Deadline => return None,
+        })
+    }
 }
 
 /// The step that failed or was too slow; the `phase` of the error document.
@@ -245,7 +319,8 @@ pub struct Details {
     pub argument: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub attempts: Vec<Error>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Written by the error itself, which knows the usual one.
+    #[serde(skip)]
     pub hint: Option<String>,
 }
 
@@ -397,6 +472,11 @@ impl Error {
         &self.0.details
     }
 
+    /// What the user can do: what was said where it failed, else what usually helps against such a failure.
+    pub fn hint_text(&self) -> Option<&str> {
+        self.details().hint.as_deref().or_else(|| self.code().usual_hint())
+    }
+
     /// Whether the same call may succeed when made again.
     pub fn is_retryable(&self) -> bool {
         self.0.retryable
@@ -418,6 +498,8 @@ impl Serialize for Error {
             message: String,
             #[serde(flatten)]
             details: &'a Details,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            hint: Option<&'a str>,
             retryable: bool,
         }
         Document {
@@ -425,6 +507,7 @@ impl Serialize for Error {
             name: self.code().name(),
             message: self.to_string(),
             details: self.details(),
+            hint: self.hint_text(),
             retryable: self.is_retryable(),
         }
         .serialize(serializer)
@@ -457,4 +540,31 @@ pub fn one_line(text: &str) -> String {
     text.chars()
         .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_has_a_sentence_and_a_hint() {
+        for (code, name) in CODES {
+            let text = code.text().to_str().expect("UTF-8");
+            assert!(text.ends_with('.') && !text.contains('\n'), "{name}: {text}");
+            let error = Error::new(*code, "it failed");
+            let ended_by_the_caller = matches!(code, Code::Cancelled | Code::Deadline);
+            assert_eq!(error.hint_text().is_none(), ended_by_the_caller, "{name}");
+            assert_eq!(error.to_json().contains("\"hint\""), !ended_by_the_caller, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_known_where_it_failed_counts_before_what_usually_helps() {
+        let error = Error::new(Code::Connect, "it failed").hint("plug\nit in");
+        assert_eq!(error.hint_text(), Some("plug\\nit in"));
+        assert_eq!(error.to_json().matches("\"hint\"").count(), 1);
+        // Another code brings its own.
+        let other = Error::new(Code::Connect, "it failed").recode(Code::NoSpace);
+        assert_eq!(other.hint_text(), Error::new(Code::NoSpace, "").hint_text());
+    }
 }

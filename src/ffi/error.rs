@@ -38,7 +38,7 @@ pub(super) fn into_raw(error: Error) -> *mut ocireg_error {
         code: error.code().number(),
         message: text(error.to_string()),
         json: text(error.to_json()),
-        hint: text(details.hint.clone().unwrap_or_default()),
+        hint: text(error.hint_text().unwrap_or_default().to_owned()),
         http_status: details.http_status.map_or(0, i32::from),
         retry_after_ms: details
             .retry_after_ms

@@ -86,14 +86,16 @@ pub unsafe extern "C" fn ocireg_pull(
         let run = run.limited(service.timeouts().total);
         check_openable(&reference)?;
         // A directory that cannot be written to is found out before anything is asked of the network.
-        let layout = Layout::open_or_create(&directory, &run)?;
+        // What a pull's threads see is boxed, for the caller's stack may be set aside while they work.
+        let layout = Box::new(Layout::open_or_create(&directory, &run)?);
+        let options = Box::new(options);
         run.event(&serde_json::json!({"kind": "start"}))?;
         let name = name.unwrap_or_else(|| layout_name(&reference));
         let name = Some(name.as_str());
         let mut done = match protocol {
             ApiVersion::V2 => {
                 let open = OpenOptions { auth, ..OpenOptions::default() };
-                let session = Session::open(&service, &reference, &open, &run)?;
+                let session = Box::new(Session::open(&service, &reference, &open, &run)?);
                 pull::pull(&session, &reference, &layout, name, destination, &options, &run)?
             }
             ApiVersion::V1 => {

@@ -345,6 +345,15 @@ fn blobs_of(
     Ok(blobs)
 }
 
+/// What the threads of a pull have in common.
+///
+/// It is on the heap, as is everything else that they see: a host that switches stacks in a callback (coroutines,
+/// greenlets) may set the caller's stack aside while they work.
+struct Shared {
+    next: AtomicUsize,
+    reports: Mutex<Vec<Option<BlobReport>>>,
+}
+
 /// Fetches several blobs at once, on threads that end with this function.
 fn fetch_blobs(
     session: &Session,
@@ -353,15 +362,17 @@ fn fetch_blobs(
     options: &Options,
     run: &Run,
 ) -> Result<Vec<BlobReport>> {
-    let next = AtomicUsize::new(0);
-    let reports: Mutex<Vec<Option<BlobReport>>> = Mutex::new(vec![None; blobs.len()]);
+    let shared = Box::new(Shared {
+        next: AtomicUsize::new(0),
+        reports: Mutex::new(vec![None; blobs.len()]),
+    });
     let threads = session.concurrency().min(blobs.len());
     let (sender, ended) = channel();
     std::thread::scope(|scope| {
         let mut running = 0;
         for _ in 0..threads {
             let (worker, sender) = (run.worker(), sender.clone());
-            let (next, reports) = (&next, &reports);
+            let Shared { next, reports } = &*shared;
             let work = move || {
                 let mut buffer = vec![0; BUFFER];
                 let result = loop {
@@ -402,7 +413,7 @@ fn fetch_blobs(
         drop(sender);
         supervise(running, &ended, run)
     })?;
-    let reports = reports.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let reports = shared.reports.into_inner().unwrap_or_else(PoisonError::into_inner);
     reports
         .into_iter()
         .map(|report| report.ok_or_else(|| Error::internal("a blob was forgotten")))

@@ -674,6 +674,49 @@ static void two_copies(void) {
     ocireg_service_free(ours);
 }
 
+/* --- stacks that are set aside ----------------------------------------------------------------------------------- */
+
+/* What is above a callback on the stack, up to the call: a host with coroutines may copy it away and use the place for
+ * another stack until the callback goes on. */
+static char *call_frame;
+static int set_aside;
+
+__attribute__((noinline)) static void use_the_place(char *low, char *high) {
+    size_t size = (size_t)(high - low);
+    char *copy = malloc(size);
+    CHECK(copy != NULL && size > 100 && size < 256 << 10);
+    memcpy(copy, low, size);
+    memset(low, 0xa5, size);
+    sleep_ms(30);
+    memcpy(low, copy, size);
+    free(copy);
+    set_aside++;
+}
+
+__attribute__((noinline)) static int32_t yields(void *user_data, uint64_t done, uint64_t total, const char *event) {
+    (void)user_data, (void)done, (void)total, (void)event;
+    use_the_place(__builtin_frame_address(0), call_frame);
+    return 0;
+}
+
+__attribute__((noinline)) static int32_t pull_below(ocireg_service *service, ocireg_context *context, int number) {
+    call_frame = __builtin_frame_address(0);
+    char destination[512];
+    snprintf(destination, sizeof destination, "oci:%s/%d", directory, number);
+    return ocireg_pull(service, context, format("docker://%s/big:latest", registry), destination, NULL, NULL, &error);
+}
+
+static void stack_set_aside_in_a_callback(void) {
+    ocireg_service *service = new_service();
+    ocireg_context *context;
+    OK(ocireg_context_new(&context, &error));
+    ocireg_context_set_progress(context, yields, NULL, NULL);
+    for (int i = 0; i < 5; i++) OK(pull_below(service, context, i));
+    CHECK(set_aside > 10);
+    ocireg_context_free(context);
+    ocireg_service_free(service);
+}
+
 /* ----------------------------------------------------------------------------------------------------------------- */
 
 static const struct {
@@ -685,6 +728,7 @@ static const struct {
     CASE(progress_and_drop), CASE(log_and_drop), CASE(progress_ticks), CASE(reader_goes_on_after_cancel), CASE(error_on_another_thread),
     CASE(frees_in_any_order), CASE(freed_while_running), CASE(freed_twice), CASE(one_service_on_many_threads),
     CASE(leaves_no_trace), CASE(signal_storm), CASE(sigpipe), CASE(fork_then_use), CASE(two_copies),
+    CASE(stack_set_aside_in_a_callback),
 };
 
 static void *run_case(void *argument) {
