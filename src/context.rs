@@ -1,9 +1,10 @@
 //! What a call runs under: a deadline, cancellation, progress, a log.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::error::{Code, Error, Phase, Result};
@@ -11,6 +12,7 @@ use crate::log::{Level, Log, Record};
 use crate::mask::Mask;
 use crate::os::wait::{Interest, Woken, wait};
 use crate::os::wake::Wake;
+use crate::sync::{Current, lock};
 
 /// The longest time that a wait goes without looking at the flags.
 const SLICE: Duration = Duration::from_millis(200);
@@ -28,37 +30,47 @@ pub struct Context(Arc<Inner>);
 struct Inner {
     cancelled: AtomicBool,
     wake: Wake,
-    deadline: Mutex<Option<Instant>>,
-    progress: Mutex<Option<Arc<Progress>>>,
+    born: Instant,
+    /// The deadline in nanoseconds after `born`; 0 is none.
+    deadline: AtomicU64,
+    progress: Current<Option<Arc<Progress>>>,
 }
 
 impl Context {
     /// A context without deadline that nobody has cancelled.
     pub fn new() -> Result<Self> {
-        let wake = Wake::new().map_err(|e| {
-            Error::new(Code::Io, "cannot make a wake-up descriptor for the context").cause(e)
-        })?;
+        let wake = Wake::new()
+            .map_err(|e| Error::resource("cannot make a wake-up descriptor for the context", &e))?;
         Ok(Self(Arc::new(Inner {
             cancelled: AtomicBool::new(false),
             wake,
-            deadline: Mutex::new(None),
-            progress: Mutex::new(None),
+            born: Instant::now(),
+            deadline: AtomicU64::new(0),
+            progress: Current::new(None),
         })))
     }
 
     /// Sets the deadline, counted from now; zero removes it.
     pub fn set_timeout(&self, time: Duration) {
-        let deadline = if time.is_zero() { None } else { Instant::now().checked_add(time) };
-        *self.0.deadline.lock().unwrap_or_else(PoisonError::into_inner) = deadline;
+        let nanoseconds = match time.is_zero() {
+            true => 0,
+            false => u64::try_from(self.0.born.elapsed().saturating_add(time).as_nanos())
+                .unwrap_or(u64::MAX),
+        };
+        self.0.deadline.store(nanoseconds, Ordering::Relaxed);
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        match self.0.deadline.load(Ordering::Relaxed) {
+            0 => None,
+            nanoseconds => self.0.born.checked_add(Duration::from_nanos(nanoseconds)),
+        }
     }
 
     /// Sets or removes the progress callback.
     pub fn set_progress(&self, progress: Option<Progress>) {
-        let old = std::mem::replace(
-            &mut *self.0.progress.lock().unwrap_or_else(PoisonError::into_inner),
-            progress.map(Arc::new),
-        );
-        drop(old); // Outside the lock: it may run the caller's drop function.
+        let progress = progress.map(Arc::new);
+        let Ok(()) = self.0.progress.change(|_| Ok::<_, Infallible>(progress));
     }
 
     /// Ends every call under this context, now and later. Allowed in a signal handler.
@@ -72,7 +84,7 @@ impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Context")
             .field("cancelled", &self.0.cancelled)
-            .field("deadline", &self.0.deadline)
+            .field("deadline", &self.deadline())
             .finish_non_exhaustive()
     }
 }
@@ -88,6 +100,8 @@ pub struct Run {
 
 #[derive(Debug)]
 struct Call {
+    /// A number that no other call of this process has.
+    id: u64,
     /// Set when one of the call's threads failed and the others should end.
     stop: AtomicBool,
     done: AtomicU64,
@@ -112,7 +126,12 @@ struct Call {
 impl Run {
     /// Begins a call on the caller's thread.
     pub fn new(context: Option<&Context>) -> Self {
+        if let Some(context) = context {
+            // Without the descriptor a wait notices a cancellation a moment later, by looking.
+            let _ = context.0.wake.renew();
+        }
         let call = Call {
+            id: next_id(),
             stop: AtomicBool::new(false),
             done: AtomicU64::new(0),
             total: AtomicU64::new(0),
@@ -128,6 +147,11 @@ impl Run {
         Self { context: context.cloned(), call: Arc::new(call), caller_thread: true }
     }
 
+    /// A number that no other call of this process has.
+    pub fn id(&self) -> u64 {
+        self.call.id
+    }
+
     /// The same call with a limit on its time, counted from now; zero is none.
     #[must_use]
     pub fn limited(self, time: Duration) -> Self {
@@ -136,6 +160,7 @@ impl Run {
         }
         let now = Instant::now();
         let call = Call {
+            id: next_id(),
             stop: AtomicBool::new(false),
             done: AtomicU64::new(self.done()),
             total: AtomicU64::new(self.call.total.load(Ordering::Relaxed)),
@@ -188,10 +213,7 @@ impl Run {
 
     /// When the call must have ended.
     pub fn deadline(&self) -> Option<Instant> {
-        let own = self
-            .context
-            .as_ref()
-            .and_then(|context| *context.0.deadline.lock().unwrap_or_else(PoisonError::into_inner));
+        let own = self.context.as_ref().and_then(Context::deadline);
         own.into_iter().chain(self.call.limit).min()
     }
 
@@ -289,15 +311,14 @@ impl Run {
         if self.caller_thread {
             return self.report(&event);
         }
-        self.call.events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+        lock(&self.call.events).push(event);
         Ok(())
     }
 
     /// On the caller's thread: reports what the worker threads left to tell.
     pub fn report_events(&self) -> Result<()> {
         self.report_records();
-        let events =
-            std::mem::take(&mut *self.call.events.lock().unwrap_or_else(PoisonError::into_inner));
+        let events = std::mem::take(&mut *lock(&self.call.events));
         events.iter().try_for_each(|event| self.report(event))
     }
 
@@ -335,7 +356,7 @@ impl Run {
     }
 
     fn warned(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
-        self.call.warnings.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.call.warnings)
     }
 
     /// On the caller's thread: logs what the worker threads left.
@@ -349,7 +370,7 @@ impl Run {
     }
 
     fn records(&self) -> std::sync::MutexGuard<'_, Vec<(Level, String)>> {
-        self.call.records.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.call.records)
     }
 
     /// Whether anybody listens to this call's progress.
@@ -364,7 +385,7 @@ impl Run {
             "worker threads hand their events to the caller's thread"
         );
         let Some(progress) = self.progress() else { return Ok(()) };
-        *self.call.last_event.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        *lock(&self.call.last_event) = Instant::now();
         let stop = progress(self.done(), self.call.total.load(Ordering::Relaxed), event_json);
         if stop {
             return Err(cancelled("progress", "the progress callback stopped the call"));
@@ -374,12 +395,17 @@ impl Run {
 
     fn progress(&self) -> Option<Arc<Progress>> {
         let context = self.context.as_ref()?;
-        context.0.progress.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        context.0.progress.get()
     }
 
     fn silent_for(&self) -> Duration {
-        self.call.last_event.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+        lock(&self.call.last_event).elapsed()
     }
+}
+
+fn next_id() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
 }
 
 fn cancelled(by: &'static str, message: &str) -> Error {

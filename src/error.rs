@@ -393,6 +393,27 @@ impl Error {
         }
     }
 
+    /// Something that the system did not give: a descriptor, a thread, a program. Trying elsewhere does not help.
+    pub fn resource(doing: impl Into<String>, error: &std::io::Error) -> Self {
+        use rustix::io::Errno;
+        let hint = match Errno::from_io_error(error) {
+            Some(Errno::MFILE) => {
+                "the program has too many files open: close some, or raise its limit (ulimit -n)"
+            }
+            Some(Errno::NFILE) => {
+                "the system has too many files open: close some, or raise fs.file-max"
+            }
+            Some(Errno::AGAIN | Errno::NOMEM | Errno::NOBUFS) => {
+                "free memory, or raise the limits on memory, processes and threads"
+            }
+            Some(Errno::PERM | Errno::ACCESS | Errno::NOSYS) => {
+                "a security policy such as seccomp forbids it: allow clone, clone3, socket and pipe2 there"
+            }
+            _ => "check the limits of the program and the security policy that it runs under",
+        };
+        Self::new(Code::Io, doing).cause(error).hint(hint)
+    }
+
     /// Sets any of the details.
     #[must_use]
     pub fn with(mut self, set: impl FnOnce(&mut Details)) -> Self {

@@ -30,6 +30,7 @@ pub mod reference;
 pub mod service;
 pub mod session;
 pub mod store;
+pub mod sync;
 pub mod tls;
 pub mod transfer;
 pub mod v1;

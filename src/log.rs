@@ -3,8 +3,9 @@
 //! Records name methods, hosts, paths and statuses, never a query, a header or a secret.
 
 use std::cell::Cell;
+use std::convert::Infallible;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
@@ -12,6 +13,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use crate::error::{Error, one_line};
+use crate::sync::Current;
 
 /// How much a record matters; less important ones have greater numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -54,11 +56,17 @@ impl Level {
 pub type Sink = Box<dyn Fn(Level, &str) + Send + Sync>;
 
 /// Where the records of one service go.
-#[derive(Default)]
 pub struct Log {
     /// The number of the last level that anybody wants; 0 while nobody listens.
     most: AtomicI32,
-    sink: Mutex<Option<Arc<Sink>>>,
+    sink: Current<Option<Arc<Sink>>>,
+}
+
+impl Default for Log {
+    /// Nobody listens.
+    fn default() -> Self {
+        Self { most: AtomicI32::new(0), sink: Current::new(None) }
+    }
 }
 
 impl Log {
@@ -66,12 +74,10 @@ impl Log {
     pub fn set(&self, most: Option<Level>, sink: Option<Sink>) {
         let most = most.filter(|_| sink.is_some());
         let sink = sink.filter(|_| most.is_some()).map(Arc::new);
-        let old = {
-            let mut place = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
+        let Ok(()) = self.sink.change(|_| {
             self.most.store(most.map_or(0, Level::number), Ordering::Relaxed);
-            std::mem::replace(&mut *place, sink)
-        };
-        drop(old); // Outside the lock: it may run the caller's drop function.
+            Ok::<_, Infallible>(sink)
+        });
     }
 
     /// Whether records of this level are wanted.
@@ -83,7 +89,7 @@ impl Log {
     /// of its own would be told of them, and so on without an end.
     pub fn tell(&self, level: Level, json: &str) {
         let Some(_telling) = Telling::begin() else { return };
-        let sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let sink = self.sink.get();
         // The level may have been another when the record was made.
         if let Some(sink) = sink.filter(|_| self.wants(level)) {
             sink(level, json);

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use base64::Engine;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
@@ -15,6 +15,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, RegistryError};
+use crate::sync::lock;
 
 /// What stands in place of a secret.
 const MASK: &str = "***";
@@ -48,7 +49,7 @@ pub enum Words {
 
 impl Mask {
     fn secrets(&self) -> MutexGuard<'_, VecDeque<Zeroizing<Vec<u8>>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 
     /// Remembers a secret.

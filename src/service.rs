@@ -3,9 +3,9 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
-use once_cell::sync::OnceCell;
+use once_cell::race::OnceBox;
 use url::Url;
 
 use crate::auth::{Policy, Tokens};
@@ -27,6 +27,7 @@ use crate::http::{Client, Peer};
 use crate::log::{Level, Log, Record};
 use crate::os::environment::Environment;
 use crate::reference::Reference;
+use crate::sync::Current;
 use crate::tls::Identity;
 use crate::tls::certs_d::{self, TlsConfig};
 use crate::v2::registry::Common;
@@ -36,15 +37,14 @@ use crate::v2::registry::Common;
 pub struct Service(Arc<Inner>);
 
 struct Inner {
-    /// Swapped as a whole: whoever reads it takes its Arc and lets the lock go.
-    config: RwLock<Arc<ServiceConfig>>,
+    config: Current<Arc<ServiceConfig>>,
     settings: Settings,
     certs_dir: Option<PathBuf>,
     credentials: Sources,
     proxies: Proxies,
     resolver: Arc<Resolver>,
     log: Arc<Log>,
-    common: OnceCell<Arc<Common>>,
+    common: OnceBox<Arc<Common>>,
 }
 
 impl fmt::Debug for Service {
@@ -79,14 +79,14 @@ impl Service {
             None => Proxies::default(),
         };
         Ok(Self(Arc::new(Inner {
-            config: RwLock::new(Arc::new(ServiceConfig::new(&lists)?)),
+            config: Current::new(Arc::new(ServiceConfig::new(&lists)?)),
             settings,
             certs_dir,
             credentials,
             proxies,
             resolver: Arc::new(Resolver::new(resolve)),
             log: Arc::default(),
-            common: OnceCell::new(),
+            common: OnceBox::new(),
         })))
     }
 
@@ -97,14 +97,13 @@ impl Service {
 
     /// The configuration as it is now.
     pub fn config(&self) -> Arc<ServiceConfig> {
-        self.0.config.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.config.get()
     }
 
     /// Puts a new configuration in place of the old, or fails and changes nothing.
     pub fn replace_config(&self, lists: &Lists) -> Result<()> {
         let config = Arc::new(ServiceConfig::new(lists)?);
-        *self.0.config.write().unwrap_or_else(PoisonError::into_inner) = config;
-        Ok(())
+        self.0.config.change(|_| Ok(config))
     }
 
     /// Replaces the mirrors of the official registry, or fails and changes nothing.
@@ -122,13 +121,13 @@ impl Service {
         self.change(|config| config.load_allow_nondistributable_artifacts(registries))
     }
 
-    /// The lock is held from the copy to the swap, so that two changes at once both last; it covers no I/O.
+    /// Two changes at once both last.
     fn change(&self, change: impl FnOnce(&mut ServiceConfig) -> Result<()>) -> Result<()> {
-        let mut place = self.0.config.write().unwrap_or_else(PoisonError::into_inner);
-        let mut config = ServiceConfig::clone(&place);
-        change(&mut config)?;
-        *place = Arc::new(config);
-        Ok(())
+        self.0.config.change(|now| {
+            let mut config = ServiceConfig::clone(now);
+            change(&mut config)?;
+            Ok(Arc::new(config))
+        })
     }
 
     /// Which proxies requests go through: as the options say, or else the environment.
@@ -395,7 +394,8 @@ impl Service {
 
     /// What the service's registries share: connections, tokens, limits.
     pub fn common(&self) -> &Arc<Common> {
-        self.0.common.get_or_init(|| self.new_common(self.user_agent(), Tokens::default(), false))
+        let new = || Box::new(self.new_common(self.user_agent(), Tokens::default(), false));
+        self.0.common.get_or_init(new)
     }
 
     /// The same for one login: under its caller's name, and with tokens that show the credentials to be good now.

@@ -576,8 +576,11 @@ fn read_from(session: &Session, digest: &str, offset: u64, options: Value) -> Ou
     reader.read_to_end(None, &mut bytes).map(|()| bytes)
 }
 
+/// Makes a registry answer in one way.
+type Unfriendly = Box<dyn Fn(&Registry)>;
+
 /// How a registry may answer who asks for a range with no end.
-fn unfriendly_to_ranges() -> Vec<(&'static str, Box<dyn Fn(&Registry)>)> {
+fn unfriendly_to_ranges() -> Vec<(&'static str, Unfriendly)> {
     let refusing = |action: Action| {
         move |registry: &Registry| {
             // Those that ask without a range get the blob.

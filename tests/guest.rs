@@ -1,14 +1,20 @@
 //! The library as a guest in its host's process: the environment, descriptors and rights are the host's.
 
 mod c_surface;
+mod scene;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{Seek, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
-use c_surface::children;
+use c_surface::images::Context;
+use c_surface::{children, layouts};
 use ocireg::config::options::ServiceOptions;
 use ocireg::context::Run;
 use ocireg::error::Code;
@@ -16,6 +22,8 @@ use ocireg::os::environment::Environment;
 use ocireg::os::spool;
 use ocireg::service::Service;
 use ocireg::tls::{Identity, certs_d, system};
+use ocireg_testkit::slow_dns;
+use scene::{app, demo};
 use serde_json::json;
 
 /// The sources of the library, without the tests in them.
@@ -47,12 +55,59 @@ fn only_in(files: &[&str], words: &[&str]) {
         }
         for (number, line) in code.lines().enumerate() {
             let code = line.split("//").next().unwrap_or_default();
-            for word in words.iter().filter(|word| code.contains(**word)) {
+            let begins = |at: usize| !code[..at].ends_with(|c: char| c.is_alphanumeric());
+            for word in
+                words.iter().filter(|word| code.match_indices(**word).any(|(at, _)| begins(at)))
+            {
                 wrong.push(format!("{}:{}: {word}", path.display(), number + 1));
             }
         }
     }
     assert!(wrong.is_empty(), "only {files:?} may do this:\n{}", wrong.join("\n"));
+}
+
+/// Descriptors get numbers above those of the standard streams only where they are opened by way of `os::descriptor`.
+#[test]
+fn descriptors_are_opened_in_one_room() {
+    let words = [
+        "File::open",
+        "File::create",
+        "OpenOptions::new()",
+        "File::options",
+        "fs::read(",
+        "fs::read_to_string",
+        "fs::write",
+        "read_dir",
+        "openat(",
+        "socket_with(",
+        "TcpStream",
+        "UdpSocket",
+        "UnixStream",
+        "pipe_with(",
+        "eventfd(",
+        "epoll::create",
+        "memfd_create(",
+        "pidfd_open(",
+        "read_from(",
+        ".spawn()",
+        "pem_file_iter",
+        "from_pem_file",
+    ];
+    let rooms = ["child.rs", "dir.rs", "file.rs", "wake.rs", "descriptor.rs"];
+    let rooms: Vec<String> = rooms.iter().map(|file| format!("src/os/{file}")).collect();
+    let mut rooms: Vec<&str> = rooms.iter().map(String::as_str).collect();
+    rooms.push("src/http/socket.rs");
+    only_in(&rooms, &words);
+    for (path, code) in sources().iter().filter(|(path, _)| rooms.iter().any(|r| path.ends_with(r)))
+    {
+        let opens = |line: &str| {
+            words.iter().any(|word| line.contains(word)) && !line.trim_start().starts_with("use ")
+        };
+        for line in code.lines().filter(|line| opens(line)) {
+            let careful = ["descriptor::open(", "above_standard(", "let Ok(place) = openat("];
+            assert!(careful.iter().any(|way| line.contains(way)), "{}: {line}", path.display());
+        }
+    }
 }
 
 #[test]
@@ -131,7 +186,10 @@ fn x27_a_set_user_id_program_does_not_hear_the_environment() {
     }
     let (plain, privileged) = (at("plain"), at("privileged"));
     for (path, mode) in [(&plain, 0o755), (&privileged, 0o4755)] {
-        fs::copy(std::env::current_exe().expect("this program"), path).expect("copied");
+        // By another program: a child that a test forks meanwhile would have the file open for writing.
+        let copied =
+            Command::new("cp").arg(std::env::current_exe().expect("it")).arg(path).status();
+        assert!(copied.is_ok_and(|status| status.success()));
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a mode");
     }
     let run = |program: &Path| {
@@ -244,4 +302,232 @@ fn files_of_others_are_regular_and_bounded_or_refused() {
         assert!(found.root_cas.is_empty() && found.skipped[0].contains("ca.crt"), "{found:?}");
         fs::remove_file(host.join("ca.crt")).expect("removed");
     }
+}
+
+/// Runs `check` in a child of this process that has forked and not started another program. It gives 0, or the number
+/// of the line that went wrong.
+fn in_fork(seconds: u32, check: impl FnOnce() -> u32) {
+    // SAFETY: the child makes calls of the library, which are allowed there, and ends; the alarm ends it if it hangs.
+    unsafe {
+        let child = libc::fork();
+        if child == 0 {
+            libc::alarm(seconds);
+            libc::_exit(if check() == 0 { 0 } else { 1 });
+        }
+        let mut status = -1;
+        assert_eq!(libc::waitpid(child, &raw mut status, 0), child);
+        assert_eq!(status, 0, "see the line above");
+    }
+}
+
+/// In a forked child: names the line that went wrong.
+macro_rules! check {
+    ($right:expr) => {
+        if !$right {
+            eprintln!("line {}: {}", line!(), stringify!($right));
+            return line!();
+        }
+    };
+}
+
+fn place(directory: &Path) -> String {
+    format!("oci:{}", directory.display())
+}
+
+/// Daemons close all descriptors; what the host then opens gets numbers that the library had.
+#[test]
+fn a_host_that_closes_all_descriptors_keeps_its_own_files() {
+    let (registry, image) = demo();
+    let reference = app(&registry);
+    let directory = ocireg_testkit::tempdir();
+    let at = |name: &str| directory.path().join(name);
+    in_fork(60, || {
+        let service = scene::service(json!({}));
+        let context = Context::timeout(20_000);
+        let pull = |to: &str| service.pull(Some(&context), &reference, &place(&at(to)), &json!({}));
+        check!(pull("first").is_ok());
+        let session = service.open(None, &reference, &json!({})).expect("a session");
+        let layer = image.blobs.iter().max_by_key(|(_, body)| body.len()).expect("a layer");
+        let mut reader = session.open_blob(None, layer.0, 0, &json!({})).expect("a reader");
+        check!(reader.read(None, &mut [0; 1]).is_ok());
+        // SAFETY: nothing in this child uses what is closed but the library.
+        unsafe { libc::close_range(3, libc::c_uint::MAX, 0) };
+        let own: Vec<_> = (0..48)
+            .map(|number| {
+                let path = at(&format!("own-{number}"));
+                let mut file = fs::File::create_new(path).expect("a file of the host");
+                file.write_all(b"0123456789").expect("written");
+                file.rewind().expect("at the beginning");
+                file
+            })
+            .collect();
+        check!(own.iter().any(|file| file.as_raw_fd() == 3));
+        let untouched = || {
+            own.iter().all(|mut file| {
+                let (size, at) = (file.metadata().map(|state| state.len()), file.stream_position());
+                size.is_ok_and(|size| size == 10) && at.is_ok_and(|at| at == 0)
+            })
+        };
+        check!(pull("second").is_ok());
+        check!(untouched());
+        // What was being read goes on over a new connection.
+        let mut rest = Vec::new();
+        check!(reader.read_to_end(None, &mut rest).is_ok());
+        context.cancel();
+        check!(pull("third").is_err_and(|failure| failure.name == "OCIREG_CANCELLED"));
+        check!(untouched());
+        drop((reader, session, service, context));
+        check!(untouched());
+        0
+    });
+    for name in ["first", "second"] {
+        layouts::assert_holds(&at(name), &image);
+    }
+}
+
+/// A process without standard streams: what it prints must reach nothing of the library.
+#[test]
+fn what_a_host_prints_lands_in_no_file_of_a_pull() {
+    let (registry, image) = demo();
+    let reference = app(&registry);
+    for closed in [&[1, 2][..], &[0, 1, 2], &[2], &[0]] {
+        let directory = ocireg_testkit::tempdir();
+        let errors = fs::File::create(directory.path().join("errors")).expect("a file");
+        in_fork(60, || {
+            let service = scene::service(json!({}));
+            let landed = AtomicUsize::new(0);
+            let done = AtomicBool::new(false);
+            for number in closed {
+                // SAFETY: this child prints nothing.
+                unsafe { libc::close(*number) };
+            }
+            let outcome = std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    while !done.load(Ordering::Relaxed) {
+                        for number in closed {
+                            // SAFETY: the text is valid for its length.
+                            if unsafe { libc::write(*number, c"HOST".as_ptr().cast(), 4) } > 0 {
+                                landed.fetch_add(1, Ordering::Relaxed);
+                            }
+                        }
+                    }
+                });
+                let to = place(&directory.path().join("layout"));
+                let outcome = service.pull(None, &reference, &to, &json!({}));
+                done.store(true, Ordering::Relaxed);
+                outcome
+            });
+            // SAFETY: the number is closed, or an error's text is worth more than what has it.
+            unsafe { libc::dup2(errors.as_raw_fd(), 2) };
+            check!(outcome.is_ok());
+            check!(landed.load(Ordering::Relaxed) == 0);
+            0
+        });
+        layouts::assert_holds(&directory.path().join("layout"), &image);
+    }
+}
+
+/// security.md X15: a server that forks workers while its threads pull.
+#[test]
+fn x15_five_hundred_children_forked_beside_pulls_all_work() {
+    let (registry, image) = demo();
+    let reference = app(&registry);
+    let directory = ocireg_testkit::tempdir();
+    let at = |name: String| directory.path().join(name);
+    let service = scene::service(json!({}));
+    let (number, done) = (AtomicUsize::new(0), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !done.load(Ordering::SeqCst) {
+                    let to = at(format!("parent-{}", number.fetch_add(1, Ordering::SeqCst)));
+                    let context = Context::timeout(60_000);
+                    service
+                        .pull(Some(&context), &reference, &place(&to), &json!({}))
+                        .expect("a pull");
+                    fs::remove_dir_all(to).expect("removed");
+                }
+            });
+        }
+        let mut running = Vec::new();
+        let wait = |child: libc::pid_t| {
+            let mut status = -1;
+            // SAFETY: a child of this test, a live place out.
+            assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+            assert_eq!(status, 0, "a child hung past its deadline, or failed");
+        };
+        let end = || done.store(true, Ordering::SeqCst);
+        for fork in 0..500u32 {
+            std::thread::sleep(Duration::from_micros(u64::from(fork * 7919 % 3000)));
+            // SAFETY: the child makes calls of the library and ends; the alarm ends it if it hangs.
+            let child = unsafe { libc::fork() };
+            if child == 0 {
+                // SAFETY: as above.
+                unsafe { libc::alarm(40) };
+                let context = Context::timeout(30_000);
+                // Each tenth takes a whole image; the others see that nothing is held on the way.
+                let outcome = if fork % 10 == 9 {
+                    let to = place(&at(format!("child-{fork}")));
+                    service.pull(Some(&context), &reference, &to, &json!({}))
+                } else {
+                    service.inspect(Some(&context), &reference, &json!({}))
+                };
+                if let Err(failure) = &outcome {
+                    eprintln!("child {fork}: {}", failure.message);
+                }
+                drop(context);
+                // SAFETY: the child frees its copy, and does not use it again.
+                drop(unsafe { std::ptr::read(&raw const service) });
+                // SAFETY: no destructors and no hooks of the parent's test run.
+                unsafe { libc::_exit(i32::from(outcome.is_err())) };
+            }
+            running.push(child);
+            if running.len() == 8 {
+                let outcome = std::panic::catch_unwind(|| wait(running[0]));
+                if outcome.is_err() {
+                    end();
+                }
+                outcome.expect("a child");
+                running.remove(0);
+            }
+        }
+        running.into_iter().for_each(wait);
+        end();
+    });
+    layouts::assert_holds(&at("child-499".to_owned()), &image);
+}
+
+/// Lookups that hang in the parent take no turn from a child.
+#[test]
+fn a_child_looks_names_up_while_its_parents_lookups_hang() {
+    const NAME: &str = "a_child_looks_names_up_while_its_parents_lookups_hang";
+    if children::told().is_none() {
+        let directory = ocireg_testkit::tempdir();
+        let library = slow_dns::build(directory.path());
+        let mut command = children::command(NAME, "slow");
+        let names = [("quick.test", "127.0.0.9")];
+        slow_dns::apply(&mut command, &library, Duration::from_secs(3), &names);
+        children::expect_success(&mut command);
+        return;
+    }
+    let service =
+        Service::new(ServiceOptions::parse("{}").expect("no options")).expect("a service");
+    let lookup = |name: &str, milliseconds: u64| {
+        let context = ocireg::context::Context::new().expect("a context");
+        context.set_timeout(Duration::from_millis(milliseconds));
+        service.resolver().lookup(name, Duration::ZERO, &Run::new(Some(&context)))
+    };
+    // Calls that end leave their lookups behind, as many as there may be.
+    for number in 0..4 {
+        let left = lookup(&format!("hangs-{number}.test"), 1).expect_err("too slow");
+        assert_eq!(left.code(), Code::Deadline);
+    }
+    let start = Instant::now();
+    in_fork(20, || {
+        check!(lookup("hangs-5.test", 300).is_err_and(|e| e.code() == Code::Deadline));
+        check!(start.elapsed() < Duration::from_secs(2));
+        let found = lookup("quick.test", 10_000).expect("an address");
+        check!(found == ["127.0.0.9".parse::<std::net::IpAddr>().expect("an address")]);
+        0
+    });
 }

@@ -662,7 +662,7 @@ fn f25_blobs_that_others_remove_or_change_are_an_error_or_fetched_again() {
             while !ended.load(std::sync::atomic::Ordering::Relaxed) {
                 for entry in fs::read_dir(&directory).into_iter().flatten().flatten() {
                     round += 1;
-                    if round % 2 == 0 {
+                    if round.is_multiple_of(2) {
                         drop(fs::remove_file(entry.path()));
                     } else {
                         drop(fs::write(entry.path(), "damaged"));

@@ -15,6 +15,7 @@ use crate::http::address::AddressRule;
 use crate::http::origin::Origin;
 use crate::http::{Method, Payload, Reaches, Request, Response, header};
 use crate::log::Level;
+use crate::sync::lock;
 use crate::tls::Identity;
 
 /// AuthClientID of the registry package.
@@ -84,7 +85,7 @@ impl Authenticator {
             self.record("bearer", &Origin::of(realm), secret.kind()).with("scopes", scopes)
         });
         if let Some(refresh) = granted.refresh {
-            *self.issued.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(refresh);
+            *lock(self.issued.get()) = Some(refresh);
         }
         Ok(granted.token)
     }

@@ -4,7 +4,7 @@ pub mod challenge;
 mod fetch;
 mod token;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -23,6 +23,7 @@ use crate::http::address::{AddressRule, Reach};
 use crate::http::origin::{Origin, parse_sent, refuse_downgrade};
 use crate::http::{Client, Response, header};
 use crate::log::{Level, Record};
+use crate::sync::{PerProcess, inherited, lock};
 use crate::tls::Identity;
 
 pub use token::Tokens;
@@ -108,8 +109,8 @@ pub struct Authenticator {
     home: Url,
     identity: Identity,
     credentials: Credentials,
-    known: Mutex<Known>,
-    issued: Mutex<Option<RefreshToken>>,
+    known: PerProcess<Mutex<Known>>,
+    issued: PerProcess<Mutex<Option<RefreshToken>>>,
 }
 
 /// What the registry's answers have taught us.
@@ -117,6 +118,13 @@ pub struct Authenticator {
 struct Known {
     challenges: Vec<Challenge>,
     reach: Reach,
+}
+
+impl Default for Known {
+    /// Nothing was asked yet.
+    fn default() -> Self {
+        Self { challenges: Vec::new(), reach: Reach::Public }
+    }
 }
 
 impl Authenticator {
@@ -129,8 +137,9 @@ impl Authenticator {
         identity: Identity,
         credentials: Credentials,
     ) -> Self {
-        let known = Mutex::new(Known { challenges: Vec::new(), reach: Reach::Public });
-        let issued = Mutex::default();
+        let known =
+            PerProcess::new(|parent| Mutex::new(parent.and_then(inherited).unwrap_or_default()));
+        let issued = PerProcess::new(|parent| Mutex::new(parent.and_then(inherited).flatten()));
         Self { client, tokens, policy, home, identity, credentials, known, issued }
     }
 
@@ -142,7 +151,7 @@ impl Authenticator {
         let lines: Vec<_> = values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
         let challenges = challenge::parse_all(lines.iter().map(|line| &**line));
         if !challenges.is_empty() {
-            *self.known.lock().unwrap_or_else(PoisonError::into_inner) =
+            *lock(self.known.get()) =
                 Known { challenges: challenges.clone(), reach: response.reach };
         }
         challenges
@@ -154,12 +163,12 @@ impl Authenticator {
     }
 
     fn known(&self) -> Known {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(self.known.get()).clone()
     }
 
     /// What tokens can be got with from now on in place of a password; None if the token server gave nothing like it.
     pub fn identity_token(&self) -> Option<RefreshToken> {
-        self.issued.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(self.issued.get()).clone()
     }
 
     /// The header for a request that needs these scopes; None where the registry has asked for nothing.

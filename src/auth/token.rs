@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use crate::context::Run;
 use crate::digest::Digest;
 use crate::error::{Code, Error, Phase, Result};
+use crate::sync::{PerProcess, inherited, lock};
 
 /// Tokens live at least this long, whatever their server says: a shorter time is a mistake in every known case.
 const SHORTEST: Duration = Duration::from_secs(60);
@@ -96,11 +97,19 @@ pub(super) struct Granted {
 /// A refresh token; wiped when dropped.
 pub(super) type RefreshToken = Zeroizing<String>;
 
-/// The tokens of one service.
-#[derive(Default)]
+/// The tokens of one service. A child has copies of its parent's tokens, but none of the turns to fetch them.
 pub struct Tokens {
-    flights: Mutex<Kept<Key, Flight>>,
-    rotations: Arc<Mutex<Kept<Holder, Rotation>>>,
+    flights: PerProcess<Mutex<Kept<Key, Flight>>>,
+    rotations: Arc<PerProcess<Mutex<Kept<Holder, Rotation>>>>,
+}
+
+impl Default for Tokens {
+    fn default() -> Self {
+        Self {
+            flights: PerProcess::new(|parent| Kept::inherit(parent, Flight::inherit)),
+            rotations: Arc::new(PerProcess::new(|parent| Kept::inherit(parent, Rotation::inherit))),
+        }
+    }
 }
 
 /// What is kept, by registry.
@@ -127,6 +136,22 @@ trait Useful: Default {
 }
 
 impl<K: Eq + Hash + Clone, T: Useful> Kept<K, T> {
+    /// What a child takes over of its parent's; nothing where a thread of the parent was changing it.
+    fn inherit(parent: Option<&Mutex<Self>>, copy: fn(&T) -> T) -> Mutex<Self> {
+        let mut kept = Self::default();
+        if let Some(Ok(parent)) = parent.map(Mutex::try_lock) {
+            let copy = |(key, (used, shared)): (&K, &(u64, Arc<T>))| {
+                (key.clone(), (*used, Arc::new(copy(shared))))
+            };
+            let shelves = parent.registries.iter();
+            kept.registries = shelves
+                .map(|(registry, shelf)| (registry.clone(), shelf.iter().map(copy).collect()))
+                .collect();
+            (kept.sweep_at, kept.clock) = (parent.sweep_at, parent.clock);
+        }
+        Mutex::new(kept)
+    }
+
     /// What several calls share under a key. What it costs to find it does not depend on how much is kept, and to make
     /// it only on what is kept of the same registry, which has a bound.
     fn take(&mut self, registry: &str, key: K) -> Arc<T> {
@@ -172,11 +197,17 @@ struct Rotation {
     latest: Mutex<Option<RefreshToken>>,
 }
 
+impl Rotation {
+    fn inherit(&self) -> Self {
+        Self { latest: Mutex::new(inherited(&self.latest).flatten()), ..Self::default() }
+    }
+}
+
 impl Tokens {
     /// The same user's refresh tokens, but none of the tokens that were got with them: for a login, which is to show
     /// that the credentials are good now.
     pub fn anew(&self) -> Self {
-        Self { flights: Mutex::default(), rotations: self.rotations.clone() }
+        Self { rotations: self.rotations.clone(), ..Self::default() }
     }
 
     /// The kept token, or a new one. While one call fetches, the others that need the same token wait for it, and
@@ -191,7 +222,7 @@ impl Tokens {
         fetch: impl FnOnce() -> Result<Token>,
     ) -> Result<Token> {
         let registry = key.holder.origin.clone();
-        let flight = lock(&self.flights).take(&registry, key);
+        let flight = lock(self.flights.get()).take(&registry, key);
         if let Some(token) = flight.usable(refused) {
             return Ok(token);
         }
@@ -231,7 +262,7 @@ impl Tokens {
         run: &Run,
         exchange: impl FnOnce(&str) -> Result<Granted>,
     ) -> Result<Granted> {
-        let rotation = lock(&self.rotations).take(&holder.origin, holder.clone());
+        let rotation = lock(self.rotations.get()).take(&holder.origin, holder.clone());
         let _turn = rotation.turn.take(run)?;
         let used = lock(&rotation.latest).clone();
         let used = used.unwrap_or_else(|| Zeroizing::new(given.to_owned()));
@@ -244,11 +275,12 @@ impl Tokens {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Flight {
+    fn inherit(&self) -> Self {
+        let token = Mutex::new(inherited(&self.token).flatten());
+        Self { token, ..Self::default() }
+    }
+
     fn usable(&self, refused: Option<&str>) -> Option<Token> {
         let token = lock(&self.token);
         let usable =
@@ -278,20 +310,20 @@ struct Turn {
 
 #[derive(Default)]
 struct State {
-    /// Who has the turn. One of before a fork has it in the parent only.
-    taken_by: Option<(u32, ThreadId)>,
+    /// Who has the turn.
+    taken_by: Option<ThreadId>,
     /// How many turns there were.
     number: u64,
 }
 
 impl Turn {
     fn take(&self, run: &Run) -> Result<Taken<'_>> {
-        let (process, thread) = (std::process::id(), std::thread::current().id());
-        let is_taken = |state: &State| state.taken_by.is_some_and(|(owner, _)| owner == process);
+        let thread = std::thread::current().id();
+        let is_taken = |state: &State| state.taken_by.is_some();
         let mut state = lock(&self.state);
         let mut waited_for = None;
         while is_taken(&state) {
-            if state.taken_by == Some((process, thread)) {
+            if state.taken_by == Some(thread) {
                 return Err(within_itself());
             }
             waited_for = waited_for.or(Some(state.number));
@@ -302,7 +334,7 @@ impl Turn {
                 self.free.wait_timeout_while(lock(&self.state), LOOK, |state| is_taken(state));
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        state.taken_by = Some((process, thread));
+        state.taken_by = Some(thread);
         state.number += 1;
         Ok(Taken { turn: self, number: state.number, waited_for })
     }
@@ -374,7 +406,8 @@ mod tests {
             };
             Key::new(holder, &[])
         };
-        let kept = || lock(&tokens.flights).registries.values().map(HashMap::len).sum::<usize>();
+        let kept =
+            || lock(tokens.flights.get()).registries.values().map(HashMap::len).sum::<usize>();
         for number in 0..10 {
             let fetched = tokens.get(key(number), None, &run, || Err(within_itself()));
             assert!(fetched.is_err());
@@ -458,7 +491,7 @@ mod tests {
             let ended = Token { text: Zeroizing::new("t".to_owned()), ends: Instant::now() };
             assert!(tokens.get(Key::new(holder, &[]), None, &run, || Ok(ended)).is_ok());
         }
-        assert!(lock(&tokens.flights).registries.len() <= MOST);
+        assert!(lock(tokens.flights.get()).registries.len() <= MOST);
     }
 
     #[test]

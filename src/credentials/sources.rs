@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -19,6 +19,7 @@ use crate::config::options::Place;
 use crate::context::Run;
 use crate::error::{Code, Error, Result};
 use crate::os::environment::Environment;
+use crate::sync::{PerProcess, lock};
 
 /// Credentials and where they were.
 #[derive(Debug, Clone, Default)]
@@ -65,6 +66,9 @@ impl Found {
     }
 }
 
+/// The files that were read, each with its state then.
+type Files = HashMap<PathBuf, (Stamp, Arc<ConfigFile>)>;
+
 /// All that a service may look through.
 pub struct Sources {
     keyring: Keyring,
@@ -74,7 +78,7 @@ pub struct Sources {
     environment: Environment,
     /// How long a helper may take.
     time: Duration,
-    read: Mutex<HashMap<PathBuf, (Stamp, Arc<ConfigFile>)>>,
+    read: PerProcess<Mutex<Files>>,
 }
 
 /// Something that has the form of a login file.
@@ -110,7 +114,7 @@ impl Sources {
             logins: docker_file(docker_config, environment),
             environment,
             time,
-            read: Mutex::default(),
+            read: PerProcess::default(),
         }
     }
 
@@ -179,7 +183,7 @@ impl Sources {
 
     /// What the file says now; it is read again only when it has changed.
     fn file(&self, path: &Path) -> Result<Option<Arc<ConfigFile>>> {
-        let read = || self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = || lock(self.read.get());
         let Some(now) = Stamp::now(path)? else {
             read().remove(path);
             return Ok(None);

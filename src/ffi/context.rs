@@ -170,7 +170,7 @@ pub unsafe extern "C" fn ocireg_context_set_progress(
 ///
 /// @param context  a context; NULL does nothing.
 ///
-/// Any thread, and signal handlers: one atomic store and one write to a descriptor, errno is kept. Must not run
+/// Any thread, and signal handlers: one atomic store, one look at a descriptor and one write to it; errno is kept. Must not run
 /// beside or after ocireg_context_free(). Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_context_cancel(context: *const ocireg_context) {

@@ -417,7 +417,7 @@ pub unsafe extern "C" fn ocireg_session_push_image_layer_registry(
         let image: ImageId = image_id?.parse()?;
         let json = image_json?.to_vec();
         let layer = session.push_image_layer_registry(&image, &root(registry?)?, json)?;
-        writer.set(super::writer::into_raw(Writer::Layer(layer)));
+        writer.set(super::writer::into_raw(Writer::Layer(Box::new(layer))));
         Ok(())
     })
 }

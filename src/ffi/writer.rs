@@ -29,7 +29,7 @@ pub(super) enum Writer {
     /// A blob of protocol v2.
     Blob(Box<BlobWriter>),
     /// A layer of protocol v1.
-    Layer(LayerWriter),
+    Layer(Box<LayerWriter>),
 }
 
 /// Hands a writer to C.

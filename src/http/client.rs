@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::{self, Read};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -29,6 +29,7 @@ use crate::config::settings::Timeouts;
 use crate::context::Run;
 use crate::error::{Code, Error, Phase, Result};
 use crate::log::{Level, Log, Record};
+use crate::sync::{PerProcess, lock};
 use crate::tls::Identity;
 
 /// Redirects that one request may follow.
@@ -384,7 +385,7 @@ pub struct Client {
     /// Where the directories of registries' certificates are.
     certs_dir: Option<PathBuf>,
     most_collected: u64,
-    pools: Mutex<Pools>,
+    pools: PerProcess<Mutex<Pools>>,
 }
 
 /// Whom a connection is made with that no session is for.
@@ -399,10 +400,15 @@ pub enum Peer<'a> {
 /// How TLS is made with somebody.
 pub type Trust = dyn Fn(Peer<'_>, &Run) -> Result<Identity> + Send + Sync;
 
-#[derive(Debug, Default)]
-struct Pools {
-    process: u32,
-    agents: HashMap<(Identity, AddressRule, Option<Arc<ProxyServer>>), Agent>,
+type Pools = HashMap<(Identity, AddressRule, Option<Arc<ProxyServer>>), Agent>;
+
+/// After a fork the connections are the parent's: this process makes its own, and closes its copies of those that no
+/// thread of the parent was using, without a word to the server.
+fn inherit_pools(parent: Option<&Mutex<Pools>>) -> Mutex<Pools> {
+    if let Some(Ok(mut pools)) = parent.map(Mutex::try_lock) {
+        pools.clear();
+    }
+    Mutex::default()
 }
 
 impl Client {
@@ -420,7 +426,7 @@ impl Client {
         certs_dir: Option<PathBuf>,
     ) -> Self {
         let user_agent = user_agent.filter(|text| !text.is_empty());
-        let pools = Mutex::default();
+        let pools = PerProcess::new(inherit_pools);
         Self {
             resolver,
             timeouts,
@@ -685,12 +691,8 @@ impl Client {
     ) -> Result<Agent> {
         let key = (identity.clone(), rule, proxy.cloned());
         {
-            let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
-            // After a fork the connections belong to the parent: this process makes its own.
-            if pools.process != std::process::id() {
-                *pools = Pools { process: std::process::id(), ..Pools::default() };
-            }
-            if let Some(agent) = pools.agents.get(&key) {
+            let pools = lock(self.pools.get());
+            if let Some(agent) = pools.get(&key) {
                 return Ok(agent.clone());
             }
         }
@@ -712,8 +714,7 @@ impl Client {
                 new_agent(way, identity, certs_dir, None)
             }
         };
-        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(pools.agents.entry(key).or_insert(made).clone())
+        Ok(lock(self.pools.get()).entry(key).or_insert(made).clone())
     }
 }
 

@@ -1,16 +1,21 @@
 //! Host names to addresses: the `resolve` option first, then the system, remembered for 30 seconds.
 
 use std::collections::HashMap;
+use std::io;
 use std::net::{IpAddr, ToSocketAddrs};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
 
 use crate::context::Run;
 use crate::error::{Code, Error, Phase, Result};
+use crate::os::descriptor::above_standard_for_long;
 use crate::os::wait::Interest;
 use crate::os::wake::Wake;
+use crate::sync::{PerProcess, lock};
 
 /// How long an answer of the system is good.
 const REMEMBERED: Duration = Duration::from_secs(30);
@@ -25,6 +30,13 @@ const LOOK: Duration = Duration::from_millis(50);
 #[derive(Debug, Default)]
 pub struct Resolver {
     fixed: HashMap<String, Vec<IpAddr>>,
+    /// A child has none of its parent's lookups, nor what they found.
+    system: PerProcess<System>,
+}
+
+/// What was asked of the system.
+#[derive(Debug, Default)]
+struct System {
     cache: Mutex<HashMap<String, (Instant, Vec<IpAddr>)>>,
     running: Arc<AtomicUsize>,
 }
@@ -56,7 +68,8 @@ impl Resolver {
     }
 
     fn ask(&self, name: &str, limit: Duration, run: &Run) -> Result<Vec<IpAddr>> {
-        let cache = || self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        let system = self.system.get();
+        let cache = || lock(&system.cache);
         let until = if limit.is_zero() { None } else { Instant::now().checked_add(limit) };
         let turn = loop {
             if let Some((at, addresses)) = cache().get(name)
@@ -64,7 +77,7 @@ impl Resolver {
             {
                 return Ok(addresses.clone());
             }
-            if let Some(turn) = Turn::take(&self.running) {
+            if let Some(turn) = Turn::take(&system.running) {
                 break turn;
             }
             if until.is_some_and(|until| Instant::now() >= until) {
@@ -88,29 +101,30 @@ impl Resolver {
         limit: Duration,
         run: &Run,
     ) -> Result<Vec<IpAddr>> {
-        let wake = Wake::new().map_err(|e| not_resolved(name).cause(e))?;
+        let wake = Wake::new().map_err(|e| cannot_ask(name, &e))?;
         let asked = Arc::new((wake, Mutex::new(None)));
         let (answer, owned) = (asked.clone(), name.to_owned());
         let thread = std::thread::Builder::new()
             .name("ocireg-dns".to_owned())
             .stack_size(256 * 1024)
             .spawn(move || {
-                let found = (owned.as_str(), 0u16)
-                    .to_socket_addrs()
+                let found = above_standard_for_long(|| (owned.as_str(), 0u16).to_socket_addrs())
                     .map(|found| found.map(|a| a.ip()).collect::<Vec<_>>());
-                *answer.1.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
+                *lock(&answer.1) = Some(found);
                 drop(turn);
                 answer.0.wake();
             })
-            .map_err(|e| not_resolved(name).cause(e))?;
+            .map_err(|e| cannot_ask(name, &e))?;
         if !run.wait_for(Some((asked.0.as_fd(), Interest::Read)), until)? {
             return Err(too_slow(name, limit));
         }
         // It has answered and is about to end: no thread outlives the call that is not stuck.
         let _ = thread.join();
-        let found = asked.1.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let found = lock(&asked.1).take();
         let mut addresses = match found {
             Some(Ok(addresses)) => addresses,
+            // The lookup itself had no descriptor or memory left: that says nothing about the name.
+            Some(Err(e)) if is_shortage(&e) => return Err(cannot_ask(name, &e)),
             Some(Err(e)) => return Err(not_resolved(name).cause(e)),
             None => return Err(Error::internal("a name lookup ended without an answer")),
         };
@@ -147,6 +161,18 @@ fn too_slow(name: &str, limit: Duration) -> Error {
     .hint(
         "check the name server, or name the address in the option resolve; the limit is connect-ms in the option timeouts",
     )
+}
+
+/// The system has nothing left to ask with.
+fn cannot_ask(name: &str, error: &io::Error) -> Error {
+    Error::resource(format!("the address of {name} cannot be looked up"), error)
+        .phase(Phase::Dns)
+        .with(|d| d.host = Some(name.to_owned()))
+}
+
+fn is_shortage(error: &io::Error) -> bool {
+    let errno = Errno::from_io_error(error);
+    matches!(errno, Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS))
 }
 
 fn not_resolved(name: &str) -> Error {

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use crate::context::Run;
 use crate::error::Result;
+use crate::os::process;
+use crate::sync::{PerProcess, lock};
 
 /// How often a waiting call looks whether it has ended.
 const LOOK: Duration = Duration::from_millis(100);
@@ -14,32 +16,21 @@ const LOOK: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct Slots {
     most: usize,
-    taken: Mutex<Places>,
-    freed: Condvar,
+    /// After a fork whoever had a place has it in the parent only.
+    places: PerProcess<Places>,
 }
 
 /// How many places of each host are taken.
 #[derive(Debug, Default)]
 struct Places {
-    process: u32,
-    taken: HashMap<String, usize>,
-}
-
-impl Places {
-    /// After a fork whoever had a place has it in the parent only.
-    fn now(&mut self) -> &mut HashMap<String, usize> {
-        let process = std::process::id();
-        if self.process != process {
-            *self = Self { process, taken: HashMap::new() };
-        }
-        &mut self.taken
-    }
+    taken: Mutex<HashMap<String, usize>>,
+    freed: Condvar,
 }
 
 impl Slots {
     /// `most` places a host; at least one.
     pub fn new(most: usize) -> Self {
-        Self { most: most.max(1), taken: Mutex::default(), freed: Condvar::new() }
+        Self { most: most.max(1), places: PerProcess::default() }
     }
 
     /// The places of each host.
@@ -49,17 +40,18 @@ impl Slots {
 
     /// Waits for a place at a host.
     pub fn take(&self, host: &str, run: &Run) -> Result<Slot<'_>> {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let places = self.places.get();
+        let mut taken = lock(&places.taken);
         loop {
-            let count = taken.now().entry(host.to_owned()).or_default();
+            let count = taken.entry(host.to_owned()).or_default();
             if *count < self.most {
                 *count += 1;
-                return Ok(Slot { slots: self, host: host.to_owned() });
+                return Ok(Slot { places, process: process::current(), host: host.to_owned() });
             }
             drop(taken);
             run.check()?;
-            let lock = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-            taken = self.freed.wait_timeout(lock, LOOK).unwrap_or_else(PoisonError::into_inner).0;
+            let waited = places.freed.wait_timeout(lock(&places.taken), LOOK);
+            taken = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 }
@@ -67,20 +59,23 @@ impl Slots {
 /// A place, given back when dropped.
 #[derive(Debug)]
 pub struct Slot<'a> {
-    slots: &'a Slots,
+    places: &'a Places,
+    process: u64,
     host: String,
 }
 
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
-        let mut taken = self.slots.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = taken.now();
+        if self.process != process::current() {
+            return;
+        }
+        let mut taken = lock(&self.places.taken);
         if let Some(count) = taken.get_mut(&self.host) {
             *count -= 1;
             if *count == 0 {
                 taken.remove(&self.host);
             }
         }
-        self.slots.freed.notify_all();
+        self.places.freed.notify_all();
     }
 }

@@ -2,13 +2,13 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, connect, recv, send, socket_with,
-    sockopt,
+    AddressFamily, RecvFlags, SendFlags, Shutdown, SocketFlags, SocketType, connect, recv, send,
+    shutdown, socket_with, sockopt,
 };
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
@@ -20,6 +20,8 @@ use super::early::Early;
 use super::scope::{self, carry};
 use super::wire::Wire;
 use crate::error::{Code, Error, Phase};
+use crate::os::descriptor::{self, Descriptor};
+use crate::os::process;
 use crate::os::wait::Interest;
 
 /// Larger ones bring nothing (measured); smaller ones cost system calls.
@@ -33,10 +35,21 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// A connected socket of this process.
 #[derive(Debug)]
 pub(super) struct Socket {
-    fd: OwnedFd,
+    fd: Descriptor,
     peer: IpAddr,
-    process: u32,
+    process: u64,
     used: bool,
+    /// The last call that found the descriptor to be ours.
+    checked_by: Option<u64>,
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if self.is_own() && self.fd.is_ours() {
+            // A child that was forked meanwhile has the socket open, too: closing ours would not end the connection.
+            let _ = shutdown(&self.fd, Shutdown::Both);
+        }
+    }
 }
 
 impl Socket {
@@ -66,7 +79,10 @@ impl Socket {
     fn connect_one(address: SocketAddr, until: Option<Instant>) -> io::Result<Self> {
         let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-        let fd = socket_with(family, SocketType::STREAM, flags, None)?;
+        let fd = descriptor::open(|| socket_with(family, SocketType::STREAM, flags, None))
+            .map_err(|e| {
+                carry(Error::resource("cannot make a socket", &e).phase(Phase::Connect))
+            })?;
         match connect(&fd, &address) {
             // EINTR means the same on a socket that does not block: the connection is on its way.
             Ok(()) | Err(Errno::INPROGRESS | Errno::INTR) => {}
@@ -79,7 +95,30 @@ impl Socket {
         let _ = sockopt::set_socket_keepalive(&fd, true);
         let _ = sockopt::set_tcp_keepidle(&fd, KEEP_ALIVE);
         let _ = sockopt::set_tcp_keepintvl(&fd, KEEP_ALIVE);
-        Ok(Self { fd, peer: address.ip(), process: std::process::id(), used: false })
+        let (fd, process) = (Descriptor::new(fd)?, process::current());
+        Ok(Self { fd, peer: address.ip(), process, used: false, checked_by: None })
+    }
+
+    /// Before a call uses the connection: fails if another process made it, or the host has closed its descriptor.
+    fn check(&mut self) -> io::Result<()> {
+        let call = scope::with(|scope| scope.run.id());
+        if call.is_some() && call == self.checked_by {
+            return Ok(());
+        }
+        let lost = if self.is_own() {
+            self.fd.check()
+        } else {
+            Err(io::Error::other("the program has forked, and the connection is its parent's"))
+        };
+        lost.map_err(|e| {
+            carry(
+                Error::new(Code::Disconnected, format!("the connection to {} is lost", self.peer))
+                    .cause(e)
+                    .hint("the call may be made again"),
+            )
+        })?;
+        self.checked_by = call;
+        Ok(())
     }
 
     /// Sends everything.
@@ -90,6 +129,7 @@ impl Socket {
     /// Sends everything and tells how much that was. If it listens, it waits no longer once bytes have come in.
     pub(super) fn send(&mut self, bytes: &[u8], phase: Phase, listens: bool) -> io::Result<usize> {
         let mut done = 0;
+        self.check()?;
         while done < bytes.len() {
             scope::check(phase, None)?;
             // A host process that keeps SIGPIPE's default action must not die of a closed connection.
@@ -118,6 +158,7 @@ impl Socket {
     pub(super) fn receive(&mut self, buffer: &mut [u8], phase: Phase) -> io::Result<usize> {
         let until = wait_until(phase);
         scope::check(phase, until)?;
+        self.check()?;
         loop {
             match recv(&self.fd, &mut *buffer, RecvFlags::empty()) {
                 Ok((_, received)) => {
@@ -143,7 +184,7 @@ impl Socket {
 
     /// Whether a later request may use the connection: alive, silent, and made by this process.
     pub(super) fn is_idle(&self) -> bool {
-        if self.process != std::process::id() {
+        if !self.is_own() || !self.fd.is_ours() {
             return false;
         }
         let peeked = recv(&self.fd, &mut [0u8; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT);
@@ -166,7 +207,7 @@ impl Socket {
     }
 
     pub(super) fn is_own(&self) -> bool {
-        self.process == std::process::id()
+        self.process == process::current()
     }
 }
 
@@ -199,7 +240,9 @@ fn wait_until(phase: Phase) -> Option<Instant> {
 /// Whether trying another address makes no sense: the call itself has ended.
 fn is_final(error: &io::Error) -> bool {
     error.get_ref().and_then(|inner| inner.downcast_ref::<scope::Carried>()).is_some_and(
-        |carried| matches!(carried.0.code(), Code::Cancelled | Code::Deadline | Code::Internal),
+        |carried| {
+            matches!(carried.0.code(), Code::Cancelled | Code::Deadline | Code::Internal | Code::Io)
+        },
     )
 }
 

@@ -11,12 +11,15 @@ use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::epoll;
-use rustix::fs::MemfdFlags;
+use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::io::{Errno, retry_on_intr};
+use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, waitid,
 };
 use zeroize::Zeroizing;
 
+use super::descriptor::{self, above_standard};
 use super::wait::{Interest, Woken, wait};
 use crate::context::Run;
 use crate::error::Error;
@@ -26,6 +29,9 @@ const SLICE: Duration = Duration::from_millis(20);
 
 /// How long a killed child may take to go; only a stuck disk keeps it longer.
 const FAREWELL: Duration = Duration::from_millis(500);
+
+/// What a new pipe has room for.
+const PIPE_ROOM: usize = 64 << 10;
 
 /// What a child that ended has said.
 #[derive(Debug)]
@@ -82,9 +88,39 @@ pub fn converse(
 
 /// A file in memory: unlike a pipe it never blocks, has room for any input, and breaks for nobody.
 fn stdin(input: &[u8]) -> io::Result<Stdio> {
-    let file = File::from(rustix::fs::memfd_create("stdin", MemfdFlags::CLOEXEC)?);
-    file.write_all_at(input, 0)?;
-    Ok(file.into())
+    let memory = descriptor::open(|| memfd_create("stdin", MemfdFlags::CLOEXEC));
+    match memory {
+        Ok(fd) => {
+            let file = File::from(fd);
+            file.write_all_at(input, 0)?;
+            Ok(file.into())
+        }
+        // A kernel before 3.17, or a security policy that knows nothing newer.
+        Err(e) if is_unknown(&e) => pipe_of(input),
+        Err(e) => Err(e),
+    }
+}
+
+/// A pipe that holds all of the input before anybody reads it: as we have its other end, too, writing breaks nothing.
+fn pipe_of(input: &[u8]) -> io::Result<Stdio> {
+    let flags = PipeFlags::CLOEXEC | PipeFlags::NONBLOCK;
+    let (reader, writer) = above_standard(|| pipe_with(flags))?;
+    if input.len() > PIPE_ROOM {
+        fcntl_setpipe_size(&writer, input.len())?;
+    }
+    let mut rest = input;
+    while !rest.is_empty() {
+        let written = retry_on_intr(|| rustix::io::write(&writer, rest))?;
+        rest = &rest[written..];
+    }
+    rustix::io::ioctl_fionbio(&reader, false)?;
+    Ok(reader.into())
+}
+
+/// Whether a system call failed because it does not exist here. Security policies that are older than a call answer
+/// EPERM instead.
+pub(super) fn is_unknown(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::NOSYS | Errno::PERM))
 }
 
 /// Makes the child start without what it would inherit from its host: blocked and ignored signals, descriptors.
@@ -120,11 +156,12 @@ struct Running {
 
 impl Running {
     fn start(command: &mut Command) -> io::Result<Self> {
-        let poll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let mut process = command.spawn()?;
+        let poll = descriptor::open(|| epoll::create(epoll::CreateFlags::CLOEXEC))?;
+        let mut process = above_standard(|| command.spawn())?;
         let stdout = process.stdout.take();
         let mut running = Self { process, stdout, pidfd: None, poll, ended: false };
-        running.pidfd = running.pid().and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+        let pidfd = |pid| descriptor::open(|| pidfd_open(pid, PidfdFlags::empty())).ok();
+        running.pidfd = running.pid().and_then(pidfd);
         let data = epoll::EventData::new_u64(0);
         if let Some(stdout) = &running.stdout {
             rustix::io::ioctl_fionbio(stdout, true)?;

@@ -14,6 +14,9 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
+use super::descriptor::above_standard;
+use super::file::open;
+
 /// An open directory; cheap to clone. Every name given to it is one component.
 #[derive(Debug, Clone)]
 pub struct Dir(Arc<OwnedFd>);
@@ -22,7 +25,7 @@ impl Dir {
     /// Opens the directory of a path that the user gave, and whose links are therefore followed.
     pub fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        Ok(Self(Arc::new(fs::openat(CWD, path, flags, Mode::empty())?)))
+        Ok(Self(Arc::new(open(CWD, path, flags, Mode::empty())?)))
     }
 
     /// Makes the directory of a path that the user gave, and those above it, for its owner alone.
@@ -33,10 +36,10 @@ impl Dir {
     /// Opens a directory in this one; a symbolic link is an error.
     pub fn open_dir(&self, name: &str) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        match fs::openat(&*self.0, name, flags, Mode::empty()) {
+        match open(&*self.0, name, flags, Mode::empty()) {
             Ok(fd) => Ok(Self(Arc::new(fd))),
-            Err(Errno::LOOP) => Err(Errno::NOTDIR.into()),
-            Err(errno) => Err(errno.into()),
+            Err(e) if is(&e, Errno::LOOP) => Err(Errno::NOTDIR.into()),
+            Err(e) => Err(e),
         }
     }
 
@@ -55,10 +58,10 @@ impl Dir {
 
     pub(super) fn open_regular(&self, name: &str, flags: OFlags, mode: Mode) -> io::Result<File> {
         let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = match fs::openat(&*self.0, name, flags, mode) {
+        let file = match open(&*self.0, name, flags, mode) {
             Ok(fd) => File::from(fd),
-            Err(Errno::LOOP) => return Err(irregular()),
-            Err(errno) => return Err(errno.into()),
+            Err(e) if is(&e, Errno::LOOP) => return Err(irregular()),
+            Err(e) => return Err(e),
         };
         if file.metadata()?.is_file() { Ok(file) } else { Err(irregular()) }
     }
@@ -101,9 +104,15 @@ impl Dir {
 
     /// The names in this directory, in no order; names that are no UTF-8 come with replacement signs.
     pub fn names(&self) -> io::Result<Vec<String>> {
+        let names = self.raw_names()?;
+        Ok(names.into_iter().map(|name| name.to_string_lossy().into_owned()).collect())
+    }
+
+    /// The names as they are.
+    pub fn raw_names(&self) -> io::Result<Vec<OsString>> {
         let mut names = Vec::new();
-        for entry in fs::Dir::read_from(&*self.0)? {
-            let name = entry?.file_name().to_string_lossy().into_owned();
+        for entry in above_standard(|| fs::Dir::read_from(&*self.0))? {
+            let name = OsString::from_vec(entry?.file_name().to_bytes().to_vec());
             if name != "." && name != ".." {
                 names.push(name);
             }
@@ -129,8 +138,12 @@ impl Dir {
     /// The directory as a file of its own description, to be locked.
     pub(super) fn reopen(&self) -> io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        Ok(File::from(fs::openat(&*self.0, ".", flags, Mode::empty())?))
+        Ok(File::from(open(&*self.0, ".", flags, Mode::empty())?))
     }
+}
+
+fn is(error: &io::Error, errno: Errno) -> bool {
+    Errno::from_io_error(error) == Some(errno)
 }
 
 fn irregular() -> io::Error {

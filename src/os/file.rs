@@ -3,12 +3,15 @@
 use std::fmt;
 use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind, Read};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
+use rustix::path::Arg;
 use zeroize::Zeroizing;
 
+use super::descriptor;
 use crate::error::{Code, Error};
 
 /// A file that was read.
@@ -45,13 +48,25 @@ pub fn read_limited(path: &Path, most: u64) -> Result<Content, ReadError> {
 /// Opens a regular file for reading.
 pub fn open_regular(path: &Path) -> Result<File, ReadError> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = match openat(CWD, path, flags, Mode::empty()) {
+    let file = match open(CWD, path, flags, Mode::empty()) {
         Ok(fd) => File::from(fd),
-        // A socket has no open(), and a device may have no driver.
-        Err(Errno::NXIO | Errno::NODEV) => return Err(ReadError::NotRegular),
-        Err(errno) => return Err(io::Error::from(errno).into()),
+        Err(e) => match Errno::from_io_error(&e) {
+            // A socket has no open(), and a device may have no driver.
+            Some(Errno::NXIO | Errno::NODEV) => return Err(ReadError::NotRegular),
+            _ => return Err(e.into()),
+        },
     };
     if file.metadata()?.is_file() { Ok(file) } else { Err(ReadError::NotRegular) }
+}
+
+/// Opens a path below a directory, at a descriptor above the standard streams.
+pub(super) fn open(
+    dir: impl AsFd,
+    path: impl Arg,
+    flags: OFlags,
+    mode: Mode,
+) -> io::Result<OwnedFd> {
+    descriptor::open(|| openat(dir, path, flags, mode))
 }
 
 /// Reads an open file to its end.

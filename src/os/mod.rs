@@ -3,11 +3,13 @@
 
 pub mod atomic_file;
 pub mod child;
+pub mod descriptor;
 pub mod dir;
 pub mod environment;
 pub mod file;
 pub mod in_place;
 pub mod lock;
+pub mod process;
 pub mod spool;
 pub mod wait;
 pub mod wake;

@@ -1,14 +1,15 @@
 //! A temporary file without a name: the system takes it back when its owner ends, however that happens.
 
-use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, Mode, OFlags, openat, unlinkat};
-use rustix::io::Errno;
+use rustix::fs::{CWD, Mode, OFlags, unlinkat};
+use rustix::io::{Errno, pread, pwrite, retry_on_intr};
 
+use super::descriptor::Descriptor;
 use super::environment::Environment;
+use super::file::open;
 use crate::crypto;
 
 /// What is written at once, at most.
@@ -20,7 +21,7 @@ const BLOCK: usize = 4 << 10;
 /// A file that only this process can reach. It grows at its end; zeros take no room.
 #[derive(Debug)]
 pub struct Spool {
-    file: File,
+    file: Descriptor,
     /// Bytes that the file has, with the zeros at its end.
     written: u64,
     /// What follows them.
@@ -31,13 +32,15 @@ impl Spool {
     /// An empty file on the file system of this directory.
     pub fn create(dir: &Path) -> io::Result<Self> {
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::EXCL | OFlags::CLOEXEC;
-        let file = match openat(CWD, dir, flags, MODE) {
-            Ok(fd) => File::from(fd),
-            // The file system, or the kernel, knows no files without names.
-            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => create_and_forget(dir)?,
-            Err(errno) => return Err(errno.into()),
+        let file = match open(CWD, dir, flags, MODE) {
+            Ok(fd) => fd,
+            Err(e) => match Errno::from_io_error(&e) {
+                // The file system, or the kernel, knows no files without names.
+                Some(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => create_and_forget(dir)?,
+                _ => return Err(e),
+            },
         };
-        Ok(Self { file, written: 0, buffer: Vec::new() })
+        Ok(Self { file: Descriptor::new(file)?, written: 0, buffer: Vec::new() })
     }
 
     /// Bytes that were appended.
@@ -67,12 +70,20 @@ impl Spool {
 
     /// Writes the buffer but for its zeros.
     fn write_out(&self) -> io::Result<()> {
+        self.file.check()?;
         let mut at = 0;
         while at < self.buffer.len() {
             at += run_of(&self.buffer[at..], true);
             let data = run_of(&self.buffer[at..], false);
-            self.file.write_all_at(&self.buffer[at..at + data], self.written + at as u64)?;
-            at += data;
+            let end = at + data;
+            while at < end {
+                match pwrite(&self.file, &self.buffer[at..end], self.written + at as u64) {
+                    Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                    Ok(written) => at += written,
+                    Err(Errno::INTR) => {}
+                    Err(errno) => return Err(errno.into()),
+                }
+            }
         }
         Ok(())
     }
@@ -91,10 +102,10 @@ pub fn directory(environment: Environment) -> PathBuf {
 const MODE: Mode = Mode::RUSR.union(Mode::WUSR);
 
 /// Creates a file under a name that nobody can guess, and takes the name away.
-fn create_and_forget(dir: &Path) -> io::Result<File> {
+fn create_and_forget(dir: &Path) -> io::Result<OwnedFd> {
     let path = dir.join(format!("ocireg-{}", crypto::random_hex(16)?));
     let flags = OFlags::CREATE | OFlags::RDWR | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let file = File::from(openat(CWD, &path, flags, MODE)?);
+    let file = open(CWD, &path, flags, MODE)?;
     unlinkat(CWD, &path, rustix::fs::AtFlags::empty())?;
     Ok(file)
 }
@@ -115,7 +126,9 @@ impl Read for Content<'_> {
         let Spool { file, written, buffer: tail } = self.spool;
         let read = if let Some(left) = written.checked_sub(self.offset).filter(|left| *left > 0) {
             let most = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
-            match file.read_at(&mut buffer[..most], self.offset)? {
+            file.check()?;
+            let read = retry_on_intr(|| pread(file, &mut buffer[..most], self.offset))?;
+            match read {
                 // The file ends with the last byte that is not zero, or thereabouts.
                 0 => {
                     buffer[..most].fill(0);
@@ -135,7 +148,9 @@ impl Read for Content<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::MetadataExt;
+    use std::os::fd::AsFd;
+
+    use rustix::fs::fstat;
 
     use super::*;
 
@@ -178,7 +193,7 @@ mod tests {
             spool.append(&vec![0; 1 << 20]).unwrap();
         }
         assert_eq!(read(&spool).len(), 5 + (64 << 20));
-        assert!(spool.file.metadata().unwrap().blocks() * 512 < 1 << 20);
+        assert!(fstat(&spool.file).unwrap().st_blocks * 512 < 1 << 20);
     }
 
     #[test]
@@ -186,9 +201,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let spool = Spool::create(dir.path()).unwrap();
         let forgotten = create_and_forget(dir.path()).unwrap();
-        for file in [&spool.file, &forgotten] {
-            let state = file.metadata().unwrap();
-            assert_eq!((state.nlink(), state.mode() & 0o777), (0, 0o600));
+        for file in [spool.file.as_fd(), forgotten.as_fd()] {
+            let state = fstat(file).unwrap();
+            assert_eq!((state.st_nlink, state.st_mode & 0o777), (0, 0o600));
         }
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     }

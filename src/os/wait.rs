@@ -7,6 +7,8 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
+use super::descriptor;
+
 /// What ended a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Woken {
@@ -29,11 +31,11 @@ pub enum Interest {
     Both,
 }
 
-/// Waits until `fd` is ready, `wake` is readable or `time` is over.
+/// Waits until `fd` is ready, `wake` is readable or `limit` is over.
 pub fn wait(
     fd: Option<(BorrowedFd<'_>, Interest)>,
     wake: Option<BorrowedFd<'_>>,
-    time: Duration,
+    limit: Duration,
 ) -> io::Result<Woken> {
     let mut fds = Vec::with_capacity(2);
     if let Some((fd, interest)) = fd {
@@ -49,10 +51,20 @@ pub fn wait(
         fds.push(PollFd::from_borrowed_fd(wake, PollFlags::IN));
     }
     let time = Timespec {
-        tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
-        tv_nsec: i64::from(time.subsec_nanos()),
+        tv_sec: i64::try_from(limit.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: i64::from(limit.subsec_nanos()),
     };
-    match poll(&mut fds, Some(&time)) {
+    let polled = poll(&mut fds, Some(&time));
+    let closed = |polled: &PollFd<'_>| polled.revents().contains(PollFlags::NVAL);
+    if has_fd && closed(&fds[0]) {
+        // Waiting for a number that stands for nothing would never end.
+        return Err(descriptor::lost());
+    }
+    if wake.is_some() && fds.last().is_some_and(closed) {
+        // Without it a cancellation is noticed by looking.
+        return wait(fd, None, limit);
+    }
+    match polled {
         Ok(0) | Err(Errno::INTR) => Ok(Woken::Time),
         Ok(_) if fds.last().is_some_and(|p| wake.is_some() && !p.revents().is_empty()) => {
             Ok(Woken::Wake)

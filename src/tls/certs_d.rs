@@ -1,7 +1,6 @@
 //! certs.d: a directory of certificates for each registry.
 
 use std::ffi::OsStr;
-use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -11,6 +10,7 @@ use super::Identity;
 use crate::error::{Code, Error, Phase, Result};
 use crate::host;
 use crate::json::Object;
+use crate::os::dir::Dir;
 use crate::os::environment::Environment;
 use crate::os::file;
 
@@ -135,13 +135,9 @@ pub fn read(directory: &Path) -> Result<TlsConfig> {
 /// `unreadable` what to do with an error.
 fn look(directory: &Path, unreadable: &mut dyn FnMut(Error) -> Result<()>) -> Result<TlsConfig> {
     let mut found = TlsConfig::default();
-    let listed = fs::read_dir(directory).and_then(|entries| {
-        entries
-            .map(|entry| entry.map(|entry| PathBuf::from(entry.file_name())))
-            .collect::<io::Result<Vec<_>>>()
-    });
-    let mut names = match listed {
-        Ok(names) => names,
+    let listed = Dir::open(directory).and_then(|directory| directory.raw_names());
+    let mut names: Vec<_> = match listed {
+        Ok(names) => names.into_iter().map(PathBuf::from).collect(),
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(found),
         Err(e) => {
             let what = format!("cannot read {}", directory.display());

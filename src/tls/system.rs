@@ -11,6 +11,7 @@ use crate::error::{Code, Error, Phase, Result};
 use crate::os::dir::Dir;
 use crate::os::environment::Environment;
 use crate::os::file::{ReadError, read_limited};
+use crate::sync::PerProcess;
 
 /// Where distributions keep all of them in one file; the first that can be used counts.
 const BUNDLES: [&str; 7] = [
@@ -34,10 +35,20 @@ const MAX_FILES: usize = 10_000;
 
 /// The certificates, read once a process: it takes milliseconds.
 pub fn roots(environment: Environment) -> Result<&'static [CertificateDer<'static>]> {
-    static FROM_ENVIRONMENT: OnceCell<Vec<CertificateDer<'static>>> = OnceCell::new();
-    static FROM_USUAL_PLACES: OnceCell<Vec<CertificateDer<'static>>> = OnceCell::new();
-    let cell = if environment.is_heard() { &FROM_ENVIRONMENT } else { &FROM_USUAL_PLACES };
-    cell.get_or_try_init(|| Places::of(environment).read()).map(Vec::as_slice)
+    static FROM_ENVIRONMENT: PerProcess<Read> = PerProcess::new(inherit);
+    static FROM_USUAL_PLACES: PerProcess<Read> = PerProcess::new(inherit);
+    let read = if environment.is_heard() { &FROM_ENVIRONMENT } else { &FROM_USUAL_PLACES };
+    read.get().get_or_try_init(|| Places::of(environment).read()).map(Vec::as_slice)
+}
+
+type Read = OnceCell<Vec<CertificateDer<'static>>>;
+
+/// What a child has of them, unless a thread of its parent was reading.
+fn inherit(parent: Option<&Read>) -> Read {
+    match parent.and_then(OnceCell::get) {
+        Some(certificates) => OnceCell::with_value(certificates.clone()),
+        None => OnceCell::new(),
+    }
 }
 
 /// Where to look.
@@ -71,7 +82,7 @@ impl Places {
             }
         }
         for directory in &self.directories {
-            let names = Dir::open(directory).and_then(|directory| directory.names());
+            let names = Dir::open(directory).and_then(|directory| directory.raw_names());
             match names {
                 Ok(mut names) => {
                     names.sort();

@@ -17,6 +17,7 @@ use crate::log::{Level, Record};
 use crate::reference::Reference;
 use crate::session::{Session, selector_of};
 use crate::store::Layout;
+use crate::sync::lock;
 use crate::v2::blob::BlobReader;
 use crate::v2::repository::{Fetched, ManifestOptions};
 use crate::v2::select::{Source as _, choose, too_deep, too_many};
@@ -380,8 +381,7 @@ fn fetch_blobs(
                     let Some(blob) = blobs.get(i) else { break Ok(()) };
                     match fetch_blob(session, layout, blob, options, &mut buffer, &worker) {
                         Ok(report) => {
-                            let mut reports =
-                                reports.lock().unwrap_or_else(PoisonError::into_inner);
+                            let mut reports = lock(reports);
                             reports[i] = Some(report);
                         }
                         Err(error) => {

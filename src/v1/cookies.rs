@@ -16,7 +16,7 @@ const MOST_ORIGINS: usize = 20;
 const LONGEST: usize = 4096;
 
 /// A session's cookies. What a server says of their domain and path is not listened to: they never go elsewhere.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub struct Cookies(HashMap<Origin, Vec<(String, Zeroizing<String>)>>);
 
 impl Cookies {

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufReader, Read};
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 use flate2::Compression;
 use flate2::read::GzEncoder;
@@ -16,6 +16,7 @@ use crate::digest::{Algorithm, Hasher};
 use crate::error::{Code, Error, Phase, Result};
 use crate::http::{self, Method, Reaches, header};
 use crate::os::spool::Spool;
+use crate::sync::lock;
 
 /// How much of the temporary file is read at once.
 const BUFFER: usize = 128 << 10;
@@ -183,10 +184,6 @@ impl LayerWriter {
 struct Payload {
     hasher: Hasher,
     whole: bool,
-}
-
-fn lock(payload: &Mutex<Payload>) -> MutexGuard<'_, Payload> {
-    payload.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The bytes on their way, hashed as they go.

@@ -5,7 +5,7 @@
 //! the reference trusts.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use url::Url;
 use zeroize::Zeroizing;
@@ -20,6 +20,7 @@ use crate::http::origin::{Origin, is_trusted};
 use crate::http::retry::Attempts;
 use crate::http::{HeaderName, HeaderValue, Method, Reaches, Redirects, Request, Response, header};
 use crate::log::{Level, Record};
+use crate::sync::{PerProcess, inherited, lock};
 use crate::tls::Identity;
 use crate::v2::Registry;
 use crate::v2::registry::Common;
@@ -90,10 +91,10 @@ struct Inner {
     proof: Option<Proof>,
     /// Nobody's credentials, and why.
     missing: Credentials,
-    state: Mutex<State>,
+    state: PerProcess<Mutex<State>>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct State {
     /// What the index gave last.
     tokens: Zeroizing<String>,
@@ -136,7 +137,8 @@ impl Transport {
             Login::Tokens(registry, scopes) => Some(Proof::Bearer(registry, scopes)),
         };
         let index = Origin::of(index.url());
-        let state = Mutex::default();
+        let state =
+            PerProcess::new(|parent| Mutex::new(parent.and_then(inherited).unwrap_or_default()));
         Self(Arc::new(Inner { common, identity, index, headers, proof, missing, state }))
     }
 
@@ -308,7 +310,7 @@ impl Transport {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(self.0.state.get())
     }
 }
 

@@ -1,7 +1,7 @@
 //! One registry at one address: authenticated requests, tried again where that may help.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use serde::Serialize;
 use url::Url;
@@ -17,6 +17,7 @@ use crate::http::origin::Origin;
 use crate::http::retry::Attempts;
 use crate::http::slots::Slots;
 use crate::http::{Client, Method, Reaches, Request, Response, header};
+use crate::sync::{PerProcess, inherited, lock};
 use crate::tls::Identity;
 
 /// What all registries of one service share.
@@ -46,7 +47,7 @@ pub struct Registry {
     /// Whether it has answered anything yet.
     answered: Arc<AtomicBool>,
     /// How far the address of its last answer reaches.
-    reach: Arc<Mutex<Reach>>,
+    reach: Arc<PerProcess<Mutex<Reach>>>,
     /// The largest chunk of an upload, once a larger one was refused and this one taken.
     largest_chunk: Arc<AtomicUsize>,
 }
@@ -84,7 +85,9 @@ impl Registry {
             identity: Arc::new(identity),
             auth: Arc::new(auth),
             answered: Arc::default(),
-            reach: Arc::new(Mutex::new(Reach::Public)),
+            reach: Arc::new(PerProcess::new(|parent| {
+                Mutex::new(parent.and_then(inherited).unwrap_or(Reach::Public))
+            })),
             largest_chunk: Arc::new(AtomicUsize::new(usize::MAX)),
         }
     }
@@ -111,7 +114,7 @@ impl Registry {
 
     /// How far the registry's own address reaches; Public as long as it has not answered.
     pub fn reach(&self) -> Reach {
-        *self.reach.lock().unwrap_or_else(PoisonError::into_inner)
+        *lock(self.reach.get())
     }
 
     /// The largest chunk of an upload that is worth trying.
@@ -222,7 +225,7 @@ impl Registry {
             }
         }?;
         self.answered.store(true, Ordering::Relaxed);
-        *self.reach.lock().unwrap_or_else(PoisonError::into_inner) = response.reach;
+        *lock(self.reach.get()) = response.reach;
         Ok(response)
     }
 

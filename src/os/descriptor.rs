@@ -1,0 +1,255 @@
+//! File descriptors in a process that belongs to somebody else.
+//!
+//! The host may close any number at any time, as daemons do, and the next file that anybody opens gets it. And the
+//! host may have closed 0, 1 or 2: what is opened then would get the number that the host prints to.
+
+#![allow(unsafe_code, reason = "whether a number is in use can be asked only by the number")]
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
+use std::sync::Mutex;
+
+use rustix::fs::{CWD, Mode, OFlags, fstat, openat};
+use rustix::io::fcntl_dupfd_cloexec;
+
+use crate::sync::{PerProcess, lock};
+
+/// The first number that is not one of the standard streams.
+const FIRST: i32 = 3;
+
+/// Opens one descriptor, at a number above the standard streams.
+pub fn open<E: Into<io::Error>>(open: impl FnOnce() -> Result<OwnedFd, E>) -> io::Result<OwnedFd> {
+    above_standard(|| {
+        let fd = open().map_err(Into::into)?;
+        if fd.as_raw_fd() >= FIRST {
+            return Ok(fd);
+        }
+        // The host closed one of them in this very moment.
+        Ok(fcntl_dupfd_cloexec(&fd, FIRST)?)
+    })
+}
+
+/// Runs `work`, which opens descriptors, while no number of a standard stream is free.
+///
+/// The system gives out the lowest number that is free, and cannot be asked for another. So free ones are taken while
+/// `work` runs, by descriptors that can be neither read nor written: for the host they are as good as closed.
+pub fn above_standard<T>(work: impl FnOnce() -> T) -> T {
+    let _placeholders = Placeholders::take();
+    work()
+}
+
+/// The same for work that may take long: it keeps no placeholder of somebody else's, if it needs none itself.
+pub fn above_standard_for_long<T>(work: impl FnOnce() -> T) -> T {
+    let placeholders = Placeholders::take();
+    let needed = !lock(TAKEN.get()).places.is_empty();
+    let _placeholders = needed.then_some(placeholders);
+    work()
+}
+
+/// Held while something is opened.
+struct Placeholders;
+
+#[derive(Default)]
+struct Taken {
+    /// How many threads are opening something.
+    openers: usize,
+    places: Vec<Descriptor>,
+}
+
+static TAKEN: PerProcess<Mutex<Taken>> = PerProcess::new(|_| Mutex::new(Taken::new()));
+
+impl Taken {
+    const fn new() -> Self {
+        Self { openers: 0, places: Vec::new() }
+    }
+}
+
+impl Placeholders {
+    fn take() -> Self {
+        let mut taken = lock(TAKEN.get());
+        taken.openers += 1;
+        while (0..FIRST).any(|number| !is_open(number)) {
+            let flags = OFlags::PATH | OFlags::CLOEXEC;
+            // Without a descriptor left, `work` fails as well, and says so.
+            let Ok(place) = openat(CWD, "/", flags, Mode::empty()) else { break };
+            if place.as_raw_fd() >= FIRST {
+                break; // Somebody else took it meanwhile.
+            }
+            match Descriptor::new(place) {
+                Ok(place) => taken.places.push(place),
+                Err(_) => break,
+            }
+        }
+        Self
+    }
+}
+
+impl Drop for Placeholders {
+    fn drop(&mut self) {
+        let mut taken = lock(TAKEN.get());
+        // In a child that was forked inside `work` nobody has counted.
+        taken.openers = taken.openers.saturating_sub(1);
+        if taken.openers == 0 {
+            taken.places.clear();
+        }
+    }
+}
+
+fn is_open(number: i32) -> bool {
+    // SAFETY: asks for the flags of a number; nothing is done with what it stands for.
+    unsafe { libc::fcntl(number, libc::F_GETFD) >= 0 }
+}
+
+/// A descriptor that is kept from one call to the next. It knows its file, and tells when its number has become
+/// another's: then it is neither used nor closed.
+#[derive(Debug)]
+pub struct Descriptor {
+    /// None only while it is dropped.
+    fd: Option<OwnedFd>,
+    file: File,
+}
+
+/// What tells one open file from another: device and inode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct File(u64, u64);
+
+impl File {
+    fn of(fd: BorrowedFd<'_>) -> rustix::io::Result<Self> {
+        let state = fstat(fd)?;
+        #[allow(clippy::useless_conversion, reason = "their types differ between architectures")]
+        Ok(Self(state.st_dev.into(), state.st_ino.into()))
+    }
+}
+
+impl Descriptor {
+    /// Keeps a descriptor that was just opened. Each of its kind must have an inode of its own, as files, sockets and
+    /// pipes do, but not event descriptors.
+    pub fn new(fd: OwnedFd) -> io::Result<Self> {
+        let file = File::of(fd.as_fd())?;
+        Ok(Self { fd: Some(fd), file })
+    }
+
+    /// Whether the number still stands for what was opened.
+    pub fn is_ours(&self) -> bool {
+        self.fd.as_ref().is_some_and(|fd| File::of(fd.as_fd()) == Ok(self.file))
+    }
+
+    /// Fails if the number no longer stands for what was opened.
+    pub fn check(&self) -> io::Result<()> {
+        if self.is_ours() { Ok(()) } else { Err(lost()) }
+    }
+}
+
+impl AsFd for Descriptor {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        let Some(fd) = &self.fd else { unreachable!("it is taken out only when it is dropped") };
+        fd.as_fd()
+    }
+}
+
+impl Drop for Descriptor {
+    fn drop(&mut self) {
+        if !self.is_ours()
+            && let Some(fd) = self.fd.take()
+        {
+            let _ = fd.into_raw_fd();
+        }
+    }
+}
+
+/// What happened to a descriptor whose number is another's.
+pub fn lost() -> io::Error {
+    io::Error::other("the program has closed a file descriptor of this library")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Seek, Write};
+    use std::os::fd::RawFd;
+
+    use super::*;
+
+    /// Runs a check in a child of this process, where descriptors can be closed without harm.
+    fn in_child(check: impl FnOnce() -> bool) {
+        // SAFETY: the child runs the check and leaves; the alarm ends it if it hangs.
+        unsafe {
+            let child = libc::fork();
+            if child == 0 {
+                libc::alarm(5);
+                libc::_exit(i32::from(!check()));
+            }
+            let mut status = -1;
+            assert_eq!(libc::waitpid(child, &raw mut status, 0), child);
+            assert_eq!(status, 0);
+        }
+    }
+
+    fn close(number: RawFd) {
+        // SAFETY: in a child whose descriptors nobody else uses.
+        unsafe { libc::close(number) };
+    }
+
+    fn null() -> io::Result<OwnedFd> {
+        open(|| openat(CWD, "/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()))
+    }
+
+    #[test]
+    fn nothing_is_opened_where_the_host_prints() {
+        for closed in [&[1, 2][..], &[0], &[0, 1, 2], &[2], &[]] {
+            in_child(|| {
+                closed.iter().copied().for_each(close);
+                let opened = null().is_ok_and(|fd| fd.as_raw_fd() >= FIRST);
+                let during = above_standard(|| {
+                    // Whoever prints in the meantime fails as before, and writes into nothing of ours.
+                    closed.iter().all(|number| {
+                        // SAFETY: the text is valid for its length.
+                        let written = unsafe { libc::write(*number, c"x".as_ptr().cast(), 1) };
+                        written < 0 && null().is_ok_and(|fd| fd.as_raw_fd() >= FIRST)
+                    })
+                });
+                opened && during && closed.iter().all(|number| !is_open(*number))
+            });
+        }
+    }
+
+    #[test]
+    fn a_number_that_became_anothers_is_neither_used_nor_closed() {
+        in_child(|| {
+            let (reader, _writer) = rustix::pipe::pipe().expect("a pipe");
+            let ours = Descriptor::new(reader).expect("a descriptor");
+            assert!(ours.is_ours() && ours.check().is_ok());
+            let number = ours.as_fd().as_raw_fd();
+            close(number);
+            assert!(!ours.is_ours(), "closed");
+            // The host opens files until one has the number.
+            let path = tempfile::tempdir().expect("a directory").keep().join("host");
+            let mut files = Vec::new();
+            loop {
+                let mut file = std::fs::File::options();
+                let mut file = file
+                    .create(true)
+                    .read(true)
+                    .write(true)
+                    .truncate(false)
+                    .open(&path)
+                    .expect("a file");
+                let found = file.as_raw_fd() == number;
+                if found {
+                    file.write_all(b"the host's").expect("written");
+                }
+                files.push(file);
+                if found {
+                    break;
+                }
+            }
+            assert!(!ours.is_ours() && ours.check().is_err());
+            drop(ours);
+            let mut file = files.pop().expect("the file");
+            let mut text = String::new();
+            file.rewind().expect("still open");
+            file.read_to_string(&mut text).expect("still open");
+            let _ = std::fs::remove_dir_all(path.parent().expect("a directory"));
+            text == "the host's"
+        });
+    }
+}
