@@ -33,6 +33,12 @@ pub struct Options<'a> {
     pub auth: Option<serde_json::Value>,
     /// Where the blobs are; a temporary directory when absent.
     pub storage: Option<PathBuf>,
+    /// The blobs are in memory.
+    pub in_memory: bool,
+    /// The URL of the registry whose content it gives on.
+    pub proxy_of: Option<String>,
+    /// The program; Debian's `docker-registry` when absent.
+    pub program: Option<PathBuf>,
 }
 
 /// A running registry; it is killed when dropped.
@@ -41,6 +47,7 @@ pub struct Cncf {
     dir: TempDir,
     port: u16,
     tls: bool,
+    program: PathBuf,
 }
 
 impl Cncf {
@@ -61,8 +68,16 @@ impl Cncf {
         let mut config = json!({
             "version": "0.1",
             "log": {"level": "warn", "accesslog": {"disabled": true}},
-            "storage": {"filesystem": {"rootdirectory": storage}, "delete": {"enabled": true}},
+            "storage": {"delete": {"enabled": true}},
         });
+        if options.in_memory {
+            config["storage"]["inmemory"] = json!({});
+        } else {
+            config["storage"]["filesystem"] = json!({"rootdirectory": storage});
+        }
+        if let Some(url) = &options.proxy_of {
+            config["proxy"] = json!({"remoteurl": url});
+        }
         if !options.htpasswd.is_empty() {
             let htpasswd = program("htpasswd", "apache2-utils");
             let mut lines = String::new();
@@ -84,7 +99,12 @@ impl Cncf {
         if let Some(auth) = &options.auth {
             config["auth"] = auth.clone();
         }
-        let mut registry = Cncf { child: None, dir, port: 0, tls: options.tls.is_some() };
+        let program = options
+            .program
+            .clone()
+            .unwrap_or_else(|| program("docker-registry", "docker-registry"));
+        let tls = options.tls.is_some();
+        let mut registry = Cncf { child: None, dir, port: 0, tls, program };
         // Somebody else may take the port between our asking and the registry's listening.
         for attempt in 1.. {
             registry.port = free_port();
@@ -147,7 +167,8 @@ impl Cncf {
     fn spawn(&mut self) -> Result<(), String> {
         let at = self.dir.path();
         let log = fs::File::create(at.join("log")).expect("create the log");
-        let child = Command::new(program("docker-registry", "docker-registry"))
+        let child = Command::new(&self.program)
+            .env("OTEL_TRACES_EXPORTER", "none")
             .arg("serve")
             .arg(at.join("config.yml"))
             .stdin(Stdio::null())

@@ -475,6 +475,8 @@ pub struct Early {
     pub method: String,
     /// How many of them.
     pub times: usize,
+    /// Only those whose body has more bytes.
+    pub over: usize,
     /// So much of the body is read first.
     pub after: usize,
     /// The answer.
@@ -487,12 +489,18 @@ pub struct Early {
 impl Early {
     /// Answers the first request of this method that has a body, and closes.
     pub fn on(method: &str, reply: Reply) -> Early {
-        Early { method: method.to_owned(), times: 1, after: 0, reply, linger: None }
+        Early { method: method.to_owned(), times: 1, over: 0, after: 0, reply, linger: None }
     }
 
     /// Answers all of them.
     pub fn always(mut self) -> Early {
         self.times = usize::MAX;
+        self
+    }
+
+    /// Lets bodies of up to so many bytes pass.
+    pub fn over(mut self, bytes: usize) -> Early {
+        self.over = bytes;
         self
     }
 
@@ -566,9 +574,11 @@ impl Shared {
     }
 
     /// The answer that this request gets before its body, if it is to have one.
-    fn early_answer(&self, request: &Request) -> Option<Early> {
+    fn early_answer(&self, request: &Request, length: usize) -> Option<Early> {
         let mut all = lock(&self.early);
-        let early = all.iter_mut().find(|e| e.times > 0 && e.method == request.method)?;
+        let early = all
+            .iter_mut()
+            .find(|e| e.times > 0 && e.method == request.method && length > e.over)?;
         if early.times != usize::MAX {
             early.times -= 1;
         }
@@ -982,8 +992,9 @@ fn read_request(
         stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
     }
     let length = request.header("content-length").and_then(|text| text.parse::<usize>().ok());
-    let has_body = length.is_some_and(|n| n > 0) || request.header("transfer-encoding").is_some();
-    if has_body && let Some(early) = shared.early_answer(&request) {
+    let chunked = request.header("transfer-encoding").is_some();
+    let size = if chunked { usize::MAX } else { length.unwrap_or(0) };
+    if let Some(early) = shared.early_answer(&request, size) {
         shared.log().requests.push(request.clone());
         let after = early.after.min(length.unwrap_or(0));
         take(shared, id, stream, buffer, after)?;
