@@ -11,7 +11,6 @@ use std::path::Path;
 use c_surface::images::Context;
 use c_surface::layouts;
 use ocireg_testkit::image::{Kind, Spec};
-use ocireg_testkit::rig::canary;
 use ocireg_testkit::{Action, Auth, Ca, Fault, Registry, ServerOptions, cncf, digest};
 use scene::*;
 use serde_json::{Value, json};
@@ -157,6 +156,32 @@ fn an_image_without_a_stated_platform_is_found_by_its_configuration() {
     repo.0.fault(Fault::on(arm["digest"].as_str().unwrap(), Action::status(403)).always());
     let failure = service.inspect(None, &repo.app(), &none()).expect_err("denied");
     assert_eq!(failure.code, DENIED, "{failure:#?}");
+}
+
+#[test]
+fn an_index_that_says_wrong_things_of_an_image_comes_with_a_warning() {
+    let repo = Repo::new();
+    let service = service(none());
+    repo.index(true, &[&stating(&repo.image(false, "linux/arm64/v8"), "linux/amd64")]);
+    let options = json!({"platform": "linux/amd64"});
+    let report = pull(&service, &repo.app(), &options).expect("a pull").report;
+    let warning = report["warnings"][0].as_str().expect("a warning");
+    assert!(warning.contains("linux/amd64") && warning.contains("linux/arm64/v8"), "{warning}");
+    let told = service.inspect(None, &repo.app(), &options).expect("an inspection");
+    assert_eq!(told["config"]["architecture"], "arm64");
+    // It may say more, or the same in other words.
+    for (config, stated) in [
+        ("linux/arm", "linux/arm/v6"),
+        ("linux/x86_64", "linux/amd64/v2"),
+        ("linux/arm64", "linux/aarch64/v8"),
+    ] {
+        repo.index(true, &[&stating(&repo.image(false, config), stated)]);
+        let options = json!({"platform": stated});
+        let report = pull(&service, &repo.app(), &options).expect("a pull").report;
+        assert_eq!((&report["platform"], &report["warnings"]), (&json!(stated), &json!([])));
+        let told = service.inspect(None, &repo.app(), &options).expect("an inspection");
+        assert_eq!(told["platform"], stated);
+    }
 }
 
 #[test]
@@ -687,11 +712,10 @@ fn f25_blobs_that_others_remove_or_change_are_an_error_or_fetched_again() {
 #[test]
 fn a_registry_at_an_ipv6_address_is_used_like_any_other() {
     let ca = Ca::default();
-    let password = canary();
+    let password = "wonderland"; // Kept in a file below, where no canary may be.
     let options = ServerOptions::default().bind("::1").name("[::1]");
     let registry =
-        Registry::start(options.identity(ca.server(&["::1"])), Auth::basic("alice", &password));
-    registry.may_receive(&password);
+        Registry::start(options.identity(ca.server(&["::1"])), Auth::basic("alice", password));
     let image = image();
     image.push_to(&registry, "demo/app", "1");
     let host = registry.host();
@@ -712,6 +736,14 @@ fn a_registry_at_an_ipv6_address_is_used_like_any_other() {
     let session = known.open(None, &app(&registry), &none()).expect("a session");
     assert_eq!(session.info().expect("info")["endpoint"], registry.url());
     assert_eq!(session.list_tags(None, &none()).expect("tags")["tags"], json!(["1"]));
+    // A login is kept under the same name, and used.
+    let home = ocireg_testkit::tempdir();
+    let keeping = service(json!({"certs-dir": certs.path(), "docker-config": home.path()}));
+    let login = json!({"username": "alice", "password": password, "serveraddress": host});
+    keeping.login(&login).expect("a login");
+    let kept = fs::read_to_string(home.path().join("config.json")).expect("config.json");
+    assert!(kept.contains(&format!("\"{host}\"")), "{kept}");
+    pulls(&keeping, &app(&registry), &none(), &image);
     // Neither is lent to a host that looks alike.
     let other = service(json!({
         "certs-dir": certs.path(),

@@ -66,6 +66,35 @@ func TestPull(t *testing.T) {
 	}
 }
 
+func TestPullVersionsOfWindows(t *testing.T) {
+	r := newRegistry(t)
+	platforms := map[string]*ocireg.Platform{
+		"windows(10.0.17763.1)/amd64":          {OS: "windows", Architecture: "amd64", OSVersion: "10.0.17763.1"},
+		"windows(10.0.20348.1+a+win32k)/amd64": {OS: "windows", Architecture: "amd64", OSVersion: "10.0.20348.1", OSFeatures: []string{"a", "win32k"}},
+		"linux(+a)/arm/v7":                     {OS: "linux", Architecture: "arm", Variant: "v7", OSFeatures: []string{"a"}},
+	}
+	var children []ocireg.Descriptor
+	for _, platform := range platforms {
+		child := r.addImage("app", "", 1000+len(children))
+		child.Platform = platform
+		children = append(children, child)
+	}
+	r.addManifest("app", "latest", indexType, map[string]any{
+		"schemaVersion": 2, "mediaType": indexType, "manifests": children,
+	})
+	service := newService(t)
+	for text, platform := range platforms {
+		options := &ocireg.PullOptions{Platform: text}
+		report, err := service.Pull(t.Context(), r.host+"/app", "oci:"+t.TempDir(), options)
+		if err != nil {
+			t.Fatal(text, err)
+		}
+		if !reflect.DeepEqual(report.Platform, platform) || report.Platform.String() != text {
+			t.Errorf("%s: %+v", text, report.Platform)
+		}
+	}
+}
+
 func TestPullPlatforms(t *testing.T) {
 	r := newRegistry(t)
 	children := []ocireg.Descriptor{}

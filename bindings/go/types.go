@@ -366,8 +366,8 @@ type Platform struct {
 // String is such as "linux/arm64", "linux/arm/v7" or "windows(10.0.17763.1)/amd64".
 func (p *Platform) String() string {
 	text := p.OS
-	if p.OSVersion != "" {
-		text += "(" + p.OSVersion + ")"
+	if p.OSVersion != "" || len(p.OSFeatures) > 0 {
+		text += "(" + strings.Join(append([]string{p.OSVersion}, p.OSFeatures...), "+") + ")"
 	}
 	text += "/" + p.Architecture
 	if p.Variant != "" {
@@ -386,8 +386,12 @@ func (p *platformText) UnmarshalJSON(document []byte) error {
 		return json.Unmarshal(document, (*Platform)(p))
 	}
 	os, rest, _ := strings.Cut(text, "/")
-	os, version, _ := strings.Cut(os, "(")
+	os, options, _ := strings.Cut(os, "(")
+	version, features, _ := strings.Cut(strings.TrimSuffix(options, ")"), "+")
 	architecture, variant, _ := strings.Cut(rest, "/")
-	*p = platformText{OS: os, OSVersion: strings.TrimSuffix(version, ")"), Architecture: architecture, Variant: variant}
+	*p = platformText{OS: os, OSVersion: version, Architecture: architecture, Variant: variant}
+	if features != "" {
+		p.OSFeatures = strings.Split(features, "+")
+	}
 	return nil
 }

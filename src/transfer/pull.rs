@@ -233,9 +233,10 @@ fn plan(session: &Session, reference: &Reference, options: &Options, run: &Run) 
 }
 
 impl Plan {
-    /// A single image says what it runs on in its configuration alone. It is here now, and costs no request.
+    /// A single image says what it runs on in its configuration alone, and one of an index should say there what the index
+    /// says. It is here now, and costs no request.
     fn look_at_config(&mut self, layout: &Layout, limit: u64, options: &Options) {
-        let [Stored { manifest: Some(Manifest::Image(image)), platform: stated @ None, .. }] =
+        let [Stored { manifest: Some(Manifest::Image(image)), platform: stated, .. }] =
             self.manifests.as_mut_slice()
         else {
             return;
@@ -245,11 +246,20 @@ impl Plan {
         }
         let config = layout.read_blob(&image.config.digest, limit).ok();
         let Some(found) = config.and_then(|config| Platform::of_config(&config)) else { return };
-        if let Some(wanted) = options.platform.as_ref().filter(|p| p.suits(&found).is_none()) {
-            self.warnings.push(format!("the image is for {found}, not for {wanted}"));
+        match stated {
+            Some(stated) if stated.is_like(&found) => {}
+            Some(stated) => self.warnings.push(format!(
+                "the index says that the image is for {stated}, its configuration says {found}"
+            )),
+            None => {
+                let wanted = options.platform.as_ref();
+                if let Some(wanted) = wanted.filter(|wanted| wanted.suits(&found).is_none()) {
+                    self.warnings.push(format!("the image is for {found}, not for {wanted}"));
+                }
+                *stated = Some(found.clone());
+                self.platform = Some(found);
+            }
         }
-        *stated = Some(found.clone());
-        self.platform = Some(found);
     }
 }
 

@@ -238,7 +238,7 @@ impl Fields<'_> {
     /// The one media type on which body, `Content-Type` and fields agree.
     fn media_type(&self, content_type: Option<&str>) -> Result<String> {
         let version = self.optional::<u64>("schemaVersion")?;
-        let body = self.optional::<String>("mediaType")?;
+        let body = self.optional::<String>("mediaType")?.filter(|body| !body.is_empty());
         let header = stated_type(content_type);
         if self.has("fsLayers")
             || version == Some(1)
@@ -296,6 +296,7 @@ pub(super) fn foreign_type(
     }
     check_json(bytes)?;
     let body = serde_json::from_slice::<Said>(bytes).ok().and_then(|said| said.media_type);
+    let body = body.filter(|body| !body.is_empty());
     match (body, header) {
         (Some(body), Some(header)) if body != header => Err(two_types(&body, &header)),
         (Some(body), None) => Ok(Some(body).filter(|body| foreign(body))),

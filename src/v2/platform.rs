@@ -214,6 +214,12 @@ impl Platform {
         (self.architecture.clone(), self.variant.clone())
     }
 
+    /// Whether operating system and architecture are the same. Configurations often leave out the rest.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let (one, other) = (self.normalized(), other.normalized());
+        one.os == other.os && one.architecture == other.architecture
+    }
+
     /// Whether it says what its content runs on at all.
     pub fn is_stated(&self) -> bool {
         !self.os.is_empty() && !self.architecture.is_empty()

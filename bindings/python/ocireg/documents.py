@@ -342,7 +342,10 @@ class TagOptions(TypedDict, total=False):
 
 
 class ManifestOptions(TypedDict, total=False):
-    """Options of :meth:`ocireg.Session.get_manifest` and its like. ``platform`` is ``os/arch[/variant]``."""
+    """Options of :meth:`ocireg.Session.get_manifest` and its like.
+
+    ``platform`` is ``os[(version)]/arch[/variant]``. With ``accept``, a manifest of any type that it names is returned.
+    """
 
     platform: str
     accept: list[str]
@@ -382,8 +385,8 @@ class CommitOptions(TypedDict, total=False):
 class PullOptions(TypedDict, total=False):
     """Options of :meth:`ocireg.Service.pull`.
 
-    ``auth``: absent is what the service knows, ``{}`` is anonymous. ``platform`` is ``os/arch[/variant]``, that of this
-    machine if absent; ``all_platforms`` is the whole index. ``resume``, true if absent, takes partial files up.
+    ``auth``: absent is what the service knows, ``{}`` is anonymous. ``platform`` is
+    ``os[(version)]/arch[/variant]``, that of this machine if absent; ``all_platforms`` is the whole index. ``resume``, true if absent, takes partial files up.
     ``protocol`` is ``"v2"``, or ``"v1"`` for an image of a v1 index, converted. ``referrers`` and ``verify_diff_ids``
     are for later: true is :class:`ocireg.UnsupportedError`.
     """
@@ -408,7 +411,7 @@ class InspectOptions(TypedDict, total=False):
 
 
 class PlatformDescriptor(TypedDict, total=False):
-    """A manifest and the platform, ``os/arch[/variant]``, that it is for."""
+    """A manifest and the platform, ``os[(version)]/arch[/variant]``, that it is for."""
 
     platform: str
     descriptor: Descriptor
