@@ -553,14 +553,47 @@ impl fmt::Debug for Error {
 
 impl std::error::Error for Error {}
 
-/// Text from elsewhere may hold line breaks and terminal escapes; an error is one printable line.
+/// Text from elsewhere may hold line breaks, terminal escapes and characters that turn a line around; an error is one
+/// line that shows what it holds.
 pub fn one_line(text: &str) -> String {
-    if !text.chars().any(char::is_control) {
+    if !text.chars().any(is_unseen) {
         return text.to_owned();
     }
-    text.chars()
-        .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
-        .collect()
+    let mut line = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if is_unseen(c) { line.extend(c.escape_default()) } else { line.push(c) }
+    }
+    line
+}
+
+/// Makes one line of each text of a JSON value that came from elsewhere.
+pub fn one_line_each(value: &mut serde_json::Value) {
+    use serde_json::Value;
+    match value {
+        Value::String(text) => *text = one_line(text),
+        Value::Array(items) => items.iter_mut().for_each(one_line_each),
+        Value::Object(map) => {
+            let lines = std::mem::take(map).into_iter().map(|(key, mut value)| {
+                one_line_each(&mut value);
+                (one_line(&key), value)
+            });
+            *map = lines.collect();
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Whether a character is no mark on the screen but changes what stands there: Unicode's control characters, its format
+/// characters (those that turn the direction of a line and those of no width among them), and the ends of lines and
+/// paragraphs.
+fn is_unseen(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}' | '\u{8e2}'
+            | '\u{115f}'..='\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{110bd}'
+            | '\u{110cd}' | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! JSON read without forgiveness: what two parsers could read differently is refused, and callers' documents have
 //! no wrong types and no unknown keys. No value is ever in an error message.
 
-use std::cell::RefCell;
+use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::fmt;
 
@@ -13,6 +14,10 @@ use crate::error::{Code, Error, Result};
 
 /// Far more levels than any document of ours has, few enough for a stack of 256 KiB.
 const MAX_DEPTH: u8 = 32;
+
+/// Values and keys of a document that a server sends. Far more than any image has, and few enough that their trees stay
+/// small: a value of one byte takes 32 in memory.
+const MOST_SENT: usize = 1 << 18;
 
 /// A document that is refused: INVALID_JSON, naming the key.
 pub fn invalid(key: &str, message: impl Into<String>) -> Error {
@@ -34,7 +39,7 @@ fn not_json(argument: &str, why: serde_json::Error) -> Error {
 /// As [`check`], for what the caller calls `argument`.
 pub fn check_argument(text: &str, argument: &str) -> Result<()> {
     let duplicate = RefCell::new(None);
-    walk(text.as_bytes(), &duplicate).map_err(|e| match duplicate.take() {
+    walk(text.as_bytes(), &duplicate, usize::MAX).map_err(|e| match duplicate.take() {
         Some(key) => {
             invalid(&key, format!("{argument} has the key {key:?} twice")).hint("keep one of them")
         }
@@ -66,6 +71,8 @@ pub struct Object {
     path: String,
     map: Map<String, Value>,
     published: bool,
+    /// The keys that somebody reads, to say which there are.
+    known: Vec<String>,
 }
 
 impl Object {
@@ -82,7 +89,9 @@ impl Object {
     /// A value that must be an object; `path` is put in front of its keys in messages.
     fn of(value: Value, name: &str, path: &str, published: bool) -> Result<Self> {
         match value {
-            Value::Object(map) => Ok(Self { path: path.to_owned(), map, published }),
+            Value::Object(map) => {
+                Ok(Self { path: path.to_owned(), map, published, known: Vec::new() })
+            }
             _ => Err(invalid(name, format!("{name} must be an object"))),
         }
     }
@@ -100,6 +109,9 @@ impl Object {
 
     /// Takes a value of any type.
     pub fn take(&mut self, key: &str) -> Option<Value> {
+        if !self.published {
+            self.known.push(key.to_owned());
+        }
         match self.map.shift_remove(key) {
             Some(Value::Null) if self.published => None,
             value => value,
@@ -169,13 +181,24 @@ impl Object {
         std::mem::take(&mut self.map)
     }
 
+    /// Refuses a key whose time has not come: one that is taken and not obeyed would be worse than none.
+    pub fn refuse(&mut self, key: &str, hint: &str) -> Result<()> {
+        if self.take(key).is_none() {
+            return Ok(());
+        }
+        let name = self.name(key);
+        Err(Error::new(Code::Unsupported, format!("the option {name:?} is not supported yet"))
+            .in_argument(&name)
+            .hint(hint))
+    }
+
     /// Refuses keys that were not taken, unless the type is a published one.
     pub fn done(self) -> Result<()> {
         match self.map.keys().next() {
             Some(key) if !self.published => {
                 let name = self.name(key);
                 Err(invalid(&name, format!("there is no option {name:?}"))
-                    .hint("check its spelling, and that this version of the library has it"))
+                    .hint(format!("check its spelling; the keys are {}", self.known.join(", "))))
             }
             _ => Ok(()),
         }
@@ -208,12 +231,17 @@ pub fn wipe(value: &mut Value) {
 ///
 /// What passes can be read by any parser in one way only, and within a small stack.
 pub fn check(bytes: &[u8]) -> serde_json::Result<()> {
-    walk(bytes, &RefCell::new(None))
+    check_up_to(bytes, MOST_SENT)
 }
 
-fn walk(bytes: &[u8], duplicate: &RefCell<Option<String>>) -> serde_json::Result<()> {
+/// The same for a document that may have so many values.
+pub fn check_up_to(bytes: &[u8], most: usize) -> serde_json::Result<()> {
+    walk(bytes, &RefCell::new(None), most)
+}
+
+fn walk(bytes: &[u8], duplicate: &RefCell<Option<String>>, most: usize) -> serde_json::Result<()> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    Walk { duplicate, depth: MAX_DEPTH }.deserialize(&mut reader)?;
+    Walk { duplicate, depth: MAX_DEPTH, left: &Cell::new(most) }.deserialize(&mut reader)?;
     reader.end()
 }
 
@@ -240,9 +268,17 @@ pub fn fold(key: &str) -> String {
 struct Walk<'a> {
     duplicate: &'a RefCell<Option<String>>,
     depth: u8,
+    /// How many more values there may be.
+    left: &'a Cell<usize>,
 }
 
 impl Walk<'_> {
+    fn count<E: serde::de::Error>(self) -> Result<(), E> {
+        let left = self.left.get().checked_sub(1);
+        self.left.set(left.ok_or_else(|| E::custom("more values than any sound document has"))?);
+        Ok(())
+    }
+
     fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
         let depth = self.depth.checked_sub(1).ok_or_else(|| E::custom("nested too deeply"))?;
         Ok(Self { depth, ..self })
@@ -253,7 +289,35 @@ impl<'de> DeserializeSeed<'de> for Walk<'_> {
     type Value = ();
 
     fn deserialize<D: serde::Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
+        self.count()?;
         reader.deserialize_any(self)
+    }
+}
+
+/// A key, borrowed from the document where it has no escapes.
+struct Key;
+
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, reader: D) -> Result<Self::Value, D::Error> {
+        reader.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Key {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_borrowed_str<E>(self, key: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(key))
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(key.to_owned()))
     }
 }
 
@@ -297,10 +361,11 @@ impl<'de> Visitor<'de> for Walk<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
         let inner = self.deeper()?;
         let mut keys = HashSet::new();
-        while let Some(key) = entries.next_key::<String>()? {
+        while let Some(key) = entries.next_key_seed(Key)? {
+            self.count()?;
             if keys.contains(&key) {
                 let error = A::Error::custom(format_args!("the key {key:?} is there twice"));
-                *self.duplicate.borrow_mut() = Some(key);
+                *self.duplicate.borrow_mut() = Some(key.into_owned());
                 return Err(error);
             }
             keys.insert(key);

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use url::Url;
 
-use crate::error::{Error, one_line};
+use crate::error::{Error, one_line, one_line_each};
 use crate::sync::Current;
 
 /// How much a record matters; less important ones have greater numbers.
@@ -138,7 +138,9 @@ impl Record {
     /// Adds a key.
     #[must_use]
     pub fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
-        self.details.insert(key.to_owned(), value.into());
+        let mut value = value.into();
+        one_line_each(&mut value);
+        self.details.insert(key.to_owned(), value);
         self
     }
 

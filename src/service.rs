@@ -487,11 +487,6 @@ impl Service {
         self.0.settings.max_concurrent_downloads
     }
 
-    /// Uploads at once for each host.
-    pub fn max_concurrent_uploads(&self) -> usize {
-        self.0.settings.max_concurrent_uploads
-    }
-
     /// Pairs of a registry's host and the host of a realm, both normalised, that the caller trusts for it.
     pub fn trusted_realms(&self) -> &[(String, String)] {
         &self.0.settings.trusted_realms

@@ -324,6 +324,8 @@ type PullOptions struct {
 	VerifyDiffIDs bool `json:"verify_diff_ids,omitempty"`
 	// Nondistributable pulls such layers too.
 	Nondistributable bool `json:"nondistributable,omitempty"`
+	// VerifyPresent hashes every blob again that is there already.
+	VerifyPresent bool `json:"verify_present,omitempty"`
 	// Protocol is "v2", the default, or "v1": the image of a v1 index, converted.
 	Protocol string `json:"protocol,omitempty"`
 

@@ -58,7 +58,6 @@ pub struct Settings {
     pub retry: Retry,
     pub limits: Limits,
     pub max_concurrent_downloads: usize,
-    pub max_concurrent_uploads: usize,
     /// None where the option is absent: as long as a token server may take.
     pub credential_helper_timeout: Option<Duration>,
     pub environment: Environment,
@@ -99,8 +98,8 @@ impl ServiceOptions {
         let lists = read_lists(options, daemon.lists)?;
         let settings = Settings {
             certs_dir: place(options, "certs-dir")?,
-            hosts_dir: place(options, "hosts-dir")?,
-            registries_conf: place(options, "registries-conf")?,
+            hosts_dir: nowhere(options, "hosts-dir")?,
+            registries_conf: nowhere(options, "registries-conf")?,
             docker_config: place(options, "docker-config")?,
             credentials: match options.take("credentials") {
                 Some(value) => Keyring::read(Object::value(value, "credentials", true)?)?,
@@ -112,7 +111,6 @@ impl ServiceOptions {
             retry: nested(options, "retry", read_retry)?,
             limits: nested(options, "limits", read_limits)?,
             max_concurrent_downloads: concurrency(options, "max-concurrent-downloads")?,
-            max_concurrent_uploads: concurrency(options, "max-concurrent-uploads")?,
             credential_helper_timeout: options
                 .number("credential-helper-timeout-ms")?
                 .map(Duration::from_millis),
@@ -125,6 +123,10 @@ impl ServiceOptions {
             allow_v1_endpoints: hosts(options, "allow-v1-endpoints")?,
         };
         let resolve = read_resolve(options)?;
+        options.refuse(
+            "max-concurrent-uploads",
+            "leave it out: no call sends several blobs at once yet",
+        )?;
         object.done()?;
         Ok(Self { lists, resolve, settings })
     }
@@ -242,6 +244,21 @@ fn read_user_agent(options: &mut Object) -> Result<String> {
     }
     parts.retain(|part| !part.is_empty());
     Ok(parts.join(" "))
+}
+
+/// A place that is not looked at yet: `""` is what happens anyway, and a path is not to be taken without being obeyed.
+fn nowhere(options: &mut Object, key: &str) -> Result<Place> {
+    let place = place(options, key)?;
+    if let Place::At(_) = place {
+        return Err(Error::new(
+            Code::Unsupported,
+            format!("the option {key:?} is not supported yet"),
+        )
+        .phase(Phase::Config)
+        .in_argument(key)
+        .hint("leave it out, or set it to \"\"; name mirrors in registry-mirrors"));
+    }
+    Ok(place)
 }
 
 fn read_proxy(options: &mut Object, daemon: Option<Proxies>) -> Result<Option<Proxies>> {

@@ -1,6 +1,6 @@
 //! The registry configuration of a service: mirrors, insecure registries, foreign layers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
 
 use serde::{Serialize, Serializer};
@@ -102,10 +102,10 @@ impl ServiceConfig {
 
     /// Replaces the mirrors; on an error nothing changes.
     pub fn load_mirrors(&mut self, mirrors: &[String]) -> Result<()> {
-        let mut valid = Vec::with_capacity(mirrors.len());
+        let (mut valid, mut seen) = (Vec::with_capacity(mirrors.len()), HashSet::new());
         for mirror in mirrors {
             let mirror = host::validate_mirror(mirror).map_err(|e| of("registry-mirrors", e))?;
-            if !valid.contains(&mirror) {
+            if seen.insert(mirror.clone()) {
                 valid.push(mirror);
             }
         }
@@ -116,7 +116,7 @@ impl ServiceConfig {
 
     /// Replaces the insecure registries; this machine is always among them. On an error nothing changes.
     pub fn load_insecure_registries(&mut self, registries: &[String]) -> Result<()> {
-        let mut cidrs = Vec::new();
+        let (mut cidrs, mut seen) = (Vec::new(), HashSet::new());
         let mut indexes = BTreeMap::new();
         let always = ["::1/128", "127.0.0.0/8"];
         for entry in registries.iter().map(String::as_str).chain(always) {
@@ -124,8 +124,8 @@ impl ServiceConfig {
                 .and_then(|bare| parse_registry(bare, entry))
                 .map_err(|e| of("insecure-registries", e))?;
             match parsed {
-                Registry::Block(cidr) if cidrs.contains(&cidr) => {}
-                Registry::Block(cidr) => cidrs.push(cidr),
+                Registry::Block(cidr) if seen.insert(cidr) => cidrs.push(cidr),
+                Registry::Block(_) => {}
                 Registry::Host(name) => {
                     let index = IndexInfo {
                         name: name.clone(),

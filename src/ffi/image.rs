@@ -44,7 +44,9 @@ fn reference_of(source: &str) -> Result<Reference> {
 ///                      ("os[(version)]/arch[/variant]", such as linux/arm/v7 or windows(10.0.20348)/amd64; default this
 ///                      machine's, with the level of its CPU), `all_platforms` (the whole index), `resume`
 ///                      (default true: partial files are kept and taken up), `referrers` and `verify_diff_ids` (must
-///                      be false in this version), `nondistributable` (default false: fetch such layers too, from
+///                      be false in this version), `verify_present` (default false: hash every blob again that is
+///                      there already, not only those that changed since this library verified them),
+///                      `nondistributable` (default false: fetch such layers too, from
 ///                      where their `urls` say if the registry does not have them and the service's option
 ///                      allow-foreign-urls names the host), `protocol` ("v2"; "v1": the image of a v1 index, its layers
 ///                      as they are, its digests computed here, its v1 JSON kept as history); may be NULL.

@@ -213,6 +213,7 @@ pub(super) fn pull(text: Option<&str>) -> Result<Pull> {
         all_platforms: object.flag("all_platforms")?.unwrap_or(false),
         no_resume: !object.flag("resume")?.unwrap_or(true),
         nondistributable: object.flag("nondistributable")?.unwrap_or(false),
+        verify_present: object.flag("verify_present")?.unwrap_or(false),
     };
     for key in ["referrers", "verify_diff_ids"] {
         if object.flag(key)? == Some(true) {

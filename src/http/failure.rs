@@ -6,7 +6,7 @@ use ureq::http::HeaderMap;
 use url::{Position, Url};
 
 use super::scope::Carried;
-use crate::error::{Code, Error, Phase, RegistryError, one_line};
+use crate::error::{Code, Error, Phase, RegistryError, one_line, one_line_each};
 use crate::json;
 
 /// A failure of the HTTP client while asking `url`.
@@ -153,7 +153,12 @@ fn registry_errors(body: &[u8]) -> Vec<RegistryError> {
                 code: short(&e.code),
                 message: short(&e.message),
                 // A large detail is the registry's page, not the user's.
-                detail: e.detail.filter(|d| d.to_string().len() <= 8 * LONGEST),
+                detail: e.detail.filter(|d| d.to_string().len() <= 8 * LONGEST).map(
+                    |mut detail| {
+                        one_line_each(&mut detail);
+                        detail
+                    },
+                ),
             })
             .collect();
         let told = details.as_deref().or(error.as_str());

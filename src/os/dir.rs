@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::{DirBuilder, File};
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::DirBuilderExt;
@@ -96,6 +96,22 @@ impl Dir {
         state.is_ok_and(|state| state.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
     }
 
+    /// What changes whenever the file of a name is written to or replaced; None if nothing has the name.
+    pub fn state(&self, name: &str) -> io::Result<Option<String>> {
+        Ok(self.stat(name)?.map(|s| {
+            format!(
+                "{} {}.{} {}.{} {}",
+                s.st_size, s.st_mtime, s.st_mtime_nsec, s.st_ctime, s.st_ctime_nsec, s.st_ino
+            )
+        }))
+    }
+
+    /// Adds a line to a file, which is made if it is missing.
+    pub fn append(&self, name: &str, line: &[u8]) -> io::Result<()> {
+        let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE;
+        self.open_regular(name, flags, Mode::from_raw_mode(0o666))?.write_all(line)
+    }
+
     /// Whether files can be made here.
     pub fn check_writable(&self) -> io::Result<()> {
         let access = Access::WRITE_OK | Access::EXEC_OK;
@@ -126,7 +142,7 @@ impl Dir {
     }
 
     /// Removes a file.
-    pub(super) fn remove(&self, name: &str) -> io::Result<()> {
+    pub fn remove(&self, name: &str) -> io::Result<()> {
         Ok(fs::unlinkat(&*self.0, name, AtFlags::empty())?)
     }
 

@@ -165,11 +165,11 @@ impl Layout {
         Ok(NewBlob { layout: self.clone(), blobs, file, hasher, position: 0 })
     }
 
-    /// Writes a blob that is at hand, such as a manifest, after checking it.
+    /// Writes a blob that is at hand, such as a manifest, after checking it. One that is there already is compared.
     pub fn put_bytes(&self, digest: &Digest, bytes: &[u8]) -> Result<()> {
         check_digest(digest, Digest::of(digest.algorithm(), bytes))?;
         let blobs = self.make_blobs(digest.algorithm())?;
-        if self.has_blob(digest, bytes.len() as u64)? {
+        if self.has_blob(digest, bytes.len() as u64)? && self.holds(digest, bytes) {
             return Ok(());
         }
         let write = || -> io::Result<()> {
@@ -178,6 +178,12 @@ impl Layout {
             file.commit(&blobs, digest.hex())
         };
         write().map_err(|e| self.failed_blob("write", digest, &e))
+    }
+
+    /// Whether the file of a blob holds these very bytes. One that cannot be read does not.
+    fn holds(&self, digest: &Digest, bytes: &[u8]) -> bool {
+        let there = self.open_blob(digest).ok().map(|file| read_limited(file, bytes.len() as u64));
+        matches!(there, Some(Ok(Some(there))) if there == bytes)
     }
 
     /// Enters an image into the index under a name, or under none. An entry of the same name is replaced.
@@ -310,7 +316,11 @@ impl Layout {
         Ok(())
     }
 
-    fn blobs(&self, algorithm: Algorithm) -> Result<Option<Dir>> {
+    pub(super) fn root(&self) -> &Dir {
+        &self.root
+    }
+
+    pub(super) fn blobs(&self, algorithm: Algorithm) -> Result<Option<Dir>> {
         let opened = self.root.open_dir(BLOBS).and_then(|blobs| blobs.open_dir(algorithm.name()));
         match opened {
             Ok(dir) => Ok(Some(dir)),
@@ -392,7 +402,8 @@ impl Layout {
     }
 
     fn parse_index(&self, bytes: &[u8]) -> Result<Map<String, Value>> {
-        json::check(bytes).map_err(|e| self.malformed(e))?;
+        // The user's own file: as large as it is.
+        json::check_up_to(bytes, usize::MAX).map_err(|e| self.malformed(e))?;
         let index: Map<String, Value> =
             serde_json::from_slice(bytes).map_err(|e| self.malformed(e))?;
         // Go programs write an empty list as null, or not at all.

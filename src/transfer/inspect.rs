@@ -1,7 +1,7 @@
 //! What an image is, without its layers.
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::children::Children;
 use super::pull::EndpointReport;
@@ -51,10 +51,10 @@ pub struct Inspection {
     pub platform: Option<Platform>,
     /// The image's manifest; of an index, that of the platform, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub manifest: Option<Value>,
+    pub manifest: Option<Box<RawValue>>,
     /// The image's configuration.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub config: Option<Value>,
+    pub config: Option<Box<RawValue>>,
     /// The image's layers, lowest first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub layers: Option<Vec<Descriptor>>,
@@ -158,7 +158,8 @@ fn describe(
     Ok(())
 }
 
-fn document(bytes: &[u8], what: &str) -> Result<Value> {
+/// A document that is only passed on, and so not read into a tree.
+fn document(bytes: &[u8], what: &str) -> Result<Box<RawValue>> {
     json::check(bytes)
         .and_then(|()| serde_json::from_slice(bytes))
         .map_err(|e| Error::new(Code::InvalidManifest, format!("{what} is no JSON")).cause(e))

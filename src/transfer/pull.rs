@@ -16,7 +16,7 @@ use crate::error::{Code, Error, Result};
 use crate::log::{Level, Record};
 use crate::reference::Reference;
 use crate::session::{Session, selector_of};
-use crate::store::Layout;
+use crate::store::{Layout, Marks};
 use crate::sync::lock;
 use crate::v2::blob::BlobReader;
 use crate::v2::repository::{Fetched, ManifestOptions};
@@ -44,6 +44,8 @@ pub struct Options {
     pub no_resume: bool,
     /// Layers that are not meant to be distributed are fetched as well.
     pub nondistributable: bool,
+    /// All blobs that are there already are hashed again.
+    pub verify_present: bool,
 }
 
 /// What a pull did.
@@ -129,24 +131,20 @@ struct Plan {
     /// Children before the index that lists them.
     manifests: Vec<Stored>,
     blobs: Vec<Descriptor>,
+    /// What must be right though it is there already: programs read it before any layer.
+    configs: HashSet<Digest>,
     platform: Option<Platform>,
     warnings: Vec<String>,
 }
 
-/// A manifest to be stored, as it came.
+/// A manifest that is in the layout. Its bytes are there only: how many there are of them is not for a registry to say.
 struct Stored {
     descriptor: Descriptor,
-    bytes: Vec<u8>,
     platform: Option<Platform>,
-    /// What it was read as; None for a type that is not known.
-    manifest: Option<Manifest>,
-}
-
-impl Stored {
-    fn new(fetched: Fetched, platform: Option<Platform>) -> Self {
-        let Fetched { descriptor, bytes, manifest } = fetched;
-        Self { descriptor, bytes, platform, manifest: Some(manifest) }
-    }
+    /// An image's configuration.
+    config: Option<Descriptor>,
+    /// An image's layers.
+    layers: Vec<Descriptor>,
 }
 
 /// Pulls a reference through an open session into a layout, under a name.
@@ -160,14 +158,10 @@ pub fn pull(
     run: &Run,
 ) -> Result<Report> {
     let began = Instant::now();
-    let mut plan = plan(session, reference, options, run)?;
+    let mut plan = plan(session, reference, layout, options, run)?;
     let total = plan.blobs.iter().map(|blob| blob.size).fold(0, u64::saturating_add);
     run.set_total(total);
-    let blobs = fetch_blobs(session, layout, &plan.blobs, options, run)?;
-    for stored in &plan.manifests {
-        run.check()?;
-        layout.put_bytes(&stored.descriptor.digest, &stored.bytes)?;
-    }
+    let blobs = fetch_blobs(session, layout, &plan, options, run)?;
     layout.set_reference(&plan.root, name, run)?;
     plan.look_at_config(layout, session.limits().config, options);
     run.event(&serde_json::json!({"kind": "finish"}))?;
@@ -192,7 +186,13 @@ pub fn pull(
     })
 }
 
-fn plan(session: &Session, reference: &Reference, options: &Options, run: &Run) -> Result<Plan> {
+fn plan(
+    session: &Session,
+    reference: &Reference,
+    layout: &Layout,
+    options: &Options,
+    run: &Run,
+) -> Result<Plan> {
     let selector = selector_of(reference);
     let plain = ManifestOptions::default();
     let root = session.with_repository(run, |r| r.manifest(&selector, &plain, run))?;
@@ -201,6 +201,8 @@ fn plan(session: &Session, reference: &Reference, options: &Options, run: &Run) 
     let children = Children { session, run };
     let mut walk = Walk {
         children,
+        layout,
+        options,
         manifests: Vec::new(),
         entries: Vec::new(),
         seen: HashSet::new(),
@@ -215,7 +217,7 @@ fn plan(session: &Session, reference: &Reference, options: &Options, run: &Run) 
             warnings.extend(chosen.warning);
             platform.clone_from(&chosen.platform);
             let descriptor = chosen.image.descriptor.clone();
-            walk.manifests.push(Stored::new(chosen.image, chosen.platform));
+            walk.store(chosen.image, chosen.platform)?;
             descriptor
         }
         _ => {
@@ -229,22 +231,23 @@ fn plan(session: &Session, reference: &Reference, options: &Options, run: &Run) 
     }
     let Walk { manifests, entries, .. } = walk;
     let blobs = blobs_of(&manifests, entries, options, &mut warnings)?;
-    Ok(Plan { root, resolved, manifests, blobs, platform, warnings })
+    let configs = manifests.iter().filter_map(|stored| stored.config.as_ref());
+    let configs = configs.map(|config| config.digest.clone()).collect();
+    Ok(Plan { root, resolved, manifests, blobs, configs, platform, warnings })
 }
 
 impl Plan {
     /// A single image says what it runs on in its configuration alone, and one of an index should say there what the index
     /// says. It is here now, and costs no request.
     fn look_at_config(&mut self, layout: &Layout, limit: u64, options: &Options) {
-        let [Stored { manifest: Some(Manifest::Image(image)), platform: stated, .. }] =
-            self.manifests.as_mut_slice()
+        let [Stored { config: Some(config), platform: stated, .. }] = self.manifests.as_mut_slice()
         else {
             return;
         };
-        if !media_type::is_image_config(&image.config.media_type) {
+        if !media_type::is_image_config(&config.media_type) {
             return;
         }
-        let config = layout.read_blob(&image.config.digest, limit).ok();
+        let config = layout.read_blob(&config.digest, limit).ok();
         let Some(found) = config.and_then(|config| Platform::of_config(&config)) else { return };
         match stated {
             Some(stated) if stated.is_like(&found) => {}
@@ -266,6 +269,8 @@ impl Plan {
 /// Walks an index and what it lists.
 struct Walk<'a> {
     children: Children<'a>,
+    layout: &'a Layout,
+    options: &'a Options,
     manifests: Vec<Stored>,
     /// Entries of indexes that are no manifests, such as the layers of a build cache.
     entries: Vec<Descriptor>,
@@ -295,12 +300,41 @@ impl Walk<'_> {
                 } else if media_type::is_manifest_by_name(&child.media_type) {
                     self.unread(child)?;
                 } else {
-                    self.entries.push(child.clone());
+                    let entry = self.kept(child.clone())?;
+                    self.entries.push(entry);
                 }
             }
         }
-        self.manifests.push(Stored::new(fetched, platform));
+        self.store(fetched, platform)
+    }
+
+    /// Stores a manifest, and keeps of it what the pull needs.
+    fn store(&mut self, fetched: Fetched, platform: Option<Platform>) -> Result<()> {
+        let Fetched { descriptor, bytes, manifest } = fetched;
+        self.put(&descriptor.digest, &bytes)?;
+        let (mut config, mut layers) = (None, Vec::new());
+        if let Manifest::Image(image) = manifest {
+            let blobs = image.layers.len() as u64 + 1;
+            self.left = self.left.checked_sub(blobs).ok_or_else(too_many)?;
+            config = Some(self.kept(image.config)?);
+            layers = image.layers.into_iter().map(|d| self.kept(d)).collect::<Result<_>>()?;
+        }
+        self.manifests.push(Stored { descriptor, platform, config, layers });
         Ok(())
+    }
+
+    fn put(&self, digest: &Digest, bytes: &[u8]) -> Result<()> {
+        self.children.run.check()?;
+        self.layout.put_bytes(digest, bytes)
+    }
+
+    /// What is needed of a blob's descriptor. Content that it has in itself goes into the layout at once.
+    fn kept(&self, blob: Descriptor) -> Result<Descriptor> {
+        if let Some(bytes) = blob.embedded()? {
+            self.put(&blob.digest, &bytes)?;
+        }
+        let urls = if self.options.nondistributable { blob.urls } else { Vec::new() };
+        Ok(Descriptor { urls, ..Descriptor::new(blob.media_type, blob.digest, blob.size) })
     }
 
     /// A manifest of a type that only its name tells.
@@ -311,10 +345,15 @@ impl Walk<'_> {
                 let platform = child.platform.clone();
                 let descriptor =
                     Descriptor::new(&*child.media_type, child.digest.clone(), child.size);
-                self.manifests.push(Stored { descriptor, bytes, platform, manifest: None });
+                self.put(&descriptor.digest, &bytes)?;
+                let (config, layers) = (None, Vec::new());
+                self.manifests.push(Stored { descriptor, platform, config, layers });
             }
             // The name was that of a blob.
-            Err(error) if error.code() == Code::NotFound => self.entries.push(child.clone()),
+            Err(error) if error.code() == Code::NotFound => {
+                let entry = self.kept(child.clone())?;
+                self.entries.push(entry);
+            }
             Err(error) => return Err(error),
         }
         Ok(())
@@ -330,10 +369,7 @@ fn blobs_of(
 ) -> Result<Vec<Descriptor>> {
     let mut sizes: HashMap<Digest, u64> = HashMap::new();
     let mut blobs = Vec::new();
-    let of_images = manifests.iter().flat_map(|stored| match &stored.manifest {
-        Some(manifest @ Manifest::Image(_)) => manifest.children().collect(),
-        _ => Vec::new(),
-    });
+    let of_images = manifests.iter().flat_map(|stored| stored.config.iter().chain(&stored.layers));
     for blob in of_images.chain(&entries) {
         if media_type::is_nondistributable(&blob.media_type) && !options.nondistributable {
             warnings.push(format!(
@@ -360,22 +396,25 @@ fn blobs_of(
 ///
 /// It is on the heap, as is everything else that they see: a host that switches stacks in a callback (coroutines,
 /// greenlets) may set the caller's stack aside while they work.
-struct Shared {
+struct Shared<'a> {
     next: AtomicUsize,
     reports: Mutex<Vec<Option<BlobReport>>>,
+    present: Present<'a>,
 }
 
 /// Fetches several blobs at once, on threads that end with this function.
 fn fetch_blobs(
     session: &Session,
     layout: &Layout,
-    blobs: &[Descriptor],
+    plan: &Plan,
     options: &Options,
     run: &Run,
 ) -> Result<Vec<BlobReport>> {
+    let blobs = plan.blobs.as_slice();
     let shared = Box::new(Shared {
         next: AtomicUsize::new(0),
         reports: Mutex::new(vec![None; blobs.len()]),
+        present: Present { layout, marks: layout.marks()?, configs: plan.configs.clone(), options },
     });
     let threads = session.concurrency().min(blobs.len());
     let (sender, ended) = channel();
@@ -383,13 +422,13 @@ fn fetch_blobs(
         let mut running = 0;
         for _ in 0..threads {
             let (worker, sender) = (run.worker(), sender.clone());
-            let Shared { next, reports } = &*shared;
+            let Shared { next, reports, present } = &*shared;
             let work = move || {
                 let mut buffer = vec![0; BUFFER];
                 let result = loop {
                     let i = next.fetch_add(1, Ordering::Relaxed);
                     let Some(blob) = blobs.get(i) else { break Ok(()) };
-                    match fetch_blob(session, layout, blob, options, &mut buffer, &worker) {
+                    match fetch_blob(session, present, blob, &mut buffer, &worker) {
                         Ok(report) => {
                             let mut reports = lock(reports);
                             reports[i] = Some(report);
@@ -473,12 +512,12 @@ fn supervise(mut running: usize, ended: &Receiver<Result<()>>, run: &Run) -> Res
 /// One blob: present already, or fetched into a file that gets its name when it is whole.
 fn fetch_blob(
     session: &Session,
-    layout: &Layout,
+    present: &Present<'_>,
     blob: &Descriptor,
-    options: &Options,
     buffer: &mut [u8],
     run: &Run,
 ) -> Result<BlobReport> {
+    let Present { layout, options, .. } = present;
     let mut report = BlobReport {
         digest: blob.digest.clone(),
         size: blob.size,
@@ -489,7 +528,7 @@ fn fetch_blob(
         source: Source::Present,
     };
     let mut events = Events { blob, last: None };
-    if layout.has_blob(&blob.digest, blob.size)? {
+    if present.has(blob, run)? {
         run.add_done(blob.size);
         events.tell(blob.size, true, report.source, run)?;
         return Ok(report);
@@ -545,8 +584,47 @@ fn fetch_blob(
         return Err(error);
     }
     writer.finish()?;
+    layout.mark(&blob.digest);
     events.tell(blob.size, true, report.source, run)?;
     Ok(report)
+}
+
+/// What is in the layout before anything is fetched.
+struct Present<'a> {
+    layout: &'a Layout,
+    marks: Marks,
+    configs: HashSet<Digest>,
+    options: &'a Options,
+}
+
+impl Present<'_> {
+    /// Whether a blob is there and right. One that this library has verified is taken as it was then if nobody has
+    /// changed its file since; others are hashed.
+    fn has(&self, blob: &Descriptor, run: &Run) -> Result<bool> {
+        if !self.layout.has_blob(&blob.digest, blob.size)? {
+            return Ok(false);
+        }
+        let hashed = self.options.verify_present || self.configs.contains(&blob.digest);
+        let is_marked = self.layout.is_marked(&self.marks, &blob.digest);
+        if is_marked && !hashed {
+            return Ok(true);
+        }
+        match self.layout.verify_blob(&blob.digest, blob.size, run) {
+            Ok(()) => {
+                if !is_marked {
+                    self.layout.mark(&blob.digest);
+                }
+                Ok(true)
+            }
+            Err(error) if matches!(error.code(), Code::DigestMismatch | Code::SizeMismatch) => {
+                run.log(Level::Warn, "store", || {
+                    Record::new(format!("a damaged blob is fetched again: {error}")).error(&error)
+                });
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
 }
 
 /// Drops what there is of a blob.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::image_id::ImageId;
@@ -43,8 +44,9 @@ impl ImgData {
 
     /// Reads a list of a caller's.
     pub fn parse_list(text: &str, argument: &str) -> Result<Vec<Self>> {
-        let value = json::parse(text, argument)?;
-        objects(value).map_err(|e| wrong(argument, e))
+        json::parse(text, argument)?;
+        let list: ImgList = serde_json::from_str(text).map_err(|e| wrong(argument, e))?;
+        Ok(list.0)
     }
 }
 
@@ -129,10 +131,18 @@ fn or_null<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
 }
 
 /// A list of objects, and of nothing else: a list would do for a struct, as its fields in order.
+///
+/// Each is read from its text: trees of them all would take many times their size.
 fn objects<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     from: D,
 ) -> std::result::Result<Vec<T>, D::Error> {
-    let items: Vec<Map<String, Value>> = or_null(from)?;
-    let read = |item: Map<String, Value>| serde_json::from_value(item.into());
+    let items: Vec<&RawValue> = or_null(from)?;
+    let read = |item: &RawValue| {
+        let text = item.get();
+        if !text.starts_with('{') {
+            return Err(serde_json::Error::custom("an entry of the list is not an object"));
+        }
+        serde_json::from_str(text)
+    };
     items.into_iter().map(read).collect::<serde_json::Result<_>>().map_err(D::Error::custom)
 }

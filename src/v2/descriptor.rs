@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::platform::Platform;
+use crate::config::settings::Limits;
 use crate::digest::Digest;
 use crate::error::{Code, Error, Phase, Result};
 use crate::json::misspelt;
@@ -42,6 +43,9 @@ pub struct Descriptor {
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
+
+/// Twice what RFC 6838 allows, and room for parameters.
+const LONGEST_MEDIA_TYPE: usize = 1024;
 
 const KEYS: &[&str] =
     &["mediaType", "digest", "size", "urls", "annotations", "data", "platform", "artifactType"];
@@ -85,7 +89,28 @@ impl Descriptor {
     }
 
     /// Refuses keys in another letter case, and embedded data that does not match.
-    pub(super) fn check(&self) -> Result<()> {
+    pub(super) fn check(&self, limits: &Limits) -> Result<()> {
+        if self.urls.len() as u64 > limits.urls {
+            return Err(Error::new(
+                Code::Limit,
+                format!(
+                    "the descriptor of {} has {} addresses, more than {}",
+                    self.digest,
+                    self.urls.len(),
+                    limits.urls
+                ),
+            )
+            .hint("raise urls in the option limits, if you trust this registry"));
+        }
+        if self.media_type.len() > LONGEST_MEDIA_TYPE {
+            return Err(Error::new(
+                Code::InvalidManifest,
+                format!(
+                    "the media type of {} has more than {LONGEST_MEDIA_TYPE} bytes",
+                    self.digest
+                ),
+            ));
+        }
         let platform = self.platform.iter().flat_map(|p| p.other.keys().map(String::as_str));
         let found = misspelt(self.other.keys().map(String::as_str), KEYS)
             .or_else(|| misspelt(platform, Platform::KEYS));

@@ -88,7 +88,9 @@ impl Manifest {
         if bytes.len() as u64 > limits.manifest {
             return Err(limit("manifest", limits.manifest, bytes.len()));
         }
-        check_json(bytes)?;
+        // 32 bytes of JSON to a value, on average: those of a local index of any size are not too many.
+        let most = usize::try_from(limits.manifest / 32).unwrap_or(usize::MAX).max(1 << 18);
+        json::check_up_to(bytes, most).map_err(|e| not_plain(&e))?;
         let fields: HashMap<String, &RawValue> = serde_json::from_slice(bytes)
             .map_err(|e| invalid("it is no JSON object").cause(short(&e)))?;
         if let Some((key, known)) = json::misspelt(fields.keys().map(String::as_str), KEYS) {
@@ -134,7 +136,7 @@ impl Manifest {
         if count as u64 > limits.children {
             return Err(limit("children", limits.children, count));
         }
-        self.children().chain(self.subject()).try_for_each(Descriptor::check)?;
+        self.children().chain(self.subject()).try_for_each(|d| d.check(limits))?;
         Ok(self)
     }
 
@@ -310,7 +312,11 @@ fn stated_type(content_type: Option<&str>) -> Option<String> {
 }
 
 fn check_json(bytes: &[u8]) -> Result<()> {
-    json::check(bytes).map_err(|e| invalid("it is not one plain JSON document").cause(short(&e)))
+    json::check(bytes).map_err(|e| not_plain(&e))
+}
+
+fn not_plain(why: &serde_json::Error) -> Error {
+    invalid("it is not one plain JSON document").cause(short(why))
 }
 
 fn two_types(body: &str, header: &str) -> Error {

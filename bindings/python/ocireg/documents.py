@@ -387,6 +387,7 @@ class PullOptions(TypedDict, total=False):
 
     ``auth``: absent is what the service knows, ``{}`` is anonymous. ``platform`` is
     ``os[(version)]/arch[/variant]``, that of this machine if absent; ``all_platforms`` is the whole index. ``resume``, true if absent, takes partial files up.
+    ``verify_present`` hashes every blob again that is there already.
     ``protocol`` is ``"v2"``, or ``"v1"`` for an image of a v1 index, converted. ``referrers`` and ``verify_diff_ids``
     are for later: true is :class:`ocireg.UnsupportedError`.
     """
@@ -398,6 +399,7 @@ class PullOptions(TypedDict, total=False):
     referrers: bool
     verify_diff_ids: bool
     nondistributable: bool
+    verify_present: bool
     protocol: str
 
 

@@ -20,7 +20,6 @@ VALUES: dict[str, Any] = {
     "retry": dict.fromkeys(documents.Retry.__annotations__, 3),
     "limits": dict.fromkeys(documents.Limits.__annotations__, 1 << 20),
     "max-concurrent-downloads": 1,
-    "max-concurrent-uploads": 1,
     "environment": False,
     "v1": False,
     "user-agent": "name/1",
