@@ -142,7 +142,7 @@ fn ask(
             };
             let error = match answer {
                 Ok(accepted) => return Ok(accepted),
-                Err(error) => error.with(|d| d.endpoint = Some(address)),
+                Err(error) => hint_at_login(error, auth).with(|d| d.endpoint = Some(address)),
             };
             let over = error.code() == Code::Unauthorized || is_final(&error);
             attempts.push(error);
@@ -152,6 +152,19 @@ fn ask(
         }
     }
     Err(last_of(attempts))
+}
+
+/// Whoever logs in need not be told to log in.
+fn hint_at_login(error: Error, auth: &AuthConfig) -> Error {
+    match error.code() {
+        Code::Unauthorized if auth.is_anonymous() => {
+            error.hint("give a user name and a password, or an identity token")
+        }
+        Code::Unauthorized => error.hint(
+            "check the user name and the password; some registries take an access token in place of the password",
+        ),
+        _ => error,
+    }
 }
 
 fn last_of(mut attempts: Vec<Error>) -> Error {

@@ -1229,3 +1229,23 @@ fn a_logout_from_docker_hub_takes_the_tokens_of_a_web_login_with_it() {
         }
     });
 }
+
+/// Somebody who logs in is not told to log in, but where the refusal came from and what to check.
+#[test]
+fn a_refused_login_says_who_refused_and_what_to_check() {
+    let token = token_server("p");
+    let (basic, bearer) =
+        (basic_registry("p"), Registry::start(ServerOptions::default(), Auth::bearer(&token)));
+    let service = trusting(&[]);
+    for (registry, refuser) in [(&basic, basic.host()), (&bearer, token.host())] {
+        let failure = refused(service.auth(&alice(&registry.host(), "wrong"), None), UNAUTHORIZED);
+        assert!(failure.message.contains(&refuser), "{}", failure.message);
+        let hint = failure.json["hint"].as_str().expect("a hint");
+        assert!(hint.contains("check the user name and the password"), "{hint}");
+        assert!(!hint.contains("log in"), "{hint}");
+    }
+    let nobody = json!({"serveraddress": basic.host()});
+    let failure = refused(service.auth(&nobody, None), UNAUTHORIZED);
+    let hint = failure.json["hint"].as_str().expect("a hint");
+    assert!(hint.contains("give a user name and a password") && !hint.contains("log in"), "{hint}");
+}

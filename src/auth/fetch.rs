@@ -77,9 +77,7 @@ impl Authenticator {
                 let authorization = basic(username, password);
                 self.by_get(&question, Some(&Asker { account: username, authorization }), run)?
             }
-            Secret::Anonymous | Secret::RegistryToken(_) => self
-                .by_get(&question, None, run)
-                .map_err(|refusal| self.credentials.explain(refusal))?,
+            Secret::Anonymous | Secret::RegistryToken(_) => self.by_get(&question, None, run)?,
         };
         run.log(Level::Info, "auth", || {
             self.record("bearer", &Origin::of(realm), secret.kind()).with("scopes", scopes)

@@ -224,7 +224,7 @@ impl Authenticator {
             .url(&self.home)
             .with(|d| d.http_status = Some(401))
             .hint("log in, or give a user name and a password");
-            return Err(self.credentials.explain(refusal));
+            return Err(self.credentials.blame_source(refusal));
         }
         self.may_go_home()?;
         Ok(basic(username, password))
@@ -279,7 +279,9 @@ impl Authenticator {
         let key = Key::new(holder.clone(), &wanted);
         let token = self
             .tokens
-            .get(key, refused, run, || self.fetch(&realm, rule, &secret, &holder, &wanted, run))?;
+            .get(key, refused, run, || self.fetch(&realm, rule, &secret, &holder, &wanted, run))
+            // Not before: whoever waits for the same token may have none for another reason.
+            .map_err(|refusal| self.credentials.explain(refusal))?;
         bearer(token.text())
     }
 

@@ -159,8 +159,23 @@ impl Credentials {
         self.failure.clone().map_or(Ok(()), Err)
     }
 
-    /// What a refusal really comes from where the source failed: from that failure.
+    /// What a refusal comes from, with a hint for whoever was refused.
     pub fn explain(&self, refusal: Error) -> Error {
+        match (refusal.code(), self.auth.is_anonymous(), &self.failure) {
+            (_, _, Some(_)) => self.blame_source(refusal),
+            (Code::Unauthorized, false, None) => refusal.hint(
+                "these credentials are not accepted: check the user name and the password or token, or log in again if \
+                 they have expired",
+            ),
+            (Code::Denied, true, None) => {
+                refusal.hint("log in, or give the credentials of a user who may do this")
+            }
+            _ => refusal,
+        }
+    }
+
+    /// Where the source failed, a refusal comes from that failure.
+    pub fn blame_source(&self, refusal: Error) -> Error {
         let refused = matches!(refusal.code(), Code::Unauthorized | Code::Denied);
         let Some(failure) = self.failure.as_ref().filter(|_| refused) else { return refusal };
         let of = refusal.details();
@@ -203,8 +218,8 @@ fn decode(auth: &str) -> Result<(String, String)> {
             .in_argument("auth")
             .hint("it must be the base64 form of NAME:PASSWORD; or give username and password instead")
     };
-    let unbroken: Zeroizing<Vec<u8>> =
-        Zeroizing::new(auth.bytes().filter(|b| !b.is_ascii_whitespace()).collect());
+    let mut unbroken = Zeroizing::new(Vec::with_capacity(auth.len()));
+    unbroken.extend(auth.bytes().filter(|b| !b.is_ascii_whitespace()));
     let bytes = BASE64.decode(&*unbroken).map_err(|_| refused("it is not base64"))?;
     let mut text = String::from_utf8(bytes).map_err(|e| {
         e.into_bytes().zeroize();
