@@ -48,8 +48,11 @@ impl std::str::FromStr for Algorithm {
             .into_iter()
             .find(|algorithm| algorithm.name() == text)
             .ok_or_else(|| {
-                Error::argument("algorithm", format!("{text:?} is no known algorithm"))
-                    .hint("known are sha256, sha384 and sha512")
+                Error::argument(
+                    "algorithm",
+                    format!("{text:?} is not a supported digest algorithm"),
+                )
+                .hint("known are sha256, sha384 and sha512")
             })
     }
 }
@@ -86,7 +89,7 @@ impl FromStr for Digest {
 
     fn from_str(text: &str) -> Result<Self> {
         let invalid = |why: &str| {
-            Error::new(Code::InvalidDigest, format!("{text:?} is no digest: {why}")).hint(
+            Error::new(Code::InvalidDigest, format!("{text:?} is not a valid digest: {why}")).hint(
                 "a digest reads sha256:<64 lower-case hex digits>, or sha384 (96), sha512 (128)",
             )
         };

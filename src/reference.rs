@@ -167,7 +167,7 @@ pub fn check_tag(text: &str) -> Result<()> {
     if is_tag(text) {
         return Ok(());
     }
-    Err(Error::new(Code::InvalidReference, format!("{text:?} is no tag")).hint(
+    Err(Error::new(Code::InvalidReference, format!("{text:?} is not a valid tag")).hint(
         "a tag is a letter, digit or underscore, then at most 127 of these, full stops and hyphens",
     ))
 }
@@ -179,7 +179,7 @@ pub fn check_path(text: &str) -> Result<()> {
     }
     Err(Error::new(
         Code::InvalidReference,
-        format!("{:?} is no repository's path", host::printable(text)),
+        format!("{:?} is not a valid repository path", host::printable(text)),
     )
     .hint("a path is made of lower-case letters, digits and single separators, such as team/app"))
 }
@@ -225,14 +225,17 @@ impl Invalid {
                 let hint = error.details().hint.clone().unwrap_or_default();
                 return Error::new(
                     Code::InvalidReference,
-                    format!("{shown:?} is no image reference"),
+                    format!("{shown:?} is not a valid image reference"),
                 )
                 .cause(error)
                 .hint(hint);
             }
         };
-        Error::new(Code::InvalidReference, format!("{shown:?} is no image reference: {why}"))
-            .hint(hint)
+        Error::new(
+            Code::InvalidReference,
+            format!("{shown:?} is not a valid image reference: {why}"),
+        )
+        .hint(hint)
     }
 }
 

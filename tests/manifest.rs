@@ -170,7 +170,7 @@ fn b2_what_two_parsers_could_read_differently_is_refused() {
         (index("").replace("\"size\":0", r#""size":0,"platform":{"os":"a","OS":"b"}"#), "\"OS\""),
         (good.replace("\"schemaVersion\":2", "\"schemaVersion\":3"), "schemaVersion"),
         (good.replace("\"schemaVersion\":2", "\"x\":2"), "schemaVersion"),
-        (format!("[{good}]"), "no JSON object"),
+        (format!("[{good}]"), "not a JSON object"),
         (format!(r#"{{"schemaVersion":2,"layers":[{d}]}}"#), "\"config\""),
         (r#"{"schemaVersion":2}"#.to_owned(), "\"config\""),
         ("<html>502 Bad Gateway</html>".to_owned(), "JSON"),

@@ -504,7 +504,7 @@ fn what_is_no_layout_is_left_alone() {
     for result in [Layout::open(dir.path()), Layout::open_or_create(dir.path(), &run())] {
         let error = result.unwrap_err();
         assert_eq!(error.code(), Code::InvalidArgument);
-        assert!(error.to_string().contains("no OCI image layout"), "{error}");
+        assert!(error.to_string().contains("not an OCI image layout"), "{error}");
     }
     assert_eq!(names(dir.path()), ["file"]);
     assert_eq!(fs::read_to_string(&file).unwrap(), "mine");

@@ -228,7 +228,7 @@ impl Layout {
         let limits = Limits { manifest: INDEX_LIMIT, children: u64::MAX, ..Limits::default() };
         match Manifest::parse(&bytes, None, &limits) {
             Ok(Manifest::Index(index)) => Ok(index.manifests),
-            Ok(Manifest::Image(_)) => Err(self.malformed("it is no index")),
+            Ok(Manifest::Image(_)) => Err(self.malformed("it is not an index")),
             Err(e) => Err(self.malformed(e)),
         }
     }
@@ -431,7 +431,7 @@ impl Layout {
     fn is_none(&self, why: &str) -> Error {
         Error::new(
             Code::InvalidArgument,
-            format!("{} is no OCI image layout: {why}", self.path.display()),
+            format!("{} is not an OCI image layout: {why}", self.path.display()),
         )
         .phase(Phase::Store)
         .hint("name an empty or new directory, or an image layout; nothing was written")
@@ -637,7 +637,7 @@ impl fmt::Debug for BlobWriter {
 fn open_root(path: &Path) -> Result<Dir> {
     Dir::open(path).map_err(|e| match e.kind() {
         io::ErrorKind::NotADirectory => {
-            Error::new(Code::InvalidArgument, format!("{} is no directory", path.display()))
+            Error::new(Code::InvalidArgument, format!("{} is not a directory", path.display()))
                 .phase(Phase::Store)
                 .hint("an image layout is a directory; name another path")
         }

@@ -202,14 +202,14 @@ fn history(bytes: &[u8]) -> Result<Value> {
         let words: Vec<&str> = words.iter().filter_map(Value::as_str).collect();
         entry.insert("created_by".to_owned(), json!(words.join(" ")));
     }
-    let text = std::str::from_utf8(bytes).map_err(|e| malformed("it is no UTF-8").cause(e))?;
+    let text = std::str::from_utf8(bytes).map_err(|e| malformed("it is not UTF-8").cause(e))?;
     entry.insert("v1Compatibility".to_owned(), json!(text));
     Ok(Value::Object(entry))
 }
 
 fn object(bytes: &[u8]) -> Result<Map<String, Value>> {
-    json::check(bytes).map_err(|e| malformed("it is no JSON").cause(e))?;
-    serde_json::from_slice(bytes).map_err(|e| malformed("it is no object").cause(e))
+    json::check(bytes).map_err(|e| malformed("it is not JSON").cause(e))?;
+    serde_json::from_slice(bytes).map_err(|e| malformed("it is not a JSON object").cause(e))
 }
 
 fn document(media_type: &str, content: &Value) -> Result<Document> {

@@ -160,7 +160,7 @@ fn describe(
 
 /// A document that is only passed on, and so not read into a tree.
 fn document(bytes: &[u8], what: &str) -> Result<Box<RawValue>> {
-    json::check(bytes)
-        .and_then(|()| serde_json::from_slice(bytes))
-        .map_err(|e| Error::new(Code::InvalidManifest, format!("{what} is no JSON")).cause(e))
+    json::check(bytes).and_then(|()| serde_json::from_slice(bytes)).map_err(|e| {
+        Error::new(Code::InvalidManifest, format!("{what} is not valid JSON")).cause(e)
+    })
 }

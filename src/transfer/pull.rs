@@ -373,7 +373,7 @@ fn blobs_of(
     for blob in of_images.chain(&entries) {
         if media_type::is_nondistributable(&blob.media_type) && !options.nondistributable {
             warnings.push(format!(
-                "the layer {} is not meant to be distributed and was left out",
+                "the layer {} is not distributable and was left out; set nondistributable to fetch it",
                 blob.digest
             ));
             continue;
@@ -384,7 +384,10 @@ fn blobs_of(
             Some(size) => {
                 return Err(Error::new(
                     Code::InvalidManifest,
-                    format!("{} is said to have {size} and {} bytes", blob.digest, blob.size),
+                    format!(
+                        "{} is listed with two sizes, {size} and {} bytes",
+                        blob.digest, blob.size
+                    ),
                 ));
             }
         }

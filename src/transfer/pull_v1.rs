@@ -294,7 +294,7 @@ impl Content {
             }
         };
         if !tar::may_begin(&hashing.first) {
-            return Err(wrong_layer(id, "it is no tar archive"));
+            return Err(wrong_layer(id, "it is not a tar archive"));
         }
         Ok(hashing.hasher.finish())
     }

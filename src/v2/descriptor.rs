@@ -72,13 +72,16 @@ impl Descriptor {
         let bytes = BASE64.decode(data).map_err(|e| {
             Error::new(
                 Code::InvalidManifest,
-                format!("the data embedded in the descriptor of {} is no base64", self.digest),
+                format!(
+                    "the data embedded in the descriptor of {} is not valid base64",
+                    self.digest
+                ),
             )
             .phase(Phase::Verify)
             .cause(e)
         })?;
         self.verify(&bytes)
-            .map_err(|e| e.context("a descriptor embeds data that is not what it describes"))?;
+            .map_err(|e| e.context("the data embedded in a descriptor does not match it"))?;
         Ok(Some(bytes))
     }
 

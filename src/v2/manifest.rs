@@ -92,7 +92,7 @@ impl Manifest {
         let most = usize::try_from(limits.manifest / 32).unwrap_or(usize::MAX).max(1 << 18);
         json::check_up_to(bytes, most).map_err(|e| not_plain(&e))?;
         let fields: HashMap<String, &RawValue> = serde_json::from_slice(bytes)
-            .map_err(|e| invalid("it is no JSON object").cause(short(&e)))?;
+            .map_err(|e| invalid("it is not a JSON object").cause(short(&e)))?;
         if let Some((key, known)) = json::misspelt(fields.keys().map(String::as_str), KEYS) {
             return Err(invalid(format!("it has the key {key:?} for {known:?}")));
         }
@@ -259,7 +259,7 @@ impl Fields<'_> {
         if !media_type::is_manifest(&decided) {
             return Err(Error::new(
                 Code::Unsupported,
-                format!("a manifest of the type {:?} is not read", short(&decided)),
+                format!("manifests of the type {:?} are not supported", short(&decided)),
             )
             .hint("OCI manifests and indexes, Docker schema 2 and manifest lists are"));
         }
@@ -316,7 +316,7 @@ fn check_json(bytes: &[u8]) -> Result<()> {
 }
 
 fn not_plain(why: &serde_json::Error) -> Error {
-    invalid("it is not one plain JSON document").cause(short(why))
+    invalid("it is not a single valid JSON document").cause(short(why))
 }
 
 fn two_types(body: &str, header: &str) -> Error {
