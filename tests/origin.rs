@@ -1323,7 +1323,7 @@ fn a27_the_content_of_an_image_steers_nothing() {
         names
     };
     assert_eq!(below(home.path()), ["layout"]);
-    assert_eq!(below(&layout), ["blobs", "index.json", "oci-layout"]);
+    assert_eq!(below(&layout), [".ocireg-verified", "blobs", "index.json", "oci-layout"]);
     let mut blobs: Vec<String> = image.blobs.keys().cloned().chain([digest]).collect();
     blobs.iter_mut().for_each(|blob| *blob = blob.replace("sha256:", ""));
     blobs.sort();
