@@ -724,6 +724,128 @@ fn the_place_of_an_upload_is_used_as_it_was_said() {
 }
 
 #[test]
+fn each_chunk_goes_where_the_answer_to_the_last_one_says() {
+    let registry = Registry::plain();
+    registry.quirk(Quirk::LocationMoves);
+    for options in [PutOptions::default(), chunks(CHUNK)] {
+        put(&plain(&registry), &options, &content()).expect("an upload");
+        assert_has(&registry, &content());
+    }
+}
+
+/// The requests of an upload are those that the specification describes.
+#[test]
+fn an_upload_is_made_of_sound_requests() {
+    let (registry, bytes) = (Registry::plain(), content());
+    let mut at = 0;
+    for options in [PutOptions::default(), chunks(CHUNK)] {
+        put(&plain(&registry), &options, &bytes).expect("an upload");
+        assert_has(&registry, &bytes);
+    }
+    let uploads = registry.requests();
+    for request in uploads.iter().filter(|r| r.path().contains("/blobs/uploads/")) {
+        let header = |name: &str| request.header(name);
+        let length = request.body.len();
+        assert_eq!(header("content-length"), Some(length.to_string().as_str()), "{request:?}");
+        assert_eq!(header("transfer-encoding"), None);
+        match request.method.as_str() {
+            "POST" => {
+                assert_eq!(length, 0);
+                at = 0;
+            }
+            method => {
+                assert_eq!(header("content-type"), Some("application/octet-stream"));
+                let range = format!("{at}-{}", (at + length).saturating_sub(1));
+                let range = (method == "PATCH").then_some(range.as_str());
+                assert_eq!(header("content-range"), range, "in order, without a gap");
+                let digest = digest_of(&bytes).to_string();
+                let digests = if method == "PUT" { vec![digest] } else { Vec::new() };
+                assert_eq!(request.query("digest"), digests, "the digest ends it");
+                at += length;
+            }
+        }
+    }
+}
+
+/// Headers that begin with Docker- may be missing, or say anything.
+#[test]
+fn what_docker_added_to_the_protocol_is_not_needed() {
+    let bytes = content();
+    let headers =
+        ["Docker-Distribution-Api-Version", "Docker-Content-Digest", "Docker-Upload-UUID"];
+    for value in [None, Some("nonsense")] {
+        let registry = Registry::plain();
+        for name in headers {
+            let action = match value {
+                None => Action::RemoveHeader(name.into()),
+                Some(value) => Action::header(name, value),
+            };
+            registry.fault(Fault::on("/v2/", action).always());
+        }
+        registry.add_blob("demo/base", bytes.clone());
+        for options in [
+            PutOptions::default(),
+            chunks(CHUNK),
+            PutOptions {
+                digest: Some(digest_of(&bytes)),
+                mount_from: vec!["demo/base".into()],
+                ..PutOptions::default()
+            },
+        ] {
+            registry.remove_blob("demo/app", &digest_of(&bytes).to_string());
+            put(&plain(&registry), &options, &bytes).expect("an upload");
+            assert_has(&registry, &bytes);
+        }
+    }
+}
+
+/// As the registry of the CNCF says that bytes belong elsewhere.
+#[test]
+fn a_range_may_be_refused_by_any_status() {
+    let (bytes, run) = (content(), Run::new(None));
+    let refused = br#"{"errors":[{"code":"RANGE_INVALID","message":"invalid content range"}]}"#;
+    for status in [400, 409, 416] {
+        let registry = Registry::plain();
+        let refusal = Action::Status(status, Vec::new(), refused.to_vec());
+        registry.fault(part(refusal).skip(1));
+        put(&plain(&registry), &chunks(CHUNK), &bytes).expect("an upload");
+        assert_has(&registry, &bytes);
+        // The chunk arrived, its answer was lost, and so is all knowledge of it.
+        let registry = Registry::plain();
+        registry.quirk(Quirk::UploadRange(UploadRange::Missing));
+        registry.fault(part(Action::CutHead(0, Cut::Rst)).skip(1));
+        let mut writer = open(&plain(&registry), &chunks(CHUNK)).expect("a writer");
+        writer.write(&bytes, &run).expect("bytes");
+        writer.commit(None, None, &run).expect("an upload");
+        assert_has(&registry, &bytes);
+    }
+}
+
+/// A token server may refuse what a mount needs beside the right to write here, as that of Docker Hub does.
+#[test]
+fn a_mount_for_which_there_is_no_token_becomes_an_upload() {
+    let bytes = content();
+    for status in [400, 401, 403, 404, 500] {
+        let token = TokenServer::plain();
+        token.may_receive("wonderland");
+        let registry = Registry::start(ServerOptions::default(), Auth::bearer(&token));
+        token.fault(Fault::on("demo%2Fbase", Action::status(status)).always());
+        let trusted = json!({"allow-plain-http-credentials": [token.host(), registry.host()]});
+        let alice = json!({"username": "alice", "password": "wonderland"});
+        let session = session(&registry.host(), trusted, alice);
+        let options = PutOptions {
+            digest: Some(digest_of(&bytes)),
+            mount_from: vec!["demo/base".into()],
+            ..PutOptions::default()
+        };
+        put(&session, &options, &bytes).unwrap_or_else(|e| panic!("{status}: {e}"));
+        assert_has(&registry, &bytes);
+        let asked = token.requests();
+        assert!(asked.iter().any(|r| r.target.contains("demo%2Fbase")), "{asked:?}");
+    }
+}
+
+#[test]
 fn chunks_become_smaller_where_they_are_too_large() {
     let bytes: Vec<u8> = content().iter().copied().cycle().take(5_000_003).collect();
     let most = 4 << 20;

@@ -180,9 +180,8 @@ impl BlobWriter {
         let answered = |status| status != 429;
         let response = match repository.registry().fetch(&request, &scopes, answered, run) {
             Ok(response) => response,
-            Err(e) if matches!(e.code(), Code::Unauthorized | Code::Denied | Code::NotFound) => {
-                return Ok(Mount::Refused);
-            }
+            // Nor may he get a token for both.
+            Err(e) if is_answer(&e) => return Ok(Mount::Refused),
             Err(e) => return Err(e),
         };
         match response.status {
@@ -562,6 +561,20 @@ fn check_told(response: &Response, digest: &Digest) -> Result<()> {
 /// Whether the call itself is over.
 fn is_over(error: &Error) -> bool {
     matches!(error.code(), Code::Cancelled | Code::Deadline)
+}
+
+/// Whether somebody has answered, and said no.
+fn is_answer(error: &Error) -> bool {
+    matches!(
+        error.code(),
+        Code::Unauthorized
+            | Code::Denied
+            | Code::NotFound
+            | Code::Server
+            | Code::Rejected
+            | Code::Conflict
+            | Code::Unsupported
+    )
 }
 
 /// Whether the request that failed may have had its effect. Who refuses clearly has done nothing.

@@ -27,6 +27,8 @@ pub enum Quirk {
     AbsoluteLocation,
     /// Where an upload goes on has a query, without which the registry does not know it.
     LocationQuery,
+    /// Where an upload goes on has a query that every chunk changes, and no older one counts.
+    LocationMoves,
     /// Of a blob only ranges with an end are sent; others are answered 416.
     ClosedRangesOnly,
     /// A page has `n` entries, but no Link to the next.

@@ -69,9 +69,11 @@ impl Store {
     pub(super) fn upload(&self, request: &Request, method: &str, name: &str, id: &str) -> Reply {
         let mut uploads = lock(&self.uploads.all);
         let key = (name.to_owned(), id.to_owned());
-        let wants_query = self.quirks.has(|quirk| *quirk == Quirk::LocationQuery);
-        let known = !wants_query || request.query("_state") == [state_of(id)];
-        let Some(upload) = uploads.get_mut(&key).filter(|_| known) else {
+        let known = |upload: &&mut Upload| match self.query(id, upload) {
+            Some(query) => request.query("_state") == [query],
+            None => true,
+        };
+        let Some(upload) = uploads.get_mut(&key).filter(known) else {
             return error(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry");
         };
         if !request.body.is_empty()
@@ -163,6 +165,15 @@ impl Store {
         created(name, digest)
     }
 
+    /// What the query of an upload's place holds; it has to come back as it was.
+    fn query(&self, id: &str, upload: &Upload) -> Option<String> {
+        self.quirks.find(|quirk| match quirk {
+            Quirk::LocationQuery => Some(format!("{id}-_~.=")),
+            Quirk::LocationMoves => Some(format!("{id}-{}", upload.bytes.len())),
+            _ => None,
+        })
+    }
+
     fn out_of_range(
         &self,
         request: &Request,
@@ -186,8 +197,8 @@ impl Store {
         upload: &Upload,
     ) -> Reply {
         let mut location = format!("/v2/{name}/blobs/uploads/{id}");
-        if self.quirks.has(|quirk| *quirk == Quirk::LocationQuery) {
-            location += &format!("?_state={}", state_of(id));
+        if let Some(query) = self.query(id, upload) {
+            location += &format!("?_state={query}");
         }
         if self.quirks.has(|quirk| *quirk == Quirk::AbsoluteLocation) {
             let host = request.header("host").unwrap_or_default();
@@ -212,11 +223,6 @@ impl Store {
             None => reply,
         }
     }
-}
-
-/// What the query of an upload's place holds; it has to come back as it was.
-fn state_of(id: &str) -> String {
-    format!("{id}-_~.=")
 }
 
 fn created(name: &str, digest: &str) -> Reply {
