@@ -637,6 +637,39 @@ fn f11_f12_the_rest_of_a_blob_is_got_from_servers_that_know_no_open_ranges() {
     }
 }
 
+/// Blobs are what their digest says, whatever is said about them and wherever they come from.
+#[test]
+fn what_is_said_about_a_blob_does_not_matter() {
+    let image = large();
+    let registry = serving(&image);
+    let digest = layer(&image);
+    let whole = image.blobs[digest].to_vec();
+    let moved = registry.url();
+    for action in [
+        Action::RemoveHeader("Docker-Content-Digest".into()),
+        Action::header("Docker-Content-Digest", &format!("sha256:{}", "0".repeat(64))),
+        Action::header("Docker-Content-Digest", "nonsense"),
+        Action::RemoveHeader("Content-Type".into()),
+        Action::header("Content-Type", "text/html"),
+        Action::RemoveHeader("Etag".into()),
+        Action::RemoveHeader("Accept-Ranges".into()),
+        Action::Chunked,
+        Action::CloseDelimited,
+        // A store, relative to the registry, and with a signature.
+        Action::redirect(&format!("../blobs/{digest}?X-Signature=1")),
+        Action::redirect(&format!("/v2/demo/app/blobs/{digest}?X-Signature=1")),
+        Action::redirect(&format!("{moved}/v2/demo/app/blobs/{digest}?X-Signature=1")),
+    ] {
+        registry.fault(Fault::on(digest, action.clone()).times(2));
+        registry.fault(Fault::on(digest, Action::CutBody(1_000_000, Cut::Fin)).skip(1));
+        let session = session(&hasty(), &registry);
+        let read = read_from(&session, digest, 0, json!({"size": whole.len()}))
+            .unwrap_or_else(|e| panic!("{action:?}: {e:?}"));
+        assert!(read == whole, "{action:?}");
+        registry.clear_faults();
+    }
+}
+
 #[test]
 fn where_all_is_sent_each_time_little_progress_is_none() {
     const SIZE: u64 = 24 << 20;

@@ -612,6 +612,31 @@ fn a_question_for_the_state_is_asked_again() {
 }
 
 #[test]
+fn a_busy_registry_is_asked_for_nothing_more() {
+    let bytes = content();
+    for (options, faults, expected) in [
+        (
+            PutOptions::default(),
+            [end(Action::retry_after(429, "0")), end(Action::status(429)).skip(1)],
+            4,
+        ),
+        (
+            chunks(CHUNK),
+            [part(Action::retry_after(429, "0")), part(Action::status(429)).skip(2)],
+            8,
+        ),
+    ] {
+        let registry = Registry::plain();
+        faults.into_iter().for_each(|fault| registry.fault(fault));
+        put(&plain(&registry), &options, &bytes).expect("an upload");
+        let asked = methods(&registry);
+        assert_eq!(asked.len(), expected, "{asked:?}");
+        assert_eq!(asked.iter().filter(|m| *m == "POST").count(), 1, "{asked:?}");
+        assert_has(&registry, &bytes);
+    }
+}
+
+#[test]
 fn a_state_that_cannot_be_asked_for_costs_nothing_that_was_sent() {
     let bytes = content();
     for status in [400, 401, 403, 404, 405, 416, 500, 503] {

@@ -357,6 +357,10 @@ impl BlobWriter {
             Refusal::Forgotten => return Err(tries.forgotten(error)),
             _ => {
                 tries.attempts.again(error.clone(), run)?;
+                if error.code() == Code::RateLimited {
+                    // Nothing has been done, and fewer questions are the better ones.
+                    return Ok(());
+                }
                 tries.first.get_or_insert_with(|| error.clone());
             }
         }
@@ -460,12 +464,12 @@ impl BlobWriter {
                 return Ok(());
             }
             outcome?;
-            tries.first.get_or_insert(error);
             // What has arrived of a blob in one piece cannot be gone on with: the rest would have no range, and some
             // registries put it at the beginning.
-            if whole {
+            if whole && error.code() != Code::RateLimited {
                 self.begin_again(run)?;
             }
+            tries.first.get_or_insert(error);
         }
         Ok(())
     }

@@ -4,11 +4,13 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use ocireg_testkit::cncf::{self, skopeo_copy, skopeo_inspect, umoci_list};
+use ocireg_testkit::cutter::Way;
 use ocireg_testkit::image::{Kind, Spec};
 use ocireg_testkit::process::{self, program};
 use ocireg_testkit::server::{BlackHole, ConnectFault};
 use ocireg_testkit::{
-    Action, Auth, Ca, Cncf, Cut, Fault, Registry, ServerOptions, TokenServer, digest,
+    Action, Auth, Ca, Cncf, Cut, Cutter, Early, Fault, Quirk, Registry, Reply, ServerOptions,
+    TokenServer, digest,
 };
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -90,6 +92,93 @@ fn embedded_registry_answers_ranges_lists_and_faults() {
     assert_eq!(curl(&["-m", "1", "-o", "/dev/null", &url]).0, 28);
     assert_eq!(curl(&[&url]).2, bytes, "all faults are used up");
     assert!(registry.requests().iter().any(|request| request.header("range") == Some("bytes=5-")));
+}
+
+#[test]
+fn embedded_registry_has_the_habits_of_others() {
+    let registry = Registry::plain();
+    let digest = registry.add_blob("demo/app", vec![7; 1000]);
+    let subject = registry.add_manifest("demo/app", Some("a"), "application/json", "{}");
+    for tag in ["b", "c"] {
+        let manifest = format!(
+            r#"{{"artifactType": "x/{tag}", "subject": {{"digest": "{subject}"}}, "tag": "{tag}"}}"#
+        );
+        registry.add_manifest("demo/app", Some(tag), "application/json", manifest);
+    }
+    let url = |path: &str| format!("{}/v2/demo/app/{path}", registry.url());
+    let status = |arguments: &[&str]| curl(arguments).1.get(9..12).unwrap_or_default().to_owned();
+    let (blob, tag) = (url(&format!("blobs/{digest}")), url("manifests/a"));
+
+    registry.quirk(Quirk::ClosedRangesOnly);
+    assert_eq!(status(&["-r", "1-", &blob]), "416");
+    assert_eq!(status(&["-r", "1-9", &blob]), "206");
+    registry.quirk(Quirk::HeadRefused(405));
+    assert_eq!(
+        [status(&["-I", &blob]), status(&["-I", &tag]), status(&[&tag])],
+        ["405", "405", "200"]
+    );
+    registry.quirk(Quirk::NoLink);
+    registry.quirk(Quirk::LastIgnored);
+    let (_, head, body) = curl(&[&url("tags/list?n=1&last=b")]);
+    assert!(!head.contains("Link") && body.ends_with(br#""tags":["a"]}"#), "{head}");
+    registry.quirk(Quirk::DeleteRefused(405));
+    assert_eq!(status(&["-X", "DELETE", &blob]), "405");
+    registry.clear_quirks();
+
+    let referrers = url(&format!("referrers/{subject}"));
+    registry.quirk(Quirk::ReferrersPage(1));
+    let (_, head, body) = curl(&[&referrers]);
+    let page: serde_json::Value = serde_json::from_slice(&body).expect("an index");
+    assert_eq!(page["manifests"].as_array().map(Vec::len), Some(1));
+    assert!(head.contains("Link: </v2/demo/app/referrers/"), "{head}");
+    let filtered = format!("{referrers}?artifactType=x/c");
+    let (_, head, body) = curl(&[&filtered]);
+    assert!(head.contains("OCI-Filters-Applied: artifactType"), "{head}");
+    assert!(String::from_utf8_lossy(&body).contains(r#""artifactType":"x/c""#));
+    registry.quirk(Quirk::NoFilters);
+    assert!(!curl(&[&filtered]).1.contains("OCI-Filters-Applied"));
+    registry.quirk(Quirk::NoReferrers);
+    assert_eq!(status(&[&referrers]), "404");
+    registry.clear_quirks();
+
+    // A signed manifest of schema 1 is not what its digest is of.
+    let signed = registry.add_signed_schema1("demo/app", "old");
+    let (_, head, body) = curl(&[&url("manifests/old")]);
+    assert!(head.contains(&signed) && digest::sha256(&body) != signed, "{head}");
+
+    // A body of which only the head is read.
+    let started = registry.requests().len();
+    let refusal = Reply::new(413, b"too much".to_vec()).with("Connection", "close");
+    registry.early(Early::on("PUT", refusal).over(100));
+    let put = |size: usize| {
+        let body = "x".repeat(size);
+        let (_, head, _) = curl(&["-X", "PUT", "--data-binary", &body, &tag]);
+        head[9..12].to_owned()
+    };
+    assert_eq!([put(100), put(101), put(101)], ["201", "413", "201"]);
+    let bodies: Vec<_> = registry.requests().split_off(started);
+    assert_eq!(bodies.iter().map(|r| r.body.len()).collect::<Vec<_>>(), [100, 0, 101]);
+    assert_eq!(status(&["-X", "DELETE", &blob]), "202");
+    assert_eq!(status(&[&blob]), "404");
+}
+
+#[test]
+fn cutter_cuts_where_it_is_told() {
+    let registry = Registry::plain();
+    let digest = registry.add_blob("demo/app", vec![7; 100_000]);
+    let cutter = Cutter::before(&registry.host());
+    let url = format!("http://{}/v2/demo/app/blobs/{digest}", cutter.host());
+    assert_eq!(curl(&[&url]).2.len(), 100_000);
+    for how in [Cut::Rst, Cut::Fin] {
+        cutter.cut(Way::Down, 50_000, how);
+        let (code, head, body) = curl(&[&url]);
+        assert!(code != 0 && body.len() + head.len() <= 50_000, "{code}, {} bytes", body.len());
+        assert!(cutter.clear());
+        cutter.cut(Way::Up, 10, how);
+        let (code, head, _) = curl(&[&url]);
+        assert!(code != 0 && head.is_empty() && cutter.clear());
+    }
+    assert!(!cutter.clear());
 }
 
 #[test]
