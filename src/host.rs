@@ -125,6 +125,13 @@ pub fn split_port(text: &str) -> Option<(&str, &str)> {
     (!host.contains(['[', ']']) && !port.contains(['[', ']'])).then_some((host, port))
 }
 
+/// Whether the name is this machine's own, `localhost` or below it (RFC 6761).
+pub fn is_localhost(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let last = name.rsplit('.').next().unwrap_or(name);
+    last.eq_ignore_ascii_case("localhost")
+}
+
 /// A host as credentials and allow lists compare it: lower case, without the port of https, and one name for
 /// the official registry.
 pub fn normalised(host: &str) -> String {

@@ -74,7 +74,7 @@ impl Service {
         let proxies = match &settings.proxy {
             Some(proxies) => proxies.clone(),
             None if settings.environment.is_heard() => {
-                Proxies::from_environment(|name| settings.environment.variable(name))?
+                Proxies::from_environment(|name| settings.environment.variable(name))
             }
             None => Proxies::default(),
         };
@@ -240,7 +240,7 @@ impl Service {
         run: &Run,
     ) -> Result<Identity> {
         host::check_component(authority)?;
-        let proxied = self.0.proxies.choose(url).is_some();
+        let proxied = self.0.proxies.finds_names(url);
         // What a lookup said may have followed from addresses also where a proxy finds others.
         let lookup = |name: &str| match tls {
             None if proxied => Ok(Vec::new()),
@@ -293,7 +293,7 @@ impl Service {
     /// What goes to `localhost` over plain http stays on this machine, if that is where the name leads.
     fn keep_at_home(&self, identity: &mut Identity, url: &Url, run: &Run) -> Result<()> {
         let is_named = url.scheme() == "http" && url.host_str() == Some("localhost");
-        if is_named && identity.within.is_none() && self.0.proxies.choose(url).is_none() {
+        if is_named && identity.within.is_none() && !self.0.proxies.is_proxied(url) {
             let here = Blocks::loopback();
             if here.contain_all(&self.addresses("localhost", run)?) {
                 identity.within = Some(here);

@@ -685,7 +685,7 @@ fn pulls_through_a_proxy() {
             service("gone", r#","proxy":"http://alice:{password}@{closed}""#),
             vainly("gone", "PROXY", json!({"phase": "proxy", "hint": "*"})),
             fails(
-                &["service_new", "x", r#"{"proxy":"socks5://alice:{password}@{proxy}"}"#],
+                &["service_new", "x", r#"{"proxy":"socks4://alice:{password}@{proxy}"}"#],
                 "INVALID_CONFIG",
                 json!({"argument": "proxy"}),
             ),

@@ -18,6 +18,7 @@ use ocireg::tls::Identity;
 use ocireg_testkit::image::Image;
 use ocireg_testkit::rig::{assert_canary_nowhere, bystander, canary};
 use ocireg_testkit::{Action, Auth, Ca, Fault, Registry, Reply, ServerOptions};
+use rustix::process::{Resource, Rlimit};
 use scene::*;
 use serde_json::{Value, json};
 
@@ -272,5 +273,75 @@ fn a6_an_identity_that_follows_from_addresses_is_good_for_these_alone() {
         // Of several addresses only those within are tried.
         assert!(answered(ask(&client(&["127.0.0.1"]), &bound)));
         assert!(answered(ask(&client(&["0.0.0.0", "127.0.0.1"]), &bound)));
+    }
+}
+
+#[test]
+fn localhost_is_this_machine_without_a_name_server() {
+    let lookup = |fixed: &[(&str, &str)], name: &str| {
+        let fixed = fixed.iter().map(|(name, address)| {
+            ((*name).to_owned(), vec![address.parse().expect("an address")])
+        });
+        let resolver = Resolver::new(fixed.collect());
+        resolver.lookup(name, std::time::Duration::from_secs(5), &Run::new(None)).expect(name)
+    };
+    for name in ["localhost", "LocalHost", "localhost.", "app.localhost", "a.b.localhost."] {
+        let found = lookup(&[], name);
+        assert!(found.len() == 2 && Blocks::loopback().contain_all(&found), "{name}: {found:?}");
+        // The caller's own word comes first.
+        assert_eq!(
+            lookup(&[("*", "10.0.0.1")], name),
+            ["10.0.0.1".parse::<std::net::IpAddr>().expect("it")]
+        );
+    }
+    // A registry under such a name is one of this machine, and is judged by where it leads.
+    let (registry, image) = (Registry::tls(&Ca::new("nobody knows it")), image());
+    image.push_to(&registry, "demo/app", "1");
+    let reference = format!("app.localhost:{}/demo/app:1", registry.port());
+    pulls(&service(json!({})), &reference, &json!({}), &image);
+    let elsewhere = service(json!({"resolve": {"app.localhost": ["0.0.0.0"]}}));
+    fails(&elsewhere, &reference, &json!({}), CERTIFICATE);
+}
+
+/// Child of `no_descriptor_left_…`: asks with fewer and fewer descriptors left.
+fn ask_with_few_descriptors(host: &str) {
+    let service = service(json!({"resolve": {"named.test": ["127.0.0.1"]}}));
+    let mut seen = Vec::new();
+    let mut held = Vec::new();
+    let (limit, most) = (64, rustix::process::getrlimit(Resource::Nofile).maximum);
+    rustix::process::setrlimit(Resource::Nofile, Rlimit { current: Some(limit), maximum: most })
+        .expect("a limit of this process");
+    while let Ok(file) = std::fs::File::open("/dev/null") {
+        held.push(file);
+    }
+    for left in 0..12 {
+        let api = json!({"URL": format!("http://{host}")});
+        let session = service.endpoint(&api).expect("an endpoint").session(Some(&json!({})));
+        let asked = session
+            .and_then(|s| s.repository("demo/app"))
+            .and_then(|s| s.list_tags(None, &json!({})));
+        match asked {
+            Ok(_) => seen.push(0),
+            Err(failure) => {
+                assert_eq!(failure.code, 120, "{left} left: {failure:#?}");
+                assert_tells(&failure, &["ulimit -n"], &[]);
+                seen.push(failure.code);
+            }
+        }
+        held.pop();
+    }
+    assert!(seen.contains(&120), "descriptors never ran out");
+    assert_eq!(seen.last(), Some(&0), "it works with enough of them");
+}
+
+#[test]
+fn no_descriptor_left_is_the_fault_of_this_machine() {
+    if let Some(host) = c_surface::children::told() {
+        return ask_with_few_descriptors(&host);
+    }
+    let (registry, _) = demo();
+    for host in [registry.host(), format!("localhost:{}", registry.port())] {
+        let test = "no_descriptor_left_is_the_fault_of_this_machine";
+        c_surface::children::expect_success(&mut c_surface::children::command(test, &host));
     }
 }

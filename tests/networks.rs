@@ -15,10 +15,10 @@ use scene::*;
 use serde_json::{Value, json};
 
 /// From the narrowest to the widest reach.
-const ADDRESSES: [&str; 3] = ["127.0.0.1", "10.99.0.1", "203.0.113.1"];
+const ADDRESSES: [&str; 3] = ["127.0.0.1", "10.99.0.1", "20.0.113.1"];
 
 const NETWORK: &str = "ip link set lo up && ip address add 10.99.0.1/32 dev lo && \
-                       ip address add 203.0.113.1/32 dev lo";
+                       ip address add 20.0.113.1/32 dev lo";
 
 /// Runs a test of this binary again, in a network of its own, and tells it something.
 fn in_a_network(test: &str, tell: &str, environment: &[(&str, &Path)]) {
@@ -59,7 +59,7 @@ fn a3_a6_a_server_leads_to_networks_as_wide_as_its_own_or_wider() {
                 let known = |home: &str| {
                     let hosts = [format!("{host}:{}", other.port()), home.to_owned()];
                     json!({
-                        "insecure-registries": ["10.0.0.0/8", "203.0.113.0/24"],
+                        "insecure-registries": ["10.0.0.0/8", "20.0.113.0/24"],
                         "resolve": {"named.test": [target]},
                         "allow-plain-http-credentials": hosts,
                     })
@@ -178,7 +178,7 @@ fn a14_the_upstream_is_asked_after_its_mirrors_and_alone_gets_its_credentials() 
         key_der: read("key.der"),
     };
     let (canary, image) = (canary(), image());
-    let options = at("203.0.113.1").port(443).name(UPSTREAM).identity(identity);
+    let options = at("20.0.113.1").port(443).name(UPSTREAM).identity(identity);
     let upstream = Registry::start(options, Auth::basic("alice", &canary));
     upstream.may_receive(&canary);
     image.push_to(&upstream, "library/app", "1");
@@ -187,7 +187,7 @@ fn a14_the_upstream_is_asked_after_its_mirrors_and_alone_gets_its_credentials() 
     let service = |credentials: Value| {
         service(json!({
             "registry-mirrors": [mirror.url()], "environment": true, "proxy": "",
-            "resolve": {UPSTREAM: ["203.0.113.1"]}, "retry": {"max-attempts": 1},
+            "resolve": {UPSTREAM: ["20.0.113.1"]}, "retry": {"max-attempts": 1},
             "allow-plain-http-credentials": [mirror.host(), UPSTREAM], "credentials": credentials,
         }))
     };

@@ -378,6 +378,34 @@ fn a5_an_https_registry_gets_no_token_from_an_http_realm() {
 }
 
 #[test]
+fn a5_an_http_realm_that_the_caller_names_is_asked_without_credentials() {
+    let (ca, certs, canary) = (Ca::default(), ocireg_testkit::tempdir(), canary());
+    let realm = token_for_everybody(ServerOptions::default());
+    let registry = registry_with_realm(secure(&ca), &format!("{}/token", realm.url()));
+    let mut options = trust(&ca, certs.path(), &[&registry.host()]);
+    let failure = fails(&service(options.clone()), &app(&registry), &none(), POLICY);
+    assert_tells(&failure, &[&realm.host(), "trusted-realms"], &[]);
+    assert_eq!(realm.connection_count(), 0);
+
+    // The registry says no in the end, but its realm was asked: by nobody in particular, whoever the caller is.
+    options["trusted-realms"] = json!([[registry.host(), realm.host()]]);
+    for auth in [none(), alice(&canary), json!({"auth": {"identitytoken": canary}})] {
+        realm.clear();
+        fails(&service(options.clone()), &app(&registry), &auth, UNAUTHORIZED);
+        assert!(!realm.requests().is_empty());
+        assert!(realm.requests().iter().all(|r| r.method == "GET"));
+        assert_bare(&realm.requests());
+    }
+    assert_canary_nowhere(&[&realm, &registry], &canary);
+    realm.may_receive(&canary);
+    options["allow-plain-http-credentials"] = json!([realm.host()]);
+    realm.clear();
+    fails(&service(options), &app(&registry), &alice(&canary), UNAUTHORIZED);
+    assert!(realm.requests().iter().any(|r| r.header("authorization").is_some()));
+    assert_canary_nowhere(&[&registry], &canary);
+}
+
+#[test]
 fn a6_redirects_are_judged_by_the_address_that_a_name_resolves_to() {
     let (rig, image, canary, _) = basic_rig();
     let service = service(json!({

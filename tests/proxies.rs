@@ -13,9 +13,10 @@ use ocireg_testkit::image::{Image, Spec};
 use ocireg_testkit::process::free_port;
 use ocireg_testkit::rig::{Rig, assert_canary_nowhere, assert_no_secret, bystander, canary};
 use ocireg_testkit::server::{BlackHole, ConnectFault};
+use ocireg_testkit::socks::{Asked, Manners};
 use ocireg_testkit::{
-    Action, Auth, Ca, Cut, Fault, Proxy, Registry, Reply, Request, Server, ServerOptions, TempDir,
-    TokenServer, tempdir,
+    Action, Auth, Ca, Cut, Fault, Proxy, Registry, Reply, Request, Server, ServerOptions, Socks,
+    TempDir, TokenServer, tempdir,
 };
 use scene::*;
 use serde_json::{Value, json};
@@ -85,9 +86,16 @@ fn an_image_is_pulled_through_a_proxy_from_a_registry_that_only_the_proxy_finds(
         assert!(!targets.is_empty() && targets.len() < hidden.registry.requests().len());
         assert_canary_nowhere(&[&proxy], &canary);
 
-        // Plain http goes through the same kind of tunnel.
+        // Requests over plain http are sent on.
+        proxy.clear();
         pulls(&service, &app(&plain), &none(), &hidden.image);
         assert!(proxy.targets().contains(&plain.host()));
+        for request in proxy.asked().iter().filter(|request| request.method != "CONNECT") {
+            assert!(request.target.starts_with(&format!("{}/v2/", plain.url())), "{request:?}");
+            assert_eq!(request.header("host"), Some(plain.host().as_str()));
+            let sent = request.header("proxy-authorization").expect("credentials");
+            assert!(ocireg_testkit::rig::holds_secret(sent.as_bytes(), &secret).is_some());
+        }
         assert_canary_nowhere(&[&plain, &hidden.registry], &secret);
     }
 }
@@ -159,11 +167,11 @@ fn a6_addresses_in_what_a_server_sends_are_judged_before_a_proxy_is_asked() {
     let targets = proxy.targets();
     assert!(targets.iter().all(|target| *target == hidden.registry.host()), "{targets:?}");
     // The legitimate case: a public address, which this proxy happens to know.
-    proxy.knows("192.0.2.7:443", hidden.registry.address());
-    let redirect = Action::redirect("https://192.0.2.7/x");
+    proxy.knows("20.0.2.7:443", hidden.registry.address());
+    let redirect = Action::redirect("https://20.0.2.7/x");
     hidden.registry.fault(Fault::on(&layer, redirect).always());
     fails(&service, &hidden.app(), &none(), CERTIFICATE);
-    assert!(proxy.targets().contains(&"192.0.2.7:443".to_owned()));
+    assert!(proxy.targets().contains(&"20.0.2.7:443".to_owned()));
 }
 
 #[test]
@@ -208,10 +216,10 @@ fn a20_a_proxys_credentials_go_to_that_proxy_alone_and_each_hop_has_its_own_prox
         assert_eq!(p2.targets().contains(&storage.host()), no_proxy.is_empty());
         assert!(storage.connection_count() > 0);
         for (proxy, secret) in [(&p1, &one), (&p2, &two)] {
-            for connect in proxy.connects() {
-                let sent = connect.header("proxy-authorization").expect("credentials");
+            for asked in proxy.asked() {
+                let sent = asked.header("proxy-authorization").expect("credentials");
                 assert!(ocireg_testkit::rig::holds_secret(sent.as_bytes(), secret).is_some());
-                assert!(connect.header("authorization").is_none());
+                assert!(asked.method != "CONNECT" || asked.header("authorization").is_none());
             }
         }
         assert_canary_nowhere(&[&p2, &registry, &storage], &one);
@@ -228,26 +236,28 @@ fn a20_a_proxys_credentials_go_to_that_proxy_alone_and_each_hop_has_its_own_prox
 #[test]
 fn a20_a_server_that_asks_for_a_proxys_credentials_gets_none() {
     let secret = canary();
-    let proxy = Proxy::start(at("127.0.0.4"), Some(("joe", &secret)));
-    let (registry, _) = demo();
+    let hidden = Hidden::start();
+    let proxy = hidden.proxy(at("127.0.0.4"), Some(("joe", &secret)));
+    let registry = &hidden.registry;
     let asks = Action::Status(
         407,
         vec![("Proxy-Authenticate".into(), "Basic realm=\"proxy\"".into())],
         Vec::new(),
     );
     registry.fault(Fault::on("/v2/", asks).always());
-    let service = service(json!({"proxy": proxy.url_for("joe", &secret)}));
-    let failure = pull(&service, &app(&registry), &none()).err().expect("a refusal");
+    let service = service(hidden.options(&proxy.url_for("joe", &secret)));
+    let failure = pull(&service, &hidden.app(), &none()).err().expect("a refusal");
     assert_ne!(failure.code, PROXY, "the registry's answer is not the proxy's: {failure:#?}");
     assert!(registry.requests().iter().all(|r| r.header("proxy-authorization").is_none()));
-    assert_canary_nowhere(&[&registry], &secret);
+    assert_canary_nowhere(&[registry], &secret);
 }
 
 #[test]
 fn a20_tunnels_are_used_again_but_not_under_other_credentials() {
-    let (registry, _) = demo();
+    let hidden = Hidden::start();
+    let registry = &hidden.registry;
     let (one, two) = (canary(), canary());
-    let proxy = Proxy::open();
+    let proxy = hidden.proxy(at("127.0.0.4"), None);
     proxy.may_receive(&one);
     proxy.may_receive(&two);
     let session = |service: &Service| {
@@ -256,7 +266,7 @@ fn a20_tunnels_are_used_again_but_not_under_other_credentials() {
         session.expect("a session").repository("demo/app").expect("a repository")
     };
     let services =
-        [&one, &two].map(|secret| service(json!({"proxy": proxy.url_for("joe", secret)})));
+        [&one, &two].map(|secret| service(hidden.options(&proxy.url_for("joe", secret))));
     for _ in 0..3 {
         for service in &services {
             session(service).list_tags(None, &none()).expect("tags");
@@ -275,7 +285,7 @@ fn a20_tunnels_are_used_again_but_not_under_other_credentials() {
 fn goes_direct(no_proxy: &str, url: &str) -> bool {
     let server = || ProxyServer::parse("p.example:3128", "proxy").expect("a proxy");
     let url = url.parse().unwrap_or_else(|e| panic!("{url}: {e}"));
-    Proxies::new(server(), server(), no_proxy).choose(&url).is_none()
+    !Proxies::new(server(), server(), no_proxy).is_proxied(&url)
 }
 
 #[test]
@@ -387,7 +397,7 @@ fn chosen(variables: &[(&str, &str)], url: &str) -> Option<String> {
     let all: HashMap<&str, &str> = variables.iter().copied().collect();
     let proxies = Proxies::from_environment(|name| all.get(name).map(OsString::from));
     let url = url.parse().expect("an address");
-    proxies.expect("proxies").choose(&url).map(ToString::to_string)
+    proxies.choose(&url).expect("a proxy that can be used").map(ToString::to_string)
 }
 
 #[test]
@@ -399,6 +409,20 @@ fn a21_the_environment_names_proxies_as_for_other_programs() {
         (&[("http_proxy", "http://p.example:3128/")], Some("p.example:3128"), None),
         (&[("HTTPS_PROXY", "https://p.example")], None, Some("p.example:443")),
         (&[("https_proxy", "u:p@p.example:1")], None, Some("p.example:1")),
+        (&[("https_proxy", "socks5://u:p@p.example")], None, Some("p.example:1080")),
+        (&[("HTTP_PROXY", "SOCKS5H://p.example:80")], Some("p.example:80"), None),
+        (&[("HTTP_PROXY", "socks5h://p.example:443/")], Some("p.example:443"), None),
+        // What cannot be used stands in the way of nobody who does not need it.
+        (&[("HTTPS_PROXY", "socks4://p.example"), ("NO_PROXY", "r.example")], None, None),
+        (
+            &[
+                ("HTTPS_PROXY", "socks4://p.example"),
+                ("HTTP_PROXY", "p.example"),
+                ("NO_PROXY", "r.example:443"),
+            ],
+            Some("p.example:80"),
+            None,
+        ),
         // Upper case wins; what is empty is not there.
         (&[("HTTPS_PROXY", "a.example"), ("https_proxy", "b.example")], None, Some("a.example:80")),
         (&[("HTTPS_PROXY", ""), ("https_proxy", "b.example")], None, Some("b.example:80")),
@@ -436,14 +460,24 @@ fn a21_the_environment_names_proxies_as_for_other_programs() {
     }
     // This machine is never asked through the environment's proxy; its lookalikes are.
     let both = [("HTTP_PROXY", "p.example"), ("HTTPS_PROXY", "p.example")];
-    for host in ["localhost", "127.0.0.1", "127.1.2.3", "[::1]", "[::ffff:127.0.0.1]", "0x7f.1"] {
+    for host in [
+        "localhost",
+        "localhost.",
+        "app.localhost",
+        "127.0.0.1",
+        "127.1.2.3",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "0x7f.1",
+    ] {
         assert_eq!(chosen(&both, &format!("http://{host}:5000/")), None, "{host}");
     }
     for host in ["localhost.example", "127.0.0.1.example", "10.0.0.1", "[2001:db8::1]"] {
         assert!(chosen(&both, &format!("https://{host}/")).is_some(), "{host}");
     }
     for (name, text) in [
-        ("HTTPS_PROXY", "socks5://u:CANARY@p.example:1080"),
+        ("HTTPS_PROXY", "socks4://u:CANARY@p.example:1080"),
+        ("https_proxy", "socks5://u:CANARY@"),
         ("HTTP_PROXY", "ftp://u:CANARY@p.example"),
         ("https_proxy", "http://u:CANARY@p.example:port"),
         ("http_proxy", "http://u:CANARY@"),
@@ -453,10 +487,15 @@ fn a21_the_environment_names_proxies_as_for_other_programs() {
         ("HTTP_PROXY", "http://u:CANARY@p\t.example:3128"),
     ] {
         let variable = |asked: &str| (asked == name).then(|| OsString::from(text));
-        let error = Proxies::from_environment(variable).expect_err(text);
+        let proxies = Proxies::from_environment(variable);
+        let scheme = name.split('_').next().unwrap_or_default().to_lowercase();
+        let error = proxies.choose(&format!("{scheme}://r.example/").parse().expect("a URL"));
+        let error = error.expect_err(text);
         assert_eq!(error.code(), ocireg::error::Code::InvalidConfig, "{text}");
         assert_eq!(error.details().argument.as_deref(), Some(name), "{text}");
-        assert!(text.starts_with("socks") == error.to_string().contains("SOCKS"), "{error}");
+        assert!(error.to_json().contains("NO_PROXY"), "{error}");
+        let direct = format!("{scheme}://127.0.0.1/").parse().expect("a URL");
+        assert_eq!(proxies.choose(&direct).expect("no proxy is needed"), None);
         assert!(!error.to_json().contains("CANARY"), "{error}");
     }
 }
@@ -465,14 +504,12 @@ fn a21_the_environment_names_proxies_as_for_other_programs() {
 fn pull_in_child(tell: &str) {
     let told: Value = serde_json::from_str(tell).expect("what the parent tells");
     let reference = told["reference"].as_str().expect("a reference");
-    match Service::new(&told["options"]) {
-        Ok(service) => {
-            let pulled = pull(&service, reference, &none());
-            assert_eq!(pulled.is_ok(), told["works"] == true, "{:?}", pulled.err());
-        }
+    let service = Service::new(&told["options"]).expect("a service, whatever the environment");
+    match pull(&service, reference, &none()) {
+        Ok(_) => assert_eq!(told["works"], true),
         Err(failure) => {
             assert_eq!(told["works"], "not at all", "{failure:#?}");
-            assert_eq!((failure.code, failure.argument()), (7, "HTTP_PROXY"));
+            assert_eq!((failure.code, failure.argument()), (7, "HTTPS_PROXY"));
             assert_no_secret("the failure", failure.json.to_string(), "CANARY");
         }
     }
@@ -504,12 +541,13 @@ fn d9_the_environment_is_read_only_if_the_options_let_it() {
     for (more, reference, value, asked, works) in [
         // Whoever says nothing of proxies and forbids the environment uses none.
         (json!({}), &own, url.as_str(), false, json!(true)),
-        (json!({}), &own, "socks5://u:CANARY@p.example", false, json!(true)),
+        (json!({}), &own, "ftp://u:CANARY@p.example", false, json!(true)),
+        (json!({"environment": true}), &app(&plain), "ftp://p.example", false, json!(true)),
         (json!({"environment": true}), &own, &url, true, json!(true)),
         (
             json!({"environment": true}),
             &own,
-            "socks5://u:CANARY@p.example",
+            "ftp://u:CANARY@p.example",
             false,
             json!("not at all"),
         ),
@@ -684,7 +722,7 @@ fn f28_an_insecure_registry_without_https_is_asked_over_http_through_the_proxy_f
         let proxies = json!({"http-proxy": http.url(), "https-proxy": https.url()});
         pulls(&service(json!({"proxy": proxies})), &app(&registry), &none(), &image);
         https.clear_faults();
-        assert_eq!(registry.connection_count(), http.connects().len(), "all of them by the proxy");
+        assert_eq!(registry.connection_count(), http.asked().len(), "all of them by the proxy");
     }
     assert!(!https.connects().is_empty());
     // Where https works, nobody asks over http.
@@ -771,4 +809,173 @@ fn the_rig_has_a_proxy_that_sees_what_goes_through_it() {
         rig.assert_canary_only(&[&rig.registry], &secret);
     }));
     assert!(seen.is_err(), "the proxy's records hold what went through its tunnel");
+}
+
+/// A SOCKS proxy that finds the registry under its name and under 0.0.0.0.
+fn socks(hidden: &Hidden, manners: Manners) -> Socks {
+    let (socks, address) = (Socks::start(manners), hidden.registry.address());
+    for host in [hidden.registry.host(), format!("0.0.0.0:{}", address.port())] {
+        socks.knows(&host, address);
+    }
+    socks
+}
+
+#[test]
+fn an_image_is_pulled_through_socks_by_name_and_by_address() {
+    let hidden = Hidden::start();
+    let (plain, _) = demo();
+    let secret = canary();
+    let user = Some(("joe".to_owned(), secret.clone()));
+    for login in [None, user] {
+        let proxy = socks(&hidden, Manners { login: login.clone(), ..Manners::default() });
+        let place = match &login {
+            Some((user, password)) => format!("{user}:{password}@{}", proxy.host()),
+            None => proxy.host(),
+        };
+        for (scheme, resolve, target) in [
+            ("socks5h", json!({"*": []}), hidden.registry.host()),
+            // A name that is not known here may be known to the proxy.
+            ("socks5", json!({"*": []}), hidden.registry.host()),
+            ("SOCKS5", json!({SECURE: ["0.0.0.0"]}), format!("0.0.0.0:{}", hidden.registry.port())),
+        ] {
+            proxy.clear();
+            let mut options = hidden.options(&format!("{scheme}://{place}"));
+            options["resolve"] = resolve;
+            let service = service(options);
+            pulls(&service, &hidden.app(), &none(), &hidden.image);
+            let by_name = target == hidden.registry.host();
+            let asked = Asked { target, by_name, login: login.clone() };
+            assert!(!proxy.asked().is_empty());
+            assert!(proxy.asked().iter().all(|one| *one == asked), "{:?}", proxy.asked());
+            assert!(proxy.asked().len() < hidden.registry.requests().len(), "used again");
+            // Plain http goes the same way.
+            pull(&service, &app(&plain), &none()).expect("a pull");
+            assert!(proxy.asked().iter().any(|one| one.target == plain.host()));
+        }
+        assert_canary_nowhere(&[&hidden.registry, &plain], &secret);
+    }
+}
+
+#[test]
+fn f28_whatever_a_socks_proxy_does_wrong_is_named_and_nothing_is_asked_directly() {
+    let hidden = Hidden::start();
+    let secret = canary();
+    let login = |user: &str, password: &str| Some((user.to_owned(), password.to_owned()));
+    let (hole, silent) = (BlackHole::start(), canary());
+    let cases = [
+        (Manners { login: login("joe", &silent), ..Manners::default() }, "USER:PASSWORD"),
+        (Manners { refuses: Some(2), ..Manners::default() }, "no-proxy"),
+        (Manners { refuses: Some(5), ..Manners::default() }, "connection refused"),
+        (Manners { refuses: Some(99), ..Manners::default() }, "unknown"),
+        (
+            Manners { greeting: Some(b"HTTP/1.1 400 Bad Request".to_vec()), ..Manners::default() },
+            "SOCKS 5",
+        ),
+        (Manners { greeting: Some(vec![4, 0]), ..Manners::default() }, "SOCKS 5"),
+        (Manners { greeting: Some(Vec::new()), ..Manners::default() }, "SOCKS 5"),
+    ];
+    for (manners, named) in cases {
+        let proxy = socks(&hidden, manners);
+        for place in [proxy.host(), format!("joe:{secret}@{}", proxy.host())] {
+            let mut options = hidden.options(&format!("socks5h://{place}"));
+            options["retry"] = json!({"max-attempts": 1});
+            let failure = fails(&service(options), &hidden.app(), &none(), PROXY);
+            assert_tells(&failure, &[&proxy.host(), named], &[&secret]);
+        }
+    }
+    let mut options = hidden.options(&format!("socks5://{}", hole.address()));
+    options["resolve"] = json!({SECURE: ["0.0.0.0"]});
+    options["timeouts"] = json!({"connect-ms": 300});
+    let began = Instant::now();
+    fails(&service(options), &hidden.app(), &none(), PROXY);
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    assert_eq!(hidden.registry.connection_count(), 0);
+    let long = "x".repeat(256);
+    for text in [format!("socks5://joe:{long}@p.example"), "socks4://p.example".to_owned()] {
+        let failure = Service::new(&json!({"proxy": text})).err().expect("a refusal");
+        assert_eq!((failure.code, failure.argument()), (7, "proxy"), "{failure:#?}");
+    }
+}
+
+#[test]
+fn a6_addresses_that_are_found_here_are_judged_before_a_socks_proxy_is_asked() {
+    let hidden = Hidden::start();
+    let layer = hidden.image.manifests[0].layers[0].clone();
+    let proxy = socks(&hidden, Manners::default());
+    for (scheme, target) in [
+        ("socks5", "metadata.test"),
+        ("socks5", "169.254.169.254"),
+        ("socks5h", "169.254.169.254"),
+        ("socks5h", "localhost"),
+    ] {
+        hidden.registry.clear_faults();
+        let away = Action::redirect(&format!("https://{target}/x"));
+        hidden.registry.fault(Fault::on(&format!("/blobs/{layer}"), away).always());
+        let mut options = hidden.options(&format!("{scheme}://{}", proxy.host()));
+        options["resolve"] = json!({SECURE: ["0.0.0.0"], "metadata.test": ["169.254.169.254"]});
+        let failure = fails(&service(options), &hidden.app(), &none(), POLICY);
+        assert_tells(&failure, &[target], &[]);
+        assert!(proxy.asked().iter().all(|one| !one.target.contains(target)));
+        assert!(proxy.asked().iter().all(|one| !one.target.contains("169.254")));
+    }
+    // Nor is a name asked for whose address cannot be judged.
+    proxy.clear();
+    hidden.registry.clear_faults();
+    let away = Action::redirect("https://unknown.test/x");
+    hidden.registry.fault(Fault::on(&format!("/blobs/{layer}"), away).always());
+    let mut options = hidden.options(&format!("socks5://{}", proxy.host()));
+    options["resolve"] = json!({SECURE: ["0.0.0.0"], "*": []});
+    let failure = fails(&service(options), &hidden.app(), &none(), POLICY);
+    assert_tells(&failure, &["unknown.test", "socks5h"], &[]);
+    assert!(proxy.asked().iter().all(|one| !one.by_name));
+}
+
+#[test]
+fn a18_a_name_is_insecure_by_addresses_that_are_found_here_and_not_by_those_of_a_socks_proxy() {
+    let registry = Registry::start(secure(&Ca::new("nobody knows it")), Auth::None);
+    let image = image();
+    image.push_to(&registry, "demo/app", "1");
+    let proxy = Socks::start(Manners::default());
+    proxy.knows(&registry.host(), registry.address());
+    let by = |scheme: &str| {
+        let proxy = format!("{scheme}://{}", proxy.host());
+        service(json!({"proxy": proxy, "resolve": {SECURE: ["127.0.0.1"]}}))
+    };
+    fails(&by("socks5h"), &app(&registry), &none(), CERTIFICATE);
+    pulls(&by("socks5"), &app(&registry), &none(), &image);
+    // It is another machine that the proxy calls 127.0.0.1: credentials do not stay on this one.
+    let (plain, _) = demo();
+    let secret = canary();
+    plain.set_auth(Auth::basic("alice", &secret));
+    let failure = fails(&by("socks5"), &app(&plain), &alice(&secret), POLICY);
+    assert_tells(&failure, &["allow-plain-http-credentials"], &[&secret]);
+    assert_canary_nowhere(&[&plain], &secret);
+}
+
+#[test]
+fn http_is_spoken_through_a_proxy_that_makes_tunnels_to_nowhere() {
+    let (registry, image) = demo();
+    let secret = canary();
+    let proxy = Proxy::start(at("127.0.0.4"), Some(("joe", &secret)));
+    let named = format!("plain.test:{}", registry.port());
+    proxy.knows(&named, registry.address());
+    proxy.fault(Fault::on("", Action::status(403)).method("CONNECT").always());
+    let with = |url: &str| {
+        service(json!({
+            "proxy": url, "resolve": {"*": []}, "insecure-registries": [named],
+            "retry": {"max-attempts": 1},
+        }))
+    };
+    let reference = format!("{named}/demo/app:1");
+    pulls(&with(&proxy.url_for("joe", &secret)), &reference, &none(), &image);
+    assert_canary_nowhere(&[&registry], &secret);
+    // Who wants to know who asks is the proxy.
+    for url in [proxy.url(), proxy.url_for("jim", "x")] {
+        let api = json!({"URL": format!("http://{named}")});
+        let session = with(&url).endpoint(&api).expect("an endpoint").session(None);
+        let session = session.expect("a session").repository("demo/app").expect("a repository");
+        let failure = session.list_tags(None, &none()).expect_err("no way through");
+        assert_eq!((failure.code, failure.json["http_status"].as_i64()), (PROXY, Some(407)));
+        assert_tells(&failure, &[&proxy.host()], &[&secret]);
+    }
 }

@@ -245,7 +245,7 @@ fn values_that_cannot_be_used_are_refused_and_named() {
         (json!({"user-agent-prefix": "me\n"}), "user-agent-prefix"),
         (json!({"max-concurrent-downloads": 0}), "max-concurrent-downloads"),
         (json!({"retry": {"max-attempts": 0}}), "retry.max-attempts"),
-        (json!({"proxy": "socks5://u:CANARY@p.example"}), "proxy"),
+        (json!({"proxy": "socks4://u:CANARY@p.example"}), "proxy"),
         (json!({"proxy": "ftp://u:CANARY@p.example"}), "proxy"),
         (json!({"proxy": "http://u:CANARY@"}), "proxy"),
         (json!({"proxy": "u:CANARY/@p.example:3128"}), "proxy"),
@@ -436,7 +436,8 @@ fn a_real_daemon_json_is_read_and_explicit_options_win() {
     let own = ocireg::service::Service::parse(&options.to_string()).expect("a service");
     let proxy = |url: &str| {
         let url = url.parse().expect("an address");
-        own.proxies().choose(&url).map(|server| (server.to_string(), server.authorization()))
+        let server = own.proxies().choose(&url).expect("a proxy that can be used");
+        server.map(|server| (server.to_string(), server.authorization()))
     };
     // u:CANARY
     let found = ("p.example:3128".to_owned(), Some("Basic dTpDQU5BUlk="));

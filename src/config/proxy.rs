@@ -13,61 +13,118 @@ use url::{Host, Url};
 use zeroize::Zeroizing;
 
 use crate::error::{Code, Error, Phase, Result};
-use crate::host::{Cidr, UrlParts, split_port};
+use crate::host::{Cidr, UrlParts, is_localhost, split_port};
+
+/// How a proxy is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ProxyScheme {
+    /// HTTP over TCP.
+    Http,
+    /// HTTP over TLS.
+    Https,
+    /// SOCKS 5 with addresses that are found here.
+    Socks5,
+    /// SOCKS 5 with names that the proxy looks up.
+    Socks5h,
+}
+
+impl ProxyScheme {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+            Self::Socks5 => "socks5",
+            Self::Socks5h => "socks5h",
+        }
+    }
+}
 
 /// A proxy, with the credentials that are for it alone.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ProxyServer {
-    https: bool,
+    scheme: ProxyScheme,
     host: String,
     port: u16,
     authorization: Option<Zeroizing<String>>,
+    socks_login: Option<Zeroizing<Vec<u8>>>,
 }
 
 impl ProxyServer {
-    /// Parses `[http[s]://][USER:PASSWORD@]HOST[:PORT]`; none for `""`. `key` is where the text comes from.
+    /// Parses `[SCHEME://][USER:PASSWORD@]HOST[:PORT]`; none for `""`. `key` is where the text comes from.
     pub fn parse(text: &str, key: &str) -> Result<Option<Self>> {
         if text.is_empty() {
             return Ok(None);
         }
         // Messages show nothing of the text: any part of it may belong to a password.
         let refused = |why: &str| {
-            Error::new(Code::InvalidConfig, format!("{key} is no address of a proxy: {why}"))
+            Error::new(Code::InvalidConfig, format!("{key} is not the address of a proxy: {why}"))
                 .phase(Phase::Config)
                 .in_argument(key)
-                .hint("a proxy reads [http[s]://][USER:PASSWORD@]HOST[:PORT], with special characters of the password as %XX")
+                .hint("write a proxy as [SCHEME://][USER:PASSWORD@]HOST[:PORT], where SCHEME is http, https, socks5 or socks5h, with special characters of the password as %XX")
         };
         let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
         let scheme = match scheme.to_ascii_lowercase().as_str() {
-            "http" => "http",
-            "https" => "https",
-            socks if socks.starts_with("socks") => {
-                return Err(refused("SOCKS is not spoken, only http and https proxies are"));
-            }
-            _ => return Err(refused("its scheme is neither http nor https")),
+            "http" => ProxyScheme::Http,
+            "https" => ProxyScheme::Https,
+            "socks5" => ProxyScheme::Socks5,
+            "socks5h" => ProxyScheme::Socks5h,
+            _ => return Err(refused("its scheme is none of http, https, socks5 and socks5h")),
         };
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
         let (user_info, place) = match authority.rsplit_once('@') {
             Some((user_info, place)) => (user_info, place),
             None => ("", authority),
         };
-        let url = [scheme, "://", place].concat();
-        UrlParts::split(&url).map_err(refused)?;
-        let url = Url::parse(&url).map_err(|e| refused(&e.to_string()))?;
-        let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
-            return Err(refused("it has no host"));
+        // Hosts are read alike under each scheme; a port that is written out is unknown to one of these two at most.
+        let read = |scheme: &str| {
+            let url = [scheme, "://", place].concat();
+            UrlParts::split(&url).map_err(refused)?;
+            Url::parse(&url).map_err(|e| refused(&e.to_string()))
         };
-        Ok(Some(Self {
-            https: scheme == "https",
-            host: host.to_owned(),
-            port,
-            authorization: (!user_info.is_empty()).then(|| basic(user_info)),
-        }))
+        let url = read("http")?;
+        let Some(host) = url.host_str() else { return Err(refused("it has no host")) };
+        let written = url.port().or(read("https")?.port());
+        let default = match scheme {
+            ProxyScheme::Http => 80,
+            ProxyScheme::Https => 443,
+            ProxyScheme::Socks5 | ProxyScheme::Socks5h => 1080,
+        };
+        let (mut authorization, mut socks_login) = (None, None);
+        if !user_info.is_empty() {
+            match scheme {
+                ProxyScheme::Http | ProxyScheme::Https => authorization = Some(basic(user_info)),
+                ProxyScheme::Socks5 | ProxyScheme::Socks5h => {
+                    socks_login = Some(socks_login_of(user_info).map_err(refused)?);
+                }
+            }
+        }
+        let (host, port) = (host.to_owned(), written.unwrap_or(default));
+        Ok(Some(Self { scheme, host, port, authorization, socks_login }))
+    }
+
+    /// How it is spoken to.
+    pub fn scheme(&self) -> ProxyScheme {
+        self.scheme
     }
 
     /// Whether TLS is spoken with the proxy itself.
     pub fn is_https(&self) -> bool {
-        self.https
+        self.scheme == ProxyScheme::Https
+    }
+
+    /// Whether it is the proxy that finds the addresses of names.
+    pub fn finds_names(&self) -> bool {
+        self.scheme != ProxyScheme::Socks5
+    }
+
+    /// Whether it reads requests to the address and sends them on.
+    pub fn forwards(&self, url: &Url) -> bool {
+        url.scheme() == "http" && matches!(self.scheme, ProxyScheme::Http | ProxyScheme::Https)
+    }
+
+    /// What SOCKS sends to log in.
+    pub fn socks_login(&self) -> Option<&Zeroizing<Vec<u8>>> {
+        self.socks_login.as_ref()
     }
 
     /// Its host, IPv6 in brackets.
@@ -101,9 +158,24 @@ fn basic(user_info: &str) -> Zeroizing<String> {
     header
 }
 
+/// The message of RFC 1929 for `USER[:PASSWORD]` as it stands in a URL.
+fn socks_login_of(user_info: &str) -> Result<Zeroizing<Vec<u8>>, &'static str> {
+    let (user, password) = user_info.split_once(':').unwrap_or((user_info, ""));
+    let mut message = Zeroizing::new(Vec::with_capacity(3 + user_info.len()));
+    message.push(1);
+    for text in [user, password] {
+        let length = percent_decode_str(text).count();
+        message.push(u8::try_from(length).map_err(
+            |_| "SOCKS has no room for a user name or a password of more than 255 bytes",
+        )?);
+        message.extend(percent_decode_str(text));
+    }
+    Ok(message)
+}
+
 impl Hash for ProxyServer {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.https, &self.host, self.port).hash(state);
+        (self.scheme, &self.host, self.port).hash(state);
     }
 }
 
@@ -116,15 +188,35 @@ impl fmt::Display for ProxyServer {
 
 impl fmt::Debug for ProxyServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{self}", if self.https { "https" } else { "http" })
+        write!(f, "{}://{self}", self.scheme.name())
+    }
+}
+
+/// What is known of the proxy for a scheme.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+enum Chosen {
+    /// There is none.
+    #[default]
+    None,
+    Server(Arc<ProxyServer>),
+    /// The environment names one that cannot be used: an error for whoever needs it.
+    Unusable {
+        message: String,
+        variable: String,
+    },
+}
+
+impl From<Option<ProxyServer>> for Chosen {
+    fn from(server: Option<ProxyServer>) -> Self {
+        server.map_or(Self::None, |server| Self::Server(Arc::new(server)))
     }
 }
 
 /// The proxies of a service, by the scheme of what is asked for. The default is none.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Proxies {
-    http: Option<Arc<ProxyServer>>,
-    https: Option<Arc<ProxyServer>>,
+    http: Chosen,
+    https: Chosen,
     no_proxy: NoProxy,
     /// Whether this machine is asked directly, whatever the lists say.
     spares_loopback: bool,
@@ -133,15 +225,15 @@ pub struct Proxies {
 impl Proxies {
     /// One for both schemes, for this machine too: whoever names a proxy in the options means it.
     pub fn for_all(server: Option<ProxyServer>) -> Self {
-        let server = server.map(Arc::new);
+        let server = Chosen::from(server);
         Self { http: server.clone(), https: server, ..Self::default() }
     }
 
     /// One for each scheme; `no_proxy` lists hosts that are asked directly.
     pub fn new(http: Option<ProxyServer>, https: Option<ProxyServer>, no_proxy: &str) -> Self {
         Self {
-            http: http.map(Arc::new),
-            https: https.map(Arc::new),
+            http: http.into(),
+            https: https.into(),
             no_proxy: NoProxy::parse(no_proxy),
             spares_loopback: false,
         }
@@ -154,29 +246,61 @@ impl Proxies {
     }
 
     /// What HTTP_PROXY, HTTPS_PROXY and NO_PROXY say, or else the same names in lower case.
-    pub fn from_environment(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self> {
+    ///
+    /// A proxy that cannot be used is an error where an address needs it: many programs share an environment.
+    pub fn from_environment(variable: impl Fn(&str) -> Option<OsString>) -> Self {
         let text = |name: &str| {
             let value = variable(name).filter(|value| !value.is_empty())?;
             Some(Zeroizing::new(value.to_string_lossy().into_owned()))
         };
         let server = |names: &[&str]| {
-            let found = names.iter().find_map(|name| Some((name, text(name)?)));
-            found.map_or(Ok(None), |(name, text)| ProxyServer::parse(&text, name)).map_err(|e| {
-                e.hint("correct or unset the variable, name a proxy in the option proxy, or set the option environment to false")
-            })
+            let found = names.iter().find_map(|name| Some((*name, text(name)?)));
+            let Some((variable, text)) = found else { return Chosen::None };
+            ProxyServer::parse(&text, variable).map_or_else(
+                |e| Chosen::Unusable { message: e.to_string(), variable: variable.to_owned() },
+                Chosen::from,
+            )
         };
         // A CGI program finds its client's header `Proxy` in HTTP_PROXY; no header becomes a lower-case name.
         let in_cgi = text("REQUEST_METHOD").is_some();
         let http: &[&str] = if in_cgi { &["http_proxy"] } else { &["HTTP_PROXY", "http_proxy"] };
-        let (http, https) = (server(http)?, server(&["HTTPS_PROXY", "https_proxy"])?);
+        let (http, https) = (server(http), server(&["HTTPS_PROXY", "https_proxy"]));
         let no_proxy = text("NO_PROXY").or_else(|| text("no_proxy"));
         let no_proxy = no_proxy.as_ref().map_or("", |text| text.as_str());
-        Ok(Self::new(http, https, no_proxy).sparing_loopback())
+        let no_proxy = NoProxy::parse(no_proxy);
+        Self { http, https, no_proxy, spares_loopback: true }
     }
 
     /// The proxy for an address; None to ask directly.
-    pub fn choose(&self, url: &Url) -> Option<&Arc<ProxyServer>> {
-        let server = if url.scheme() == "https" { &self.https } else { &self.http }.as_ref()?;
+    pub fn choose(&self, url: &Url) -> Result<Option<&Arc<ProxyServer>>> {
+        match self.of(url) {
+            Some(Chosen::Server(server)) => Ok(Some(server)),
+            Some(Chosen::Unusable { message, variable }) => {
+                Err(Error::new(Code::InvalidConfig, message)
+                    .phase(Phase::Config)
+                    .in_argument(variable)
+                    .hint("correct or unset the variable, name a proxy in the option proxy, list the host in NO_PROXY, or set the option environment to false"))
+            }
+            None | Some(Chosen::None) => Ok(None),
+        }
+    }
+
+    /// Whether an address is not asked directly.
+    pub fn is_proxied(&self, url: &Url) -> bool {
+        self.of(url).is_some_and(|chosen| *chosen != Chosen::None)
+    }
+
+    /// Whether the addresses of names are found by a proxy, and not here.
+    pub fn finds_names(&self, url: &Url) -> bool {
+        match self.of(url) {
+            Some(Chosen::Server(server)) => server.finds_names(),
+            Some(Chosen::Unusable { .. }) => true,
+            None | Some(Chosen::None) => false,
+        }
+    }
+
+    fn of(&self, url: &Url) -> Option<&Chosen> {
+        let chosen = if url.scheme() == "https" { &self.https } else { &self.http };
         let host = match url.host()? {
             Host::Ipv4(address) => Target::Address(address.into()),
             Host::Ipv6(address) => Target::Address(IpAddr::from(address).to_canonical()),
@@ -184,7 +308,7 @@ impl Proxies {
         };
         let direct = (self.spares_loopback && host.is_loopback())
             || self.no_proxy.covers(&host, url.port_or_known_default()?);
-        (!direct).then_some(server)
+        (!direct).then_some(chosen)
     }
 }
 
@@ -199,7 +323,7 @@ impl Target<'_> {
     fn is_loopback(&self) -> bool {
         match self {
             Self::Address(address) => address.is_loopback(),
-            Self::Name(name) => *name == "localhost",
+            Self::Name(name) => is_localhost(name),
         }
     }
 }

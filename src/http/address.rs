@@ -5,12 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use url::{Host, Url};
 
 use crate::error::{Code, Error, Phase, Result};
-use crate::host::Blocks;
+use crate::host::{Blocks, is_localhost};
 
 /// How far an address reaches; a narrower reach is smaller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reach {
-    /// Link-local, unspecified, multicast: nothing that a registry may ever send us to.
+    /// Link-local, reserved, a cloud's metadata: nothing that a registry may ever send us to.
     Never,
     /// This machine.
     Loopback,
@@ -25,10 +25,14 @@ impl Reach {
     pub fn of(address: IpAddr) -> Self {
         match address {
             IpAddr::V4(v4) => Self::of_v4(v4),
-            IpAddr::V6(v6) => match embedded_v4(v6) {
-                Some(v4) => Self::of_v4(v4),
-                None => Self::of_v6(v6),
-            },
+            IpAddr::V6(v6) => {
+                let own = match translated_v4(v6) {
+                    Some(v4) => Self::of_v4(v4),
+                    None => Self::of_v6(v6),
+                };
+                // A tunnel leads no farther than either of its ends.
+                tunnelled_v4(v6).map(Self::of_v4).fold(own, Self::min)
+            }
         }
     }
 
@@ -37,43 +41,63 @@ impl Reach {
         match url.host()? {
             Host::Ipv4(address) => Some(Self::of(address.into())),
             Host::Ipv6(address) => Some(Self::of(address.into())),
-            Host::Domain(name) => {
-                // With a dot at its end it is the same name.
-                let name = name.strip_suffix('.').unwrap_or(name);
-                (name == "localhost" || name.ends_with(".localhost")).then_some(Self::Loopback)
-            }
+            Host::Domain(name) => is_localhost(name).then_some(Self::Loopback),
         }
     }
 
+    /// By IANA's registry of special-purpose IPv4 addresses, and what clouds made of a few others.
     fn of_v4(v4: Ipv4Addr) -> Self {
-        let [a, b, ..] = v4.octets();
-        if v4.is_loopback() {
-            Self::Loopback
-        } else if a == 0 || v4.is_link_local() || v4.is_multicast() || v4.is_broadcast() {
-            Self::Never
-        } else if v4.is_private() || (a == 100 && (64..128).contains(&b)) {
-            Self::Private
-        } else {
-            Self::Public
+        match v4.octets() {
+            [127, ..] => Self::Loopback,
+            // Services of a cloud's host machine: metadata (Alibaba, in shared space), agent (Azure).
+            [100, 100, 100, 200] | [168, 63, 129, 16] => Self::Never,
+            [10, ..] | [100, 64..=127, ..] | [172, 16..=31, ..] | [192, 168, ..] => Self::Private,
+            // Anycast of PCP and TURN, within a block of protocol assignments.
+            [192, 0, 0, 9 | 10] => Self::Public,
+            // This network, link-local, protocol assignments (with a cloud's metadata), documentation, relays of 6to4,
+            // benchmarks, multicast, reserved, broadcast.
+            [0, ..]
+            | [169, 254, ..]
+            | [192, 0, 0 | 2, _]
+            | [192, 88, 99, _]
+            | [198, 18 | 19, ..]
+            | [198, 51, 100, _]
+            | [203, 0, 113, _]
+            | [224..=255, ..] => Self::Never,
+            _ => Self::Public,
         }
     }
 
+    /// By IANA's registries of IPv6 address space and of special-purpose addresses; no IPv4 address is inside.
     fn of_v6(v6: Ipv6Addr) -> Self {
-        if v6.is_loopback() {
-            Self::Loopback
-        } else if v6.is_unspecified() || v6.is_multicast() || v6.is_unicast_link_local() {
-            Self::Never
-        } else if v6.is_unique_local() {
-            Self::Private
-        } else {
-            Self::Public
+        match v6.segments() {
+            [0, 0, 0, 0, 0, 0, 0, 1] => Self::Loopback,
+            // Services of a cloud's host machine: Amazon, Google, Oracle, Scaleway.
+            [0xfd00, 0xec2, ..]
+            | [0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254]
+            | [0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe]
+            | [0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42] => Self::Never,
+            [0xfc00..=0xfdff, ..] => Self::Private,
+            // Within protocol assignments: anycast of PCP, TURN and DNS-SD, AMT, AS112, ORCHIDv2, drones.
+            [0x2001, 1, 0, 0, 0, 0, 0, 1..=3]
+            | [0x2001, 3, ..]
+            | [0x2001, 4, 0x112, ..]
+            | [0x2001, 0x20..=0x3f, ..] => Self::Public,
+            // Teredo, as far as its ends reach.
+            [0x2001, 0, ..] => Self::Public,
+            // The rest of these, documentation.
+            [0x2001, 0..=0x1ff | 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => Self::Never,
+            [0x2000..=0x3fff, ..] => Self::Public,
+            // Nothing else is assigned to the internet: unspecified, discard, local NAT64, segment routing, site-local,
+            // link-local, multicast.
+            _ => Self::Never,
         }
     }
 
     /// The word in a message.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Never => "link-local, unspecified or multicast",
+            Self::Never => "a special address",
             Self::Loopback => "loopback",
             Self::Private => "private",
             Self::Public => "public",
@@ -81,22 +105,34 @@ impl Reach {
     }
 }
 
-/// ::ffff:a.b.c.d, ::a.b.c.d (of old), 64:ff9b::a.b.c.d (NAT64) and 2002:aabb:ccdd:: (6to4).
-fn embedded_v4(v6: Ipv6Addr) -> Option<Ipv4Addr> {
-    let s = v6.segments();
-    let v4 = |high: u16, low: u16| {
-        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-        Ipv4Addr::new(a, b, c, d)
-    };
-    match s {
-        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
-            Some(v4(high, low))
-        }
+/// The IPv4 address that an IPv6 address is another form of: ::ffff:a.b.c.d, ::ffff:0:a.b.c.d and ::a.b.c.d (of old),
+/// 64:ff9b::a.b.c.d (NAT64), 2002:aabb:ccdd:: (6to4).
+fn translated_v4(v6: Ipv6Addr) -> Option<Ipv4Addr> {
+    match v6.segments() {
+        [0, 0, 0, 0, 0, 0xffff, high, low]
+        | [0, 0, 0, 0, 0xffff, 0, high, low]
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => Some(v4(high, low)),
         // These two are the unspecified address and loopback.
         [0, 0, 0, 0, 0, 0, 0, 0 | 1] => None,
         [0, 0, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => Some(v4(high, low)),
         _ => None,
     }
+}
+
+/// The IPv4 addresses between which packets to an IPv6 address travel: of Teredo the server and the client, of ISATAP
+/// the other end.
+fn tunnelled_v4(v6: Ipv6Addr) -> impl Iterator<Item = Ipv4Addr> {
+    let ends = match v6.segments() {
+        [0x2001, 0, a, b, _, _, c, d] => [Some(v4(a, b)), Some(v4(!c, !d))],
+        [_, _, _, _, 0 | 0x200, 0x5efe, high, low] => [Some(v4(high, low)), None],
+        _ => [None, None],
+    };
+    ends.into_iter().flatten()
+}
+
+fn v4(high: u16, low: u16) -> Ipv4Addr {
+    let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+    Ipv4Addr::new(a, b, c, d)
 }
 
 /// Which addresses a request may connect to.
@@ -133,6 +169,11 @@ pub(super) struct Dial {
 impl Dial {
     /// Any address: for what the user configured, such as a proxy.
     pub(super) const ANY: Self = Self { rule: AddressRule::Named, within: None };
+
+    /// Whether every address may be dialled.
+    pub(super) fn is_any(&self) -> bool {
+        self.rule == AddressRule::Named && self.within.is_none()
+    }
 
     /// The addresses that may be dialled; none is an error.
     pub(super) fn choose(&self, addresses: &[SocketAddr]) -> Result<Vec<SocketAddr>> {
@@ -213,6 +254,58 @@ mod tests {
             ("224.0.0.1", Reach::Never),
             ("255.255.255.255", Reach::Never),
             ("ff02::1", Reach::Never),
+            ("192.0.0.1", Reach::Never),
+            ("192.0.0.9", Reach::Public),
+            ("192.0.0.192", Reach::Never),
+            ("192.0.1.1", Reach::Public),
+            ("192.0.2.1", Reach::Never),
+            ("192.88.99.1", Reach::Never),
+            ("198.17.0.1", Reach::Public),
+            ("198.18.0.1", Reach::Never),
+            ("198.19.255.255", Reach::Never),
+            ("198.51.100.1", Reach::Never),
+            ("203.0.113.1", Reach::Never),
+            ("240.0.0.1", Reach::Never),
+            ("100.100.100.200", Reach::Never),
+            ("100.100.100.201", Reach::Private),
+            ("168.63.129.16", Reach::Never),
+            ("168.63.129.17", Reach::Public),
+            ("fec0::1", Reach::Never),
+            ("fd00:ec2::254", Reach::Never),
+            ("fd20:ce::254", Reach::Never),
+            ("fd00:c1::a9fe:a9fe", Reach::Never),
+            ("fd00:42::42", Reach::Never),
+            ("fd00:1::1", Reach::Private),
+            ("fd20:ce::1", Reach::Private),
+            ("100::1", Reach::Never),
+            ("100:0:0:1::1", Reach::Never),
+            ("5f00::1", Reach::Never),
+            ("4000::1", Reach::Never),
+            ("2001:db8::1", Reach::Never),
+            ("2001:2::1", Reach::Never),
+            ("2001:1::1", Reach::Public),
+            ("2001:1::4", Reach::Never),
+            ("2001:4:112::1", Reach::Public),
+            ("2001:200::1", Reach::Public),
+            ("3fff::1", Reach::Never),
+            ("3fff:1000::1", Reach::Public),
+            ("2620:4f:8000::1", Reach::Public),
+            ("64:ff9b::808:808", Reach::Public),
+            ("64:ff9b::a9fe:a9fe", Reach::Never),
+            ("64:ff9b:1::808:808", Reach::Never),
+            ("64:ff9b:1::7f00:1", Reach::Never),
+            ("::ffff:0:7f00:1", Reach::Loopback),
+            ("::ffff:0:a9fe:a9fe", Reach::Never),
+            ("2002:a9fe:a9fe::1", Reach::Never),
+            ("2002:808:808::1", Reach::Public),
+            ("2a00::5efe:7f00:1", Reach::Loopback),
+            ("2a00::200:5efe:a00:1", Reach::Private),
+            ("2a00::5efe:808:808", Reach::Public),
+            ("2a00::5eff:7f00:1", Reach::Public),
+            ("fd00:1::5efe:808:808", Reach::Private),
+            ("2001:0:4136:e378:0:ffff:80ff:fffe", Reach::Loopback),
+            ("2001:0:7f00:1::f7f7:f7f7", Reach::Loopback),
+            ("2001:0:4136:e378:0:ffff:f7f7:f7f7", Reach::Public),
             ("8.8.8.8", Reach::Public),
             ("100.63.0.1", Reach::Public),
             ("100.128.0.1", Reach::Public),

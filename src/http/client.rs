@@ -19,7 +19,7 @@ use super::address::{AddressRule, Dial, Reach, outside, refused};
 use super::early::WhileWanted;
 use super::failure::{from_client, from_status};
 use super::origin::{Origin, is_trusted, parse_sent, refuse_downgrade};
-use super::proxy::ProxyConnector;
+use super::proxy::{ProxyConnector, wants_login};
 use super::resolver::Resolver;
 use super::scope::{self, Scope, Seen, carry};
 use super::secure::TlsConnector;
@@ -455,7 +455,7 @@ impl Client {
 
     /// Whether requests to the address go through a proxy.
     pub fn is_proxied(&self, url: &Url) -> bool {
-        self.proxies.choose(url).is_some()
+        self.proxies.is_proxied(url)
     }
 
     /// The time limits that requests run under.
@@ -563,12 +563,13 @@ impl Client {
             }
         };
         let doing = || format!("cannot {}", request.doing);
-        let proxy = self.proxies.choose(url);
+        let proxy = self.proxies.choose(url).map_err(|e| e.url(url).context(doing()))?;
         // A proxy finds the addresses of names: ours to judge are those that stand in the URL.
         let literal = Reach::of_literal(url);
-        let (rule, dial) = match proxy {
-            None => (rule, Dial { rule, within: identity.within.clone() }),
-            Some(_) => {
+        let by_proxy = proxy.is_some_and(|server| server.finds_names());
+        let (rule, dial) = match by_proxy {
+            false => (rule, Dial { rule, within: identity.within.clone() }),
+            true => {
                 judge_for_proxy(url, rule, identity).map_err(|e| failed(e).context(doing()))?;
                 (AddressRule::Named, Dial::ANY)
             }
@@ -603,7 +604,16 @@ impl Client {
                 _ => agent.run(message),
             });
             // The address of a proxy is not that of the server.
-            let seen = Seen { peer: seen.peer.filter(|_| proxy.is_none()), ..seen };
+            let seen = Seen { peer: seen.peer.filter(|_| !by_proxy), ..seen };
+            // What asks for the proxy's own credentials is the proxy, unless it could not read the request.
+            let result = match (result, proxy) {
+                (Ok(response), Some(server))
+                    if response.status() == 407 && server.forwards(url) =>
+                {
+                    Err(carry(wants_login(server, &Origin::of(url).authority())).into())
+                }
+                (result, _) => result,
+            };
             // Who has not read the request whole cannot have done what it asks for.
             let result = result.and_then(|response| {
                 let believed = !seen.unsent || !response.status().is_success();
@@ -698,7 +708,9 @@ impl Client {
         }
         let certs_dir = self.certs_dir.clone();
         let made = match proxy {
-            None => new_agent(SocketConnector, identity, certs_dir, Some(self.resolver.clone())),
+            None => {
+                new_agent(SocketConnector, identity, certs_dir, Lookup::Here(self.resolver.clone()))
+            }
             Some(server) => {
                 let own = if server.is_https() {
                     (self.trust)(Peer::Proxy(&server.to_string()), run)?
@@ -711,7 +723,12 @@ impl Client {
                     own,
                     self.certs_dir.clone(),
                 );
-                new_agent(way, identity, certs_dir, None)
+                let lookup = if server.finds_names() {
+                    Lookup::Elsewhere
+                } else {
+                    Lookup::HereIfKnown(self.resolver.clone())
+                };
+                new_agent(way, identity, certs_dir, lookup)
             }
         };
         Ok(lock(self.pools.get()).entry(key).or_insert(made).clone())
@@ -808,12 +825,11 @@ fn redirect_target(url: &Url, headers: &HeaderMap) -> Result<Url> {
     Ok(next)
 }
 
-/// `resolver` is for connections that lead to the server itself.
 fn new_agent(
     way: impl Connector<Out = Plain>,
     identity: &Identity,
     certs_dir: Option<PathBuf>,
-    resolver: Option<Arc<Resolver>>,
+    lookup: Lookup,
 ) -> Agent {
     let config = Agent::config_builder()
         // Redirects, statuses, headers and time-outs are this room's own business.
@@ -831,12 +847,19 @@ fn new_agent(
         .max_idle_age(MAX_IDLE)
         .build();
     let connector = way.chain(TlsConnector::new(identity.clone(), certs_dir));
-    Agent::with_parts(config, connector, Lookup(resolver))
+    Agent::with_parts(config, connector, lookup)
 }
 
-/// Our resolver in the client's clothes; without one, no name is looked up.
+/// Our resolver in the client's clothes.
 #[derive(Debug)]
-struct Lookup(Option<Arc<Resolver>>);
+enum Lookup {
+    /// The addresses of names are found here.
+    Here(Arc<Resolver>),
+    /// Here, if they are known here; a proxy may know more.
+    HereIfKnown(Arc<Resolver>),
+    /// A proxy finds them: no name is looked up.
+    Elsewhere,
+}
 
 impl AgentResolver for Lookup {
     fn resolve(
@@ -846,13 +869,20 @@ impl AgentResolver for Lookup {
         _: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let mut addresses = self.empty();
-        let Some(resolver) = &self.0 else { return Ok(addresses) };
+        let (resolver, may_be_unknown) = match self {
+            Self::Here(resolver) => (resolver, false),
+            Self::HereIfKnown(resolver) => (resolver, true),
+            Self::Elsewhere => return Ok(addresses),
+        };
         let host = uri.host().unwrap_or_default();
         let port =
             uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
         let (run, limit) = scope::with(|scope| (scope.run.clone(), scope.timeouts.connect))
             .ok_or(ureq::Error::HostNotFound)?;
-        let found = resolver.lookup(host, limit, &run).map_err(carry)?;
+        let found = match resolver.lookup(host, limit, &run) {
+            Err(e) if may_be_unknown && e.code() == Code::NameNotResolved => return Ok(addresses),
+            found => found.map_err(carry)?,
+        };
         for address in found.into_iter().take(16) {
             addresses.push(SocketAddr::new(address, port));
         }

@@ -14,6 +14,7 @@ mod scope;
 mod secure;
 pub mod slots;
 mod socket;
+mod socks;
 mod wire;
 
 pub use client::{Body, Client, Payload, Peer, Reaches, Redirects, Request, Response, Trust};

@@ -1,4 +1,4 @@
-//! Connections through a proxy: a tunnel that CONNECT makes, for http as for https.
+//! Connections through a proxy: a tunnel for https, and for everything through SOCKS; http requests are sent on.
 
 use std::fmt;
 use std::io;
@@ -18,8 +18,9 @@ use super::resolver::Resolver;
 use super::scope::{self, carry};
 use super::secure::{Tls, client_config};
 use super::socket::{Plain, Socket};
+use super::socks::{self, Target};
 use super::wire::Wire;
-use crate::config::proxy::ProxyServer;
+use crate::config::proxy::{ProxyScheme, ProxyServer};
 use crate::error::{Code, Error, Phase, Result};
 use crate::log::{Level, Record};
 use crate::tls::{self, Identity};
@@ -47,7 +48,27 @@ impl ProxyConnector {
         Self { server, resolver, identity, certs_dir, config: OnceCell::new() }
     }
 
-    fn tunnel(&self, target: &Uri) -> io::Result<Wire> {
+    fn connect_to(&self, details: &ConnectionDetails) -> io::Result<Plain> {
+        let is_https = details.uri.scheme_str() == Some("https");
+        match self.server.scheme() {
+            ProxyScheme::Socks5 | ProxyScheme::Socks5h => {
+                Ok(Plain::new(self.socks(details, is_https)?))
+            }
+            ProxyScheme::Http | ProxyScheme::Https if is_https => {
+                Ok(Plain::new(self.tunnel(details.uri)?))
+            }
+            ProxyScheme::Http | ProxyScheme::Https => {
+                let forward = Forward {
+                    server: self.server.clone(),
+                    authority: details.uri.authority().map(ToString::to_string).unwrap_or_default(),
+                };
+                Ok(Plain::forwarding(self.wire()?, forward))
+            }
+        }
+    }
+
+    /// The proxy itself, by TLS if it wants that.
+    fn wire(&self) -> io::Result<Wire> {
         let mut wire = Wire::Socket(self.connect_to_proxy()?);
         if self.server.is_https() {
             let config =
@@ -58,17 +79,95 @@ impl ProxyConnector {
             tls.log(&self.identity);
             wire = Wire::Tls(Box::new(tls));
         }
-        let default = if target.scheme_str() == Some("https") { 443 } else { 80 };
-        let port = target.port_u16().unwrap_or(default);
+        Ok(wire)
+    }
+
+    /// A connection through SOCKS, to the first address that the proxy reaches.
+    fn socks(&self, details: &ConnectionDetails, is_https: bool) -> io::Result<Wire> {
+        let port = details.uri.port_u16().unwrap_or(if is_https { 443 } else { 80 });
+        let host = details.uri.host().unwrap_or_default();
+        let shown = format!("{host}:{port}");
+        let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+        let dial = scope::with(|scope| scope.dial.clone())
+            .ok_or_else(|| carry(Error::internal("a connection is made outside of a call")))?;
+        let targets: Vec<Target<'_>> = if !details.addrs.is_empty() {
+            let addresses = dial.choose(&details.addrs).map_err(carry)?;
+            addresses.into_iter().map(Target::Address).collect()
+        } else if !self.server.finds_names() && !dial.is_any() {
+            return Err(carry(
+                Error::new(
+                    Code::Policy,
+                    format!("refused: a server sent us to {host}, whose address is not known here"),
+                )
+                .phase(Phase::Dns)
+                .hint(
+                    "nothing was sent; name its address in the option resolve, or leave the judgement to the proxy with socks5h://",
+                ),
+            ));
+        } else if let Ok(address) = bare.parse() {
+            vec![Target::Address(SocketAddr::new(address, port))]
+        } else {
+            vec![Target::Name(host, port)]
+        };
+        let mut last = None;
+        for target in targets {
+            let mut socket = self.connect_to_proxy()?;
+            if let Target::Address(address) = target {
+                socket.leads_to(address.ip());
+            }
+            let mut wire = Wire::Socket(socket);
+            let time = scope::with(|scope| scope.timeouts.connect).unwrap_or_default();
+            let made = scope::limited(time, Phase::Proxy, || {
+                socks::connect(&mut wire, &self.server, target)
+            });
+            match made {
+                Ok(()) => {
+                    self.log(&shown);
+                    return Ok(wire);
+                }
+                Err(socks::Failure::Io(error)) => return Err(error),
+                Err(socks::Failure::Nonsense(why)) => {
+                    return Err(carry(
+                        self.failed(&shown)
+                            .cause(why)
+                            .hint("check that the address is that of a SOCKS 5 proxy"),
+                    ));
+                }
+                Err(socks::Failure::Login(why)) => {
+                    return Err(carry(
+                        self.failed(&shown)
+                            .cause(why)
+                            .hint("check USER:PASSWORD@ in the proxy's address"),
+                    ));
+                }
+                Err(socks::Failure::Refused(reply)) => {
+                    let why = format!("it answered: {}", socks::meaning(reply));
+                    let passing = matches!(reply, 1 | 3 | 4 | 6);
+                    last = Some(self.failed(&shown).cause(why).retryable(passing).hint(
+                        "ask the proxy's operator whether it may connect there, or list the host in no-proxy",
+                    ));
+                }
+            }
+        }
+        Err(carry(last.unwrap_or_else(|| Error::internal("no address was tried"))))
+    }
+
+    fn tunnel(&self, target: &Uri) -> io::Result<Wire> {
+        let mut wire = self.wire()?;
+        let port = target.port_u16().unwrap_or(443);
         let target = format!("{}:{port}", target.host().unwrap_or_default());
         let time = scope::with(|scope| scope.timeouts.connect).unwrap_or_default();
         scope::limited(time, Phase::Proxy, || self.ask_for(&target, &mut wire))?;
+        self.log(&target);
+        Ok(wire)
+    }
+
+    fn log(&self, target: &str) {
         scope::log(Level::Debug, "proxy", || {
             Record::new(format!("the proxy {} connects to {target}", self.server))
                 .with("host", target)
                 .with("proxy", self.server.to_string())
         });
-        Ok(wire)
     }
 
     fn connect_to_proxy(&self) -> io::Result<Socket> {
@@ -175,6 +274,48 @@ impl ProxyConnector {
     }
 }
 
+/// How a proxy is asked to send http requests on (RFC 9112, 3.2.2): the whole address stands in the first line.
+#[derive(Debug)]
+pub(super) struct Forward {
+    server: Arc<ProxyServer>,
+    authority: String,
+}
+
+impl Forward {
+    /// The beginning of a request, as the proxy wants it.
+    pub(super) fn rewrite(&self, request: &[u8]) -> Zeroizing<Vec<u8>> {
+        let secret = self.server.authorization();
+        // Room for all of it: bytes that move leave a copy behind.
+        let room = request.len() + self.authority.len() + 64 + secret.map_or(0, str::len);
+        let mut rewritten = Zeroizing::new(Vec::with_capacity(room));
+        let method = request.iter().position(|byte| *byte == b' ').map_or(0, |at| at + 1);
+        let line = request.windows(2).position(|end| end == b"\r\n").map_or(method, |at| at + 2);
+        rewritten.extend_from_slice(&request[..method]);
+        rewritten.extend_from_slice(b"http://");
+        rewritten.extend_from_slice(self.authority.as_bytes());
+        rewritten.extend_from_slice(&request[method..line]);
+        if let Some(secret) = secret {
+            for part in ["Proxy-Authorization: ", secret, "\r\n"] {
+                rewritten.extend_from_slice(part.as_bytes());
+            }
+        }
+        rewritten.extend_from_slice(&request[line..]);
+        rewritten
+    }
+}
+
+/// What it means that a proxy wants to know who asks, other than in the answer to CONNECT.
+pub(super) fn wants_login(server: &ProxyServer, target: &str) -> Error {
+    Error::new(Code::Proxy, format!("the proxy {server} does not send requests on to {target}"))
+        .phase(Phase::Proxy)
+        .cause("it answered 407")
+        .with(|d| d.http_status = Some(407))
+        .hint(match server.authorization() {
+            Some(_) => "check the user name and the password in the proxy's address",
+            None => "put USER:PASSWORD@ into the proxy's address",
+        })
+}
+
 /// The status of the final answer, 0 for what is no HTTP, and where its header ends; None while more must come.
 fn final_answer(received: &[u8]) -> Option<(u16, usize)> {
     let mut begin = 0;
@@ -212,8 +353,8 @@ impl Connector<()> for ProxyConnector {
         details: &ConnectionDetails,
         _: Option<()>,
     ) -> Result<Option<Plain>, ureq::Error> {
-        let wire = self.tunnel(details.uri).map_err(|e| carry(self.of_proxy(e)))?;
-        Ok(Some(Plain::new(wire)))
+        let plain = self.connect_to(details).map_err(|e| carry(self.of_proxy(e)))?;
+        Ok(Some(plain))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, ToSocketAddrs};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -12,6 +12,7 @@ use rustix::io::Errno;
 
 use crate::context::Run;
 use crate::error::{Code, Error, Phase, Result};
+use crate::host::is_localhost;
 use crate::os::descriptor::above_standard_for_long;
 use crate::os::wait::Interest;
 use crate::os::wake::Wake;
@@ -59,6 +60,10 @@ impl Resolver {
         let name = host.to_ascii_lowercase();
         let addresses = match self.fixed.get(host).or_else(|| self.fixed.get("*")) {
             Some(addresses) => addresses.clone(),
+            // No name server has a say, and none is needed.
+            None if is_localhost(&name) => {
+                vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
+            }
             None => self.ask(&name, limit, run)?,
         };
         if addresses.is_empty() {
@@ -125,7 +130,11 @@ impl Resolver {
             Some(Ok(addresses)) => addresses,
             // The lookup itself had no descriptor or memory left: that says nothing about the name.
             Some(Err(e)) if is_shortage(&e) => return Err(cannot_ask(name, &e)),
-            Some(Err(e)) => return Err(not_resolved(name).cause(e)),
+            // The system does not always say that it could not even ask.
+            Some(Err(e)) => match Wake::new() {
+                Err(lacking) => return Err(cannot_ask(name, &lacking)),
+                Ok(_) => return Err(not_resolved(name).cause(e)),
+            },
             None => return Err(Error::internal("a name lookup ended without an answer")),
         };
         let mut seen = std::collections::HashSet::new();

@@ -17,6 +17,7 @@ use zeroize::Zeroize;
 
 use super::address::Dial;
 use super::early::Early;
+use super::proxy::Forward;
 use super::scope::{self, carry};
 use super::wire::Wire;
 use crate::error::{Code, Error, Phase};
@@ -86,6 +87,10 @@ impl Socket {
         match connect(&fd, &address) {
             // EINTR means the same on a socket that does not block: the connection is on its way.
             Ok(()) | Err(Errno::INPROGRESS | Errno::INTR) => {}
+            Err(errno @ (Errno::NOMEM | Errno::NOBUFS)) => {
+                let lacking = Error::resource("cannot connect a socket", &errno.into());
+                return Err(carry(lacking.phase(Phase::Connect)));
+            }
             Err(errno) => return Err(errno.into()),
         }
         scope::wait(fd.as_fd(), Interest::Write, Phase::Connect, until)?;
@@ -119,6 +124,11 @@ impl Socket {
         })?;
         self.checked_by = call;
         Ok(())
+    }
+
+    /// Whom a proxy at the other end has connected us to.
+    pub(super) fn leads_to(&mut self, peer: IpAddr) {
+        self.peer = peer;
     }
 
     /// Sends everything.
@@ -237,7 +247,7 @@ fn wait_until(phase: Phase) -> Option<Instant> {
     .flatten()
 }
 
-/// Whether trying another address makes no sense: the call itself has ended.
+/// Whether trying another address makes no sense: the call itself has ended, or this machine is at fault.
 fn is_final(error: &io::Error) -> bool {
     error.get_ref().and_then(|inner| inner.downcast_ref::<scope::Carried>()).is_some_and(
         |carried| {
@@ -283,15 +293,29 @@ pub(super) struct Plain {
     pub(super) wire: Wire,
     buffers: LazyBuffers,
     early: Early,
+    /// Set where a proxy reads the requests and sends them on.
+    forward: Option<Forward>,
 }
 
 impl Plain {
     pub(super) fn new(wire: Wire) -> Self {
         let buffers = LazyBuffers::new(INPUT_BUFFER, OUTPUT_BUFFER);
-        Self { wire, buffers, early: Early::default() }
+        Self { wire, buffers, early: Early::default(), forward: None }
+    }
+
+    pub(super) fn forwarding(wire: Wire, forward: Forward) -> Self {
+        Self { forward: Some(forward), ..Self::new(wire) }
     }
 
     fn send(&mut self, amount: usize) -> io::Result<()> {
+        // The first bytes of a request are its line, and more.
+        let begins = scope::with(|scope| scope.sent.is_none()).unwrap_or(false);
+        let rewritten = self
+            .forward
+            .as_ref()
+            .filter(|_| begins)
+            .map(|forward| forward.rewrite(&self.buffers.output()[..amount]));
+        let amount = rewritten.as_ref().map_or(amount, |bytes| bytes.len());
         let mut done = 0;
         while done < amount && !self.early.is_stopped() {
             let listens = self.early.listens();
@@ -299,7 +323,10 @@ impl Plain {
                 self.listen();
                 continue;
             }
-            let output = &self.buffers.output()[done..amount];
+            let output = match &rewritten {
+                Some(bytes) => &bytes[done..],
+                None => &self.buffers.output()[done..amount],
+            };
             match self.wire.send(output, Phase::Header, listens) {
                 Ok(sent) => done += sent,
                 Err(error) => self.early.broke(error)?,

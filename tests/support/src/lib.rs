@@ -19,6 +19,7 @@ pub mod registry;
 pub mod rig;
 pub mod server;
 pub mod slow_dns;
+pub mod socks;
 pub mod token;
 pub mod v1;
 
@@ -31,5 +32,6 @@ pub use peer::Peer;
 pub use proxy::Proxy;
 pub use registry::{Auth, Quirk, Registry, UploadRange};
 pub use server::{Cut, Early, Reply, Request, Server, ServerOptions};
+pub use socks::Socks;
 pub use token::TokenServer;
 pub use v1::V1;

@@ -1,7 +1,9 @@
-//! A forward proxy that makes tunnels by CONNECT, for whoever has its credentials if it wants some.
+//! A forward proxy that makes tunnels by CONNECT and sends http requests on, for whoever has its credentials if it wants
+//! some.
 
 use std::collections::HashMap;
-use std::net::{SocketAddr, TcpStream};
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 
@@ -9,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::fault::{Fault, Faults};
-use crate::server::{Reply, Request, Server, ServerOptions, lock};
+use crate::server::{Cut, Reply, Request, Server, ServerOptions, lock};
 
 /// A running proxy. Its records hold what clients sent through its tunnels, too.
 pub struct Proxy {
@@ -44,6 +46,23 @@ impl Proxy {
                     };
                     match connected {
                         Ok(to) => tunnel = Some(to),
+                        Err(_) => reply = Reply::empty(502),
+                    }
+                }
+                let forwarded =
+                    request.target.strip_prefix("http://").and_then(|t| t.split_once('/'));
+                if let Some((host, path)) = forwarded.filter(|_| reply.status == 200 && whole) {
+                    let known = lock(&names).get(host).copied();
+                    let connected = match known {
+                        Some(address) => TcpStream::connect(address),
+                        None => TcpStream::connect(host),
+                    };
+                    match connected.and_then(|to| send_on(request, path, to)) {
+                        Ok(answer) => {
+                            conn.send(&answer)?;
+                            conn.cut(Cut::Fin);
+                            return Ok(());
+                        }
                         Err(_) => reply = Reply::empty(502),
                     }
                 }
@@ -94,15 +113,24 @@ impl Proxy {
         self.faults.clear();
     }
 
-    /// The targets that clients asked for, in order.
+    /// The `host:port` of all that clients asked for, in order.
     pub fn targets(&self) -> Vec<String> {
-        self.connects().into_iter().map(|request| request.target).collect()
+        let target = |request: Request| match request.target.strip_prefix("http://") {
+            Some(rest) => rest.split('/').next().unwrap_or_default().to_owned(),
+            None => request.target,
+        };
+        self.asked().into_iter().map(target).collect()
+    }
+
+    /// The requests for tunnels, and those that were sent on, in order.
+    pub fn asked(&self) -> Vec<Request> {
+        let is_asked = |r: &Request| r.method == "CONNECT" || r.target.starts_with("http://");
+        self.requests().into_iter().filter(is_asked).collect()
     }
 
     /// The CONNECT requests, in order.
     pub fn connects(&self) -> Vec<Request> {
-        let is_connect = |request: &Request| request.method == "CONNECT";
-        self.requests().into_iter().filter(is_connect).collect()
+        self.asked().into_iter().filter(|request| request.method == "CONNECT").collect()
     }
 }
 
@@ -118,8 +146,29 @@ fn admit(request: &Request, wanted: Option<&str>) -> Reply {
     if wanted.is_some_and(|wanted| request.header("proxy-authorization") != Some(wanted)) {
         return Reply::empty(407).with("Proxy-Authenticate", "Basic realm=\"proxy\"");
     }
-    match request.method.as_str() {
-        "CONNECT" => Reply::empty(200),
-        _ => Reply::empty(405),
+    if request.method == "CONNECT" || request.target.starts_with("http://") {
+        Reply::empty(200)
+    } else {
+        Reply::empty(405)
     }
+}
+
+/// Sends a request on without what was for the proxy, and gives the whole answer.
+fn send_on(request: &Request, path: &str, mut to: TcpStream) -> io::Result<Vec<u8>> {
+    let mut head = format!("{} /{path} HTTP/1.1\r\n", request.method);
+    let of_proxy = |name: &str| {
+        name.starts_with("proxy-") || ["connection", "transfer-encoding"].contains(&name)
+    };
+    for (name, value) in &request.headers {
+        if !of_proxy(&name.to_ascii_lowercase()) && !name.eq_ignore_ascii_case("content-length") {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+    }
+    head.push_str(&format!("Content-Length: {}\r\nConnection: close\r\n\r\n", request.body.len()));
+    to.write_all(head.as_bytes())?;
+    to.write_all(&request.body)?;
+    to.shutdown(Shutdown::Write)?;
+    let mut answer = Vec::new();
+    to.read_to_end(&mut answer)?;
+    Ok(answer)
 }
