@@ -394,9 +394,10 @@ impl Documents {
         )
     }
 
-    fn get(&self, descriptor: &Descriptor) -> Vec<u8> {
+    fn get(&self, descriptor: &Descriptor) -> Result<Vec<u8>, Error> {
         self.asked.set(self.asked.get() + 1);
-        self.all[&descriptor.digest].clone()
+        let missing = || Error::new(Code::NotFound, format!("{} is missing", descriptor.digest));
+        self.all.get(&descriptor.digest).cloned().ok_or_else(missing)
     }
 
     /// The image of an index for a platform, and what it is said to run on.
@@ -411,13 +412,13 @@ impl Documents {
 
 impl Source for Documents {
     fn manifest(&self, child: &Descriptor) -> Result<Fetched, Error> {
-        let bytes = self.get(child);
+        let bytes = self.get(child)?;
         let manifest = Manifest::parse(&bytes, Some(&child.media_type), &Limits::default())?;
         Ok(Fetched { descriptor: child.clone(), bytes, manifest })
     }
 
     fn config(&self, config: &Descriptor) -> Result<Vec<u8>, Error> {
-        Ok(self.get(config))
+        self.get(config)
     }
 }
 
@@ -641,6 +642,26 @@ fn an_entry_without_a_platform_is_what_its_configuration_says() {
     assert_eq!(found(&d, &[&silent], amd64), is(&silent, ""));
     let error = d.choose(&[stating(arm.clone(), arm64), amd], "linux/s390x").unwrap_err();
     assert!(error.details().hint.as_ref().unwrap().contains("linux/arm64, linux/amd64"), "{error}");
+}
+
+#[test]
+fn an_index_of_which_a_part_is_missing_gives_what_is_there() {
+    let mut d = Documents::default();
+    let (amd, arm, lost) = (d.image("linux/amd64"), d.image("linux/arm64"), d.image("linux/s390x"));
+    let bare = d.image_of(OCI_CONFIG, &json!({"os": "linux", "architecture": "s390x", "x": 1}));
+    let Manifest::Image(image) =
+        Manifest::parse(&d.all[&bare.digest], None, &Limits::default()).unwrap()
+    else {
+        panic!("no image")
+    };
+    d.all.remove(&lost.digest);
+    d.all.remove(&image.config.digest);
+    let entries = [lost.clone(), bare, arm, amd.clone()];
+    assert_eq!(d.choose(&entries, "linux/amd64").unwrap().0, amd.digest);
+    // Whether it would have been the one is not known.
+    let error = d.choose(&entries, "linux/s390x").unwrap_err();
+    assert_eq!(error.code(), Code::NotFound);
+    assert!(error.to_string().contains(&lost.digest.to_string()), "{error}");
 }
 
 #[test]

@@ -353,8 +353,9 @@ pub unsafe extern "C" fn ocireg_session_list_tags(
 /// @param session          a session of a repository. Not NULL.
 /// @param context          the call's context; may be NULL.
 /// @param tag_or_digest    which one; NULL is that of the session's reference, else "latest".
-/// @param options_json     `platform` ("os/arch[/variant]": of an index that platform's image is given), `accept`
-///                         (media types), `max_size` (bytes); may be NULL.
+/// @param options_json     `platform` ("os[(version)]/arch[/variant]": selects the image of that platform from an index),
+///                         `accept` (media types; a manifest of any type listed here is returned, even one that this
+///                         library cannot interpret), `max_size` (bytes); may be NULL.
 /// @param descriptor_json  receives the OCI descriptor, to be ended by ocireg_string_free(); may be NULL.
 /// @param data             receives the exact bytes, to be ended by ocireg_bytes_free(); may be NULL.
 /// @param size             receives their number; may be NULL.
@@ -363,7 +364,10 @@ pub unsafe extern "C" fn ocireg_session_list_tags(
 ///         OCIREG_NOT_FOUND, OCIREG_INVALID_MANIFEST, OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH, OCIREG_LIMIT,
 ///         OCIREG_NO_PLATFORM, OCIREG_UNSUPPORTED, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
 ///
-/// Any thread. Blocks: one exchange, with a platform one more an index. Since 0.1.
+/// Docker schema 1 manifests are OCIREG_UNSUPPORTED.
+///
+/// Any thread. Blocks: one exchange; with a platform also one for each nested index, and two for each entry that states no
+/// platform. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_session_get_manifest(
     session: *const ocireg_session,

@@ -55,6 +55,7 @@ pub fn choose(
         offered: Vec::new(),
         schema1: None,
         artifact: None,
+        missing: None,
     };
     match search.index(index, 0)? {
         Some((fit, mut chosen)) => {
@@ -82,6 +83,8 @@ struct Search<'a> {
     schema1: Option<Descriptor>,
     /// The first manifest that is for no platform.
     artifact: Option<Fetched>,
+    /// Why it is not known what an entry is for: the registry lacks it, as mirrors do that hold a part of an index.
+    missing: Option<Error>,
 }
 
 type Found = Option<(Fit, Chosen)>;
@@ -120,7 +123,13 @@ impl Search<'_> {
             if !self.seen.insert(child.digest.clone()) {
                 continue;
             }
-            let found = self.unstated(child, depth)?;
+            let found = match self.unstated(child, depth) {
+                Err(error) if error.code() == Code::NotFound => {
+                    self.missing.get_or_insert(error);
+                    continue;
+                }
+                other => other?,
+            };
             let better = match (&best, &found) {
                 (Some((best, _)), Some((fit, _))) => fit < best,
                 (None, found) => found.is_some(),
@@ -194,6 +203,9 @@ impl Search<'_> {
         if let Some(child) = self.schema1 {
             return Err(super::manifest::schema1()
                 .context(format!("the index has only {} for {}", child.digest, self.wanted)));
+        }
+        if let Some(error) = self.missing {
+            return Err(error);
         }
         match self.artifact {
             Some(image) if self.offered.is_empty() => Ok(Chosen {
