@@ -601,6 +601,36 @@ mod tests {
     use super::*;
 
     #[test]
+    fn nothing_in_a_message_turns_or_hides_what_stands_beside_it() {
+        for c in [
+            '\n',
+            '\u{1b}',
+            '\u{85}',
+            '\u{ad}',
+            '\u{61c}',
+            '\u{200b}',
+            '\u{200f}',
+            '\u{2028}',
+            '\u{2029}',
+            '\u{202e}',
+            '\u{2066}',
+            '\u{feff}',
+            '\u{e0041}',
+        ] {
+            let evil = format!("a{c}b");
+            let error = Error::new(Code::Denied, &*evil).cause(&evil).hint(&*evil).context(&*evil);
+            let json = error.to_json();
+            assert!(!json.contains(c) && !error.to_string().contains(c), "{json}");
+            let mut value = serde_json::json!({&*evil: [&*evil]});
+            one_line_each(&mut value);
+            assert!(!value.to_string().contains(c), "{value}");
+        }
+        for text in ["plain", "Zürich 東京 🙂", "a — b"] {
+            assert_eq!(one_line(text), text);
+        }
+    }
+
+    #[test]
     fn every_code_has_a_sentence_and_a_hint() {
         for (code, name) in CODES {
             let text = code.text().to_str().expect("UTF-8");

@@ -276,6 +276,26 @@ fn values_that_cannot_be_used_are_refused_and_named() {
 }
 
 #[test]
+fn long_lists_take_no_longer_than_their_length() {
+    let took = |count: usize| {
+        let mirrors: Vec<_> = (0..count).map(|n| format!("https://mirror-{n}.example/")).collect();
+        let blocks: Vec<_> =
+            (0..count).map(|n| format!("10.{}.{}.0/24", n / 256 % 256, n % 256)).collect();
+        let began = std::time::Instant::now();
+        let options = json!({"registry-mirrors": mirrors, "insecure-registries": blocks});
+        let service = Service::new(&options).expect("a service");
+        assert_eq!(
+            service.config().expect("its lists")["Mirrors"].as_array().map(Vec::len),
+            Some(count)
+        );
+        began.elapsed()
+    };
+    took(10);
+    let (short, long) = (took(4_000), took(32_000));
+    assert!(long < short * 24, "8 times the entries took {long:?} instead of {short:?}");
+}
+
+#[test]
 fn a_load_that_fails_changes_nothing() {
     let service = service(json!({
         "registry-mirrors": ["https://m.example"],

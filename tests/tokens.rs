@@ -585,6 +585,23 @@ fn a_token_answer_has_a_limit() {
 }
 
 #[test]
+fn a_token_that_no_request_can_carry_is_the_token_servers_fault() {
+    let of = |length: usize| {
+        let text = "t".repeat(length);
+        let answer = json!({"token": text});
+        (text, bystander(ServerOptions::default(), move |_| Reply::json(200, &answer)))
+    };
+    let (text, token) = of(60 << 10);
+    lets_in(&service(none()), &takes(&text, vec![bearer(&token)]), &none());
+    let (text, token) = of((60 << 10) + 1);
+    let failure =
+        fails(&service(none()), &app(&takes(&text, vec![bearer(&token)])), &none(), PROTOCOL);
+    assert_eq!(failure.json["host"], token.host(), "{failure:#?}");
+    assert_eq!(failure.json["phase"], "token", "{failure:#?}");
+    assert_tells(&failure, &["token server"], &[]);
+}
+
+#[test]
 fn challenges_that_lead_nowhere_are_errors_of_the_registry() {
     for (challenge, code) in [
         ("Bearer service=\"x\"", PROTOCOL),
