@@ -26,7 +26,7 @@ fn exported() -> Vec<String> {
 }
 
 #[test]
-fn the_exported_symbols_are_the_committed_list() {
+fn x20_the_exported_symbols_are_the_committed_list() {
     let file = stage::root().join("tests/abi/symbols.txt");
     let exported = exported();
     if std::env::var_os("OCIREG_UPDATE_SYMBOLS").is_some() {
@@ -51,7 +51,7 @@ fn the_exported_symbols_are_the_functions_of_the_header() {
 }
 
 #[test]
-fn the_library_is_named_and_stays_loaded() {
+fn x19_the_library_is_named_and_stays_loaded() {
     let section = dynamic_section();
     assert!(section.contains("Library soname: [libocireg.so.0]"), "{section}");
     assert!(
@@ -136,7 +136,7 @@ fn destdir_holds_everything() {
 
 /// The boundary: an exported function is one guard!(…) and nothing else, so no panic and no NULL gets past it.
 #[test]
-fn every_exported_function_is_one_guard() {
+fn x6_every_exported_function_is_one_guard() {
     let mut exported = 0;
     for (path, file) in sources() {
         let ffi = path.starts_with("src/ffi");
@@ -203,7 +203,7 @@ fn every_unsafe_says_why() {
 
 /// A panic strategy of abort would turn every guard into the end of the process.
 #[test]
-fn panics_unwind_in_every_profile() {
+fn x6_panics_unwind_in_every_profile() {
     let manifest = std::fs::read_to_string(stage::root().join("Cargo.toml")).expect("Cargo.toml");
     assert!(!manifest.lines().any(|line| line.trim_start().starts_with("panic")));
     const { assert!(cfg!(panic = "unwind")) };

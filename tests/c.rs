@@ -112,10 +112,10 @@ fn run_case(mut command: Command, case: &str, big: &Big, directory: &Path) {
 }
 
 macro_rules! cases {
-    ($($case:ident)*) => {
-        const CASES: &[&str] = &[$(stringify!($case)),*];
+    (plain: $($case:ident)*; rows: $($row:ident)*) => {
+        const CASES: &[&str] = &[$(stringify!($case),)* $(stringify!($row)),*];
 
-        /// The library as C programs meet it, built by a plain compiler.
+        /// The library as C programs meet it, built by a plain compiler. Those of a row of the threat model are below.
         mod plain {
             $(#[test] fn $case() { super::behave(stringify!($case), super::Build::Plain) })*
         }
@@ -123,14 +123,61 @@ macro_rules! cases {
         /// The same with sanitizers watching the caller's side and every allocation.
         mod sanitized {
             $(#[test] fn $case() { super::behave(stringify!($case), super::Build::Sanitized) })*
+            $(#[test] fn $row() { super::behave(stringify!($row), super::Build::Sanitized) })*
         }
     };
 }
 
 cases! {
-    cancel_thread cancel_signal deadline deadline_counts_from_set errno_is_kept log_and_drop
-    progress_and_drop progress_ticks reader_goes_on_after_cancel error_on_another_thread frees_in_any_order freed_while_running
-    one_service_on_many_threads leaves_no_trace signal_storm sigpipe fork_then_use two_copies
+    plain: cancel_thread cancel_signal deadline deadline_counts_from_set errno_is_kept log_and_drop
+    progress_and_drop progress_ticks reader_goes_on_after_cancel frees_in_any_order fork_then_use;
+    rows: one_service_on_many_threads reader_is_busy error_on_another_thread leaves_no_trace sigpipe signal_storm two_copies
+    freed_while_running directory_changes
+}
+
+#[test]
+fn x9_x13_reader_is_busy() {
+    behave("reader_is_busy", Build::Plain);
+}
+
+#[test]
+fn x13_one_service_on_many_threads() {
+    behave("one_service_on_many_threads", Build::Plain);
+}
+
+#[test]
+fn x14_error_on_another_thread() {
+    behave("error_on_another_thread", Build::Plain);
+}
+
+#[test]
+fn x16_leaves_no_trace() {
+    behave("leaves_no_trace", Build::Plain);
+}
+
+#[test]
+fn x17_sigpipe() {
+    behave("sigpipe", Build::Plain);
+}
+
+#[test]
+fn x18_signal_storm() {
+    behave("signal_storm", Build::Plain);
+}
+
+#[test]
+fn x19_two_copies() {
+    behave("two_copies", Build::Plain);
+}
+
+#[test]
+fn x25_freed_while_running() {
+    behave("freed_while_running", Build::Plain);
+}
+
+#[test]
+fn x28_directory_changes() {
+    behave("directory_changes", Build::Plain);
 }
 
 /// Writes over the frames of others for a while, which a sanitizer must not see.
@@ -144,7 +191,7 @@ const PLAIN_ONLY: &[&str] = &["freed_twice", "stack_set_aside_in_a_callback"];
 
 /// Reads freed memory, which is why no sanitizer may watch.
 #[test]
-fn freed_twice() {
+fn x2_freed_twice() {
     behave("freed_twice", Build::Plain);
 }
 
@@ -197,12 +244,12 @@ fn abuse(mut command: Command) {
 }
 
 #[test]
-fn abuse_of_every_function() {
+fn x1_x3_x4_x5_x7_abuse_of_every_function() {
     abuse(Command::new(build(&abuse_source(), Build::Plain)));
 }
 
 #[test]
-fn abuse_of_every_function_sanitized() {
+fn x23_abuse_of_every_function_sanitized() {
     abuse(Command::new(build(&abuse_source(), Build::Sanitized)));
 }
 
@@ -214,7 +261,7 @@ fn abuse_of_every_function_under_valgrind() {
 }
 
 #[test]
-fn cpp_binding() {
+fn x11_cpp_binding() {
     for how in [Build::Plain, Build::Sanitized] {
         let (big, directory) = (big(), ocireg_testkit::tempdir());
         let mut program = Command::new(build(&source("raii.cpp"), how));
@@ -292,7 +339,7 @@ fn examples_build_and_pull() {
 
 /// A layer of 1 GiB passes through a process that never has more than 12 MiB.
 #[test]
-fn memory_stays_small() {
+fn x8_memory_stays_small() {
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
     let registry = Registry::plain();
     Spec::sized(1, 1 << 30).build().push_to(&registry, "huge", "latest");

@@ -179,3 +179,23 @@ fn every_type_is_documented() {
     }
     assert!(types >= 2, "the header's types are found");
 }
+
+/// What a callback must not do cannot be noticed in time, so the header says it.
+#[test]
+fn x10_callbacks_say_what_they_must_not_do() {
+    let header = header();
+    let mut callbacks = 0;
+    for (doc, declaration) in declarations::documented(&header) {
+        if !declaration.starts_with("typedef") || !declaration.contains("_fn)") {
+            continue;
+        }
+        callbacks += 1;
+        let doc = doc.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            declaration.contains("ocireg_drop_fn")
+                || doc.contains("must not throw, jump out, or free or change a handle"),
+            "{declaration}: {doc}"
+        );
+    }
+    assert!(callbacks >= 3, "the header's callbacks are found");
+}

@@ -576,7 +576,7 @@ fn a_tick_a_second_while_waiting() {
 }
 
 #[test]
-fn progress_stops_a_call() {
+fn x12_progress_stops_a_call() {
     let registry = registry();
     registry.fault(Fault::on("/manifests/", Action::retry_after(503, "0")));
     let service = Service::bare(none());

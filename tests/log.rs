@@ -236,7 +236,7 @@ fn records_come_on_the_calling_thread_though_workers_make_them() {
 }
 
 #[test]
-fn only_what_is_wanted_is_told_and_a_wrong_level_is_refused() {
+fn x21_only_what_is_wanted_is_told_and_a_wrong_level_is_refused() {
     let (registry, image) = demo();
     registry.fault(Fault::on("/manifests/1", Action::status(503)));
     let service = service(json!({}));

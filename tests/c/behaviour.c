@@ -674,6 +674,62 @@ static void two_copies(void) {
     ocireg_service_free(ours);
 }
 
+/* --- a handle used by two at once -------------------------------------------------------------------------------- */
+
+static ocireg_reader *read_now;
+static int refused;
+
+/* On the thread that reads, which must not wait for itself. */
+static int32_t reads_again(void *user_data, uint64_t done, uint64_t total, const char *event) {
+    uint8_t byte;
+    size_t count = 7;
+    (void)user_data, (void)done, (void)total, (void)event;
+    EXPECT(OCIREG_BUSY, ocireg_reader_read(read_now, NULL, &byte, 1, &count, &error));
+    CHECK(count == 0);
+    EXPECT(OCIREG_BUSY, ocireg_reader_verify(read_now, NULL, &error));
+    CHECK(ocireg_reader_size(read_now) == -1);
+    refused++;
+    return 1;
+}
+
+static void reader_is_busy(void) {
+    struct server server = server_start(BODY);
+    ocireg_service *service = new_service();
+    ocireg_session *session = open_session(service, server.address);
+    ocireg_context *context;
+    OK(ocireg_context_new(&context, &error));
+    OK(ocireg_session_open_blob(session, context, "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", 0,
+                                NULL, &read_now, &error));
+    ocireg_context_set_progress(context, reads_again, NULL, NULL);
+    EXPECT(OCIREG_CANCELLED, ocireg_reader_verify(read_now, context, &error));
+    CHECK(refused == 1 && ocireg_reader_size(read_now) == 100000);
+    ocireg_reader_free(read_now);
+    ocireg_context_free(context);
+    ocireg_session_free(session);
+    ocireg_service_free(service);
+    server_stop(&server);
+}
+
+/* --- the working directory --------------------------------------------------------------------------------------- */
+
+static int32_t leaves(void *user_data, uint64_t done, uint64_t total, const char *event) {
+    (void)user_data, (void)done, (void)total, (void)event;
+    CHECK(chdir("/") == 0);
+    return 0;
+}
+
+static void directory_changes(void) {
+    ocireg_service *service = new_service();
+    ocireg_context *context;
+    OK(ocireg_context_new(&context, &error));
+    ocireg_context_set_progress(context, leaves, NULL, NULL);
+    CHECK(chdir(directory) == 0);
+    OK(ocireg_pull(service, context, format("docker://%s/big:latest", registry), "oci:relative", NULL, NULL, &error));
+    CHECK(access("relative", F_OK) != 0 && access(format("%s/relative/index.json", directory), F_OK) == 0);
+    ocireg_context_free(context);
+    ocireg_service_free(service);
+}
+
 /* --- stacks that are set aside ----------------------------------------------------------------------------------- */
 
 /* What is above a callback on the stack, up to the call: a host with coroutines may copy it away and use the place for
@@ -728,7 +784,7 @@ static const struct {
     CASE(progress_and_drop), CASE(log_and_drop), CASE(progress_ticks), CASE(reader_goes_on_after_cancel), CASE(error_on_another_thread),
     CASE(frees_in_any_order), CASE(freed_while_running), CASE(freed_twice), CASE(one_service_on_many_threads),
     CASE(leaves_no_trace), CASE(signal_storm), CASE(sigpipe), CASE(fork_then_use), CASE(two_copies),
-    CASE(stack_set_aside_in_a_callback),
+    CASE(stack_set_aside_in_a_callback), CASE(reader_is_busy), CASE(directory_changes),
 };
 
 static void *run_case(void *argument) {
