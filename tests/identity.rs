@@ -126,6 +126,23 @@ fn a18_a_mixed_name_is_verified_and_so_good_with_a_certificate_that_is_trusted()
 }
 
 #[test]
+fn a18_an_unverified_connection_is_none_for_a_host_that_is_insecure_no_more() {
+    let canary = canary();
+    let (registry, image) = untrusted(&canary);
+    registry.set_auth(Auth::None);
+    let service = with(json!(["0.0.0.0"]), json!({"insecure-registries": [registry.host()]}));
+    pulls(&service, &app(&registry), &json!({}), &image);
+    let before = registry.requests().len();
+    service.load_insecure_registries(&json!([])).expect("a list");
+    fails(&service, &app(&registry), &json!({}), CERTIFICATE);
+    service.replace_config(&json!({"insecure-registries": ["10.0.0.0/8"]})).expect("lists");
+    fails(&service, &app(&registry), &json!({}), CERTIFICATE);
+    assert_eq!(registry.requests().len(), before);
+    service.load_insecure_registries(&json!([registry.host()])).expect("a list");
+    pulls(&service, &app(&registry), &json!({}), &image);
+}
+
+#[test]
 fn a17_a_name_with_an_address_outside_of_all_blocks_is_not_asked_over_http() {
     let (plain, image) =
         (Registry::start(ServerOptions::default().name(SECURE), Auth::None), image());

@@ -46,8 +46,8 @@ pub struct Registry {
     auth: Arc<Authenticator>,
     /// Whether it has answered anything yet.
     answered: Arc<AtomicBool>,
-    /// How far the address of its last answer reaches.
-    reach: Arc<PerProcess<Mutex<Reach>>>,
+    /// How far the addresses of its answers reach: the widest of them.
+    reach: Arc<PerProcess<Mutex<Option<Reach>>>>,
     /// The largest chunk of an upload, once a larger one was refused and this one taken.
     largest_chunk: Arc<AtomicUsize>,
 }
@@ -86,7 +86,7 @@ impl Registry {
             auth: Arc::new(auth),
             answered: Arc::default(),
             reach: Arc::new(PerProcess::new(|parent| {
-                Mutex::new(parent.and_then(inherited).unwrap_or(Reach::Public))
+                Mutex::new(parent.and_then(inherited).flatten())
             })),
             largest_chunk: Arc::new(AtomicUsize::new(usize::MAX)),
         }
@@ -114,7 +114,7 @@ impl Registry {
 
     /// How far the registry's own address reaches; Public as long as it has not answered.
     pub fn reach(&self) -> Reach {
-        *lock(self.reach.get())
+        lock(self.reach.get()).unwrap_or(Reach::Public)
     }
 
     /// The largest chunk of an upload that is worth trying.
@@ -225,7 +225,10 @@ impl Registry {
             }
         }?;
         self.answered.store(true, Ordering::Relaxed);
-        *lock(self.reach.get()) = response.reach;
+        // A name that leads to several networks is as far away as the farthest of them.
+        let mut reach = lock(self.reach.get());
+        *reach = Some(reach.map_or(response.reach, |widest| widest.max(response.reach)));
+        drop(reach);
         Ok(response)
     }
 
