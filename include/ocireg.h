@@ -547,7 +547,7 @@ int32_t ocireg_pull(const ocireg_service *service,
  * @param json          receives the document, to be ended by ocireg_string_free(). Not NULL. Keys: `reference`, `name`,
  *                      `descriptor`, `kind` ("image", "index" or "artifact"), `endpoint`, and where they apply
  *                      `platforms`, `platform`, `manifest`, `config`, `layers`, `artifact_type`, `subject`,
- *                      `annotations`.
+ *                      `annotations`, `warnings` (list of text).
  * @param error         receives an error on failure, owned by the caller; may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_REFERENCE, OCIREG_NOT_FOUND,
  *         OCIREG_NO_PLATFORM, OCIREG_CREDENTIALS, OCIREG_CREDENTIAL_HELPER, any network, registry or content code, OCIREG_CANCELLED, OCIREG_DEADLINE.

@@ -1256,6 +1256,8 @@ fn a15_a_source_that_fails_ends_no_call_that_reads_what_is_public() {
             let warning = report["warnings"][0].as_str().expect("a warning");
             assert!(warning.contains(why) && warning.contains(&public.host()), "{warning}");
             assert_eq!(report["warnings"].as_array().expect("a list").len(), 1);
+            let inspection = service.inspect(None, &reference(&public), &json!({}));
+            assert_eq!(inspection.expect("inspected")["warnings"], report["warnings"]);
             let session = service.open(None, &reference(&public), &json!({})).expect("open");
             let info = session.info().expect("a session");
             assert_eq!(info["warnings"], report["warnings"]);

@@ -114,6 +114,8 @@ type Inspection struct {
 	Subject      *Descriptor       `json:"subject"`
 	Annotations  map[string]string `json:"annotations"`
 	Endpoint     EndpointReport    `json:"endpoint"`
+	// Warnings say what went wrong although the image could be inspected.
+	Warnings []string `json:"warnings"`
 
 	// Raw is the library's whole document.
 	Raw json.RawMessage `json:"-"`

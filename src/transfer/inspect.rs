@@ -69,6 +69,9 @@ pub struct Inspection {
     pub annotations: std::collections::BTreeMap<String, String>,
     /// Who gave it.
     pub endpoint: EndpointReport,
+    /// What the user should know though all went well.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// One manifest of an index.
@@ -130,6 +133,7 @@ pub fn inspect(
         subject: root.manifest.subject().cloned(),
         annotations: root.manifest.annotations().clone(),
         endpoint: EndpointReport { url: info.endpoint, mirror: info.mirror },
+        warnings: run.warnings(),
     };
     if let Some(image) = image {
         describe(&mut inspection, &image, options, &children)?;

@@ -472,6 +472,7 @@ class Inspection(TypedDict, total=False):
     subject: Descriptor
     annotations: dict[str, str]
     endpoint: ReportEndpoint
+    warnings: list[str]
 
 
 class ProgressEvent(TypedDict, total=False):
