@@ -136,8 +136,9 @@ fn or_null<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
 fn objects<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     from: D,
 ) -> std::result::Result<Vec<T>, D::Error> {
-    let items: Vec<&RawValue> = or_null(from)?;
-    let read = |item: &RawValue| {
+    // Owned: not every reader has the text in one piece to lend.
+    let items: Vec<Box<RawValue>> = or_null(from)?;
+    let read = |item: Box<RawValue>| {
         let text = item.get();
         if !text.starts_with('{') {
             return Err(serde_json::Error::custom("an entry of the list is not an object"));
