@@ -443,9 +443,10 @@ fn what_cannot_be_read_in_certs_d_is_passed_over_with_a_warning() {
     std::fs::write(directory.join("c.cert"), ca.pem()).expect("a file");
     std::os::unix::fs::symlink("c.key", directory.join("c.key")).expect("a link");
     let service = service(options.clone());
-    pulls(&service, &app(&registry), &json!({}), &image);
+    let report = pulls(&service, &app(&registry), &json!({}), &image);
     let records = warnings(&service);
     for name in ["loop.crt", "directory.crt", "c.key"] {
+        assert!(report["warnings"].to_string().contains(name), "{report}");
         let file = directory.join(name).display().to_string();
         let warned = records.iter().any(|text| text.contains(&file));
         assert!(warned, "{name}: {records:#?}");

@@ -71,9 +71,15 @@ impl Helper {
 
     /// What it has for a server; None if it says that it has nothing.
     pub fn get(&self, server: &str, run: &Run) -> Result<Option<AuthConfig>> {
-        let Some(answer) = self.ask("get", server, run)? else { return Ok(None) };
+        match self.ask("get", server, run)? {
+            Some(answer) => self.read_answer(server, &answer),
+            None => Ok(None),
+        }
+    }
+
+    fn read_answer(&self, server: &str, answer: &str) -> Result<Option<AuthConfig>> {
         let read = || -> Result<_, WrongType> {
-            let object = Object::parse(&answer).map_err(|_| WrongType)?;
+            let object = Object::parse(answer).map_err(|_| WrongType)?;
             Ok((object.string("ServerURL")?, object.string("Username")?, object.string("Secret")?))
         };
         let (url, username, mut secret) = read().map_err(|WrongType| {
@@ -241,4 +247,20 @@ fn is_program(path: &Path) -> bool {
 
 fn failed(message: impl Into<String>) -> Error {
     Error::new(Code::CredentialHelper, message).phase(Phase::Credentials)
+}
+
+/// The door of the fuzz target.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub fn fuzz(answer: &str) {
+    let helper = Helper {
+        program: "docker-credential-fuzz".to_owned(),
+        path: std::path::PathBuf::new(),
+        time: Duration::ZERO,
+    };
+    for server in ["registry.test:5000", "https://index.docker.io/v1/"] {
+        if let Ok(Some(auth)) = helper.read_answer(server, answer) {
+            assert!(!auth.is_anonymous());
+        }
+    }
 }

@@ -52,6 +52,13 @@ impl ContentRange {
     }
 }
 
+/// The door of the fuzz target: first, last and total.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub fn fuzz(text: &str) -> Option<(u64, u64, Option<u64>)> {
+    ContentRange::parse(text).map(|range| (range.first, range.last, range.total))
+}
+
 #[cfg(test)]
 mod tests {
     use super::ContentRange;

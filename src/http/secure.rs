@@ -76,10 +76,12 @@ impl Connector<Plain> for TlsConnector {
     }
 }
 
-/// What connections of an identity are made with; files that are passed over are told to the log.
+/// What connections of an identity are made with; files that are passed over are warnings of the call.
 pub(super) fn client_config(identity: &Identity) -> Result<Arc<ClientConfig>> {
     identity.client_config(&mut |warning| {
-        scope::log(Level::Warn, "tls", || Record::new(warning));
+        if let Some(run) = scope::with(|scope| scope.run.clone()) {
+            run.warn("tls", warning, |record| record);
+        }
     })
 }
 

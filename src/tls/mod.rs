@@ -125,3 +125,15 @@ impl rustls::client::ResolvesClientCert for ClientCertificates {
         true
     }
 }
+
+/// The door of the fuzz target.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub fn fuzz(der: &[u8]) {
+    if let Some(certificate) = Certificate::parse(der) {
+        for name in [certificate.issuer, certificate.subject] {
+            let _ = x509::display_name(name);
+        }
+    }
+    let _ = x509::algorithm_name(der);
+}
