@@ -589,6 +589,20 @@ fn d2_d3_d5_bad_helpers_are_errors_within_their_time() {
         }
         assert_no_children();
 
+        // One that cannot be started is not at fault itself.
+        let path = d.join("bin/docker-credential-foreign");
+        write(&path, "#!/no/such/interpreter\n");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a mode");
+        let config = json!({"credsStore": "foreign"});
+        let error = Helper::find("foreign", Environment::of_process(true), Duration::from_secs(5))
+            .expect("a helper")
+            .get("r.test", &Run::new(None))
+            .expect_err("no program");
+        assert_eq!(error.code(), Code::Io, "{error}");
+        assert!(error.to_string().contains("cannot be started"), "{error}");
+        let failure = with_config(d, &config).credentials("r.test").expect_err("no program");
+        assert_eq!(failure.name, "OCIREG_IO", "{}", failure.message);
+
         // A helper has a time of its own, and may be waited for as long as the call.
         write(d.join("docker/config.json"), json!({"credsStore": "hang"}).to_string());
         let service = service(json!({

@@ -538,7 +538,7 @@ fn d7_a_symbolic_link_is_followed_and_stays() {
     // Links that lead to nothing, in a circle, or to what is no file.
     for (target, code) in [
         ("nothing-there", IO),
-        ("config.json", IO),
+        ("config.json", CREDENTIALS),
         ("../links", CREDENTIALS),
         ("/dev/null", CREDENTIALS),
     ] {

@@ -228,7 +228,7 @@ fn is_missing(error: &std::io::Error) -> bool {
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Error {
-    Error::file(format!("cannot read {}", path.display()), error).phase(Phase::Credentials).hint(
+    Error::file(format!("cannot read {}", path.display()), error).recode(Code::Credentials).phase(Phase::Credentials).hint(
         "make it readable, or name another directory with the option docker-config, \"\" for none",
     )
 }

@@ -190,7 +190,12 @@ impl Helper {
         let answer = child::converse(command, input, MOST, until, run);
         let answer = answer.map_err(|failure| match failure {
             Failure::Call(error) => error,
-            Failure::System(e) => self.failed(action, server, "it cannot be run").cause(e),
+            // Whether it could have answered nobody knows: the machine failed, not the helper.
+            Failure::System(e) => self
+                .failed(action, server, "it cannot be started")
+                .cause(e)
+                .recode(Code::Io)
+                .hint(format!("check that {} is a program for this machine, and the limits of this process", self.path.display())),
             Failure::TooMuch => self.failed(action, server, "it answered more than 1 MiB"),
             Failure::TooSlow => self
                 .failed(action, server, format!("it did not end within {} ms", self.time.as_millis()))

@@ -131,11 +131,7 @@ impl Sources {
                 Ok(None) => {}
                 Ok(Some(found)) => return Ok(found),
                 Err(e) if source.is_named() || is_end_of_call(&e) => return Err(e),
-                Err(e) => {
-                    let is_told = matches!(e.code(), Code::Credentials | Code::CredentialHelper);
-                    let failure = if is_told { e } else { e.recode(Code::Credentials) };
-                    return Ok(Found { failure: Some(failure), ..Found::default() });
-                }
+                Err(e) => return Ok(Found { failure: Some(e), ..Found::default() }),
             }
         }
         Ok(Found::default())
