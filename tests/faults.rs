@@ -879,7 +879,7 @@ fn a_mirror_that_fails_gives_way_to_the_next() {
 // F18: pages instead of answers.
 
 #[test]
-fn large_pages_cost_little_and_say_little() {
+fn f18_large_pages_cost_little_and_say_little() {
     let image = small();
     if let Some(host) = children::told() {
         let service = Service::bare(json!({"retry": {"max-attempts": 1}}));
@@ -892,7 +892,7 @@ fn large_pages_cost_little_and_say_little() {
     let registry = serving(&image);
     let peak = |expected: &str| {
         let mut child =
-            children::command("large_pages_cost_little_and_say_little", &registry.host());
+            children::command("f18_large_pages_cost_little_and_say_little", &registry.host());
         let run = children::expect_success(&mut child);
         let out = String::from_utf8_lossy(&run.stdout).into_owned();
         assert!(out.contains(expected), "{expected}: {out}");
@@ -1153,7 +1153,7 @@ fn code_of(status: u16, blob: bool) -> Vec<i32> {
 }
 
 #[test]
-fn every_status_has_a_meaning() {
+fn f30_every_status_has_a_meaning() {
     let image = small();
     let registry = serving(&image);
     let service = Service::bare(json!({

@@ -289,7 +289,7 @@ fn a_reader_ends_only_after_the_digest_was_right() {
 // C1, C2, C4, C5, C6: too much.
 
 #[test]
-fn caps_are_kept_to_the_byte() {
+fn c1_caps_are_kept_to_the_byte() {
     let image = small();
     let token = TokenServer::plain();
     let registry = Registry::start(ServerOptions::default(), Auth::bearer(&token));
@@ -375,7 +375,7 @@ fn caps_are_kept_to_the_byte() {
 }
 
 #[test]
-fn sizes_that_lie() {
+fn c2_sizes_that_lie() {
     let registry = Registry::plain();
     let bytes = b"some bytes";
     let blob = registry.add_blob("demo/app", bytes.to_vec());
@@ -410,7 +410,7 @@ fn sizes_that_lie() {
 }
 
 #[test]
-fn headers_without_end() {
+fn c4_headers_without_end() {
     let image = small();
     let registry = serving(&image);
     let service = once(none());
@@ -483,7 +483,7 @@ const NO_CONTENT: &[(&str, &str, Chatter)] = &[
 ];
 
 #[test]
-fn a_flood_without_content_has_an_end() {
+fn c13_a_flood_without_content_has_an_end() {
     let ca = Ca::new("a flood");
     let timeouts = json!({"header-ms": 60_000, "idle-ms": 60_000});
     for (what, opening, chatter) in NO_CONTENT {
@@ -498,7 +498,7 @@ fn a_flood_without_content_has_an_end() {
 }
 
 #[test]
-fn a_drip_without_content_counts_as_silence() {
+fn c12_a_drip_without_content_counts_as_silence() {
     let ca = Ca::new("a drip");
     let timeouts = json!({"header-ms": 500, "idle-ms": 500, "tls-ms": 5000});
     for (what, opening, chatter) in NO_CONTENT {
@@ -585,7 +585,7 @@ fn what_sound_servers_say_beside_content_is_fine() {
 }
 
 #[test]
-fn depth_beyond_reason() {
+fn c5_depth_beyond_reason() {
     let deep = "[".repeat(1_000_000);
     let deeper = r#"{"a":"#.repeat(1_000_000);
     let token = TokenServer::plain();
@@ -672,7 +672,7 @@ fn indexes_within_indexes() {
 }
 
 #[test]
-fn more_children_than_anybody_has() {
+fn c6_more_children_than_anybody_has() {
     let registry = Registry::plain();
     let image = small();
     image.push_to(&registry, "demo/app", "0");
@@ -718,7 +718,7 @@ fn more_children_than_anybody_has() {
 }
 
 #[test]
-fn pages_without_end() {
+fn c6_pages_without_end() {
     let pages_of = |page: fn(usize) -> (Value, String)| {
         let served = std::sync::atomic::AtomicUsize::new(0);
         bystander(ServerOptions::default(), move |request| {
@@ -866,7 +866,7 @@ fn c8_content_ranges_that_lie() {
 }
 
 #[test]
-fn nothing_of_one_answer_gets_into_the_next() {
+fn c9_nothing_of_one_answer_gets_into_the_next() {
     let manifest =
         json!({"schemaVersion": 2, "config": descriptor("a/b", b"{}"), "layers": []}).to_string();
     let smuggled = "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nsmuggled";

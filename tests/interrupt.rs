@@ -652,7 +652,7 @@ fn assert_times_out(
 }
 
 #[test]
-fn each_phase_has_its_time() {
+fn f4_each_phase_has_its_time() {
     let hole = BlackHole::start();
     let host = hole.address().to_string();
     assert_times_out(json!({"connect-ms": 300}), "connect", 300, |service| {
@@ -749,7 +749,7 @@ fn a_header_in_pieces_has_one_time() {
 }
 
 #[test]
-fn a_body_has_a_least_speed() {
+fn f5_a_body_has_a_least_speed() {
     let registry = registry();
     registry.fault(Fault::on("/blobs/", Action::Trickle(100, Duration::from_millis(100))).always());
     assert_times_out(json!({"min-bytes-per-second": 10_000}), "slow", 5000, |service| {

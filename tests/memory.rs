@@ -311,7 +311,7 @@ fn answers_of_v1_stay_small() {
 }
 
 #[test]
-fn all_documents_of_a_call_count_together() {
+fn c6_all_documents_of_a_call_count_together() {
     let server = documents(|request| {
         let page = request.query("page").first().and_then(|n| n.parse().ok()).unwrap_or(0);
         request.target.contains("/tags/list").then(|| {
