@@ -131,15 +131,11 @@ impl List<'_> {
             all.name = name.or(all.name);
             let repeats = next.as_ref().is_some_and(|(target, _)| place.has_been_at(target));
             match next {
-                Some(_) if repeats && !brings => {
+                // What is known already, and a link to go on and on. (A page may be empty, and the next one not.)
+                Some(_) if !brings && (repeats || !entries.is_empty()) => {
                     return Err(self.endless(&format!("repeats a page of its {}", self.key)));
                 }
-                Some((target, made)) if brings => place.advance(entries, target, made),
-                // Known entries once more, and a link to go on and on: that is the end.
-                Some(_) => {
-                    all.entries.truncate(begin);
-                    break;
-                }
+                Some((target, made)) => place.advance(entries, target, made),
                 None => break,
             }
             if options.n.is_some() {
