@@ -18,8 +18,6 @@ fn main() {
     println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libocireg.so.0");
     // Thread-locals with destructors live in the library: it must not be unmapped.
     println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
-    // A twentieth of the library would be relocations that say nothing but "add the base".
-    println!("cargo:rustc-cdylib-link-arg=-Wl,-z,pack-relative-relocs");
     for file in ["build.rs", "cbindgen.toml", "src"] {
         println!("cargo:rerun-if-changed={file}");
     }

@@ -30,6 +30,7 @@ use crate::reference::Reference;
 use crate::sync::Current;
 use crate::tls::Identity;
 use crate::tls::certs_d::{self, TlsConfig};
+use crate::tls::system;
 use crate::v2::registry::Common;
 
 /// A handle on a service; cheap to clone, may be used from many threads.
@@ -65,6 +66,9 @@ impl Service {
             Place::Nowhere => None,
             Place::At(path) => Some(path.clone()),
         };
+        if settings.preload {
+            system::roots(settings.environment)?;
+        }
         let credentials = Sources::new(
             settings.credentials.clone(),
             &settings.docker_config,

@@ -186,27 +186,14 @@ impl<T: Clone + fmt::Debug> fmt::Debug for Current<T> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(unsafe_code, reason = "the test forks")]
-
     use std::sync::Arc;
     use std::sync::atomic::AtomicBool;
     use std::time::Duration;
 
     use super::*;
 
-    /// Runs a check in a child of this process, which it must end within a second.
     fn in_child(check: impl FnOnce() -> bool) -> bool {
-        // SAFETY: the child runs the check and leaves; the alarm ends it if it hangs.
-        unsafe {
-            let child = libc::fork();
-            if child == 0 {
-                libc::alarm(1);
-                libc::_exit(i32::from(!check()));
-            }
-            let mut status = -1;
-            assert_eq!(libc::waitpid(child, &raw mut status, 0), child);
-            status == 0
-        }
+        process::in_child(5, check)
     }
 
     #[test]

@@ -40,6 +40,24 @@ fn x20_the_exported_symbols_are_the_committed_list() {
     );
 }
 
+/// The oldest glibc that may load a library built on this machine is what its symbols ask for, and nothing newer: packed
+/// relocations, for one, would ask for 2.36.
+#[test]
+fn the_library_asks_for_no_newer_glibc_than_its_symbols_need() {
+    let versions =
+        stage::output(Command::new("readelf").args(["--version-info", "--wide"]).arg(library()));
+    let mut newest = (0, 0);
+    for word in versions.split_whitespace() {
+        let Some(version) = word.strip_prefix("GLIBC_") else { continue };
+        let (major, minor) = version.split_once('.').unwrap_or_else(|| panic!("it needs {word}"));
+        let minor = minor.split('.').next().and_then(|minor| minor.parse().ok());
+        newest = newest.max((major.parse().expect("a number"), minor.expect("a number")));
+    }
+    assert!(newest > (2, 0), "no version was found:\n{versions}");
+    assert!(newest <= (2, 34), "it needs glibc {newest:?}");
+    assert!(!dynamic_section().contains("(RELR"), "packed relocations need glibc 2.36");
+}
+
 #[test]
 fn the_exported_symbols_are_the_functions_of_the_header() {
     let header =

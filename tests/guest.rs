@@ -8,6 +8,7 @@ use std::fs;
 use std::io::{Seek, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -530,4 +531,151 @@ fn a_child_looks_names_up_while_its_parents_lookups_hang() {
         check!(found == ["127.0.0.9".parse::<std::net::IpAddr>().expect("an address")]);
         0
     });
+}
+
+/// From now on these system calls fail in this thread and those that it starts, as under a security policy or on a file
+/// system that does not know them.
+fn forbid(errno: i32, calls: &[libc::c_long]) {
+    const LOAD_NUMBER: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
+    const IS: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
+    const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+    let step = |code, jf, k| libc::sock_filter { code, jt: 0, jf, k };
+    let mut filter = vec![step(LOAD_NUMBER, 0, 0)];
+    for call in calls {
+        filter.push(step(IS, 1, u32::try_from(*call).expect("a number")));
+        filter.push(step(RETURN, 0, libc::SECCOMP_RET_ERRNO | errno.unsigned_abs()));
+    }
+    filter.push(step(RETURN, 0, libc::SECCOMP_RET_ALLOW));
+    let len = u16::try_from(filter.len()).expect("few steps");
+    let program = libc::sock_fprog { len, filter: filter.as_mut_ptr() };
+    // SAFETY: the program lives through the call, which copies it.
+    let set = unsafe {
+        libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
+            && libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) == 0
+    };
+    assert!(set, "no system call filter can be set here");
+}
+
+/// Policies that are older than a system call answer EPERM to it: that says nothing about files and rights.
+#[test]
+fn system_calls_that_an_old_policy_refuses_are_done_without() {
+    const NAME: &str = "system_calls_that_an_old_policy_refuses_are_done_without";
+    if let Some(told) = children::told() {
+        let directory = Path::new(&told);
+        let reference = fs::read_to_string(directory.join("reference")).expect("a reference");
+        let service = scene::service(json!({}));
+        let pulled = service.pull(None, &reference, &place(&directory.join("layout")), &json!({}));
+        pulled.expect("a pull");
+        let options = json!({"docker-config": directory.join("docker")}).to_string();
+        let service = Service::parse(&options).expect("a service");
+        let found = service.credentials_for("r.test", "", &Run::new(None)).expect("credentials");
+        assert_eq!(found.source.as_deref(), Some("docker-credential-right"));
+        // Without threads a pull cannot work. It says why, and blames nobody's spelling.
+        forbid(libc::EPERM, &[libc::SYS_clone3]);
+        let service = scene::service(json!({}));
+        let to = place(&directory.join("none"));
+        let failure = service.pull(None, &reference, &to, &json!({})).expect_err("no threads");
+        assert_eq!(failure.name, "OCIREG_IO", "{}", failure.message);
+        assert!(failure.json["hint"].as_str().is_some_and(|hint| hint.contains("seccomp")));
+        return;
+    }
+    let (registry, image) = demo();
+    let directory = ocireg_testkit::tempdir();
+    let at = |name: &str| directory.path().join(name);
+    fs::write(at("reference"), app(&registry)).expect("written");
+    fs::create_dir(at("docker")).expect("made");
+    fs::write(at("docker/config.json"), r#"{"credsStore": "right"}"#).expect("written");
+    let helper = at("docker-credential-right");
+    let script = "#!/bin/sh\nread server\necho '{\"Username\":\"u\",\"Secret\":\"p\"}'\n";
+    fs::write(&helper, script).expect("written");
+    fs::set_permissions(&helper, fs::Permissions::from_mode(0o755)).expect("a mode");
+    let mut command = children::command(NAME, &directory.path().display().to_string());
+    command.env("PATH", format!("{}:/usr/bin:/bin", directory.path().display()));
+    let new = [
+        libc::SYS_faccessat2,
+        libc::SYS_eventfd2,
+        libc::SYS_memfd_create,
+        libc::SYS_pidfd_open,
+        libc::SYS_close_range,
+        libc::SYS_statx,
+        libc::SYS_copy_file_range,
+        libc::SYS_openat2,
+        libc::SYS_renameat2,
+    ];
+    let policy = move || {
+        forbid(libc::EPERM, &new);
+        Ok(())
+    };
+    // SAFETY: the filter is set by two system calls; the allocator is not in use, for nothing else runs in the child.
+    unsafe { command.pre_exec(policy) };
+    children::expect_success(&mut command);
+    layouts::assert_holds(&at("layout"), &image);
+}
+
+/// NFS, Lustre, FUSE, SMB: without locks or durable names a pull works, and says so once.
+#[test]
+fn file_systems_without_locks_or_directory_sync_are_written_to_with_a_warning() {
+    let (registry, image) = demo();
+    let reference = app(&registry);
+    let lacks = [
+        (libc::SYS_flock, libc::ENOLCK, "no locks"),
+        (libc::SYS_flock, libc::EOPNOTSUPP, "no locks"),
+        (libc::SYS_flock, libc::ENOSYS, "no locks"),
+        (libc::SYS_flock, libc::EINVAL, "no locks"),
+        (libc::SYS_fsync, libc::EINVAL, "durable"),
+        (libc::SYS_fsync, libc::EOPNOTSUPP, "durable"),
+        (libc::SYS_fsync, libc::EBADF, "durable"),
+        (libc::SYS_fdatasync, libc::EINVAL, ""),
+    ];
+    for (call, errno, warning) in lacks {
+        let directory = ocireg_testkit::tempdir();
+        let to = directory.path().join("layout");
+        in_fork(60, || {
+            forbid(errno, &[call]);
+            let service = scene::service(json!({}));
+            for _ in 0..2 {
+                let report = service.pull(None, &reference, &place(&to), &json!({}));
+                let report = report.unwrap_or_else(|failure| json!({"failed": failure.message}));
+                let warnings: Vec<_> =
+                    report["warnings"].as_array().into_iter().flatten().collect();
+                let said =
+                    |text: &str| warnings.iter().filter(|w| w.to_string().contains(text)).count();
+                eprintln!("{call} {errno}: {report}");
+                check!(report["failed"].is_null());
+                check!(warning.is_empty() || said(warning) == 1);
+            }
+            0
+        });
+        layouts::assert_holds(&to, &image);
+        let left: Vec<_> = fs::read_dir(&to).expect("the layout").flatten().collect();
+        assert_eq!(left.len(), 3, "{left:?}");
+    }
+    // A disk that fails is no file system that lacks something.
+    let directory = ocireg_testkit::tempdir();
+    in_fork(60, || {
+        forbid(libc::EIO, &[libc::SYS_fsync]);
+        let service = scene::service(json!({}));
+        let to = place(&directory.path().join("layout"));
+        let outcome = service.pull(None, &reference, &to, &json!({}));
+        check!(outcome.is_err_and(|failure| failure.name == "OCIREG_IO"));
+        0
+    });
+}
+
+/// A program that changes its root directory has the CA certificates that it asked for before.
+#[test]
+fn preloaded_certificates_are_there_after_a_change_of_the_root_directory() {
+    let directory = ocireg_testkit::tempdir();
+    for preload in [true, false] {
+        in_fork(20, || {
+            let options = json!({"preload": preload, "environment": false}).to_string();
+            let service = Service::parse(&options).expect("a service");
+            let path = std::ffi::CString::new(directory.path().display().to_string());
+            let path = path.expect("a path");
+            // SAFETY: this child does nothing else.
+            check!(unsafe { libc::chroot(path.as_ptr()) } == 0);
+            check!(system::roots(service.environment()).is_ok() == preload);
+            0
+        });
+    }
 }

@@ -47,6 +47,9 @@ type ServiceOptions struct {
 	Limits                 *Limits `json:"limits,omitempty"`
 	// Environment says whether proxies, places of configuration and CA files may come from environment variables.
 	Environment *bool `json:"environment,omitempty"`
+	// Preload reads the system's CA certificates when the service is made instead of at the first TLS connection, for
+	// programs that change their root directory later.
+	Preload bool `json:"preload,omitempty"`
 	// V1 false refuses the old protocol; true lets a login try it last. Calls that ask for it speak it if nil, too.
 	V1 *bool `json:"v1,omitempty"`
 	// TrustedRealms are pairs of a registry and a token server that it may use although its address is of another kind.

@@ -61,6 +61,8 @@ pub struct Settings {
     /// None where the option is absent: as long as a token server may take.
     pub credential_helper_timeout: Option<Duration>,
     pub environment: Environment,
+    /// Whether the system's CA certificates are read when the service is made.
+    pub preload: bool,
     pub v1: Option<bool>,
     /// Pairs of a registry's host and the host of a realm that it may send us to, both normalised.
     pub trusted_realms: Vec<(String, String)>,
@@ -115,6 +117,7 @@ impl ServiceOptions {
                 .number("credential-helper-timeout-ms")?
                 .map(Duration::from_millis),
             environment: Environment::of_process(options.flag("environment")?.unwrap_or(true)),
+            preload: options.flag("preload")?.unwrap_or(false),
             v1: options.flag("v1")?,
             trusted_realms: read_trusted_realms(options)?,
             allow_upload_hosts: hosts(options, "allow-upload-hosts")?,

@@ -2,11 +2,13 @@
 //! input and output.
 
 use std::fmt::Display;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{Access, AtFlags, CWD, accessat};
+use rustix::io::Errno;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -247,7 +249,13 @@ pub fn program(name: &str) -> String {
 }
 
 fn is_program(path: &Path) -> bool {
-    path.is_file() && accessat(CWD, path, Access::EXEC_OK, AtFlags::EACCESS).is_ok()
+    let Ok(state) = path.metadata() else { return false };
+    state.is_file()
+        && match accessat(CWD, path, Access::EXEC_OK, AtFlags::EACCESS) {
+            // Where it cannot be asked, starting it will tell.
+            Err(Errno::NOSYS | Errno::PERM) => state.mode() & 0o111 != 0,
+            asked => asked.is_ok(),
+        }
 }
 
 fn failed(message: impl Into<String>) -> Error {

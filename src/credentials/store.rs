@@ -204,7 +204,7 @@ fn change(
         }
         file.write_all(new.as_bytes())?;
         file.commit(&dir, &name)?;
-        dir.sync()
+        dir.sync().map(drop)
     };
     // A file that is itself a mount, as containers get single files, cannot be replaced, and its directory may not
     // be writable. Not every system tells of mounts, but each refuses to rename over one.

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::cell::RefCell;
+use std::ffi::c_int;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::error::{self, ocireg_error};
@@ -22,6 +23,34 @@ macro_rules! guard {
     }};
 }
 
+/// While it lives, pthread_cancel() does not end the thread: unwinding for that would abort the process at the boundary,
+/// and skip what must be released. It takes effect at the thread's next cancellation point.
+struct Uncancelled(c_int);
+
+const PTHREAD_CANCEL_DISABLE: c_int = 1;
+
+unsafe extern "C" {
+    // The crate libc does not declare it for Linux.
+    fn pthread_setcancelstate(state: c_int, old: *mut c_int) -> c_int;
+}
+
+impl Uncancelled {
+    fn begin() -> Self {
+        let mut old = 0;
+        // SAFETY: a live place out; it fails only for states that do not exist.
+        unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &raw mut old) };
+        Self(old)
+    }
+}
+
+impl Drop for Uncancelled {
+    fn drop(&mut self) {
+        let mut ours = 0;
+        // SAFETY: puts the state back that the thread had; with deferred cancellation nothing else happens here.
+        unsafe { pthread_setcancelstate(self.0, &raw mut ours) };
+    }
+}
+
 const NO_RANDOMNESS: &str =
     "allow the process the system call getrandom, or to read /dev/urandom (in a chroot, too)";
 
@@ -30,6 +59,7 @@ const NO_RANDOMNESS: &str =
 /// # Safety
 /// `error` is NULL or may be written.
 pub(super) unsafe fn code(error: *mut *mut ocireg_error, body: impl FnOnce() -> Result<()>) -> i32 {
+    let _uncancelled = Uncancelled::begin();
     if !error.is_null() {
         // SAFETY: not NULL, so the caller lets us write it.
         unsafe { *error = std::ptr::null_mut() };
@@ -84,6 +114,7 @@ impl Watched {
 
 /// Runs a body that cannot report an error.
 pub(super) fn value<T>(default: T, body: impl FnOnce() -> T) -> T {
+    let _uncancelled = Uncancelled::begin();
     catch_unwind(AssertUnwindSafe(body)).unwrap_or(default)
 }
 

@@ -71,6 +71,8 @@ unsafe fn user_agent<'a>(user_agent: *const c_char) -> crate::error::Result<Opti
 /// `environment` (whether the process environment may name proxies, configuration, certificates and, in $TMPDIR, the
 /// directory of temporary files, which is else /var/tmp, or /tmp where there is none; default true, but always false in
 /// a set-user-ID, set-group-ID or file-capability program, whose environment belongs to a caller with fewer rights);
+/// `preload` (true reads the system's CA certificates now instead of at the first TLS connection, for programs that
+/// change their root directory later);
 /// `v1`; `trusted-realms` (list of pairs of registry and realm); `allow-upload-hosts`, `allow-foreign-urls`,
 /// `allow-plain-http-credentials`, `allow-v1-endpoints` (lists of host[:port]). An unknown key is an error.
 ///

@@ -3,14 +3,19 @@
 //! A file in the making has a temporary name and is locked by its maker, so that what a killed process left can
 //! be told from what a living one is writing.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, fchown};
+use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
 
 use super::dir::Dir;
+use super::lock::{self, Attempt, is_unsupported};
 use crate::crypto;
+
+/// The age at which a temporary file is nobody's, where locks do not tell.
+const ABANDONED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// What the random temporary names begin with.
 pub const TEMPORARY: &str = ".ocireg-tmp-";
@@ -53,10 +58,16 @@ impl AtomicFile {
                     continue;
                 }
             };
-            match file.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => return Ok(None),
-                Err(TryLockError::Error(e)) => return Err(e),
+            match lock::attempt(&file)? {
+                Attempt::Locked => {}
+                Attempt::Busy => return Ok(None),
+                Attempt::Unsupported => {
+                    // Nobody knows whether another process writes it. An empty one was just made here.
+                    if file.metadata()?.len() == 0 {
+                        dir.remove(temporary)?;
+                    }
+                    return Ok(None);
+                }
             }
             if !is_named(dir, temporary, &file)? {
                 continue; // Its maker committed or removed it while we opened it.
@@ -94,7 +105,10 @@ impl AtomicFile {
     ///
     /// The name itself survives a power cut only after [`Dir::sync`].
     pub fn commit(mut self, dir: &Dir, name: &str) -> io::Result<()> {
-        self.file.sync_data()?;
+        match self.file.sync_data() {
+            Err(e) if !is_unsupported(&e) => return Err(e),
+            _ => {}
+        }
         self.dir.rename(&self.temporary, dir, name)?;
         self.remove = false;
         Ok(())
@@ -115,7 +129,7 @@ impl AtomicFile {
         let mut file = Self::create(dir, mode)?;
         file.write_all(content)?;
         file.commit(dir, name)?;
-        dir.sync()
+        dir.sync().map(drop)
     }
 }
 
@@ -143,7 +157,13 @@ impl Drop for AtomicFile {
 /// Removes a temporary file unless a living process holds it; `stale` may look at it first.
 pub fn sweep(dir: &Dir, name: &str, stale: impl Fn(&File) -> bool) -> io::Result<()> {
     let file = dir.open_regular(name, OFlags::RDONLY, Mode::empty())?;
-    if !lock(dir, name, &file)? {
+    let abandoned = match lock::attempt(&file)? {
+        Attempt::Locked => true,
+        // Nobody knows whether its maker still writes it, but nobody writes for so long.
+        Attempt::Unsupported => is_old(&file),
+        Attempt::Busy => false,
+    };
+    if !abandoned || !is_named(dir, name, &file)? {
         return Ok(());
     }
     let swept = if stale(&file) { dir.remove(name) } else { Ok(()) };
@@ -154,11 +174,15 @@ pub fn sweep(dir: &Dir, name: &str, stale: impl Fn(&File) -> bool) -> io::Result
 
 /// Locks a file; false if another has it, or if the name is no longer the file's.
 fn lock(dir: &Dir, name: &str, file: &File) -> io::Result<bool> {
-    match file.try_lock() {
-        Ok(()) => is_named(dir, name, file),
-        Err(TryLockError::WouldBlock) => Ok(false),
-        Err(TryLockError::Error(e)) => Err(e),
+    match lock::attempt(file)? {
+        Attempt::Locked | Attempt::Unsupported => is_named(dir, name, file),
+        Attempt::Busy => Ok(false),
     }
+}
+
+fn is_old(file: &File) -> bool {
+    let age = file.metadata().and_then(|state| state.modified()).map(|at| at.elapsed());
+    matches!(age, Ok(Ok(age)) if age > ABANDONED)
 }
 
 fn is_named(dir: &Dir, name: &str, file: &File) -> io::Result<bool> {

@@ -171,17 +171,7 @@ mod tests {
 
     /// Runs a check in a child of this process, where descriptors can be closed without harm.
     fn in_child(check: impl FnOnce() -> bool) {
-        // SAFETY: the child runs the check and leaves; the alarm ends it if it hangs.
-        unsafe {
-            let child = libc::fork();
-            if child == 0 {
-                libc::alarm(5);
-                libc::_exit(i32::from(!check()));
-            }
-            let mut status = -1;
-            assert_eq!(libc::waitpid(child, &raw mut status, 0), child);
-            assert_eq!(status, 0);
-        }
+        assert!(crate::os::process::in_child(5, check));
     }
 
     fn close(number: RawFd) {

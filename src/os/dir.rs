@@ -16,6 +16,7 @@ use rustix::io::Errno;
 
 use super::descriptor::above_standard;
 use super::file::open;
+use super::lock::is_unsupported;
 
 /// An open directory; cheap to clone. Every name given to it is one component.
 #[derive(Debug, Clone)]
@@ -115,7 +116,11 @@ impl Dir {
     /// Whether files can be made here.
     pub fn check_writable(&self) -> io::Result<()> {
         let access = Access::WRITE_OK | Access::EXEC_OK;
-        Ok(fs::accessat(&*self.0, ".", access, AtFlags::EACCESS)?)
+        match fs::accessat(&*self.0, ".", access, AtFlags::EACCESS) {
+            // Where it cannot be asked, writing will tell.
+            Err(Errno::NOSYS | Errno::PERM) => Ok(()),
+            asked => Ok(asked?),
+        }
     }
 
     /// The names in this directory, in no order; names that are no UTF-8 come with replacement signs.
@@ -147,8 +152,14 @@ impl Dir {
     }
 
     /// Makes the names in this directory survive a power cut.
-    pub fn sync(&self) -> io::Result<()> {
-        Ok(fs::fsync(&*self.0)?)
+    ///
+    /// False where the file system cannot do that for a directory, as SMB, sshfs and WSL cannot.
+    pub fn sync(&self) -> io::Result<bool> {
+        match fs::fsync(&*self.0).map_err(io::Error::from) {
+            Ok(()) => Ok(true),
+            Err(e) if is_unsupported(&e) => Ok(false),
+            Err(e) => Err(e),
+        }
     }
 
     /// The directory as a file of its own description, to be locked.

@@ -1,7 +1,10 @@
 //! Locks between processes: taken with the call's patience, and gone with their owner.
 
 use std::fs::{File, TryLockError};
+use std::io;
 use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
 
 use super::dir::Dir;
 use crate::context::Run;
@@ -15,13 +18,50 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Exclusive use of a directory among those who ask for it; ends when dropped, or with the process.
 #[derive(Debug)]
-pub struct DirLock(File);
+pub struct DirLock(Option<File>);
 
 impl Drop for DirLock {
     fn drop(&mut self) {
         // A child that was forked meanwhile has the directory open, too: closing ours alone would not end the lock.
-        let _ = self.0.unlock();
+        let _ = self.0.as_ref().map(File::unlock);
     }
+}
+
+/// What became of an attempt to lock a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Attempt {
+    /// It is locked.
+    Locked,
+    /// Somebody else has locked it.
+    Busy,
+    /// The file system has no locks, as NFS, Lustre or FUSE may have none.
+    Unsupported,
+}
+
+/// Locks a file without waiting.
+pub(super) fn attempt(file: &File) -> io::Result<Attempt> {
+    match file.try_lock() {
+        Ok(()) => Ok(Attempt::Locked),
+        Err(TryLockError::WouldBlock) => Ok(Attempt::Busy),
+        Err(TryLockError::Error(e)) if is_unsupported(&e) => Ok(Attempt::Unsupported),
+        Err(TryLockError::Error(e)) => Err(e),
+    }
+}
+
+/// Whether a file system says that it lacks an operation.
+pub(super) fn is_unsupported(error: &io::Error) -> bool {
+    let errno = Errno::from_io_error(error);
+    matches!(
+        errno,
+        Some(
+            Errno::NOLCK
+                | Errno::OPNOTSUPP
+                | Errno::NOSYS
+                | Errno::INVAL
+                | Errno::BADF
+                | Errno::PERM
+        )
+    )
 }
 
 impl DirLock {
@@ -31,10 +71,16 @@ impl DirLock {
         let file = dir.reopen().map_err(|e| failed(&e))?;
         let start = Instant::now();
         loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(Self(file)),
-                Err(TryLockError::Error(e)) => return Err(failed(&e)),
-                Err(TryLockError::WouldBlock) if start.elapsed() >= PATIENCE => {
+            match attempt(&file).map_err(|e| failed(&e))? {
+                Attempt::Locked => return Ok(Self(Some(file))),
+                Attempt::Unsupported => {
+                    let message = format!(
+                        "the file system of {name} has no locks: no other process may write there now"
+                    );
+                    run.warn("store", message, |record| record);
+                    return Ok(Self(None));
+                }
+                Attempt::Busy if start.elapsed() >= PATIENCE => {
                     return Err(Error::new(
                         Code::Timeout,
                         format!("{name} is locked by another process"),
@@ -42,7 +88,7 @@ impl DirLock {
                     .phase(Phase::Store)
                     .hint("end the process that uses the directory, then try again"));
                 }
-                Err(TryLockError::WouldBlock) => run.sleep(SLICE)?,
+                Attempt::Busy => run.sleep(SLICE)?,
             }
         }
     }

@@ -65,6 +65,22 @@ fn page() -> Option<*mut AtomicU64> {
     }
 }
 
+/// Runs a check in a child of this process, which must end within some seconds; false if it does not, or fails.
+#[cfg(test)]
+pub(crate) fn in_child(seconds: u32, check: impl FnOnce() -> bool) -> bool {
+    // SAFETY: the child runs the check and leaves; the alarm ends it if it hangs.
+    unsafe {
+        let child = libc::fork();
+        if child == 0 {
+            libc::alarm(seconds);
+            libc::_exit(i32::from(!check()));
+        }
+        let mut status = -1;
+        assert_eq!(libc::waitpid(child, &raw mut status, 0), child);
+        status == 0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,17 +90,9 @@ mod tests {
         let own = current();
         assert!(own > 0);
         assert_eq!(std::thread::spawn(current).join().expect("a number"), own);
-        // SAFETY: the child only reads memory and leaves.
-        let child = unsafe { libc::fork() };
-        if child == 0 {
+        assert!(in_child(5, || {
             let other = current();
-            let right = other > own && other == current();
-            // SAFETY: leaves at once.
-            unsafe { libc::_exit(i32::from(!right)) }
-        }
-        let mut status = -1;
-        // SAFETY: waits for the child of this test.
-        assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
-        assert_eq!(status, 0);
+            other > own && other == current()
+        }));
     }
 }

@@ -201,7 +201,7 @@ impl Layout {
         }
         let entry = serde_json::to_value(entry)
             .map_err(|e| Error::internal("a descriptor cannot be written").cause(e))?;
-        self.sync_blobs()?;
+        self.sync_blobs(run)?;
         let _lock = DirLock::acquire(&self.root, &self.path.display().to_string(), run)?;
         let mut index = self.read_index()?.unwrap_or_else(empty_index);
         index.entry("schemaVersion").or_insert(json!(2));
@@ -336,14 +336,23 @@ impl Layout {
             .map_err(|e| self.failed_blobs(algorithm, &e))
     }
 
-    fn sync_blobs(&self) -> Result<()> {
+    fn sync_blobs(&self, run: &Run) -> Result<()> {
+        let mut durable = true;
         for algorithm in [Algorithm::Sha256, Algorithm::Sha384, Algorithm::Sha512] {
             if let Some(dir) = self.blobs(algorithm)? {
-                dir.sync().map_err(|e| self.failed_blobs(algorithm, &e))?;
+                durable &= dir.sync().map_err(|e| self.failed_blobs(algorithm, &e))?;
             }
         }
         let blobs = self.root.open_dir(BLOBS).and_then(|blobs| blobs.sync());
-        blobs.map_err(|e| self.failed("write", BLOBS, &e))
+        durable &= blobs.map_err(|e| self.failed("write", BLOBS, &e))?;
+        if !durable {
+            let message = format!(
+                "the file system of {} cannot make names durable: a power cut now may lose the image",
+                self.path.display()
+            );
+            run.warn("store", message, |record| record);
+        }
+        Ok(())
     }
 
     fn blob_size(&self, digest: &Digest) -> Result<Option<u64>> {

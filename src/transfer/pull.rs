@@ -457,7 +457,7 @@ fn fetch_blobs(
                 Ok(_) => running += 1,
                 // Fewer threads do the same work; none at all cannot.
                 Err(e) if running == 0 => {
-                    return Err(Error::new(Code::Io, "cannot start a thread").cause(e));
+                    return Err(Error::resource("cannot start a thread", &e));
                 }
                 Err(_) => break,
             }

@@ -192,6 +192,39 @@ static void cancelled_in_a_signal_handler(const struct wait *wait, struct job *j
     sigaction(SIGALRM, &old, NULL);
 }
 
+/* A thread that is cancelled ends its calls first: each frees what it holds, and the thread's own state comes back. */
+static int calls_done;
+
+static void *calls_until_cancelled(void *argument) {
+    ocireg_service *service = argument;
+    char *json;
+    for (int i = 0; i < 5; i++) {
+        OK(ocireg_inspect(service, NULL, format("docker://%s/big:latest", registry), NULL, &json, &error));
+        ocireg_string_free(json);
+        calls_done++;
+    }
+    while (calls_done > 0) pthread_testcancel();
+    return NULL;
+}
+
+static void pthread_cancel_in_a_call(void) {
+    ocireg_service *service = new_service();
+    int state;
+    for (int round = 1; round <= 3; round++) {
+        void *result = NULL;
+        pthread_t thread;
+        CHECK(pthread_create(&thread, NULL, calls_until_cancelled, service) == 0);
+        sleep_ms(10 * round);
+        CHECK(pthread_cancel(thread) == 0);
+        CHECK(pthread_join(thread, &result) == 0 && result == PTHREAD_CANCELED);
+        CHECK(calls_done == 5 * round);
+    }
+    pull(service, NULL, "after");
+    CHECK(pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state) == 0 && state == PTHREAD_CANCEL_ENABLE);
+    ocireg_service_free(service);
+    CHECK(pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &state) == 0 && state == PTHREAD_CANCEL_DISABLE);
+}
+
 static void cancel_signal(void) { each_wait(cancelled_in_a_signal_handler); }
 
 static void ended_at_the_deadline(const struct wait *wait, struct job *job) {
@@ -780,7 +813,7 @@ static const struct {
     void (*run)(void);
 } cases[] = {
 #define CASE(name) {#name, name}
-    CASE(cancel_thread), CASE(cancel_signal), CASE(deadline), CASE(deadline_counts_from_set), CASE(errno_is_kept),
+    CASE(cancel_thread), CASE(cancel_signal), CASE(pthread_cancel_in_a_call), CASE(deadline), CASE(deadline_counts_from_set), CASE(errno_is_kept),
     CASE(progress_and_drop), CASE(log_and_drop), CASE(progress_ticks), CASE(reader_goes_on_after_cancel), CASE(error_on_another_thread),
     CASE(frees_in_any_order), CASE(freed_while_running), CASE(freed_twice), CASE(one_service_on_many_threads),
     CASE(leaves_no_trace), CASE(signal_storm), CASE(sigpipe), CASE(fork_then_use), CASE(two_copies),

@@ -206,6 +206,7 @@ ServiceOptions = TypedDict(
         "max-concurrent-uploads": int,
         "limits": Limits,
         "environment": bool,
+        "preload": bool,
         "v1": bool,
         "trusted-realms": "list[list[str]]",
         "allow-upload-hosts": "list[str]",
