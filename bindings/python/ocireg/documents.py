@@ -388,7 +388,7 @@ class PullOptions(TypedDict, total=False):
 
     ``auth``: absent is what the service knows, ``{}`` is anonymous. ``platform`` is
     ``os[(version)]/arch[/variant]``, that of this machine if absent; ``all_platforms`` is the whole index.
-    ``resume``, true if absent, takes partial files up. ``verify_present`` hashes every blob again that is there already.
+    ``resume``, true if absent, takes partial files up. ``verify_present`` hashes again what is there.
     ``protocol`` is ``"v2"``, or ``"v1"`` for an image of a v1 index, converted. ``referrers`` and ``verify_diff_ids``
     are for later: true is :class:`ocireg.UnsupportedError`.
     """
