@@ -27,6 +27,6 @@ fuzz_target!(|bytes: &[u8]| {
         [("registry.test:5000", "demo/app"), ("index.docker.io", ""), ("a", "b")]
     {
         let _ = config.helper(host, repository);
-        let _ = config.entry(&path, host, repository);
+        let _ = config.entry(host, repository);
     }
 });

@@ -94,7 +94,8 @@ impl Helper {
         if !url.is_empty() && (place(&url).is_err() || place(&url) != place(server)) {
             return Err(self.failed("get", server, "its answer is for another server"));
         }
-        if username.is_empty() && secret.is_empty() {
+        // An identity token that is empty is none.
+        if secret.is_empty() && (username.is_empty() || *username == TOKEN) {
             return Ok(None);
         }
         let mut auth = AuthConfig::default();
