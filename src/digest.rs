@@ -52,7 +52,7 @@ impl std::str::FromStr for Algorithm {
                     "algorithm",
                     format!("{text:?} is not a supported digest algorithm"),
                 )
-                .hint("known are sha256, sha384 and sha512")
+                .hint("use sha256, sha384 or sha512")
             })
     }
 }
@@ -90,19 +90,19 @@ impl FromStr for Digest {
     fn from_str(text: &str) -> Result<Self> {
         let invalid = |why: &str| {
             Error::new(Code::InvalidDigest, format!("{text:?} is not a valid digest: {why}")).hint(
-                "a digest reads sha256:<64 lower-case hex digits>, or sha384 (96), sha512 (128)",
+                "write sha256: and 64 lower-case hex digits, sha384: and 96, or sha512: and 128",
             )
         };
         let (name, hex) = text.split_once(':').ok_or_else(|| invalid("it has no colon"))?;
         let algorithm = [Algorithm::Sha256, Algorithm::Sha384, Algorithm::Sha512]
             .into_iter()
             .find(|algorithm| algorithm.name() == name)
-            .ok_or_else(|| invalid("its algorithm is not known"))?;
+            .ok_or_else(|| invalid("its algorithm is not supported"))?;
         if hex.len() != algorithm.hex_len() {
             return Err(invalid("it has the wrong length"));
         }
         if !hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
-            return Err(invalid("it holds something else than lower-case hex digits"));
+            return Err(invalid("it contains characters other than lower-case hex digits"));
         }
         Ok(Self { algorithm, hex: hex.to_owned() })
     }

@@ -21,8 +21,8 @@ impl Endpoint {
     /// Checks the address. Does not speak to it.
     pub fn new(service: Service, api: ApiEndpoint) -> Result<Self> {
         if api.version == ApiVersion::V1 {
-            return Err(Error::new(Code::Unsupported, "the endpoint is one of protocol v1")
-                .hint("make it by v1::Endpoint, or give it the Version v2"));
+            return Err(Error::new(Code::Unsupported, "the endpoint uses protocol v1")
+                .hint("use the functions for v1 endpoints, or set its Version to v2"));
         }
         let url = host::parse_endpoint_url(&api.url)?;
         Ok(Self { service, api, url })

@@ -118,50 +118,48 @@ impl Code {
     /// What the code means, in one sentence; as the C surface lends it.
     pub fn text(self) -> &'static CStr {
         match self {
-            Self::InvalidArgument => c"An argument or option cannot be used.",
+            Self::InvalidArgument => c"An argument or option is not valid.",
             Self::InvalidUtf8 => c"An argument is not valid UTF-8.",
             Self::InvalidHandle => c"A handle is of the wrong type or has been freed.",
             Self::InvalidJson => c"An argument is not the JSON that the function expects.",
             Self::InvalidReference => c"An image reference or repository name is not valid.",
             Self::InvalidDigest => c"A digest is not valid.",
-            Self::InvalidConfig => c"The configuration holds a value that cannot be used.",
-            Self::Unsupported => {
-                c"The registry or this version of the library does not support this."
-            }
+            Self::InvalidConfig => c"The configuration contains a value that is not valid.",
+            Self::Unsupported => c"The registry or this version of ocireg does not support this.",
             Self::Busy => c"Another thread is using the handle.",
             Self::Cancelled => c"The call was cancelled.",
             Self::Deadline => c"The deadline of the call has passed.",
             Self::NameNotResolved => c"A host name could not be resolved to an address.",
-            Self::Connect => c"No connection to the server could be made.",
+            Self::Connect => c"The connection to the server failed.",
             Self::Tls => c"The TLS handshake failed.",
             Self::Certificate => c"The server's certificate is not trusted.",
             Self::Timeout => c"The server took too long to answer.",
             Self::Disconnected => c"The connection ended before the transfer was complete.",
             Self::Proxy => c"The proxy refused the connection or could not be used.",
             Self::Redirect => c"A redirect could not be followed.",
-            Self::Protocol => c"The server sent an answer that makes no sense.",
-            Self::Policy => c"A security rule of the library refused an address.",
+            Self::Protocol => c"The server sent an invalid response.",
+            Self::Policy => c"A security rule of ocireg forbids this address.",
             Self::Unauthorized => c"The registry requires valid credentials.",
             Self::Denied => c"The credentials do not allow this operation.",
             Self::Credentials => c"The configured credentials cannot be used.",
             Self::CredentialHelper => c"A credential helper failed.",
-            Self::NotFound => c"What was asked for does not exist.",
-            Self::AlreadyExists => c"What was to be created exists already.",
-            Self::RateLimited => c"The registry allows no more requests for now.",
-            Self::Server => c"The registry failed with a server error.",
+            Self::NotFound => c"The requested object does not exist.",
+            Self::AlreadyExists => c"The object to be created already exists.",
+            Self::RateLimited => c"The registry has received too many requests.",
+            Self::Server => c"The registry reported a server error.",
             Self::Rejected => c"The registry rejected the request.",
-            Self::Conflict => c"The content was changed by somebody else in the meantime.",
+            Self::Conflict => c"Somebody else changed the content in the meantime.",
             Self::DigestMismatch => c"The content does not have the expected digest.",
             Self::SizeMismatch => c"The content does not have the expected size.",
             Self::InvalidManifest => c"A manifest or image configuration is not valid.",
             Self::Limit => c"The content exceeds a configured limit.",
-            Self::NoPlatform => c"The image does not exist for the requested platform.",
+            Self::NoPlatform => c"The image is not available for the requested platform.",
             Self::Io => c"A local file or system resource could not be used.",
-            Self::NoSpace => c"There is no space left to write to.",
+            Self::NoSpace => c"There is no space left on the device.",
             Self::Permission => c"The operating system denied access to a file.",
             Self::SourceChanged => c"A local file changed while it was being read.",
-            Self::Internal => c"The library contradicted itself; please report this.",
-            Self::Panic => c"The library panicked during the call; please report this.",
+            Self::Internal => c"Internal error; please report it.",
+            Self::Panic => c"Internal error: ocireg panicked during the call; please report it.",
         }
     }
 
@@ -169,71 +167,69 @@ impl Code {
     fn usual_hint(self) -> Option<&'static str> {
         Some(match self {
             Self::InvalidArgument => {
-                "see the documentation of the function for what the argument may be"
+                "see the function's documentation for the values that the argument accepts"
             }
             Self::InvalidUtf8 => "convert the string to UTF-8 before the call",
-            Self::InvalidHandle => {
-                "pass what the library returned, of the right type, and not after it was freed"
-            }
-            Self::InvalidJson => {
-                "see the documentation of the function for the keys and their types"
-            }
+            Self::InvalidHandle => "pass a handle of the right type that has not been freed",
+            Self::InvalidJson => "see the function's documentation for the keys and their types",
             Self::InvalidReference => {
                 "write [HOST[:PORT]/]PATH[:TAG][@DIGEST], with the path in lower case"
             }
             Self::InvalidDigest => "write sha256: and 64 lower-case hex digits",
-            Self::InvalidConfig => "correct the option or file that the message names",
-            Self::Unsupported => "use another registry, or a newer version of this library",
-            Self::Busy => "use it from one thread at a time, or open one for each thread",
+            Self::InvalidConfig => "correct the option or file named in the message",
+            Self::Unsupported => "use another registry, or a newer version of ocireg",
+            Self::Busy => "use the handle from one thread at a time, or open one for each thread",
             Self::NameNotResolved => {
-                "check the spelling of the host, and this machine's name servers"
+                "check the spelling of the host name and the DNS settings of this machine"
             }
             Self::Connect => {
-                "check the host and port, that the server is running, and that no firewall is between"
+                "check the host and port, that the server is running, and that no firewall blocks the connection"
             }
-            Self::Tls => "check that the server speaks TLS 1.2 or 1.3 at this port",
+            Self::Tls => "check that the server speaks TLS 1.2 or 1.3 on this port",
             Self::Certificate => {
-                "put the CA certificate of the registry into its directory below the option certs-dir"
+                "put the registry's CA certificate into the registry's directory below the one that the option certs-dir names"
             }
             Self::Timeout => "try again, or raise the limit in the option timeouts",
             Self::Disconnected => {
-                "try again; if it repeats, check the network and proxies in between"
+                "try again; if it happens again, check the network and any proxy in between"
             }
             Self::Proxy => "check the option proxy, or HTTPS_PROXY, HTTP_PROXY and NO_PROXY",
             Self::Redirect | Self::Protocol => {
-                "check that the address is that of a registry, and tell its operator"
+                "check that the address is that of a registry; if it is, report this to its operator"
             }
-            Self::Policy => "name the host in the option that allows this, if you trust it",
-            Self::Unauthorized => "log in to the registry, or give valid credentials with the call",
-            Self::Denied => "check that the repository exists, and that the user may do this in it",
+            Self::Policy => "if you trust the host, add it to the option that allows this",
+            Self::Unauthorized => "log in to the registry, or pass valid credentials",
+            Self::Denied => "check that the repository exists and that the user has access to it",
             Self::Credentials => "correct the credentials, or log in again",
             Self::CredentialHelper => {
                 "run the credential helper by hand, or remove it from config.json and log in again"
             }
             Self::NotFound => "check the spelling of the repository, tag and digest",
-            Self::AlreadyExists => "nothing needs to be done if it is the same content",
+            Self::AlreadyExists => "if it is the same content, there is nothing to do",
             Self::RateLimited => {
-                "wait before you try again; users who are logged in often may do more"
+                "wait before you try again; many registries allow more requests when you are logged in"
             }
-            Self::Server => "try again later; if it repeats, tell the operator of the registry",
-            Self::Rejected => "see the registry's own words in the message",
-            Self::Conflict => "look at what is there now, and decide again",
+            Self::Server => {
+                "try again later; if it happens again, report it to the registry's operator"
+            }
+            Self::Rejected => "see the registry's own error in the message",
+            Self::Conflict => "look at the current content, and decide again",
             Self::DigestMismatch | Self::SizeMismatch => {
-                "do not use the content; try again, and tell the operator of the registry if it repeats"
+                "do not use the content; try again, and report it to the registry's operator if it happens again"
             }
             Self::InvalidManifest => {
-                "tell whoever built the image, or build it again with a current tool"
+                "report this to whoever built the image, or rebuild it with a current tool"
             }
             Self::Limit => "raise the limit in the option limits, if you trust the registry",
-            Self::NoPlatform => "choose a platform that the image has with the option platform",
+            Self::NoPlatform => "choose one of the image's platforms with the option platform",
             Self::Io => {
-                "check the file or directory that the message names, and the limits of the process"
+                "check the file or directory named in the message, and the resource limits of the process"
             }
-            Self::NoSpace => "free space there, or choose another directory",
+            Self::NoSpace => "free some space, or choose another directory",
             Self::Permission => {
-                "check the owner and mode of the file or directory that the message names"
+                "check the owner and mode of the file or directory named in the message"
             }
-            Self::SourceChanged => "try again when nobody writes to the file",
+            Self::SourceChanged => "try again when no process is writing to the file",
             Self::Internal | Self::Panic => "please report this",
             Self::Cancelled | Self::Deadline => return None,
         })
@@ -378,7 +374,7 @@ impl Error {
         use std::io::ErrorKind;
         let (code, hint) = match error.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
-                (Code::NoSpace, Some("free space there, or choose another directory"))
+                (Code::NoSpace, Some("free some space, or choose another directory"))
             }
             ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
                 (Code::Permission, Some("check the owner and mode of the directory"))
@@ -407,7 +403,7 @@ impl Error {
                 "free memory, or raise the limits on memory, processes and threads"
             }
             Some(Errno::PERM | Errno::ACCESS | Errno::NOSYS) => {
-                "a security policy such as seccomp forbids it: allow clone, clone3, socket and pipe2 there"
+                "a security policy such as seccomp forbids this: allow clone, clone3, socket and pipe2"
             }
             _ => "check the limits of the program and the security policy that it runs under",
         };

@@ -33,9 +33,9 @@ pub fn validate_index_name(name: &str) -> Result<&str> {
         return Ok(INDEX_NAME);
     }
     if name.starts_with('-') || name.ends_with('-') {
-        return Err(invalid(format!("{:?} is no index name", printable(name)))
+        return Err(invalid(format!("{:?} is not a valid index name", printable(name)))
             .cause("it begins or ends with a hyphen")
-            .hint("name the registry as host[:port]"));
+            .hint("write the registry as host[:port]"));
     }
     Ok(name)
 }
@@ -43,8 +43,8 @@ pub fn validate_index_name(name: &str) -> Result<&str> {
 /// The address of a mirror with exactly one `/` ensured at its end.
 pub fn validate_mirror(mirror: &str) -> Result<String> {
     let refused = |why: &str| {
-        invalid(format!("{:?} is no mirror: {why}", printable(mirror)))
-            .hint("a mirror reads http[s]://HOST[:PORT][/PATH]; put credentials into the option credentials")
+        invalid(format!("{:?} is not a valid mirror: {why}", printable(mirror)))
+            .hint("write the mirror as http[s]://HOST[:PORT][/PATH], and put its credentials into the option credentials")
     };
     let parts = UrlParts::split(mirror).map_err(refused)?;
     if parts.query.is_some_and(|query| !query.is_empty()) {
@@ -101,8 +101,8 @@ pub fn is_domain(text: &str) -> bool {
 /// Fails unless the text is `host[:port]`: a domain or an IP address, IPv6 in brackets only with a port.
 pub fn check_host_port(text: &str) -> Result<()> {
     let refused = |why: &str| {
-        invalid(format!("{:?} is no host[:port]: {why}", printable(text)))
-            .hint("name the registry as host, host:port, 192.0.2.1:5000, [2001:db8::1]:5000 or as a block of addresses such as 192.0.2.0/24")
+        invalid(format!("{:?} is not a valid host[:port]: {why}", printable(text)))
+            .hint("write the registry as host, host:port, 192.0.2.1:5000 or [2001:db8::1]:5000, or write a block of addresses such as 192.0.2.0/24")
     };
     let (host, port) = split_port(text).unwrap_or((text, ""));
     if !is_domain(text) && host.parse::<IpAddr>().is_err() {
@@ -148,26 +148,31 @@ pub fn check_component(host: &str) -> Result<()> {
     let why = if host.is_empty() {
         "it is empty"
     } else if host == "." || host == ".." {
-        "it is a step in a path"
+        "it is a relative path"
     } else if host.contains(['/', '\\']) {
-        "it holds a slash"
+        "it contains a slash"
     } else if host.contains(char::is_control) {
-        "it holds a control character"
+        "it contains a control character"
     } else if host.len() > 255 {
         "it is longer than 255 bytes"
     } else {
         return Ok(());
     };
-    Err(Error::argument("hostname", format!("{:?} is no host name: {why}", printable(host)))
-        .hint("name the registry as host[:port], without scheme and path"))
+    Err(Error::argument(
+        "hostname",
+        format!("{:?} is not a valid host name: {why}", printable(host)),
+    )
+    .hint("write the registry as host[:port], without a scheme or path"))
 }
 
 /// Fails where text that goes into a header or a credential holds a control character.
 pub fn check_no_control(text: &str, name: &str) -> Result<()> {
     if text.bytes().any(|b| b < 0x20 || b == 0x7f) {
-        return Err(invalid(format!("{name} holds a control character")).in_argument(name).hint(
-            "line breaks and the like cannot be sent; check for one at the end of the text",
-        ));
+        return Err(invalid(format!("{name} contains a control character"))
+            .in_argument(name)
+            .hint(
+                "remove the control character; it is often a line break at the end of the string",
+            ));
     }
     Ok(())
 }
@@ -219,7 +224,7 @@ impl<'a> UrlParts<'a> {
     pub fn split(text: &'a str) -> Result<Self, &'static str> {
         let refused = |c: char| c.is_control() || " \"<>\\^`{|}".contains(c);
         if text.contains(refused) {
-            return Err("it holds a character that no URL can hold");
+            return Err("it contains a character that is not allowed in a URL");
         }
         let (scheme, rest) = text.split_once("://").ok_or("it has no scheme")?;
         if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
@@ -229,7 +234,7 @@ impl<'a> UrlParts<'a> {
         let (rest, query) = split_off(rest, '?');
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         if authority.contains('@') {
-            return Err("it has user info");
+            return Err("it contains a user name or password");
         }
         if !escapes_are_whole(path) || fragment.is_some_and(|f| !escapes_are_whole(f)) {
             return Err("a % is not followed by two hex digits");
@@ -253,10 +258,11 @@ fn check_authority(authority: &str) -> Result<(), &'static str> {
     let (host, port) = match authority.strip_prefix('[') {
         Some(rest) => {
             let (host, rest) = rest.split_once(']').ok_or("a bracket is not closed")?;
-            host.parse::<std::net::Ipv6Addr>().map_err(|_| "its host is no IPv6 address")?;
+            host.parse::<std::net::Ipv6Addr>()
+                .map_err(|_| "its host is not a valid IPv6 address")?;
             let port = rest.strip_prefix(':');
             if port.is_none() && !rest.is_empty() {
-                return Err("something else than a port follows the address");
+                return Err("the address is followed by something other than a port");
             }
             (host, port)
         }
@@ -283,8 +289,11 @@ fn is_port(text: &str) -> bool {
 /// Parses the URL of an endpoint, strictly: nothing that the text does not say, nothing that it says twice.
 pub fn parse_endpoint_url(text: &str) -> Result<Url> {
     let refused = |why: &str| {
-        Error::argument("URL", format!("{:?} is no address of a registry: {why}", printable(text)))
-            .hint("an endpoint reads http[s]://HOST[:PORT][/PATH]")
+        Error::argument(
+            "URL",
+            format!("{:?} is not a valid registry address: {why}", printable(text)),
+        )
+        .hint("write the endpoint as http[s]://HOST[:PORT][/PATH]")
     };
     let parts = UrlParts::split(text).map_err(refused)?;
     if parts.query.is_some() {

@@ -31,18 +31,17 @@ pub fn parse(text: &str, argument: &str) -> Result<Value> {
 }
 
 fn not_json(argument: &str, why: serde_json::Error) -> Error {
-    invalid(argument, format!("{argument} is not JSON"))
+    invalid(argument, format!("{argument} is not valid JSON"))
         .cause(why)
-        .hint("check the text at the line and column named")
+        .hint("correct the JSON at the line and column in the message")
 }
 
 /// As [`check`], for what the caller calls `argument`.
 pub fn check_argument(text: &str, argument: &str) -> Result<()> {
     let duplicate = RefCell::new(None);
     walk(text.as_bytes(), &duplicate, usize::MAX).map_err(|e| match duplicate.take() {
-        Some(key) => {
-            invalid(&key, format!("{argument} has the key {key:?} twice")).hint("keep one of them")
-        }
+        Some(key) => invalid(&key, format!("{argument} has the key {key:?} twice"))
+            .hint("remove one of them"),
         None => not_json(argument, e),
     })
 }
@@ -54,7 +53,7 @@ pub fn parse_strings(text: &str, argument: &str) -> Result<Vec<String>> {
 
 /// A value that must be a list of text.
 pub fn strings(value: Value, key: &str) -> Result<Vec<String>> {
-    let wrong = || invalid(key, format!("{key} must be a list of text"));
+    let wrong = || invalid(key, format!("{key} must be a list of strings"));
     let Value::Array(items) = value else { return Err(wrong()) };
     items
         .into_iter()
@@ -92,7 +91,7 @@ impl Object {
             Value::Object(map) => {
                 Ok(Self { path: path.to_owned(), map, published, known: Vec::new() })
             }
-            _ => Err(invalid(name, format!("{name} must be an object"))),
+            _ => Err(invalid(name, format!("{name} must be a JSON object"))),
         }
     }
 
@@ -145,7 +144,7 @@ impl Object {
             None => Ok(None),
             Some(value) => match value.as_u64() {
                 Some(number) if i64::try_from(number).is_ok() => Ok(Some(number)),
-                _ => Err(self.wrong(key, "a whole number that is not negative")),
+                _ => Err(self.wrong(key, "a non-negative integer")),
             },
         }
     }
@@ -197,8 +196,10 @@ impl Object {
         match self.map.keys().next() {
             Some(key) if !self.published => {
                 let name = self.name(key);
-                Err(invalid(&name, format!("there is no option {name:?}"))
-                    .hint(format!("check its spelling; the keys are {}", self.known.join(", "))))
+                Err(invalid(&name, format!("unknown option {name:?}")).hint(format!(
+                    "check the spelling; the valid keys are {}",
+                    self.known.join(", ")
+                )))
             }
             _ => Ok(()),
         }
@@ -275,12 +276,13 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn count<E: serde::de::Error>(self) -> Result<(), E> {
         let left = self.left.get().checked_sub(1);
-        self.left.set(left.ok_or_else(|| E::custom("more values than any sound document has"))?);
+        self.left.set(left.ok_or_else(|| E::custom("it has too many values"))?);
         Ok(())
     }
 
     fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
-        let depth = self.depth.checked_sub(1).ok_or_else(|| E::custom("nested too deeply"))?;
+        let depth =
+            self.depth.checked_sub(1).ok_or_else(|| E::custom("it is nested too deeply"))?;
         Ok(Self { depth, ..self })
     }
 }
@@ -364,7 +366,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
         while let Some(key) = entries.next_key_seed(Key)? {
             self.count()?;
             if keys.contains(&key) {
-                let error = A::Error::custom(format_args!("the key {key:?} is there twice"));
+                let error = A::Error::custom(format_args!("it has the key {key:?} twice"));
                 *self.duplicate.borrow_mut() = Some(key.into_owned());
                 return Err(error);
             }

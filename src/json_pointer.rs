@@ -24,7 +24,7 @@ impl FromStr for Pointer {
         let invalid = |why: &str| {
             let message = format!("{:?} is not a JSON Pointer: {why}", printable(text));
             Error::argument("pointer", message).hint(
-                "write / before each key or index, such as /layers/0/digest; within a key ~0 stands for ~ and ~1 for /",
+                "put / before each key or index, as in /layers/0/digest; in a key, write ~0 for ~ and ~1 for /",
             )
         };
         if text.is_empty() {
@@ -62,12 +62,12 @@ pub fn get(text: &str, pointer: &str) -> Result<String> {
     let value: String = again(serde_json::from_str(value.get()))?;
     if value.contains('\0') {
         let message = format!(
-            "the string at {:?} holds a NUL character and cannot be C text",
+            "the string at {:?} contains a NUL character, which a C string cannot hold",
             printable(pointer)
         );
         return Err(Error::new(Code::Unsupported, message)
             .in_argument("pointer")
-            .hint("get the object or array around it, which comes as JSON with the NUL escaped"));
+            .hint("get the object or array that contains it: it is returned as JSON, with the NUL escaped"));
     }
     Ok(value)
 }
@@ -123,7 +123,7 @@ fn index(token: &str) -> Option<usize> {
 
 /// Text that was read once is read again without a failure.
 fn again<T>(result: serde_json::Result<T>) -> Result<T> {
-    result.map_err(|e| Error::internal("JSON that was read cannot be read again").cause(e))
+    result.map_err(|e| Error::internal("cannot parse JSON that was parsed before").cause(e))
 }
 
 /// What is looked for in one object or array.
@@ -142,7 +142,7 @@ impl<'a> Visitor<'a> for Key<'_> {
     type Value = Option<&'a RawValue>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
+        f.write_str("a JSON object")
     }
 
     fn visit_map<A: MapAccess<'a>>(self, mut entries: A) -> Result<Self::Value, A::Error> {

@@ -168,7 +168,7 @@ pub fn check_tag(text: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::new(Code::InvalidReference, format!("{text:?} is not a valid tag")).hint(
-        "a tag is a letter, digit or underscore, then at most 127 of these, full stops and hyphens",
+        "a tag begins with a letter, digit or underscore, followed by at most 127 letters, digits, underscores, periods and hyphens",
     ))
 }
 
@@ -181,7 +181,7 @@ pub fn check_path(text: &str) -> Result<()> {
         Code::InvalidReference,
         format!("{:?} is not a valid repository path", host::printable(text)),
     )
-    .hint("a path is made of lower-case letters, digits and single separators, such as team/app"))
+    .hint("a path consists of lower-case letters, digits and single separators, as in team/app"))
 }
 
 /// Why a text is no reference.
@@ -208,18 +208,18 @@ impl Invalid {
                 "write the repository in lower-case letters; only the registry's host and the tag may have upper-case letters",
             ),
             Self::Identifier => (
-                "64 hex digits are an image identifier, not a name",
+                "64 hex digits are an image ID, not a name",
                 "write NAME@sha256:… to name an image by its digest",
             ),
             Self::TooLong => ("the name is longer than 255 characters", "use a shorter name"),
-            Self::Scheme => ("it has a scheme, as a URL has", "leave out the part up to ://"),
+            Self::Scheme => ("it has a URL scheme", "remove everything up to and including ://"),
             Self::Name => (
-                "the name does not follow the grammar",
-                "a reference reads [HOST[:PORT]/]PATH[:TAG][@DIGEST]; a path is made of lower-case letters, digits and single separators . _ __ -",
+                "the name is malformed",
+                "write [HOST[:PORT]/]PATH[:TAG][@DIGEST]; a path consists of lower-case letters, digits and single separators . _ __ -",
             ),
             Self::Tag => (
-                "the tag does not follow the grammar",
-                "a tag is a letter, digit or underscore, then at most 127 of these, full stops and hyphens",
+                "the tag is malformed",
+                "a tag begins with a letter, digit or underscore, followed by at most 127 letters, digits, underscores, periods and hyphens",
             ),
             Self::Digest(error) => {
                 let hint = error.details().hint.clone().unwrap_or_default();

@@ -348,7 +348,7 @@ impl Service {
         let Found { auth, failure, .. } = self.find_credentials(host, repository, run)?;
         if let Some(failure) = &failure {
             let shown = host::printable(host);
-            let message = format!("going on without credentials for {shown}: {failure}");
+            let message = format!("continuing without credentials for {shown}: {failure}");
             run.warn("credentials", message, |record| record.error(failure).with("host", shown));
         }
         Ok(Credentials { auth, failure })
@@ -380,7 +380,7 @@ impl Service {
         if repository.contains(char::is_control) {
             return Err(Error::argument(
                 "host",
-                "the path after the host holds a control character",
+                "the path after the host contains a control character",
             ));
         }
         Ok(self.credentials_for(host, repository, run)?.summary())

@@ -254,8 +254,11 @@ impl Session {
             None => "pull,push",
             Some(_) if actions.split(',').any(|a| a == "push" || a == "*") => actions,
             Some(_) => {
-                return Err(Error::argument("session", format!("the session may only {actions}"))
-                    .hint("open it with the option actions: [\"pull\", \"push\"]"));
+                return Err(Error::argument(
+                    "session",
+                    format!("the session was opened only for {actions}"),
+                )
+                .hint("open the session with the option actions set to [\"pull\", \"push\"]"));
             }
         };
         // Mirrors come first, the registry's own endpoints after them.
@@ -277,9 +280,9 @@ impl Session {
             }
             Scope::Registry => Err(Error::new(
                 Code::InvalidArgument,
-                "the session is of a whole registry, and this needs a repository",
+                "this call needs a repository, but the session is for a whole registry",
             )
-            .hint("use ocireg_session_repository() first")),
+            .hint("call ocireg_session_repository() to get a session for a repository")),
         }
     }
 }
@@ -289,9 +292,9 @@ pub fn check_openable(reference: &Reference) -> Result<()> {
     if reference.domain().is_empty() {
         return Err(Error::new(
             Code::InvalidReference,
-            format!("{} names no registry that could be asked", reference.name()),
+            format!("{} does not name a registry", reference.name()),
         )
-        .hint("write the registry's host in front, such as registry.example/name"));
+        .hint("put the registry's host in front, as in registry.example/name"));
     }
     Ok(())
 }
@@ -340,7 +343,7 @@ fn first_that_answers<T>(
         run.log(Level::Warn, "session", || {
             let shown = |candidate: &Candidate| host::printable(&candidate.api().url);
             let (from, to) = (shown(candidate), shown(&candidates[i + 1]));
-            Record::new(format!("{to} is asked instead of {from}, because: {error}"))
+            Record::new(format!("trying {to} instead of {from}: {error}"))
                 .error(&error)
                 .with("from", from)
                 .with("to", to)
@@ -406,5 +409,5 @@ fn most_telling(mut attempts: Vec<Error>) -> Error {
 
 /// 64 random hex digits.
 pub(crate) fn new_id() -> Result<String> {
-    crypto::random_hex(32).map_err(|e| Error::file("cannot make the id of a session", &e))
+    crypto::random_hex(32).map_err(|e| Error::file("cannot create a session ID", &e))
 }

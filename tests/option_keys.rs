@@ -308,7 +308,7 @@ fn every_key_is_obeyed_or_refused() {
         let error = give(scope, json!({"?": 0}), &session, &service).expect_err("an unknown key");
         let told = hint(&error);
         let (_, list) =
-            told.split_once("the keys are ").unwrap_or_else(|| panic!("{scope}: {error:?}"));
+            told.split_once("the valid keys are ").unwrap_or_else(|| panic!("{scope}: {error:?}"));
         let mut told: Vec<_> = list.split(", ").collect();
         let mut here: Vec<_> = keys.iter().map(|(key, _)| *key).collect();
         told.sort_unstable();

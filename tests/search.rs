@@ -347,7 +347,11 @@ fn a_search_ends_with_its_context() {
             let context = Context::timeout(300);
             let more = Search { context: Some(&context), ..Search::default() };
             let failure = failed(world.service.search(&term, 25, &more), DEADLINE);
-            assert_tells(&failure, &[], &["insecure-registries", "neither by https nor by http"]);
+            assert_tells(
+                &failure,
+                &[],
+                &["insecure-registries", "neither over https nor over http"],
+            );
             assert!(requests(&world.v1.index, "/search").is_empty());
         }
     }

@@ -79,7 +79,7 @@ fn an_insecure_index_is_asked_over_http_after_https_and_both_failures_are_told()
     // Nobody may listen there without being root, and nobody does.
     let nowhere = index("127.0.0.1:1", false);
     let failure = failed(service(json!({})).v1_endpoint_of(&nowhere, "", &json!({})), CONNECT);
-    assert_tells(&failure, &["127.0.0.1:1", "neither by https nor by http"], &[]);
+    assert_tells(&failure, &["127.0.0.1:1", "neither over https nor over http"], &[]);
     let attempts = failure.json["attempts"].as_array().expect("attempts");
     let schemes: Vec<&Value> = attempts.iter().map(|attempt| &attempt["scheme"]).collect();
     assert_eq!(schemes, [&json!("https"), &json!("http")]);

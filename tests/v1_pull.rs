@@ -193,7 +193,7 @@ fn what_v1_does_not_have_is_told() {
     };
     let (options, name) = (by_v1(&world), world.reference());
     let digest = format!("{name}@{}", digest::sha256(b"x"));
-    assert_tells(&pull(&digest, &options, UNSUPPORTED), &["name a tag"], &[]);
+    assert_tells(&pull(&digest, &options, UNSUPPORTED), &["pull by tag"], &[]);
     pull(&format!("{name}:none"), &options, NOT_FOUND);
     pull(&name, &options, NOT_FOUND);
     let unknown = format!("{}/demo/none:1", world.v1.index.host());

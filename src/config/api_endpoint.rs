@@ -56,7 +56,7 @@ impl ApiEndpoint {
             url: object
                 .text("URL")?
                 .filter(|url| !url.is_empty())
-                .ok_or_else(|| Error::argument("URL", format!("{argument} has no URL")))?,
+                .ok_or_else(|| Error::argument("URL", format!("{argument} lacks the key URL")))?,
             version,
             tls,
         })

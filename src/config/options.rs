@@ -128,7 +128,7 @@ impl ServiceOptions {
         let resolve = read_resolve(options)?;
         options.refuse(
             "max-concurrent-uploads",
-            "leave it out: no call sends several blobs at once yet",
+            "remove the option: ocireg uploads one blob at a time",
         )?;
         object.done()?;
         Ok(Self { lists, resolve, settings })
@@ -145,7 +145,7 @@ impl Lists {
         };
         let lists = read_lists(&mut object, daemon.lists)?;
         object.done().map_err(|e| {
-            e.hint("only registry-mirrors, insecure-registries, allow-nondistributable-artifacts and daemon-json can be replaced; make a new service for other options")
+            e.hint("only registry-mirrors, insecure-registries, allow-nondistributable-artifacts and daemon-json can be replaced; create a new service to change other options")
         })?;
         Ok(lists)
     }
@@ -175,7 +175,7 @@ impl Daemon {
             named(e.into_error(format!("cannot read {shown}")).phase(Phase::Config))
         })?;
         Self::parse(&go_json::text(&content.bytes))
-            .map_err(|e| e.context(format!("{shown} cannot be used")))
+            .map_err(|e| e.context(format!("cannot use {shown}")))
     }
 
     /// Reads it as the engine does. An empty file says nothing.
@@ -183,7 +183,7 @@ impl Daemon {
         let text = if text.trim().is_empty() { "{}" } else { text };
         let object = go_json::Object::parse(text).map_err(|e| {
             Error::new(Code::InvalidJson, go_json::reason(&e))
-                .hint("check the file at the line and column named")
+                .hint("correct the file at the line and column in the message")
         })?;
         let wrong = |key: &str, expected: &str| {
             crate::json::invalid(key, format!("{key} must be {expected}"))
@@ -197,7 +197,7 @@ impl Daemon {
             mirrors: list("registry-mirrors")?,
             insecure_registries: list("insecure-registries")?,
         };
-        let proxies = object.object("proxies").map_err(|_| wrong("proxies", "an object"))?;
+        let proxies = object.object("proxies").map_err(|_| wrong("proxies", "a JSON object"))?;
         let string = |key: &str| {
             let name = format!("proxies.{key}");
             let value = proxies.string(key).map_err(|_| wrong(&name, "a string"))?;
@@ -259,7 +259,7 @@ fn nowhere(options: &mut Object, key: &str) -> Result<Place> {
         )
         .phase(Phase::Config)
         .in_argument(key)
-        .hint("leave it out, or set it to \"\"; name mirrors in registry-mirrors"));
+        .hint("remove the option or set it to \"\"; list mirrors in registry-mirrors"));
     }
     Ok(place)
 }
@@ -274,7 +274,7 @@ fn read_proxy(options: &mut Object, daemon: Option<Proxies>) -> Result<Option<Pr
         Some(value @ Value::Object(_)) => {
             Ok(Some(read_proxies(Object::value(value, "proxy", false)?)?))
         }
-        Some(_) => Err(options.wrong("proxy", "a URL or an object")),
+        Some(_) => Err(options.wrong("proxy", "a URL or a JSON object")),
     }
 }
 
@@ -325,7 +325,10 @@ fn read_retry(object: &mut Object) -> Result<Retry> {
         None => default.max_attempts,
         Some(0) => {
             let key = object.name("max-attempts");
-            return Err(bad(&key, format!("{key} must be at least 1: the first attempt counts")));
+            return Err(bad(
+                &key,
+                format!("{key} must be at least 1, because it counts the first attempt too"),
+            ));
         }
         Some(number) => u32::try_from(number).unwrap_or(u32::MAX),
     };
@@ -369,7 +372,7 @@ fn read_trusted_realms(options: &mut Object) -> Result<Vec<(String, String)>> {
     for item in options.list(key)?.unwrap_or_default() {
         let pair: Option<(String, String)> = serde_json::from_value(item).ok();
         let Some((registry, realm)) = pair else {
-            return Err(options.wrong(key, "a list of pairs of text: a registry and a realm"));
+            return Err(options.wrong(key, "a list of [registry, realm] pairs of strings"));
         };
         host::check_host_port(&registry).map_err(|e| of(key, e))?;
         let authority = match host::UrlParts::split(&realm) {
@@ -400,9 +403,9 @@ fn read_resolve(options: &mut Object) -> Result<HashMap<String, Vec<IpAddr>>> {
             .iter()
             .map(|text| {
                 let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
-                bare.unwrap_or(text)
-                    .parse()
-                    .map_err(|_| bad(&key, format!("{key} holds {text:?}, which is no IP address")))
+                bare.unwrap_or(text).parse().map_err(|_| {
+                    bad(&key, format!("{key} contains {text:?}, which is not a valid IP address"))
+                })
             })
             .collect::<Result<Vec<IpAddr>>>()?;
         // Addresses name their hosts in lower case, lookups as the caller does.

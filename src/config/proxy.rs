@@ -57,10 +57,10 @@ impl ProxyServer {
         }
         // Messages show nothing of the text: any part of it may belong to a password.
         let refused = |why: &str| {
-            Error::new(Code::InvalidConfig, format!("{key} is not the address of a proxy: {why}"))
+            Error::new(Code::InvalidConfig, format!("{key} is not a valid proxy address: {why}"))
                 .phase(Phase::Config)
                 .in_argument(key)
-                .hint("write a proxy as [SCHEME://][USER:PASSWORD@]HOST[:PORT], where SCHEME is http, https, socks5 or socks5h, with special characters of the password as %XX")
+                .hint("write the proxy as [SCHEME://][USER:PASSWORD@]HOST[:PORT], where SCHEME is http, https, socks5 or socks5h, and percent-encode special characters in the password")
         };
         let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
         let scheme = match scheme.to_ascii_lowercase().as_str() {
@@ -68,7 +68,7 @@ impl ProxyServer {
             "https" => ProxyScheme::Https,
             "socks5" => ProxyScheme::Socks5,
             "socks5h" => ProxyScheme::Socks5h,
-            _ => return Err(refused("its scheme is none of http, https, socks5 and socks5h")),
+            _ => return Err(refused("its scheme is not http, https, socks5 or socks5h")),
         };
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
         let (user_info, place) = match authority.rsplit_once('@') {
@@ -165,9 +165,10 @@ fn socks_login_of(user_info: &str) -> Result<Zeroizing<Vec<u8>>, &'static str> {
     message.push(1);
     for text in [user, password] {
         let length = percent_decode_str(text).count();
-        message.push(u8::try_from(length).map_err(
-            |_| "SOCKS has no room for a user name or a password of more than 255 bytes",
-        )?);
+        message.push(
+            u8::try_from(length)
+                .map_err(|_| "SOCKS limits the user name and the password to 255 bytes each")?,
+        );
         message.extend(percent_decode_str(text));
     }
     Ok(message)
@@ -279,7 +280,7 @@ impl Proxies {
                 Err(Error::new(Code::InvalidConfig, message)
                     .phase(Phase::Config)
                     .in_argument(variable)
-                    .hint("correct or unset the variable, name a proxy in the option proxy, list the host in NO_PROXY, or set the option environment to false"))
+                    .hint("correct or unset the variable, set the option proxy, add the host to NO_PROXY, or set the option environment to false"))
             }
             None | Some(Chosen::None) => Ok(None),
         }

@@ -299,14 +299,14 @@ fn no_scheme(entry: &str) -> Result<&str> {
         return Ok(entry);
     }
     let shown = host::printable(entry);
-    Err(Error::new(Code::InvalidConfig, format!("{shown:?} must be named without a scheme"))
+    Err(Error::new(Code::InvalidConfig, format!("{shown:?} must not have a scheme"))
         .phase(Phase::Config)
-        .hint("leave out the part up to ://"))
+        .hint("remove everything up to and including ://"))
 }
 
 /// Names the list that a bad entry stands in.
 fn of(list: &str, error: Error) -> Error {
-    error.context(format!("{list} cannot be used")).in_argument(list)
+    error.context(format!("{list} is not valid")).in_argument(list)
 }
 
 /// Whether the host, or one of its name's addresses, lies in one of the blocks.

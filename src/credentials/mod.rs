@@ -358,7 +358,7 @@ fn place(key: &str) -> Result<(String, String), &'static str> {
     let bare = key.strip_prefix("http://").or_else(|| key.strip_prefix("https://")).unwrap_or(key);
     let (host, path) = bare.split_once('/').unwrap_or((bare, ""));
     if host.contains('@') {
-        return Err("it has user info");
+        return Err("it contains a user name or password");
     }
     if host::check_host_port(host).is_err() && !is_bracketed(host) {
         return Err("its host is not valid");
@@ -422,8 +422,8 @@ mod tests {
         for (key, why) in [
             ("", "host"),
             ("https://", "host"),
-            ("u@r.example", "user info"),
-            ("https://u:p@r.example/v1/", "user info"),
+            ("u@r.example", "user name"),
+            ("https://u:p@r.example/v1/", "user name"),
             ("r example", "host"),
             ("[r.example]", "host"),
             ("[::1", "host"),

@@ -36,7 +36,7 @@ impl Server {
         let refused = |why: &str| {
             let shown = host::printable(address);
             Error::argument(argument, format!("{shown:?} is no address of a registry: {why}"))
-                .hint("name the registry as host[:port]")
+                .hint("write the registry as host[:port]")
         };
         let parts = UrlParts::split(&whole).map_err(refused)?;
         host::check_component(parts.authority).map_err(|e| e.in_argument(argument))?;

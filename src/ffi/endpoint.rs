@@ -260,10 +260,7 @@ pub unsafe extern "C" fn ocireg_endpoint_is_secure(
 ) -> i32 {
     guard!(error, {
         if secure.is_null() {
-            return Err(Error::argument(
-                "secure",
-                "secure is NULL: there is nowhere to put the result",
-            ));
+            return Err(Error::argument("secure", "secure must not be NULL"));
         }
         // SAFETY: not NULL, and the header's contract.
         unsafe { *secure = 0 };

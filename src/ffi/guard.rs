@@ -52,7 +52,7 @@ impl Drop for Uncancelled {
 }
 
 const NO_RANDOMNESS: &str =
-    "allow the process the system call getrandom, or to read /dev/urandom (in a chroot, too)";
+    "allow the process to call getrandom or to read /dev/urandom (also inside a chroot)";
 
 /// Runs a body; its failure, or its panic, goes to `*error`, its code to the caller.
 ///
@@ -66,7 +66,7 @@ pub(super) unsafe fn code(error: *mut *mut ocireg_error, body: impl FnOnce() -> 
     }
     let checked = || {
         crypto::check_randomness()
-            .map_err(|e| Error::file("cannot begin the call", &e).hint(NO_RANDOMNESS))?;
+            .map_err(|e| Error::file("cannot start the call", &e).hint(NO_RANDOMNESS))?;
         body()
     };
     let watched = Watched::begin();
@@ -124,9 +124,9 @@ fn panicked(panic: &(dyn Any + Send)) -> Error {
         .map(|text| (*text).to_owned())
         .or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_default();
-    Error::new(Code::Panic, "a defect of the library stopped the call")
+    Error::new(Code::Panic, "internal error: ocireg panicked during this call")
         .cause(text)
-        .hint("please report this; the handle may be used further")
+        .hint("please report it; the handle can still be used")
 }
 
 #[cfg(test)]

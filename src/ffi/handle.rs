@@ -36,9 +36,8 @@ pub(super) unsafe fn required<'a, H: HandleType>(
     name: &str,
 ) -> Result<&'a H::Value> {
     // SAFETY: passed on.
-    unsafe { optional(pointer) }?.ok_or_else(|| {
-        Error::argument(name, format!("{name} is NULL, but an {} is needed", H::NAME))
-    })
+    unsafe { optional(pointer) }?
+        .ok_or_else(|| Error::argument(name, format!("{name} must be an {}, not NULL", H::NAME)))
 }
 
 /// As [`required`]; NULL is None.
@@ -53,7 +52,7 @@ pub(super) unsafe fn optional<'a, H: HandleType>(
         return Ok(None);
     }
     if !pointer.is_aligned() {
-        return Err(wrong::<H>("it points to no handle"));
+        return Err(wrong::<H>(", but the pointer does not point to a handle"));
     }
     // SAFETY: the caller promises a live handle; the magic number is its first field whatever its type, and
     // is read alone before anything else is touched.
@@ -62,7 +61,11 @@ pub(super) unsafe fn optional<'a, H: HandleType>(
         // SAFETY: the number says that this is ours and not freed.
         return Ok(Some(unsafe { &(*pointer).value }));
     }
-    Err(wrong::<H>(if magic == FREED { "it was freed" } else { "it is something else" }))
+    Err(wrong::<H>(if magic == FREED {
+        " that has not been freed"
+    } else {
+        ", but the pointer points to something else"
+    }))
 }
 
 /// Ends a handle; NULL and what is no handle of this type are left alone.
@@ -83,7 +86,7 @@ pub(super) unsafe fn free<H: HandleType>(pointer: *mut H) {
 }
 
 fn wrong<H: HandleType>(why: &str) -> Error {
-    Error::new(Code::InvalidHandle, format!("the handle is no {}: {why}", H::NAME))
+    Error::new(Code::InvalidHandle, format!("invalid handle: expected an {}{why}", H::NAME))
 }
 
 /// Declares an opaque C type and what it holds.

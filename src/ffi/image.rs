@@ -24,8 +24,8 @@ fn reference_of(source: &str) -> Result<Reference> {
         Location::Registry(reference) => reference.parse(),
         other => {
             other.check_usable()?;
-            Err(Error::argument("source", "the source must be an image of a registry")
-                .hint("write docker://REFERENCE, or the reference alone"))
+            Err(Error::argument("source", "the source must be an image in a registry")
+                .hint("write docker://REFERENCE or REFERENCE"))
         }
     }
 }
@@ -116,7 +116,7 @@ fn layout_of(destination: &str) -> Result<(PathBuf, Option<String>)> {
         Location::Oci { dir, name } => Ok((dir, name)),
         other => {
             other.check_usable()?;
-            Err(Error::argument("destination", "an image is pulled into an OCI layout")
+            Err(Error::argument("destination", "the destination must be an OCI layout")
                 .hint("write oci:DIR or oci:DIR:NAME"))
         }
     }

@@ -74,10 +74,7 @@ pub unsafe extern "C" fn ocireg_json_length(
 ) -> i32 {
     guard!(error, {
         if length.is_null() {
-            return Err(Error::argument(
-                "length",
-                "length is NULL: there is nowhere to put the result",
-            ));
+            return Err(Error::argument("length", "length must not be NULL"));
         }
         // SAFETY: not NULL, and the header's contract.
         unsafe { *length = 0 };

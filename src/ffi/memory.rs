@@ -13,7 +13,7 @@ use crate::error::{Code, Error, Result};
 pub(super) unsafe fn text<'a>(pointer: *const c_char, name: &str) -> Result<&'a str> {
     // SAFETY: passed on.
     unsafe { optional_text(pointer, name) }?
-        .ok_or_else(|| Error::argument(name, format!("{name} is NULL, but text is needed")))
+        .ok_or_else(|| Error::argument(name, format!("{name} must be a string, not NULL")))
 }
 
 /// As [`text`]; NULL is None.
@@ -30,7 +30,9 @@ pub(super) unsafe fn optional_text<'a>(
     // SAFETY: not NULL, and the caller promises the rest.
     let text = unsafe { CStr::from_ptr(pointer) };
     text.to_str().map(Some).map_err(|e| {
-        Error::new(Code::InvalidUtf8, format!("{name} is not UTF-8")).cause(e).in_argument(name)
+        Error::new(Code::InvalidUtf8, format!("{name} is not valid UTF-8"))
+            .cause(e)
+            .in_argument(name)
     })
 }
 
@@ -54,10 +56,7 @@ impl<T> Out<T> {
     /// Refuses NULL.
     pub(super) fn required(self, name: &str) -> Result<Self> {
         if self.pointer.is_null() {
-            return Err(Error::argument(
-                name,
-                format!("{name} is NULL: there is nowhere to put the result"),
-            ));
+            return Err(Error::argument(name, format!("{name} must not be NULL")));
         }
         Ok(self)
     }
@@ -80,8 +79,9 @@ impl Out<c_char> {
     /// Writes text, if it is wanted.
     pub(super) fn set_text(&self, text: impl Into<String>) -> Result<()> {
         if self.wanted() {
-            let text = CString::new(text.into())
-                .map_err(|_| Error::internal("a result holds a NUL byte and cannot be C text"))?;
+            let text = CString::new(text.into()).map_err(|_| {
+                Error::internal("a result contains a NUL byte, which a C string cannot hold")
+            })?;
             self.set(text.into_raw());
         }
         Ok(())
@@ -91,7 +91,7 @@ impl Out<c_char> {
     pub(super) fn set_json(&self, document: &impl serde::Serialize) -> Result<()> {
         if self.wanted() {
             let json = serde_json::to_string(document)
-                .map_err(|e| Error::internal("a result cannot be JSON").cause(e))?;
+                .map_err(|e| Error::internal("cannot write a result as JSON").cause(e))?;
             self.set_text(json)?;
         }
         Ok(())
@@ -107,10 +107,10 @@ pub(super) unsafe fn input<'a>(data: *const u8, size: usize, name: &str) -> Resu
         return Ok(&[]);
     }
     if data.is_null() {
-        return Err(Error::argument(name, format!("{name} is NULL, but {size} bytes are given")));
+        return Err(Error::argument(name, format!("{name} must not be NULL if size is {size}")));
     }
     if isize::try_from(size).is_err() {
-        return Err(Error::argument("size", "size is more than any memory can hold"));
+        return Err(Error::argument("size", "size is larger than any buffer in memory can be"));
     }
     // SAFETY: not NULL, of a length that memory can have, and the caller's promise.
     Ok(unsafe { std::slice::from_raw_parts(data, size) })

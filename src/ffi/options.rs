@@ -33,7 +33,7 @@ pub(super) fn headers(user_agent: Option<&str>, text: Option<&str>) -> Result<v1
     let mut headers = v1::Headers::default();
     let given = json::parse(text.unwrap_or("{}"), "headers_json")?;
     let Value::Object(given) = given else {
-        return Err(json::invalid("headers_json", "headers_json must be an object"));
+        return Err(json::invalid("headers_json", "headers_json must be a JSON object"));
     };
     for (name, values) in given {
         for value in json::strings(values, "headers_json")?.into_iter().map(Zeroizing::new) {
@@ -70,8 +70,8 @@ pub(super) fn open(text: Option<&str>) -> Result<Open> {
     let auth = auth_key(&mut object)?;
     let actions = object.strings("actions")?.unwrap_or_default();
     if let Some(bad) = actions.iter().find(|a| !is_action(a)) {
-        return Err(Error::argument("actions", format!("{bad:?} is no action"))
-            .hint("actions are words such as pull, push and delete"));
+        return Err(Error::argument("actions", format!("{bad:?} is not a valid action"))
+            .hint("use actions such as pull, push and delete"));
     }
     let protocol = protocol_key(&mut object)?;
     let registry = object.text("registry")?;
@@ -84,8 +84,8 @@ fn protocol_key(object: &mut Object) -> Result<ApiVersion> {
         None | Some("v2") => Ok(ApiVersion::V2),
         Some("v1") => Ok(ApiVersion::V1),
         Some(other) => {
-            Err(unsupported("protocol", &format!("the protocol {other:?} is not spoken"))
-                .hint("protocols are \"v1\" and \"v2\""))
+            Err(unsupported("protocol", &format!("the protocol {other:?} is not supported"))
+                .hint("use \"v1\" or \"v2\""))
         }
     }
 }
@@ -168,14 +168,15 @@ pub(super) fn put_blob(text: Option<&str>) -> Result<PutOptions> {
     object.done()?;
     options.mount_from.iter().try_for_each(|from| check_path(from))?;
     if options.digest.is_none() && (options.check_exists || !options.mount_from.is_empty()) {
-        let message = "mount_from and check_exists need the digest of the blob";
+        let message = "mount_from and check_exists need the blob's digest in the option digest";
         return Err(Error::argument("digest", message));
     }
     if let (Some(digest), Some(algorithm)) = (&options.digest, algorithm)
         && digest.algorithm() != algorithm
     {
-        let message = format!("the algorithm is {}, but {digest} is expected", algorithm.name());
-        return Err(Error::argument("algorithm", message).hint("the algorithm of digest is enough"));
+        let message = format!("algorithm is {}, but digest is {digest}", algorithm.name());
+        return Err(Error::argument("algorithm", message)
+            .hint("remove algorithm: the digest names it already"));
     }
     Ok(options)
 }
@@ -217,11 +218,17 @@ pub(super) fn pull(text: Option<&str>) -> Result<Pull> {
     };
     for key in ["referrers", "verify_diff_ids"] {
         if object.flag(key)? == Some(true) {
-            return Err(unsupported(key, &format!("{key} is not there yet in this version")));
+            return Err(unsupported(
+                key,
+                &format!("this version of ocireg does not support {key} yet"),
+            ));
         }
     }
     if options.platform.is_some() && options.all_platforms {
-        return Err(Error::argument("platform", "platform and all_platforms exclude each other"));
+        return Err(Error::argument(
+            "platform",
+            "platform and all_platforms cannot be used together",
+        ));
     }
     object.done()?;
     Ok(Pull { auth, protocol, options })

@@ -65,7 +65,7 @@ fn with<T>(reader: &Mutex<Reader>, work: impl FnOnce(&mut Reader) -> Result<T>) 
         // A panic in an earlier call has left a reader whose next request starts afresh.
         Err(TryLockError::Poisoned(reader)) => work(&mut reader.into_inner()),
         Err(TryLockError::WouldBlock) => {
-            Err(Error::new(Code::Busy, "another thread reads from this reader now"))
+            Err(Error::new(Code::Busy, "another thread is reading from this reader"))
         }
     }
 }
@@ -97,10 +97,7 @@ pub unsafe extern "C" fn ocireg_reader_read(
 ) -> i32 {
     guard!(error, {
         if count.is_null() {
-            return Err(Error::argument(
-                "count",
-                "count is NULL: there is nowhere to put the number",
-            ));
+            return Err(Error::argument("count", "count must not be NULL"));
         }
         // SAFETY: not NULL, and the header's contract.
         unsafe { *count = 0 };
@@ -108,12 +105,12 @@ pub unsafe extern "C" fn ocireg_reader_read(
         let (reader, run) =
             unsafe { (handle::required(reader.cast_const(), "reader")?.clone(), run(context)?) };
         if buffer.is_null() {
-            return Err(Error::argument("buffer", "buffer is NULL: there is nowhere to read to"));
+            return Err(Error::argument("buffer", "buffer must not be NULL"));
         }
         if capacity == 0 || isize::try_from(capacity).is_err() {
             return Err(Error::argument(
                 "capacity",
-                "capacity must be the size of the buffer, not 0",
+                "capacity must not be 0: pass the size of the buffer",
             ));
         }
         // Most callers' buffers are not initialised. One write of zeros makes them a slice that may be lent on.

@@ -388,10 +388,7 @@ pub unsafe extern "C" fn ocireg_service_is_insecure_registry(
 ) -> i32 {
     guard!(error, {
         if insecure.is_null() {
-            return Err(Error::argument(
-                "insecure",
-                "insecure is NULL: there is nowhere to put the result",
-            ));
+            return Err(Error::argument("insecure", "insecure must not be NULL"));
         }
         // SAFETY: not NULL, and the header's contract.
         unsafe { *insecure = 0 };
@@ -682,8 +679,8 @@ pub unsafe extern "C" fn ocireg_service_set_log(
         // SAFETY: the header's contract.
         let service = unsafe { self::service(service) }?;
         let most = Level::from_number(max_level).ok_or_else(|| {
-            Error::argument("max_level", format!("{max_level} is no level"))
-                .hint("levels go from 0, nothing, to 5, everything")
+            Error::argument("max_level", format!("{max_level} is not a valid log level"))
+                .hint("log levels range from 0 (nothing) to 5 (everything)")
         })?;
         let sink = log.map(|log| -> Sink {
             Box::new(move |level, record: &str| {

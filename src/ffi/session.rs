@@ -86,9 +86,9 @@ pub(super) unsafe fn session_v1(session: *const ocireg_session) -> Result<Arc<v1
 fn other_protocol(speaks: &str, needed: &str) -> Error {
     Error::new(
         Code::Unsupported,
-        format!("the session speaks protocol {speaks}, and this is a function of {needed}"),
+        format!("this function needs a session of protocol {needed}, but the session uses protocol {speaks}"),
     )
-    .hint("make a session of an endpoint of the other protocol")
+    .hint("open a session for an endpoint of the other protocol")
 }
 
 /// Makes a session of a whole registry at one endpoint.
@@ -182,10 +182,10 @@ pub unsafe extern "C" fn ocireg_session_open(
             _ => {
                 return Err(Error::argument(
                     "reference",
-                    "there must be either a reference or the option registry",
+                    "either a reference or the option registry is required, but not both",
                 )
                 .hint(
-                    "a reference opens its repository, registry (host[:port]) a whole registry",
+                    "pass a reference to open its repository, or set registry to host[:port] to open a whole registry",
                 ));
             }
         };

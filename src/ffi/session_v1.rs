@@ -323,7 +323,7 @@ pub unsafe extern "C" fn ocireg_session_get_remote_image_layer(
         let size = match image_size {
             -1 => None,
             size => Some(u64::try_from(size).map_err(|_| {
-                Error::argument("image_size", "image_size is neither a number of bytes nor -1")
+                Error::argument("image_size", "image_size must be a number of bytes, or -1")
             })?),
         };
         let layer = session.get_remote_image_layer(&image, &root(registry?)?, size, &run)?;

@@ -109,7 +109,7 @@ pub unsafe extern "C" fn ocireg_code_text(code: i32) -> *const c_char {
         match (code, known) {
             (0, _) => c"The call succeeded.",
             (_, Some((known, _))) => known.text(),
-            (_, None) => c"The code is not known to this version of the library.",
+            (_, None) => c"This version of ocireg does not know the code.",
         }
         .as_ptr()
     })

@@ -44,7 +44,7 @@ fn with<T>(writer: &Mutex<Writer>, work: impl FnOnce(&mut Writer) -> Result<T>) 
         // What a panic left half done is found by size and digest.
         Err(TryLockError::Poisoned(writer)) => work(&mut writer.into_inner()),
         Err(TryLockError::WouldBlock) => {
-            Err(Error::new(Code::Busy, "another thread writes to this writer now"))
+            Err(Error::new(Code::Busy, "another thread is writing to this writer"))
         }
     }
 }
@@ -128,9 +128,10 @@ pub unsafe extern "C" fn ocireg_writer_commit(
         let (digest, size) = options::commit(options?)?;
         with(&writer, |writer| match writer {
             Writer::Blob(blob) => json.set_json(&blob.commit(digest.as_ref(), size, &run)?),
-            Writer::Layer(_) if digest.is_some() => {
-                Err(Error::argument("digest", "a layer of protocol v1 has no digest to compare"))
-            }
+            Writer::Layer(_) if digest.is_some() => Err(Error::argument(
+                "digest",
+                "layers of protocol v1 have no digest to compare with",
+            )),
             Writer::Layer(layer) => json.set_json(&layer.commit(size, &run)?),
         })
     })

@@ -159,7 +159,7 @@ impl Drop for Descriptor {
 
 /// What happened to a descriptor whose number is another's.
 pub fn lost() -> io::Error {
-    io::Error::other("the program has closed a file descriptor of this library")
+    io::Error::other("the program closed a file descriptor that belongs to ocireg")
 }
 
 #[cfg(test)]

@@ -174,5 +174,5 @@ fn is(error: &io::Error, errno: Errno) -> bool {
 }
 
 fn irregular() -> io::Error {
-    io::Error::other("it is a link, directory or device where a plain file must be; remove it")
+    io::Error::other("expected a regular file, but found a link, directory or device")
 }

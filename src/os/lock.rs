@@ -86,7 +86,7 @@ impl DirLock {
                         format!("{name} is locked by another process"),
                     )
                     .phase(Phase::Store)
-                    .hint("end the process that uses the directory, then try again"));
+                    .hint("stop the process that is using the directory, or wait until it has finished, then try again"));
                 }
                 Attempt::Busy => run.sleep(SLICE)?,
             }

@@ -77,5 +77,5 @@ impl Bounds {
 }
 
 fn outside() -> io::Error {
-    io::Error::other("it is a link that leads out of the directory")
+    io::Error::other("it is a symbolic link to a location outside the directory")
 }

@@ -60,7 +60,7 @@ impl Layout {
         if layout.check_marker()? {
             return Ok(layout);
         }
-        Err(layout.is_none("it has no file oci-layout"))
+        Err(layout.is_none("it does not contain the file oci-layout"))
     }
 
     /// Opens a layout to write to. A directory that is missing or empty becomes one; parents are made.
@@ -71,7 +71,7 @@ impl Layout {
         std::fs::create_dir_all(path).or_else(|e| match e.kind() {
             // open_root says it better.
             io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => Ok(()),
-            _ => Err(Error::file(format!("cannot make the directory {}", path.display()), &e)),
+            _ => Err(Error::file(format!("cannot create the directory {}", path.display()), &e)),
         })?;
         let layout = Self { root: open_root(path)?, path: path.to_owned(), links: None };
         layout.root.check_writable().map_err(|e| layout.failed("write to", "", &e))?;
@@ -114,7 +114,7 @@ impl Layout {
         let Some(bytes) = bytes else {
             return Err(Error::new(
                 Code::Limit,
-                format!("{digest} in {} has more than {limit} bytes", self.path.display()),
+                format!("{digest} in {} is larger than {limit} bytes", self.path.display()),
             ));
         };
         check_digest(digest, Digest::of(digest.algorithm(), &bytes))?;
@@ -200,7 +200,7 @@ impl Layout {
             entry.annotations.get_or_insert_default().insert(REF_NAME.to_owned(), name.to_owned());
         }
         let entry = serde_json::to_value(entry)
-            .map_err(|e| Error::internal("a descriptor cannot be written").cause(e))?;
+            .map_err(|e| Error::internal("cannot serialize a descriptor").cause(e))?;
         self.sync_blobs(run)?;
         let _lock = DirLock::acquire(&self.root, &self.path.display().to_string(), run)?;
         let mut index = self.read_index()?.unwrap_or_else(empty_index);
@@ -210,11 +210,11 @@ impl Layout {
             *entries = json!([]);
         }
         let Some(entries) = entries.as_array_mut() else {
-            return Err(self.malformed("its manifests are not a list"));
+            return Err(self.malformed("its key \"manifests\" is not a list"));
         };
         enter(entries, entry, name);
         let text = serde_json::to_vec(&index)
-            .map_err(|e| Error::internal("an index cannot be written").cause(e))?;
+            .map_err(|e| Error::internal("cannot serialize an index").cause(e))?;
         AtomicFile::replace(&self.root, INDEX, FILE_MODE, &text)
             .map_err(|e| self.failed("write", INDEX, &e))
     }
@@ -239,26 +239,30 @@ impl Layout {
         let path = self.path.display();
         let list = || {
             let names = entries.iter().map(|d| ref_name(d).unwrap_or("(no name)"));
-            format!("{path} holds: {}", names.collect::<Vec<_>>().join(", "))
+            format!("{path} contains: {}", names.collect::<Vec<_>>().join(", "))
         };
         let Some(first) = entries.first() else {
-            return Err(Error::new(Code::NotFound, format!("{path} holds no image"))
+            return Err(Error::new(Code::NotFound, format!("{path} does not contain an image"))
                 .with(|d| d.what = Some("image"))
-                .hint("pull into it first"));
+                .hint("pull an image into it first"));
         };
         match tag {
             Some(tag) => {
                 entries.iter().find(|d| ref_name(d) == Some(tag)).cloned().ok_or_else(|| {
-                    Error::new(Code::NotFound, format!("{path} holds no image named {tag:?}"))
-                        .with(|d| d.what = Some("image"))
-                        .hint(list())
+                    Error::new(
+                        Code::NotFound,
+                        format!("{path} does not contain an image named {tag:?}"),
+                    )
+                    .with(|d| d.what = Some("image"))
+                    .hint(list())
                 })
             }
             None if entries.iter().all(|d| d.digest == first.digest) => Ok(first.clone()),
-            None => {
-                Err(Error::new(Code::InvalidArgument, format!("{path} holds more than one image"))
-                    .hint(format!("name one as oci:DIR:NAME; {}", list())))
-            }
+            None => Err(Error::new(
+                Code::InvalidArgument,
+                format!("{path} contains more than one image"),
+            )
+            .hint(format!("choose one with oci:DIR:NAME; {}", list()))),
         }
     }
 
@@ -276,10 +280,13 @@ impl Layout {
             Some(version) if version.starts_with("1.") => Ok(true),
             Some(version) => Err(Error::new(
                 Code::Unsupported,
-                format!("{} is an image layout of version {version:?}", self.path.display()),
+                format!(
+                    "{} is an image layout of version {version:?}, which is not supported",
+                    self.path.display()
+                ),
             )
             .phase(Phase::Store)
-            .hint("version 1 is supported")),
+            .hint("use an image layout of version 1")),
             None => Err(self.is_none("its file oci-layout is malformed")),
         }
     }
@@ -291,7 +298,7 @@ impl Layout {
         }
         let names = self.root.names().map_err(|e| self.failed("read", "", &e))?;
         if !names.iter().all(|name| name.starts_with(TEMPORARY) || is_of_the_file_system(name)) {
-            return Err(self.is_none("it is not empty and has no file oci-layout"));
+            return Err(self.is_none("it is not empty and does not contain the file oci-layout"));
         }
         let marker = json!({ "imageLayoutVersion": VERSION }).to_string();
         AtomicFile::replace(&self.root, MARKER, FILE_MODE, marker.as_bytes())
@@ -371,7 +378,7 @@ impl Layout {
     fn open_blob(&self, digest: &Digest) -> Result<std::fs::File> {
         let missing = || {
             let path = self.path.display();
-            Error::new(Code::NotFound, format!("{path} holds no blob {digest}"))
+            Error::new(Code::NotFound, format!("{path} does not contain the blob {digest}"))
                 .phase(Phase::Store)
                 .with(|d| d.what = Some("blob"))
         };
@@ -401,7 +408,7 @@ impl Layout {
         };
         match read_limited(file, INDEX_LIMIT).map_err(|e| self.failed("read", INDEX, &e))? {
             Some(bytes) => Ok(Some(bytes)),
-            None => Err(self.malformed(format!("it has more than {INDEX_LIMIT} bytes"))),
+            None => Err(self.malformed(format!("it is larger than {INDEX_LIMIT} bytes"))),
         }
     }
 
@@ -422,10 +429,12 @@ impl Layout {
             Some(_) => false,
         };
         if !sound {
-            return Err(self.malformed("its manifests are not a list of JSON objects"));
+            return Err(self.malformed("its key \"manifests\" is not a list of JSON objects"));
         }
         if let Some(key) = ["config", "layers"].into_iter().find(|key| index.contains_key(*key)) {
-            return Err(self.malformed(format!("it has the key {key:?} of a manifest")));
+            return Err(
+                self.malformed(format!("it has the key {key:?}, which belongs in a manifest"))
+            );
         }
         Ok(index)
     }
@@ -434,7 +443,9 @@ impl Layout {
         let path = self.path.join(INDEX);
         Error::new(Code::InvalidManifest, format!("{} is malformed: {why}", path.display()))
             .phase(Phase::Store)
-            .hint("repair or remove the file, or choose another directory; it was left as it is")
+            .hint(
+                "repair or remove the file, or choose another directory; the file was not changed",
+            )
     }
 
     fn is_none(&self, why: &str) -> Error {
@@ -443,7 +454,7 @@ impl Layout {
             format!("{} is not an OCI image layout: {why}", self.path.display()),
         )
         .phase(Phase::Store)
-        .hint("name an empty or new directory, or an image layout; nothing was written")
+        .hint("use a new or empty directory, or an existing image layout; nothing was written")
     }
 
     fn failed(&self, verb: &str, name: &str, error: &io::Error) -> Error {
@@ -464,7 +475,7 @@ impl Layout {
         let made = self.failed("use", &format!("{BLOBS}/{}", algorithm.name()), error);
         match error.kind() {
             io::ErrorKind::NotADirectory => {
-                made.hint("it must be a directory, not a link or a file; remove it")
+                made.hint("expected a directory, but found a link or a file")
             }
             _ => made,
         }
@@ -572,7 +583,7 @@ impl BlobWriter {
             return Ok(());
         }
         let Self { layout, digest, file, hasher, .. } = self;
-        let failed = |e: &io::Error| layout.failed_blob("read the part of", digest, e);
+        let failed = |e: &io::Error| layout.failed_blob("read the partial file of", digest, e);
         let read = match hash_file(file.file(), hasher, run, failed) {
             Ok(read) => read,
             Err(e) => {
@@ -648,7 +659,7 @@ fn open_root(path: &Path) -> Result<Dir> {
         io::ErrorKind::NotADirectory => {
             Error::new(Code::InvalidArgument, format!("{} is not a directory", path.display()))
                 .phase(Phase::Store)
-                .hint("an image layout is a directory; name another path")
+                .hint("an image layout is a directory; choose another path")
         }
         _ => Error::file(format!("cannot open the directory {}", path.display()), &e),
     })

@@ -56,8 +56,7 @@ impl Location {
         let invalid = |why: &str| {
             let shown = crate::host::printable(text);
             Error::argument(argument, format!("{shown:?} is not a valid location: {why}")).hint(
-                "write docker://REFERENCE or oci:DIR[:NAME]; the first colon after the directory \
-                 begins the name, so a path with a colon cannot be used",
+                "write docker://REFERENCE or oci:DIR[:NAME]; the name follows the first colon after the directory, so the path cannot contain a colon",
             )
         };
         if let Some(reference) = text.strip_prefix("docker://") {
@@ -69,9 +68,9 @@ impl Location {
         let (transport, rest) = match text.split_once(':') {
             Some((transport, rest)) if TRANSPORTS.contains(&transport) => (transport, rest),
             _ if text.is_empty() => return Err(invalid("it is empty")),
-            _ if text.contains("://") => return Err(invalid("the transport is not known")),
+            _ if text.contains("://") => return Err(invalid("its transport is not supported")),
             _ if bare == Bare::Reference => return Ok(Self::Registry(text.to_owned())),
-            _ => return Err(invalid("it does not begin with a transport, such as oci:")),
+            _ => return Err(invalid("it does not begin with a transport such as oci:")),
         };
         let (path, name) = match rest.split_once(':') {
             Some((path, name)) => (PathBuf::from(path), Some(name)),
@@ -84,12 +83,11 @@ impl Location {
             None => {}
             Some("") => return Err(invalid("the name after the colon is empty")),
             Some(_) if transport == "files" => {
-                return Err(invalid("a path with a colon cannot be used"));
+                return Err(invalid("the path contains a colon"));
             }
             Some(name) if !is_name(name) => {
                 return Err(invalid(
-                    "the name after the first colon must begin with a letter, digit, underscore or \
-                     bracket, and hold nothing but these and . - + @ : /",
+                    "the name after the first colon must begin with a letter, digit, underscore or bracket, and contain only these and . - + @ : /",
                 ));
             }
             Some(_) => {}
@@ -108,13 +106,15 @@ impl Location {
         let what = match self {
             Self::Registry(_) | Self::Oci { .. } => return Ok(()),
             Self::OciArchive { .. } | Self::DockerArchive { .. } => "archives",
-            Self::Files { .. } => "files of artifacts",
+            Self::Files { .. } => "artifact files",
         };
         Err(Error::new(
             Code::Unsupported,
-            format!("cannot use {self}: this version neither reads nor writes {what}"),
+            format!("cannot use {self}: this version of ocireg does not support {what}"),
         )
-        .hint("use oci:DIR[:NAME]; skopeo and oras convert an OCI image layout to other forms"))
+        .hint(
+            "use oci:DIR[:NAME]; skopeo and oras can convert an OCI image layout to other formats",
+        ))
     }
 }
 

@@ -214,7 +214,7 @@ fn object(bytes: &[u8]) -> Result<Map<String, Value>> {
 
 fn document(media_type: &str, content: &Value) -> Result<Document> {
     let bytes = serde_json::to_vec(content)
-        .map_err(|e| Error::internal("a document cannot be written").cause(e))?;
+        .map_err(|e| Error::internal("cannot serialize a JSON object").cause(e))?;
     let digest = Digest::of(Algorithm::Sha256, &bytes);
     let descriptor = Descriptor::new(media_type, digest, bytes.len() as u64);
     Ok(Document { descriptor, bytes })

@@ -157,7 +157,7 @@ fn describe(
         if inspection.platform.is_none() {
             inspection.platform = Platform::of_config(&bytes);
         }
-        inspection.config = Some(document(&bytes, "the image's configuration")?);
+        inspection.config = Some(document(&bytes, "the image configuration")?);
     }
     Ok(())
 }

@@ -252,7 +252,7 @@ impl Plan {
         match stated {
             Some(stated) if stated.is_like(&found) => {}
             Some(stated) => self.warnings.push(format!(
-                "the index says that the image is for {stated}, its configuration says {found}"
+                "the index says that the image is for {stated}, but its configuration says {found}"
             )),
             None => {
                 let wanted = options.platform.as_ref();
@@ -385,7 +385,7 @@ fn blobs_of(
                 return Err(Error::new(
                     Code::InvalidManifest,
                     format!(
-                        "{} is listed with two sizes, {size} and {} bytes",
+                        "{} is listed with two different sizes, {size} and {} bytes",
                         blob.digest, blob.size
                     ),
                 ));
@@ -468,7 +468,7 @@ fn fetch_blobs(
     let reports = shared.reports.into_inner().unwrap_or_else(PoisonError::into_inner);
     reports
         .into_iter()
-        .map(|report| report.ok_or_else(|| Error::internal("a blob was forgotten")))
+        .map(|report| report.ok_or_else(|| Error::internal("a blob was not pulled")))
         .collect()
 }
 
@@ -498,7 +498,7 @@ fn supervise(mut running: usize, ended: &Receiver<Result<()>>, run: &Run) -> Res
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) if failure.is_none() => {
-                return Err(Error::internal("a worker thread died"));
+                return Err(Error::internal("a worker thread panicked"));
             }
             Err(RecvTimeoutError::Disconnected) => break,
         }
@@ -621,7 +621,7 @@ impl Present<'_> {
             }
             Err(error) if matches!(error.code(), Code::DigestMismatch | Code::SizeMismatch) => {
                 run.log(Level::Warn, "store", || {
-                    Record::new(format!("a damaged blob is fetched again: {error}")).error(&error)
+                    Record::new(format!("fetching a damaged blob again: {error}")).error(&error)
                 });
                 Ok(false)
             }

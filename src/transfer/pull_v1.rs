@@ -42,9 +42,9 @@ pub fn pull(
     if let Some(digest) = reference.digest() {
         return Err(Error::new(
             Code::Unsupported,
-            format!("protocol v1 knows no digests, so {digest} cannot be asked for"),
+            format!("protocol v1 has no digests, so {digest} cannot be pulled with it"),
         )
-        .hint("name a tag"));
+        .hint("pull by tag"));
     }
     let data = session.get_repository_data(reference.path(), run)?;
     let tag = reference.tag().unwrap_or(LATEST);
@@ -88,7 +88,7 @@ pub fn pull(
         blobs,
         duration_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
         warnings: vec![
-            "protocol v1 has no digests: those of this image were computed from what came"
+            "protocol v1 has no digests: the digests of this image were computed from the downloaded content"
                 .to_owned(),
         ],
     })
@@ -136,7 +136,7 @@ fn documents<'a>(
         // All of them are kept until the end, and become part of one configuration.
         bytes += json.len() as u64;
         if bytes > most {
-            let message = format!("the JSON of all images is larger than {most} bytes");
+            let message = format!("the JSON of all images together is larger than {most} bytes");
             return Err(Error::new(Code::Limit, message)
                 .phase(Phase::Body)
                 .hint("raise config in the option limits, if you trust this registry"));
@@ -153,7 +153,7 @@ fn check_parent(id: &ImageId, parent: Option<&ImageId>, json: &[u8]) -> Result<(
         parent: Option<String>,
     }
     let wrong = || {
-        Error::new(Code::InvalidManifest, format!("the JSON of the image {id} cannot be used"))
+        Error::new(Code::InvalidManifest, format!("cannot use the JSON of the image {id}"))
             .phase(Phase::Verify)
     };
     let image: Image = serde_json::from_slice(json).map_err(|e| wrong().cause(e))?;
@@ -161,7 +161,7 @@ fn check_parent(id: &ImageId, parent: Option<&ImageId>, json: &[u8]) -> Result<(
     if named == parent.map(ImageId::as_str) {
         return Ok(());
     }
-    Err(wrong().cause("it names another parent than the history"))
+    Err(wrong().cause("its parent is not the one in the history"))
 }
 
 fn fetch(
@@ -252,9 +252,9 @@ impl Content {
             if bytes.starts_with(magic) {
                 return Err(Error::new(
                     Code::Unsupported,
-                    format!("the layer of the image {id} is compressed by {name}"),
+                    format!("the layer of the image {id} is compressed with {name}"),
                 )
-                .hint("only plain and gzipped layers of protocol v1 can be converted"));
+                .hint("layers of protocol v1 can be converted only if they are uncompressed or compressed with gzip"));
             }
         }
         Ok(if bytes.starts_with(&[0x1f, 0x8b]) {
@@ -281,7 +281,7 @@ impl Content {
                 run.check()?;
                 decoder
                     .write_all(piece)
-                    .map_err(|e| wrong_layer(id, "its gzip is damaged").cause(e))
+                    .map_err(|e| wrong_layer(id, "its gzip data is damaged").cause(e))
             }),
         }
     }
@@ -289,9 +289,9 @@ impl Content {
     fn finish(self, id: &ImageId) -> Result<Digest> {
         let hashing = match self {
             Self::Tar(hashing) => *hashing,
-            Self::Gzip(decoder) => {
-                decoder.finish().map_err(|e| wrong_layer(id, "its gzip is damaged").cause(e))?
-            }
+            Self::Gzip(decoder) => decoder
+                .finish()
+                .map_err(|e| wrong_layer(id, "its gzip data is damaged").cause(e))?,
         };
         if !tar::may_begin(&hashing.first) {
             return Err(wrong_layer(id, "it is not a tar archive"));
@@ -326,6 +326,6 @@ impl Write for Hashing {
 }
 
 fn wrong_layer(id: &ImageId, why: &str) -> Error {
-    Error::new(Code::InvalidManifest, format!("the layer of the image {id} cannot be used: {why}"))
+    Error::new(Code::InvalidManifest, format!("cannot use the layer of the image {id}: {why}"))
         .phase(Phase::Verify)
 }

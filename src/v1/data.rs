@@ -51,7 +51,7 @@ impl ImgData {
 }
 
 fn wrong(argument: &str, why: serde_json::Error) -> Error {
-    json::invalid(argument, format!("{argument} is not what is known of images"))
+    json::invalid(argument, format!("{argument} is not a valid list of images"))
         .cause(why)
         .hint(r#"an image reads {"id": "64 hex digits", "checksum": "…", "Tag": "…"}"#)
 }
@@ -80,8 +80,8 @@ impl Limit {
         if (1..=100).contains(&limit) {
             return Ok(Self(limit));
         }
-        Err(Error::argument("limit", format!("a search cannot give {limit} results"))
-            .hint("give a limit from 1 to 100; 25 is usual"))
+        Err(Error::argument("limit", format!("a search cannot return {limit} results"))
+            .hint("use a limit from 1 to 100; the usual one is 25"))
     }
 }
 
@@ -141,7 +141,7 @@ fn objects<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     let read = |item: Box<RawValue>| {
         let text = item.get();
         if !text.starts_with('{') {
-            return Err(serde_json::Error::custom("an entry of the list is not an object"));
+            return Err(serde_json::Error::custom("an entry of the list is not a JSON object"));
         }
         serde_json::from_str(text)
     };

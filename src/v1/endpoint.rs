@@ -59,8 +59,11 @@ impl Endpoint {
         let (_, bare) = address.split_once("://").unwrap_or(("", &address));
         if index.name.is_empty() || bare.contains("://") {
             let shown = host::printable(&index.name);
-            return Err(Error::argument("index_json", format!("{shown:?} names no index"))
-                .hint("name it as host[:port]"));
+            return Err(Error::argument(
+                "index_json",
+                format!("{shown:?} is not the name of an index"),
+            )
+            .hint("write the index as host[:port]"));
         }
         let at = |scheme: &str| {
             Self::of(service, format!("{scheme}://{bare}"), tls.clone(), headers.clone())
@@ -75,10 +78,9 @@ impl Endpoint {
         // The index may count as insecure by one of its addresses, and not by all of them.
         if index.secure || !plain.identity(run)?.insecure {
             let hint = format!(
-                "if it serves plain http or has a certificate of its own, add {host} to insecure-registries, or put its CA \
-                 certificate into the certs.d directory as {host}/ca.crt"
+                "if it serves plain http or has a self-signed certificate, add {host} to insecure-registries, or save its CA certificate as {host}/ca.crt in the certs.d directory"
             );
-            return Err(first.context(format!("{host} is no v1 registry")).hint(hint));
+            return Err(first.context(format!("{host} is not a v1 registry")).hint(hint));
         }
         match plain.ping(run) {
             Ok(_) => Ok(plain),
@@ -86,7 +88,7 @@ impl Endpoint {
             Err(second) => Err(first
                 .clone()
                 .context(format!(
-                    "{host} is no v1 registry, neither by https nor by http ({second})"
+                    "{host} is not a v1 registry, neither over https nor over http ({second})"
                 ))
                 .with(|d| d.attempts = vec![first, second])),
         }
@@ -95,8 +97,8 @@ impl Endpoint {
     /// The endpoint at an address, without asking anybody.
     pub fn of(service: &Service, text: String, tls: TlsConfig, headers: Headers) -> Result<Self> {
         if service.settings().v1 == Some(false) {
-            return Err(Error::new(Code::Unsupported, "protocol v1 is switched off")
-                .hint("the option v1 of the service is false"));
+            return Err(Error::new(Code::Unsupported, "protocol v1 is disabled")
+                .hint("set the option v1 of the service to true"));
         }
         let root = Root::below(&host::parse_endpoint_url(&text)?);
         Ok(Self(Arc::new(Inner { service: service.clone(), text, root, tls, headers })))
@@ -150,14 +152,14 @@ impl Endpoint {
             return Ok(Ping { protocol: "v1", version: None, standalone: false });
         }
         let host = Origin::of(self.0.root.url()).authority();
-        let doing = format!("ask {host} for protocol v1");
+        let doing = format!("ping the v1 registry {host}");
         let nobody = Login::Password { credentials: Credentials::default(), always: false };
         let transport = self.transport(nobody, run)?;
         let mut request = transport.request(self.0.root.path("_ping"), &doing);
         request.budget = Some((self.0.service.timeouts().auth, Phase::Ping));
         let mut response = transport.send(&request, run).map_err(of_ping)?;
         // Whatever it answers, somebody is there.
-        let body = response.body.read_all(PING_LIMIT, "the answer to a ping", "error", run);
+        let body = response.body.read_all(PING_LIMIT, "the response to the ping", "error", run);
         let said: Map<String, Value> = body
             .ok()
             .filter(|body| crate::json::check(body).is_ok())
@@ -216,9 +218,9 @@ pub fn address(text: &str) -> Result<String> {
         "v1" => Ok(rest.to_owned()),
         "v2" => Err(Error::argument(
             "index_json",
-            format!("{} is no address of protocol v1", host::printable(text)),
+            format!("{} is not an address of protocol v1", host::printable(text)),
         )
-        .hint("leave /v2 out, or make an endpoint of protocol v2")),
+        .hint("remove /v2, or create an endpoint of protocol v2")),
         _ => Ok(text.to_owned()),
     }
 }

@@ -33,8 +33,8 @@ impl FromStr for ImageId {
         if text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
             return Ok(Self(text.to_owned()));
         }
-        let message = format!("{:?} is no id of an image", printable(text));
-        Err(Error::argument("image_id", message).hint("an id has 64 lower-case hex digits"))
+        let message = format!("{:?} is not a valid image ID", printable(text));
+        Err(Error::argument("image_id", message).hint("an image ID has 64 lower-case hex digits"))
     }
 }
 
@@ -43,7 +43,7 @@ impl TryFrom<String> for ImageId {
 
     /// For ids within documents: the error is a cause, and does not repeat what a server sent.
     fn try_from(text: String) -> std::result::Result<Self, Self::Error> {
-        text.parse().map_err(|_: Error| "an id of an image must have 64 lower-case hex digits")
+        text.parse().map_err(|_: Error| "an image ID must have 64 lower-case hex digits")
     }
 }
 
@@ -56,8 +56,8 @@ pub(super) fn nonsense(doing: &str, why: impl fmt::Display) -> Error {
         why.push('…');
     }
     Error::new(Code::Protocol, format!("cannot {doing}"))
-        .cause(format!("the answer makes no sense: {why}"))
-        .hint("check that the address is that of a registry of protocol v1; if it is, tell its operator")
+        .cause(format!("the server sent an invalid response: {why}"))
+        .hint("check that the address is that of a v1 registry; if it is, report this to its operator")
 }
 
 #[cfg(test)]

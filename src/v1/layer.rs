@@ -138,7 +138,9 @@ impl LayerReader {
             return Err(error);
         }
         if self.offset > 0 && !self.resumable {
-            return Err(error.hint("the server does not send parts of layers; get it again"));
+            return Err(
+                error.hint("the server does not support resuming; download the layer again")
+            );
         }
         // A request that brought something forward was no failed attempt: the layer's size bounds how many there are.
         if self.offset > self.failed_at {
@@ -180,16 +182,16 @@ impl LayerReader {
                 return response.finish(run);
             }
             416 if self.offset > 0 => {
-                return Err(self.wrong(&response, "it does not have the rest of the layer"));
+                return Err(self.wrong(&response, "the server does not have the rest of the layer"));
             }
             200 => {
-                let why = "it sends the whole layer where a part was asked for";
+                let why = "the server sent the whole layer instead of the requested part";
                 return Err(self.wrong(&response, why).hint(
-                    "the server does not send parts of layers, though it says so; get it again",
+                    "the server says that it supports resuming, but it does not; download the layer again",
                 ));
             }
             206 => {
-                let why = "it sends a part of the layer where all was asked for";
+                let why = "the server sent a part of the layer instead of all of it";
                 return Err(self.wrong(&response, why));
             }
             _ => {
@@ -217,7 +219,7 @@ impl LayerReader {
 
     fn wrong_size(&self, expected: u64, actual: u64) -> Error {
         Error::new(Code::SizeMismatch, format!("cannot {}", self.doing))
-            .cause(format!("it has {expected} bytes, and {actual} or more are sent"))
+            .cause(format!("the server announced {expected} bytes, but sent {actual} or more"))
             .url(&self.url)
             .phase(Phase::Verify)
             .with(|d| {

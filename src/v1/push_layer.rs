@@ -59,7 +59,7 @@ impl LayerWriter {
     /// is.
     pub fn open(transport: Transport, url: Url, json: Vec<u8>, dir: &Path) -> Result<Self> {
         let file = Spool::create(dir).map_err(|e| {
-            Error::file(format!("cannot make a temporary file in {}", dir.display()), &e)
+            Error::file(format!("cannot create a temporary file in {}", dir.display()), &e)
         })?;
         let limit = transport.common().limits.spool;
         Ok(Self { transport, url, json, limit, tarsum: None, state: State::Open(file) })
@@ -73,9 +73,7 @@ impl LayerWriter {
         let kept = match limit {
             Some(limit) if size > limit => Err(Error::new(
                 Code::Limit,
-                format!(
-                    "the layer is larger than the {limit} bytes that a temporary file may have"
-                ),
+                format!("the layer is larger than {limit} bytes, the limit for a temporary file"),
             )
             .phase(Phase::Store)
             .hint("raise spool in the option limits")),
@@ -98,7 +96,7 @@ impl LayerWriter {
         if let Some(expected) = size.filter(|size| *size != written) {
             return Err(Error::new(
                 Code::SizeMismatch,
-                format!("the layer has {written} bytes, not {expected}"),
+                format!("the layer has {written} bytes, but {expected} were expected"),
             )
             .with(|d| {
                 d.size_expected = Some(expected);
@@ -121,7 +119,7 @@ impl LayerWriter {
             State::Open(spool) => Ok(spool),
             State::Failed(error) => Err(error.clone()),
             State::Over => {
-                Err(Error::argument("writer", "the layer is written or given up already"))
+                Err(Error::argument("writer", "the layer has already been written or aborted"))
             }
         }
     }
@@ -142,7 +140,7 @@ impl LayerWriter {
     /// Sends the file, and tells what the payload hashes to.
     fn send(&self, run: &Run) -> Result<String> {
         let State::Open(spool) = &self.state else {
-            return Err(Error::internal("no file to send"));
+            return Err(Error::internal("there is no file to send"));
         };
         let payload = Mutex::new(Payload { hasher: Hasher::new(Algorithm::Sha256), whole: false });
         let open = || {
@@ -171,7 +169,7 @@ impl LayerWriter {
         let Payload { hasher, whole } = lock(&payload).clone();
         if !whole {
             return Err(Error::new(Code::Protocol, format!("cannot {doing}"))
-                .cause("the registry says that it has the layer before all of it was sent")
+                .cause("the registry accepted the layer before all of it was sent")
                 .url(&response.url));
         }
         response.finish(run)?;
@@ -196,7 +194,8 @@ struct Sent<'a, R> {
 impl<R: Read> Read for Sent<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.run.check().map_err(http::carry)?;
-        let failed = |e: io::Error| http::carry(Error::file("cannot read the layer again", &e));
+        let failed =
+            |e: io::Error| http::carry(Error::file("cannot read the layer's temporary file", &e));
         let read = self.gzip.read(buffer).map_err(failed)?;
         let mut payload = lock(self.payload);
         payload.hasher.update(&buffer[..read]);
@@ -206,5 +205,5 @@ impl<R: Read> Read for Sent<'_, R> {
 }
 
 fn lost(error: &io::Error) -> Error {
-    Error::file("cannot keep the layer in a temporary file", error)
+    Error::file("cannot write the layer to a temporary file", error)
 }

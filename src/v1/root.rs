@@ -20,16 +20,22 @@ impl Root {
     pub fn parse(text: &str, argument: &str) -> Result<Self> {
         let wrong = |why: &str| {
             let shown = printable(text.split(['?', '#']).next().unwrap_or_default());
-            Error::argument(argument, format!("{shown:?} is no root of a v1 registry: {why}"))
-                .hint("roots read https://registry.example/v1/, as an index lists them")
+            Error::argument(
+                argument,
+                format!("{shown:?} is not a valid root of a v1 registry: {why}"),
+            )
+            .hint("write the root as https://registry.example/v1/, the way an index lists it")
         };
-        let url = Url::parse(text).map_err(|e| wrong("it is no URL").cause(e))?;
+        let url = Url::parse(text).map_err(|e| wrong("it is not a valid URL").cause(e))?;
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(wrong("it is neither http nor https"));
+            return Err(wrong("its scheme is neither http nor https"));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(Error::argument(argument, "the root of a v1 registry holds user info")
-                .hint("give credentials to the session"));
+            return Err(Error::argument(
+                argument,
+                "the root of a v1 registry must not contain a user name or password",
+            )
+            .hint("pass the credentials to the session"));
         }
         if url.query().is_some() || url.fragment().is_some() {
             return Err(wrong("it has a query or a fragment"));
@@ -84,10 +90,10 @@ pub fn listed<'a>(
         let url = Url::parse(&format!("{}://{name}/v1/", index.scheme()));
         let root = match url {
             Ok(url) if is_host && url.path() == "/v1/" => Root(url),
-            _ => return Err("it names a registry that is no host[:port]"),
+            _ => return Err("it lists a registry that is not a valid host[:port]"),
         };
         if roots.len() == MOST {
-            return Err("it names more than 100 registries");
+            return Err("it lists more than 100 registries");
         }
         roots.push(root);
     }

@@ -27,9 +27,12 @@ pub fn search(
 ) -> Result<SearchResults> {
     if term.contains("://") {
         let shown = host::printable(term);
-        return Err(Error::new(Code::InvalidReference, format!("the term {shown:?} has a scheme"))
-            .in_argument("term")
-            .hint("name another index as HOST[:PORT]/TERM, without http:// or https://"));
+        return Err(Error::new(
+            Code::InvalidReference,
+            format!("the search term {shown:?} has a URL scheme"),
+        )
+        .in_argument("term")
+        .hint("to search another index, write HOST[:PORT]/TERM without http:// or https://"));
     }
     let (host, rest) = host::split_search_term(term);
     let index = service.index(host, run)?;
@@ -65,7 +68,7 @@ fn by_token(endpoint: &Endpoint, auth: &AuthConfig, run: &Run) -> Result<Option<
         outcome => {
             run.log(Level::Warn, "search", || {
                 let record = Record::new(
-                    "the identity token cannot be used: the index does not speak protocol v2",
+                    "cannot use the identity token: the index does not support protocol v2",
                 );
                 match &outcome {
                     Ok(_) => record,

@@ -120,7 +120,7 @@ impl Session {
     /// What the index knows of a repository, and which registries have it.
     pub fn get_repository_data(&self, path: &str, run: &Run) -> Result<RepositoryData> {
         check_path(path)?;
-        let doing = format!("ask the index for the repository {path}");
+        let doing = format!("look up the repository {path} in the index");
         let url = self.endpoint.root().path(&format!("repositories/{path}/images"));
         let request = self.transport.request(url, &doing);
         let request = request.header(HeaderName::from_static(TOKEN), "true", Reaches::Trusted)?;
@@ -177,7 +177,7 @@ impl Session {
         let history: Vec<ImageId> = self.json(response, &doing, run)?;
         let wrong = |why: &str| nonsense(&doing, why).url(&request.url);
         if history.first() != Some(image) {
-            return Err(wrong("it does not begin with the image itself"));
+            return Err(wrong("the history does not begin with the image itself"));
         }
         let mut seen = HashSet::new();
         if !history.iter().all(|id| seen.insert(id)) {
@@ -196,7 +196,7 @@ impl Session {
 
     /// Whether a registry has an image: it is an error if not.
     pub fn lookup_remote_image(&self, image: &ImageId, registry: &Root, run: &Run) -> Result<()> {
-        let doing = format!("look the image {image} up");
+        let doing = format!("look up the image {image}");
         let request =
             self.transport.request(registry.path(&format!("images/{image}/json")), &doing);
         self.transport.fetch(&request, |status| status == 200, run)?.finish(run)
@@ -242,7 +242,7 @@ impl Session {
     ) -> Result<()> {
         let id = &image.id;
         check_image(id, json).map_err(|why| {
-            Error::argument("data", format!("this is not the JSON of {id}: {why}"))
+            Error::argument("data", format!("this is not the JSON of the image {id}: {why}"))
         })?;
         let doing = format!("push the JSON of the image {id}");
         let mut request =
@@ -259,7 +259,10 @@ impl Session {
         json: Vec<u8>,
     ) -> Result<LayerWriter> {
         check_image(image, &json).map_err(|why| {
-            Error::argument("image_json", format!("this is not the JSON of {image}: {why}"))
+            Error::argument(
+                "image_json",
+                format!("this is not the JSON of the image {image}: {why}"),
+            )
         })?;
         let url = registry.path(&format!("images/{image}/layer"));
         let directory = crate::os::spool::directory(self.endpoint.service().environment());
@@ -373,7 +376,7 @@ impl Session {
         let mut data = RepositoryData::default();
         if !validate {
             data.endpoints = self.listed(&response, &doing)?.ok_or_else(|| {
-                nonsense(&doing, "the index names no registry").url(&response.url)
+                nonsense(&doing, "the index did not name a registry").url(&response.url)
             })?;
             self.transport.list(&data.endpoints);
         }
@@ -440,7 +443,7 @@ impl Session {
         Err(Error::new(Code::Policy, format!("the index {} {verb} {}", Origin::of(index), origin))
             .url(url)
             .hint(format!(
-                "if images and tokens may go there, add {:?} to the option allow-v1-endpoints",
+                "if you trust it with images and tokens, add {:?} to the option allow-v1-endpoints",
                 origin.authority()
             )))
     }
@@ -450,7 +453,7 @@ impl Session {
         let location =
             response.header("location").filter(|text| !text.is_empty()).ok_or_else(|| {
                 Error::new(Code::Redirect, format!("cannot {doing}"))
-                    .cause("it is redirected, but not told where")
+                    .cause("the redirect has no Location header")
                     .url(from)
             })?;
         let next = parse_sent(from, location, Code::Redirect, "a redirect")?;
@@ -497,7 +500,8 @@ impl Session {
         run: &Run,
     ) -> Result<T> {
         let limit = self.transport.common().limits.list;
-        let bytes = response.body.read_all(limit, "the answer of a v1 registry", "list", run)?;
+        let bytes =
+            response.body.read_all(limit, "the response of the v1 registry", "list", run)?;
         let wrong = |why: &dyn fmt::Display| nonsense(doing, why).url(&response.url);
         crate::json::check(&bytes).map_err(|e| wrong(&e))?;
         serde_json::from_slice(&bytes).map_err(|e| wrong(&e))
@@ -571,10 +575,10 @@ fn check_image(image: &ImageId, json: &[u8]) -> std::result::Result<(), String> 
     crate::json::check(json).map_err(|e| e.to_string())?;
     // A list would do for a struct, as its fields in order.
     if !json.trim_ascii_start().starts_with(b"{") {
-        return Err("it is no object".to_owned());
+        return Err("it is not a JSON object".to_owned());
     }
     let said: Image = serde_json::from_slice(json).map_err(|e| e.to_string())?;
-    if said.id == *image { Ok(()) } else { Err(format!("it is that of {}", said.id)) }
+    if said.id == *image { Ok(()) } else { Err(format!("its id is {}", said.id)) }
 }
 
 /// `X-Docker-Size`: one number of bytes, if it is there.
@@ -586,6 +590,6 @@ fn layer_size(response: &Response, doing: &str) -> Result<Option<u64>> {
         number.and_then(|text| text.parse::<u64>().ok()).filter(|n| i64::try_from(*n).is_ok());
     match (number, lines.next()) {
         (Some(size), None) => Ok(Some(size)),
-        _ => Err(nonsense(doing, "X-Docker-Size is no number of bytes").url(&response.url)),
+        _ => Err(nonsense(doing, "X-Docker-Size is not a number of bytes").url(&response.url)),
     }
 }

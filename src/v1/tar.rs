@@ -140,7 +140,7 @@ impl<R: Read> Archive<R> {
             return if content.stored == 0 {
                 Ok(0)
             } else {
-                Err(malformed("a sparse file has more data than places for it"))
+                Err(malformed("a sparse file has more data than its map describes"))
             };
         }
         let piece = content.pieces.last();
@@ -158,7 +158,7 @@ impl<R: Read> Archive<R> {
         }
         let most = usize::try_from(content.stored).unwrap_or(usize::MAX).min(most);
         if most == 0 && !buffer.is_empty() {
-            return Err(malformed("a sparse file has less data than places for it"));
+            return Err(malformed("a sparse file has less data than its map describes"));
         }
         let read = self.fill(&mut buffer[..most])?;
         if read < most {
@@ -177,7 +177,7 @@ impl<R: Read> Archive<R> {
         }
         match self.block()? {
             Some(block) if block != [0; BLOCK] => {
-                Err(malformed("one block of zeros is followed by something else"))
+                Err(malformed("a single block of zeros is followed by more data"))
             }
             _ => Ok(None),
         }
@@ -251,7 +251,7 @@ impl<R: Read> Archive<R> {
         };
         let Some(map) = map else { return Ok(()) };
         if matches!(entry.typeflag, b'1'..=b'6') {
-            return Err(malformed("a sparse entry is no file"));
+            return Err(malformed("a sparse entry is not a regular file"));
         }
         let size = u64::try_from(entry.size);
         let size = size.map_err(|_| malformed("a sparse file has a negative size"))?;
@@ -276,7 +276,7 @@ impl<R: Read> Archive<R> {
     /// In the header itself, and in as many blocks behind it as it takes.
     fn old_gnu_map(&mut self, entry: &mut Entry, header: Block) -> Result<Vec<(i64, i64)>> {
         if Format::of(&header) != Format::Gnu {
-            return Err(malformed("a sparse file in a format that is not known"));
+            return Err(malformed("a sparse file has an unknown format"));
         }
         entry.size = number(&header[483..495])?;
         let mut map = Vec::new();
@@ -447,7 +447,7 @@ fn octal(field: &[u8]) -> Result<i64> {
     // At most twelve digits: no overflow.
     until_nul(&field[start..end]).iter().try_fold(0, |value, digit| match digit {
         b'0'..=b'7' => Ok(value << 3 | i64::from(digit - b'0')),
-        _ => Err(malformed("a number holds something else than octal digits")),
+        _ => Err(malformed("a number contains characters other than octal digits")),
     })
 }
 
@@ -455,7 +455,7 @@ fn decimal(text: &[u8]) -> Result<i64> {
     std::str::from_utf8(text)
         .ok()
         .and_then(|text| text.parse().ok())
-        .ok_or_else(|| malformed("a number holds something else than decimal digits"))
+        .ok_or_else(|| malformed("a number contains characters other than decimal digits"))
 }
 
 /// What an extended header of PAX says about the next entry. The last record of a key counts; an empty one is none.
@@ -475,7 +475,7 @@ impl Records {
         let mut map: Vec<&[u8]> = Vec::new();
         while !text.is_empty() {
             let (key, value, rest) =
-                parse_record(text).ok_or_else(|| malformed("an extended header is unreadable"))?;
+                parse_record(text).ok_or_else(|| malformed("an extended header is malformed"))?;
             text = rest;
             if matches!(key, b"GNU.sparse.offset" | b"GNU.sparse.numbytes") {
                 let expected: &[u8] = if map.len().is_multiple_of(2) {
@@ -484,7 +484,7 @@ impl Records {
                     b"GNU.sparse.numbytes"
                 };
                 if key != expected || value.contains(&b',') {
-                    return Err(malformed("the map of a sparse file is unreadable"));
+                    return Err(malformed("the map of a sparse file is malformed"));
                 }
                 map.push(value);
             } else {
@@ -553,7 +553,9 @@ impl Records {
             None => Vec::new(),
         };
         if count.checked_mul(2).and_then(|n| usize::try_from(n).ok()) != Some(numbers.len()) {
-            return Err(malformed("the map of a sparse file has another length than it says"));
+            return Err(malformed(
+                "the map of a sparse file does not have the length that it states",
+            ));
         }
         Ok(numbers.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect())
     }
@@ -579,7 +581,7 @@ fn whole_seconds(text: &[u8]) -> Result<i64> {
         None => (text, &b""[..]),
     };
     if !fraction.iter().all(u8::is_ascii_digit) {
-        return Err(malformed("a time holds something else than decimal digits"));
+        return Err(malformed("a time contains characters other than decimal digits"));
     }
     let value = decimal(seconds)?;
     // Nanoseconds are as fine as it gets.
@@ -588,8 +590,8 @@ fn whole_seconds(text: &[u8]) -> Result<i64> {
 }
 
 fn malformed(why: &str) -> Error {
-    Error::argument("data", format!("the tar archive cannot be read: {why}"))
-        .hint("a v1 layer is a plain tar archive, not a compressed one")
+    Error::argument("data", format!("cannot read the tar archive: {why}"))
+        .hint("a v1 layer must be an uncompressed tar archive")
 }
 
 fn cut() -> Error {

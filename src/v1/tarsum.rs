@@ -49,7 +49,7 @@ fn hash_header(entry: &Entry) -> Result<Hasher> {
         let name = String::from_utf8_lossy(&entry.name);
         return Err(Error::argument(
             "data",
-            format!("the tar archive has a file with the name of a directory, {name:?}"),
+            format!("the tar archive contains a file with the name of a directory, {name:?}"),
         ));
     }
     let number = |number: i64| number.to_string().into_bytes();

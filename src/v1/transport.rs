@@ -328,7 +328,7 @@ impl Headers {
             crate::error::Error::argument("headers_json", format!("the header {shown:?} {what}"))
         };
         let name = HeaderName::from_bytes(name.as_bytes())
-            .map_err(|_| invalid("has a name that no header can have"))?;
+            .map_err(|_| invalid("has a name that is not valid"))?;
         if [
             header::AUTHORIZATION,
             header::COOKIE,
@@ -341,7 +341,7 @@ impl Headers {
             return Err(invalid("is set by the library itself"));
         }
         if HeaderValue::from_str(value).is_err() {
-            return Err(invalid("has a value that holds control characters"));
+            return Err(invalid("has a value that contains control characters"));
         }
         if name == header::USER_AGENT {
             value.clone_into(&mut self.user_agent);
