@@ -318,6 +318,9 @@ pub struct Details {
     /// Written by the error itself, which knows the usual one.
     #[serde(skip)]
     pub hint: Option<String>,
+    /// Whether the peer was heard to speak HTTP, though badly: that says more than that it speaks no TLS.
+    #[serde(skip)]
+    pub speaks_http: bool,
 }
 
 /// Every way in which a call of this library fails.

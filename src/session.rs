@@ -394,8 +394,9 @@ fn most_telling(mut attempts: Vec<Error>) -> Error {
         _ if is_final(error) => 5,
         Code::Unauthorized | Code::Denied => 4,
         Code::NotFound => 2,
-        // Somebody was there, but silent: that says more than that he speaks no TLS on a port for plain http.
+        // Somebody was there, but silent, or spoke bad HTTP: that says more than that a port for plain HTTP has no TLS.
         Code::Timeout => 1,
+        _ if error.details().speaks_http => 1,
         _ if is_no_answer(error) => 0,
         _ => 3,
     };

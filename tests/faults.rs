@@ -15,8 +15,9 @@ use c_surface::images::{Context, Session};
 use c_surface::{Failure, Outcome, Service, children, layouts};
 use ocireg_testkit::TempDir;
 use ocireg_testkit::image::{Image, Spec};
+use ocireg_testkit::server::{BlackHole, ConnectFault};
 use ocireg_testkit::{
-    Action, Auth, Cut, Fault, Quirk, Registry, Reply, Server, ServerOptions, TokenServer, fault,
+    Action, Auth, Ca, Cut, Fault, Quirk, Registry, Reply, Server, ServerOptions, TokenServer, fault,
 };
 use serde_json::{Value, json};
 
@@ -807,7 +808,7 @@ fn a_registry_that_refuses_every_token() {
 }
 
 #[test]
-fn names_that_lead_nowhere_or_partly_so() {
+fn f16_names_that_lead_nowhere_or_partly_so() {
     let image = small();
     let registry = serving(&image);
     let service = Service::bare(json!({"resolve": {"*": []}}));
@@ -828,10 +829,31 @@ fn names_that_lead_nowhere_or_partly_so() {
         hasty().open(None, &format!("127.0.0.1:{port}/a/b"), &none()).err().expect("refused");
     assert_eq!((error.code, &error.json["phase"]), (41, &json!("connect")), "{error:?}");
     assert_eq!(error.json["attempts"].as_array().map(Vec::len), Some(2), "https and http");
+    // The first address swallows everything: the next one still gets its share of the time.
+    let hole = BlackHole::start();
+    let (dead, port) = (hole.address().ip().to_string(), hole.address().port());
+    let lives = Registry::start(ServerOptions::default().bind("127.0.0.7").port(port), Auth::None);
+    image.push_to(&lives, "demo/app", "1");
+    let host = format!("slow.test:{port}");
+    let service = Service::bare(json!({
+        "resolve": {"slow.test": [dead, "127.0.0.7"]}, "insecure-registries": [host],
+        "timeouts": {"connect-ms": 4000}, "retry": {"max-attempts": 1},
+    }));
+    let layout = temp();
+    pull_into(&service, &format!("{host}/demo/app:1"), layout.path(), none()).expect("a pull");
+    layouts::assert_holds(layout.path(), &image);
+    // A mirror that cannot be found gives way to the next one.
+    let service = Service::bare(json!({
+        "registry-mirrors": ["https://gone.test", registry.url()], "resolve": {"*": []},
+    }));
+    let layout = temp();
+    let report = pull_into(&service, "demo/app:1", layout.path(), none()).expect("a pull");
+    assert_eq!(report["endpoint"]["mirror"], true, "{report}");
+    layouts::assert_holds(layout.path(), &image);
 }
 
 #[test]
-fn a_mirror_that_fails_gives_way_to_the_next() {
+fn f17_a_mirror_that_fails_gives_way_to_the_next() {
     let image = small();
     let good = serving(&image);
     let port = ocireg_testkit::process::free_port();
@@ -874,6 +896,66 @@ fn a_mirror_that_fails_gives_way_to_the_next() {
         bad.fault(Fault::on(path, fault.clone()).method("GET").always());
         pull_by(vec![bad.url(), good.url()], &format!("{path}: {fault:?}"));
     }
+}
+
+/// 0.0.0.0 leads to this machine but lies in no block of it, so the mirror's certificate must be right.
+#[test]
+fn f17_what_fails_in_tls_at_a_mirror_leads_on_and_to_nothing_weaker() {
+    const NAME: &str = "mirror.test";
+    let image = small();
+    let (ca, certs) = (Ca::default(), temp());
+    let named = |identity| ServerOptions::default().name(NAME).identity(identity);
+    let garbage = ConnectFault::Garbage(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec());
+    let sound = || ca.server(&[NAME]);
+    for (what, options, fault) in [
+        ("an unknown CA", named(Ca::new("nobody knows it").server(&[NAME])), None),
+        ("an expired certificate", named(ca.expired(&[NAME])), None),
+        ("a certificate of another host", named(ca.server(&["other.test"])), None),
+        ("plain HTTP", ServerOptions::default().name(NAME), None),
+        ("nonsense", named(sound()), Some(garbage)),
+        ("an end", named(sound()), Some(ConnectFault::CloseAfterHello(Cut::Rst))),
+    ] {
+        let bad = Registry::start(options, Auth::None);
+        image.push_to(&bad, "demo/app", "1");
+        if let Some(fault) = fault {
+            bad.connect_fault(fault, usize::MAX);
+        }
+        ca.write_certs_d(certs.path(), &bad.host(), None);
+        let by = |next: &[String]| {
+            let mirrors: Vec<_> =
+                [format!("https://{}", bad.host())].iter().chain(next).cloned().collect();
+            let service = Service::bare(json!({
+                "registry-mirrors": mirrors, "certs-dir": certs.path(),
+                "resolve": {NAME: ["0.0.0.0"], "*": []}, "retry": {"max-attempts": 1},
+            }));
+            let layout = temp();
+            let report = pull_into(&service, "demo/app:1", layout.path(), none());
+            report.inspect(|_| layouts::assert_holds(layout.path(), &image))
+        };
+        let good = serving(&image);
+        let report = by(&[good.url()]).unwrap_or_else(|error| panic!("{what}: {error:?}"));
+        assert_eq!(report["endpoint"]["url"], format!("{}/", good.url()), "{what}");
+        // Without another mirror the upstream is asked, which cannot be found here.
+        let error = by(&[]).expect_err(what);
+        let attempts = error.json["attempts"].as_array().expect("attempts").clone();
+        assert_eq!(attempts.len(), 2, "{what}: {error:?}");
+        assert_eq!(attempts[1]["code"], 40, "{what}: {error:?}");
+        assert!(bad.requests().is_empty(), "{what}: {:?}", bad.requests());
+        for connection in bad.connections() {
+            assert!(connection.received.first().is_none_or(|byte| *byte == 0x16), "{what}");
+        }
+    }
+    // The same mirror with a certificate that is right is used.
+    let sound = Registry::start(named(sound()), Auth::None);
+    image.push_to(&sound, "demo/app", "1");
+    ca.write_certs_d(certs.path(), &sound.host(), None);
+    let service = Service::bare(json!({
+        "registry-mirrors": [sound.url()], "certs-dir": certs.path(),
+        "resolve": {NAME: ["0.0.0.0"], "*": []},
+    }));
+    let layout = temp();
+    pull_into(&service, "demo/app:1", layout.path(), none()).expect("a pull");
+    layouts::assert_holds(layout.path(), &image);
 }
 
 // F18: pages instead of answers.
@@ -1074,7 +1156,7 @@ fn a_killed_pull_is_gone_on_with() {
 }
 
 #[test]
-fn several_processes_pull_into_one_layout() {
+fn f23_several_processes_pull_into_one_layout() {
     let image = Spec::sized(3, 500_000).build();
     if let Some(told) = children::told() {
         let (source, layout) = told.split_once(' ').expect("two words");
@@ -1089,7 +1171,7 @@ fn several_processes_pull_into_one_layout() {
     let pullers: Vec<_> = (0..4)
         .map(|_| {
             start_puller(
-                "several_processes_pull_into_one_layout",
+                "f23_several_processes_pull_into_one_layout",
                 &reference(&registry),
                 layout.path(),
             )

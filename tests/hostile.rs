@@ -444,6 +444,43 @@ fn c4_headers_without_end() {
     }
 }
 
+/// Over TLS, and on a port for plain HTTP, where TLS is tried first and says less.
+#[test]
+fn a_header_that_is_not_valid_http_is_called_that() {
+    let image = small();
+    let ca = Ca::default();
+    for registry in [Registry::plain(), Registry::tls(&ca)] {
+        image.push_to(&registry, "demo/app", "1");
+        let service = once(json!({"insecure-registries": [registry.host()]}));
+        for (header, why) in [
+            ("X-Long: one\r\n two", "folded"),
+            ("Content-Type: application/json\r\n\t; charset=utf-8", "folded"),
+            ("X-No-Colon", "name"),
+            ("X Space: 1", "name"),
+            ("X-Control: a\x01b", "value"),
+            ("Content-Length: 1", "Content-Length"),
+        ] {
+            let raw = format!("HTTP/1.1 200 OK\r\n{header}\r\nContent-Length: 2\r\n\r\n{{}}");
+            for path in ["/v2/", "/manifests/", "/blobs/"] {
+                registry.fault(Fault::on(path, Action::Raw(raw.clone().into_bytes())).always());
+                let what = format!("{header:?} of {path}");
+                let failure =
+                    refuses_of(&service, &reference(&registry), &[PROTOCOL], &none(), &what);
+                let told = &failure.message;
+                assert!(told.contains("not valid HTTP") && told.contains(why), "{what}: {told}");
+                assert!(!told.contains("TLS"), "{what}: {told}");
+                registry.clear_faults();
+            }
+        }
+        // What is no HTTP at all is not called that.
+        let ssh = Action::Raw(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec());
+        registry.fault(Fault::on("/v2/", ssh).always());
+        let codes = [PROTOCOL, DISCONNECTED, TLS];
+        let failure = refuses_of(&service, &reference(&registry), &codes, &none(), "SSH");
+        assert!(!failure.message.contains("not valid HTTP"), "{failure:?}");
+    }
+}
+
 /// What a server says without ever coming to any content.
 type Chatter = fn(&mut Conn<'_>) -> io::Result<()>;
 

@@ -6,9 +6,10 @@ mod c_surface;
 mod scene;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use c_surface::Service;
 use c_surface::v1::Search;
+use c_surface::{Service, children};
 use ocireg::context::Run;
 use ocireg::error::Code;
 use ocireg::host::Blocks;
@@ -291,6 +292,54 @@ fn a6_an_identity_that_follows_from_addresses_is_good_for_these_alone() {
         assert!(answered(ask(&client(&["127.0.0.1"]), &bound)));
         assert!(answered(ask(&client(&["0.0.0.0", "127.0.0.1"]), &bound)));
     }
+}
+
+/// Descriptors of this process.
+fn descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").expect("descriptors").count()
+}
+
+/// Connections are kept for each identity apart, but not for all that ever were.
+#[test]
+fn connections_are_kept_for_a_bounded_number_of_identities() {
+    if children::told().is_none() {
+        let name = "connections_are_kept_for_a_bounded_number_of_identities";
+        children::expect_success(&mut children::command(name, "go"));
+        return;
+    }
+    const IDENTITIES: usize = 200;
+    let registry = Registry::plain();
+    let trust = Box::new(|_: Peer<'_>, _: &Run| Ok(Identity::default()));
+    let (log, proxies) = (Arc::default(), Default::default());
+    let resolver = Arc::default();
+    let client =
+        Client::new(resolver, Default::default(), None, trust, log, proxies, u64::MAX, None);
+    let (run, before) = (Run::new(None), descriptors());
+    let url: url::Url = format!("{}/v2/", registry.url()).parse().expect("a URL");
+    let ask = |number: usize| {
+        let root_cas = vec![number.to_string().into()];
+        let identity = Identity { root_cas, ..Identity::default() };
+        let answer = client.send(&Request::get(url.clone(), &identity, "ask"), &run);
+        answer.and_then(|answer| answer.finish(&run)).expect("an answer");
+    };
+    for number in 0..IDENTITIES {
+        ask(number);
+        ask(number);
+    }
+    assert_eq!(registry.connection_count(), IDENTITIES, "each has its own, and uses it again");
+    // Each connection has one descriptor of the client's here and two of the server's, which closes them in its own time.
+    const MOST: usize = 3 * 64 + 8;
+    let end = Instant::now() + Duration::from_secs(10);
+    while descriptors() - before > MOST && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let left = descriptors() - before;
+    assert!((64..=MOST).contains(&left), "{left} descriptors are left");
+    // What was used last is still there, what was not is made anew.
+    ask(IDENTITIES - 1);
+    assert_eq!(registry.connection_count(), IDENTITIES);
+    ask(0);
+    assert_eq!(registry.connection_count(), IDENTITIES + 1);
 }
 
 #[test]

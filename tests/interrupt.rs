@@ -11,7 +11,7 @@ use c_surface::{Outcome, Service, children, layouts};
 use ocireg_testkit::image::{Image, Spec};
 use ocireg_testkit::server::{BlackHole, ConnectFault};
 use ocireg_testkit::{
-    Action, Auth, Ca, Fault, Proxy, Registry, ServerOptions, TokenServer, slow_dns,
+    Action, Auth, Ca, Cut, Fault, Proxy, Registry, ServerOptions, TokenServer, slow_dns,
 };
 use serde_json::{Value, json};
 
@@ -576,7 +576,7 @@ fn a_tick_a_second_while_waiting() {
 }
 
 #[test]
-fn x12_progress_stops_a_call() {
+fn x12_f29_progress_stops_a_call_at_any_event() {
     let registry = registry();
     registry.fault(Fault::on("/manifests/", Action::retry_after(503, "0")));
     let service = Service::bare(none());
@@ -610,6 +610,61 @@ fn x12_progress_stops_a_call() {
             }
         }
     }
+    // Nothing is left of all the stops: the service pulls as before.
+    pull(&service, None, &reference(&registry), true).expect("a pull");
+}
+
+/// Runs a transfer once to count its events, then stops it at each of them in turn.
+fn stops_at_any_event(mut transfer: impl FnMut(&Context) -> Outcome<()>) {
+    let (context, told) = listening();
+    transfer(&context).expect("nobody stops it");
+    drop(context);
+    let told = told.lock().unwrap();
+    let events = told.len();
+    assert!(events >= 3, "{:?}", kinds(&told));
+    drop(told);
+    for stop in 0..events {
+        let mut seen = 0;
+        let context = Context::with_progress(move |_, _, _| {
+            seen += 1;
+            assert!(seen <= stop + 1, "told again after it said stop");
+            seen == stop + 1
+        });
+        match transfer(&context) {
+            // The last events may be fewer in another run, so the stop may come too late.
+            Ok(()) => assert!(stop + 2 >= events, "event {stop} of {events} stopped nothing"),
+            Err(error) => {
+                assert_eq!(error.code, CANCELLED, "event {stop}: {error:?}");
+                assert_eq!(error.json["cancelled_by"], "progress", "event {stop}: {error:?}");
+            }
+        }
+    }
+    transfer(&Context::new()).expect("the session goes on");
+}
+
+#[test]
+fn f29_progress_stops_an_upload_and_a_blob_at_any_event() {
+    let (registry, bytes) = (registry(), vec![7u8; 3 << 20]);
+    let service = Service::bare(json!({"retry": {"initial-ms": 1, "max-ms": 1}}));
+    let options = json!({"actions": ["pull", "push"]});
+    let session = service.open(None, &reference(&registry), &options).expect("a session");
+    stops_at_any_event(|context| {
+        registry.clear_faults();
+        registry.fault(Fault::on("/blobs/uploads/", Action::retry_after(503, "0")).times(2));
+        registry.fault(Fault::on("/blobs/uploads/", Action::retry_after(503, "0")).method("PUT"));
+        let mut writer = session.put_blob(Some(context), &json!({"chunk_size": 1 << 20}))?;
+        writer.write(Some(context), &bytes)?;
+        writer.commit(Some(context), &none()).map(drop)
+    });
+    let digest = image().manifests[0].layers[0].clone();
+    stops_at_any_event(|context| {
+        registry.clear_faults();
+        registry.fault(Fault::on(&digest, Action::retry_after(503, "0")).times(2));
+        registry.fault(Fault::on(&digest, Action::CutBody(1000, Cut::Fin)).skip(2));
+        registry.fault(Fault::on(&digest, Action::retry_after(503, "0")).skip(3));
+        let mut reader = session.open_blob(Some(context), &digest, 0, &none())?;
+        reader.read_to_end(Some(context), &mut Vec::new())
+    });
 }
 
 #[test]

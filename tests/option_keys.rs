@@ -10,13 +10,16 @@ use std::ptr;
 
 use c_surface::images::Session;
 use c_surface::{Failure, Outcome, Service, c, call};
+use ocireg::credentials::AuthConfig;
 use ocireg::ffi::*;
 use ocireg_testkit::image::Spec;
 use ocireg_testkit::rig::bystander;
-use ocireg_testkit::{Registry, Reply, ServerOptions, digest};
+use ocireg_testkit::{Auth, Registry, Reply, Server, ServerOptions, TokenServer, digest};
 use serde_json::{Value, json};
 
 const UNSUPPORTED: i32 = 8;
+const DIGEST_MISMATCH: i32 = 100;
+const SIZE_MISMATCH: i32 = 101;
 const LIMIT: i32 = 103;
 
 /// What shows that a key is obeyed.
@@ -33,6 +36,10 @@ fn yes() -> Value {
     json!(true)
 }
 
+fn push() -> Value {
+    json!({"actions": ["pull", "push"]})
+}
+
 fn path() -> Value {
     json!("/nowhere/at/all")
 }
@@ -41,7 +48,7 @@ const KEYS: &[(&str, &[(&str, Shown)])] = &[
     (
         "service",
         &[
-            ("registry-mirrors", By("faults.rs", "a_mirror_that_fails_gives_way_to_the_next")),
+            ("registry-mirrors", By("faults.rs", "f17_a_mirror_that_fails_gives_way_to_the_next")),
             (
                 "insecure-registries",
                 By("service.rs", "a_real_daemon_json_is_read_and_explicit_options_win"),
@@ -78,6 +85,13 @@ const KEYS: &[(&str, &[(&str, Shown)])] = &[
             (
                 "environment",
                 By("proxies.rs", "d9_the_environment_is_read_only_if_the_options_let_it"),
+            ),
+            (
+                "preload",
+                By(
+                    "guest.rs",
+                    "preloaded_certificates_are_there_after_a_change_of_the_root_directory",
+                ),
             ),
             ("v1", By("login.rs", "v1_is_asked_last_and_only_where_it_is_wanted")),
             ("trusted-realms", By("origin.rs", "a4_realms_are_trusted_for_one_registry_each")),
@@ -221,6 +235,13 @@ const KEYS: &[(&str, &[(&str, Shown)])] = &[
         ],
     ),
     (
+        "commit",
+        &[
+            ("digest", By("option_keys.rs", "what_a_blob_must_be_is_checked_at_commit")),
+            ("size", By("option_keys.rs", "what_a_blob_must_be_is_checked_at_commit")),
+        ],
+    ),
+    (
         "pull",
         &[
             ("auth", By("credentials.rs", "pulls_use_them_and_only_at_their_registry")),
@@ -254,7 +275,6 @@ const KEYS: &[(&str, &[(&str, Shown)])] = &[
 /// Gives a document to the library in its place: the service's own, one within it, or that of a call.
 fn give(scope: &str, document: Value, session: &Session, service: &Service) -> Outcome<()> {
     let digest = format!("sha256:{}", "0".repeat(64));
-    let text = c(&document.to_string());
     match scope {
         "service" => Service::new(&document).map(drop),
         "proxy" | "timeouts" | "retry" | "limits" => {
@@ -265,12 +285,12 @@ fn give(scope: &str, document: Value, session: &Session, service: &Service) -> O
         "get_manifest" => session.get_manifest(None, None, &document).map(drop),
         "head_manifest" => session.head_manifest(None, None, &document).map(drop),
         "open_blob" => session.open_blob(None, &digest, 0, &document).map(drop),
-        "put_blob" => {
-            let mut writer = ptr::dangling_mut();
-            // SAFETY: a live handle and text in, live places out; the call fails and makes no writer.
-            call(|error| unsafe {
-                ocireg_session_put_blob(session.0, ptr::null(), text.as_ptr(), &mut writer, error)
-            })
+        "put_blob" => session.put_blob(None, &document).map(drop),
+        "commit" => {
+            let registry = Registry::plain();
+            let session = service.open(None, &format!("{}/x", registry.host()), &push());
+            let mut writer = session?.put_blob(None, &json!({})).expect("a writer");
+            writer.commit(None, &document).map(drop)
         }
         "pull" => {
             let layout = ocireg_testkit::tempdir();
@@ -328,6 +348,117 @@ fn every_key_is_obeyed_or_refused() {
                 }
             }
         }
+    }
+}
+
+/// The keys of an AuthConfig. It is a published type, in which unknown keys are no error, so the library does not list
+/// them; its own type does.
+const AUTH_KEYS: &[(&str, Shown)] = &[
+    ("username", By("credentials.rs", "the_sources_are_asked_in_order")),
+    ("password", By("credentials.rs", "the_sources_are_asked_in_order")),
+    ("auth", By("option_keys.rs", "each_key_of_credentials_changes_what_is_sent")),
+    ("serveraddress", By("login.rs", "addresses_that_are_none_are_refused")),
+    ("identitytoken", By("option_keys.rs", "each_key_of_credentials_changes_what_is_sent")),
+    ("registrytoken", By("option_keys.rs", "each_key_of_credentials_changes_what_is_sent")),
+];
+
+#[test]
+fn every_key_of_credentials_is_obeyed() {
+    let text = || "x".to_owned();
+    // Every field, so that a new one does not compile here.
+    let all = AuthConfig {
+        username: text(),
+        password: text(),
+        auth: text(),
+        serveraddress: text(),
+        identitytoken: text(),
+        registrytoken: text(),
+    };
+    let known = serde_json::to_value(&all).expect("JSON");
+    let mut known: Vec<_> = known.as_object().expect("an object").keys().cloned().collect();
+    let mut here: Vec<_> = AUTH_KEYS.iter().map(|(key, _)| (*key).to_owned()).collect();
+    known.sort();
+    here.sort();
+    assert_eq!(known, here);
+    for (key, shown) in AUTH_KEYS {
+        let By(file, test) = shown else { panic!("{key}: an AuthConfig is published") };
+        assert!(body_of(file, test).contains(key), "{file}: {test} does not use {key:?}");
+    }
+}
+
+#[test]
+fn each_key_of_credentials_changes_what_is_sent() {
+    let token = TokenServer::plain();
+    let registry = Registry::start(ServerOptions::default(), Auth::bearer(&token));
+    let basic = Registry::start(ServerOptions::default(), Auth::basic("alice", "wonderland"));
+    let image = Spec::sized(1, 100).build();
+    for registry in [&registry, &basic] {
+        image.push_to(registry, "demo/app", "1");
+    }
+    let hosts = [registry.host(), basic.host(), token.host()];
+    // Given with the call, and kept by the service.
+    let inspect = |registry: &Registry, auth: &Value| {
+        for with_the_call in [true, false] {
+            let mut options = json!({"allow-plain-http-credentials": hosts});
+            let mut call = json!({});
+            if with_the_call {
+                call["auth"] = auth.clone();
+            } else {
+                options["credentials"] = json!({(registry.host()): auth});
+            }
+            for server in [registry as &Server, &token] {
+                server.clear();
+            }
+            let reference = format!("{}/demo/app:1", registry.host());
+            // Whether it is let in does not matter here.
+            let _ = Service::bare(options).inspect(None, &reference, &call);
+        }
+    };
+    let sent = |server: &Server| -> Vec<String> {
+        let requests = server.requests();
+        requests.iter().filter_map(|r| r.header("authorization").map(str::to_owned)).collect()
+    };
+    let login = "Basic YWxpY2U6d29uZGVybGFuZA==".to_owned();
+    for auth in [
+        json!({"username": "alice", "password": "wonderland"}),
+        json!({"auth": "YWxpY2U6d29uZGVybGFuZA=="}),
+    ] {
+        inspect(&basic, &auth);
+        let sent = sent(&basic);
+        assert!(!sent.is_empty() && sent.iter().all(|sent| *sent == login), "{auth}: {sent:?}");
+    }
+    inspect(&registry, &json!({"registrytoken": "ready-made"}));
+    let sent = sent(&registry);
+    assert!(sent.contains(&"Bearer ready-made".to_owned()), "{sent:?}");
+    assert!(token.requests().is_empty(), "it needs no other token");
+    inspect(&registry, &json!({"identitytoken": "renewed"}));
+    let exchanged = token.requests();
+    assert!(
+        exchanged
+            .iter()
+            .any(|r| String::from_utf8_lossy(&r.body).contains("refresh_token=renewed")),
+        "{exchanged:?}"
+    );
+}
+
+#[test]
+fn what_a_blob_must_be_is_checked_at_commit() {
+    let registry = Registry::plain();
+    let service = Service::bare(json!({}));
+    let session = service.open(None, &format!("{}/x", registry.host()), &push());
+    let session = session.expect("a session");
+    let (right, wrong) = (digest::sha256(b"bytes"), digest::sha256(b"other"));
+    for (options, code) in [
+        (json!({"digest": wrong}), Some(DIGEST_MISMATCH)),
+        (json!({"size": 4}), Some(SIZE_MISMATCH)),
+        (json!({"digest": right, "size": 6}), Some(SIZE_MISMATCH)),
+        (json!({"digest": right, "size": 5}), None),
+    ] {
+        let mut writer = session.put_blob(None, &json!({})).expect("a writer");
+        writer.write(None, b"bytes").expect("bytes");
+        let committed = writer.commit(None, &options);
+        assert_eq!(committed.err().map(|error| error.code), code, "{options}");
+        assert_eq!(session.open_blob(None, &right, 0, &json!({})).is_ok(), code.is_none());
     }
 }
 

@@ -869,7 +869,7 @@ fn d8_f22_a_kill_at_any_moment_leaves_a_whole_layout() {
 }
 
 #[test]
-fn d8_eight_processes_share_a_layout() {
+fn d8_f23_eight_processes_share_a_layout() {
     const ROUNDS: u64 = 12;
     if let Some(path) = child_directory() {
         for round in 0..ROUNDS {
@@ -883,7 +883,7 @@ fn d8_eight_processes_share_a_layout() {
     let path = dir.path().join("layout");
     let children: Vec<Child> = (0..8)
         .map(|_| {
-            let mut command = child("d8_eight_processes_share_a_layout", &path);
+            let mut command = child("d8_f23_eight_processes_share_a_layout", &path);
             command.stdout(Stdio::null()).spawn().unwrap()
         })
         .collect();

@@ -826,7 +826,7 @@ fn what_docker_added_to_the_protocol_is_not_needed() {
 
 /// As the registry of the CNCF says that bytes belong elsewhere.
 #[test]
-fn a_range_may_be_refused_by_any_status() {
+fn f12b_a_range_may_be_refused_by_any_status() {
     let (bytes, run) = (content(), Run::new(None));
     let refused = br#"{"errors":[{"code":"RANGE_INVALID","message":"invalid content range"}]}"#;
     for status in [400, 409, 416] {

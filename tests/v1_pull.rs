@@ -199,12 +199,84 @@ fn what_v1_does_not_have_is_told() {
     let unknown = format!("{}/demo/none:1", world.v1.index.host());
     assert_eq!(pull(&unknown, &options, NOT_FOUND).json["what"], "repository");
     let mut other = options.clone();
-    for platform in ["linux/arm64", "windows/amd64"] {
+    // An image that says no more than amd64 runs on each of its levels.
+    other["platform"] = json!("linux/amd64/v3");
+    scene::pull(&world.service, &format!("{name}:1"), &other).expect("a pull");
+    for platform in ["linux/arm64", "windows/amd64", "linux/386"] {
         other["platform"] = json!(platform);
         assert_tells(&pull(&format!("{name}:1"), &other, NO_PLATFORM), &["linux/amd64"], &[]);
     }
     let refused = world.service.pull(None, &format!("{name}:1"), "dir:/tmp/x", &options);
     assert_eq!(refused.expect_err("no layout").code, INVALID_ARGUMENT);
+}
+
+#[test]
+fn options_that_v1_cannot_obey_are_refused() {
+    let (world, chain) = demo();
+    let reference = format!("{}:1", world.reference());
+    let with = |key: &str, value: bool| {
+        let mut options = by_v1(&world);
+        options[key] = json!(value);
+        if key == "all_platforms" {
+            options.as_object_mut().expect("an object").remove("platform");
+        }
+        options
+    };
+    world.v1.servers().for_each(|server| server.clear());
+    for key in ["all_platforms", "resume", "nondistributable"] {
+        let failure = scene::fails(&world.service, &reference, &with(key, true), UNSUPPORTED);
+        assert_tells(&failure, &[key, "v1"], &[]);
+    }
+    assert!(requests(&world.v1.index, "/v1/").is_empty(), "it is known before anybody is asked");
+    for key in ["all_platforms", "resume", "nondistributable"] {
+        let pulled = scene::pull(&world.service, &reference, &with(key, false)).expect(key);
+        assert_is(&world, &pulled, &chain);
+    }
+    // A variant that the image is not for.
+    let arm = |variant: &str| {
+        let chain = Image::chain(&mut Random::new(23), 1);
+        let mut json: Value = serde_json::from_slice(&chain[0].json).expect("JSON");
+        (json["architecture"], json["variant"]) = (json!("arm"), json!(variant));
+        let chain = [Image {
+            json: json.to_string().into_bytes(),
+            ..chain.into_iter().next().expect("one")
+        }];
+        let world = self::with(PLAIN, &chain);
+        let mut options = by_v1(&world);
+        options["platform"] = json!("linux/arm/v6");
+        (world, options)
+    };
+    let (world, options) = arm("v6");
+    scene::pull(&world.service, &format!("{}:1", world.reference()), &options).expect("a pull");
+    let (world, options) = arm("v7");
+    let reference = format!("{}:1", world.reference());
+    scene::fails(&world.service, &reference, &options, NO_PLATFORM);
+}
+
+#[test]
+fn what_a_pull_by_v1_finds_in_the_layout_is_written_again() {
+    let (world, chain) = demo();
+    let reference = format!("{}:1", world.reference());
+    let mut options = by_v1(&world);
+    for verify_present in [true, false] {
+        options["verify_present"] = json!(verify_present);
+        let pulled = scene::pull(&world.service, &reference, &options).expect("a pull");
+        let layout = pulled.layout.path();
+        let blobs: Vec<_> = fs::read_dir(layout.join("blobs/sha256"))
+            .expect("blobs")
+            .map(|entry| entry.expect("an entry").path())
+            .collect();
+        assert_eq!(blobs.len(), 4);
+        for blob in blobs {
+            let size = fs::metadata(&blob).expect("a blob").len();
+            fs::remove_file(&blob).expect("a blob");
+            fs::write(&blob, vec![b'x'; usize::try_from(size).expect("small")]).expect("damage");
+        }
+        let destination = format!("oci:{}:x", layout.display());
+        world.service.pull(None, &reference, &destination, &options).expect("a pull");
+        assert_is(&world, &pulled, &chain);
+        layouts::assert_sound(layout);
+    }
 }
 
 #[test]

@@ -209,11 +209,28 @@ pub(super) fn pull(text: Option<&str>) -> Result<Pull> {
     let mut object = object(text)?;
     let auth = auth_key(&mut object)?;
     let protocol = protocol_key(&mut object)?;
+    let (all_platforms, resume, nondistributable) =
+        (object.flag("all_platforms")?, object.flag("resume")?, object.flag("nondistributable")?);
+    if protocol == ApiVersion::V1 {
+        // Whatever is there already is fetched and hashed again, which is all that verify_present asks for.
+        for (key, value, lacking) in [
+            ("all_platforms", all_platforms, "has no indexes of several platforms"),
+            ("resume", resume, "has no digests to resume a layer by"),
+            ("nondistributable", nondistributable, "does not mark layers as non-distributable"),
+        ] {
+            if value == Some(true) {
+                let message = format!("cannot obey {key}: protocol v1 {lacking}");
+                return Err(
+                    unsupported(key, &message).hint(format!("leave {key} out, or set it to false"))
+                );
+            }
+        }
+    }
     let options = pull::Options {
         platform: platform_key(&mut object)?,
-        all_platforms: object.flag("all_platforms")?.unwrap_or(false),
-        no_resume: !object.flag("resume")?.unwrap_or(true),
-        nondistributable: object.flag("nondistributable")?.unwrap_or(false),
+        all_platforms: all_platforms.unwrap_or(false),
+        no_resume: !resume.unwrap_or(true),
+        nondistributable: nondistributable.unwrap_or(false),
         verify_present: object.flag("verify_present")?.unwrap_or(false),
     };
     for key in ["referrers", "verify_diff_ids"] {

@@ -1,6 +1,5 @@
 //! Requests: one exchange after the other along a chain of redirects, with secrets kept where they belong.
 
-use std::collections::HashMap;
 use std::io::{self, Read};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -20,6 +19,7 @@ use super::early::WhileWanted;
 use super::failure::{from_client, from_status};
 use super::origin::{Origin, is_trusted, parse_sent, refuse_downgrade};
 use super::proxy::{ProxyConnector, wants_login};
+use super::recent::Recent;
 use super::resolver::Resolver;
 use super::scope::{self, Scope, Seen, carry};
 use super::secure::TlsConnector;
@@ -400,7 +400,10 @@ pub enum Peer<'a> {
 /// How TLS is made with somebody.
 pub type Trust = dyn Fn(Peer<'_>, &Run) -> Result<Identity> + Send + Sync;
 
-type Pools = HashMap<(Identity, AddressRule, Option<Arc<ProxyServer>>), Agent>;
+type Pools = Recent<(Identity, AddressRule, Option<Arc<ProxyServer>>), Agent>;
+
+/// How many pools are kept. A call goes on with its own when others take its place.
+const MOST_POOLS: usize = 64;
 
 /// After a fork the connections are the parent's: this process makes its own, and closes its copies of those that no
 /// thread of the parent was using, without a word to the server.
@@ -408,7 +411,7 @@ fn inherit_pools(parent: Option<&Mutex<Pools>>) -> Mutex<Pools> {
     if let Some(Ok(mut pools)) = parent.map(Mutex::try_lock) {
         pools.clear();
     }
-    Mutex::default()
+    Mutex::new(Recent::new(MOST_POOLS))
 }
 
 impl Client {
@@ -701,7 +704,7 @@ impl Client {
     ) -> Result<Agent> {
         let key = (identity.clone(), rule, proxy.cloned());
         {
-            let pools = lock(self.pools.get());
+            let mut pools = lock(self.pools.get());
             if let Some(agent) = pools.get(&key) {
                 return Ok(agent.clone());
             }
@@ -731,7 +734,16 @@ impl Client {
                 new_agent(way, identity, certs_dir, lookup)
             }
         };
-        Ok(lock(self.pools.get()).entry(key).or_insert(made).clone())
+        let mut pools = lock(self.pools.get());
+        // Another thread may have made it meanwhile.
+        if let Some(agent) = pools.get(&key) {
+            return Ok(agent.clone());
+        }
+        let dropped = pools.insert(key, made.clone());
+        // Its connections are closed while nobody waits for the lock.
+        drop(pools);
+        drop(dropped);
+        Ok(made)
     }
 }
 

@@ -27,12 +27,40 @@ pub(super) fn from_client(error: ureq::Error, url: &Url, in_body: bool) -> Error
         ureq::Error::ConnectionFailed => {
             Error::new(Code::Connect, format!("cannot connect to {host}")).phase(Phase::Connect)
         }
-        other => Error::new(Code::Protocol, format!("{host} does not speak HTTP properly"))
-            .phase(phase)
-            .cause(other)
-            .hint("check that the address is that of a registry"),
+        other => match bad_header(&other).filter(|_| !in_body) {
+            Some(why) => {
+                let message = format!("{host} sent a response header that is not valid HTTP");
+                Error::new(Code::Protocol, message)
+                    .phase(phase)
+                    .cause(why)
+                    .hint("the server, or a proxy in front of it, has a defect: tell its operator")
+                    .with(|d| d.speaks_http = true)
+            }
+            None => Error::new(Code::Protocol, format!("{host} does not speak HTTP properly"))
+                .phase(phase)
+                .cause(other)
+                .hint("check that the address is that of a registry"),
+        },
     };
     made.url(url)
+}
+
+/// What is wrong with a response whose first line was sound; None if that was not HTTP either.
+fn bad_header(error: &ureq::Error) -> Option<&'static str> {
+    let ureq::Error::Protocol(error) = error else { return None };
+    // The parser below the client tells the place of a failure in words only.
+    let told = error.to_string();
+    [
+        (
+            "invalid header name",
+            "a header line does not begin with a valid name; lines that go on an earlier one (folded lines) are obsolete",
+        ),
+        ("invalid header value", "a header value holds a character that is not allowed"),
+        ("conflicting content-length", "there are two different Content-Length headers"),
+        ("content-length header not a number", "the Content-Length header is not a number"),
+    ]
+    .into_iter()
+    .find_map(|(part, why)| told.contains(part).then_some(why))
 }
 
 /// Who was asked: two registries may run on one host.

@@ -8,6 +8,7 @@ pub mod link;
 pub mod origin;
 mod proxy;
 pub mod range;
+mod recent;
 pub mod resolver;
 pub mod retry;
 mod scope;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
+use super::recent::Recent;
 use crate::context::Run;
 use crate::error::{Code, Error, Phase, Result};
 use crate::host::is_localhost;
@@ -20,6 +21,9 @@ use crate::sync::{PerProcess, lock};
 
 /// How long an answer of the system is good.
 const REMEMBERED: Duration = Duration::from_secs(30);
+
+/// How many names are remembered.
+const MOST_NAMES: usize = 1024;
 
 /// How many lookups ask the system at once: as many may be left behind by calls that were cancelled.
 const MAX_LOOKUPS: usize = 4;
@@ -36,10 +40,24 @@ pub struct Resolver {
 }
 
 /// What was asked of the system.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct System {
-    cache: Mutex<HashMap<String, (Instant, Vec<IpAddr>)>>,
+    cache: Mutex<Recent<String, (Instant, Vec<IpAddr>)>>,
     running: Arc<AtomicUsize>,
+}
+
+impl Default for System {
+    fn default() -> Self {
+        Self { cache: Mutex::new(Recent::new(MOST_NAMES)), running: Arc::default() }
+    }
+}
+
+impl System {
+    fn remember(&self, name: &str, addresses: &[IpAddr]) {
+        let mut cache = lock(&self.cache);
+        cache.retain(|(at, _)| at.elapsed() < REMEMBERED);
+        cache.insert(name.to_owned(), (Instant::now(), addresses.to_vec()));
+    }
 }
 
 impl Resolver {
@@ -74,10 +92,9 @@ impl Resolver {
 
     fn ask(&self, name: &str, limit: Duration, run: &Run) -> Result<Vec<IpAddr>> {
         let system = self.system.get();
-        let cache = || lock(&system.cache);
         let until = if limit.is_zero() { None } else { Instant::now().checked_add(limit) };
         let turn = loop {
-            if let Some((at, addresses)) = cache().get(name)
+            if let Some((at, addresses)) = lock(&system.cache).get(name)
                 && at.elapsed() < REMEMBERED
             {
                 return Ok(addresses.clone());
@@ -91,9 +108,7 @@ impl Resolver {
             run.sleep(LOOK)?;
         };
         let addresses = Self::ask_system(name, turn, until, limit, run)?;
-        let mut cache = cache();
-        cache.retain(|_, (at, _)| at.elapsed() < REMEMBERED);
-        cache.insert(name.to_owned(), (Instant::now(), addresses.clone()));
+        system.remember(name, &addresses);
         Ok(addresses)
     }
 
@@ -189,4 +204,23 @@ fn not_resolved(name: &str) -> Error {
         .phase(Phase::Dns)
         .with(|d| d.host = Some(name.to_owned()))
         .hint("check the spelling of the host and the name server")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_were_not_asked_for_lately_are_forgotten() {
+        let system = System::default();
+        let address = [IpAddr::from(Ipv4Addr::LOCALHOST)];
+        for number in 0..3 * MOST_NAMES {
+            system.remember(&format!("host{number}.test"), &address);
+            assert!(lock(&system.cache).get("host0.test").is_some(), "it is in use");
+        }
+        let mut cache = lock(&system.cache);
+        assert_eq!(cache.len(), MOST_NAMES);
+        assert!(cache.get("host1.test").is_none());
+        assert!(cache.get(&format!("host{}.test", 3 * MOST_NAMES - 1)).is_some());
+    }
 }

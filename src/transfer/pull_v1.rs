@@ -54,7 +54,7 @@ pub fn pull(
     // Before the layers, which are large.
     if let (Some(wanted), Some(newest)) = (&options.platform, known.last()) {
         let found = platform(&newest.json)?;
-        if wanted.os != found.os || wanted.architecture != found.architecture {
+        if wanted.suits(&found).is_none() {
             let message = format!("the image is for {found}, not for {wanted}");
             return Err(Error::new(Code::NoPlatform, message));
         }

@@ -303,6 +303,19 @@ impl Session {
     }
 }
 
+impl Session {
+    pub fn put_blob(&self, context: Option<&Context>, options: &Value) -> Outcome<Writer> {
+        let options = c(&options.to_string());
+        let mut writer = ptr::dangling_mut();
+        // SAFETY: live handles and text in, live places out.
+        let opened = call(|error| unsafe {
+            ocireg_session_put_blob(self.0, pointer(context), options.as_ptr(), &mut writer, error)
+        });
+        assert_eq!(opened.is_err(), writer.is_null());
+        opened.map(|()| Writer(writer))
+    }
+}
+
 impl Drop for Session {
     fn drop(&mut self) {
         // SAFETY: freed once.
