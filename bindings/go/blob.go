@@ -10,19 +10,22 @@ import (
 	"github.com/ocireg/ocireg/bindings/go/internal/capi"
 )
 
-// copySize is how much WriteTo reads at once.
+// copySize is how much WriteTo reads at a time.
 const copySize = 256 << 10
 
-// BlobReader reads a blob. The digest is checked at the end: read until io.EOF, or call Verify, before you trust the
-// data. A tar reader may stop before that; see the example of Verify. One goroutine reads at a time; Close may be called
-// from any.
+// BlobReader reads a blob. The digest is checked at the end of the blob: read until io.EOF, or call Verify, before you
+// trust the data. A tar reader may stop before the end; see the example of Verify.
+//
+// Only one goroutine may read at a time; Close may be called from any goroutine.
 type BlobReader struct{ reader }
 
-// LayerReader reads a layer of protocol v1. The end is io.EOF only if the size was right, where it is known; nothing else
-// is verified. One goroutine reads at a time; Close may be called from any.
+// LayerReader reads a layer over protocol v1. At the end only the size is checked, if it is known: v1 has no digest to
+// check the content against.
+//
+// Only one goroutine may read at a time; Close may be called from any goroutine.
 type LayerReader struct{ reader }
 
-// reader is what both have in common.
+// reader is what BlobReader and LayerReader have in common.
 type reader struct {
 	mu      sync.Mutex // Held while the library reads.
 	closing atomic.Bool
@@ -32,18 +35,18 @@ type reader struct {
 	cleanup runtime.Cleanup
 }
 
-// readState is how far a reader has come, and so what closing it means.
+// readState is how far a reader has come, which decides what Close returns.
 type readState int
 
 const (
 	fresh readState = iota
 	reading
 	ended
-	// failed is until a read succeeds again, which it may after the end of a context.
+	// failed lasts until a read succeeds again.
 	failed
 )
 
-// openReader is what a reader must give back. It does not know its reader, so that the garbage collector can do it.
+// openReader is what a reader must free. It has no pointer to its reader, so that the garbage collector can free both.
 type openReader struct {
 	c    *capi.Reader
 	call *call
@@ -59,8 +62,8 @@ var _, _ interface {
 	io.WriterTo
 } = (*BlobReader)(nil), (*LayerReader)(nil)
 
-// OpenBlob begins to read a blob. The whole reading is under ctx, as the body of a request of net/http is. The reader is
-// ended by Close.
+// OpenBlob opens a blob for reading. As with a request of net/http, the context covers reading the whole blob. The
+// options may be nil. Free the reader with Close.
 func (r *Repository) OpenBlob(ctx context.Context, digest string, options *BlobOptions) (*BlobReader, error) {
 	document, err := encodeOptional("options", options)
 	if err != nil {
@@ -84,7 +87,7 @@ func (r *Repository) OpenBlob(ctx context.Context, digest string, options *BlobO
 	return b, nil
 }
 
-// begin makes what an empty reader reads from.
+// begin opens what an empty reader reads from.
 func (b *reader) begin(ctx context.Context, make func(*capi.Context) (*capi.Reader, error)) error {
 	under, err := begin(ctx, true)
 	if err != nil {
@@ -111,7 +114,7 @@ func (b *reader) begin(ctx context.Context, make func(*capi.Context) (*capi.Read
 	return nil
 }
 
-// Size is that of the whole blob or layer, wherever reading began; -1 if it is not known.
+// Size returns the size of the whole blob or layer, even if reading began at an offset, or -1 if it is not known.
 func (b *reader) Size() int64 { return b.size }
 
 // Read reads the next bytes. Errors are sticky.
@@ -141,9 +144,9 @@ func (b *reader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// Verify reads what is left, for example behind the end of a tar archive, and checks size and digest. Call it when you
-// are done reading, and keep nothing of what was read if it fails. From an offset on, and of a layer, only the size can
-// be checked.
+// Verify reads the rest, such as what follows the end of a tar archive, and checks the size and digest. Call it when
+// you are done reading; if it fails, discard what you have read. For a layer of protocol v1, or a blob that was opened
+// at an offset, it can only check the size.
 func (b *reader) Verify() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -159,7 +162,7 @@ func (b *reader) Verify() error {
 	return nil
 }
 
-// failure is what a read that failed gives.
+// failure returns the error of a read that failed.
 func (b *reader) failure(err error) error {
 	b.state = failed
 	if b.closing.Load() && b.open.call.ctx.Err() == nil {
@@ -168,7 +171,7 @@ func (b *reader) failure(err error) error {
 	return err
 }
 
-// WriteTo writes what is left to w.
+// WriteTo writes the rest to w. It implements [io.WriterTo].
 func (b *reader) WriteTo(w io.Writer) (written int64, err error) {
 	buffer := make([]byte, copySize)
 	for {
@@ -190,8 +193,9 @@ func (b *reader) WriteTo(w io.Writer) (written int64, err error) {
 	}
 }
 
-// Close ends the reader. A Read under way returns at once, with an error. If something was read, but not the end, Close
-// gives [ErrNotVerified]; not after a Read that failed. Whatever it gives, the reader is closed. It may be repeated.
+// Close frees the reader. A running Read returns at once, with an error. If something was read, but not to the end,
+// Close returns [ErrNotVerified], unless the last Read failed; the reader is closed in any case. Close may be called
+// more than once.
 func (b *reader) Close() error {
 	if b.closing.Swap(true) {
 		return nil

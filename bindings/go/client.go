@@ -10,23 +10,24 @@ import (
 	"github.com/ocireg/ocireg/bindings/go/internal/capi"
 )
 
-// wishes are what the client of a session asks for, all of which the library must be able to do.
+// wishes are what the client of a session wants; the library must be able to do all of it.
 type wishes struct {
 	auth *AuthConfig
-	// always wants credentials on each request.
+	// always is true if each request is to have credentials.
 	always  bool
 	headers http.Header
 	tls     *tls.Config
 }
 
-// wishesOf takes a client apart, or refuses it.
+// wishesOf returns the wishes of a client, or an error if there is one that the library cannot fulfill.
 func wishesOf(client *http.Client, auth *AuthConfig) (*wishes, error) {
 	w := &wishes{auth: auth, headers: http.Header{}}
 	if client == nil {
 		return w, nil
 	}
 	if client.Timeout != 0 {
-		return nil, foreign("a Timeout", "use the option Timeouts of the service, or the calls whose name ends in Context")
+		return nil, foreign("a Timeout",
+			"use the option Timeouts of the service, or the calls whose name ends in Context")
 	}
 	if client.CheckRedirect != nil && !sameFunction(client.CheckRedirect, checkRedirect) {
 		return nil, foreign("a CheckRedirect of its own", "")
@@ -35,15 +36,15 @@ func wishesOf(client *http.Client, auth *AuthConfig) (*wishes, error) {
 	return w, w.take(client.Transport)
 }
 
-// foreign is the refusal of a client with something that the library cannot do.
+// foreign returns the error of a client with something that the library cannot do.
 func foreign(what, hint string) error {
 	if hint == "" {
 		hint = "pass nil, or a client made only of HTTPClient, ModifyRequests, Headers, AuthTransport and NewTransport"
 	}
-	return refusal("client", "a session makes its own connections, and cannot do so by a client with "+what, hint)
+	return refusal("client", "a session makes its own connections, and cannot use a client with "+what, hint)
 }
 
-// take takes what a transport and the ones below it ask for.
+// take adds the wishes of a transport and of the transports below it.
 func (w *wishes) take(transport http.RoundTripper) error {
 	switch t := transport.(type) {
 	case nil:
@@ -83,7 +84,7 @@ func (w *wishes) take(transport http.RoundTripper) error {
 	return foreign(fmt.Sprintf("the RoundTripper %T", transport), "")
 }
 
-// changedField names a field of a transport that NewTransport did not set so.
+// changedField returns the name of a field that differs from what NewTransport sets, or "".
 func changedField(t *http.Transport) string {
 	have, want := reflect.ValueOf(t).Elem(), reflect.ValueOf(NewTransport(nil)).Elem()
 	for i := range have.NumField() {
@@ -104,10 +105,10 @@ func changedField(t *http.Transport) string {
 	return ""
 }
 
-// sameFunction compares functions that are no closures.
+// sameFunction compares functions that are not closures.
 func sameFunction(a, b any) bool { return reflect.ValueOf(a).Pointer() == reflect.ValueOf(b).Pointer() }
 
-// check refuses wishes that do not fit the endpoint.
+// check returns an error if the wishes do not fit the endpoint.
 func (w *wishes) check(ctx context.Context, endpoint *V1Endpoint) error {
 	if w.tls != nil && endpoint.URL.Scheme == "https" {
 		// The usual configuration, as NewTransport makes it of nil, is what the service may add its files to.
@@ -138,7 +139,7 @@ func (w *wishes) check(ctx context.Context, endpoint *V1Endpoint) error {
 	return nil
 }
 
-// endpoint is c, or the same place with the headers that are wanted.
+// endpoint returns c, or the same endpoint with the wanted headers.
 func (w *wishes) endpoint(c *capi.Endpoint) (*capi.Endpoint, error) {
 	if len(w.headers) == 0 {
 		return c, nil

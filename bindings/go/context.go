@@ -9,20 +9,20 @@ import (
 	"github.com/ocireg/ocireg/bindings/go/internal/capi"
 )
 
-// Progress says how a call goes on.
+// Progress is the progress of a call.
 type Progress struct {
-	// Done and Total are the bytes moved and to be moved by the whole call, as far as that is known.
+	// Done is how many bytes the call has transferred, and Total how many it will transfer, as far as that is known.
 	Done, Total int64
-	// Event is what happened.
+	// Event is what has just happened.
 	Event ProgressEvent
 }
 
-// ProgressEvent is what happened in a call. Fields that do not apply are zero.
+// ProgressEvent is something that happened during a call. Fields that do not apply are zero.
 type ProgressEvent struct {
 	// Kind is "start", "blob", "manifest", "retry", "wait", "endpoint", "tick" or "finish"; ignore others.
 	Kind string `json:"kind"`
-	// Digest, MediaType, Offset, Total and Done say how far one blob is. What is the id of an image of protocol v1, whose
-	// layer has no digest before all of it was read.
+	// Digest, MediaType, Offset, Total and Done are the progress of one blob. For a layer of protocol v1, which has no
+	// digest before all of it has been read, What is the ID of its image.
 	Digest    string `json:"digest"`
 	What      string `json:"what"`
 	MediaType string `json:"media_type"`
@@ -31,19 +31,19 @@ type ProgressEvent struct {
 	Done      bool   `json:"done"`
 	// Direction is "down" or "up".
 	Direction string `json:"direction"`
-	// Source says where the blob comes from: "network", "present", …
+	// Source is where the blob came from, such as "network" or "present".
 	Source string `json:"source"`
-	// Attempt and Delay are those of a retry or wait.
+	// Attempt and Delay belong to a retry or wait.
 	Attempt int           `json:"attempt"`
 	Delay   time.Duration `json:"-"`
-	// Code and Message are those of the failure behind a retry or a change of the endpoint.
+	// Code and Message are the error that caused a retry or a change of the endpoint.
 	Code    Code   `json:"code"`
 	Message string `json:"message"`
-	// Raw is the library's whole document.
+	// Raw is the JSON object that the library returned.
 	Raw json.RawMessage `json:"-"`
 }
 
-// read reads the library's document.
+// read decodes the library's JSON object.
 func (e *ProgressEvent) read(document []byte) error {
 	type fields ProgressEvent
 	all := struct {
@@ -58,16 +58,18 @@ func (e *ProgressEvent) read(document []byte) error {
 
 type progressKey struct{}
 
-// WithProgress gives a context under which calls tell progress how they go on: at most every 100 ms per blob, and at
-// least once a second while they wait. It is called on the goroutine that makes the call. An error that it returns stops
-// the call, whose error then wraps it; a panic stops the call and comes out of it. It must not call
-// [runtime.Goexit] (as [testing.T.FailNow] does), nor Close or read what the running call uses.
+// WithProgress returns a context whose calls report their progress to a function: at most every 100 ms for each blob,
+// and at least once a second while they wait. The function runs on the goroutine that makes the call.
+//
+// If the function returns an error, the call stops, and its error wraps that error. If it panics, the call stops, and
+// the panic continues in the caller. It must not call [runtime.Goexit] (as [testing.T.FailNow] does), and it must not
+// close or read what the running call uses.
 func WithProgress(ctx context.Context, progress func(Progress) error) context.Context {
 	return context.WithValue(ctx, progressKey{}, progress)
 }
 
-// A call is a Go context around calls of the library. It holds nothing that its user must be able to lose to the
-// garbage collector.
+// A call is a Go context for calls of the library. It must not point to a reader or writer, which the garbage collector
+// could not free then.
 type call struct {
 	ctx     context.Context
 	handle  *capi.Context // nil: there is nothing to watch.
@@ -79,7 +81,8 @@ type call struct {
 	turn    bool          // It is its turn already.
 }
 
-// begin makes ready for calls under ctx, when it is the first one's turn. With always, the call can be ended from elsewhere too.
+// begin prepares for calls under ctx, and waits for the turn of the first one. With always, calls can also be stopped
+// by cancel.
 func begin(ctx context.Context, always bool) (*call, error) {
 	deadline, hasDeadline := ctx.Deadline()
 	late := hasDeadline && time.Until(deadline) <= 0 // The timer of the context may be a little behind.
@@ -121,7 +124,7 @@ func begin(ctx context.Context, always bool) (*call, error) {
 	return c, nil
 }
 
-// overBefore is the error of a call whose context is done before it begins.
+// overBefore returns the error of a call whose context is done before the call begins.
 func overBefore(ctx context.Context, late bool) *Error {
 	e := Error{Code: CodeCancelled, Name: "CANCELLED", Message: "the call was cancelled", CancelledBy: "context"}
 	if err := ctx.Err(); errors.Is(err, context.DeadlineExceeded) || late && err == nil {
@@ -133,7 +136,7 @@ func overBefore(ctx context.Context, late bool) *Error {
 	return made
 }
 
-// watch makes the function that C calls: Go's panics must not cross C.
+// watch returns the function that C calls: Go's panics must not cross C.
 func (c *call) watch(progress func(Progress) error) capi.ProgressFunc {
 	return func(done, total uint64, document string) (stop bool) {
 		if c.panics || c.stopped != nil {
@@ -155,7 +158,7 @@ func (c *call) watch(progress func(Progress) error) capi.ProgressFunc {
 	}
 }
 
-// outcome turns the error of a call of the library into ours, and lets a panic of the progress function go on.
+// outcome converts an error of the library, and continues a panic of the progress function.
 func (c *call) outcome(err error) error {
 	if c.panics {
 		c.panics = false
@@ -186,13 +189,13 @@ func (c *call) run(f func(*capi.Context) error) error {
 	return c.outcome(f(c.handle))
 }
 
-// cancel ends calls under c, from any goroutine. It is called once.
+// cancel stops calls under c, from any goroutine. It is called once.
 func (c *call) cancel() {
 	close(c.ended)
 	c.handle.Cancel()
 }
 
-// end is the end of all calls under c.
+// end frees c, after the last call under it.
 func (c *call) end() {
 	if c.stop != nil {
 		c.stop()

@@ -6,13 +6,13 @@ import (
 	"github.com/ocireg/ocireg/bindings/go/internal/capi"
 )
 
-// Endpoint is one address of a registry, ready to be asked. Any number of goroutines may use it.
+// Endpoint is an endpoint of a registry that can be used. It is safe for concurrent use by multiple goroutines.
 type Endpoint struct {
 	c    *capi.Endpoint
 	text string
 }
 
-// NewEndpoint makes an endpoint, usually of one that a lookup gave. It is ended by Close.
+// NewEndpoint creates an endpoint, usually from one that a lookup returned. Free it with Close.
 func (s *DefaultService) NewEndpoint(apiEndpoint APIEndpoint) (*Endpoint, error) {
 	document, err := encode("endpoint", apiEndpoint)
 	if err != nil {
@@ -30,28 +30,29 @@ func (s *DefaultService) NewEndpoint(apiEndpoint APIEndpoint) (*Endpoint, error)
 	return &Endpoint{c, text}, nil
 }
 
-// Close ends the endpoint. Calls under way and what was made from the endpoint go on.
+// Close frees the endpoint. Running calls, and what was created from the endpoint, keep working.
 func (e *Endpoint) Close() error {
 	e.c.Close()
 	return nil
 }
 
-// String is the endpoint's URL.
+// String returns the endpoint's URL.
 func (e *Endpoint) String() string { return e.text }
 
-// Path gives the URL of a path under the endpoint.
+// Path returns the URL of a path under the endpoint.
 func (e *Endpoint) Path(path string) (string, error) {
 	url, err := e.c.Path(path)
 	return url, newError(err)
 }
 
-// IsSecure says whether certificates are verified.
+// IsSecure reports whether certificates are verified.
 func (e *Endpoint) IsSecure() (bool, error) {
 	secure, err := e.c.IsSecure()
 	return secure, newError(err)
 }
 
-// Ping asks the registry what it speaks, without credentials. An answer that makes no sense is a [PingResponseError].
+// Ping asks the registry which protocol it speaks, without credentials. If the response makes no sense, the error is a
+// [PingResponseError].
 func (e *Endpoint) Ping(ctx context.Context) (*PingResult, error) {
 	return decodeNew[PingResult](under(ctx, e.c.Ping))
 }

@@ -1,14 +1,16 @@
 package ocireg
 
-// Docker's package errdefs, and containerd's, tell the kind of an error by the methods that it has, however deep in the
-// error that is: the first follows Cause, the second Unwrap. The types here have those methods, and nothing else.
+// Docker's package errdefs, and containerd's, classify an error by its methods, such as NotFound, which they look for
+// in the whole chain of errors: the first follows Cause, the second Unwrap. The types here have these methods, and
+// nothing else.
 
-// class is an Error as one kind of errdefs. It wraps nothing, so that who follows Cause or Unwrap comes to an end.
+// class is an Error with one of the methods of errdefs. It wraps nothing, so that the chain of Cause or Unwrap ends
+// here.
 type class struct{ e *Error }
 
 func (c class) Error() string { return c.e.Error() }
 
-// As gives the [*Error].
+// As sets the [*Error].
 func (c class) As(target any) bool {
 	e, ok := target.(**Error)
 	if ok {
@@ -45,7 +47,7 @@ func (classDeadline) DeadlineExceeded()         {}
 func (classDataLoss) DataLoss()                 {}
 func (classUnknown) Unknown()                   {}
 
-// class is the error's kind in the words of errdefs.
+// class returns the error with the method of errdefs that fits its code.
 func (e *Error) class() error {
 	c := class{e}
 	switch e.Code {

@@ -13,10 +13,10 @@ import (
 	"github.com/ocireg/ocireg/bindings/go/internal/capi"
 )
 
-// Code says what kind of failure an [Error] is. Numbers never change; new ones may come.
+// Code is the kind of an [Error]. Numbers never change; new ones may be added.
 type Code int32
 
-// The codes, as ocireg.h has them.
+// The error codes, as in ocireg.h.
 const (
 	CodeInvalidArgument  Code = 1
 	CodeInvalidUTF8      Code = 2
@@ -62,7 +62,7 @@ const (
 	CodePanic            Code = 201
 )
 
-// String is the library's name of the code, such as "NOT_FOUND".
+// String returns the library's name of the code, such as "NOT_FOUND".
 func (c Code) String() string {
 	return strings.TrimPrefix(capi.CodeName(int32(c)), "OCIREG_")
 }
@@ -74,7 +74,7 @@ func (c Code) Text() string { return capi.CodeText(int32(c)) }
 type sentinel struct {
 	text string
 	is   func(*Error) bool
-	// also are what such an Error is besides, for sentinels that calls give as they are.
+	// also are what a sentinel wraps, for those that calls return themselves.
 	also []error
 }
 
@@ -86,8 +86,8 @@ func ofCode(code Code, text string, also ...error) error {
 	return &sentinel{text, func(e *Error) bool { return e.Code == code }, also}
 }
 
-// Kinds of failures, for [errors.Is]. A cancelled call is [context.Canceled], and one that reached the deadline of its
-// context is [context.DeadlineExceeded].
+// Errors for use with [errors.Is]. A cancelled call matches [context.Canceled], and one that ran into the deadline of
+// its context matches [context.DeadlineExceeded].
 var (
 	ErrInvalidArgument  = ofCode(CodeInvalidArgument, "invalid argument")
 	ErrInvalidJSON      = ofCode(CodeInvalidJSON, "invalid JSON")
@@ -103,8 +103,8 @@ var (
 	ErrDisconnected     = ofCode(CodeDisconnected, "connection lost")
 	ErrProxy            = ofCode(CodeProxy, "proxy failed")
 	ErrRedirect         = ofCode(CodeRedirect, "redirect refused")
-	ErrProtocol         = ofCode(CodeProtocol, "an answer that makes no sense")
-	ErrPolicy           = ofCode(CodePolicy, "address refused by a rule of the library")
+	ErrProtocol         = ofCode(CodeProtocol, "invalid response")
+	ErrPolicy           = ofCode(CodePolicy, "refused by a rule of the library")
 	ErrUnauthorized     = ofCode(CodeUnauthorized, "unauthorized")
 	ErrDenied           = ofCode(CodeDenied, "denied")
 	ErrCredentials      = ofCode(CodeCredentials, "credentials cannot be used")
@@ -122,51 +122,51 @@ var (
 	ErrNoSpace          = ofCode(CodeNoSpace, "no space left")
 	ErrPermission       = ofCode(CodePermission, "permission denied by the system")
 
-	// ErrNotVerified says that a blob or layer was closed before its end was read, so that nothing says that what was
-	// read is right. Call Verify when you are done reading.
-	ErrNotVerified = errors.New("ocireg: closed before the end was read: the content is not verified " +
-		"(call Verify when you are done reading, and keep nothing if it fails)")
+	// ErrNotVerified means that a blob or layer was closed before its end was read, so that its content was not
+	// verified. Call Verify when you are done reading.
+	ErrNotVerified = errors.New("ocireg: closed before the end was read: the content was not verified " +
+		"(call Verify when you are done reading, and discard the content if it fails)")
 
-	// ErrAlreadyExists says that the image to be pushed is at the registry already.
+	// ErrAlreadyExists means that the registry already has the image that was to be pushed.
 	ErrAlreadyExists = ofCode(CodeAlreadyExists, "image already exists", fs.ErrExist)
-	// ErrInvalidRepositoryName says that a repository name is not well formed, such as a search term with a scheme.
+	// ErrInvalidRepositoryName means that the name of a repository is not valid, such as a search term with a scheme.
 	ErrInvalidRepositoryName = ofCode(CodeInvalidReference,
 		`invalid repository name (ex: "registry.domain.tld/myrepos")`)
-	// ErrRepoNotFound says that the registry has no such repository.
+	// ErrRepoNotFound means that the repository does not exist.
 	ErrRepoNotFound error = &sentinel{"repository not found", func(e *Error) bool {
 		return e.Code == CodeNotFound && e.What == "repository"
 	}, []error{ErrNotFound, fs.ErrNotExist}}
 )
 
-// PingResponseError says that a registry answered a ping in a way that cannot be understood; see [errors.As].
+// PingResponseError means that the response to a ping makes no sense; use it with [errors.As].
 type PingResponseError struct {
 	Err error
 }
 
 func (err PingResponseError) Error() string { return err.Err.Error() }
 
-// Unwrap gives the [*Error].
+// Unwrap returns the [*Error].
 func (err PingResponseError) Unwrap() error { return err.Err }
 
-// RegistryError is one entry of a registry's own error document.
+// RegistryError is one error in a response of a registry.
 type RegistryError struct {
 	Code    string          `json:"code"`
 	Message string          `json:"message"`
 	Detail  json.RawMessage `json:"detail,omitempty"`
 }
 
-// Error is why a call failed. Fields that do not apply are zero.
+// Error is the error of a call. Fields that do not apply are zero.
 type Error struct {
 	Code Code   `json:"code"`
 	Name string `json:"name"`
-	// Message is one line: what could not be done, and its causes.
+	// Message is one line: what failed, and why.
 	Message string   `json:"message"`
 	Causes  []string `json:"causes,omitempty"`
-	// Hint says what to try.
+	// Hint says what to do about it.
 	Hint string `json:"hint,omitempty"`
 
 	HTTPStatus int `json:"http_status,omitempty"`
-	// Errors are the registry's own words.
+	// Errors are the errors in the registry's response.
 	Errors   []RegistryError `json:"errors,omitempty"`
 	Method   string          `json:"method,omitempty"`
 	Scheme   string          `json:"scheme,omitempty"`
@@ -182,25 +182,25 @@ type Error struct {
 	SizeActual     int64  `json:"size_actual,omitempty"`
 	BytesDone      int64  `json:"bytes_done,omitempty"`
 
-	// Retryable says that the same call may succeed when it is made again.
+	// Retryable is true if the same call may succeed later.
 	Retryable bool `json:"retryable"`
-	// RetryAfter is how long the registry asked to wait.
+	// RetryAfter is how long the registry asked clients to wait.
 	RetryAfter time.Duration `json:"-"`
 
 	CancelledBy string `json:"cancelled_by,omitempty"`
 	What        string `json:"what,omitempty"`
 	Argument    string `json:"argument,omitempty"`
-	// Attempts are the failures of the endpoints that were tried.
+	// Attempts are the errors of the endpoints that were tried.
 	Attempts []*Error `json:"attempts,omitempty"`
 
-	// Raw is the library's whole document.
+	// Raw is the JSON object that the library returned.
 	Raw json.RawMessage `json:"-"`
 
-	// cause is why the caller's side ended the call.
+	// cause is why the caller stopped the call.
 	cause error
 }
 
-// Error is the message with the hint.
+// Error returns the message and the hint.
 func (e *Error) Error() string {
 	text := "ocireg: " + e.Message
 	if e.cause != nil && e.cause != context.Canceled && e.cause != context.DeadlineExceeded {
@@ -212,13 +212,13 @@ func (e *Error) Error() string {
 	return text
 }
 
-// Is knows the sentinels of this package.
+// Is reports whether the error matches a sentinel of this package.
 func (e *Error) Is(target error) bool {
 	s, ok := target.(*sentinel)
 	return ok && s.is(e)
 }
 
-// As gives a [PingResponseError] where the failure is one.
+// As sets a [PingResponseError] if the error is one.
 func (e *Error) As(target any) bool {
 	ping, ok := target.(*PingResponseError)
 	if ok = ok && e.Code == CodeProtocol && e.Phase == "ping"; ok {
@@ -227,7 +227,7 @@ func (e *Error) As(target any) bool {
 	return ok
 }
 
-// Unwrap gives what the failure also is: errors of the standard library, and the cause of a context's end.
+// Unwrap returns the errors of the standard library that this error matches, and the cause of its context.
 func (e *Error) Unwrap() []error {
 	var all []error
 	switch e.Code {
@@ -260,13 +260,13 @@ func (e *Error) Unwrap() []error {
 	return all
 }
 
-// Timeout says whether time ran out; with it an Error is a [net.Error].
+// Timeout reports whether the call timed out. With it an Error is a [net.Error].
 func (e *Error) Timeout() bool { return e.Code == CodeTimeout || e.Code == CodeDeadline }
 
-// Temporary is Retryable, as [net.Error] wants it.
+// Temporary returns Retryable, for [net.Error].
 func (e *Error) Temporary() bool { return e.Retryable }
 
-// MarshalJSON gives the library's document.
+// MarshalJSON implements [json.Marshaler]. It returns the library's JSON object.
 func (e *Error) MarshalJSON() ([]byte, error) {
 	if e.Raw != nil {
 		return e.Raw, nil
@@ -275,7 +275,7 @@ func (e *Error) MarshalJSON() ([]byte, error) {
 	return json.Marshal((*fields)(e))
 }
 
-// UnmarshalJSON reads the library's document.
+// UnmarshalJSON implements [json.Unmarshaler]. It reads the library's JSON object.
 func (e *Error) UnmarshalJSON(document []byte) error {
 	type fields Error
 	all := struct {
@@ -290,13 +290,13 @@ func (e *Error) UnmarshalJSON(document []byte) error {
 	return nil
 }
 
-// refusal is the error of an argument that is refused here.
+// refusal returns the error of an argument that this package refuses.
 func refusal(argument, message, hint string) *Error {
 	return ownError(Error{Code: CodeInvalidArgument, Name: "INVALID_ARGUMENT", Argument: argument, Message: message,
 		Hint: hint})
 }
 
-// newError makes the package's error of one of package capi.
+// newError converts an error of package capi.
 func newError(err error) error {
 	if err == nil {
 		return nil
@@ -307,13 +307,13 @@ func newError(err error) error {
 	}
 	e := &Error{}
 	if json.Unmarshal([]byte(failure.JSON), e) != nil || e.Code == 0 {
-		// Whatever became of the document, the failure must not.
+		// The failure must not get lost, even if its JSON object cannot be read.
 		*e = Error{Code: Code(failure.Code), Name: Code(failure.Code).String(), Message: failure.Message}
 	}
 	return e
 }
 
-// ownError makes an error that did not come from the library.
+// ownError returns an error that did not come from the library.
 func ownError(e Error) *Error {
 	e.Raw, _ = json.Marshal(&e) // Texts and numbers always marshal.
 	return &e

@@ -8,7 +8,7 @@ import (
 	"github.com/ocireg/ocireg/bindings/go/internal/capi"
 )
 
-// EndpointReport says which endpoint answered.
+// EndpointReport is the endpoint that was used.
 type EndpointReport struct {
 	URL    string `json:"url"`
 	Mirror bool   `json:"mirror"`
@@ -17,11 +17,11 @@ type EndpointReport struct {
 // ManifestReport is one manifest of an image.
 type ManifestReport struct {
 	Descriptor Descriptor `json:"descriptor"`
-	// Platform is nil if nothing says what the manifest runs on.
+	// Platform is nil if it is not known.
 	Platform *Platform `json:"platform"`
 }
 
-// BlobReport is what became of one blob.
+// BlobReport is what happened to one blob.
 type BlobReport struct {
 	Digest           string `json:"digest"`
 	Size             int64  `json:"size"`
@@ -33,9 +33,9 @@ type BlobReport struct {
 	Source string `json:"source"`
 }
 
-// PullReport is what a pull did.
+// PullReport is the result of a pull.
 type PullReport struct {
-	// Reference is canonical, with the digest.
+	// Reference is the canonical reference, with the digest.
 	Reference        string           `json:"reference"`
 	Descriptor       Descriptor       `json:"descriptor"`
 	Manifests        []ManifestReport `json:"manifests"`
@@ -47,14 +47,14 @@ type PullReport struct {
 	BytesTransferred int64            `json:"bytes_transferred"`
 	Duration         time.Duration    `json:"-"`
 	Warnings         []string         `json:"warnings"`
-	// Attempts are the failures of the endpoints that were tried before.
+	// Attempts are the errors of the endpoints that were tried first.
 	Attempts []*Error `json:"attempts"`
 
-	// Raw is the library's whole document.
+	// Raw is the JSON object that the library returned.
 	Raw json.RawMessage `json:"-"`
 }
 
-// manifestText is a ManifestReport in the library's own documents.
+// manifestText is a ManifestReport in the library's JSON.
 type manifestText struct {
 	Descriptor Descriptor    `json:"descriptor"`
 	Platform   *platformText `json:"platform"`
@@ -68,7 +68,7 @@ func manifestReports(texts []manifestText) []ManifestReport {
 	return all
 }
 
-// read reads the library's document.
+// read decodes the library's JSON object.
 func (r *PullReport) read(document []byte) error {
 	all := struct {
 		*PullReport
@@ -84,9 +84,9 @@ func (r *PullReport) read(document []byte) error {
 
 func (r *PullReport) keepRaw(raw json.RawMessage) { r.Raw = raw }
 
-// Pull gets an image, with every byte verified by size and digest. The source is a reference such as "busybox:1.36", the
-// destination a place such as "oci:DIRECTORY:NAME". What is there already is not transferred again, and a pull that was
-// cut off goes on where it ended. Options may be nil.
+// Pull pulls an image and verifies the size and digest of everything it transfers. The source is a reference such as
+// "busybox:1.36", and the destination a location such as "oci:DIRECTORY:NAME". Pull skips blobs that the destination
+// already has, and resumes an interrupted pull. The options may be nil.
 func (s *DefaultService) Pull(ctx context.Context, source, destination string, options *PullOptions) (*PullReport, error) {
 	document, err := encodeOptional("options", options)
 	if err != nil {
@@ -97,7 +97,7 @@ func (s *DefaultService) Pull(ctx context.Context, source, destination string, o
 	}))
 }
 
-// Inspection is what is known of an image without pulling it.
+// Inspection describes an image that was not pulled.
 type Inspection struct {
 	Reference  string     `json:"reference"`
 	Name       string     `json:"name"`
@@ -105,7 +105,7 @@ type Inspection struct {
 	// Kind is "image", "index" or "artifact".
 	Kind      string           `json:"kind"`
 	Platforms []ManifestReport `json:"platforms"`
-	// Platform is the one that Manifest, Config and Layers are of.
+	// Platform is the platform that Manifest, Config and Layers belong to.
 	Platform     *Platform         `json:"platform"`
 	Manifest     json.RawMessage   `json:"manifest"`
 	Config       json.RawMessage   `json:"config"`
@@ -114,14 +114,14 @@ type Inspection struct {
 	Subject      *Descriptor       `json:"subject"`
 	Annotations  map[string]string `json:"annotations"`
 	Endpoint     EndpointReport    `json:"endpoint"`
-	// Warnings say what went wrong although the image could be inspected.
+	// Warnings are problems that did not make the call fail.
 	Warnings []string `json:"warnings"`
 
-	// Raw is the library's whole document.
+	// Raw is the JSON object that the library returned.
 	Raw json.RawMessage `json:"-"`
 }
 
-// read reads the library's document.
+// read decodes the library's JSON object.
 func (i *Inspection) read(document []byte) error {
 	all := struct {
 		*Inspection
@@ -135,7 +135,7 @@ func (i *Inspection) read(document []byte) error {
 
 func (i *Inspection) keepRaw(raw json.RawMessage) { i.Raw = raw }
 
-// Inspect tells what an image is, without pulling it. Options may be nil.
+// Inspect describes an image without pulling it. The options may be nil.
 func (s *DefaultService) Inspect(ctx context.Context, source string, options *InspectOptions) (*Inspection, error) {
 	document, err := encodeOptional("options", options)
 	if err != nil {

@@ -11,10 +11,10 @@ import (
 	"unicode/utf8"
 )
 
-// Extra holds options by their names in the library's documents; they win over fields of the same name.
+// Extra holds additional options by their names in the library's JSON. They override fields of the same name.
 type Extra map[string]json.RawMessage
 
-// marshalWith gives the object of fields with the keys of extra.
+// marshalWith returns the JSON object of fields with the keys of extra added.
 func marshalWith(fields any, extra Extra) ([]byte, error) {
 	document, err := json.Marshal(fields)
 	if err != nil || len(extra) == 0 {
@@ -30,11 +30,11 @@ func marshalWith(fields any, extra Extra) ([]byte, error) {
 	return json.Marshal(all)
 }
 
-// documented is a value whose form for the library is not the one that encoding/json gives it. It is no json.Marshaler,
+// documented is a value whose JSON for the library differs from that of encoding/json. It is not a json.Marshaler,
 // because a struct that embeds one loses its other fields.
 type documented interface{ document() ([]byte, error) }
 
-// readable is a result whose form from the library is not the one that encoding/json reads.
+// readable is a result whose JSON from the library is not what encoding/json reads.
 type readable interface{ read(document []byte) error }
 
 func toDocument(value any) ([]byte, error) {
@@ -56,7 +56,7 @@ func fromDocument(document []byte, value any) error {
 	return json.Unmarshal(document, value)
 }
 
-// encode gives the library's JSON of an argument.
+// encode returns the library's JSON of an argument.
 func encode(argument string, value any) (string, error) {
 	document, err := toDocument(value)
 	var ours *Error
@@ -74,8 +74,8 @@ func encode(argument string, value any) (string, error) {
 	return string(document), nil
 }
 
-// replaced says whether Go wrote something else in place of text that is not UTF-8: a password, say, would be another
-// one. Where the text itself holds U+FFFD, Go writes that character and no escape.
+// replaced reports whether Go has replaced bytes that are not valid UTF-8, which would change a password, for example.
+// A U+FFFD that was in the string is not escaped.
 func replaced(document []byte) bool {
 	for {
 		i := bytes.IndexByte(document, '\\')
@@ -89,7 +89,7 @@ func replaced(document []byte) bool {
 	}
 }
 
-// encodeOptional is encode for what may be nil, which is NULL.
+// encodeOptional is like encode; nil becomes NULL.
 func encodeOptional[T any](argument string, value *T) (*string, error) {
 	if value == nil {
 		return nil, nil
@@ -98,7 +98,7 @@ func encodeOptional[T any](argument string, value *T) (*string, error) {
 	return &document, err
 }
 
-// optionalText is NULL for empty text.
+// optionalText returns NULL for an empty string.
 func optionalText(text string) *string {
 	if text == "" {
 		return nil
@@ -106,12 +106,12 @@ func optionalText(text string) *string {
 	return &text
 }
 
-// encodeList is encode for a list, where nil is an empty one.
+// encodeList is like encode for a list; nil becomes an empty list.
 func encodeList(argument string, list []string) (string, error) {
 	return encode(argument, append([]string{}, list...))
 }
 
-// encodeHeaders is encode for headers, where none are NULL.
+// encodeHeaders is like encode for headers; without any, it returns NULL.
 func encodeHeaders(headers map[string][]string) (*string, error) {
 	all := map[string][]string{}
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
@@ -129,10 +129,10 @@ func encodeHeaders(headers map[string][]string) (*string, error) {
 	return encodeOptional("headers", &all)
 }
 
-// A rawKeeper is a result that keeps the document that it was read from.
+// A rawKeeper is a result that keeps the JSON it was decoded from.
 type rawKeeper interface{ keepRaw(json.RawMessage) }
 
-// decode reads a result of the library, or passes its error on.
+// decode decodes a result of the library, or converts its error.
 func decode[T any](document string, err error) (T, error) {
 	var value T
 	if err != nil {
@@ -144,8 +144,8 @@ func decode[T any](document string, err error) (T, error) {
 			return value, ours
 		}
 		return value, ownError(Error{Code: CodeInternal, Name: "INTERNAL",
-			Message: "the library's answer cannot be read: " + err.Error(),
-			Hint:    "use versions of the library and of this package that belong together"})
+			Message: "cannot read the result of the library: " + err.Error(),
+			Hint:    "use the same version of the library and of this package"})
 	}
 	if keeper, ok := any(&value).(rawKeeper); ok {
 		keeper.keepRaw(json.RawMessage(document))
@@ -153,7 +153,7 @@ func decode[T any](document string, err error) (T, error) {
 	return value, nil
 }
 
-// decodeNew is decode for results that are given as pointers.
+// decodeNew is like decode for results that are returned as pointers.
 func decodeNew[T any](document string, err error) (*T, error) {
 	value, err := decode[T](document, err)
 	if err != nil {

@@ -5,18 +5,18 @@ import (
 	"sync"
 )
 
-// DefaultMaxConcurrentCalls is how many calls run at once unless [SetMaxConcurrentCalls] says otherwise.
+// DefaultMaxConcurrentCalls is how many calls may run at once by default; see [SetMaxConcurrentCalls].
 const DefaultMaxConcurrentCalls = 64
 
-// running bounds the calls that wait for the network: each holds a thread of the system, as every cgo call does.
+// running limits the calls that wait for the network: each of them holds an OS thread, as every cgo call does.
 var running = limiter{most: DefaultMaxConcurrentCalls}
 
-// SetMaxConcurrentCalls sets how many calls of this package may run at once in the process, and returns the number before.
-// Each running call holds a thread of the system; further calls wait for their turn without one, and end with their
-// context. 0 means no bound. Calls that are running already are not affected.
+// SetMaxConcurrentCalls sets how many calls of this package may run at once in the process, and returns the previous
+// number. 0 means no limit. Each running call holds an OS thread; calls beyond the limit wait for their turn without a
+// thread, and stop when their context is done. Calls that are already running are not affected.
 func SetMaxConcurrentCalls(most int) (previous int) { return running.set(max(most, 0)) }
 
-// limiter hands out turns, first come, first served.
+// limiter grants turns in the order in which they were asked for.
 type limiter struct {
 	mu      sync.Mutex
 	most    int // 0: no bound.
@@ -32,7 +32,7 @@ func (l *limiter) set(most int) (previous int) {
 	return previous
 }
 
-// take waits for a turn; false says that one of the channels was closed first. They may be nil.
+// take waits for a turn. It returns false if one of the channels, which may be nil, is closed first.
 func (l *limiter) take(done, ended <-chan struct{}) bool {
 	l.mu.Lock()
 	if len(l.waiting) == 0 && l.hasRoom() {
@@ -68,8 +68,8 @@ func (l *limiter) give() {
 	l.admit()
 }
 
-// lend ends a turn for as long as a callback runs, which may make calls itself: if it had to wait for a turn while it
-// keeps one, all could wait for each other. The function that it returns takes the turn back without waiting.
+// lend gives up a turn while a callback runs, which may make calls itself: if those had to wait while the callback
+// holds a turn, all could wait for each other. The function that it returns takes the turn back without waiting.
 func (l *limiter) lend() (takeBack func()) {
 	l.give()
 	return func() {

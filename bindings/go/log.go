@@ -8,19 +8,20 @@ import (
 	"time"
 )
 
-// LevelTrace is the level of records about connections, below [slog.LevelDebug].
+// LevelTrace is the level of log records about connections, below [slog.LevelDebug].
 const LevelTrace = slog.LevelDebug - 4
 
-// The levels of the library, from 1 on.
+// logLevels are the library's levels, starting at 1.
 var logLevels = [...]slog.Level{slog.LevelError, slog.LevelWarn, slog.LevelInfo, slog.LevelDebug, LevelTrace}
 
-// SetLogger logs what the calls of the service do on the network: requests at [slog.LevelDebug], authentication at
-// [slog.LevelInfo], retries, changes of the endpoint and unverified TLS at [slog.LevelWarn]. No record holds a secret or
-// a query. The attributes are the keys of the library's document: "target", "method", "host", "http_status" and others.
+// SetLogger logs the network activity of the service: requests at [slog.LevelDebug], authentication at
+// [slog.LevelInfo], and retries, changes of the endpoint and unverified TLS at [slog.LevelWarn]. Records never contain
+// secrets or query strings. Their attributes are named as in the library's JSON: "target", "method", "host",
+// "http_status" and others.
 //
-// Records are made for the levels that the logger has enabled now; a nil logger ends it. The handler runs on the
-// goroutine that makes the call. It must not close or set the logger of what the call uses, nor call
-// [runtime.Goexit]; a panic in it is caught and lost. Calls that it makes itself are not logged.
+// The levels that the logger enables now are logged; a nil logger turns logging off. The handler runs on the goroutine
+// that makes the call. It must not close, or set the logger of, anything that the call uses, and it must not call
+// [runtime.Goexit]. If it panics, the panic is recovered and ignored. Calls that the handler makes are not logged.
 func (s *DefaultService) SetLogger(logger *slog.Logger) error {
 	if logger == nil {
 		return newError(s.c.SetLog(0, nil))
@@ -38,7 +39,7 @@ func (s *DefaultService) SetLogger(logger *slog.Logger) error {
 	}))
 }
 
-// handle gives one record of the library to the handler.
+// handle passes a record of the library to the handler.
 func handle(handler slog.Handler, level slog.Level, document string) {
 	ctx := context.Background()
 	if !handler.Enabled(ctx, level) {

@@ -8,22 +8,22 @@ import (
 	"github.com/ocireg/ocireg/bindings/go/internal/capi"
 )
 
-// Named is the name of a repository, with or without tag and digest. [Reference] is one, and so is what other packages
-// call a reference, as long as String gives its whole text.
+// Named is the name of a repository, with or without a tag and digest. [Reference] implements it, and so do the
+// references of other packages whose String method returns the complete reference.
 type Named interface {
 	String() string
-	// Name is the full name of the repository.
+	// Name returns the full name of the repository, such as "docker.io/library/busybox".
 	Name() string
 }
 
-// Reference is a parsed reference to an image.
+// Reference is a parsed reference to an image. Create one with [ParseReference].
 type Reference struct {
 	canonical, familiar, familiarName, name, domain, path, tag, digest, withDefaultTag string
 }
 
 var _ Named = (*Reference)(nil)
 
-// ParseReference parses text such as "busybox" or "registry.example/team/app:1.0@sha256:…".
+// ParseReference parses a reference such as "busybox" or "registry.example/team/app:1.0@sha256:…".
 func ParseReference(reference string) (*Reference, error) {
 	d, err := decode[struct {
 		Canonical      string `json:"canonical"`
@@ -43,37 +43,37 @@ func ParseReference(reference string) (*Reference, error) {
 		d.WithDefaultTag}, nil
 }
 
-// String is the whole reference in canonical form: "docker.io/library/busybox:1.36".
+// String returns the complete reference in canonical form, such as "docker.io/library/busybox:1.36".
 func (r *Reference) String() string { return r.canonical }
 
-// Familiar is the whole reference as users write it: "busybox:1.36".
+// Familiar returns the complete reference in its short form, such as "busybox:1.36".
 func (r *Reference) Familiar() string { return r.familiar }
 
-// Name is the full name of the repository: "docker.io/library/busybox".
+// Name returns the full name of the repository, such as "docker.io/library/busybox".
 func (r *Reference) Name() string { return r.name }
 
-// FamiliarName is the name of the repository as users write it: "busybox".
+// FamiliarName returns the name of the repository in its short form, such as "busybox".
 func (r *Reference) FamiliarName() string { return r.familiarName }
 
-// Domain is the registry: "docker.io".
+// Domain returns the registry, such as "docker.io".
 func (r *Reference) Domain() string { return r.domain }
 
-// Path is the repository within its registry: "library/busybox".
+// Path returns the path of the repository in its registry, such as "library/busybox".
 func (r *Reference) Path() string { return r.path }
 
-// Tag is empty if the reference has none.
+// Tag returns the tag, or "" if the reference has none.
 func (r *Reference) Tag() string { return r.tag }
 
-// Digest is empty if the reference has none.
+// Digest returns the digest, or "" if the reference has none.
 func (r *Reference) Digest() string { return r.digest }
 
-// WithDefaultTag is String, with ":latest" if there is neither tag nor digest.
+// WithDefaultTag returns the canonical form, with ":latest" appended if the reference has neither a tag nor a digest.
 func (r *Reference) WithDefaultTag() string { return r.withDefaultTag }
 
-// MarshalText gives the canonical form.
+// MarshalText implements [encoding.TextMarshaler]. It returns the canonical form.
 func (r *Reference) MarshalText() ([]byte, error) { return []byte(r.canonical), nil }
 
-// UnmarshalText parses.
+// UnmarshalText implements [encoding.TextUnmarshaler]. It parses a reference.
 func (r *Reference) UnmarshalText(text []byte) error {
 	parsed, err := ParseReference(string(text))
 	if err == nil {
@@ -87,32 +87,33 @@ type RepositoryInfo struct {
 	Name Named
 	// Index is the registry that holds it.
 	Index *IndexInfo
-	// Official says that its familiar name holds no "/", as that of "docker.io/library/busybox".
+	// Official is true for Docker's official images: those of Docker Hub whose short name has no "/", such as
+	// "busybox".
 	Official bool
 	// Class is "plugin", "image", or empty.
 	Class string
 }
 
-// RepositoryName is the name of a repository alone, with neither tag nor digest.
+// RepositoryName is the name of a repository, without a tag or digest.
 type RepositoryName struct{ name, familiar, domain, path string }
 
-// String is the full name: "docker.io/library/busybox".
+// String returns the full name, such as "docker.io/library/busybox".
 func (n *RepositoryName) String() string { return n.name }
 
-// Name is String.
+// Name returns the same as String.
 func (n *RepositoryName) Name() string { return n.name }
 
-// FamiliarName is the name as users write it: "busybox".
+// FamiliarName returns the name in its short form, such as "busybox".
 func (n *RepositoryName) FamiliarName() string { return n.familiar }
 
-// Domain is the registry: "docker.io".
+// Domain returns the registry, such as "docker.io".
 func (n *RepositoryName) Domain() string { return n.domain }
 
-// Path is the repository within its registry: "library/busybox".
+// Path returns the path of the repository in its registry, such as "library/busybox".
 func (n *RepositoryName) Path() string { return n.path }
 
-// repositoryInfo is the library's description of the repository that given names. Its name is given itself where that has
-// neither tag nor digest, so that it stays of the type that other packages know.
+// repositoryInfo decodes the library's description of the repository that given names. Where given has neither a tag
+// nor a digest, it becomes the Name itself, so that it keeps the type that other packages know.
 func repositoryInfo(given Named, document string, err error) (*RepositoryInfo, error) {
 	d, err := decode[struct {
 		Name     string
@@ -134,7 +135,7 @@ func repositoryInfo(given Named, document string, err error) (*RepositoryInfo, e
 	return info, nil
 }
 
-// textOf is the whole text of a name; nil is empty, which the library refuses.
+// textOf returns the complete reference of a name. It is empty for nil, which the library refuses.
 func textOf(name Named) string {
 	if name == nil {
 		return ""
@@ -142,36 +143,37 @@ func textOf(name Named) string {
 	return name.String()
 }
 
-// ParseRepositoryInfo takes a repository name apart, knowing no configuration.
+// ParseRepositoryInfo returns the repository that a name is in, without any configuration: use
+// [DefaultService.ResolveRepository] for what the service is configured with.
 func ParseRepositoryInfo(reposName Named) (*RepositoryInfo, error) {
 	document, err := capi.ParseRepositoryInfo(textOf(reposName))
 	return repositoryInfo(reposName, document, err)
 }
 
-// ParseSearchIndexInfo gives the registry of a search term, knowing no configuration.
+// ParseSearchIndexInfo returns the index that a search term is for, without any configuration.
 func ParseSearchIndexInfo(reposName string) (*IndexInfo, error) {
 	return decodeNew[IndexInfo](capi.ParseSearchIndexInfo(reposName))
 }
 
-// ConvertToHostname gives the host of a registry's URL. It is empty for text that is not UTF-8.
+// ConvertToHostname returns the host[:port] of a registry's URL. It returns "" for a string that is not valid UTF-8.
 func ConvertToHostname(url string) string {
 	hostname, _ := capi.ConvertToHostname(url)
 	return hostname
 }
 
-// ValidateIndexName checks the name of a registry, and gives its usual form.
+// ValidateIndexName checks the name of an index and returns its normalized form.
 func ValidateIndexName(val string) (string, error) {
 	name, err := capi.ValidateIndexName(val)
 	return name, newError(err)
 }
 
-// ValidateMirror checks the URL of a mirror, and gives its usual form.
+// ValidateMirror checks the URL of a mirror and returns its normalized form, which ends in a slash.
 func ValidateMirror(val string) (string, error) {
 	url, err := capi.ValidateMirror(val)
 	return url, newError(err)
 }
 
-// GetAuthConfigKey gives the key under which credentials of the registry are kept.
+// GetAuthConfigKey returns the key under which the credentials of a registry are stored.
 func GetAuthConfigKey(index *IndexInfo) string {
 	switch {
 	case index == nil:
@@ -182,8 +184,8 @@ func GetAuthConfigKey(index *IndexInfo) string {
 	return index.Name
 }
 
-// ResolveAuthConfig finds the credentials of the registry, under its key or a URL of its host; they are empty if there
-// are none.
+// ResolveAuthConfig returns the credentials of a registry, which are stored under its key or a URL of its host, or the
+// zero AuthConfig if there are none.
 func ResolveAuthConfig(authConfigs map[string]AuthConfig, index *IndexInfo) AuthConfig {
 	if index == nil {
 		return AuthConfig{}
@@ -200,7 +202,7 @@ func ResolveAuthConfig(authConfigs map[string]AuthConfig, index *IndexInfo) Auth
 	return AuthConfig{}
 }
 
-// ParseChallenges parses the WWW-Authenticate lines of an answer.
+// ParseChallenges parses the WWW-Authenticate headers of a response.
 func ParseChallenges(lines []string) ([]Challenge, error) {
 	document, err := encodeList("lines", lines)
 	if err != nil {
@@ -209,12 +211,13 @@ func ParseChallenges(lines []string) ([]Challenge, error) {
 	return decode[[]Challenge](capi.ParseChallenges(document))
 }
 
-// CertsDirectory says which files of a directory are for TLS: *.crt are authorities, *.cert with *.key client certificates.
+// CertsDirectory returns the certificate files in a directory: *.crt are CA certificates, and *.cert with *.key are
+// client certificates.
 func CertsDirectory(directory string) (*TLSSettings, error) {
 	return decodeNew[TLSSettings](capi.ReadCertsDirectory(directory))
 }
 
-// ReadCertsDirectory adds the authorities and client certificates of a directory to tlsConfig.
+// ReadCertsDirectory adds the CA certificates and client certificates in a directory to tlsConfig.
 func ReadCertsDirectory(tlsConfig *tls.Config, directory string) error {
 	settings, err := CertsDirectory(directory)
 	if err != nil {

@@ -5,56 +5,64 @@ import (
 	"time"
 )
 
-// Nowhere, as a path of [ServiceOptions], says that nothing is read there; an empty path is the usual place.
+// Nowhere, as a path in [ServiceOptions], means that no file is read. An empty path means the default location.
 const Nowhere = "\x00nowhere"
 
-// ServiceOptions configure a service. The zero value is the configuration of a fresh installation.
+// ServiceOptions configure a service. The zero value is the default configuration.
 type ServiceOptions struct {
-	// AllowNondistributableArtifacts are registries to which such layers may be pushed.
+	// AllowNondistributableArtifacts are the registries, as hosts or networks, that nondistributable layers may be
+	// pushed to.
 	AllowNondistributableArtifacts []string `json:"allow-nondistributable-artifacts,omitempty"`
-	// Mirrors are asked before the official registry.
+	// Mirrors are URLs of mirrors of Docker Hub, which are tried first.
 	Mirrors []string `json:"registry-mirrors,omitempty"`
-	// InsecureRegistries, names or networks, may be reached over http and with certificates that nobody vouches for.
+	// InsecureRegistries are the registries, as hosts or networks, that may be used over plain HTTP or with an
+	// unverified certificate.
 	InsecureRegistries []string `json:"insecure-registries,omitempty"`
 
-	// CertsDir holds a directory with certificates for each registry.
+	// CertsDir is a directory like /etc/docker/certs.d, with one subdirectory of certificates for each registry.
 	CertsDir string `json:"certs-dir,omitempty"`
-	// HostsDir holds hosts.toml files.
+	// HostsDir is a directory with hosts.toml files, as containerd has.
 	HostsDir string `json:"hosts-dir,omitempty"`
-	// RegistriesConf is a registries.conf file.
+	// RegistriesConf is the path of a registries.conf file.
 	RegistriesConf string `json:"registries-conf,omitempty"`
-	// DockerConfig is the directory of config.json.
+	// DockerConfig is the directory that contains config.json.
 	DockerConfig string `json:"docker-config,omitempty"`
-	// DaemonJSON is a daemon.json, whose lists and proxies are read; other fields here win over it.
+	// DaemonJSON is the path of a daemon.json file, of which the lists of registries and the proxies are read. Fields
+	// of ServiceOptions override it.
 	DaemonJSON string `json:"daemon-json,omitempty"`
 
-	// Credentials by host or host/path.
+	// Credentials are credentials by host[:port] or host[:port]/path.
 	Credentials map[string]AuthConfig `json:"credentials,omitempty"`
-	// Resolve gives the addresses of hosts; "*" is every other host, no address means that it does not resolve.
+	// Resolve maps hosts to their addresses; "*" stands for all other hosts. A host with an empty list does not
+	// resolve.
 	Resolve map[string][]string `json:"resolve,omitempty"`
-	// Proxy is used instead of the environment's; &Proxy{} is none.
+	// Proxy overrides the proxies of the environment; &Proxy{} means no proxy.
 	Proxy     *Proxy `json:"proxy,omitempty"`
 	UserAgent string `json:"user-agent,omitempty"`
-	// UserAgentPrefix is put in front of UserAgent, such as the name and version of the program.
+	// UserAgentPrefix is put in front of the User-Agent, for example the name and version of the program.
 	UserAgentPrefix string `json:"user-agent-prefix,omitempty"`
-	// CredentialHelperTimeout is how long a credential helper may take; zero is Timeouts.Auth.
+	// CredentialHelperTimeout is the timeout of a credential helper. If it is zero, Timeouts.Auth applies.
 	CredentialHelperTimeout Milliseconds `json:"credential-helper-timeout-ms,omitempty"`
 	Timeouts                *Timeouts    `json:"timeouts,omitempty"`
 	Retry                   *Retry       `json:"retry,omitempty"`
-	// MaxConcurrentDownloads and MaxConcurrentUploads are per host.
-	MaxConcurrentDownloads int     `json:"max-concurrent-downloads,omitempty"`
-	MaxConcurrentUploads   int     `json:"max-concurrent-uploads,omitempty"`
-	Limits                 *Limits `json:"limits,omitempty"`
-	// Environment says whether proxies, places of configuration and CA files may come from environment variables.
+	// MaxConcurrentDownloads is how many blobs may be downloaded from one host at once.
+	MaxConcurrentDownloads int `json:"max-concurrent-downloads,omitempty"`
+	// MaxConcurrentUploads is not supported yet: any value but zero is [ErrUnsupported].
+	MaxConcurrentUploads int     `json:"max-concurrent-uploads,omitempty"`
+	Limits               *Limits `json:"limits,omitempty"`
+	// Environment, which is true by default, is whether environment variables may set proxies, the paths of
+	// configuration files and CA certificates, and the directory of temporary files.
 	Environment *bool `json:"environment,omitempty"`
-	// Preload reads the system's CA certificates when the service is made instead of at the first TLS connection, for
-	// programs that change their root directory later.
+	// Preload loads the system's CA certificates when the service is created instead of at the first TLS connection,
+	// for programs that change their root directory later.
 	Preload bool `json:"preload,omitempty"`
-	// V1 false refuses the old protocol; true lets a login try it last. Calls that ask for it speak it if nil, too.
+	// V1 is whether protocol v1 may be used. If it is true, a login tries it last; if it is false, calls that ask for
+	// it fail. If it is nil, only calls that ask for it use it.
 	V1 *bool `json:"v1,omitempty"`
-	// TrustedRealms are pairs of a registry and a token server that it may use although its address is of another kind.
+	// TrustedRealms are pairs of a registry and a token server that the registry may send credentials to, although the
+	// token server is on a more private network than the registry.
 	TrustedRealms [][2]string `json:"trusted-realms,omitempty"`
-	// The lists below, of host[:port], allow what is refused otherwise.
+	// The following lists of host[:port] allow what is refused by default.
 	AllowUploadHosts          []string `json:"allow-upload-hosts,omitempty"`
 	AllowForeignURLs          []string `json:"allow-foreign-urls,omitempty"`
 	AllowPlainHTTPCredentials []string `json:"allow-plain-http-credentials,omitempty"`
@@ -63,7 +71,7 @@ type ServiceOptions struct {
 	Extra Extra `json:"-"`
 }
 
-// paths are the options for which "" and absence differ.
+// paths are the options for which "" and an absent value differ.
 func (o *ServiceOptions) paths() map[string]*string {
 	return map[string]*string{
 		"certs-dir":       &o.CertsDir,
@@ -88,23 +96,23 @@ func (o ServiceOptions) document() ([]byte, error) {
 	return marshalWith(o, all)
 }
 
-// Proxy says through what connections go. A proxy is [http[s]://][USER:PASSWORD@]HOST[:PORT] and must allow CONNECT,
-// which is used for http addresses, too. Localhost and loopback addresses are asked through it as well, unless NoProxy
-// names them.
+// Proxy configures the proxies. A proxy is [http[s]://][USER:PASSWORD@]HOST[:PORT] and must allow CONNECT, which is
+// used for http URLs, too. Connections to localhost and loopback addresses also go through the proxy, unless NoProxy
+// lists them.
 type Proxy struct {
-	// URL is for http and https alike; if it is set, the other fields do not count.
+	// URL is the proxy for http and https. If it is set, the other fields are ignored.
 	URL string `json:"-"`
 
-	// HTTPProxy is for http addresses, HTTPSProxy for https addresses; an empty one is none.
+	// HTTPProxy is the proxy for http URLs, and HTTPSProxy for https URLs. Empty means no proxy.
 	HTTPProxy  string `json:"http-proxy,omitempty"`
 	HTTPSProxy string `json:"https-proxy,omitempty"`
-	// NoProxy lists hosts that are reached directly, separated by commas, as the variable NO_PROXY does: names (and what
-	// is below them), .name (only what is below), addresses, blocks of addresses, all but blocks with :port if wanted,
-	// or *.
+	// NoProxy lists hosts to connect to directly, separated by commas, like the variable NO_PROXY: a domain (which
+	// includes its subdomains), .domain (only the subdomains), an address, a network in CIDR notation, or *. All but
+	// networks may end in :port.
 	NoProxy string `json:"no-proxy,omitempty"`
 }
 
-// MarshalJSON gives the library's form.
+// MarshalJSON implements [json.Marshaler].
 func (p Proxy) MarshalJSON() ([]byte, error) {
 	type fields Proxy
 	if p.URL != "" || p == (Proxy{}) {
@@ -113,7 +121,7 @@ func (p Proxy) MarshalJSON() ([]byte, error) {
 	return json.Marshal(fields(p))
 }
 
-// UnmarshalJSON reads the library's form.
+// UnmarshalJSON implements [json.Unmarshaler].
 func (p *Proxy) UnmarshalJSON(document []byte) error {
 	type fields Proxy
 	if json.Unmarshal(document, &p.URL) == nil {
@@ -122,10 +130,10 @@ func (p *Proxy) UnmarshalJSON(document []byte) error {
 	return json.Unmarshal(document, (*fields)(p))
 }
 
-// Timeouts of one request. Zero fields are the library's own values.
+// Timeouts are the timeouts of one request. For fields that are zero, the library's defaults apply.
 type Timeouts struct {
 	Connect, TLS, Header, Idle, Auth, Total time.Duration
-	// MinBytesPerSecond is how fast a body must come.
+	// MinBytesPerSecond is the minimum speed of a transfer.
 	MinBytesPerSecond int64
 }
 
@@ -139,7 +147,7 @@ type timeouts struct {
 	MinBytesPerSecond int64 `json:"min-bytes-per-second,omitempty"`
 }
 
-// inMilliseconds rounds up: a short time is not none.
+// inMilliseconds rounds up, so that a short time does not become none.
 func inMilliseconds(d time.Duration) int64 {
 	return int64((d + time.Millisecond - 1) / time.Millisecond)
 }
@@ -147,12 +155,12 @@ func inMilliseconds(d time.Duration) int64 {
 // Milliseconds is a time.Duration that is a number of milliseconds in JSON.
 type Milliseconds time.Duration
 
-// MarshalJSON gives the library's form.
+// MarshalJSON implements [json.Marshaler].
 func (m Milliseconds) MarshalJSON() ([]byte, error) {
 	return json.Marshal(inMilliseconds(time.Duration(m)))
 }
 
-// UnmarshalJSON reads the library's form.
+// UnmarshalJSON implements [json.Unmarshaler].
 func (m *Milliseconds) UnmarshalJSON(document []byte) error {
 	var ms int64
 	err := json.Unmarshal(document, &ms)
@@ -162,13 +170,13 @@ func (m *Milliseconds) UnmarshalJSON(document []byte) error {
 
 func fromMilliseconds(ms int64) time.Duration { return time.Duration(ms) * time.Millisecond }
 
-// MarshalJSON gives the library's form.
+// MarshalJSON implements [json.Marshaler].
 func (t Timeouts) MarshalJSON() ([]byte, error) {
 	return json.Marshal(timeouts{inMilliseconds(t.Connect), inMilliseconds(t.TLS), inMilliseconds(t.Header),
 		inMilliseconds(t.Idle), inMilliseconds(t.Auth), inMilliseconds(t.Total), t.MinBytesPerSecond})
 }
 
-// UnmarshalJSON reads the library's form.
+// UnmarshalJSON implements [json.Unmarshaler].
 func (t *Timeouts) UnmarshalJSON(document []byte) error {
 	var d timeouts
 	err := json.Unmarshal(document, &d)
@@ -177,12 +185,12 @@ func (t *Timeouts) UnmarshalJSON(document []byte) error {
 	return err
 }
 
-// Retry says how often a failing request is made again. Zero fields are the library's own values.
+// Retry configures how failed requests are retried. For fields that are zero, the library's defaults apply.
 type Retry struct {
 	MaxAttempts int
-	// Initial and Max are the first and the longest wait.
+	// Initial is the delay before the first retry, and Max the longest delay.
 	Initial, Max time.Duration
-	// MaxRetryAfter is how long a wait a registry may ask for.
+	// MaxRetryAfter is the longest delay that a registry may ask for.
 	MaxRetryAfter time.Duration
 }
 
@@ -193,13 +201,13 @@ type retry struct {
 	MaxRetryAfter int64 `json:"max-retry-after-ms,omitempty"`
 }
 
-// MarshalJSON gives the library's form.
+// MarshalJSON implements [json.Marshaler].
 func (r Retry) MarshalJSON() ([]byte, error) {
 	return json.Marshal(retry{r.MaxAttempts, inMilliseconds(r.Initial), inMilliseconds(r.Max),
 		inMilliseconds(r.MaxRetryAfter)})
 }
 
-// UnmarshalJSON reads the library's form.
+// UnmarshalJSON implements [json.Unmarshaler].
 func (r *Retry) UnmarshalJSON(document []byte) error {
 	var d retry
 	err := json.Unmarshal(document, &d)
@@ -207,8 +215,8 @@ func (r *Retry) UnmarshalJSON(document []byte) error {
 	return err
 }
 
-// Limits of what a registry may send, in bytes or, for Pages, Children and Depth, in numbers; Spool is how large the
-// temporary file of a [LayerWriter] may be. Zero fields are the library's own values.
+// Limits are limits on what a registry may send: numbers for Pages, Children, Depth and URLs, and bytes for the others.
+// Spool limits the temporary file of a [LayerWriter]. For fields that are zero, the library's defaults apply.
 type Limits struct {
 	Manifest int64 `json:"manifest,omitempty"`
 	Config   int64 `json:"config,omitempty"`
@@ -223,13 +231,13 @@ type Limits struct {
 	Spool    int64 `json:"spool,omitempty"`
 }
 
-// OpenOptions are those of [DefaultService.OpenRepository].
+// OpenOptions are the options of [DefaultService.OpenRepository].
 type OpenOptions struct {
-	// Auth is what the service would use if nil, and anonymous if zero.
+	// Auth overrides the credentials of the service. If it is nil, they are used; a zero AuthConfig is anonymous.
 	Auth *AuthConfig `json:"auth,omitempty"`
-	// Actions are what will be done: "pull" (the default), "push", "delete".
+	// Actions are the permissions to ask for: "pull" (the default), "push", "delete".
 	Actions []string `json:"actions,omitempty"`
-	// Protocol is "v2", which an empty one is, too. For v1 there is [NewSession].
+	// Protocol must be "v2" or empty, which means the same. For v1, use [NewSession].
 	Protocol string `json:"protocol,omitempty"`
 
 	Extra Extra `json:"-"`
@@ -237,13 +245,13 @@ type OpenOptions struct {
 
 func (o OpenOptions) document() ([]byte, error) { return marshalWith(o, o.Extra) }
 
-// ListOptions are those of [Repository.ListTags].
+// ListOptions are the options of [Repository.ListTags].
 type ListOptions struct {
-	// N asks for one page of so many; without it all pages are read.
+	// N is the size of a page. With it, only one page is read; if it is zero, all pages are.
 	N int `json:"n,omitempty"`
-	// Last is the last entry of the page before.
+	// Last is the last tag of the previous page.
 	Last string `json:"last,omitempty"`
-	// Next is that of the page before.
+	// Next is the Next of the previous page.
 	Next string `json:"next,omitempty"`
 
 	Extra Extra `json:"-"`
@@ -251,13 +259,13 @@ type ListOptions struct {
 
 func (o ListOptions) document() ([]byte, error) { return marshalWith(o, o.Extra) }
 
-// ManifestOptions are those of [Repository.GetManifest] and [Repository.HeadManifest].
+// ManifestOptions are the options of [Repository.GetManifest] and [Repository.HeadManifest].
 type ManifestOptions struct {
-	// Platform, as "linux/arm64", chooses from an index.
+	// Platform, such as "linux/arm64", selects a manifest from an index.
 	Platform string `json:"platform,omitempty"`
-	// Accept are media types.
+	// Accept are the accepted media types.
 	Accept []string `json:"accept,omitempty"`
-	// MaxSize is the most that is read.
+	// MaxSize is the maximum size of the manifest in bytes.
 	MaxSize int64 `json:"max_size,omitempty"`
 
 	Extra Extra `json:"-"`
@@ -265,14 +273,14 @@ type ManifestOptions struct {
 
 func (o ManifestOptions) document() ([]byte, error) { return marshalWith(o, o.Extra) }
 
-// BlobOptions are those of [Repository.OpenBlob].
+// BlobOptions are the options of [Repository.OpenBlob].
 type BlobOptions struct {
-	// Offset is where reading begins. Above 0, only the size can be checked at the end, not the digest.
+	// Offset is where to start reading, in bytes. If it is not 0, only the size can be checked, not the digest.
 	Offset int64 `json:"-"`
-	// Size is that of the whole blob, if it is known.
+	// Size is the size of the whole blob, if it is known.
 	Size      int64  `json:"size,omitempty"`
 	MediaType string `json:"media_type,omitempty"`
-	// URLs are other places that hold the blob.
+	// URLs are other locations of the blob.
 	URLs []string `json:"urls,omitempty"`
 
 	Extra Extra `json:"-"`
@@ -280,20 +288,20 @@ type BlobOptions struct {
 
 func (o BlobOptions) document() ([]byte, error) { return marshalWith(o, o.Extra) }
 
-// PutBlobOptions are those of [Repository.PutBlob].
+// PutBlobOptions are the options of [Repository.PutBlob].
 type PutBlobOptions struct {
-	// Digest and Size are checked at the end.
+	// Digest and Size are what Commit expects to have been written. They are not checked if they are empty.
 	Digest string `json:"digest,omitempty"`
 	Size   int64  `json:"size,omitempty"`
-	// MediaType is for the descriptor.
+	// MediaType is the media type in the descriptor that Commit returns.
 	MediaType string `json:"media_type,omitempty"`
-	// Algorithm is "sha256", "sha384" or "sha512", where no digest is given.
+	// Algorithm is "sha256", "sha384" or "sha512", for uploads without a Digest.
 	Algorithm string `json:"algorithm,omitempty"`
-	// MountFrom are repositories of the registry that may have the blob. It needs the digest.
+	// MountFrom are repositories of the registry that the blob may be mounted from. It requires Digest.
 	MountFrom []string `json:"mount_from,omitempty"`
-	// ChunkSize is 4 MiB by default.
+	// ChunkSize is the size of the chunks in bytes, by default 4 MiB.
 	ChunkSize int64 `json:"chunk_size,omitempty"`
-	// CheckExists looks first whether the repository has the blob. It needs the digest.
+	// CheckExists checks first whether the repository has the blob already. It requires Digest.
 	CheckExists bool `json:"check_exists,omitempty"`
 
 	Extra Extra `json:"-"`
@@ -301,7 +309,7 @@ type PutBlobOptions struct {
 
 func (o PutBlobOptions) document() ([]byte, error) { return marshalWith(o, o.Extra) }
 
-// CommitOptions are those of [BlobWriter.Commit]: what must have been written.
+// CommitOptions are the options of [BlobWriter.Commit] and [LayerWriter.Commit]: what must have been written.
 type CommitOptions struct {
 	Digest string `json:"digest,omitempty"`
 	Size   int64  `json:"size,omitempty"`
@@ -311,25 +319,26 @@ type CommitOptions struct {
 
 func (o CommitOptions) document() ([]byte, error) { return marshalWith(o, o.Extra) }
 
-// PullOptions are those of [DefaultService.Pull].
+// PullOptions are the options of [DefaultService.Pull].
 type PullOptions struct {
-	// Auth is what the service would use if nil, and anonymous if zero.
+	// Auth overrides the credentials of the service. If it is nil, they are used; a zero AuthConfig is anonymous.
 	Auth *AuthConfig `json:"auth,omitempty"`
-	// Platform, as "linux/arm64", is that of this machine by default.
+	// Platform is a platform such as "linux/arm64". It defaults to the platform of this machine.
 	Platform     string `json:"platform,omitempty"`
 	AllPlatforms bool   `json:"all_platforms,omitempty"`
-	// Resume, which is true by default, goes on where an earlier pull ended.
+	// Resume, which is true by default, resumes an interrupted pull.
 	Resume *bool `json:"resume,omitempty"`
-	// Referrers pulls what refers to the image too, such as signatures. The library cannot yet: it is [ErrUnsupported].
-	Referrers bool `json:"referrers,omitempty"`
-	// VerifyDiffIDs unpacks layers to check them against the image's configuration. The library cannot yet: it is
+	// Referrers pulls what refers to the image too, such as signatures. It is not supported yet: it returns
 	// [ErrUnsupported].
+	Referrers bool `json:"referrers,omitempty"`
+	// VerifyDiffIDs checks the uncompressed layers against the image's configuration. It is not supported yet: it
+	// returns [ErrUnsupported].
 	VerifyDiffIDs bool `json:"verify_diff_ids,omitempty"`
-	// Nondistributable pulls such layers too.
+	// Nondistributable pulls nondistributable layers too.
 	Nondistributable bool `json:"nondistributable,omitempty"`
-	// VerifyPresent hashes every blob again that is there already.
+	// VerifyPresent verifies the digests of the blobs that the destination already has.
 	VerifyPresent bool `json:"verify_present,omitempty"`
-	// Protocol is "v2", the default, or "v1": the image of a v1 index, converted.
+	// Protocol is "v2", the default, or "v1", which pulls an image from a v1 index and converts it.
 	Protocol string `json:"protocol,omitempty"`
 
 	Extra Extra `json:"-"`
@@ -337,13 +346,13 @@ type PullOptions struct {
 
 func (o PullOptions) document() ([]byte, error) { return marshalWith(o, o.Extra) }
 
-// InspectOptions are those of [DefaultService.Inspect].
+// InspectOptions are the options of [DefaultService.Inspect].
 type InspectOptions struct {
-	// Auth is what the service would use if nil, and anonymous if zero.
+	// Auth overrides the credentials of the service. If it is nil, they are used; a zero AuthConfig is anonymous.
 	Auth *AuthConfig `json:"auth,omitempty"`
-	// Platform, as "linux/arm64", is that of this machine by default.
+	// Platform is a platform such as "linux/arm64". It defaults to the platform of this machine.
 	Platform string `json:"platform,omitempty"`
-	// Config and Layers, which are true by default, say what is told.
+	// Config and Layers, which are true by default, are whether the result includes the configuration and the layers.
 	Config *bool `json:"config,omitempty"`
 	Layers *bool `json:"layers,omitempty"`
 

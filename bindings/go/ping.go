@@ -14,12 +14,12 @@ import (
 // pingTimeout is how long PingV2Registry waits.
 const pingTimeout = 15 * time.Second
 
-// A ChallengeManager knows how registries want to be told who is asking.
+// A ChallengeManager holds the authentication challenges of registries.
 type ChallengeManager interface {
-	// GetChallenges gives the challenges of an address.
+	// GetChallenges returns the challenges for a URL.
 	GetChallenges(endpoint url.URL) ([]Challenge, error)
-	// AddResponse takes the challenges of an answer with status 401 for the address of its request; another answer has
-	// none.
+	// AddResponse stores the challenges of a response for the URL of its request. Only responses with status 401 have
+	// challenges.
 	AddResponse(resp *http.Response) error
 }
 
@@ -28,7 +28,7 @@ type challenges struct {
 	of map[string][]Challenge
 }
 
-// placeOf is the same text for the same address, however it is written.
+// placeOf returns the same string for equivalent URLs.
 func placeOf(address url.URL) string {
 	scheme, host := strings.ToLower(address.Scheme), strings.ToLower(address.Host)
 	if address.Port() == "" {
@@ -50,7 +50,7 @@ func (c *challenges) GetChallenges(endpoint url.URL) ([]Challenge, error) {
 
 func (c *challenges) AddResponse(resp *http.Response) error {
 	if resp.Request == nil {
-		return errors.New("the answer does not tell its request")
+		return errors.New("the response has no Request")
 	}
 	var found []Challenge
 	if lines := resp.Header.Values("WWW-Authenticate"); resp.StatusCode == http.StatusUnauthorized && len(lines) > 0 {
@@ -65,14 +65,14 @@ func (c *challenges) AddResponse(resp *http.Response) error {
 	return nil
 }
 
-// PingV2Registry asks, through a transport of net/http, whether a registry of protocol v2 is at an address, and how it
-// wants to be told who is asking. The bool says whether it named the protocol. An answer that makes no sense is a
-// [PingResponseError].
+// PingV2Registry asks, through a transport of net/http, whether the registry at a URL speaks protocol v2. It returns
+// the authentication challenges, and true if the response names protocol v2 in its version header. If the response
+// makes no sense, the error is a [PingResponseError].
 func PingV2Registry(endpoint *url.URL, transport http.RoundTripper) (ChallengeManager, bool, error) {
 	return PingV2RegistryContext(context.Background(), endpoint, transport)
 }
 
-// PingV2RegistryContext is PingV2Registry under ctx.
+// PingV2RegistryContext is like PingV2Registry, with a context.
 func PingV2RegistryContext(ctx context.Context, endpoint *url.URL, transport http.RoundTripper) (ChallengeManager, bool, error) {
 	address := strings.TrimRight(endpoint.String(), "/") + "/v2/"
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
@@ -95,7 +95,7 @@ func PingV2RegistryContext(ctx context.Context, endpoint *url.URL, transport htt
 	return manager, confirmed, nil
 }
 
-// namesV2 says whether one of the versions in a registry's header is registry/2.0.
+// namesV2 reports whether one of the versions in the header is registry/2.0.
 func namesV2(lines []string) bool {
 	for _, line := range lines {
 		for _, version := range strings.Fields(line) {

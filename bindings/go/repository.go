@@ -12,49 +12,49 @@ type session struct {
 	c *capi.Session
 }
 
-// Close ends it. Calls under way and what was made from it go on.
+// Close frees it. Running calls, and what was created from it, keep working.
 func (s *session) Close() error {
 	s.c.Close()
 	return nil
 }
 
-// ID is 64 random hex digits that tell one session from another.
+// ID returns 64 random hex digits that identify the session.
 func (s *session) ID() (string, error) {
 	id, err := s.c.ID()
 	return id, newError(err)
 }
 
-// Info says with whom the session speaks.
+// Info returns the endpoint, repository and reference of the session.
 func (s *session) Info() (*SessionInfo, error) {
 	return decodeNew[SessionInfo](s.c.Info())
 }
 
-// Ping asks the registry whether it is there and what it speaks, without credentials.
+// Ping asks the registry which protocol it speaks, without credentials.
 func (s *session) Ping(ctx context.Context) (*PingResult, error) {
 	return decodeNew[PingResult](under(ctx, s.c.Ping))
 }
 
-// SessionInfo says with whom a session speaks.
+// SessionInfo describes a session: the endpoint that it uses, and the repository and reference that it was opened with.
 type SessionInfo struct {
 	Protocol   string `json:"protocol"`
 	Endpoint   string `json:"endpoint"`
 	Mirror     bool   `json:"mirror"`
 	Repository string `json:"repository"`
 	Reference  string `json:"reference"`
-	// Warnings say what went wrong when the session was opened, though it was opened.
+	// Warnings are problems that did not keep the session from being opened.
 	Warnings []string `json:"warnings"`
 
-	// Raw is the library's whole document.
+	// Raw is the JSON object that the library returned.
 	Raw json.RawMessage `json:"-"`
 }
 
 func (i *SessionInfo) keepRaw(raw json.RawMessage) { i.Raw = raw }
 
-// Registry is a whole registry that one speaks with. Any number of goroutines may use it.
+// Registry is a connection to a registry. It is safe for concurrent use by multiple goroutines.
 type Registry struct{ session }
 
-// NewRegistry begins to speak with the registry at an endpoint. A nil auth is what the service would use, a zero one is
-// anonymous. It is ended by Close.
+// NewRegistry connects to the registry at an endpoint. If auth is nil, the service's credentials are used; a zero
+// AuthConfig is anonymous. Free the registry with Close.
 func (e *Endpoint) NewRegistry(ctx context.Context, auth *AuthConfig) (*Registry, error) {
 	document, err := encodeOptional("auth", auth)
 	if err != nil {
@@ -69,7 +69,8 @@ func (e *Endpoint) NewRegistry(ctx context.Context, auth *AuthConfig) (*Registry
 	return &Registry{session{c}}, nil
 }
 
-// Repository gives a repository of the registry, without asking whether it is there. It is ended by Close.
+// Repository returns a repository of the registry. It does not check whether the repository exists. Free the repository
+// with Close.
 func (r *Registry) Repository(name string) (*Repository, error) {
 	c, err := r.c.Repository(name)
 	if err != nil {
@@ -78,11 +79,11 @@ func (r *Registry) Repository(name string) (*Repository, error) {
 	return &Repository{session{c}}, nil
 }
 
-// Repository is one repository of a registry. Any number of goroutines may use it.
+// Repository is one repository of a registry. It is safe for concurrent use by multiple goroutines.
 type Repository struct{ session }
 
-// OpenRepository begins to speak with the registry of a reference such as "busybox:1.36" or "registry.example/team/app", at
-// the first of its endpoints that answers. It is ended by Close.
+// OpenRepository opens the repository of a reference such as "busybox:1.36" or "registry.example/team/app", at the
+// first of its endpoints that works. The options may be nil. Free the repository with Close.
 func (s *DefaultService) OpenRepository(ctx context.Context, reference string, options *OpenOptions) (*Repository, error) {
 	if options != nil && options.Protocol == "v1" {
 		return nil, refusal("protocol", "a Repository speaks protocol v2", "use NewV1Endpoint and NewSession for v1")
@@ -100,22 +101,22 @@ func (s *DefaultService) OpenRepository(ctx context.Context, reference string, o
 	return &Repository{session{c}}, nil
 }
 
-// TagList is what [Repository.ListTags] gives.
+// TagList is the result of [Repository.ListTags].
 type TagList struct {
 	Name string   `json:"name"`
 	Tags []string `json:"tags"`
-	// Next is where the next page begins, if there is one.
+	// Next is for the options of the next call. It is empty if there are no more pages.
 	Next string `json:"next"`
-	// Warnings say what was left out of the list.
+	// Warnings are about entries that were left out.
 	Warnings []string `json:"warnings"`
 
-	// Raw is the library's whole document.
+	// Raw is the JSON object that the library returned.
 	Raw json.RawMessage `json:"-"`
 }
 
 func (l *TagList) keepRaw(raw json.RawMessage) { l.Raw = raw }
 
-// ListTags gives the repository's tags.
+// ListTags lists the tags of the repository. The options may be nil.
 func (r *Repository) ListTags(ctx context.Context, options *ListOptions) (*TagList, error) {
 	document, err := encodeOptional("options", options)
 	if err != nil {
@@ -126,14 +127,15 @@ func (r *Repository) ListTags(ctx context.Context, options *ListOptions) (*TagLi
 	}))
 }
 
-// Manifest is a manifest or an index, with the bytes that its digest is of.
+// Manifest is a manifest or index, with the bytes that its digest is computed from.
 type Manifest struct {
 	Descriptor Descriptor
 	Data       []byte
 }
 
-// GetManifest gets a manifest, verified. An empty tagOrDigest is that of the reference with which the repository was
-// opened. With a platform in the options, an index is resolved to its manifest for that platform.
+// GetManifest downloads and verifies a manifest. If tagOrDigest is empty, it is that of the reference that the
+// repository was opened with. If the options, which may be nil, have a Platform, GetManifest resolves an index to its
+// manifest for that platform.
 func (r *Repository) GetManifest(ctx context.Context, tagOrDigest string, options *ManifestOptions) (*Manifest, error) {
 	document, err := encodeOptional("options", options)
 	if err != nil {
@@ -150,8 +152,8 @@ func (r *Repository) GetManifest(ctx context.Context, tagOrDigest string, option
 	return &Manifest{descriptor, data}, nil
 }
 
-// HeadManifest says what a manifest is, without getting it. An empty tagOrDigest is that of the reference with which the
-// repository was opened.
+// HeadManifest returns the descriptor of a manifest without downloading it. If tagOrDigest is empty, it is that of the
+// reference that the repository was opened with. The options may be nil.
 func (r *Repository) HeadManifest(ctx context.Context, tagOrDigest string, options *ManifestOptions) (*Descriptor, error) {
 	document, err := encodeOptional("options", options)
 	if err != nil {

@@ -8,15 +8,15 @@ import (
 	"github.com/ocireg/ocireg/bindings/go/internal/capi"
 )
 
-// SearchResults are what a search found.
+// SearchResults are the results of a search.
 type SearchResults struct {
 	Query string `json:"query"`
-	// NumResults is how many there are; Results are the first of them.
+	// NumResults is the number of matching repositories, of which Results has the first ones.
 	NumResults int            `json:"num_results"`
 	Results    []SearchResult `json:"results"`
 }
 
-// SearchResult is one repository that a search found.
+// SearchResult is a repository that matches a search.
 type SearchResult struct {
 	StarCount   int    `json:"star_count"`
 	IsOfficial  bool   `json:"is_official"`
@@ -25,19 +25,19 @@ type SearchResult struct {
 	Description string `json:"description"`
 }
 
-// searchLimit is a limit in C's form, in which a large one must not become a small one.
+// searchLimit converts a limit to C, where a large one must not become a small one.
 func searchLimit(limit int) (int32, error) {
 	if limit < math.MinInt32 || limit > math.MaxInt32 {
-		return 0, refusal("limit", fmt.Sprintf("a search cannot give %d results", limit),
-			fmt.Sprintf("give a limit from 1 to 100; %d is usual", DefaultSearchLimit))
+		return 0, refusal("limit", fmt.Sprintf("%d is not a valid limit of a search", limit),
+			fmt.Sprintf("set a limit from 1 to 100; the usual limit is %d", DefaultSearchLimit))
 	}
 	return int32(limit), nil
 }
 
-// Search searches the index that the term names, [HOST[:PORT]/]TERM; without a host it is the official one. The limit is
-// from 1 to 100; [DefaultSearchLimit] is usual. A nil authConfig is what the service knows for the index, a zero one is
-// anonymous; an empty userAgent is the service's own; headers are added to each request. For a term that is a URL the error
-// is [ErrInvalidRepositoryName] itself.
+// Search searches for repositories. The term is [HOST[:PORT]/]TERM; without a host, Docker Hub is searched. The limit
+// is 1 to 100, usually [DefaultSearchLimit]. If authConfig is nil, the service's credentials for the index are used; a
+// zero AuthConfig is anonymous. If userAgent is empty, the service's own is sent; headers are added to each request. If
+// the term is a URL, the error is [ErrInvalidRepositoryName] itself.
 func (s *DefaultService) Search(ctx context.Context, term string, limit int, authConfig *AuthConfig, userAgent string,
 	headers map[string][]string) (*SearchResults, error) {
 	most, err := searchLimit(limit)

@@ -5,10 +5,10 @@ import (
 	"net/url"
 )
 
-// Programs print and log what they have been configured with. What is here keeps secrets out of that; the fields are as
-// they were given.
+// Programs print and log their configuration. The methods in this file keep secrets out of that; the fields themselves
+// are not changed.
 
-// masked stands for a secret that is there.
+// masked replaces a secret, unless it is empty.
 func masked(secret string) string {
 	if secret == "" {
 		return ""
@@ -16,7 +16,7 @@ func masked(secret string) string {
 	return "***"
 }
 
-// String has all fields but the secrets.
+// String returns all fields, with the secrets masked.
 func (a AuthConfig) String() string {
 	type fields AuthConfig
 	a.Password, a.Auth = masked(a.Password), masked(a.Auth)
@@ -24,20 +24,20 @@ func (a AuthConfig) String() string {
 	return fmt.Sprintf("%+v", fields(a))
 }
 
-// GoString is String.
+// GoString returns the same as String.
 func (a AuthConfig) GoString() string { return a.String() }
 
-// String has all fields but the secret.
+// String returns all fields, with the secret masked.
 func (r LoginResult) String() string {
 	type fields LoginResult
 	r.IdentityToken = masked(r.IdentityToken)
 	return fmt.Sprintf("%+v", fields(r))
 }
 
-// GoString is String.
+// GoString returns the same as String.
 func (r LoginResult) GoString() string { return r.String() }
 
-// String has all fields but the passwords.
+// String returns all fields, with the passwords masked.
 func (p Proxy) String() string {
 	type fields Proxy
 	for _, address := range []*string{&p.URL, &p.HTTPProxy, &p.HTTPSProxy} {
@@ -50,5 +50,5 @@ func (p Proxy) String() string {
 	return fmt.Sprintf("%+v", fields(p))
 }
 
-// GoString is String.
+// GoString returns the same as String.
 func (p Proxy) GoString() string { return p.String() }

@@ -9,12 +9,14 @@ import (
 	"github.com/ocireg/ocireg/bindings/go/internal/capi"
 )
 
-// DefaultService is a registry service: configuration, connections and credentials. Any number of goroutines may use it.
+// DefaultService is a registry client: its configuration, connections and credentials. It is safe for concurrent use by
+// multiple goroutines. Create one with [NewService].
 type DefaultService struct {
 	c *capi.Service
 }
 
-// Service is what [DefaultService] does of Docker's package, for programs that put something else in its place.
+// Service lists the methods of [DefaultService] that Docker's package has, for programs that replace it with an
+// implementation of their own.
 type Service interface {
 	Auth(ctx context.Context, authConfig *AuthConfig, userAgent string) (status, token string, err error)
 	LookupPullEndpoints(hostname string) (endpoints []APIEndpoint, err error)
@@ -31,10 +33,10 @@ type Service interface {
 
 var _ Service = (*DefaultService)(nil)
 
-// sharedService is the service of functions that are given none. Nobody ends it.
+// sharedService is used by functions that take no service. It is never closed.
 var sharedService = sync.OnceValues(func() (*DefaultService, error) { return NewService(ServiceOptions{}) })
 
-// NewService makes a service, to be ended by Close.
+// NewService creates a service. Free it with Close.
 func NewService(options ServiceOptions) (*DefaultService, error) {
 	document, err := encode("options", options)
 	if err != nil {
@@ -47,20 +49,20 @@ func NewService(options ServiceOptions) (*DefaultService, error) {
 	return &DefaultService{c}, nil
 }
 
-// Close ends the service. Calls under way and what was made from the service go on.
+// Close frees the service. Running calls, and what was created from the service, keep working.
 func (s *DefaultService) Close() error {
 	s.c.Close()
 	return nil
 }
 
-// ServiceConfig gives a copy of the configuration. It is nil for a service that was closed.
+// ServiceConfig returns a copy of the configuration, or nil if the service was closed.
 func (s *DefaultService) ServiceConfig() *ServiceConfig {
 	config, _ := decodeNew[ServiceConfig](s.c.Config())
 	return config
 }
 
-// ReplaceConfig replaces all that [DefaultService.ServiceConfig] tells, or nothing. Only the lists and DaemonJSON of
-// the options may be set: for others, make a new service.
+// ReplaceConfig atomically replaces everything that [DefaultService.ServiceConfig] returns. Only the lists and
+// DaemonJSON may be set in the options: to change anything else, create a new service.
 func (s *DefaultService) ReplaceConfig(options ServiceOptions) error {
 	document, err := encode("options", options)
 	if err != nil {
@@ -69,7 +71,7 @@ func (s *DefaultService) ReplaceConfig(options ServiceOptions) error {
 	return newError(s.c.ReplaceConfig(document))
 }
 
-// load hands a list to one of the calls that replace a part of the configuration.
+// load passes a list to one of the calls that replace a part of the configuration.
 func load(list []string, f func(string) error) error {
 	document, err := encodeList("list", list)
 	if err != nil {
@@ -83,17 +85,17 @@ func (s *DefaultService) LoadMirrors(mirrors []string) error {
 	return load(mirrors, s.c.LoadMirrors)
 }
 
-// LoadInsecureRegistries replaces the registries that may be reached without TLS or with any certificate.
+// LoadInsecureRegistries replaces the registries that may be used over plain HTTP or with an unverified certificate.
 func (s *DefaultService) LoadInsecureRegistries(registries []string) error {
 	return load(registries, s.c.LoadInsecureRegistries)
 }
 
-// LoadAllowNondistributableArtifacts replaces the registries to which nondistributable artifacts may be pushed.
+// LoadAllowNondistributableArtifacts replaces the registries that nondistributable artifacts may be pushed to.
 func (s *DefaultService) LoadAllowNondistributableArtifacts(registries []string) error {
 	return load(registries, s.c.LoadAllowNondistributableArtifacts)
 }
 
-// found reads endpoints of the service.
+// found decodes endpoints of the service.
 func (s *DefaultService) found(document string, err error) ([]APIEndpoint, error) {
 	documents, err := decode[[]json.RawMessage](document, err)
 	if err != nil {
@@ -109,36 +111,37 @@ func (s *DefaultService) found(document string, err error) ([]APIEndpoint, error
 	return endpoints, nil
 }
 
-// LookupPullEndpoints lists where to pull from, best first: mirrors, then https, then http where that is allowed.
+// LookupPullEndpoints returns the endpoints to pull from, in the order to try them: mirrors, then https, then http
+// where it is allowed.
 func (s *DefaultService) LookupPullEndpoints(hostname string) (endpoints []APIEndpoint, err error) {
 	return s.LookupPullEndpointsContext(context.Background(), hostname)
 }
 
-// LookupPullEndpointsContext is LookupPullEndpoints under ctx, because it may ask for the addresses of the host.
+// LookupPullEndpointsContext is like LookupPullEndpoints, with a context: it may look up the addresses of the host.
 func (s *DefaultService) LookupPullEndpointsContext(ctx context.Context, hostname string) (endpoints []APIEndpoint, err error) {
 	return s.found(under(ctx, func(c *capi.Context) (string, error) {
 		return s.c.LookupPullEndpoints(c, hostname)
 	}))
 }
 
-// LookupPushEndpoints lists where to push to, best first. Mirrors are not among them.
+// LookupPushEndpoints returns the endpoints to push to, in the order to try them. It returns no mirrors.
 func (s *DefaultService) LookupPushEndpoints(hostname string) (endpoints []APIEndpoint, err error) {
 	return s.LookupPushEndpointsContext(context.Background(), hostname)
 }
 
-// LookupPushEndpointsContext is LookupPushEndpoints under ctx, because it may ask for the addresses of the host.
+// LookupPushEndpointsContext is like LookupPushEndpoints, with a context: it may look up the addresses of the host.
 func (s *DefaultService) LookupPushEndpointsContext(ctx context.Context, hostname string) (endpoints []APIEndpoint, err error) {
 	return s.found(under(ctx, func(c *capi.Context) (string, error) {
 		return s.c.LookupPushEndpoints(c, hostname)
 	}))
 }
 
-// ResolveRepository takes a repository name apart, and adds what the configuration says of its registry.
+// ResolveRepository returns the repository that name is in, with the configuration of its registry.
 func (s *DefaultService) ResolveRepository(name Named) (*RepositoryInfo, error) {
 	return s.ResolveRepositoryContext(context.Background(), name)
 }
 
-// ResolveRepositoryContext is ResolveRepository under ctx, because it may ask for the addresses of the registry.
+// ResolveRepositoryContext is like ResolveRepository, with a context: it may look up the addresses of the registry.
 func (s *DefaultService) ResolveRepositoryContext(ctx context.Context, name Named) (*RepositoryInfo, error) {
 	document, err := under(ctx, func(c *capi.Context) (string, error) {
 		return s.c.ResolveRepository(c, textOf(name))
@@ -146,12 +149,12 @@ func (s *DefaultService) ResolveRepositoryContext(ctx context.Context, name Name
 	return repositoryInfo(name, document, err)
 }
 
-// TLSConfig gives the TLS configuration for a host, with its certificates read, for use with net/http.
+// TLSConfig returns the TLS configuration for a host, with its certificate files loaded, for use with net/http.
 func (s *DefaultService) TLSConfig(hostname string) (*tls.Config, error) {
 	return s.TLSConfigContext(context.Background(), hostname)
 }
 
-// TLSConfigContext is TLSConfig under ctx, because it may ask for the addresses of the host.
+// TLSConfigContext is like TLSConfig, with a context: it may look up the addresses of the host.
 func (s *DefaultService) TLSConfigContext(ctx context.Context, hostname string) (*tls.Config, error) {
 	settings, err := s.TLSSettings(ctx, hostname)
 	if err != nil {
@@ -160,16 +163,17 @@ func (s *DefaultService) TLSConfigContext(ctx context.Context, hostname string) 
 	return settings.Config()
 }
 
-// TLSSettings says how TLS is spoken with a host, and which files belong to it.
+// TLSSettings returns the TLS settings for a host, with the names of its certificate files.
 func (s *DefaultService) TLSSettings(ctx context.Context, hostname string) (*TLSSettings, error) {
 	return decodeNew[TLSSettings](under(ctx, func(c *capi.Context) (string, error) {
 		return s.c.TLSConfig(c, hostname)
 	}))
 }
 
-// Auth asks a registry whether it takes credentials: status is "Login Succeeded", and token is to be kept in place of
-// the password unless it is empty. Nothing is kept here; see Login. A nil authConfig is what the service knows for
-// docker.io, and an empty userAgent is the service's own.
+// Auth checks credentials with the registry at authConfig.ServerAddress, without storing them; to store them, use
+// [DefaultService.Login]. It returns the status "Login Succeeded", and an identity token to store in place of the
+// password, or "". If authConfig is nil, it checks what the service has for docker.io. If userAgent is empty, the
+// service's own is sent.
 func (s *DefaultService) Auth(ctx context.Context, authConfig *AuthConfig, userAgent string) (status, token string, err error) {
 	auth, err := encodeOptional("auth_json", authConfig)
 	if err != nil {
@@ -181,8 +185,8 @@ func (s *DefaultService) Auth(ctx context.Context, authConfig *AuthConfig, userA
 	return result.Status, result.IdentityToken, err
 }
 
-// Login is Auth that keeps what the registry took: in the credential helper that config.json names for the registry,
-// else in config.json itself.
+// Login checks credentials as [DefaultService.Auth] does, then stores them: in the credential helper that config.json
+// names for the registry, or else in config.json itself.
 func (s *DefaultService) Login(ctx context.Context, authConfig AuthConfig, userAgent string) (*LoginResult, error) {
 	auth, err := encode("auth_json", authConfig)
 	if err != nil {
@@ -193,7 +197,7 @@ func (s *DefaultService) Login(ctx context.Context, authConfig AuthConfig, userA
 	}))
 }
 
-// Logout forgets the credentials of a registry, host[:port], wherever Login may have put them.
+// Logout removes the stored credentials of a registry, host[:port], from config.json and from its credential helper.
 func (s *DefaultService) Logout(ctx context.Context, host string) error {
 	_, err := under(ctx, func(c *capi.Context) (struct{}, error) {
 		return struct{}{}, s.c.Logout(c, host)
@@ -201,15 +205,15 @@ func (s *DefaultService) Logout(ctx context.Context, host string) error {
 	return err
 }
 
-// Credentials says which credentials would be used for a registry, host[:port], or for a repository of it,
-// host[:port]/path, and where they are. It may wait for a credential helper.
+// Credentials reports which credentials would be used for a registry, host[:port], or for one of its repositories,
+// host[:port]/path, and where they are stored. It may run a credential helper.
 func (s *DefaultService) Credentials(ctx context.Context, host string) (*CredentialsInfo, error) {
 	return decodeNew[CredentialsInfo](under(ctx, func(c *capi.Context) (string, error) {
 		return s.c.Credentials(c, host)
 	}))
 }
 
-// IsInsecureRegistry says whether a host may be reached without TLS or with any certificate.
+// IsInsecureRegistry reports whether a host may be used over plain HTTP or with an unverified certificate.
 func (s *DefaultService) IsInsecureRegistry(ctx context.Context, host string) (bool, error) {
 	return under(ctx, func(c *capi.Context) (bool, error) {
 		return s.c.IsInsecureRegistry(c, host)

@@ -155,7 +155,6 @@ func TestServiceOptions(t *testing.T) {
 		Timeouts:                       &ocireg.Timeouts{Connect: time.Second, TLS: 2 * time.Second, Total: time.Minute},
 		Retry:                          &ocireg.Retry{MaxAttempts: 2, Initial: time.Millisecond},
 		MaxConcurrentDownloads:         2,
-		MaxConcurrentUploads:           3,
 		Limits:                         &ocireg.Limits{Manifest: 1 << 20, Depth: 3},
 		Environment:                    &yes,
 		TrustedRealms:                  [][2]string{{"r.example", "auth.example"}},
@@ -169,6 +168,10 @@ func TestServiceOptions(t *testing.T) {
 		t.Fatal(err)
 	}
 	service.Close()
+	full.MaxConcurrentUploads = 3
+	if _, err := ocireg.NewService(full); !errors.Is(err, ocireg.ErrUnsupported) {
+		t.Errorf("an option that nothing follows yet: %v", err)
+	}
 	document, err := json.Marshal(full)
 	if err != nil {
 		t.Fatal(err)

@@ -8,13 +8,13 @@ import (
 	"slices"
 )
 
-// A tlsSource makes a TLS configuration when it is wanted.
+// A tlsSource returns a TLS configuration when it is needed.
 type tlsSource func(context.Context) (*tls.Config, error)
 
-// tellable are the fields of a tls.Config that TLSSettings have, and the names of protocols, which net/http may add.
+// tellable are the fields of a tls.Config that TLSSettings have too, and NextProtos, which net/http may set.
 var tellable = []string{"InsecureSkipVerify", "MinVersion", "RootCAs", "Certificates", "NextProtos"}
 
-// untellable names a field of config that the library could not follow, if there is one.
+// untellable returns the name of a field of config that the library cannot apply, or "".
 func untellable(config *tls.Config) string {
 	fields := reflect.ValueOf(config).Elem()
 	for i := range fields.NumField() {
@@ -31,7 +31,7 @@ func untellable(config *tls.Config) string {
 	return ""
 }
 
-// sameFiles says whether two configurations have the same authorities and client certificates.
+// sameFiles reports whether two configurations have the same CAs and client certificates.
 func sameFiles(a, b *tls.Config) bool {
 	return a.RootCAs.Equal(b.RootCAs) &&
 		slices.EqualFunc(a.Certificates, b.Certificates, func(a, b tls.Certificate) bool {
@@ -39,10 +39,11 @@ func sameFiles(a, b *tls.Config) bool {
 		})
 }
 
-// lowestVersion is the oldest version of TLS that the library speaks with a configuration.
+// lowestVersion returns the oldest version of TLS that the library uses with a configuration.
 func lowestVersion(config *tls.Config) uint16 { return max(config.MinVersion, tls.VersionTLS12) }
 
-// tlsDifference names a field in which wanted is not what the library does where it was given the files of own.
+// tlsDifference returns the name of a field in which wanted differs from what the library does with the files of own,
+// or "".
 func tlsDifference(wanted, own *tls.Config) string {
 	switch field := untellable(wanted); {
 	case field != "":
@@ -57,7 +58,7 @@ func tlsDifference(wanted, own *tls.Config) string {
 	return ""
 }
 
-// readTLS is the TLS configuration of an endpoint: the files' names, and what was in them.
+// readTLS is the TLS configuration of an endpoint: the names of the files, and their content.
 type readTLS struct {
 	settings TLSSettings
 	config   *tls.Config
@@ -74,7 +75,7 @@ func (s *TLSSettings) readFiles() (*readTLS, error) {
 	return &readTLS{*s, config}, nil
 }
 
-// own is what a caller gets to keep, and perhaps to change.
+// own returns a copy that the caller may change.
 func (r *readTLS) own() *tls.Config {
 	config := r.config.Clone()
 	if config.RootCAs != nil {
@@ -83,7 +84,8 @@ func (r *readTLS) own() *tls.Config {
 	return config
 }
 
-// changed are the settings after a caller has changed what own gave. The library knows certificates only as files.
+// changed returns the settings for a copy that the caller may have changed. The library takes certificates only from
+// files.
 func (r *readTLS) changed(config *tls.Config) (*TLSSettings, error) {
 	if r == nil {
 		r = &readTLS{config: &tls.Config{}}

@@ -14,18 +14,18 @@ import (
 	"time"
 )
 
-// What is here is for net/http. The library does not use it: it makes its own connections, by the same rules.
+// This file is for programs that use net/http themselves. The library makes its own connections, by the same rules.
 
 // dialer makes the connections of NewTransport.
 var dialer = &net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}
 
-// dial is a function of its own so that it can be told from those of others.
+// dial is a named function so that changedField can recognize it.
 func dial(ctx context.Context, network, address string) (net.Conn, error) {
 	return dialer.DialContext(ctx, network, address)
 }
 
-// NewTransport makes a transport of net/http with the timeouts of Docker's, the proxies of the environment and TLS 1.2 at
-// least. A nil tlsConfig is the usual one; another is copied.
+// NewTransport returns a transport for net/http with the timeouts of Docker's, the proxies of the environment, and at
+// least TLS 1.2. It copies tlsConfig; nil is the default configuration.
 func NewTransport(tlsConfig *tls.Config) *http.Transport {
 	if tlsConfig == nil {
 		tlsConfig = &tls.Config{}
@@ -46,7 +46,7 @@ type RequestModifier interface {
 	ModifyRequest(*http.Request) error
 }
 
-// hidden keeps a value where no verb of package fmt looks.
+// hidden holds a value that package fmt does not print.
 type hidden[T any] func() T
 
 func hide[T any](value T) hidden[T] { return func() T { return value } }
@@ -54,7 +54,7 @@ func hide[T any](value T) hidden[T] { return func() T { return value } }
 // headerModifier adds headers.
 type headerModifier struct{ headers hidden[http.Header] }
 
-// ModifyRequest adds the headers; of a User-Agent there is only one.
+// ModifyRequest adds the headers. It replaces a User-Agent.
 func (m *headerModifier) ModifyRequest(req *http.Request) error {
 	for name, values := range m.headers() {
 		if http.CanonicalHeaderKey(name) == "User-Agent" {
@@ -67,7 +67,8 @@ func (m *headerModifier) ModifyRequest(req *http.Request) error {
 	return nil
 }
 
-// Headers gives modifiers that add the User-Agent, if it is not empty, and the other headers, for [ModifyRequests].
+// Headers returns modifiers for [ModifyRequests] that set the User-Agent, unless it is empty, and add the other
+// headers.
 func Headers(userAgent string, metaHeaders http.Header) []RequestModifier {
 	var modifiers []RequestModifier
 	if userAgent != "" {
@@ -84,8 +85,8 @@ type modifyingTransport struct {
 	modifiers []RequestModifier
 }
 
-// ModifyRequests gives a transport that sends, through base, what the modifiers make of a request. A nil base is
-// [http.DefaultTransport].
+// ModifyRequests returns a transport that applies the modifiers to each request and sends it through base. If base is
+// nil, it is [http.DefaultTransport].
 func ModifyRequests(base http.RoundTripper, modifiers ...RequestModifier) http.RoundTripper {
 	return &modifyingTransport{base, modifiers}
 }
@@ -125,13 +126,14 @@ type authState struct {
 	cancel map[*http.Request]context.CancelFunc
 }
 
-// AuthTransport gives a transport that proves to one v1 index and its registries who the caller is. With
-// alwaysSetBasicAuth, as a registry that stands alone wants it, each request has name and password. Otherwise they are
-// given where a request asks for a token, by X-Docker-Token: true, and the tokens that come back prove it from then on. A
-// request that has an Authorization keeps it. Redirects have no proof, but between addresses of docker.com and docker.io
-// over https. A nil base is [http.DefaultTransport].
+// AuthTransport returns a transport that authenticates to one v1 index and its registries. With alwaysSetBasicAuth,
+// which is for standalone registries, it sends the user name and password with each request. Otherwise it sends them
+// only with requests that ask for a token, by X-Docker-Token: true, and authenticates the following requests with the
+// tokens that it received. A request that already has an Authorization header keeps it. Redirected requests are
+// authenticated only between hosts of docker.com and docker.io, over https. If base is nil, it is
+// [http.DefaultTransport].
 //
-// The transport has a method CancelRequest, too; contexts do the same.
+// The transport also has a CancelRequest method; canceling the context of a request does the same.
 func AuthTransport(base http.RoundTripper, authConfig *AuthConfig, alwaysSetBasicAuth bool) http.RoundTripper {
 	return &authTransport{base, hide(&authState{auth: authConfig, always: alwaysSetBasicAuth,
 		cancel: map[*http.Request]context.CancelFunc{}})}
@@ -163,7 +165,7 @@ func (t *authTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// CancelRequest ends a request that is under way, also while its body is read.
+// CancelRequest cancels a running request, even while its body is being read.
 func (t *authTransport) CancelRequest(req *http.Request) {
 	state := t.state()
 	state.mu.Lock()
@@ -174,7 +176,7 @@ func (t *authTransport) CancelRequest(req *http.Request) {
 	}
 }
 
-// watch makes a request one that CancelRequest can end, until cancel is nil.
+// watch registers a request for CancelRequest, or unregisters it if cancel is nil.
 func (s *authState) watch(req *http.Request, cancel context.CancelFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -185,7 +187,7 @@ func (s *authState) watch(req *http.Request, cancel context.CancelFunc) {
 	}
 }
 
-// authorize adds what proves who the caller is, and says whether a token was asked for.
+// authorize adds the Authorization header, and reports whether the request asks for a token.
 func (s *authState) authorize(req *http.Request) (asks bool) {
 	if req.Response != nil && !(isTrusted(req) && isTrusted(req.Response.Request)) {
 		return false // A redirect to who knows where.
@@ -212,13 +214,13 @@ func (s *authState) authorize(req *http.Request) (asks bool) {
 	return asks
 }
 
-// endingBody tells when nobody will read more of it.
+// endingBody is a body that calls a function when it has been read or closed.
 type endingBody struct {
 	io.ReadCloser
 	end func()
 }
 
-// Read reads.
+// Read implements [io.Reader].
 func (b *endingBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if err != nil {
@@ -227,13 +229,13 @@ func (b *endingBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close closes.
+// Close implements [io.Closer].
 func (b *endingBody) Close() error {
 	b.end()
 	return b.ReadCloser.Close()
 }
 
-// isTrusted says whether proofs may follow a redirect from or to a request's address.
+// isTrusted reports whether credentials may follow a redirect from or to the URL of a request.
 func isTrusted(req *http.Request) bool {
 	if req == nil || req.URL.Scheme != "https" {
 		return false
@@ -242,14 +244,14 @@ func isTrusted(req *http.Request) bool {
 	return strings.HasSuffix(host, ".docker.com") || strings.HasSuffix(host, ".docker.io")
 }
 
-// HTTPClient makes a client whose redirected requests have the headers of the first one. Authorization and Cookie are
-// repeated only between addresses of docker.com and docker.io over https.
+// HTTPClient returns a client that sends the headers of the first request with redirected requests, too. It sends
+// Authorization and Cookie only between hosts of docker.com and docker.io, over https.
 func HTTPClient(transport http.RoundTripper) *http.Client {
 	return &http.Client{Transport: transport, CheckRedirect: checkRedirect}
 }
 
-// checkRedirect gives a redirected request the headers of the first one: those that net/http has not repeated by itself,
-// and of the proofs of who is asking only what may go there.
+// checkRedirect copies the headers of the first request to a redirected one: those that net/http has not copied itself,
+// and of the credentials only what may go there.
 func checkRedirect(req *http.Request, via []*http.Request) error {
 	if len(via) == 0 {
 		return nil
@@ -283,19 +285,19 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// A CredentialStore has the credentials for registries and token servers.
+// A CredentialStore provides the credentials for registries and token servers.
 type CredentialStore interface {
-	// Basic gives the user's name and password.
+	// Basic returns the user name and password.
 	Basic(*url.URL) (string, string)
-	// RefreshToken gives the token that is exchanged for access tokens of a service.
+	// RefreshToken returns the token that is exchanged for access tokens of a service.
 	RefreshToken(*url.URL, string) string
-	// SetRefreshToken keeps such a token.
+	// SetRefreshToken stores such a token.
 	SetRefreshToken(realm *url.URL, service, token string)
 }
 
 type staticCredentials struct{ auth hidden[*AuthConfig] }
 
-// NewStaticCredentialStore gives a store that has the same credentials for all, and keeps nothing.
+// NewStaticCredentialStore returns a store that has the same credentials for every URL, and stores no tokens.
 func NewStaticCredentialStore(auth *AuthConfig) CredentialStore { return staticCredentials{hide(auth)} }
 
 // Basic implements [CredentialStore].

@@ -15,7 +15,7 @@ import (
 
 // Constants of Docker's registry package.
 const (
-	// AuthClientID is the client ID that is used towards token servers.
+	// AuthClientID is the client ID that is sent to token servers.
 	AuthClientID = "docker"
 	// DefaultSearchLimit is the default maximum number of search results.
 	DefaultSearchLimit = 25
@@ -27,16 +27,16 @@ var (
 	DefaultNamespace = "docker.io"
 	// DefaultRegistryVersionHeader is the name of the HTTP header that carries the registry's version.
 	DefaultRegistryVersionHeader = "Docker-Distribution-Api-Version"
-	// IndexHostname is the host name of the official index.
+	// IndexHostname is the host name of Docker Hub's index.
 	IndexHostname = "index.docker.io"
-	// IndexServer is the address for user authentication and image search.
+	// IndexServer is the URL of Docker Hub's index, and the key of its credentials.
 	IndexServer = "https://" + IndexHostname + "/v1/"
-	// IndexName is the name of the official index.
+	// IndexName is the name of Docker Hub's index.
 	IndexName = "docker.io"
-	// DefaultV2Registry is the address of the official registry.
+	// DefaultV2Registry is the URL of Docker Hub's registry.
 	DefaultV2Registry = &url.URL{Scheme: "https", Host: "registry-1.docker.io"}
-	// CertsDir is where certificates are by default, one directory for each registry. A change of it changes nothing
-	// else: [ServiceOptions] has CertsDir for that.
+	// CertsDir is the default directory of certificates, with one subdirectory for each registry. Assigning to it has
+	// no effect on services: set CertsDir in [ServiceOptions] instead.
 	CertsDir = certsDir()
 )
 
@@ -47,44 +47,45 @@ func certsDir() string {
 	return "/etc/docker/certs.d"
 }
 
-// AuthConfig is what proves who the caller is. The zero AuthConfig is anonymous.
+// AuthConfig holds credentials. The zero AuthConfig is anonymous.
 type AuthConfig struct {
 	Username      string `json:"username,omitempty"`
 	Password      string `json:"password,omitempty"`
 	Auth          string `json:"auth,omitempty"`
 	Email         string `json:"email,omitempty"`
 	ServerAddress string `json:"serveraddress,omitempty"`
-	// IdentityToken is exchanged for access tokens.
+	// IdentityToken is exchanged for access tokens at the token server.
 	IdentityToken string `json:"identitytoken,omitempty"`
-	// RegistryToken is sent to the registry as it is.
+	// RegistryToken is sent to the registry as it is, as a bearer token.
 	RegistryToken string `json:"registrytoken,omitempty"`
 }
 
-// IndexInfo is what is known of a registry.
+// IndexInfo describes a registry.
 type IndexInfo struct {
 	Name    string
 	Mirrors []string
-	// Secure says that the registry is reached over https only, with a certificate that is verified.
+	// Secure is true if the registry is only used over https, with a verified certificate.
 	Secure bool
-	// Official says that it is Docker's.
+	// Official is true for Docker Hub.
 	Official bool
 }
 
-// document gives the form of the Engine API, where a list is never null.
+// document returns the form of the Engine API, where a list is never null.
 func (i IndexInfo) document() ([]byte, error) {
 	i.Mirrors = append([]string{}, i.Mirrors...)
 	return json.Marshal(i)
 }
 
-// NetIPNet is a network, "10.0.0.0/8" in JSON.
+// NetIPNet is a network. Its JSON form is a string such as "10.0.0.0/8".
 type NetIPNet net.IPNet
 
+// String returns the network in CIDR notation.
 func (n *NetIPNet) String() string { return (*net.IPNet)(n).String() }
 
-// MarshalJSON gives the CIDR.
+// MarshalJSON implements [json.Marshaler].
 func (n *NetIPNet) MarshalJSON() ([]byte, error) { return json.Marshal(n.String()) }
 
-// UnmarshalJSON reads a CIDR.
+// UnmarshalJSON implements [json.Unmarshaler].
 func (n *NetIPNet) UnmarshalJSON(document []byte) error {
 	var text string
 	if err := json.Unmarshal(document, &text); err != nil {
@@ -97,7 +98,7 @@ func (n *NetIPNet) UnmarshalJSON(document []byte) error {
 	return err
 }
 
-// ServiceConfig is the configuration of a service, as in the Engine API's /info.
+// ServiceConfig is the configuration of a service, in the form of the Engine API's /info.
 type ServiceConfig struct {
 	AllowNondistributableArtifactsCIDRs     []*NetIPNet
 	AllowNondistributableArtifactsHostnames []string
@@ -109,13 +110,13 @@ type ServiceConfig struct {
 // APIVersion is a version of the registry API.
 type APIVersion int
 
-// The versions. The zero APIVersion is none.
+// Versions of the registry API. The zero APIVersion is not one of them.
 const (
 	APIVersion1 APIVersion = iota + 1
 	APIVersion2
 )
 
-// String is "v1" or "v2", and "" for another number.
+// String returns "v1", "v2", or "" for any other value.
 func (v APIVersion) String() string {
 	switch v {
 	case APIVersion1:
@@ -135,7 +136,7 @@ func parseAPIVersion(text string) (APIVersion, error) {
 	return 0, fmt.Errorf("%q is not a version of the registry API", text)
 }
 
-// APIEndpoint is one address at which a registry may be asked.
+// APIEndpoint is one of the endpoints of a registry.
 type APIEndpoint struct {
 	Mirror                         bool
 	URL                            *url.URL
@@ -143,15 +144,16 @@ type APIEndpoint struct {
 	AllowNondistributableArtifacts bool
 	Official                       bool
 	TrimHostname                   bool
-	// TLSConfig is how TLS is spoken with it; nil is what the service has for the host. In one that a lookup gave,
-	// only InsecureSkipVerify and MinVersion may be changed: what else is changed is refused where it is used.
+	// TLSConfig is the TLS configuration of the endpoint. If it is nil, the service's own for the host is used. In an
+	// endpoint returned by a lookup, only InsecureSkipVerify and MinVersion may be changed: other changes are an error
+	// when the endpoint is used.
 	TLSConfig *tls.Config
 
-	// The library's text of URL and our parse of it: the text is kept as long as URL was not changed.
+	// text is the URL as the library wrote it, and parsed how we print it: text is used unless URL was changed.
 	text, parsed string
-	// The library's form of TLSConfig.
+	// tls is TLSConfig in the library's form.
 	tls *readTLS
-	// The service that found it.
+	// service is the service that returned the endpoint.
 	service *DefaultService
 }
 
@@ -165,7 +167,7 @@ type apiEndpoint struct {
 	TLSConfig                      *json.RawMessage `json:",omitempty"`
 }
 
-// document gives the library's form.
+// document returns the library's form.
 func (e APIEndpoint) document() ([]byte, error) {
 	address := ""
 	if e.URL != nil {
@@ -193,7 +195,7 @@ func (e APIEndpoint) document() ([]byte, error) {
 		e.TrimHostname, settings})
 }
 
-// read reads the library's form, and the certificates that it names.
+// read decodes the library's form and loads the certificate files that it names.
 func (e *APIEndpoint) read(document []byte) error {
 	d := apiEndpoint{Version: APIVersion2.String()}
 	if err := json.Unmarshal(document, &d); err != nil {
@@ -227,39 +229,40 @@ func (e *APIEndpoint) read(document []byte) error {
 	return nil
 }
 
-// LoginResult is what a registry says to credentials that it takes.
+// LoginResult is the result of a successful login.
 type LoginResult struct {
 	// Status is "Login Succeeded".
 	Status string
-	// IdentityToken is to be kept in place of the password, unless it is empty.
+	// IdentityToken, unless it is empty, is to be stored in place of the password.
 	IdentityToken string
-	// Stored is where Login keeps them: "config.json", the name of a helper, or "none".
+	// Stored is where Login stored the credentials: "config.json", the name of a credential helper, or "none".
 	Stored string `json:"stored,omitempty"`
 }
 
-// CredentialsInfo is what may be told of credentials: never the secret.
+// CredentialsInfo describes credentials without their secrets.
 type CredentialsInfo struct {
-	// Username is the user's name, where there is one.
+	// Username is the user name, if there is one.
 	Username string `json:"username,omitempty"`
-	// Source is "credentials" for the option, the path of a file, or the name of a helper; empty if nobody has any.
+	// Source is "credentials" for the option, the path of a file, or the name of a credential helper; it is empty if
+	// there are no credentials.
 	Source string `json:"source,omitempty"`
 	// Kind is "password", "identity_token", "registry_token" or "anonymous".
 	Kind string `json:"kind"`
 }
 
-// TLSSettings is how TLS is spoken with one registry: files, not yet read.
+// TLSSettings are the TLS settings for one registry. The files are named, not loaded.
 type TLSSettings struct {
 	// InsecureSkipVerify accepts any certificate.
 	InsecureSkipVerify bool
 	// MinVersion is "1.2" or "1.3".
 	MinVersion string `json:",omitempty"`
-	// RootCAs are PEM files of authorities that are trusted beside the system's.
+	// RootCAs are PEM files with CA certificates that are trusted in addition to the system's.
 	RootCAs []string
-	// Certificates are for servers that ask who the client is.
+	// Certificates are the client certificates.
 	Certificates []CertificateFiles
 }
 
-// document gives the library's form, where a list is never null.
+// document returns the library's form, where a list is never null.
 func (s TLSSettings) document() ([]byte, error) {
 	s.RootCAs = append([]string{}, s.RootCAs...)
 	s.Certificates = append([]CertificateFiles{}, s.Certificates...)
@@ -272,7 +275,7 @@ type CertificateFiles struct {
 	Key  string `json:"key"`
 }
 
-// Config reads the files into a configuration for crypto/tls.
+// Config loads the files and returns a configuration for crypto/tls.
 func (s *TLSSettings) Config() (*tls.Config, error) {
 	config := &tls.Config{}
 	return config, s.addTo(config)
@@ -309,32 +312,32 @@ func (s *TLSSettings) addTo(config *tls.Config) error {
 	return nil
 }
 
-// Challenge is one way in which a registry wants to be told who is asking.
+// Challenge is an authentication challenge from a WWW-Authenticate header.
 type Challenge struct {
-	// Scheme is "basic", "bearer" or another, in lower case.
+	// Scheme is the authentication scheme in lower case, such as "basic" or "bearer".
 	Scheme     string            `json:"scheme"`
 	Parameters map[string]string `json:"parameters"`
 }
 
-// PingResult is what a registry says of itself.
+// PingResult is how a registry answered a ping.
 type PingResult struct {
 	// Protocol is "v1" or "v2".
 	Protocol string `json:"protocol"`
-	// Confirmed says that the registry named its protocol.
+	// Confirmed is true if the registry named its protocol in a header.
 	Confirmed bool `json:"confirmed"`
-	// Version is a v1 registry's version.
+	// Version is the version of a v1 registry.
 	Version string `json:"version"`
-	// Standalone says that a v1 registry has no index beside it.
+	// Standalone is true for a v1 registry that works without an index.
 	Standalone bool        `json:"standalone"`
 	Challenges []Challenge `json:"challenges"`
 
-	// Raw is the library's whole document.
+	// Raw is the JSON object that the library returned.
 	Raw json.RawMessage `json:"-"`
 }
 
 func (p *PingResult) keepRaw(raw json.RawMessage) { p.Raw = raw }
 
-// Descriptor is an OCI descriptor: what something in a registry is, and its digest and size.
+// Descriptor is an OCI descriptor: the media type, digest and size of a manifest or blob.
 type Descriptor struct {
 	MediaType    string            `json:"mediaType"`
 	Digest       string            `json:"digest"`
@@ -346,15 +349,15 @@ type Descriptor struct {
 	ArtifactType string            `json:"artifactType,omitempty"`
 }
 
-// LayerChecksums are what a registry of protocol v1 compares a layer with.
+// LayerChecksums are the checksums that a v1 registry compares a pushed layer with.
 type LayerChecksums struct {
-	// Checksum is the tarsum of what was written.
+	// Checksum is the tarsum of the layer.
 	Checksum string `json:"checksum"`
-	// ChecksumPayload is the sha256 of the image's JSON, a line break and the bytes that were sent.
+	// ChecksumPayload is the sha256 of the image's JSON, a newline and the bytes that were sent.
 	ChecksumPayload string `json:"checksum_payload"`
 }
 
-// Platform is where an image runs.
+// Platform is the platform that an image runs on.
 type Platform struct {
 	Architecture string   `json:"architecture"`
 	OS           string   `json:"os"`
@@ -363,7 +366,8 @@ type Platform struct {
 	Variant      string   `json:"variant,omitempty"`
 }
 
-// String is such as "linux/arm64", "linux/arm/v7" or "windows(10.0.17763.1)/amd64".
+// String returns the platform as "os/architecture[/variant]", such as "linux/arm64" or "linux/arm/v7". The OS version
+// and features follow the OS in parentheses: "windows(10.0.17763.1)/amd64".
 func (p *Platform) String() string {
 	text := p.OS
 	if p.OSVersion != "" || len(p.OSFeatures) > 0 {
@@ -376,10 +380,10 @@ func (p *Platform) String() string {
 	return text
 }
 
-// platformText is a platform in the library's own documents: the text of String, or the object of an OCI index.
+// platformText is a platform in the library's own JSON: the string that String returns, or the object of an OCI index.
 type platformText Platform
 
-// UnmarshalJSON reads both.
+// UnmarshalJSON reads both forms.
 func (p *platformText) UnmarshalJSON(document []byte) error {
 	var text string
 	if json.Unmarshal(document, &text) != nil {

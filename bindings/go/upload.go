@@ -10,15 +10,15 @@ import (
 	"github.com/ocireg/ocireg/bindings/go/internal/capi"
 )
 
-// BlobWriter writes a blob. The registry has it once Commit has returned. One goroutine writes at a time; Close may be
-// called from any.
+// BlobWriter uploads a blob. The registry has the blob once Commit has returned. Only one goroutine may write at a
+// time; Close may be called from any goroutine.
 type BlobWriter struct{ writer }
 
-// LayerWriter takes a layer of protocol v1, a plain tar archive, into a temporary file that Commit sends. One goroutine
-// writes at a time; Close may be called from any.
+// LayerWriter uploads a layer over protocol v1. It writes the layer, an uncompressed tar archive, to a temporary file,
+// which Commit sends. Only one goroutine may write at a time; Close may be called from any goroutine.
 type LayerWriter struct{ writer }
 
-// writer is what both have in common.
+// writer is what BlobWriter and LayerWriter have in common.
 type writer struct {
 	mu      sync.Mutex // Held while the library writes.
 	closing atomic.Bool
@@ -26,7 +26,7 @@ type writer struct {
 	cleanup runtime.Cleanup
 }
 
-// openUpload is what a writer must give back. It does not know its writer, so that the garbage collector can do it.
+// openUpload is what a writer must free. It has no pointer to its writer, so that the garbage collector can free both.
 type openUpload struct {
 	c    *capi.Writer
 	call *call
@@ -39,8 +39,9 @@ func (u *openUpload) free() {
 
 var _, _ io.WriteCloser = (*BlobWriter)(nil), (*LayerWriter)(nil)
 
-// PutBlob begins to write a blob to a repository that was opened with the action "push" or made by
-// [Registry.Repository]. The whole writing is under ctx. The writer is ended by Close.
+// PutBlob starts the upload of a blob. The repository must have been opened with the action "push" or created by
+// [Registry.Repository]. The context covers all writes and the commit. The options may be nil. Free the writer with
+// Close.
 func (r *Repository) PutBlob(ctx context.Context, options *PutBlobOptions) (*BlobWriter, error) {
 	document, err := encodeOptional("options", options)
 	if err != nil {
@@ -51,8 +52,8 @@ func (r *Repository) PutBlob(ctx context.Context, options *PutBlobOptions) (*Blo
 	})
 }
 
-// MountBlob takes a blob over from another repository of the registry. The writer is nil if that is done; otherwise it
-// goes on with the upload that the registry began instead, and is ended by Close.
+// MountBlob mounts a blob from another repository of the same registry. If the registry mounts it, the writer is nil.
+// Otherwise the writer continues the upload that the registry has started instead; free it with Close.
 func (r *Repository) MountBlob(ctx context.Context, digest, fromRepository string) (*BlobWriter, error) {
 	return newBlobWriter(ctx, func(c *capi.Context) (*capi.Writer, error) {
 		return r.c.MountBlob(c, digest, fromRepository)
@@ -67,7 +68,7 @@ func newBlobWriter(ctx context.Context, make func(*capi.Context) (*capi.Writer, 
 	return w, nil
 }
 
-// begin makes what an empty writer writes to, unless there is nothing to write.
+// begin opens what an empty writer writes to, unless there is nothing to write.
 func (w *writer) begin(ctx context.Context, make func(*capi.Context) (*capi.Writer, error)) error {
 	under, err := begin(ctx, true)
 	if err != nil {
@@ -109,7 +110,7 @@ func (w *writer) use(f func(c *capi.Writer, ctx *capi.Context) error) error {
 	return err
 }
 
-// Write writes all of p or fails, and then for good.
+// Write writes all of p or returns an error. Errors are sticky.
 func (w *writer) Write(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
@@ -120,14 +121,14 @@ func (w *writer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Commit ends the blob. What it gives is its descriptor. The options may be nil.
+// Commit completes the upload and returns the descriptor of the blob. The options may be nil.
 func (w *BlobWriter) Commit(options *CommitOptions) (*Descriptor, error) {
 	document, err := w.commit(options)
 	return decodeNew[Descriptor](document, err)
 }
 
-// Commit sends the layer. What it gives is for the registry to compare. After a failure it may be called again. The
-// options may be nil; a layer has no digest to expect.
+// Commit sends the layer and returns its checksums, for [Session.PushImageChecksumRegistry]. After a failure it may be
+// called again. The options may be nil; Digest must not be set in them, because a layer of protocol v1 has none.
 func (w *LayerWriter) Commit(options *CommitOptions) (*LayerChecksums, error) {
 	document, err := w.commit(options)
 	return decodeNew[LayerChecksums](document, err)
@@ -145,12 +146,12 @@ func (w *writer) commit(options *CommitOptions) (document string, err error) {
 	return document, err
 }
 
-// Abort ends the upload without its content, and tells the registry so.
+// Abort cancels the upload and tells the registry so.
 func (w *writer) Abort() error {
 	return w.use(func(c *capi.Writer, ctx *capi.Context) error { return c.Abort(ctx) })
 }
 
-// Close ends the writer. What was not committed is forgotten. A call under way returns at once, with an error.
+// Close frees the writer and cancels an upload that was not committed. A running call returns at once, with an error.
 func (w *writer) Close() error {
 	if w.closing.Swap(true) {
 		return nil

@@ -10,16 +10,16 @@ import (
 	"github.com/ocireg/ocireg/bindings/go/internal/capi"
 )
 
-// ImgData is what an index of protocol v1 knows of one image.
+// ImgData describes an image of a v1 index.
 type ImgData struct {
-	// ID is 64 lower-case hex digits.
+	// ID is 64 lowercase hex digits.
 	ID              string `json:"id"`
 	Checksum        string `json:"checksum,omitempty"`
 	ChecksumPayload string `json:"-"`
 	Tag             string `json:",omitempty"`
 }
 
-// imageInput is ImgData as the library takes it, which needs the payload's checksum too.
+// imageInput is ImgData in the library's form, which has the payload's checksum too.
 type imageInput struct {
 	ID              string `json:"id"`
 	Checksum        string `json:"checksum,omitempty"`
@@ -34,29 +34,31 @@ func (i *ImgData) input() *imageInput {
 	return &imageInput{i.ID, i.Checksum, i.ChecksumPayload, i.Tag}
 }
 
-// RepositoryData is what an index of protocol v1 knows of a repository.
+// RepositoryData is what a v1 index knows of a repository.
 type RepositoryData struct {
-	// ImgList holds the images by id.
+	// ImgList has the images by ID.
 	ImgList map[string]*ImgData
-	// Endpoints are the roots of the registries that have them, which the methods of [Session] take.
+	// Endpoints are the URLs of the registries that have the images, for the methods of [Session].
 	Endpoints []string
 }
 
-// V1Endpoint is a v1 index or registry. Any number of goroutines may use it; nothing is changed by a change of its fields.
+// V1Endpoint is the endpoint of a v1 index or registry. It is safe for concurrent use by multiple goroutines. Changing
+// its fields has no effect.
 type V1Endpoint struct {
-	// URL is the address without v1.
+	// URL is the URL of the endpoint, without /v1/.
 	URL *url.URL
-	// IsSecure says whether certificates are verified.
+	// IsSecure is true if certificates are verified.
 	IsSecure bool
 
 	c *capi.Endpoint
-	// failure is why there is no c.
+	// failure says why c is nil.
 	failure error
-	// tls is how TLS is spoken with it.
+	// tls returns the TLS configuration of the endpoint.
 	tls tlsSource
 }
 
-// NewV1Endpoint is [DefaultService.NewV1Endpoint] of a service with default options that the whole program shares.
+// NewV1Endpoint is like [DefaultService.NewV1Endpoint], with a service with default options that the whole program
+// shares.
 func NewV1Endpoint(index *IndexInfo, userAgent string, metaHeaders http.Header) (*V1Endpoint, error) {
 	service, err := sharedService()
 	if err != nil {
@@ -65,9 +67,9 @@ func NewV1Endpoint(index *IndexInfo, userAgent string, metaHeaders http.Header) 
 	return service.NewV1Endpoint(context.Background(), index, userAgent, metaHeaders)
 }
 
-// NewV1Endpoint finds the endpoint of an index: asks it by https, and by http after that where the index is not secure.
-// The official index is not asked. An empty userAgent is the service's own; metaHeaders are added to each request. The
-// endpoint is ended by Close.
+// NewV1Endpoint finds the endpoint of an index: it pings the index over https, and then over http if the index is
+// insecure. The official index is not pinged. If userAgent is empty, the service's own is sent; metaHeaders are added
+// to each request. Free the endpoint with Close.
 func (s *DefaultService) NewV1Endpoint(ctx context.Context, index *IndexInfo, userAgent string,
 	metaHeaders http.Header) (*V1Endpoint, error) {
 	document, err := encode("index", index)
@@ -93,8 +95,9 @@ func (s *DefaultService) NewV1Endpoint(ctx context.Context, index *IndexInfo, us
 	})
 }
 
-// ToV1Endpoint gives the same place by protocol v1, as [DefaultService.ToV1Endpoint] does with the service that found it,
-// else with one of default options that the whole program shares. A failure is kept until the endpoint is used.
+// ToV1Endpoint returns the same endpoint for protocol v1. It is like [DefaultService.ToV1Endpoint] with the service
+// that returned e, or else with a service with default options that the whole program shares. An error is returned when
+// the endpoint is first used.
 func (e APIEndpoint) ToV1Endpoint(userAgent string, metaHeaders http.Header) *V1Endpoint {
 	service, err := e.service, error(nil)
 	if service == nil {
@@ -114,8 +117,8 @@ func (e APIEndpoint) ToV1Endpoint(userAgent string, metaHeaders http.Header) *V1
 	return failed
 }
 
-// ToV1Endpoint gives the same place by protocol v1, and asks nobody. An empty userAgent is the service's own; metaHeaders
-// are added to each request. The endpoint is ended by Close.
+// ToV1Endpoint returns the same endpoint for protocol v1. It sends no request. If userAgent is empty, the service's own
+// is sent; metaHeaders are added to each request. Free the endpoint with Close.
 func (s *DefaultService) ToV1Endpoint(apiEndpoint APIEndpoint, userAgent string, metaHeaders http.Header) (*V1Endpoint, error) {
 	document, err := encode("endpoint", apiEndpoint)
 	if err != nil {
@@ -146,7 +149,7 @@ func (s *DefaultService) ToV1Endpoint(apiEndpoint APIEndpoint, userAgent string,
 	})
 }
 
-// newV1Endpoint is the endpoint of c.
+// newV1Endpoint makes the endpoint of c.
 func newV1Endpoint(c *capi.Endpoint, tls tlsSource) (*V1Endpoint, error) {
 	text, err := c.ToString()
 	var address *url.URL
@@ -164,7 +167,7 @@ func newV1Endpoint(c *capi.Endpoint, tls tlsSource) (*V1Endpoint, error) {
 	return &V1Endpoint{URL: address, IsSecure: secure, c: c, tls: tls}, nil
 }
 
-// usable says why nobody can be asked, if that is so.
+// usable returns the error of an endpoint that cannot be used.
 func (e *V1Endpoint) usable() error {
 	switch {
 	case e == nil || e.c == nil && e.failure == nil:
@@ -175,7 +178,7 @@ func (e *V1Endpoint) usable() error {
 	return nil
 }
 
-// Close ends the endpoint. Calls under way and what was made from the endpoint go on.
+// Close frees the endpoint. Running calls, and what was created from the endpoint, keep working.
 func (e *V1Endpoint) Close() error {
 	if e.c != nil {
 		e.c.Close()
@@ -183,10 +186,10 @@ func (e *V1Endpoint) Close() error {
 	return nil
 }
 
-// String is the root of the endpoint, which ends in /v1/.
+// String returns the root URL of the endpoint, which ends in /v1/.
 func (e *V1Endpoint) String() string { return e.Path("") }
 
-// Path gives the URL of a path under the endpoint's root.
+// Path returns the URL of a path under the endpoint's root.
 func (e *V1Endpoint) Path(path string) string {
 	if e.URL == nil {
 		return "/v1/" + path
@@ -194,11 +197,11 @@ func (e *V1Endpoint) Path(path string) string {
 	return e.URL.String() + "/v1/" + path
 }
 
-// Ping asks whether somebody is there, and whether it needs no index. The official index is not asked. An answer that
-// makes no sense is a [PingResponseError].
+// Ping asks the registry whether it speaks protocol v1, and whether it works without an index. The official index is
+// not asked. If the response makes no sense, the error is a [PingResponseError].
 func (e *V1Endpoint) Ping() (PingResult, error) { return e.PingContext(context.Background()) }
 
-// PingContext is Ping under ctx.
+// PingContext is like Ping, with a context.
 func (e *V1Endpoint) PingContext(ctx context.Context) (PingResult, error) {
 	if err := e.usable(); err != nil {
 		return PingResult{}, err
