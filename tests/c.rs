@@ -129,10 +129,15 @@ macro_rules! cases {
 }
 
 cases! {
-    plain: cancel_thread cancel_signal pthread_cancel_in_a_call deadline deadline_counts_from_set errno_is_kept log_and_drop
+    plain: cancel_thread cancel_signal deadline deadline_counts_from_set errno_is_kept log_and_drop
     progress_and_drop progress_ticks reader_goes_on_after_cancel frees_in_any_order fork_then_use;
     rows: one_service_on_many_threads reader_is_busy error_on_another_thread leaves_no_trace sigpipe signal_storm two_copies
-    freed_while_running directory_changes
+    freed_while_running directory_changes pthread_cancel_in_a_call
+}
+
+#[test]
+fn pthread_cancel_ends_no_call() {
+    behave("pthread_cancel_in_a_call", Build::Plain);
 }
 
 #[test]

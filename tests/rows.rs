@@ -1,7 +1,10 @@
 //! The table from threats to tests: it names tests that exist, it misses none, and it notices one that failed.
+//!
+//! A file is one of tests/, or a path: of a unit test below src/, of Go or Python below bindings/.
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 const TABLE: &str = "tests/security-rows.md";
@@ -22,6 +25,35 @@ fn rows() -> BTreeMap<String, Vec<(String, String)>> {
     rows
 }
 
+/// What the source of a test's file says where the test is, and the file.
+fn declaration(file: &str, test: &str) -> (String, String) {
+    match Path::new(file).extension().and_then(|extension| extension.to_str()) {
+        Some("go") => (file.to_owned(), format!("\nfunc {test}(t *testing.T) {{")),
+        Some("py") => (file.to_owned(), format!("\ndef {test}(")),
+        _ if file.starts_with("src/") => {
+            (file.to_owned(), format!("    #[test]\n    fn {test}() {{"))
+        }
+        _ => (format!("tests/{file}"), format!("#[test]\nfn {test}() {{")),
+    }
+}
+
+/// What a passing run of a test prints.
+fn passing(file: &str, test: &str) -> String {
+    match Path::new(file).extension().and_then(|extension| extension.to_str()) {
+        Some("go") => format!("=== RUN   {test}\n--- PASS: {test} (0.01s)"),
+        Some("py") => {
+            let path = file.strip_prefix("bindings/python/").expect("a test of Python");
+            format!(
+                "{path}::{test}[one] PASSED   [  1%]\n{path}::{test}[two words] PASSED   [  2%]"
+            )
+        }
+        _ => match file.strip_prefix("src/").and_then(|path| path.strip_suffix(".rs")) {
+            Some(path) => format!("test {}::tests::{test} ... ok", path.replace('/', "::")),
+            None => format!("test {test} ... ok"),
+        },
+    }
+}
+
 /// The rows that a test is named after: `d2_d3_…` is of D2 and D3, `f14b_…` of F14b.
 fn named_after(test: &str) -> Vec<String> {
     test.split('_')
@@ -40,11 +72,13 @@ fn every_row_has_its_test_and_every_test_of_a_row_is_in_the_table() {
     assert!(rows.len() > 20, "{rows:?}");
     for (row, tests) in &rows {
         for (file, test) in tests {
-            let source = fs::read_to_string(format!("tests/{file}")).expect(file);
-            assert!(source.contains(&format!("#[test]\nfn {test}() {{")), "{row}: {file}: {test}");
+            let (path, declaration) = declaration(file, test);
+            let source = fs::read_to_string(path).expect(file);
+            assert!(source.contains(&declaration), "{row}: {file}: {test}");
         }
+        // The kinds found in the field came after their tests.
         assert!(
-            tests.iter().any(|(_, test)| named_after(test).contains(row)),
+            row.starts_with('G') || tests.iter().any(|(_, test)| named_after(test).contains(row)),
             "no test is named after {row}"
         );
     }
@@ -74,9 +108,14 @@ fn judge(change: impl Fn(&str, &str) -> Option<String>) -> (bool, String) {
     let mut log =
         String::from("   Compiling ocireg\n     Running unittests src/lib.rs (target/x)\n");
     for (file, test) in rows().values().flatten() {
-        let line = change(file, test).unwrap_or_else(|| format!("test {test} ... ok"));
-        log +=
-            &format!("     Running tests/{file} (target/debug/deps/x)\n\nrunning 1 test\n{line}\n");
+        let line = change(file, test).unwrap_or_else(|| passing(file, test));
+        log += &match Path::new(file).extension().is_some_and(|extension| extension == "rs") {
+            true if file.starts_with("src/") => {
+                format!("     Running unittests src/lib.rs (x)\n{line}\n")
+            }
+            true => format!("     Running tests/{file} (target/debug/deps/x)\n\n{line}\n"),
+            false => format!("{line}\n"),
+        };
     }
     let directory = ocireg_testkit::tempdir();
     let path = directory.path().join("log");
@@ -94,6 +133,21 @@ fn the_table_of_results_fails_when_a_row_has_no_passing_test() {
         for (file, test) in tests {
             assert!(text.contains(&format!("{row:5} {file}: {test}: ok\n")), "{text}");
         }
+    }
+    // One of several runs of a test of Python, one of Go, one of a unit.
+    for (row, change) in [
+        ("G14", "PASSED   [  1%]\n", "FAILED   [  1%]\n"),
+        ("G18", "--- PASS", "--- FAIL"),
+        ("G18", "--- PASS", "--- SKIP"),
+        ("G8", "... ok", "... FAILED"),
+    ]
+    .map(|(row, from, to)| (row, move |text: String| text.replace(from, to)))
+    {
+        let (file, victim) = &rows()[row][0];
+        let (passed, text) =
+            judge(|_, test| (test == victim).then(|| change(passing(file, victim))));
+        let bad = text.lines().last().unwrap_or_default();
+        assert!(!passed && bad.ends_with(&format!(": {row}")), "{row}: {bad}");
     }
     let (_, victim) = &rows()["A8"][0];
     for instead in [
