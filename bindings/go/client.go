@@ -65,8 +65,8 @@ func (w *wishes) take(transport http.RoundTripper) error {
 		w.always = w.always || t.state().always
 		if auth := t.state().auth; auth != nil {
 			if w.auth != nil && *w.auth != *auth {
-				return refusal("authConfig", "the session is given two different credentials, one by AuthTransport",
-					"give the same, or a nil authConfig")
+				return refusal("authConfig", "the credentials of AuthTransport differ from those of the session",
+					"pass the same to both, or a nil authConfig to NewSession")
 			}
 			w.auth = auth
 		}
@@ -74,7 +74,7 @@ func (w *wishes) take(transport http.RoundTripper) error {
 	case *http.Transport:
 		if t != nil {
 			if field := changedField(t); field != "" {
-				return foreign("an http.Transport whose "+field+" is not that of NewTransport",
+				return foreign("an http.Transport whose "+field+" differs from that of NewTransport",
 					"set options of the service instead, such as Proxy, Timeouts and CertsDir")
 			}
 			w.tls = t.TLSClientConfig
@@ -121,7 +121,7 @@ func (w *wishes) check(ctx context.Context, endpoint *V1Endpoint) error {
 			// An index says by itself whether it is secure; the service may think otherwise.
 			own.InsecureSkipVerify = !endpoint.IsSecure
 			if field := tlsDifference(w.tls, own); field != "" {
-				return foreign("a TLS configuration whose "+field+" is not that of the endpoint",
+				return foreign("a TLS configuration whose "+field+" differs from that of the endpoint",
 					"use the TLSConfig of the service, or configure its InsecureRegistries and CertsDir")
 			}
 		}
@@ -132,8 +132,8 @@ func (w *wishes) check(ctx context.Context, endpoint *V1Endpoint) error {
 			return err
 		}
 		if !ping.Standalone {
-			return foreign("an AuthTransport that always sets credentials: this registry does not stand alone",
-				"give false for alwaysSetBasicAuth; the session asks by itself whether a registry stands alone")
+			return foreign("an AuthTransport that always sets credentials: this registry is not standalone",
+				"pass false for alwaysSetBasicAuth: the session finds out itself whether a registry is standalone")
 		}
 	}
 	return nil

@@ -13,11 +13,11 @@ import (
 	types "github.com/ocireg/ocireg/bindings/go"
 )
 
-// expectation is something that a test of Docker's package expects: the first two cells of a row in the guide.
+// expectation is what a test of Docker's package expects: the first two cells of a row in the guide.
 type expectation struct{ test, expects string }
 
-// differences are the expectations of Docker's tests that do not hold here, on purpose. Each function shows that, and what
-// holds instead.
+// differences are the expectations of Docker's tests that do not hold here, on purpose. Each function checks that, and
+// what holds instead.
 var differences = map[expectation]func(*testing.T){
 	{"TestEndpoint", "the error for a plain-HTTP index used as a secure one says `insecure-registry`"}: func(t *testing.T) {
 		r := newDockerRegistry(t, false)
@@ -100,7 +100,7 @@ var differences = map[expectation]func(*testing.T){
 	},
 }
 
-// says checks that an error says one thing, and not the other.
+// says checks that an error contains one string, and not the other.
 func says(t *testing.T, err error, one, other string) {
 	t.Helper()
 	if text := fmt.Sprint(err); err == nil || !strings.Contains(text, one) || strings.Contains(text, other) {

@@ -19,7 +19,7 @@ import (
 	types "github.com/ocireg/ocireg/bindings/go"
 )
 
-// dockerService makes a service that knows two hosts: example.com at 42.42.42.42 and other.com at 43.43.43.43.
+// dockerService returns a service that resolves example.com to 42.42.42.42 and other.com to 43.43.43.43.
 func dockerService(t testing.TB, change func(*registry.ServiceOptions)) *registry.DefaultService {
 	t.Helper()
 	o := options()
@@ -36,8 +36,8 @@ func dockerService(t testing.TB, change func(*registry.ServiceOptions)) *registr
 	return service
 }
 
-// dockerRegistry is a v1 registry that says nothing of an index beside it, and has the repository demo/app: one image with
-// a parent, tagged "latest" and "test".
+// dockerRegistry is a v1 registry whose ping does not say whether it is standalone. It has the repository demo/app with
+// one image and its parent, tagged "latest" and "test".
 type dockerRegistry struct {
 	*registryV1
 	repository  reference.Named
@@ -67,12 +67,12 @@ func newDockerRegistry(t testing.TB, secure bool) *dockerRegistry {
 	return r
 }
 
-// names gives the forms in which the index may be named.
+// names returns the forms in which the index may be named.
 func (r *dockerRegistry) names() []string {
 	return []string{r.server.URL + "/v1/", r.server.URL, r.host}
 }
 
-// dockerClient makes the client of a session from the package's own parts, as Docker's tests do.
+// dockerClient returns a client for a session that is made of the parts of this package, as in Docker's tests.
 func dockerClient(auth *types.AuthConfig) *http.Client {
 	transport := registry.AuthTransport(registry.NewTransport(nil), auth, false)
 	return registry.HTTPClient(registry.ModifyRequests(transport, registry.Headers("docker test client", nil)...))
@@ -175,7 +175,7 @@ func TestDockerEndpointParse(t *testing.T) {
 	}
 }
 
-// A registry that answers the ping with 401 is one.
+// A registry that answers the ping with 401 is a v1 registry.
 func TestDockerValidateEndpoint(t *testing.T) {
 	r := newRegistryV1(t, false)
 	r.change(func() {
@@ -271,7 +271,7 @@ func TestDockerGetRemoteTags(t *testing.T) {
 	}
 }
 
-// listsEndpoints makes the index name registries, with odd space about them.
+// listsEndpoints makes the index list registries, with unusual spaces between them.
 func (r *dockerRegistry) listsEndpoints(hosts ...string) {
 	r.change(func() {
 		lists, _ := json.Marshal(r.lists["demo/app"])
@@ -452,7 +452,7 @@ func TestDockerSearchRepositories(t *testing.T) {
 	}
 }
 
-// followed gives the headers of a redirected request that a client of the package makes of another.
+// followed returns the headers of a redirected request.
 func followed(t testing.TB, from, to string) http.Header {
 	t.Helper()
 	first, second := request(t, from, "Content-Type", "application/json", "Authorization", "secret"), request(t, to)
@@ -500,7 +500,7 @@ func TestDockerAddRequiredHeadersToRedirectedRequests(t *testing.T) {
 	}
 }
 
-// listed are hosts, and whether an entry of a list of registries is for them.
+// listed are hosts, and whether they match a list of registries.
 var listed = []struct {
 	host string
 	list []string
@@ -540,7 +540,7 @@ func TestDockerAllowNondistributableArtifacts(t *testing.T) {
 	}
 }
 
-// This machine is always insecure.
+// Loopback hosts are always insecure.
 func TestDockerIsSecureIndex(t *testing.T) {
 	for _, try := range listed {
 		service := dockerService(t, func(o *registry.ServiceOptions) { o.InsecureRegistries = try.list })
@@ -552,7 +552,7 @@ func TestDockerIsSecureIndex(t *testing.T) {
 	}
 }
 
-// notRegistries are entries that neither list of registries takes.
+// notRegistries are entries that are not valid in a list of registries.
 var notRegistries = []string{
 	"svn://mytest.com", "-invalid-registry", "mytest-.com", "1200:0000:AB00:1234:0000:2552:7777:1313:8080",
 	"mytest.com:500000", `"mytest.com"`, `"mytest.com:5000"`, "[fe80::]/64",
@@ -679,7 +679,7 @@ func TestDockerValidateIndexName(t *testing.T) {
 	}
 }
 
-// dockerAuths has the same credentials for Docker Hub and for another index.
+// dockerAuths returns the same credentials for Docker Hub and for another index.
 func dockerAuths() (map[string]types.AuthConfig, types.AuthConfig) {
 	auth := types.AuthConfig{Username: "alice", Password: "wonderland", Email: "alice@example.com"}
 	return map[string]types.AuthConfig{"testIndex": auth, registry.IndexServer: auth}, auth

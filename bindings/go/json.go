@@ -69,7 +69,7 @@ func encode(argument string, value any) (string, error) {
 	}
 	if replaced(document) {
 		return "", ownError(Error{Code: CodeInvalidUTF8, Name: "INVALID_UTF8", Argument: argument,
-			Message: "the " + argument + " holds text that is not UTF-8"})
+			Message: "the " + argument + " contains a string that is not valid UTF-8"})
 	}
 	return string(document), nil
 }
@@ -118,7 +118,7 @@ func encodeHeaders(headers map[string][]string) (*string, error) {
 		for _, value := range headers[name] {
 			if !utf8.ValidString(value) { // Go would write something else in its place.
 				return nil, ownError(Error{Code: CodeInvalidUTF8, Name: "INVALID_UTF8", Argument: "headers",
-					Message: "the value of the header " + strconv.Quote(name) + " is not UTF-8"})
+					Message: "the value of the header " + strconv.Quote(name) + " is not valid UTF-8"})
 			}
 			all[name] = append(all[name], value)
 		}

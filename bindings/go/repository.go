@@ -86,7 +86,7 @@ type Repository struct{ session }
 // first of its endpoints that works. The options may be nil. Free the repository with Close.
 func (s *DefaultService) OpenRepository(ctx context.Context, reference string, options *OpenOptions) (*Repository, error) {
 	if options != nil && options.Protocol == "v1" {
-		return nil, refusal("protocol", "a Repository speaks protocol v2", "use NewV1Endpoint and NewSession for v1")
+		return nil, refusal("protocol", "a Repository cannot use protocol v1", "use NewV1Endpoint and NewSession for v1")
 	}
 	document, err := encodeOptional("options", options)
 	if err != nil {

@@ -68,7 +68,7 @@ func (s *TLSSettings) readFiles() (*readTLS, error) {
 	config, err := s.Config()
 	if err != nil {
 		e := ownError(Error{Code: CodeInvalidConfig, Name: "INVALID_CONFIG",
-			Message: "a TLS configuration cannot be used: " + err.Error()})
+			Message: "cannot use the TLS configuration: " + err.Error()})
 		e.cause = err
 		return nil, e
 	}
@@ -95,8 +95,8 @@ func (r *readTLS) changed(config *tls.Config) (*TLSSettings, error) {
 		field = "RootCAs or Certificates"
 	}
 	if field != "" {
-		return nil, refusal("TLSConfig", "the library cannot follow a change of "+field+" in the TLSConfig of an endpoint",
-			"put certificates into the certs.d directory of the registry; only InsecureSkipVerify and MinVersion may be set")
+		return nil, refusal("TLSConfig", "the library cannot apply a change of "+field+" in the TLSConfig of an endpoint",
+			"put certificates into the registry's certs.d directory; only InsecureSkipVerify and MinVersion may be changed")
 	}
 	settings := r.settings
 	settings.InsecureSkipVerify = config.InsecureSkipVerify

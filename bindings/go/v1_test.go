@@ -756,8 +756,8 @@ func TestClientsOfSessions(t *testing.T) {
 		"Timeout":              slow,
 		"RoundTripper ":        ocireg.HTTPClient(ocireg.AuthTransport(roundTripper{}, nil, false)),
 		"RoundTripper  ":       ocireg.HTTPClient(ocireg.ModifyRequests(roundTripper{})),
-		"different":            ocireg.HTTPClient(ocireg.AuthTransport(nil, &ocireg.AuthConfig{Username: "bob"}, false)),
-		"does not stand alone": ocireg.HTTPClient(ocireg.AuthTransport(nil, alice, true)),
+		"AuthTransport differ": ocireg.HTTPClient(ocireg.AuthTransport(nil, &ocireg.AuthConfig{Username: "bob"}, false)),
+		"is not standalone":    ocireg.HTTPClient(ocireg.AuthTransport(nil, alice, true)),
 	} {
 		session, err := ocireg.NewSession(client, alice, endpoint)
 		if session != nil || !errors.Is(err, ocireg.ErrInvalidArgument) || !strings.Contains(err.Error(), strings.TrimSpace(what)) ||

@@ -1,7 +1,7 @@
 //go:build cgo
 
-// Package capi is all that this module knows of C: one Go function for each function of ocireg.h, with Go's
-// types in and out. Who calls it decides about contexts, errors and JSON.
+// Package capi contains all of this module's cgo: one Go function for each function of ocireg.h, with Go's types.
+// Its callers handle contexts, errors and JSON.
 package capi
 
 /*
@@ -25,7 +25,7 @@ import (
 	"unsafe"
 )
 
-// arg is a text argument: nil is NULL.
+// arg is a string argument: nil is NULL.
 type arg struct {
 	name  string
 	value *string
@@ -34,7 +34,7 @@ type arg struct {
 func text(name, value string) arg             { return arg{name, &value} }
 func optional(name string, value *string) arg { return arg{name, value} }
 
-// usable says whether the library that was loaded is new enough; the header was checked by the compiler.
+// usable reports whether the loaded library is new enough. The compiler has checked the header.
 var usable = sync.OnceValue(func() *Failure {
 	if number := VersionNumber(); number < C.OCIREG_GO_MINIMUM {
 		return failed(C.OCIREG_UNSUPPORTED, "version", fmt.Sprintf(
@@ -48,14 +48,14 @@ func versionText(number uint32) string {
 	return fmt.Sprintf("%d.%d.%d", number>>16, number>>8&0xff, number&0xff)
 }
 
-// call hands C copies of the texts to f, and turns what f returns into an error.
+// call passes C copies of the strings to f, and converts the result of f to an error.
 func call(args []arg, f func(in []*C.char, failure **C.ocireg_error) C.int32_t) error {
 	if failure := usable(); failure != nil {
 		return failure
 	}
 	for _, a := range args {
 		if a.value != nil && strings.IndexByte(*a.value, 0) >= 0 {
-			return failed(C.OCIREG_INVALID_ARGUMENT, a.name, a.name+" holds a NUL byte, which C text cannot")
+			return failed(C.OCIREG_INVALID_ARGUMENT, a.name, a.name+" contains a NUL byte, which a C string cannot")
 		}
 	}
 	in := make([]*C.char, len(args))
@@ -80,7 +80,7 @@ func call(args []arg, f func(in []*C.char, failure **C.ocireg_error) C.int32_t) 
 	return nil
 }
 
-// textCall is call for functions whose result is text.
+// textCall is like call for functions that return a string.
 func textCall(args []arg, f func(in []*C.char, out **C.char, failure **C.ocireg_error) C.int32_t) (string, error) {
 	var out *C.char
 	err := call(args, func(in []*C.char, failure **C.ocireg_error) C.int32_t {
@@ -89,7 +89,7 @@ func textCall(args []arg, f func(in []*C.char, out **C.char, failure **C.ocireg_
 	return takeText(out), err
 }
 
-// boolCall is call for functions whose result is 0 or 1.
+// boolCall is like call for functions that return 0 or 1.
 func boolCall(args []arg, f func(in []*C.char, out *C.int32_t, failure **C.ocireg_error) C.int32_t) (bool, error) {
 	var out C.int32_t
 	err := call(args, func(in []*C.char, failure **C.ocireg_error) C.int32_t {
@@ -126,8 +126,8 @@ func takeFailure(code C.int32_t, p *C.ocireg_error) *Failure {
 	}
 }
 
-// handle owns one C handle of the pointer type P. Calls take it with acquire and give it back with release; Close frees
-// it once no call is about to use it, and the garbage collector frees it if nobody closed it.
+// handle owns a C handle of the pointer type P. Calls get it with acquire and return it with release. Close frees it
+// when no call is about to use it, and the garbage collector frees it if it was not closed.
 type handle[P any] struct {
 	mu      sync.Mutex
 	pointer P
@@ -165,7 +165,7 @@ func (h *handle[P]) release() {
 	runtime.KeepAlive(h)
 }
 
-// Close ends the handle. It may be called at any time, beside other calls, and again.
+// Close frees the handle. It may be called at any time, even while other calls are running, and more than once.
 func (h *handle[P]) Close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()

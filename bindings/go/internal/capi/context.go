@@ -31,16 +31,16 @@ import (
 	"time"
 )
 
-// ProgressFunc is told how a call goes on; true stops the call. It must not panic.
+// ProgressFunc is a progress callback. If it returns true, the call stops. It must not panic.
 type ProgressFunc func(done, total uint64, event string) (stop bool)
 
-// Context is what calls run under. A nil *Context is NULL.
+// Context is an ocireg_context. A nil *Context is NULL.
 type Context struct {
 	mu      sync.Mutex
 	pointer *C.ocireg_context
 }
 
-// NewContext makes a context, to be ended by Free.
+// NewContext creates a context. Free it with Free.
 func NewContext() (*Context, error) {
 	c := &Context{}
 	err := call(nil, func(_ []*C.char, failure **C.ocireg_error) C.int32_t {
@@ -64,7 +64,7 @@ func (c *Context) SetProgress(progress ProgressFunc) {
 	C.set_progress(c.pointer, C.uintptr_t(cgo.NewHandle(progress)))
 }
 
-// Cancel ends calls under the context. It may be called at any time, also after Free.
+// Cancel stops the calls under the context. It may be called at any time, even after Free.
 func (c *Context) Cancel() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -73,7 +73,7 @@ func (c *Context) Cancel() {
 	}
 }
 
-// Free ends the context; no call may be under way. It may be called again.
+// Free frees the context. No call may be running. It may be called more than once.
 func (c *Context) Free() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

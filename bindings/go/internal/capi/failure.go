@@ -2,7 +2,7 @@ package capi
 
 import "encoding/json"
 
-// Failure is what a C call says about its failure.
+// Failure is the error of a C call.
 type Failure struct {
 	Code    int32
 	Message string
@@ -11,14 +11,14 @@ type Failure struct {
 
 func (f *Failure) Error() string { return f.Message }
 
-// The codes that this package gives by itself; they are those of ocireg.h.
+// The codes of errors that this package makes itself, as in ocireg.h.
 const (
 	codeInvalidArgument = 1
 	codeInvalidHandle   = 3
 	codeUnsupported     = 8
 )
 
-// failed makes a failure that happens before the library is asked.
+// failed returns a failure that did not come from the library.
 func failed(code int32, argument, message string) *Failure {
 	names := map[int32]string{
 		codeInvalidArgument: "INVALID_ARGUMENT",
@@ -35,7 +35,7 @@ func failed(code int32, argument, message string) *Failure {
 	return &Failure{Code: code, Message: message, JSON: string(document)}
 }
 
-// Closed is the failure of a call on something that was closed.
+// Closed returns the failure of a call on something that was closed.
 func Closed() *Failure {
 	return failed(codeInvalidHandle, "", "use after Close")
 }

@@ -26,10 +26,10 @@ import "C"
 
 import "runtime/cgo"
 
-// LogFunc is told a record, from level 1 (error) to 5 (trace). It must not panic.
+// LogFunc is a log callback; the levels are 1 (error) to 5 (trace). It must not panic.
 type LogFunc func(level int32, record string)
 
-// SetLog logs records up to this level; nil ends that.
+// SetLog logs records up to a level; a nil function turns logging off.
 func (s *Service) SetLog(level int32, log LogFunc) error {
 	p, err := s.acquire()
 	if err != nil {

@@ -7,10 +7,10 @@ import "C"
 
 import "unsafe"
 
-// Reader is an ocireg_reader. Its user makes one call at a time and none after Free.
+// Reader is an ocireg_reader. Its user makes one call at a time, and none after Free.
 type Reader struct{ pointer *C.ocireg_reader }
 
-// Read reads into p, which is not empty; 0 bytes are the end.
+// Read reads into p, which must not be empty. At the end it returns 0.
 func (r *Reader) Read(ctx *Context, p []byte) (int, error) {
 	var count C.size_t
 	err := call(nil, func(_ []*C.char, failure **C.ocireg_error) C.int32_t {
@@ -20,17 +20,17 @@ func (r *Reader) Read(ctx *Context, p []byte) (int, error) {
 	return int(count), err
 }
 
-// Verify reads what is left, and checks size and digest.
+// Verify reads the rest, and checks the size and digest.
 func (r *Reader) Verify(ctx *Context) error {
 	return call(nil, func(_ []*C.char, failure **C.ocireg_error) C.int32_t {
 		return C.ocireg_reader_verify(r.pointer, ctx.raw(), failure)
 	})
 }
 
-// Size is that of the whole blob; -1 is unknown.
+// Size returns the size of the whole blob, or -1 if it is not known.
 func (r *Reader) Size() int64 { return int64(C.ocireg_reader_size(r.pointer)) }
 
-// Free ends the reader.
+// Free frees the reader.
 func (r *Reader) Free() {
 	C.ocireg_reader_free(r.pointer)
 	r.pointer = nil
