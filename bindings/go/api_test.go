@@ -323,6 +323,31 @@ func TestGuidesTable(t *testing.T) {
 	}
 }
 
+// What the guide uses of the package exists.
+func TestGuidesNames(t *testing.T) {
+	guide, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sources, err := fs.Glob(os.DirFS("."), "*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]bool{}
+	for name := range exported(parse(t, sources...)) {
+		names[name[strings.LastIndexAny(name, ". ")+1:]] = true
+	}
+	used := regexp.MustCompile(`\b(?:ocireg|service|endpoint|session|data|blob)\.([A-Z]\w*)`).FindAllStringSubmatch(string(guide), -1)
+	if len(used) < 15 {
+		t.Errorf("only %q", used)
+	}
+	for _, use := range used {
+		if !names[use[1]] {
+			t.Errorf("%s does not exist", use[0])
+		}
+	}
+}
+
 func TestDockersValues(t *testing.T) {
 	for got, want := range map[string]string{
 		ocireg.AuthClientID:                 "docker",
