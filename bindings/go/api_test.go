@@ -25,7 +25,7 @@ import (
 	types "github.com/ocireg/ocireg/bindings/go"
 )
 
-// Interfaces of other packages, as their users may have declared them.
+// Interfaces that programs may have declared for types of other packages.
 type (
 	theirNamed interface {
 		String() string
@@ -41,7 +41,7 @@ type (
 	}
 )
 
-// The compiler checks that a program of Docker's package can use each name as it does.
+// The compiler checks that a program written for Docker's package can use each name as before.
 var (
 	_ string                                                                                 = registry.AuthClientID
 	_ [registry.DefaultSearchLimit]int                                                       = [25]int{}
@@ -133,8 +133,8 @@ var (
 	_ interface{ String() string } = registry.APIVersion1
 )
 
-// deviations are the types of Docker's signatures that are others here, and those with less in them than they allow. The
-// guide's table has the same.
+// deviations are the types in Docker's signatures that are replaced by others here, or of which not every value is
+// accepted. The table in the guide lists the same.
 var deviations = map[string]string{
 	"types.AuthConfig":            "AuthConfig",
 	"registrytypes.IndexInfo":     "IndexInfo",
@@ -149,7 +149,8 @@ var deviations = map[string]string{
 	"tls.Config":                  "tls.Config",
 }
 
-// exported collects what files declare: "func NewService" or "Session.ID" or "APIEndpoint.URL", and of what type it is.
+// exported returns the exported declarations of files, such as "func NewService", "Session.ID" or "APIEndpoint.URL",
+// and their types.
 func exported(files map[string]*ast.File) map[string]string {
 	all := map[string]string{}
 	show := func(node any) string {
@@ -249,7 +250,7 @@ func parse(t *testing.T, names ...string) map[string]*ast.File {
 	return files
 }
 
-// Every name of Docker's package is here, and its type is the same but for the deviations.
+// Every name of Docker's package exists here, with the same type except for the deviations.
 func TestDockersNames(t *testing.T) {
 	sources, err := fs.Glob(os.DirFS("."), "*.go")
 	if err != nil {
@@ -286,7 +287,7 @@ func replaceType(text, from, to string) string {
 	return regexp.MustCompile(`(^|[^.\w])`+regexp.QuoteMeta(from)+`\b`).ReplaceAllString(text, "${1}"+to)
 }
 
-// tableOf reads the table of a section of the guide: its rows, below the head, with their cells.
+// tableOf returns the rows, without the head, of the table in a section of the guide.
 func tableOf(t *testing.T, section string) (rows [][]string) {
 	t.Helper()
 	guide, err := os.ReadFile("README.md")
@@ -309,7 +310,7 @@ func tableOf(t *testing.T, section string) (rows [][]string) {
 	return rows[1:]
 }
 
-// The table in the guide is the list above.
+// The table in the guide lists the deviations.
 func TestGuidesTable(t *testing.T) {
 	rows := map[string]string{}
 	for _, row := range tableOf(t, "Programs written for Docker's package") {
@@ -323,7 +324,7 @@ func TestGuidesTable(t *testing.T) {
 	}
 }
 
-// What the guide uses of the package exists.
+// The names that the guide uses exist.
 func TestGuidesNames(t *testing.T) {
 	guide, err := os.ReadFile("README.md")
 	if err != nil {

@@ -2,8 +2,7 @@
 
 package ocireg_test
 
-// This file is written as programs are that use Docker's package: with no calls that it does not have, and with the
-// imports changed.
+// This file is a program written for Docker's package, with only its imports changed.
 
 import (
 	"bytes"
@@ -29,7 +28,7 @@ type daemon struct {
 	metaHeaders http.Header
 }
 
-// sessions gives a session of protocol v1 at each endpoint, until one works.
+// sessions calls use with a session of protocol v1 at each endpoint, until one works.
 func (d *daemon) sessions(endpoints []registry.APIEndpoint, use func(*registry.Session, *registry.V1Endpoint) error) error {
 	err := errors.New("no endpoints")
 	for _, endpoint := range endpoints {
@@ -115,7 +114,7 @@ func (d *daemon) pull(name reference.Named, tag string) (history []string, image
 	return history, images, err
 }
 
-// push pushes images, the oldest first, and tells how many the registry had.
+// push pushes images, the oldest first, and returns how many of them the registry already had.
 func (d *daemon) push(name reference.Named, tag string, images []madeV1) (had int, err error) {
 	info, err := d.service.ResolveRepository(name)
 	if err != nil {

@@ -161,13 +161,13 @@ func TestPullIsCut(t *testing.T) {
 	if blob := report.Blobs[len(report.Blobs)-1]; blob.Retries == 0 {
 		t.Errorf("%+v", blob)
 	}
-	// Half of the blob came twice only if the pull began again.
+	// Half of the blob is transferred twice only if the pull started over.
 	if report.BytesTransferred > report.BytesTotal+100_000 {
 		t.Errorf("%d of %d bytes", report.BytesTransferred, report.BytesTotal)
 	}
 }
 
-// A pull that was cancelled leaves nothing under a final name, and the next one goes on where it ended.
+// A cancelled pull leaves nothing under a final name, and the next pull resumes it.
 func TestPullIsCancelled(t *testing.T) {
 	r := newRegistry(t)
 	r.addImage("app", "latest", 3_000_000)
@@ -286,13 +286,13 @@ func TestProgressPanics(t *testing.T) {
 			t.Errorf("no panic, but %v", err)
 		}()
 	}
-	// Whoever recovers can go on.
+	// A program that recovers can continue.
 	if _, err := service.Pull(context.Background(), r.host+"/app", "oci:"+t.TempDir(), nil); err != nil {
 		t.Error(err)
 	}
 }
 
-// A call that waits still tells its progress, so that it can be stopped.
+// A call that waits still reports progress, so that it can be stopped.
 func TestProgressTicks(t *testing.T) {
 	enough := errors.New("enough")
 	ctx := ocireg.WithProgress(context.Background(), func(p ocireg.Progress) error {
@@ -307,7 +307,7 @@ func TestProgressTicks(t *testing.T) {
 	}
 }
 
-// After its progress function has stopped a read, or panicked, a reader can go on.
+// After the progress function has stopped a read, or panicked, the reader can still be used.
 func TestProgressOfReader(t *testing.T) {
 	repository, digest := stallingBlob(t)
 	ticks := 0
@@ -405,7 +405,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	eventually(t, "the descriptors are closed", func() bool { return descriptors(t) <= open+1 })
 }
 
-// What nobody closes is freed some time after nobody can use it, down to the progress function.
+// What was not closed is freed once it can no longer be used, including the progress function.
 func TestForgotten(t *testing.T) {
 	r := newRegistry(t)
 	blob := r.addBlob(make([]byte, 300_000))

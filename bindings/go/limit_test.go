@@ -135,7 +135,7 @@ func TestClosingAReaderThatWaitsForItsTurn(t *testing.T) {
 	}
 }
 
-// A callback may make calls, also where all turns are taken by calls with callbacks.
+// A callback may make calls, even if calls with callbacks have taken all turns.
 func TestCallsWithinCallbacks(t *testing.T) {
 	bound(t, 1)
 	r := newRegistry(t)

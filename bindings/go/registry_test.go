@@ -34,7 +34,7 @@ const (
 	layerType    = "application/vnd.oci.image.layer.v1.tar"
 )
 
-// A registryV2 is one of protocol v2 in memory, with the faults that a test asks for.
+// A registryV2 is a registry of protocol v2 in memory, with the faults that a test asks for.
 type registryV2 struct {
 	host string
 
@@ -64,7 +64,7 @@ func digestOf(data []byte) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// startRegistry serves until the returned function is called.
+// startRegistry starts a registry that serves until the returned function is called.
 func startRegistry() (*registryV2, func()) {
 	r := &registryV2{blobs: map[string][]byte{}, manifests: map[string]map[string]stored{}}
 	server := httptest.NewUnstartedServer(r)
@@ -200,7 +200,7 @@ func (r *registryV2) serveUpload(w http.ResponseWriter, req *http.Request, name 
 	}
 }
 
-// offsetOf is where the Range of a request begins.
+// offsetOf returns the offset at which the Range of a request begins.
 func offsetOf(req *http.Request) int {
 	first, _, _ := strings.Cut(strings.TrimPrefix(req.Header.Get("Range"), "bytes="), "-")
 	from, _ := strconv.Atoi(first)
@@ -256,7 +256,7 @@ func (r *registryV2) addManifest(name, tag, mediaType string, manifest any) ocir
 	return ocireg.Descriptor{MediaType: mediaType, Digest: d, Size: int64(len(data))}
 }
 
-// addImage stores an image of this machine's platform whose layers have the given sizes.
+// addImage stores an image for this machine's platform, with layers of the given sizes.
 func (r *registryV2) addImage(name, tag string, sizes ...int) ocireg.Descriptor {
 	config := r.addBlob([]byte(fmt.Sprintf(`{"architecture":%q,"os":"linux","config":{},"rootfs":{"type":"layers",`+
 		`"diff_ids":[]}}`, runtime.GOARCH)))
@@ -275,7 +275,7 @@ func (r *registryV2) addImage(name, tag string, sizes ...int) ocireg.Descriptor 
 	})
 }
 
-// count tells how many requests there were whose text begins so.
+// count returns how many requests begin with prefix.
 func (r *registryV2) count(prefix string) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -288,7 +288,7 @@ func (r *registryV2) count(prefix string) int {
 	return n
 }
 
-// cutOnce answers the first request for a big blob with half of it, and the others whole.
+// cutOnce answers the first request for a large blob with half of it, and the following ones completely.
 func cutOnce(atLeast int) func(http.ResponseWriter, *http.Request, []byte) bool {
 	var once sync.Once
 	return func(w http.ResponseWriter, _ *http.Request, data []byte) (cut bool) {
@@ -310,7 +310,7 @@ func cutOnce(atLeast int) func(http.ResponseWriter, *http.Request, []byte) bool 
 	}
 }
 
-// stallAfter sends n bytes of a big blob, and then nothing more; it tells reached, if that is not nil.
+// stallAfter sends n bytes of a large blob and then stalls; it then sends to reached, unless that is nil.
 func stallAfter(n int, reached chan<- struct{}) func(http.ResponseWriter, *http.Request, []byte) bool {
 	return func(w http.ResponseWriter, req *http.Request, data []byte) bool {
 		if len(data) <= n {
@@ -327,7 +327,7 @@ func stallAfter(n int, reached chan<- struct{}) func(http.ResponseWriter, *http.
 	}
 }
 
-// options are those of a service that looks at nothing outside the test.
+// options returns the options of a service that uses nothing outside the test.
 func options() ocireg.ServiceOptions {
 	no := false
 	return ocireg.ServiceOptions{
@@ -359,7 +359,8 @@ func openRepository(t testing.TB, r *registryV2, name string) *ocireg.Repository
 	return repository
 }
 
-// verifyLayout reads an OCI layout by itself: everything that its index leads to is there, whole and right.
+// verifyLayout checks an OCI layout independently of the library: everything that its index refers to exists and
+// matches its digest.
 func verifyLayout(t testing.TB, directory string) (tags []string, blobs int) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(directory, "oci-layout"))
@@ -417,7 +418,7 @@ func verifyLayout(t testing.TB, directory string) (tags []string, blobs int) {
 	return tags, len(seen)
 }
 
-// silence is an address that accepts connections and never says anything.
+// silence returns an address that accepts connections and never answers.
 func silence(t testing.TB) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -34,11 +34,11 @@ import (
 	ocireg "github.com/ocireg/ocireg/bindings/go"
 )
 
-// A registryV1 is an index with its registry, of protocol v1 and in memory, with the faults that a test asks for.
+// A registryV1 is an index and registry of protocol v1 in memory, with the faults that a test asks for.
 type registryV1 struct {
 	server *httptest.Server
 	host   string
-	// authority vouches for it, if it is secure.
+	// authority is the CA of its certificate, if it is secure.
 	authority *x509.Certificate
 
 	mu       sync.Mutex
@@ -89,7 +89,7 @@ func newRegistryV1(t testing.TB, secure bool) *registryV1 {
 	return r
 }
 
-// newAuthority makes an authority, and a certificate of it for example.com and 127.0.0.1.
+// newAuthority returns a CA, and a certificate that it has issued for example.com and 127.0.0.1.
 func newAuthority(t testing.TB) (*x509.Certificate, tls.Certificate) {
 	t.Helper()
 	sign := func(template, by *x509.Certificate, signer *ecdsa.PrivateKey) (*x509.Certificate, *ecdsa.PrivateKey) {
@@ -133,7 +133,7 @@ func (r *registryV1) image(id string) imageV1 {
 	return *r.images[id]
 }
 
-// asked gives the requests of a method below a path, with their headers.
+// asked returns the requests with a method and a path below /v1/.
 func (r *registryV1) asked(method, below string) []*http.Request {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -186,7 +186,7 @@ func (r *registryV1) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
-// allowed asks for name and password, or for the token that they are worth.
+// allowed asks for the user name and password, or for the token.
 func (r *registryV1) allowed(w http.ResponseWriter, req *http.Request) bool {
 	if r.user == "" {
 		return true
@@ -335,7 +335,7 @@ func (r *registryV1) serveSearch(w http.ResponseWriter, req *http.Request) {
 	json.NewEncoder(w).Encode(map[string]any{"query": query, "num_results": len(results), "results": results})
 }
 
-// service is one that may send the registry credentials.
+// service returns a service that may send credentials to the registry.
 func (r *registryV1) service(t testing.TB) *ocireg.DefaultService {
 	t.Helper()
 	o := options()
@@ -371,10 +371,10 @@ func (r *registryV1) session(t testing.TB) *ocireg.Session {
 	return session
 }
 
-// root is the registry's.
+// root returns the root URL of the registry.
 func (r *registryV1) root() string { return r.server.URL + "/v1/" }
 
-// certificates is a directory as certs.d, with the authority of the registry for a host name.
+// certificates returns a directory like certs.d, with the registry's CA for a host name.
 func (r *registryV1) certificates(t testing.TB, name string) string {
 	t.Helper()
 	directory := t.TempDir()
@@ -435,7 +435,7 @@ func newImageV1(t testing.TB, parent string, size int) madeV1 {
 	return madeV1{id, document, archive.Bytes()}
 }
 
-// stallsAt keeps requests waiting whose path ends so, until their client goes.
+// stallsAt stalls requests whose path has a suffix, until the client disconnects.
 func stallsAt(end string) func(http.ResponseWriter, *http.Request) bool {
 	return func(_ http.ResponseWriter, req *http.Request) bool {
 		if !strings.HasSuffix(req.URL.Path, end) {

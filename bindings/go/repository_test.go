@@ -322,7 +322,7 @@ func archive(t testing.TB) []byte {
 
 func onlyError(_ int, err error) error { return err }
 
-// A tar reader does not look behind the end of the archive; Verify does.
+// A tar reader does not read beyond the end of the archive; Verify does.
 func TestVerifyReadsWhatATarReaderLeaves(t *testing.T) {
 	r := newRegistry(t)
 	right := archive(t)

@@ -266,7 +266,7 @@ func TestEndpoint(t *testing.T) {
 	}
 }
 
-// Any number of goroutines use a service, while it is reconfigured and closed.
+// Many goroutines use a service while it is reconfigured and closed.
 func TestServiceConcurrently(t *testing.T) {
 	for range 20 {
 		service, err := ocireg.NewService(options())

@@ -20,7 +20,7 @@ import (
 	ocireg "github.com/ocireg/ocireg/bindings/go"
 )
 
-// A network answers requests without one, whatever their host is, and keeps their headers.
+// A network is a transport that answers requests for any host itself, and records their headers.
 type network struct {
 	mu      sync.Mutex
 	answer  func(*http.Request) (status int, header http.Header)
@@ -117,8 +117,8 @@ func TestAuthTransport(t *testing.T) {
 	}
 }
 
-// Proofs follow redirects only where both ends are trusted, and then over https alone; other headers always do.
-// CheckRedirect itself gives a request the headers of the first one, whoever calls it.
+// Credentials follow a redirect only if both ends are trusted, over https; other headers always do. CheckRedirect
+// itself copies the headers, whoever calls it.
 func TestCheckRedirect(t *testing.T) {
 	check := ocireg.HTTPClient(nil).CheckRedirect
 	for _, try := range []struct {

@@ -123,7 +123,7 @@ func isCode(err error, code ocireg.Code) bool {
 	return errors.As(err, &e) && e.Code == code
 }
 
-// The functions that are given no service share one.
+// Functions that take no service share one.
 func TestSharedService(t *testing.T) {
 	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"} {
 		t.Setenv(name, "")
@@ -478,7 +478,7 @@ func TestLayerIsCut(t *testing.T) {
 	}
 }
 
-// Every call that has a context ends with it.
+// Every call with a context stops when the context is done.
 func TestCallsOfV1AreCancelled(t *testing.T) {
 	r := newRegistryV1(t, false)
 	id := r.addImage(t, "demo/app", "latest", 100)
@@ -589,7 +589,7 @@ func TestCloseWhileReadingALayer(t *testing.T) {
 	}
 }
 
-// Any number of goroutines use a session, also while it is closed.
+// Many goroutines use a session, even while it is being closed.
 func TestSessionV1Concurrently(t *testing.T) {
 	r := newRegistryV1(t, false)
 	id := r.addImage(t, "demo/app", "latest", 10_000)
@@ -626,7 +626,7 @@ func TestSessionV1Concurrently(t *testing.T) {
 	group.Wait()
 }
 
-// Neither what is closed nor what is forgotten keeps descriptors or goroutines.
+// Neither closed nor forgotten sessions keep descriptors or goroutines.
 func TestNothingOfV1IsLeftBehind(t *testing.T) {
 	r := newRegistryV1(t, false)
 	id := r.addImage(t, "demo/app", "latest", 500_000)
@@ -685,7 +685,7 @@ func TestNothingOfV1IsLeftBehind(t *testing.T) {
 	eventually(t, "the descriptors are closed", func() bool { return descriptors(t) <= open+1 })
 }
 
-// A session takes what this package put into a client, and refuses what it would have to ignore.
+// A session uses what this package has put into a client, and refuses a client that it would have to ignore.
 func TestClientsOfSessions(t *testing.T) {
 	r := newRegistryV1(t, false)
 	r.change(func() { r.user, r.password = "alice", "wonderland" })
@@ -779,7 +779,8 @@ type roundTripper struct{}
 
 func (roundTripper) RoundTrip(*http.Request) (*http.Response, error) { return nil, fs.ErrInvalid }
 
-// A standalone registry over https gets credentials on each request; what TLS the client asks for must be the endpoint's.
+// A standalone registry over https gets credentials with each request, and the client's TLS configuration must be that
+// of the endpoint.
 func TestSessionOverTLS(t *testing.T) {
 	r := newRegistryV1(t, true)
 	r.change(func() { r.user, r.password, r.standalone = "alice", "wonderland", true })
@@ -853,7 +854,7 @@ func TestSessionOverTLS(t *testing.T) {
 	}
 }
 
-// What a lookup gave may be changed as far as the library can follow.
+// The result of a lookup may be changed as far as the library can apply the change.
 func TestChangedTLSConfig(t *testing.T) {
 	directory := t.TempDir()
 	name := "registry.example"
@@ -925,7 +926,7 @@ func TestChangedTLSConfig(t *testing.T) {
 	}
 }
 
-// lookupOf is an endpoint of a service that is closed.
+// lookupOf returns an endpoint of a service that has been closed.
 func lookupOf(t *testing.T, name string) ocireg.APIEndpoint {
 	t.Helper()
 	service, err := ocireg.NewService(options())
@@ -952,7 +953,7 @@ type opaque func(*http.Request) (*http.Response, error)
 
 func (o opaque) RoundTrip(req *http.Request) (*http.Response, error) { return o(req) }
 
-// Nothing that is made of secrets shows them.
+// Nothing that contains secrets prints them.
 func TestSecretsAreNotPrinted(t *testing.T) {
 	r := newRegistryV1(t, false)
 	r.change(func() { r.user, r.password = "alice", "wonderland" })
@@ -993,7 +994,7 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 	}
 }
 
-// A layer has no digest before all of it was read, so its image is named.
+// A layer has no digest before all of it has been read, so progress names its image.
 func TestProgressOfAPullByV1(t *testing.T) {
 	r := newRegistryV1(t, false)
 	id := r.addImage(t, "demo/app", "latest", 1000)
@@ -1012,7 +1013,7 @@ func TestProgressOfAPullByV1(t *testing.T) {
 	}
 }
 
-// Go's JSON writes another character in place of what is not UTF-8: what would then be sent is not what was given.
+// encoding/json replaces bytes that are not valid UTF-8, which would change a password.
 func TestCredentialsThatAreNotUTF8(t *testing.T) {
 	r := newRegistryV1(t, false)
 	service, endpoint := r.service(t), r.endpoint(t)
