@@ -1896,7 +1896,7 @@ uint32_t ocireg_version_number(void);
 const char *ocireg_code_name(int32_t code);
 
 /**
- * Explains a code in one sentence, such as "What was asked for does not exist." for 80.
+ * Explains a code in one sentence, such as "The requested object does not exist." for 80.
  *
  * For messages about a code without its error object; ocireg_error_message() says more. Example:
  *

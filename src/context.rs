@@ -39,8 +39,9 @@ struct Inner {
 impl Context {
     /// A context without deadline that nobody has cancelled.
     pub fn new() -> Result<Self> {
-        let wake = Wake::new()
-            .map_err(|e| Error::resource("cannot make a wake-up descriptor for the context", &e))?;
+        let wake = Wake::new().map_err(|e| {
+            Error::resource("cannot create a wake-up descriptor for the context", &e)
+        })?;
         Ok(Self(Arc::new(Inner {
             cancelled: AtomicBool::new(false),
             wake,
@@ -190,16 +191,16 @@ impl Run {
     /// Fails once the call is cancelled or past its deadline. Also keeps the progress callback ticking.
     pub fn check(&self) -> Result<()> {
         if self.call.stop.load(Ordering::SeqCst) {
-            return Err(cancelled("worker", "the call has failed elsewhere"));
+            return Err(cancelled("worker", "another thread of the call failed"));
         }
         if self.context.as_ref().is_some_and(|c| c.0.cancelled.load(Ordering::SeqCst)) {
             return Err(cancelled("context", "the call was cancelled"));
         }
         if self.deadline().is_some_and(|deadline| Instant::now() >= deadline) {
             let hint = if self.call.limit.is_some_and(|limit| Instant::now() >= limit) {
-                "raise total-ms in the option timeouts, and check the network if this repeats"
+                "raise total-ms in the option timeouts, and check the network if this happens again"
             } else {
-                "give the context a longer timeout, and check the network if this repeats"
+                "give the context a longer timeout, and check the network if this happens again"
             };
             return Err(Error::new(Code::Deadline, "the deadline of the call has passed")
                 .phase(Phase::Deadline)
@@ -241,7 +242,7 @@ impl Run {
             }
             let wake = self.context.as_ref().map(|context| context.0.wake.as_fd());
             let woken = wait(fd, wake, time)
-                .map_err(|e| Error::new(Code::Io, "cannot wait for a descriptor").cause(e))?;
+                .map_err(|e| Error::new(Code::Io, "cannot wait for a file descriptor").cause(e))?;
             match woken {
                 Woken::Ready => return Ok(true),
                 Woken::Wake => {
@@ -291,7 +292,7 @@ impl Run {
         }
         Err(Error::new(
             Code::Limit,
-            format!("the documents that this call needs are larger than {most} bytes together"),
+            format!("the responses that this call needs are larger than {most} bytes in total"),
         )
         .phase(Phase::Body)
         .hint("raise total in the option limits, if you trust this registry"))

@@ -71,8 +71,8 @@ pub fn login(
 ) -> Result<Accepted> {
     let password = !auth.username.is_empty() && !auth.password.is_empty();
     if !password && auth.identitytoken.is_empty() {
-        return Err(Error::argument("auth_json", "there is nothing in it to log in with")
-            .hint("give username and password, or an identitytoken"));
+        return Err(Error::argument("auth_json", "it does not contain credentials to log in with")
+            .hint("pass username and password, or an identitytoken"));
     }
     let server = Server::parse(&auth.serveraddress, "serveraddress")?;
     let store = service.store_for(&server)?;
@@ -97,11 +97,11 @@ pub fn login(
 pub fn logout(service: &Service, host: &str, run: &Run) -> Result<()> {
     if host.is_empty() {
         return Err(Error::argument("host", "the host is empty")
-            .hint("name the registry as host[:port], docker.io for the official one"));
+            .hint("write the registry as host[:port]; the official registry is docker.io"));
     }
     if host.contains('/') && !host.contains("://") {
-        return Err(Error::argument("host", "the host holds a slash")
-            .hint("a login is for a whole registry: name it as host[:port]"));
+        return Err(Error::argument("host", "the host contains a slash")
+            .hint("a login is for a whole registry: write it as host[:port]"));
     }
     let server = Server::parse(host, "host")?;
     service.store_for(&server)?.erase(&server, run)
@@ -158,10 +158,10 @@ fn ask(
 fn hint_at_login(error: Error, auth: &AuthConfig) -> Error {
     match error.code() {
         Code::Unauthorized if auth.is_anonymous() => {
-            error.hint("give a user name and a password, or an identity token")
+            error.hint("pass a user name and a password, or an identity token")
         }
         Code::Unauthorized => error.hint(
-            "check the user name and the password; some registries take an access token in place of the password",
+            "check the user name and the password; some registries require an access token instead of the password",
         ),
         _ => error,
     }
@@ -204,7 +204,7 @@ fn v1_address(api: &ApiEndpoint) -> String {
 /// v1 knows name and password only.
 fn ask_v1(registry: &Registry, run: &Run) -> Result<Accepted> {
     let host = Origin::of(registry.base()).authority();
-    let doing = format!("log in to {host} by protocol v1");
+    let doing = format!("log in to {host} with protocol v1");
     let mut url = registry.base().clone();
     url.set_path(&format!("{}/users/", registry.base().path().trim_end_matches('/')));
     let mut request: Request<'_> = registry.request(url, &doing);
@@ -226,7 +226,7 @@ fn ask_v1(registry: &Registry, run: &Run) -> Result<Accepted> {
         401 => error.cause("wrong login/password"),
         403 => error
             .cause("the account is not active")
-            .hint("confirm it, as its registry has asked by e-mail"),
+            .hint("activate the account as described in the e-mail from the registry"),
         _ if error.details().http_status.is_some() => error.recode(Code::Server),
         _ => error,
     })

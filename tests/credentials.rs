@@ -509,7 +509,7 @@ fn d2_d3_d5_bad_helpers_are_errors_within_their_time() {
         unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
         let good = r#"{"ServerURL":"r.test","Username":"u","Secret":"secret-of-the-test"}"#;
         let table = [
-            ("exit0", "exit 0".to_owned(), "not the one JSON object"),
+            ("exit0", "exit 0".to_owned(), "not the JSON object"),
             ("exit1", "exit 1".to_owned(), "exit status: 1"),
             ("killed", "kill -9 $$".to_owned(), "signal: 9"),
             (
@@ -520,7 +520,7 @@ fn d2_d3_d5_bad_helpers_are_errors_within_their_time() {
             (
                 "text0",
                 "echo 'credentials not found in native keychain'; exit 0".to_owned(),
-                "not the one JSON",
+                "not the JSON",
             ),
             (
                 "like",
@@ -529,15 +529,15 @@ fn d2_d3_d5_bad_helpers_are_errors_within_their_time() {
             ),
             ("secret", format!("echo '{good}'; exit 1"), "exit status: 1"),
             ("leaky", format!("echo '{good}' >&2; exit 1"), "exit status: 1"),
-            ("half", format!("echo '{}'", &good[..40]), "not the one JSON"),
-            ("two", format!("echo '{good}{good}'"), "not the one JSON"),
-            ("list", format!("echo '[{good}]'"), "not the one JSON"),
+            ("half", format!("echo '{}'", &good[..40]), "not the JSON"),
+            ("two", format!("echo '{good}{good}'"), "not the JSON"),
+            ("list", format!("echo '[{good}]'"), "not the JSON"),
             (
                 "type",
                 r#"echo '{"Username":1,"Secret":"secret-of-the-test"}'"#.to_owned(),
-                "not the one JSON",
+                "not the JSON",
             ),
-            ("binary", r"printf '\377\376\000'".to_owned(), "not text"),
+            ("binary", r"printf '\377\376\000'".to_owned(), "not valid UTF-8"),
             (
                 "other",
                 good.replace("r.test", "evil.test").replace('{', "echo '{") + "'",
@@ -553,15 +553,15 @@ fn d2_d3_d5_bad_helpers_are_errors_within_their_time() {
                 r#"printf '%s' '{"Username":"u\nv","Secret":"a"}'"#.to_owned(),
                 "control character",
             ),
-            ("huge", "head -c 100000000 /dev/zero".to_owned(), "more than 1 MiB"),
-            ("hang", "sleep 1000".to_owned(), "did not end within 1000 ms"),
+            ("huge", "head -c 100000000 /dev/zero".to_owned(), "larger than 1 MiB"),
+            ("hang", "sleep 1000".to_owned(), "did not finish within 1000 ms"),
             (
                 "deaf",
                 "trap '' TERM INT HUP; while :; do sleep 1; done".to_owned(),
-                "did not end within",
+                "did not finish within",
             ),
-            ("silent", "exec >&-; sleep 1000".to_owned(), "did not end within"),
-            ("missing", String::new(), "not there, or not executable"),
+            ("silent", "exec >&-; sleep 1000".to_owned(), "did not finish within"),
+            ("missing", String::new(), "not found in $PATH, or is not executable"),
         ];
         for (name, script, expected) in &table {
             if !script.is_empty() {
@@ -609,7 +609,7 @@ fn d2_d3_d5_bad_helpers_are_errors_within_their_time() {
             "docker-config": d.join("docker"), "credential-helper-timeout-ms": 300,
         }));
         let failure = service.credentials("r.test").expect_err("too slow");
-        assert!(failure.message.contains("did not end within 300 ms"), "{}", failure.message);
+        assert!(failure.message.contains("did not finish within 300 ms"), "{}", failure.message);
         let hint = failure.json["hint"].as_str().expect("a hint");
         assert!(hint.contains("credential-helper-timeout-ms"), "{hint}");
         helper(d, "patient", &format!("sleep 1; echo '{good}'"));
@@ -761,11 +761,11 @@ fn a_host_that_reaps_our_children_disturbs_nothing() {
             let stored = found(name).store("r.test", &login("u", "p"), &run);
             let error = stored.expect_err(name);
             assert_eq!(error.code(), Code::CredentialHelper);
-            assert!(error.to_string().contains("does not keep the credentials"), "{error}");
+            assert!(error.to_string().contains("cannot store the credentials"), "{error}");
         }
         let erased = found("bad").erase("r.test", &run).expect_err("no");
         assert_eq!(erased.code(), Code::CredentialHelper);
-        assert!(erased.to_string().contains("does not forget the credentials"), "{erased}");
+        assert!(erased.to_string().contains("cannot erase the credentials"), "{erased}");
         found(quiet).store("r.test", &login("u", "p"), &run).expect("kept");
         found(quiet).erase("r.test", &run).expect("forgotten");
         write(d.join("docker/config.json"), json!({"credsStore": "hang"}).to_string());
@@ -816,7 +816,7 @@ fn d4_helpers_come_from_path_alone() {
         write(d.join("bin/docker-credential-text"), "#!/bin/sh\n");
         for name in ["echo", "text"] {
             let failure = failure(d, &json!({ "credsStore": name }), "r.test");
-            assert!(failure.message.contains("not there, or not exec"), "{}", failure.message);
+            assert!(failure.message.contains("not found in $PATH"), "{}", failure.message);
         }
         fs::create_dir(d.join("later")).expect("made");
         for name in ["echo", "text", "of.some_kind-1"] {
@@ -1231,11 +1231,11 @@ fn broken_sources(d: &Path) -> Vec<BrokenSource> {
     fs::create_dir_all(path("run/containers/auth.json")).expect("a directory");
     let docker = |name: &str| vec![("DOCKER_CONFIG", path(name))];
     vec![
-        ("CREDENTIAL_HELPER", docker("missing"), "docker-credential-absent is not there"),
+        ("CREDENTIAL_HELPER", docker("missing"), "docker-credential-absent was not found"),
         ("CREDENTIAL_HELPER", docker("locked"), "it is locked"),
-        ("CREDENTIAL_HELPER", docker("mute"), "not the one JSON object"),
+        ("CREDENTIAL_HELPER", docker("mute"), "not the JSON object"),
         ("CREDENTIALS", docker("broken"), "not valid JSON"),
-        ("CREDENTIALS", docker("type"), "auths must be an object"),
+        ("CREDENTIALS", docker("type"), "auths must be a JSON object"),
         ("CREDENTIALS", docker("directory"), "not a regular file"),
         ("CREDENTIALS", docker("loop"), "cannot read"),
         ("CREDENTIALS", vec![("XDG_RUNTIME_DIR", path("run"))], "not a regular file"),

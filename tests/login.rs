@@ -714,7 +714,7 @@ fn a15_a_helper_that_fails_is_named_and_nothing_is_kept_elsewhere() {
         let (registry, other) = (basic_registry(&secret), Registry::plain());
         let host = registry.host();
         helper(d, "sad", "cat >/dev/null; echo it is locked; exit 1");
-        for (name, says) in [("absent", "is not there"), ("sad", "it is locked")] {
+        for (name, says) in [("absent", "was not found"), ("sad", "it is locked")] {
             let text = json!({"credsStore": name, "auths": {"a.test": {}}}).to_string();
             write(config(d), &text);
             let service = keeping(d, &[&host]);
@@ -1247,5 +1247,5 @@ fn a_refused_login_says_who_refused_and_what_to_check() {
     let nobody = json!({"serveraddress": basic.host()});
     let failure = refused(service.auth(&nobody, None), UNAUTHORIZED);
     let hint = failure.json["hint"].as_str().expect("a hint");
-    assert!(hint.contains("give a user name and a password") && !hint.contains("log in"), "{hint}");
+    assert!(hint.contains("pass a user name and a password") && !hint.contains("log in"), "{hint}");
 }

@@ -136,7 +136,7 @@ fn b1_body_and_content_type_must_agree() {
         for header in all.into_iter().filter(|header| *header != body) {
             let error = refused(&text, Some(header));
             assert_eq!(error.code(), Code::InvalidManifest);
-            assert!(error.to_string().contains("was sent as"), "{error}");
+            assert!(error.to_string().contains("but its Content-Type is"), "{error}");
         }
         for header in [None, Some(body)] {
             assert_eq!(refused(&wrong, header).code(), Code::InvalidManifest);

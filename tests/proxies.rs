@@ -578,19 +578,19 @@ fn f28_whatever_a_proxy_does_wrong_is_named_and_nothing_is_asked_directly() {
     let mut answers = vec![
         (Action::status(407), "check the user name and the password", Some(407)),
         (Action::status(401), "check the user name and the password", Some(401)),
-        (Action::status(403), "answered 403", Some(403)),
-        (Action::status(404), "answered 404", Some(404)),
-        (Action::status(500), "answered 500", Some(500)),
-        (Action::status(502), "answered 502", Some(502)),
-        (Action::retry_after(503, "30"), "answered 503", Some(503)),
-        (Action::redirect("http://127.0.0.1:1/"), "answered 307", Some(307)),
-        (Action::status(101), "answered 101", Some(101)),
-        (Action::Html(502, 100_000), "answered 502", Some(502)),
+        (Action::status(403), "status 403", Some(403)),
+        (Action::status(404), "status 404", Some(404)),
+        (Action::status(500), "status 500", Some(500)),
+        (Action::status(502), "status 502", Some(502)),
+        (Action::retry_after(503, "30"), "status 503", Some(503)),
+        (Action::redirect("http://127.0.0.1:1/"), "status 307", Some(307)),
+        (Action::status(101), "status 101", Some(101)),
+        (Action::Html(502, 100_000), "status 502", Some(502)),
         (Action::EndlessHeaders, "too large", None),
-        (Action::Delay(Duration::from_secs(30)), "not make the connection in time", None),
-        (Action::CutHead(0, Cut::Fin), "ended the connection", None),
-        (Action::CutHead(0, Cut::Rst), "ended the connection", None),
-        (Action::CutHead(20, Cut::Fin), "ended the connection", None),
+        (Action::Delay(Duration::from_secs(30)), "not establish the connection in time", None),
+        (Action::CutHead(0, Cut::Fin), "closed the connection", None),
+        (Action::CutHead(0, Cut::Rst), "closed the connection", None),
+        (Action::CutHead(20, Cut::Fin), "closed the connection", None),
     ];
     for raw in [
         "SSH-2.0-OpenSSH_9.9\r\n",
@@ -608,7 +608,7 @@ fn f28_whatever_a_proxy_does_wrong_is_named_and_nothing_is_asked_directly() {
     answers.push((Action::Raw(interim.into()), "too large", None));
     // An answer of the registry's that the proxy has made up.
     let smuggled = "HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
-    answers.push((Action::Raw(smuggled.into()), "more came than its answer", None));
+    answers.push((Action::Raw(smuggled.into()), "it sent more than its response", None));
     for (action, why, status) in answers {
         proxy.fault(Fault::on("", action.clone()).always());
         let began = Instant::now();
@@ -663,14 +663,18 @@ fn f28_a_proxy_that_cannot_be_reached_or_trusted_is_named() {
     let hole = BlackHole::start();
     let credentials = format!("joe:{secret}@");
     for (url, host, why) in [
-        (format!("http://{credentials}nowhere.test:3128"), "nowhere.test:3128".to_owned(), "found"),
+        (
+            format!("http://{credentials}nowhere.test:3128"),
+            "nowhere.test:3128".to_owned(),
+            "find the address",
+        ),
         (
             format!("http://{credentials}127.0.0.1:{}", free_port()),
             "127.0.0.1".to_owned(),
             "connect",
         ),
         (format!("http://{credentials}{}", hole.address()), hole.address().to_string(), "in time"),
-        (mute.url_for("joe", &secret), mute.host(), "ended the connection"),
+        (mute.url_for("joe", &secret), mute.host(), "closed the connection"),
         (unknown.url_for("joe", &secret), unknown.host(), "not trusted"),
         (plain.url_for("joe", &secret).replace("http:", "https:"), plain.host(), "TLS"),
     ] {

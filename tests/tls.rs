@@ -343,7 +343,7 @@ fn a_bundle_is_used_without_what_is_broken_in_it() {
     for (nothing, why) in [
         (section("AAAA"), "not an X.509 certificate"),
         (section("not base64"), "not valid base64"),
-        (String::new(), "no certificate in PEM form"),
+        (String::new(), "not contain a certificate in PEM format"),
         ("-----BEGIN CERTIFICATE-----\nAAAA\n".to_owned(), "END line is missing"),
     ] {
         std::fs::write(&file, nothing).expect("a file");
@@ -411,12 +411,12 @@ fn keys_that_cannot_be_used_say_why() {
     pki.run("rsa -traditional -aes128 -in client.key -out old.key -passout pass:x");
     std::fs::write(directory.join("c.cert"), pki.text("client.crt")).expect("a file");
     for (key, why) in [
-        (pki.text("new.key"), "is encrypted; ocireg cannot decrypt it"),
-        (pki.text("old.key"), "is encrypted; ocireg cannot decrypt it"),
-        (pki.text("other.key"), "is not its key"),
-        (pki.text("odd.key"), "its kind or form is not supported"),
-        (pki.text("client.crt"), "it holds no private key"),
-        (String::new(), "it holds no private key"),
+        (pki.text("new.key"), "is encrypted, and ocireg cannot decrypt it"),
+        (pki.text("old.key"), "is encrypted, and ocireg cannot decrypt it"),
+        (pki.text("other.key"), "does not match it"),
+        (pki.text("odd.key"), "its type or format is not supported"),
+        (pki.text("client.crt"), "it does not contain a private key"),
+        (String::new(), "it does not contain a private key"),
     ] {
         std::fs::write(directory.join("c.key"), key).expect("a file");
         let failure = fails(&service(options.clone()), &app(&registry), &json!({}), 7);

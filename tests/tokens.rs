@@ -676,7 +676,7 @@ fn f14b_a_token_that_is_refused_is_replaced_once_and_then_the_answer_stands() {
     let registry = takes("never", vec![bearer(&token)]);
     let failure = fails(&service(none()), &app(&registry), &none(), UNAUTHORIZED);
     assert_eq!(failure.json["http_status"], 401);
-    assert_tells(&failure, &["it needs repository:demo/app:pull"], &[]);
+    assert_tells(&failure, &["required scope: repository:demo/app:pull"], &[]);
     let sent: Vec<_> = requests(&registry, "/manifests/")
         .iter()
         .map(|request| request.header("authorization").unwrap_or_default().to_owned())

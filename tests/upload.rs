@@ -660,7 +660,7 @@ fn a_state_that_cannot_be_asked_for_costs_nothing_that_was_sent() {
             let error = put(&plain(&registry), &chunks(CHUNK), &bytes).expect_err("no state");
             assert_eq!(error.code(), code, "{status}: {error}");
             assert!(error.is_retryable(), "{error}");
-            let question = format!("ask {}/demo/app for the state", registry.host());
+            let question = format!("get the state of an upload to {}/demo/app", registry.host());
             assert!(error.to_string().contains(&question), "{error}");
             assert!(error.details().causes.iter().any(|cause| cause.contains(&status.to_string())));
         }
@@ -691,7 +691,7 @@ fn an_upload_that_the_registry_has_forgotten_begins_again_if_it_can() {
     let error = writer.write(&bytes[CHUNK + 1..], &run).expect_err("the first chunk is lost");
     assert_eq!((error.code(), error.details().what), (Code::NotFound, Some("upload")), "{error}");
     let hint = error.details().hint.as_deref().expect("a hint");
-    assert!(hint.contains("write the blob again"), "{hint}");
+    assert!(hint.contains("upload the blob again"), "{hint}");
     // What went wrong first says more than that nobody remembers.
     let registry = Registry::plain();
     let mut writer = open(&plain(&registry), &chunks(CHUNK)).expect("a writer");

@@ -65,7 +65,7 @@ private:
     std::shared_ptr<const Texts> texts_; // Shared: copying an exception must not throw.
 };
 
-/// Explains a code in one sentence, such as "What was asked for does not exist." for OCIREG_NOT_FOUND.
+/// Explains a code in one sentence, such as "The requested object does not exist." for OCIREG_NOT_FOUND.
 inline const char *code_text(int32_t code) noexcept { return ocireg_code_text(code); }
 
 /// Thrown by Reader::close() when the reader was closed before the end of the blob, so that nothing says that what was

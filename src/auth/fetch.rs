@@ -189,7 +189,7 @@ impl Authenticator {
         }
         let registry = Origin::of(&self.home).authority();
         error.hint(format!(
-            "if its tokens may come from there, add [{registry:?}, {realm:?}] to the option trusted-realms"
+            "if you trust this token server, add [{registry:?}, {realm:?}] to the option trusted-realms"
         ))
     }
 
@@ -206,36 +206,42 @@ impl Authenticator {
         }
         let url = response.url.clone();
         let limit = self.policy.token_limit;
-        let body =
-            Zeroizing::new(response.body.read_all(limit, "the token answer", "token", run)?);
+        let body = Zeroizing::new(response.body.read_all(
+            limit,
+            "the response of the token server",
+            "token",
+            run,
+        )?);
         let unusable = |why: &dyn Display| {
             Error::new(Code::Protocol, format!("cannot {doing}"))
                 .cause(why)
                 .phase(Phase::Token)
                 .url(&url)
-                .hint("the token server is broken; tell its operator")
+                .hint("report this to the operator of the token server")
         };
         let body = go_json::text(&body);
         // What is wrong with the text may quote it, and it may hold a token.
         let answer = Object::parse(&body)
-            .map_err(|_| unusable(&"the answer is not a JSON object with a token"))?;
+            .map_err(|_| unusable(&"the response is not a JSON object with a token"))?;
         // What has another type than it should is as good as absent.
         let given = |key| answer.string(key).ok().filter(|text| !text.is_empty());
         let token = given("access_token").or_else(|| given("token"));
-        let text = token.ok_or_else(|| unusable(&"the answer holds no token"))?;
+        let text = token.ok_or_else(|| unusable(&"the response does not contain a token"))?;
         if text.bytes().any(|b| !(0x21..0x7f).contains(&b)) {
-            return Err(unusable(&"the token holds characters that no header can carry"));
+            return Err(unusable(
+                &"the token contains characters that are not allowed in a header",
+            ));
         }
         if text.len() > LONGEST_TOKEN {
             let why = format!(
-                "the token has {} bytes, more than the {LONGEST_TOKEN} that a request can carry",
+                "the token has {} bytes, but a request can carry at most {LONGEST_TOKEN}",
                 text.len()
             );
             return Err(unusable(&why));
         }
         let refresh: Option<RefreshToken> = given("refresh_token");
         if refresh.as_ref().is_some_and(|text| text.contains(char::is_control)) {
-            return Err(unusable(&"the refresh token holds a control character"));
+            return Err(unusable(&"the refresh token contains a control character"));
         }
         // A number of any kind, perhaps as a string.
         let expires_in =

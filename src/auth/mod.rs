@@ -76,7 +76,7 @@ impl Policy {
             (
                 ", whose certificate is not verified",
                 format!(
-                    "if any server may answer there, add {authority:?} to the option insecure-registries"
+                    "to send them without verifying the certificate, add {authority:?} to the option insecure-registries"
                 ),
             )
         } else {
@@ -203,11 +203,15 @@ impl Authenticator {
         let Some(other) = known.challenges.first() else { return Ok(None) };
         Err(Error::new(
             Code::Unsupported,
-            format!("{} asks for authentication by {:?}", Origin::of(&self.home), other.scheme),
+            format!(
+                "{} requires the authentication scheme {:?}",
+                Origin::of(&self.home),
+                other.scheme
+            ),
         )
         .phase(Phase::Token)
         .url(&self.home)
-        .hint("only Basic and Bearer are spoken"))
+        .hint("ocireg supports only Basic and Bearer"))
     }
 
     /// Name and password for the registry itself.
@@ -223,7 +227,7 @@ impl Authenticator {
             .phase(Phase::Credentials)
             .url(&self.home)
             .with(|d| d.http_status = Some(401))
-            .hint("log in, or give a user name and a password");
+            .hint("log in, or pass a user name and a password");
             return Err(self.credentials.blame_source(refusal));
         }
         self.may_go_home()?;
@@ -255,8 +259,10 @@ impl Authenticator {
             if downgraded && !self.policy.plain_http.contains(&Origin::of(&realm).authority()) {
                 run.log(Level::Warn, "auth", || {
                     let place = Origin::of(&realm);
-                    Record::new(format!("no credentials are sent to {place}: it is not https"))
-                        .url(&realm)
+                    Record::new(format!(
+                        "not sending credentials to {place}, because it is not https"
+                    ))
+                    .url(&realm)
                 });
                 secret = Secret::Anonymous;
             }
@@ -298,8 +304,7 @@ impl Authenticator {
         refuse_downgrade(&self.home, &realm, "a token realm").map_err(|e| {
             let [registry, place] = pair;
             e.phase(Phase::Token).hint(format!(
-                "nothing was sent; the registry must name an https realm. If its tokens may come from there anyway, add \
-                 [{registry:?}, {place:?}] to the option trusted-realms: it is then asked without credentials"
+                "nothing was sent; the registry must name an https realm. If you trust this token server anyway, add [{registry:?}, {place:?}] to the option trusted-realms: ocireg then asks it without credentials"
             ))
         })?;
         Ok((realm, AddressRule::AtLeast(reach)))
@@ -309,11 +314,14 @@ impl Authenticator {
         let text = challenge.parameters.get("realm").ok_or_else(|| {
             Error::new(
                 Code::Protocol,
-                format!("{} asks for a token without saying from where", Origin::of(&self.home)),
+                format!(
+                    "{} requires a token, but does not name a token server",
+                    Origin::of(&self.home)
+                ),
             )
             .phase(Phase::Token)
             .url(&self.home)
-            .hint("its WWW-Authenticate header lacks a realm; tell its operator")
+            .hint("its WWW-Authenticate header has no realm; report this to its operator")
         })?;
         parse_sent(&self.home, text, Code::Protocol, "a token realm")
             .map_err(|e| e.phase(Phase::Token))
@@ -322,7 +330,7 @@ impl Authenticator {
     /// What is told of an authentication: how, with what kind of secret, and who gets that secret.
     fn record(&self, scheme: &str, realm: &Origin, kind: &str) -> Record {
         let home = Origin::of(&self.home);
-        Record::new(format!("{home} asks for {scheme}; {realm} gets: {kind}"))
+        Record::new(format!("{home} requires {scheme}; sending to {realm}: {kind}"))
             .url(&self.home)
             .with("challenge", scheme)
             .with("realm", realm.to_string())

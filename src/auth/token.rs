@@ -342,9 +342,12 @@ impl Turn {
 
 /// A callback that makes a call is inside the call that has the turn: waiting for it would never end.
 fn within_itself() -> Error {
-    Error::new(Code::Busy, "the call around this one is fetching the token that this one needs")
-        .phase(Phase::Token)
-        .hint("make the call again after the callback has returned")
+    Error::new(
+        Code::Busy,
+        "the call that invoked this callback is already fetching the token that this call needs",
+    )
+    .phase(Phase::Token)
+    .hint("make the call again after the callback has returned")
 }
 
 /// A turn that ends when dropped: whatever happens, the next in line may try.

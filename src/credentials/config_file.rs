@@ -83,7 +83,7 @@ impl ConfigFile {
         // Only keys that we know are named in errors: all others are the file's content.
         let object =
             Object::parse_first(&text).map_err(|e| refused(&name, &go_json::reason(&e)))?;
-        let wrong = |key: &str| refused(&name, &format!("its {key} must be an object"));
+        let wrong = |key: &str| refused(&name, &format!("its {key} must be a JSON object"));
         let auths = object.object("auths").map_err(|_| wrong("auths"))?;
         let helpers = object.object("credHelpers").map_err(|_| wrong("credHelpers"))?;
         // Of two entries with one key the last counts; the order of keys is of no meaning.
@@ -111,7 +111,7 @@ impl ConfigFile {
     /// Fails where the file can be read but not changed.
     pub fn check_changeable(&self) -> Result<()> {
         if self.has_more {
-            return Err(refused(&self.name, "something follows its JSON object"));
+            return Err(refused(&self.name, "its JSON object is followed by more data"));
         }
         Ok(())
     }
@@ -196,7 +196,7 @@ fn entry(value: &str) -> Entry<AuthConfig> {
 fn helper_name(value: Result<Zeroizing<String>, WrongType>, key: &str) -> Entry<String> {
     match value {
         Ok(name) => Ok(name.to_string()),
-        Err(WrongType) => Err(format!("{key} does not name a helper as a string")),
+        Err(WrongType) => Err(format!("{key} is not a string")),
     }
 }
 
@@ -229,7 +229,7 @@ fn is_missing(error: &std::io::Error) -> bool {
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Error {
     Error::file(format!("cannot read {}", path.display()), error).recode(Code::Credentials).phase(Phase::Credentials).hint(
-        "make it readable, or name another directory with the option docker-config, \"\" for none",
+        "make it readable, or choose another directory with the option docker-config; set it to \"\" to ignore all credential files",
     )
 }
 
@@ -238,5 +238,5 @@ pub(super) fn refused(file: &dyn Display, why: &str) -> Error {
     Error::new(Code::Credentials, format!("cannot use {file}"))
         .phase(Phase::Credentials)
         .cause(why)
-        .hint("correct it, or remove it and log in again")
+        .hint("correct or remove it, then log in again")
 }

@@ -44,14 +44,14 @@ impl Helper {
     pub fn find(name: &str, environment: Environment, time: Duration) -> Result<Self> {
         let sound = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
         if !name.bytes().all(sound) {
-            return Err(failed("a credential helper has a name that no helper can have")
-                .hint("credsStore and credHelpers name a helper without docker-credential- in front, such as pass"));
+            return Err(failed("the name of a credential helper is not valid")
+                .hint("in credsStore and credHelpers, write the helper without docker-credential- in front, as in pass"));
         }
         let program = program(name);
         if !environment.is_heard() {
-            return Err(failed(format!("{program} is not run"))
-                .cause("helpers are found in $PATH, and the environment is not used: the option environment is false, or this is a set-user-ID or file-capability program")
-                .hint("give the credentials in the option credentials or in auths of config.json, or set the option environment to true"));
+            return Err(failed(format!("cannot run {program}"))
+                .cause("helpers are looked up in $PATH, but ocireg does not use the environment: the option environment is false, or this is a set-user-ID or file-capability program")
+                .hint("put the credentials into the option credentials or into auths in config.json, or set the option environment to true"));
         }
         let path = environment
             .directories("PATH")
@@ -60,8 +60,8 @@ impl Helper {
             .find(|path| is_program(path));
         match path {
             Some(path) => Ok(Self { program, path, time }),
-            None => Err(failed(format!("{program} is not there, or not executable")).hint(
-                "install it in a directory of PATH, or take it out of credsStore and credHelpers in config.json",
+            None => Err(failed(format!("{program} was not found in $PATH, or is not executable")).hint(
+                "install it in a directory of $PATH, or remove it from credsStore and credHelpers in config.json",
             )),
         }
     }
@@ -88,11 +88,11 @@ impl Helper {
             self.failed(
                 "get",
                 server,
-                "its answer is not the one JSON object that the protocol asks for",
+                "its response is not the JSON object that the protocol requires",
             )
         })?;
         if !url.is_empty() && (place(&url).is_err() || place(&url) != place(server)) {
-            return Err(self.failed("get", server, "its answer is for another server"));
+            return Err(self.failed("get", server, "its response is for another server"));
         }
         // An identity token that is empty is none.
         if secret.is_empty() && (username.is_empty() || *username == TOKEN) {
@@ -106,7 +106,11 @@ impl Helper {
             auth.password = std::mem::take(&mut *secret);
         }
         auth.decoded().map(Some).map_err(|_| {
-            self.failed("get", server, "its answer holds a control character outside the password")
+            self.failed(
+                "get",
+                server,
+                "its response contains a control character outside the password",
+            )
         })
     }
 
@@ -132,10 +136,14 @@ impl Helper {
         let room = 6 * (server.len() + username.len() + secret.len()) + 64;
         let mut input = Zeroizing::new(Vec::with_capacity(room));
         serde_json::to_writer(&mut *input, &entry)
-            .map_err(|e| Error::internal("credentials cannot be JSON").cause(e))?;
+            .map_err(|e| Error::internal("cannot serialize the credentials").cause(e))?;
         match self.speak("store", server, &input, run)? {
             Some(_) => Ok(()),
-            None => Err(self.failed("store", server, "it does not find what it should store")),
+            None => Err(self.failed(
+                "store",
+                server,
+                "it responded that the credentials were not found",
+            )),
         }
     }
 
@@ -171,7 +179,7 @@ impl Helper {
     fn check(&self, server: &str) -> Result<()> {
         if server.is_empty() || server.contains(char::is_control) {
             return Err(failed(format!(
-                "{} cannot be asked for {:?}, which is no name of a registry",
+                "cannot ask {} for {:?}, which is not a valid registry name",
                 self.program,
                 host::printable(server)
             )));
@@ -199,13 +207,13 @@ impl Helper {
                 .cause(e)
                 .recode(Code::Io)
                 .hint(format!("check that {} is a program for this machine, and the limits of this process", self.path.display())),
-            Failure::TooMuch => self.failed(action, server, "it answered more than 1 MiB"),
+            Failure::TooMuch => self.failed(action, server, "its response is larger than 1 MiB"),
             Failure::TooSlow => self
-                .failed(action, server, format!("it did not end within {} ms", self.time.as_millis()))
-                .hint("it may wait for a password or a key: unlock its store, or raise the option credential-helper-timeout-ms"),
+                .failed(action, server, format!("it did not finish within {} ms", self.time.as_millis()))
+                .hint("it may be waiting for a password or a key: unlock its store, or raise the option credential-helper-timeout-ms"),
         })?;
         let Ok(text) = std::str::from_utf8(&answer.output) else {
-            return Err(self.failed(action, server, "its answer is not text"));
+            return Err(self.failed(action, server, "its response is not valid UTF-8"));
         };
         let said = text.trim().get(..NOT_FOUND.len());
         let says_nothing = said.is_some_and(|said| said.eq_ignore_ascii_case(NOT_FOUND));
@@ -219,7 +227,8 @@ impl Helper {
                 Ok(Some(Zeroizing::new(text.to_owned())))
             }
             status => {
-                let how = status.map_or("how is not known".to_owned(), |status| status.to_string());
+                let how =
+                    status.map_or("unknown exit status".to_owned(), |status| status.to_string());
                 let error = self.failed(action, server, format!("it failed ({how})"));
                 // What looks like an answer may hold a secret.
                 match text.lines().map(str::trim).find(|line| !line.is_empty()) {
@@ -234,13 +243,13 @@ impl Helper {
 
     fn failed(&self, action: &str, server: &str, why: impl Display) -> Error {
         let does_not = match action {
-            "store" => "does not keep the",
-            "erase" => "does not forget the",
-            _ => "gives no",
+            "store" => "cannot store the",
+            "erase" => "cannot erase the",
+            _ => "cannot get the",
         };
         failed(format!("{} {does_not} credentials for {}", self.program, host::printable(server)))
             .cause(why)
-            .hint(format!("see what it says in a shell: echo SERVER | {} get", self.program))
+            .hint(format!("to see its own error, run: echo SERVER | {} get", self.program))
     }
 }
 

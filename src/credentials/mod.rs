@@ -53,27 +53,32 @@ impl AuthConfig {
         if let Some(host) = host.filter(|host| !host.is_empty()) {
             place(host).map_err(|why| {
                 let shown = host::printable(host);
-                Error::argument("host", format!("{shown:?} is not the address of a registry: {why}"))
-                    .hint("name the registry as host[:port], or docker.io's as https://index.docker.io/v1/")
+                Error::argument("host", format!("{shown:?} is not a valid registry address: {why}"))
+                    .hint("write the registry as host[:port], or https://index.docker.io/v1/ for docker.io")
             })?;
             auth.serveraddress = host.to_owned();
         }
         match (username.unwrap_or_default(), password) {
             ("", None | Some("")) => {}
             ("", Some(_)) => {
-                return Err(Error::argument("username", "there is a password without a user name")
-                    .hint("give both, or neither for anonymous access; registries that ignore the name take any"));
+                return Err(Error::argument("username", "a password was given without a user name")
+                    .hint("pass both, or neither for anonymous access; if the registry ignores the user name, pass any"));
             }
             (_, None) => {
-                return Err(Error::argument("password", "there is a user name without a password")
-                    .hint("give both, or neither for anonymous access"));
+                return Err(Error::argument(
+                    "password",
+                    "a user name was given without a password",
+                )
+                .hint("pass both, or neither for anonymous access"));
             }
             (username, Some(password)) => {
                 host::check_no_control(username, "username")
                     .map_err(|e| e.recode(Code::InvalidArgument))?;
                 if username.contains(':') {
-                    return Err(Error::argument("username", "the user name has a colon")
-                        .hint("a user name cannot have one; is it NAME:PASSWORD in one string?"));
+                    return Err(Error::argument("username", "the user name contains a colon")
+                        .hint(
+                            "pass the user name and the password separately, not as NAME:PASSWORD",
+                        ));
                 }
                 username.clone_into(&mut auth.username);
                 password.clone_into(&mut auth.password);
@@ -164,11 +169,10 @@ impl Credentials {
         match (refusal.code(), self.auth.is_anonymous(), &self.failure) {
             (_, _, Some(_)) => self.blame_source(refusal),
             (Code::Unauthorized, false, None) => refusal.hint(
-                "these credentials are not accepted: check the user name and the password or token, or log in again if \
-                 they have expired",
+                "the registry did not accept these credentials: check the user name and the password or token, or log in again if they have expired",
             ),
             (Code::Denied, true, None) => {
-                refusal.hint("log in, or give the credentials of a user who may do this")
+                refusal.hint("log in, or pass the credentials of a user who has access")
             }
             _ => refusal,
         }
@@ -180,16 +184,14 @@ impl Credentials {
         let Some(failure) = self.failure.as_ref().filter(|_| refused) else { return refusal };
         let of = refusal.details();
         let host = of.host.as_deref().unwrap_or("the registry");
-        failure.clone().context(format!("{host} does not let us in without credentials")).with(
-            |d| {
-                d.http_status = of.http_status;
-                d.errors.clone_from(&of.errors);
-                d.method.clone_from(&of.method);
-                d.scheme.clone_from(&of.scheme);
-                d.host.clone_from(&of.host);
-                d.path.clone_from(&of.path);
-            },
-        )
+        failure.clone().context(format!("{host} requires credentials")).with(|d| {
+            d.http_status = of.http_status;
+            d.errors.clone_from(&of.errors);
+            d.method.clone_from(&of.method);
+            d.scheme.clone_from(&of.scheme);
+            d.host.clone_from(&of.host);
+            d.path.clone_from(&of.path);
+        })
     }
 }
 
@@ -213,23 +215,23 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// `name:password` in base64, which some tools break into lines; docker login once padded the password with NULs.
 fn decode(auth: &str) -> Result<(String, String)> {
     let refused = |why: &str| {
-        Error::new(Code::Credentials, format!("the value of auth cannot be used: {why}"))
+        Error::new(Code::Credentials, format!("the value of auth is not valid: {why}"))
             .phase(Phase::Credentials)
             .in_argument("auth")
-            .hint("it must be the base64 form of NAME:PASSWORD; or give username and password instead")
+            .hint("auth must be NAME:PASSWORD in base64; or set username and password instead")
     };
     let mut unbroken = Zeroizing::new(Vec::with_capacity(auth.len()));
     unbroken.extend(auth.bytes().filter(|b| !b.is_ascii_whitespace()));
-    let bytes = BASE64.decode(&*unbroken).map_err(|_| refused("it is not base64"))?;
+    let bytes = BASE64.decode(&*unbroken).map_err(|_| refused("it is not valid base64"))?;
     let mut text = String::from_utf8(bytes).map_err(|e| {
         e.into_bytes().zeroize();
-        refused("it is not text")
+        refused("it is not valid UTF-8")
     })?;
     let pair = text
         .split_once(':')
         .map(|(username, password)| (username.to_owned(), password.trim_matches('\0').to_owned()));
     text.zeroize();
-    pair.ok_or_else(|| refused("it holds no colon"))
+    pair.ok_or_else(|| refused("it does not contain a colon"))
 }
 
 /// The key of an index's credentials: the official index's whole address, else the index's name.
@@ -333,10 +335,13 @@ impl Keyring {
         for (key, config) in read_auth_configs(object)? {
             let place = place(&key).map_err(|why| {
                 let shown = host::printable(&key);
-                Error::new(Code::InvalidConfig, format!("{shown:?} cannot have credentials: {why}"))
-                    .phase(Phase::Config)
-                    .in_argument("credentials")
-                    .hint("name the registry as host[:port] or host[:port]/path")
+                Error::new(
+                    Code::InvalidConfig,
+                    format!("{shown:?} is not a valid key for credentials: {why}"),
+                )
+                .phase(Phase::Config)
+                .in_argument("credentials")
+                .hint("write the registry as host[:port] or host[:port]/path")
             })?;
             let config = config
                 .decoded()
@@ -394,7 +399,7 @@ pub fn parse_index(text: &str, argument: &str) -> Result<IndexInfo> {
     Ok(IndexInfo {
         name: object
             .text("Name")?
-            .ok_or_else(|| json::invalid("Name", format!("{argument} has no Name")))?,
+            .ok_or_else(|| json::invalid("Name", format!("{argument} lacks the key Name")))?,
         mirrors: object.strings("Mirrors")?.unwrap_or_default(),
         secure: object.flag("Secure")?.unwrap_or(false),
         official: object.flag("Official")?.unwrap_or(false),

@@ -35,7 +35,7 @@ impl Server {
         };
         let refused = |why: &str| {
             let shown = host::printable(address);
-            Error::argument(argument, format!("{shown:?} is no address of a registry: {why}"))
+            Error::argument(argument, format!("{shown:?} is not a valid registry address: {why}"))
                 .hint("write the registry as host[:port]")
         };
         let parts = UrlParts::split(&whole).map_err(refused)?;
@@ -189,7 +189,7 @@ fn change(
     let text = go_json::text(bytes);
     let host = host::normalised(server.host());
     let new = edit(&text, &host, entry.map(|entry| (server.key(), entry)), gone)
-        .map_err(|_| refused(&shown, "its auths cannot be changed"))?;
+        .map_err(|_| refused(&shown, "its auths cannot be edited"))?;
     let Some(new) = new else { return Ok(()) };
     let replace = || -> std::io::Result<()> {
         for left in dir.names()?.iter().filter(|name| name.starts_with(TEMPORARY)) {
@@ -227,7 +227,9 @@ fn resolve(path: &Path) -> std::io::Result<(PathBuf, String)> {
     let real = match path.canonicalize() {
         Err(e) if e.kind() == ErrorKind::NotFound => {
             if path.symlink_metadata().is_ok() {
-                return Err(std::io::Error::other("it is a symbolic link that leads to nothing"));
+                return Err(std::io::Error::other(
+                    "it is a symbolic link to a file that does not exist",
+                ));
             }
             directory.canonicalize()?.join(name)
         }
@@ -235,7 +237,7 @@ fn resolve(path: &Path) -> std::io::Result<(PathBuf, String)> {
     };
     match (real.parent(), real.file_name().and_then(|name| name.to_str())) {
         (Some(directory), Some(name)) => Ok((directory.to_owned(), name.to_owned())),
-        _ => Err(std::io::Error::other("its name is not UTF-8")),
+        _ => Err(std::io::Error::other("its name is not valid UTF-8")),
     }
 }
 

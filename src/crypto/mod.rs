@@ -37,7 +37,7 @@ pub fn provider() -> CryptoProvider {
 pub fn random(bytes: &mut [u8]) -> io::Result<()> {
     library::rand::SystemRandom::new()
         .fill(bytes)
-        .map_err(|_| io::Error::other("the system provides no random numbers"))
+        .map_err(|_| io::Error::other("the system did not provide random numbers"))
 }
 
 /// Fails where the system provides no random numbers: before the standard library's hash maps ask, for they would panic.

@@ -214,14 +214,14 @@ pub(super) fn pull(text: Option<&str>) -> Result<Pull> {
     if protocol == ApiVersion::V1 {
         // Whatever is there already is fetched and hashed again, which is all that verify_present asks for.
         for (key, value, lacking) in [
-            ("all_platforms", all_platforms, "has no indexes of several platforms"),
-            ("resume", resume, "has no digests to resume a layer by"),
+            ("all_platforms", all_platforms, "has no indexes for several platforms"),
+            ("resume", resume, "has no digests to resume a layer with"),
             ("nondistributable", nondistributable, "does not mark layers as non-distributable"),
         ] {
             if value == Some(true) {
-                let message = format!("cannot obey {key}: protocol v1 {lacking}");
+                let message = format!("{key} is not possible: protocol v1 {lacking}");
                 return Err(
-                    unsupported(key, &message).hint(format!("leave {key} out, or set it to false"))
+                    unsupported(key, &message).hint(format!("remove {key}, or set it to false"))
                 );
             }
         }

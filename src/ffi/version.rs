@@ -89,7 +89,7 @@ pub unsafe extern "C" fn ocireg_code_name(code: i32) -> *const c_char {
     })
 }
 
-/// Explains a code in one sentence, such as "What was asked for does not exist." for 80.
+/// Explains a code in one sentence, such as "The requested object does not exist." for 80.
 ///
 /// For messages about a code without its error object; ocireg_error_message() says more. Example:
 ///

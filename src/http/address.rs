@@ -199,13 +199,13 @@ pub(super) fn refused(places: impl Iterator<Item = (String, Reach)>) -> Error {
     let list: Vec<_> =
         places.iter().map(|(place, reach)| format!("{place} ({})", reach.name())).collect();
     let why = if never {
-        "an address that no server may send us to"
+        "an address that a server must not point to"
     } else {
-        "a more private network than the server's own"
+        "a more private network than its own"
     };
-    Error::new(Code::Policy, format!("refused: the server sent us to {}, {why}", list.join(", ")))
+    Error::new(Code::Policy, format!("refused: the server pointed to {}, {why}", list.join(", ")))
         .phase(Phase::Connect)
-        .hint("nothing was sent; a server may lead only to networks as wide as its own, or wider")
+        .hint("nothing was sent; a server on the internet must not point to a private or loopback address, nor a server on a private network to a loopback address")
 }
 
 /// The error of addresses that a verdict does not hold for.
@@ -214,13 +214,13 @@ pub(super) fn outside(addresses: impl Iterator<Item = String>) -> Error {
     Error::new(
         Code::Policy,
         format!(
-            "refused: it is at {} now, outside the address blocks that made it an insecure registry",
+            "refused: its address is now {}, outside the address blocks that made it an insecure registry",
             list.join(", ")
         ),
     )
     .phase(Phase::Connect)
     .hint(
-        "nothing was sent; open a new session to have its certificate verified, or add its name to the option insecure-registries",
+        "nothing was sent; open a new session to verify its certificate, or add its name to the option insecure-registries",
     )
 }
 

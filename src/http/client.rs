@@ -139,14 +139,14 @@ impl<'a> Request<'a> {
         if value.as_ref().is_ok_and(|value| value.len() > LONGEST_HEADER) {
             return Err(Error::new(
                 Code::InvalidArgument,
-                format!("the header {name} would have more than {LONGEST_HEADER} bytes"),
+                format!("the header {name} would be longer than {LONGEST_HEADER} bytes"),
             )
-            .hint("check the credentials and headers that were given: no server takes as much"));
+            .hint("check the credentials and headers that you passed: no server accepts a header of this size"));
         }
         let mut value = value.map_err(|_| {
             Error::new(
                 Code::InvalidArgument,
-                format!("the header {name} would hold control characters"),
+                format!("the header {name} would contain control characters"),
             )
         })?;
         value.set_sensitive(reaches != Reaches::Everywhere);
@@ -358,7 +358,9 @@ impl Pace {
         if read > 0 && speed < u128::from(least) {
             return Err(Error::new(
                 Code::Timeout,
-                format!("the body came at {speed} bytes a second, less than the {least} asked for"),
+                format!(
+                    "the body arrived at {speed} bytes per second, below the minimum of {least}"
+                ),
             )
             .phase(Phase::Slow)
             .url(url)
@@ -543,7 +545,7 @@ impl Client {
             format!("cannot {}: more than {MAX_REDIRECTS} redirects", request.doing),
         )
         .url(&url)
-        .hint("the registry redirects in a circle; tell its operator"))
+        .hint("the registry redirects in a loop; report this to its operator"))
     }
 
     #[allow(clippy::too_many_arguments)] // One hop's own view of a request; a struct would be made for this call only.
@@ -817,9 +819,9 @@ fn request_record(method: &Method, url: &Url, end: &str, seen: Seen) -> Record {
 
 fn body_would_leave(request: &Request<'_>, from: &Url, to: &Url) -> Error {
     Error::new(Code::Policy, format!("cannot {}", request.doing))
-        .cause(format!("{} redirects what was sent to {}", Origin::of(from), Origin::of(to)))
+        .cause(format!("{} redirected a request with a body to {}", Origin::of(from), Origin::of(to)))
         .url(to)
-        .hint("what is sent to a server may hold secrets and stays with it; tell its operator")
+        .hint("ocireg does not send a request body on to another server, because it may contain secrets; report this to the registry's operator")
 }
 
 fn redirect_target(url: &Url, headers: &HeaderMap) -> Result<Url> {
@@ -827,10 +829,10 @@ fn redirect_target(url: &Url, headers: &HeaderMap) -> Result<Url> {
     let Some(location) = location else {
         return Err(Error::new(
             Code::Redirect,
-            format!("{} redirects without saying where to", Origin::of(url)),
+            format!("{} sent a redirect without a Location header", Origin::of(url)),
         )
         .url(url)
-        .hint("the registry is broken; tell its operator"));
+        .hint("report this to the registry's operator"));
     };
     let next = parse_sent(url, location, Code::Redirect, "a redirect")?;
     refuse_downgrade(url, &next, "a redirect")?;

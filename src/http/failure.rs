@@ -14,15 +14,20 @@ pub(super) fn from_client(error: ureq::Error, url: &Url, in_body: bool) -> Error
     let host = host_and_port(url);
     let phase = if in_body { Phase::Body } else { Phase::Header };
     let made = match error {
-        ureq::Error::Io(error) => from_io(error, host, phase),
+        ureq::Error::Io(error) => {
+            let error = from_io(error, host, phase);
+            // A timeout knows what took too long, but not whom it waited for.
+            let nameless = error.code() == Code::Timeout && error.details().host.is_none();
+            if nameless { error.context(host) } else { error }
+        }
         ureq::Error::HostNotFound => {
-            Error::new(Code::NameNotResolved, format!("the address of {host} cannot be found"))
+            Error::new(Code::NameNotResolved, format!("cannot find the address of {host}"))
                 .phase(Phase::Dns)
         }
         ureq::Error::LargeResponseHeader(..) => {
-            Error::new(Code::Limit, format!("{host} sent a header that is too large"))
+            Error::new(Code::Limit, format!("{host} sent a response header that is too large"))
                 .phase(phase)
-                .hint("no registry has that much to say; check that the address is that of one")
+                .hint("check that the address is that of a registry")
         }
         ureq::Error::ConnectionFailed => {
             Error::new(Code::Connect, format!("cannot connect to {host}")).phase(Phase::Connect)
@@ -33,10 +38,10 @@ pub(super) fn from_client(error: ureq::Error, url: &Url, in_body: bool) -> Error
                 Error::new(Code::Protocol, message)
                     .phase(phase)
                     .cause(why)
-                    .hint("the server, or a proxy in front of it, has a defect: tell its operator")
+                    .hint("the server, or a proxy in front of it, has a defect; report this to its operator")
                     .with(|d| d.speaks_http = true)
             }
-            None => Error::new(Code::Protocol, format!("{host} does not speak HTTP properly"))
+            None => Error::new(Code::Protocol, format!("{host} sent an invalid HTTP response"))
                 .phase(phase)
                 .cause(other)
                 .hint("check that the address is that of a registry"),
@@ -53,9 +58,9 @@ fn bad_header(error: &ureq::Error) -> Option<&'static str> {
     [
         (
             "invalid header name",
-            "a header line does not begin with a valid name; lines that go on an earlier one (folded lines) are obsolete",
+            "a header line does not begin with a valid name; lines that continue an earlier one (folded lines) are obsolete",
         ),
-        ("invalid header value", "a header value holds a character that is not allowed"),
+        ("invalid header value", "a header value contains a character that is not allowed"),
         ("conflicting content-length", "there are two different Content-Length headers"),
         ("content-length header not a number", "the Content-Length header is not a number"),
     ]
@@ -77,10 +82,12 @@ pub(super) fn from_io(error: std::io::Error, host: &str, phase: Phase) -> Error 
             disconnected(host, phase).cause(inner)
         }
         Some(Err(inner)) => match inner.downcast::<ureq::Error>() {
-            Ok(inner) => Error::new(Code::Protocol, format!("{host} does not speak HTTP properly"))
-                .phase(phase)
-                .cause(inner)
-                .hint("check that the address is that of a registry"),
+            Ok(inner) => {
+                Error::new(Code::Protocol, format!("{host} sent an invalid HTTP response"))
+                    .phase(phase)
+                    .cause(inner)
+                    .hint("check that the address is that of a registry")
+            }
             Err(inner) => disconnected(host, phase).cause(inner),
         },
         None => disconnected(host, phase).cause(kind),
@@ -89,12 +96,12 @@ pub(super) fn from_io(error: std::io::Error, host: &str, phase: Phase) -> Error 
 
 fn disconnected(host: &str, phase: Phase) -> Error {
     let what = match phase {
-        Phase::Body => "in the middle of its answer",
-        _ => "before it answered",
+        Phase::Body => "in the middle of its response",
+        _ => "before it responded",
     };
-    Error::new(Code::Disconnected, format!("{host} ended the connection {what}"))
+    Error::new(Code::Disconnected, format!("{host} closed the connection {what}"))
         .phase(phase)
-        .hint("the network or the registry has a problem; the call may be made again")
+        .hint("the network or the registry has a problem; try again")
 }
 
 /// Turns an answer that is no success into an error, with the registry's own words.
@@ -142,18 +149,18 @@ pub fn from_status(doing: &str, url: &Url, status: u16, headers: &HeaderMap, bod
     }
     let error = error.with(|d| d.errors = errors);
     match code {
-        Code::Unauthorized => error.hint("log in, or give credentials that this registry knows"),
-        Code::Denied => error.hint("these credentials lack the right; ask the repository's owner"),
+        Code::Unauthorized => error.hint("log in, or pass credentials that this registry accepts"),
+        Code::Denied => error.hint("these credentials do not allow this; ask the repository's owner for access"),
         Code::NotFound => error.hint(
-            "check the spelling of repository, tag and digest; private ones need credentials",
+            "check the spelling of the repository, tag and digest; a private repository requires credentials",
         ),
         Code::Unsupported => {
-            error.hint("the registry does not support this; its operator may have switched it off")
+            error.hint("the registry does not support this, or its operator has disabled it")
         }
         Code::RateLimited => {
-            error.hint("wait, or log in: most registries allow more to known users")
+            error.hint("wait, or log in: most registries allow more requests from users who are logged in")
         }
-        Code::Server => error.hint("the registry has a problem; the call may be made again"),
+        Code::Server => error.hint("the registry has a problem; try again later"),
         _ => error,
     }
 }

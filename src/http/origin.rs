@@ -61,21 +61,21 @@ pub fn parse_sent(base: &Url, text: &str, code: Code, what: &str) -> Result<Url>
     let refuse = |why: &str| {
         Error::new(code, format!("{} sent {what} that {why}", Origin::of(base)))
             .url(base)
-            .hint("nobody was asked there; tell the registry's operator")
+            .hint("nothing was sent there; report this to the registry's operator")
     };
     // A backslash is a slash to browsers and a character to others: whoever sends one wants us to differ.
     if text.bytes().any(|b| b <= b' ' || b == 0x7f || b == b'\\') {
-        return Err(refuse("holds spaces, control characters or backslashes"));
+        return Err(refuse("contains spaces, control characters or backslashes"));
     }
-    let url = base.join(text).map_err(|e| refuse("is no URL").cause(e))?;
+    let url = base.join(text).map_err(|e| refuse("is not a valid URL").cause(e))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(refuse(&format!(
-            "leads to {}:, which is neither http nor https",
+            "has the scheme {}, which is neither http nor https",
             url.scheme()
         )));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(refuse("holds a user name or password"));
+        return Err(refuse("contains a user name or password"));
     }
     Ok(url)
 }
@@ -92,7 +92,7 @@ pub fn refuse_downgrade(from: &Url, to: &Url, what: &str) -> Result<()> {
             ),
         )
         .url(to)
-        .hint("the registry must use https there too; nothing was sent"));
+        .hint("nothing was sent; the registry must use https there too"));
     }
     Ok(())
 }

@@ -97,11 +97,11 @@ impl ProxyConnector {
             return Err(carry(
                 Error::new(
                     Code::Policy,
-                    format!("refused: a server sent us to {host}, whose address is not known here"),
+                    format!("refused: the server pointed to {host}, whose address ocireg cannot check"),
                 )
                 .phase(Phase::Dns)
                 .hint(
-                    "nothing was sent; name its address in the option resolve, or leave the judgement to the proxy with socks5h://",
+                    "nothing was sent; set the host's address in the option resolve, or let the proxy look it up with socks5h://",
                 ),
             ));
         } else if let Ok(address) = bare.parse() {
@@ -141,10 +141,10 @@ impl ProxyConnector {
                     ));
                 }
                 Err(socks::Failure::Refused(reply)) => {
-                    let why = format!("it answered: {}", socks::meaning(reply));
+                    let why = format!("it responded: {}", socks::meaning(reply));
                     let passing = matches!(reply, 1 | 3 | 4 | 6);
                     last = Some(self.failed(&shown).cause(why).retryable(passing).hint(
-                        "ask the proxy's operator whether it may connect there, or list the host in no-proxy",
+                        "ask the proxy's operator to allow this connection, or add the host to no-proxy",
                     ));
                 }
             }
@@ -189,16 +189,16 @@ impl ProxyConnector {
             answer.extend_from_slice(&buffer[..received]);
             let error = match final_answer(&answer) {
                 _ if received == 0 => {
-                    self.broken(target, "it ended the connection").retryable(true)
+                    self.broken(target, "it closed the connection").retryable(true)
                 }
                 Some((200..=299, end)) if end == answer.len() => return Ok(()),
-                Some((200..=299, _)) => self.broken(
-                    target,
-                    "more came than its answer before anything was asked of the server",
-                ),
-                Some((0, _)) => self.broken(target, "its answer is not HTTP"),
+                Some((200..=299, _)) => self
+                    .broken(target, "it sent more than its response before ocireg sent a request"),
+                Some((0, _)) => self.broken(target, "its response is not HTTP"),
                 Some((status, _)) => self.refusal(target, status),
-                None if answer.len() > MAX_ANSWER => self.broken(target, "its answer is too large"),
+                None if answer.len() > MAX_ANSWER => {
+                    self.broken(target, "its response is too large")
+                }
                 None => continue,
             };
             return Err(carry(error));
@@ -224,7 +224,7 @@ impl ProxyConnector {
     }
 
     fn failed(&self, target: &str) -> Error {
-        let message = format!("the proxy {} does not connect to {target}", self.server);
+        let message = format!("the proxy {} did not connect to {target}", self.server);
         Error::new(Code::Proxy, message).phase(Phase::Proxy)
     }
 
@@ -237,14 +237,14 @@ impl ProxyConnector {
             401 | 407 if self.server.authorization().is_some() => {
                 "check the user name and the password in the proxy's address"
             }
-            401 | 407 => "put USER:PASSWORD@ into the proxy's address",
-            429 | 500..=599 => "the proxy may not reach the server; the call may be made again",
+            401 | 407 => "add USER:PASSWORD@ to the proxy's address",
+            429 | 500..=599 => "the proxy may be unable to reach the server; try again",
             _ => {
-                "ask the proxy's operator whether it allows CONNECT to this host and port, or list the host in no-proxy"
+                "ask the proxy's operator to allow CONNECT to this host and port, or add the host to no-proxy"
             }
         };
         self.failed(target)
-            .cause(format!("it answered {status}"))
+            .cause(format!("it responded with status {status}"))
             .with(|d| d.http_status = Some(status))
             .retryable(matches!(status, 429 | 500..=599))
             .hint(hint)
@@ -255,18 +255,18 @@ impl ProxyConnector {
         let error = from_io(error, &self.server.to_string(), Phase::Proxy);
         let hint = match error.code() {
             Code::Certificate | Code::Tls => format!(
-                "an https proxy needs a certificate that the system trusts, or the ca.crt in the certs.d directory of {}",
+                "an https proxy needs a certificate that the system trusts, or its CA certificate as ca.crt in the certs.d directory of {}",
                 self.server
             ),
             Code::NameNotResolved | Code::Connect | Code::Timeout | Code::Disconnected => {
-                "check that the proxy runs, and its address in the option proxy or in HTTP_PROXY and HTTPS_PROXY".to_owned()
+                "check that the proxy is running, and check its address in the option proxy or in HTTP_PROXY and HTTPS_PROXY".to_owned()
             }
             _ => return error,
         };
         let passing = error.code() == Code::Disconnected
             || (error.code() == Code::Timeout
                 && !matches!(error.details().phase, Some(Phase::Dns | Phase::Connect)));
-        Error::new(Code::Proxy, format!("the proxy {} cannot be used", self.server))
+        Error::new(Code::Proxy, format!("cannot use the proxy {}", self.server))
             .phase(Phase::Proxy)
             .cause(error)
             .retryable(passing)
@@ -306,13 +306,13 @@ impl Forward {
 
 /// What it means that a proxy wants to know who asks, other than in the answer to CONNECT.
 pub(super) fn wants_login(server: &ProxyServer, target: &str) -> Error {
-    Error::new(Code::Proxy, format!("the proxy {server} does not send requests on to {target}"))
+    Error::new(Code::Proxy, format!("the proxy {server} did not forward the request to {target}"))
         .phase(Phase::Proxy)
-        .cause("it answered 407")
+        .cause("it responded with status 407")
         .with(|d| d.http_status = Some(407))
         .hint(match server.authorization() {
             Some(_) => "check the user name and the password in the proxy's address",
-            None => "put USER:PASSWORD@ into the proxy's address",
+            None => "add USER:PASSWORD@ to the proxy's address",
         })
 }
 

@@ -8,10 +8,10 @@ pub fn size_told(response: &Response, first: u64) -> Result<u64, &'static str> {
     let (range, more) = (ranges.next(), ranges.next());
     let range = range.and_then(|value| ContentRange::parse(value.to_str().ok()?));
     let Some(range) = range.filter(|_| more.is_none()) else {
-        return Err("its Content-Range is missing or unreadable");
+        return Err("its Content-Range is missing or malformed");
     };
     if range.first != first || range.total.is_some_and(|total| range.last + 1 != total) {
-        return Err("it sent another part than was asked for");
+        return Err("it sent a different part than requested");
     }
     let length = range.last - range.first + 1;
     if response.content_length().is_some_and(|told| told != length) {

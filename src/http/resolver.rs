@@ -150,7 +150,7 @@ impl Resolver {
                 Err(lacking) => return Err(cannot_ask(name, &lacking)),
                 Ok(_) => return Err(not_resolved(name).cause(e)),
             },
-            None => return Err(Error::internal("a name lookup ended without an answer")),
+            None => return Err(Error::internal("a name lookup ended without a result")),
         };
         let mut seen = std::collections::HashSet::new();
         addresses.retain(|address| seen.insert(*address));
@@ -183,13 +183,13 @@ fn too_slow(name: &str, limit: Duration) -> Error {
     .phase(Phase::Dns)
     .with(|d| d.host = Some(name.to_owned()))
     .hint(
-        "check the name server, or name the address in the option resolve; the limit is connect-ms in the option timeouts",
+        "check the DNS server, or set the address in the option resolve; the limit is connect-ms in the option timeouts",
     )
 }
 
 /// The system has nothing left to ask with.
 fn cannot_ask(name: &str, error: &io::Error) -> Error {
-    Error::resource(format!("the address of {name} cannot be looked up"), error)
+    Error::resource(format!("cannot look up the address of {name}"), error)
         .phase(Phase::Dns)
         .with(|d| d.host = Some(name.to_owned()))
 }
@@ -200,10 +200,10 @@ fn is_shortage(error: &io::Error) -> bool {
 }
 
 fn not_resolved(name: &str) -> Error {
-    Error::new(Code::NameNotResolved, format!("the address of {name} cannot be found"))
+    Error::new(Code::NameNotResolved, format!("cannot find the address of {name}"))
         .phase(Phase::Dns)
         .with(|d| d.host = Some(name.to_owned()))
-        .hint("check the spelling of the host and the name server")
+        .hint("check the spelling of the host name, and the DNS server")
 }
 
 #[cfg(test)]

@@ -67,14 +67,14 @@ impl<'a> Attempts<'a> {
             let code = failure.code();
             let error = if code == Code::RateLimited { failure } else { failure.retryable(true) };
             return Err(error.hint(
-                "the registry asks for a longer wait than max-retry-after-ms of the option retry allows",
+                "the registry asks for a longer wait than max-retry-after-ms in the option retry allows",
             ));
         }
         let delay = wished.unwrap_or_else(|| self.backoff());
         let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
         run.log(Level::Warn, "http", || {
             let attempt = self.made + 1;
-            Record::new(format!("attempt {attempt} in {delay_ms} ms after: {failure}"))
+            Record::new(format!("retrying in {delay_ms} ms (attempt {attempt}): {failure}"))
                 .error(&failure)
                 .with("attempt", attempt)
                 .with("delay_ms", delay_ms)

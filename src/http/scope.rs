@@ -143,9 +143,9 @@ pub(super) fn count_received(bytes: usize) -> io::Result<()> {
         return Ok(());
     };
     Err(carry(
-        Error::new(Code::Protocol, "the server keeps sending, but no content")
+        Error::new(Code::Protocol, "the server keeps sending data without any content")
             .phase(phase)
-            .hint("the server is broken or hostile; tell its operator"),
+            .hint("report this to the server's operator"),
     ))
 }
 
@@ -164,13 +164,13 @@ pub(super) fn after(time: Duration) -> Option<Instant> {
 
 fn too_slow(phase: Phase) -> Error {
     let (what, option) = match phase {
-        Phase::Connect => ("the connection was not made in time", "connect-ms"),
-        Phase::Proxy => ("the proxy did not make the connection in time", "connect-ms"),
-        Phase::Tls => ("the TLS handshake did not end in time", "tls-ms"),
-        Phase::Header => ("the server did not answer in time", "header-ms"),
-        Phase::Idle => ("the server sent no more of the body in time", "idle-ms"),
-        Phase::Slow => ("the body came too slowly", "min-bytes-per-second"),
-        _ => ("the exchange did not end in time", "auth-ms"),
+        Phase::Connect => ("the connection was not established in time", "connect-ms"),
+        Phase::Proxy => ("the proxy did not establish the connection in time", "connect-ms"),
+        Phase::Tls => ("the TLS handshake did not finish in time", "tls-ms"),
+        Phase::Header => ("the server did not respond in time", "header-ms"),
+        Phase::Idle => ("the server did not send more of the body in time", "idle-ms"),
+        Phase::Slow => ("the body arrived too slowly", "min-bytes-per-second"),
+        _ => ("the request did not finish in time", "auth-ms"),
     };
     Error::new(Code::Timeout, what).phase(phase).hint(format!(
         "check the network and the server; the limit is {option} in the option timeouts"

@@ -204,7 +204,9 @@ impl Tls {
                         discard += record.discard;
                         let room = self.buffers.input_append_buf();
                         let Some(room) = room.get_mut(..record.payload.len()) else {
-                            return Err(carry(Error::internal("a TLS record found no room")));
+                            return Err(carry(Error::internal(
+                                "there is no room for a TLS record",
+                            )));
                         };
                         room.copy_from_slice(record.payload);
                         self.buffers.input_appended(record.payload.len());
@@ -244,7 +246,7 @@ impl Tls {
                     found = Some(Step::Closed);
                 }
                 Ok(_) => {
-                    return Err(carry(Error::internal("TLS is in a state that it never enters")));
+                    return Err(carry(Error::internal("TLS is in an impossible state")));
                 }
             }
             self.start += discard;
@@ -447,7 +449,7 @@ impl Tls {
         self.outgoing.resize(plain.len() + records * RECORD_OVERHEAD, 0);
         let written = traffic.encrypt(plain, &mut self.outgoing).map_err(|e| {
             let what = match e {
-                EncryptError::InsufficientSize(_) => "a TLS record is larger than planned for",
+                EncryptError::InsufficientSize(_) => "a TLS record is larger than expected",
                 _ => "TLS cannot encrypt",
             };
             carry(Error::internal(what).cause(e))

@@ -82,7 +82,7 @@ impl Socket {
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let fd = descriptor::open(|| socket_with(family, SocketType::STREAM, flags, None))
             .map_err(|e| {
-                carry(Error::resource("cannot make a socket", &e).phase(Phase::Connect))
+                carry(Error::resource("cannot create a socket", &e).phase(Phase::Connect))
             })?;
         match connect(&fd, &address) {
             // EINTR means the same on a socket that does not block: the connection is on its way.
@@ -113,13 +113,15 @@ impl Socket {
         let lost = if self.is_own() {
             self.fd.check()
         } else {
-            Err(io::Error::other("the program has forked, and the connection is its parent's"))
+            Err(io::Error::other(
+                "the program has forked, and the connection belongs to its parent",
+            ))
         };
         lost.map_err(|e| {
             carry(
-                Error::new(Code::Disconnected, format!("the connection to {} is lost", self.peer))
+                Error::new(Code::Disconnected, format!("the connection to {} was lost", self.peer))
                     .cause(e)
-                    .hint("the call may be made again"),
+                    .hint("try again"),
             )
         })?;
         self.checked_by = call;
@@ -264,7 +266,7 @@ fn connect_failed(address: SocketAddr, error: io::Error) -> io::Error {
         Error::new(Code::Connect, format!("cannot connect to {address}"))
             .phase(Phase::Connect)
             .cause(error)
-            .hint("check that the registry runs and that a firewall lets you reach it"),
+            .hint("check that the registry is running and that no firewall blocks the connection"),
     )
 }
 

@@ -61,17 +61,19 @@ pub(super) fn connect(
         ([VERSION, NO_LOGIN], _) => {}
         ([VERSION, PASSWORD], Some(login)) => log_in(wire, login)?,
         ([VERSION, 0xff], Some(_)) => {
-            return Err(Failure::Login("it takes neither a password nor nobody"));
+            return Err(Failure::Login(
+                "it accepts neither a user name and password nor anonymous access",
+            ));
         }
         ([VERSION, 0xff], None) => {
-            return Err(Failure::Login("it wants a user name and a password"));
+            return Err(Failure::Login("it requires a user name and a password"));
         }
-        _ => return Err(Failure::Nonsense("its answer is not SOCKS 5")),
+        _ => return Err(Failure::Nonsense("its response is not SOCKS 5")),
     }
     wire.send_all(&request(target)?, Phase::Proxy)?;
     let [version, reply, _, kind] = receive::<4>(wire)?;
     if version != VERSION {
-        return Err(Failure::Nonsense("its answer is not SOCKS 5"));
+        return Err(Failure::Nonsense("its response is not SOCKS 5"));
     }
     if reply != 0 {
         return Err(Failure::Refused(reply));
@@ -81,7 +83,7 @@ pub(super) fn connect(
         IPV4 => 4,
         IPV6 => 16,
         NAME => usize::from(receive::<1>(wire)?[0]),
-        _ => return Err(Failure::Nonsense("its answer has an address of an unknown kind")),
+        _ => return Err(Failure::Nonsense("its response has an unknown type of address")),
     };
     let mut rest = [0; 255 + 2];
     fill(wire, &mut rest[..length + 2])
@@ -113,7 +115,7 @@ fn request(target: Target<'_>) -> Result<Vec<u8>, Failure> {
         }
         Target::Name(name, port) => {
             let length = u8::try_from(name.len())
-                .map_err(|_| Failure::Nonsense("SOCKS has no room for a name of that length"))?;
+                .map_err(|_| Failure::Nonsense("the host name is too long for SOCKS"))?;
             request.extend([NAME, length]);
             request.extend(name.as_bytes());
             port
@@ -132,7 +134,7 @@ fn receive<const N: usize>(wire: &mut Wire) -> Result<[u8; N], Failure> {
 fn fill(wire: &mut Wire, mut bytes: &mut [u8]) -> Result<(), Failure> {
     while !bytes.is_empty() {
         match wire.receive(bytes, Phase::Proxy)? {
-            0 => return Err(Failure::Nonsense("it ended the connection")),
+            0 => return Err(Failure::Nonsense("it closed the connection")),
             received => bytes = &mut bytes[received..],
         }
     }
@@ -143,13 +145,13 @@ fn fill(wire: &mut Wire, mut bytes: &mut [u8]) -> Result<(), Failure> {
 pub(super) fn meaning(reply: u8) -> &'static str {
     match reply {
         1 => "general failure",
-        2 => "not allowed by its rules",
+        2 => "connection not allowed by its rules",
         3 => "network unreachable",
         4 => "host unreachable",
         5 => "connection refused",
         6 => "time to live expired",
-        7 => "it cannot connect",
-        8 => "it does not take this kind of address",
-        _ => "an unknown reason",
+        7 => "CONNECT not supported",
+        8 => "type of address not supported",
+        _ => "unknown error",
     }
 }

@@ -75,7 +75,7 @@ impl DirLock {
                 Attempt::Locked => return Ok(Self(Some(file))),
                 Attempt::Unsupported => {
                     let message = format!(
-                        "the file system of {name} has no locks: no other process may write there now"
+                        "the file system of {name} does not support locks: make sure that no other process is writing there"
                     );
                     run.warn("store", message, |record| record);
                     return Ok(Self(None));

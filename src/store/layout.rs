@@ -354,7 +354,7 @@ impl Layout {
         durable &= blobs.map_err(|e| self.failed("write", BLOBS, &e))?;
         if !durable {
             let message = format!(
-                "the file system of {} cannot make names durable: a power cut now may lose the image",
+                "the file system of {} cannot sync directories: a power failure now may lose the image",
                 self.path.display()
             );
             run.warn("store", message, |record| record);

@@ -52,7 +52,7 @@ impl TlsConfig {
         if version.is_some_and(|version| version != MIN_VERSION) {
             return Err(Error::new(Code::Unsupported, "MinVersion can only be \"1.2\"")
                 .in_argument(&object.name("MinVersion"))
-                .hint("leave it out: TLS 1.2 is the minimum, and 1.3 is used where the registry has it"));
+                .hint("remove it: ocireg requires TLS 1.2, and uses TLS 1.3 where the registry supports it"));
         }
         let root_cas = object.strings("RootCAs")?.unwrap_or_default();
         let mut certificates = Vec::new();
@@ -119,7 +119,7 @@ pub fn read_for_host(directory: &Path, host: &str) -> Result<TlsConfig> {
     host::check_component(host)?;
     let mut skipped = Vec::new();
     let mut found = look(&directory.join(host), &mut |error| {
-        skipped.push(format!("{error}; it is ignored"));
+        skipped.push(format!("{error}; the file was ignored"));
         Ok(())
     })?;
     found.skipped = skipped;
@@ -156,7 +156,9 @@ fn look(directory: &Path, unreadable: &mut dyn FnMut(Error) -> Result<()>) -> Re
             },
             Some("cert") if !names.contains(&other("key")) => {
                 return Err(missing(directory, &other("key"), "key", name, "client certificate")
-                    .hint("put the key beside it; CA certificates must end in .crt"));
+                    .hint(
+                        "put the key into the same directory; CA certificates must end in .crt",
+                    ));
             }
             Some("cert") => {
                 let pair = readable(directory, name)
@@ -168,7 +170,7 @@ fn look(directory: &Path, unreadable: &mut dyn FnMut(Error) -> Result<()>) -> Re
             }
             Some("key") if !names.contains(&other("cert")) => {
                 return Err(missing(directory, &other("cert"), "client certificate", name, "key")
-                    .hint("put the client certificate beside it"));
+                    .hint("put the client certificate into the same directory"));
             }
             _ => {}
         }

@@ -130,12 +130,12 @@ pub fn explain(failure: &Failure, peer: &Peer, progress: Progress) -> Error {
             PeerMisbehaved::SelectedUnofferedCipherSuite | PeerMisbehaved::SelectedUnofferedKxGroup,
         ) => nothing_in_common(peer),
         Failure::PeerIncompatible(what) => {
-            tls(format!("{peer} cannot speak TLS as ocireg needs it"))
+            tls(format!("{peer} does not support the TLS features that ocireg requires"))
                 .cause(words(what))
                 .hint(UPDATE_SERVER)
         }
         Failure::PeerMisbehaved(what) => {
-            tls(format!("{peer} broke the rules of TLS")).cause(words(what)).hint(DEFECT)
+            tls(format!("{peer} violated the TLS protocol")).cause(words(what)).hint(DEFECT)
         }
         Failure::InvalidMessage(_) if progress == Progress::PlainHttp => {
             tls(format!("{peer} answered in plain HTTP instead of TLS")).hint(plain_hint(peer))
@@ -144,9 +144,7 @@ pub fn explain(failure: &Failure, peer: &Peer, progress: Progress) -> Error {
             tls(format!("{peer} does not speak TLS on this port")).hint(plain_hint(peer))
         }
         Failure::InvalidMessage(what) => {
-            tls(format!("{peer} sent a TLS message that cannot be read"))
-                .cause(words(what))
-                .hint(DEFECT)
+            tls(format!("{peer} sent a malformed TLS message")).cause(words(what)).hint(DEFECT)
         }
         Failure::InappropriateMessage { .. } | Failure::InappropriateHandshakeMessage { .. } => {
             tls(format!("{peer} sent a TLS message out of order")).hint(DEFECT)
@@ -154,14 +152,14 @@ pub fn explain(failure: &Failure, peer: &Peer, progress: Progress) -> Error {
         Failure::DecryptError | Failure::PeerSentOversizedRecord => tls(format!(
             "{peer} sent a TLS record that cannot be decrypted"
         ))
-        .hint("what it sent was damaged on the way: check the network and any device in between"),
+        .hint("the data was damaged in transit: check the network and any device in between"),
         Failure::FailedToGetRandomBytes => {
-            Error::new(Code::Io, "the system provides no random numbers")
+            Error::new(Code::Io, "the system did not provide random numbers")
                 .phase(Phase::Tls)
-                .hint("allow the process the system call getrandom, or to read /dev/urandom")
+                .hint("allow the process to call getrandom or to read /dev/urandom")
         }
         Failure::FailedToGetCurrentTime => {
-            Error::new(Code::Io, "the system's clock cannot be read").phase(Phase::Tls).hint(CLOCK)
+            Error::new(Code::Io, "cannot read the system's clock").phase(Phase::Tls).hint(CLOCK)
         }
         Failure::General(why) => tls(format!("TLS with {peer} failed")).cause(why).hint(DEFECT),
         other => tls(format!("TLS with {peer} failed")).cause(words(other)).hint(DEFECT),
@@ -170,9 +168,9 @@ pub fn explain(failure: &Failure, peer: &Peer, progress: Progress) -> Error {
 
 /// The handshake ended without a word.
 pub fn hung_up(peer: &Peer) -> Error {
-    Error::new(Code::Tls, format!("{peer} ended the TLS handshake"))
+    Error::new(Code::Tls, format!("{peer} closed the connection during the TLS handshake"))
         .phase(Phase::Tls)
-        .hint(format!("{}; it may also want a client certificate", plain_hint(peer)))
+        .hint(format!("{}; the server may also require a client certificate", plain_hint(peer)))
 }
 
 /// The host cannot be the name of a certificate.
@@ -183,8 +181,7 @@ pub fn no_name(host: &str) -> Error {
 }
 
 const UPDATE_SERVER: &str = "update the server's TLS software, or enable TLS 1.3 on it";
-const DEFECT: &str =
-    "the server, or a device between it and this machine, has a defect: tell its operator";
+const DEFECT: &str = "the server, or a device between it and this machine, has a defect; report this to its operator";
 const CLOCK: &str = "check this machine's clock";
 
 fn plain_hint(peer: &Peer) -> String {
@@ -220,7 +217,7 @@ fn explain_alert(alert: Alert, peer: &Peer, progress: Progress) -> Error {
             nothing_in_common(peer)
         }
         Alert::UnrecognisedName => {
-            Error::new(Code::Tls, format!("{peer} does not know itself by this name"))
+            Error::new(Code::Tls, format!("{peer} does not recognize this server name"))
                 .phase(Phase::Tls)
                 .hint("use the name that the server is configured for")
         }
@@ -236,7 +233,7 @@ fn explain_alert(alert: Alert, peer: &Peer, progress: Progress) -> Error {
         | Alert::NoCertificate => client_certificate(alert, peer),
         _ => Error::new(Code::Tls, format!("{peer} refused the TLS connection"))
             .phase(Phase::Tls)
-            .hint("the server's log says why"),
+            .hint("see the server's log for the reason"),
     };
     error.cause(said)
 }
@@ -266,7 +263,7 @@ fn client_certificate(alert: Alert, peer: &Peer) -> Error {
             Alert::CertificateExpired => ": it has expired",
             Alert::UnknownCA => ": the server does not trust its CA",
             Alert::UnsupportedCertificate => ": the server does not support its kind",
-            Alert::AccessDenied => ": it may not use this server",
+            Alert::AccessDenied => ": it does not give access to this server",
             _ => "",
         };
         let ours = list(&peer.certificates);
@@ -400,7 +397,7 @@ fn explain_fault(fault: &Fault, peer: &Peer, whose: &str) -> Error {
             let message =
                 format!("{peer} does not hold the key of the certificate that it presents");
             Error::new(Code::Certificate, message).phase(Phase::Tls).hint(
-                "the server's certificate and key do not belong together, or somebody else answers in its place",
+                "the server's certificate and key do not match, or somebody else answered in its place",
             )
         }
     }
@@ -461,18 +458,18 @@ fn explain_chain(error: &webpki::Error) -> (String, &'static str) {
         ),
         webpki::Error::NameConstraintViolation => (
             "is for a name that its CA may not sign".to_owned(),
-            "the CA's certificate limits its names (nameConstraints): let another CA sign",
+            "the CA's certificate limits the names that it may sign (nameConstraints): use another CA",
         ),
         webpki::Error::PathLenConstraintViolated => (
-            "is signed by a CA that its own CA did not allow to exist".to_owned(),
-            "the chain is longer than a pathLen in it allows: let a CA further up sign",
+            "is signed by a CA that the CA above it does not allow".to_owned(),
+            "the chain is longer than a pathLen in it allows: use a CA further up",
         ),
         webpki::Error::MaximumPathBuildCallsExceeded
         | webpki::Error::MaximumPathDepthExceeded
         | webpki::Error::MaximumSignatureChecksExceeded
         | webpki::Error::MaximumNameConstraintComparisonsExceeded => (
-            "has a chain that is too long or too tangled to verify".to_owned(),
-            "configure the server to send its certificate and the CA certificates above it only",
+            "has a chain that is too long or too complex to verify".to_owned(),
+            "configure the server to send only its certificate and the CA certificates above it",
         ),
         webpki::Error::UnsupportedCriticalExtension => (
             "has a critical extension that ocireg does not support".to_owned(),
@@ -598,7 +595,7 @@ mod tests {
         let own = Identity {
             root_cas: vec!["/etc/certs.d/registry.example:5000/ca.crt".into()],
             certificates: vec![("/c/client.cert".into(), "/c/client.key".into())],
-            skipped: vec!["cannot read /c/other.key; it is ignored".into()],
+            skipped: vec!["cannot read /c/other.key; the file was ignored".into()],
             ..Identity::default()
         };
         vec![

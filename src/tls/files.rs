@@ -44,15 +44,12 @@ pub(super) fn add_roots(
         bad.push((index + 1, why));
     }
     match bad.into_iter().next() {
-        None if found == 0 => {
-            Err(unusable(path, WHAT).cause("it holds no certificate in PEM form").hint(PEM))
-        }
+        None if found == 0 => Err(unusable(path, WHAT)
+            .cause("it does not contain a certificate in PEM format")
+            .hint(PEM)),
         Some((_, why)) if found == 0 => Err(unusable(path, WHAT).cause(why).hint(PEM)),
         Some((number, why)) => {
-            warn(format!(
-                "certificate {number} in {} is ignored because it cannot be used: {why}",
-                path.display()
-            ));
+            warn(format!("certificate {number} in {} was ignored: {why}", path.display()));
             Ok(())
         }
         None => Ok(()),
@@ -72,7 +69,7 @@ pub(super) fn client_pair(
     }
     match chain.first() {
         None => {
-            let cause = "it holds no certificate in PEM form";
+            let cause = "it does not contain a certificate in PEM format";
             return Err(unusable(certificate, WHAT).cause(cause).hint(PEM));
         }
         Some(first) if Certificate::parse(first).is_none() => {
@@ -85,37 +82,39 @@ pub(super) fn client_pair(
     CertifiedKey::from_der(chain, secret, provider).map(Arc::new).map_err(|error| match error {
         rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
             unusable(certificate, WHAT)
-                .cause(format!("{} is not its key", key.display()))
-                .hint("put the certificate and its own key side by side")
+                .cause(format!("{} does not match it", key.display()))
+                .hint("put the certificate and its own key into the same directory")
         }
         _ => unusable(key, KEY)
-            .cause("its kind or form is not supported")
+            .cause("its type or format is not supported")
             .hint("keys may be RSA (2048 to 8192 bits), ECDSA on P-256, P-384 or P-521, or Ed25519, in PKCS #8, PKCS #1 or SEC 1"),
     })
 }
 
 const KEY: &str = "a private key";
 const PEM: &str =
-    "check that the file is in PEM form; `openssl x509 -inform DER` converts a certificate";
+    "check that the file is in PEM format; `openssl x509 -inform DER` converts a certificate";
 
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>> {
     let content = read(path, KEY)?;
     if is_encrypted(&content) {
         return Err(Error::new(
             Code::InvalidConfig,
-            format!("{} is encrypted; ocireg cannot decrypt it", path.display()),
+            format!("{} is encrypted, and ocireg cannot decrypt it", path.display()),
         )
         .phase(Phase::Config)
-        .hint("store the key unencrypted and readable by its user only: openssl pkey -in ENCRYPTED -out KEY"));
+        .hint("store the key unencrypted and readable only by its user: openssl pkey -in ENCRYPTED -out KEY"));
     }
     PrivateKeyDer::from_pem_slice(&content).map_err(|error| {
         let cause = match error {
-            pem::Error::NoItemsFound => "it holds no private key in PEM form".to_owned(),
+            pem::Error::NoItemsFound => {
+                "it does not contain a private key in PEM format".to_owned()
+            }
             error => pem_fault(&error),
         };
         unusable(path, KEY)
             .cause(cause)
-            .hint("a key in PEM form begins with a line such as BEGIN PRIVATE KEY")
+            .hint("a key in PEM format begins with a line such as BEGIN PRIVATE KEY")
     })
 }
 
@@ -132,7 +131,7 @@ fn pem_fault(error: &pem::Error) -> String {
         pem::Error::IllegalSectionStart { .. } => "its BEGIN line is malformed".to_owned(),
         pem::Error::Base64Decode(_) => "it is not valid base64".to_owned(),
         pem::Error::Io(error) => error.to_string(),
-        _ => "it is not in PEM form".to_owned(),
+        _ => "it is not in PEM format".to_owned(),
     }
 }
 
@@ -141,7 +140,7 @@ fn read(path: &Path, what: &str) -> Result<Zeroizing<Vec<u8>>> {
         Ok(content) => Ok(content.bytes),
         Err(error) => {
             let hint = match &error {
-                ReadError::System(_) => "let the user of this process read the file",
+                ReadError::System(_) => "make the file readable for the user of this process",
                 _ => "check the path: it must name a regular file, or a link to one",
             };
             Err(unusable(path, what).cause(error).hint(hint))
@@ -150,6 +149,6 @@ fn read(path: &Path, what: &str) -> Result<Zeroizing<Vec<u8>>> {
 }
 
 fn unusable(path: &Path, what: &str) -> Error {
-    Error::new(Code::InvalidConfig, format!("{} cannot be used as {what}", path.display()))
+    Error::new(Code::InvalidConfig, format!("cannot use {} as {what}", path.display()))
         .phase(Phase::Config)
 }

@@ -48,7 +48,7 @@ impl Identity {
         let provider = Arc::new(crypto::provider());
         let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
-            .map_err(|e| Error::internal("TLS cannot be set up").cause(e))?;
+            .map_err(|e| Error::internal("cannot set up TLS").cause(e))?;
         let builder = if self.insecure {
             let verifier = Unverified(provider.signature_verification_algorithms);
             builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
@@ -87,13 +87,13 @@ impl Identity {
         };
         roots.add_parsable_certificates(system.iter().cloned());
         if roots.is_empty() {
-            return Err(Error::new(Code::Certificate, "no CA certificate is known to verify with")
+            return Err(Error::new(Code::Certificate, "there are no CA certificates to verify with")
                 .phase(Phase::Tls)
                 .hint("install the system's CA certificates (package ca-certificates), or save the registry's CA certificate as ca.crt in its certs.d directory"));
         }
         let chains = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
             .build()
-            .map_err(|_| Error::internal("the certificate verifier cannot be made"))?;
+            .map_err(|_| Error::internal("cannot create the certificate verifier"))?;
         Ok(Verified { chains, system, own })
     }
 

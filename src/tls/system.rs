@@ -101,7 +101,7 @@ impl Places {
                 } else {
                     "install the package ca-certificates"
                 };
-                Err(Error::new(Code::Certificate, "the system's CA certificates cannot be read")
+                Err(Error::new(Code::Certificate, "cannot read the system's CA certificates")
                     .phase(Phase::Tls)
                     .cause(why)
                     .hint(hint))

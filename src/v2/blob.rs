@@ -134,7 +134,8 @@ impl BlobReader {
                 Ok(()) => return Ok(()),
             }
         }
-        let last = attempts.last().cloned().unwrap_or_else(|| Error::internal("nobody was asked"));
+        let last =
+            attempts.last().cloned().unwrap_or_else(|| Error::internal("no server was asked"));
         Err(last.with(|d| d.attempts = attempts))
     }
 
@@ -317,11 +318,10 @@ impl BlobReader {
             }
             206 if range.is_some() => self.accept_part(&response)?,
             206 => {
-                return Err(
-                    self.wrong(&response, "a part of the blob was sent where all was asked for")
-                );
+                return Err(self
+                    .wrong(&response, "the server sent a part of the blob instead of all of it"));
             }
-            _ => return Err(self.wrong(&response, "it does not have the blob")),
+            _ => return Err(self.wrong(&response, "the server does not have the blob")),
         }
         self.body = Some(response.body);
         Ok(())
@@ -350,7 +350,7 @@ impl BlobReader {
         }
         // Somebody else's bytes, or not all of them: another range does not help.
         if told.is_some_and(|told| told <= self.offset) || (told.is_some() && self.size != told) {
-            return Err(self.wrong(&response, "it does not have the rest of the blob"));
+            return Err(self.wrong(&response, "the server does not have the rest of the blob"));
         }
         self.ask = match self.ask {
             Ask::Rest if self.size.is_some() => Ask::Closed,
@@ -390,7 +390,7 @@ impl BlobReader {
             let read = response.body.read(&mut buffer[..most], run)?;
             if read == 0 {
                 return Err(self
-                    .wrong(response, "the blob ended before the part that was asked for")
+                    .wrong(response, "the blob ended before the requested part")
                     .recode(Code::Disconnected)
                     .retryable(true));
             }
@@ -410,13 +410,13 @@ impl BlobReader {
     /// What the header says of the size must not contradict what is known: nothing of the body is read then.
     fn learn_size(&mut self, told: Option<u64>, response: &Response) -> Result<()> {
         match (self.size, told) {
-            (Some(size), Some(told)) if size != told => Err(self
-                .named(
-                    check_size(&self.digest, size, told)
-                        .err()
-                        .unwrap_or_else(|| Error::internal("two sizes differ and do not")),
-                )
-                .url(&response.url)),
+            (Some(size), Some(told)) if size != told => {
+                Err(self
+                    .named(check_size(&self.digest, size, told).err().unwrap_or_else(|| {
+                        Error::internal("two sizes are both equal and different")
+                    }))
+                    .url(&response.url))
+            }
             (None, Some(told)) => {
                 self.size = Some(told);
                 Ok(())
@@ -443,7 +443,10 @@ impl BlobReader {
 }
 
 fn behind(offset: u64, size: u64) -> Error {
-    Error::argument("offset", format!("the offset {offset} is behind the blob's end at {size}"))
+    Error::argument(
+        "offset",
+        format!("the offset {offset} is beyond the end of the blob at {size}"),
+    )
 }
 
 /// Whether a request was refused in a way that its range may have to do with.
@@ -465,7 +468,10 @@ pub fn read_whole(
     if blob.size > limit {
         return Err(Error::new(
             Code::Limit,
-            format!("the blob {} has {} bytes, more than {limit}", blob.digest, blob.size),
+            format!(
+                "the blob {} has {} bytes, more than the limit of {limit}",
+                blob.digest, blob.size
+            ),
         )
         .hint("raise config in the option limits, if you trust this registry"));
     }

@@ -80,8 +80,9 @@ impl Descriptor {
             .phase(Phase::Verify)
             .cause(e)
         })?;
-        self.verify(&bytes)
-            .map_err(|e| e.context("the data embedded in a descriptor does not match it"))?;
+        self.verify(&bytes).map_err(|e| {
+            e.context("the data embedded in a descriptor does not match its size or digest")
+        })?;
         Ok(Some(bytes))
     }
 
@@ -97,7 +98,7 @@ impl Descriptor {
             return Err(Error::new(
                 Code::Limit,
                 format!(
-                    "the descriptor of {} has {} addresses, more than {}",
+                    "the descriptor of {} has {} URLs, more than the limit of {}",
                     self.digest,
                     self.urls.len(),
                     limits.urls
@@ -120,7 +121,10 @@ impl Descriptor {
         if let Some((key, known)) = found {
             return Err(Error::new(
                 Code::InvalidManifest,
-                format!("the descriptor of {} has the key {key:?} for {known:?}", self.digest),
+                format!(
+                    "the descriptor of {} has the key {key:?} instead of {known:?}",
+                    self.digest
+                ),
             ));
         }
         self.embedded().map(drop)
@@ -134,7 +138,7 @@ pub(crate) fn check_size(digest: &Digest, expected: u64, actual: u64) -> Result<
     }
     Err(Error::new(
         Code::SizeMismatch,
-        format!("{digest} has {actual} bytes, its descriptor says {expected}"),
+        format!("{digest} has {actual} bytes, but {expected} were expected"),
     )
     .phase(Phase::Verify)
     .with(|d| {
@@ -150,10 +154,10 @@ pub(crate) fn check_digest(expected: &Digest, actual: Digest) -> Result<()> {
     }
     Err(Error::new(
         Code::DigestMismatch,
-        format!("content that should be {expected} hashes to {actual}"),
+        format!("the content has the digest {actual}, but {expected} was expected"),
     )
     .phase(Phase::Verify)
-    .hint("the content was damaged or exchanged on the way, or where it is kept")
+    .hint("the content was damaged or replaced, in transit or where it is stored")
     .with(|d| {
         d.digest_expected = Some(expected.to_string());
         d.digest_actual = Some(actual.to_string());

@@ -58,7 +58,7 @@ impl std::fmt::Debug for Elsewhere {
 impl Elsewhere {
     /// Judges an address of a descriptor. Asks nobody.
     pub(super) fn new(repository: &Repository, text: &str, run: &Run) -> Result<Self> {
-        let (registry, what) = (repository.registry(), "an address of a layer");
+        let (registry, what) = (repository.registry(), "a layer URL");
         let home = registry.base();
         let url = parse_sent(home, text, Code::Protocol, what)?;
         let host = Origin::of(&url).authority();
@@ -66,11 +66,11 @@ impl Elsewhere {
         if !common.policy.foreign_hosts.contains(&host) {
             return Err(Error::new(
                 Code::Policy,
-                format!("{} keeps a layer at {}", repository.shown(), Origin::of(&url)),
+                format!("{} refers to a layer at {}", repository.shown(), Origin::of(&url)),
             )
             .url(&url)
             .hint(format!(
-                "nobody was asked there; if layers may be fetched from there, add {host:?} to the option allow-foreign-urls"
+                "nothing was sent there; if you trust this host with layers, add {host:?} to the option allow-foreign-urls"
             )));
         }
         refuse_downgrade(home, &url, what)?;
@@ -98,7 +98,7 @@ impl Elsewhere {
                 let error = response.into_error(request.doing, common.limits.error, run);
                 let asks = matches!(status, 401 | 403);
                 Err(if asks {
-                    error.hint("layers elsewhere are fetched without credentials")
+                    error.hint("layers on other hosts are fetched without credentials")
                 } else {
                     error
                 })

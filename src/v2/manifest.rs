@@ -94,7 +94,7 @@ impl Manifest {
         let fields: HashMap<String, &RawValue> = serde_json::from_slice(bytes)
             .map_err(|e| invalid("it is not a JSON object").cause(short(&e)))?;
         if let Some((key, known)) = json::misspelt(fields.keys().map(String::as_str), KEYS) {
-            return Err(invalid(format!("it has the key {key:?} for {known:?}")));
+            return Err(invalid(format!("it has the key {key:?} instead of {known:?}")));
         }
         let fields = Fields(fields);
         fields.refuse_mixes()?;
@@ -207,9 +207,9 @@ impl Fields<'_> {
     }
 
     fn required<'a, T: Deserialize<'a>>(&'a self, key: &str) -> Result<T> {
-        let raw = self.0.get(key).ok_or_else(|| invalid(format!("it has no {key:?}")))?;
+        let raw = self.0.get(key).ok_or_else(|| invalid(format!("it lacks the key {key:?}")))?;
         serde_json::from_str(raw.get())
-            .map_err(|e| invalid(format!("its {key:?} cannot be used")).cause(short(&e)))
+            .map_err(|e| invalid(format!("its key {key:?} is not valid")).cause(short(&e)))
     }
 
     fn optional<'a, T: Deserialize<'a>>(&'a self, key: &str) -> Result<Option<T>> {
@@ -231,7 +231,7 @@ impl Fields<'_> {
             .collect();
         match found.as_slice() {
             [one, other, ..] => Err(invalid(format!(
-                "it is two kinds of manifest at once, having {one:?} and {other:?}"
+                "it mixes two kinds of manifest: it has both {one:?} and {other:?}"
             ))),
             _ => Ok(()),
         }
@@ -261,13 +261,13 @@ impl Fields<'_> {
                 Code::Unsupported,
                 format!("manifests of the type {:?} are not supported", short(&decided)),
             )
-            .hint("OCI manifests and indexes, Docker schema 2 and manifest lists are"));
+            .hint("ocireg supports OCI manifests and indexes, and Docker schema 2 manifests and manifest lists"));
         }
         if version != Some(2) {
             return Err(invalid("its schemaVersion is not 2"));
         }
         if media_type::is_index(&decided) != self.has("manifests") {
-            return Err(invalid(format!("its fields do not fit its type {decided:?}")));
+            return Err(invalid(format!("its keys do not match its type {decided:?}")));
         }
         Ok(decided)
     }
@@ -316,12 +316,12 @@ fn check_json(bytes: &[u8]) -> Result<()> {
 }
 
 fn not_plain(why: &serde_json::Error) -> Error {
-    invalid("it is not a single valid JSON document").cause(short(why))
+    invalid("it is not a single valid JSON object").cause(short(why))
 }
 
 fn two_types(body: &str, header: &str) -> Error {
     let body = short(&body);
-    invalid(format!("its mediaType is {body:?}, but it was sent as {header:?}"))
+    invalid(format!("its mediaType is {body:?}, but its Content-Type is {header:?}"))
 }
 
 /// Whether these bytes are a manifest of schema 1, whatever they were sent as. Looked at loosely: nothing else is done with
@@ -340,7 +340,7 @@ pub(super) fn is_schema1(content_type: Option<&str>, bytes: &[u8]) -> bool {
 pub(super) fn schema1() -> Error {
     Error::new(
         Code::Unsupported,
-        "the manifest is a Docker schema 1 manifest, a format that is no longer supported",
+        "the manifest is a Docker schema 1 manifest, which is no longer supported",
     )
     .hint(
         "push the image again with a current client, which writes OCI or Docker schema 2 manifests",
@@ -348,16 +348,18 @@ pub(super) fn schema1() -> Error {
 }
 
 fn invalid(why: impl std::fmt::Display) -> Error {
-    Error::new(Code::InvalidManifest, format!("the manifest is refused: {why}"))
+    Error::new(Code::InvalidManifest, format!("the manifest is not valid: {why}"))
         .phase(Phase::Verify)
 }
 
 fn limit(name: &str, limit: u64, actual: usize) -> Error {
     Error::new(
         Code::Limit,
-        format!("the manifest exceeds the limit {name:?}: {actual}, allowed are {limit}"),
+        format!(
+            "the manifest exceeds the limit {name:?}: {actual}, but at most {limit} is allowed"
+        ),
     )
-    .hint(format!("raise the service option limits/{name} if this is expected"))
+    .hint(format!("raise {name} in the option limits, if you trust this registry"))
 }
 
 /// A parser's complaint may quote the whole document.

@@ -145,7 +145,7 @@ impl List<'_> {
         }
         if let Some(example) = left_out.example {
             let warning = format!(
-                "{} lists {} that are not valid {}, such as {example}; they were left out",
+                "{} lists {} that are not valid {}, such as {example}; they were skipped",
                 self.of, left_out.count, self.key
             );
             let warning = run.mask().text(&warning, Words::Ours);
@@ -169,7 +169,7 @@ impl List<'_> {
         let mut reader = serde_json::Deserializer::from_slice(&body);
         reader.deserialize_map(&mut *page).and_then(|()| reader.end()).map_err(|e| {
             Error::new(Code::Protocol, format!("cannot {doing}"))
-                .cause(format!("the answer is not a list of {}", self.key))
+                .cause(format!("the response is not a list of {}", self.key))
                 .cause(e)
                 .url(url)
                 .hint("check that the address is that of a registry")
@@ -201,14 +201,16 @@ impl List<'_> {
             return Err(Error::new(
                 Code::Policy,
                 format!(
-                    "the next page of {} would be at {}{}",
+                    "the link to the next page of {} points to {}{}",
                     self.of,
                     Origin::of(&url),
                     url.path()
                 ),
             )
             .url(&url)
-            .hint("pages are followed at the registry itself only; tell its operator that its links lead elsewhere"));
+            .hint(
+                "ocireg follows pages only on the registry itself; report this to its operator",
+            ));
         }
         Ok(url)
     }
@@ -216,7 +218,7 @@ impl List<'_> {
     fn endless(&self, what: &str) -> Error {
         Error::new(Code::Limit, format!("{} {what}", self.of))
             .url(&self.first)
-            .hint("the registry is broken, or raise pages in the option limits")
+            .hint("raise pages in the option limits, or report this to the registry's operator")
     }
 }
 
@@ -302,8 +304,8 @@ impl FromStr for Place {
             })
         };
         read().ok_or_else(|| {
-            Error::argument("next", "next leads to no further page of this list")
-                .hint("give the next of an earlier page as it was")
+            Error::argument("next", "next does not lead to another page of this list")
+                .hint("pass the value of next from an earlier page unchanged")
         })
     }
 }

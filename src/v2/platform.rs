@@ -350,7 +350,7 @@ impl FromStr for Platform {
         parsed().ok_or_else(|| {
             let shown = crate::host::printable(text);
             Error::argument("platform", format!("{shown:?} is not a valid platform"))
-                .hint("write os/arch or os/arch/variant, such as linux/arm/v7, or with the version of Windows: windows(10.0.20348)/amd64")
+                .hint("write os/arch or os/arch/variant, as in linux/arm/v7, or add the Windows version, as in windows(10.0.20348)/amd64")
         })
     }
 }

@@ -137,7 +137,7 @@ impl Registry {
 
     /// Asks `/v2/`, without credentials: whether the protocol is spoken, and how one is let in.
     pub fn ping(&self, run: &Run) -> Result<Ping> {
-        let doing = format!("ask {} for protocol v2", Origin::of(&self.base).authority());
+        let doing = format!("ping the registry {}", Origin::of(&self.base).authority());
         let mut request = Request::get(self.address(""), &self.identity, &doing);
         request.budget = Some((self.common.client.timeouts().auth, Phase::Ping));
         let mut attempts = Attempts::new(&self.common.retry);
@@ -162,17 +162,17 @@ impl Registry {
             401 if response.crossed => {
                 return Err(Error::new(
                     Code::Redirect,
-                    format!("{doing}: it redirects to another host that asks for credentials"),
+                    format!("{doing}: it redirects to another host, which requires credentials"),
                 )
                 .url(&response.url)
-                .hint("use the address that it redirects to, if you trust that host"));
+                .hint("if you trust that host, use its address instead"));
             }
             401 => self.auth.learn(&response),
             _ => {
                 return Err(response
                     .into_error(&doing, self.common.limits.error, run)
                     .phase(Phase::Ping)
-                    .hint("check that the address is that of a registry of protocol v2"));
+                    .hint("check that the address is that of a v2 registry"));
             }
         };
         response.finish(run)?;
@@ -275,7 +275,7 @@ impl Registry {
         let refused = matches!(response.status, 401 | 403);
         let mut error = response.into_error(request.doing, self.common.limits.error, run);
         if refused && !scopes.is_empty() {
-            error = error.cause(format!("it needs {}", scopes.join(" ")));
+            error = error.cause(format!("required scope: {}", scopes.join(" ")));
         }
         let error = if denied { error.recode(Code::Denied) } else { error }
             .with(|d| d.method = Some(request.method.to_string()));

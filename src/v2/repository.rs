@@ -277,7 +277,7 @@ impl Repository {
         };
         check_digest(expected, Digest::of(expected.algorithm(), bytes)).map_err(|e| {
             e.url(&response.url).context(format!(
-                "the manifest {selector} of {} does not have the digest it should have",
+                "the manifest {selector} of {} does not have the expected digest",
                 self.shown
             ))
         })?;

@@ -61,7 +61,7 @@ pub fn choose(
         Some((fit, mut chosen)) => {
             if fit.foreign {
                 let offered = chosen.platform.iter().map(Platform::to_string).collect::<String>();
-                let warning = format!("the image is for {offered}, which {wanted} also runs");
+                let warning = format!("the image is for {offered}, which {wanted} can also run");
                 chosen.warning = Some(warning);
             }
             Ok(chosen)
@@ -210,7 +210,7 @@ impl Search<'_> {
         match self.artifact {
             Some(image) if self.offered.is_empty() => Ok(Chosen {
                 warning: Some(format!(
-                    "the index names no platforms; its first manifest, {}, was taken",
+                    "the index does not list platforms; its first manifest, {}, was used",
                     image.descriptor.digest
                 )),
                 image,
@@ -218,7 +218,7 @@ impl Search<'_> {
             }),
             _ => {
                 let hint = if self.offered.is_empty() {
-                    "the index holds no image; copy all of it with the option all_platforms"
+                    "the index does not contain an image; set all_platforms to copy all of it"
                         .to_owned()
                 } else {
                     let offered = self.offered.join(", ");
@@ -245,6 +245,6 @@ pub fn too_deep(deepest: u64) -> Error {
 
 /// An image lists too many manifests.
 pub fn too_many() -> Error {
-    Error::new(Code::Limit, "the image lists more manifests than is allowed")
+    Error::new(Code::Limit, "the image lists more manifests than allowed")
         .hint("raise children in the option limits, if you trust this image")
 }

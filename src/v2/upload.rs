@@ -156,7 +156,7 @@ impl BlobWriter {
     }
 
     fn begin_upload(repository: &Repository, algorithm: Algorithm, run: &Run) -> Result<Place> {
-        let doing = format!("begin an upload to {}", repository.shown());
+        let doing = format!("start an upload to {}", repository.shown());
         let mut url = repository.address("blobs/uploads/");
         if algorithm != Algorithm::Sha256 {
             url.query_pairs_mut().append_pair("digest-algorithm", algorithm.name());
@@ -250,9 +250,11 @@ impl BlobWriter {
             if expected.algorithm() != is.algorithm() {
                 return Err(Error::argument(
                     "digest",
-                    format!("{expected} is expected, but the blob was hashed as {is}"),
+                    format!(
+                        "the blob has the digest {is}, which cannot be compared with {expected}"
+                    ),
                 )
-                .hint("give the digest, or its algorithm, when the upload begins"));
+                .hint("pass the digest, or its algorithm, when you start the upload"));
             }
             // The size says more to a reader than two digests.
             for expected_size in self.options.size.into_iter().chain(size) {
@@ -288,7 +290,7 @@ impl BlobWriter {
             State::Open(_) | State::Present => Ok(()),
             State::Failed(error, _) => Err(error.clone()),
             State::Over => {
-                Err(Error::argument("writer", "the blob is written or its upload aborted already"))
+                Err(Error::argument("writer", "the blob has already been committed or aborted"))
             }
         }
     }
@@ -497,7 +499,7 @@ impl BlobWriter {
         length: usize,
         run: &Run,
     ) -> Result<(Place, Option<u64>)> {
-        let doing = format!("ask {} for the state of an upload", self.repository.shown());
+        let doing = format!("get the state of an upload to {}", self.repository.shown());
         let request = self.request(place, &doing);
         let mut attempts = self.repository.registry().attempts(0);
         let response = loop {
@@ -515,7 +517,7 @@ impl BlobWriter {
         let has = received(&response);
         if has.is_some_and(|has| has > self.sent + length as u64) {
             return Err(Error::new(Code::Protocol, format!("cannot {doing}"))
-                .cause("it says that it has more than was sent")
+                .cause("the registry reports more bytes than were sent")
                 .url(&response.url));
         }
         response.finish(run)?;

@@ -150,7 +150,7 @@ class CredentialHelperError(CredentialsError):
 
 
 class NotFoundError(OciregError, LookupError):
-    """What was asked for does not exist."""
+    """The requested object does not exist."""
 
 
 class AlreadyExistsError(OciregError):

@@ -85,7 +85,7 @@ def read_certs_directory(directory: str | os.PathLike[str]) -> TLSConfig:
 
 
 def code_text(code: int) -> str:
-    """Explains the code of an error in one sentence, such as "What was asked for does not exist." for 80."""
+    """Explains the code of an error in one sentence, such as "The requested object does not exist." for 80."""
     return str(lib.ocireg_code_text(_values.int32("code", code)).decode("utf-8"))
 
 

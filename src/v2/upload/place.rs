@@ -50,13 +50,13 @@ impl Place {
             (None, None) => {
                 return Err(Error::new(
                     Code::Protocol,
-                    format!("{} begins an upload without saying where", repository.shown()),
+                    format!("{} started an upload without a Location header", repository.shown()),
                 )
                 .url(&response.url)
-                .hint("its answer lacks a Location; tell its operator"));
+                .hint("report this to the registry's operator"));
             }
         };
-        let what = "the place of an upload";
+        let what = "an upload location";
         let url = parse_sent(&response.url, text, Code::Protocol, what)?;
         refuse_downgrade(&response.url, &url, what)?;
         let registry = repository.registry();
@@ -68,11 +68,11 @@ impl Place {
         if !common.policy.upload_hosts.contains(&host) {
             return Err(Error::new(
                 Code::Policy,
-                format!("{} sends what is uploaded to {}", repository.shown(), Origin::of(&url)),
+                format!("{} directs the upload to {}", repository.shown(), Origin::of(&url)),
             )
             .url(&url)
             .hint(format!(
-                "nothing was sent; if blobs may go there, without credentials, add {host:?} to the option allow-upload-hosts"
+                "nothing was sent; if you trust this host with blobs, add {host:?} to the option allow-upload-hosts; it is asked without credentials"
             )));
         }
         let foreign = Some(common.client.foreign(registry.identity(), &url, run)?);

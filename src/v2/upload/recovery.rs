@@ -56,7 +56,7 @@ impl<'a> Tries<'a> {
             Some(first) => first.clone().cause(&error),
             None => error
                 .with(|d| d.what = Some("upload"))
-                .hint("the registry has forgotten the upload; write the blob again"),
+                .hint("the registry no longer knows the upload; upload the blob again"),
         }
     }
 }
