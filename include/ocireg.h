@@ -200,8 +200,6 @@ typedef void (*ocireg_log_fn)(void *user_data, int32_t level, const char *record
 extern "C" {
 #endif // __cplusplus
 
-extern int pthread_setcancelstate(int state, int *old);
-
 /**
  * Frees text that a function of this library returned, after overwriting it.
  *

@@ -110,6 +110,19 @@ fn version_macros_are_those_of_the_package() {
 /// Each function says what it does, what every parameter is, what it returns, which threads may call it, whether it
 /// waits, and since when it exists.
 #[test]
+fn nothing_but_the_librarys_own_functions_is_declared() {
+    let header = header();
+    let declared: Vec<&str> = header
+        .lines()
+        .filter(|line| line.starts_with("extern ") && !line.starts_with("extern \"C\""))
+        .collect();
+    assert!(declared.is_empty(), "{declared:?}");
+    let foreign: Vec<_> =
+        functions(&header).into_iter().filter(|f| !f.name.starts_with("ocireg_")).collect();
+    assert!(foreign.is_empty(), "{:?}", foreign.iter().map(|f| &f.name).collect::<Vec<_>>());
+}
+
+#[test]
 fn every_function_is_documented() {
     let functions = functions(&header());
     assert!(functions.len() > 10, "the header's functions are found");

@@ -522,6 +522,36 @@ fn progress_of_a_pull() {
     }
 }
 
+/// Byte counts are of blobs: a bar for a call that moves none would say nothing true.
+#[test]
+fn calls_that_move_no_blobs_report_no_bytes() {
+    let registry = registry();
+    let service = Service::bare(json!({"retry": {"initial-ms": 1, "max-ms": 1}}));
+    let options = json!({"actions": ["pull", "push"]});
+    let session = service.open(None, &reference(&registry), &options).expect("a session");
+    let calls: [(&str, &dyn Fn(&Context) -> Outcome<()>); 5] = [
+        ("open", &|context| service.open(Some(context), &reference(&registry), &none()).map(drop)),
+        ("get_manifest", &|context| session.get_manifest(Some(context), None, &none()).map(drop)),
+        ("head_manifest", &|context| session.head_manifest(Some(context), None, &none()).map(drop)),
+        ("list_tags", &|context| session.list_tags(Some(context), &none()).map(drop)),
+        ("inspect", &|context| {
+            service.inspect(Some(context), &reference(&registry), &none()).map(drop)
+        }),
+    ];
+    for (name, call) in calls {
+        registry.clear_faults();
+        registry.fault(Fault::on("", Action::retry_after(503, "0")));
+        let (context, told) = listening();
+        call(&context).expect(name);
+        drop(context);
+        let told = told.lock().unwrap();
+        assert!(kinds(&told).contains(&"retry"), "{name}: {:?}", kinds(&told));
+        for event in told.iter() {
+            assert_eq!((event.done, event.total), (0, 0), "{name}: {event:?}");
+        }
+    }
+}
+
 #[test]
 fn progress_of_a_blob_comes_at_most_ten_times_a_second() {
     let registry = Registry::plain();

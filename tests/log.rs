@@ -5,7 +5,7 @@ mod scene;
 
 use c_surface::Service;
 use c_surface::logs::Records;
-use ocireg_testkit::rig::{bystander, canary};
+use ocireg_testkit::rig::{assert_no_secret, bystander, canary};
 use ocireg_testkit::{Action, Auth, Ca, Fault, Proxy, Registry, Reply, ServerOptions, TokenServer};
 use scene::*;
 use serde_json::{Value, json};
@@ -201,6 +201,18 @@ fn a_proxy_and_tls_with_it_are_logged_without_its_credentials() {
     let tls = records(&service, "tls");
     assert_eq!(tls.len(), registry.handshake_count() + proxy.handshake_count());
     assert!(tls.iter().all(|r| r["verified"] == true), "{tls:#?}");
+    // The same of a proxy that sends requests on.
+    let (registry, image) = demo();
+    let proxy = Proxy::start(ServerOptions::default().bind("127.0.0.4"), Some(("joe", &canary)));
+    let service = self::service(json!({"proxy": {"http-proxy": proxy.url_for("joe", &canary)}}));
+    pulls(&service, &app(&registry), &json!({}), &image);
+    let sent_on = records(&service, "proxy");
+    assert_eq!(sent_on.len(), proxy.connection_count());
+    for record in &sent_on {
+        assert_eq!((&record["level"], &record["proxy"]), (&json!("debug"), &json!(proxy.host())));
+        assert_eq!(record["host"], registry.host());
+    }
+    assert_no_secret("the log", json!(sent_on).to_string(), &canary);
 }
 
 #[test]

@@ -7,6 +7,8 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use c_surface::{Service, children};
 use ocireg::config::proxy::{Proxies, ProxyServer};
 use ocireg_testkit::image::{Image, Spec};
@@ -982,4 +984,64 @@ fn http_is_spoken_through_a_proxy_that_makes_tunnels_to_nowhere() {
         assert_eq!((failure.code, failure.json["http_status"].as_i64()), (PROXY, Some(407)));
         assert_tells(&failure, &[&proxy.host()], &[&secret]);
     }
+}
+
+/// In the answer to CONNECT, and where the proxy answers in the server's place.
+#[test]
+fn a_proxy_that_repeats_its_credentials_is_not_repeated() {
+    let hidden = Hidden::start();
+    let plain = Registry::plain();
+    hidden.image.push_to(&plain, "demo/app", "1");
+    // What a proxy can know of them: the header, and what is in it.
+    let echoes: [fn(&str) -> String; 4] = [
+        str::to_owned,
+        |secret| BASE64_STANDARD.encode(format!("joe:{secret}")),
+        |secret| {
+            format!(
+                "Proxy-Authorization: Basic {}",
+                BASE64_STANDARD.encode(format!("joe:{secret}"))
+            )
+        },
+        |secret| format!("user joe, password {secret}, {}", BASE64_STANDARD.encode(secret)),
+    ];
+    for echo in echoes {
+        let secret = canary();
+        let proxy = hidden.proxy(at("127.0.0.4"), Some(("joe", &secret)));
+        let service = service({
+            let mut options = hidden.options(&proxy.url_for("joe", &secret));
+            options["retry"] = json!({"max-attempts": 1});
+            options
+        });
+        let said = echo(&secret);
+        let document =
+            json!({"errors": [{"code": "DENIED", "message": format!("rule 17: {said}")}]});
+        for body in
+            [document.to_string(), format!("rule 17: {said}"), format!("<b>rule 17: {said}</b>")]
+        {
+            let header = vec![("X-Said".to_owned(), said.clone())];
+            proxy.fault(
+                Fault::on("", Action::Status(403, header, body.clone().into_bytes())).always(),
+            );
+            // A tunnel: nothing of what the proxy says is of use.
+            let failure = fails(&service, &hidden.app(), &none(), PROXY);
+            assert_tells(&failure, &["answered 403"], &[&secret]);
+            let raw =
+                format!("HTTP/1.1 403 {said}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+            proxy.clear_faults();
+            proxy.fault(Fault::on("", Action::Raw(raw.into_bytes())).always());
+            let failure = fails(&service, &hidden.app(), &none(), PROXY);
+            assert_tells(&failure, &["answered 403"], &[&secret]);
+            proxy.clear_faults();
+            // A request that is sent on: its answer may be the registry's, and is told without them.
+            proxy.fault(Fault::on("", Action::Status(403, vec![], body.into_bytes())).always());
+            let api = json!({"URL": plain.url()});
+            let session = service.endpoint(&api).expect("an endpoint").session(None);
+            let session = session.expect("a session").repository("demo/app").expect("it");
+            let failure = session.list_tags(None, &none()).expect_err("refused");
+            assert_eq!(failure.code, DENIED, "{failure:#?}");
+            assert_tells(&failure, &["rule 17"], &[&secret]);
+            proxy.clear_faults();
+        }
+    }
+    assert_eq!(plain.connection_count(), 0);
 }

@@ -579,6 +579,10 @@ impl Client {
                 (AddressRule::Named, Dial::ANY)
             }
         };
+        // It goes out with CONNECT, or with a request that the proxy sends on.
+        if let Some(secret) = proxy.and_then(|server| server.authorization()) {
+            run.mask().add_authorization(secret.as_bytes());
+        }
         let agent = self.agent(identity, rule, proxy, run).map_err(|e| e.context(doing()))?;
         // A connection that the server closed while it lay idle is no failure of the server: ask once more.
         loop {

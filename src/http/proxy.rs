@@ -58,11 +58,11 @@ impl ProxyConnector {
                 Ok(Plain::new(self.tunnel(details.uri)?))
             }
             ProxyScheme::Http | ProxyScheme::Https => {
-                let forward = Forward {
-                    server: self.server.clone(),
-                    authority: details.uri.authority().map(ToString::to_string).unwrap_or_default(),
-                };
-                Ok(Plain::forwarding(self.wire()?, forward))
+                let authority =
+                    details.uri.authority().map(ToString::to_string).unwrap_or_default();
+                let wire = self.wire()?;
+                self.log(&authority);
+                Ok(Plain::forwarding(wire, Forward { server: self.server.clone(), authority }))
             }
         }
     }
@@ -214,7 +214,6 @@ impl ProxyConnector {
             request.push_str(part);
         }
         if let Some(secret) = secret {
-            scope::with(|scope| scope.run.mask().add_authorization(secret.as_bytes()));
             for part in ["Proxy-Authorization: ", secret, "\r\n"] {
                 request.push_str(part);
             }

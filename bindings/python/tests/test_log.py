@@ -21,15 +21,19 @@ from .conftest import ALONE, Image
 
 
 class Proxy(socketserver.StreamRequestHandler):
-    """Connects one client to where it wants to go, and brings it the answers."""
+    """Connects one client to where it wants to go, or sends its request on, and brings it the answers."""
 
     def handle(self) -> None:
-        host, _, port = self.rfile.readline().split()[1].decode().rpartition(":")
-        while self.rfile.readline().strip():
-            pass
+        method, target, version = self.rfile.readline().decode().split()
+        headers = b"".join(iter(self.rfile.readline, b"\r\n"))
+        authority, _, path = target.split("://")[-1].partition("/")
+        host, _, port = authority.rpartition(":")
         with socket.create_connection((host, int(port))) as server:
-            self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
-            threading.Thread(target=self.carry, args=(self.connection, server)).start()
+            if method == "CONNECT":
+                self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
+                threading.Thread(target=self.carry, args=(self.connection, server)).start()
+            else:
+                server.sendall(f"{method} /{path} {version}\r\nConnection: close\r\n".encode() + headers + b"\r\n")
             self.carry(server, self.connection)
 
     @staticmethod

@@ -59,7 +59,7 @@ def test_mount(writable: ocireg.Session, image: Image) -> None:
 
 
 def test_refused(session: ocireg.Session, writable: ocireg.Session) -> None:
-    with pytest.raises(ocireg.InvalidArgumentError, match="only pull"):
+    with pytest.raises(ocireg.InvalidArgumentError, match="only for pull"):
         session.put_blob()
     with writable.put_blob(digest=sha256(b"right")) as blob:
         blob.write(b"wrong")
