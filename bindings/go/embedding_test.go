@@ -118,3 +118,31 @@ func TestEmbeddedTypesLeaveOtherFieldsAlone(t *testing.T) {
 		t.Errorf("%s, %v", written, err)
 	}
 }
+
+// The library's own form of what cannot be a json.Marshaler.
+func TestMarshal(t *testing.T) {
+	const text = `{"Mirror":true,"URL":"HTTPS://Mirror.example/p/","Version":"v2","AllowNondistributableArtifacts":false,` +
+		`"Official":false,"TrimHostname":true,"TLSConfig":{"InsecureSkipVerify":true,"RootCAs":[],"Certificates":[]}}`
+	var endpoint ocireg.APIEndpoint
+	if err := ocireg.Unmarshal([]byte(text), &endpoint); err != nil {
+		t.Fatal(err)
+	}
+	if endpoint.URL.Host != "Mirror.example" || endpoint.Version != ocireg.APIVersion2 {
+		t.Errorf("%+v", endpoint)
+	}
+	if again, err := ocireg.Marshal(endpoint); err != nil || string(again) != text {
+		t.Errorf("%s, %v", again, err)
+	}
+	if again, err := ocireg.Marshal([]ocireg.APIEndpoint{endpoint}); err != nil || string(again) != "["+text+"]" {
+		t.Errorf("%s, %v", again, err)
+	}
+	info, err := ocireg.ParseRepositoryInfo(mustParse(t, "busybox:1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := ocireg.Marshal(info)
+	if want := `{"Name":"docker.io/library/busybox","Index":{"Name":"docker.io","Mirrors":[],"Secure":true,"Official":true},` +
+		`"Official":true,"Class":""}`; err != nil || string(again) != want {
+		t.Errorf("%s, %v", again, err)
+	}
+}

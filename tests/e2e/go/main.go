@@ -142,7 +142,10 @@ func (d *driver) answer(what string, fields []string) string {
 	value, err := d.run(what, fields)
 	if err != nil {
 		var known *ocireg.Error
-		if !errors.As(err, &known) {
+		if err == ocireg.ErrInvalidRepositoryName { // As it is, which is all that Docker's package said.
+			known = &ocireg.Error{Code: ocireg.CodeInvalidReference, Name: "INVALID_REFERENCE", Argument: "term",
+				Message: err.Error(), Hint: "leave out the scheme"}
+		} else if !errors.As(err, &known) {
 			document, _ := json.Marshal(map[string]string{"name": "DRIVER", "message": err.Error()})
 			return "error\t" + string(document)
 		}
@@ -154,7 +157,7 @@ func (d *driver) answer(what string, fields []string) string {
 	}
 	text, ok := value.(string)
 	if !ok && value != nil {
-		document, err := json.Marshal(value)
+		document, err := ocireg.Marshal(value)
 		if err != nil {
 			panic(err)
 		}
@@ -239,7 +242,7 @@ func value[T any](field string) (T, error) {
 	if field == absent {
 		return v, nil
 	}
-	if err := json.Unmarshal([]byte(field), &v); err != nil {
+	if err := ocireg.Unmarshal([]byte(field), &v); err != nil {
 		return v, fmt.Errorf("Go's %T cannot hold this: %w", v, err)
 	}
 	return v, nil
