@@ -142,10 +142,7 @@ func (d *driver) answer(what string, fields []string) string {
 	value, err := d.run(what, fields)
 	if err != nil {
 		var known *ocireg.Error
-		if err == ocireg.ErrInvalidRepositoryName { // As it is, which is all that Docker's package said.
-			known = &ocireg.Error{Code: ocireg.CodeInvalidReference, Name: "INVALID_REFERENCE", Argument: "term",
-				Message: err.Error(), Hint: "leave out the scheme"}
-		} else if !errors.As(err, &known) {
+		if !errors.As(err, &known) {
 			document, _ := json.Marshal(map[string]string{"name": "DRIVER", "message": err.Error()})
 			return "error\t" + string(document)
 		}
