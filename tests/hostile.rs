@@ -3,7 +3,7 @@
 
 mod c_surface;
 
-use std::io;
+use std::io::{self, Write};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -407,6 +407,46 @@ fn c2_sizes_that_lie() {
             refuses(&service, &registry, code, &text);
         }
     }
+}
+
+/// Gzip that is a thousand times larger when it is unpacked: pieces of zeros, one after the other.
+fn bomb(pieces: usize) -> Vec<u8> {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    gzip.write_all(&vec![0; 4 << 20]).expect("memory");
+    gzip.finish().expect("memory").repeat(pieces)
+}
+
+/// Nobody asked for an encoding, so none is undone: what is compressed is just bytes that are not JSON.
+#[test]
+fn c3_what_comes_compressed_is_not_decompressed() {
+    let image = small();
+    let registry = serving(&image);
+    let service = once(none());
+    let small_gzip = {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        gzip.write_all(&image.bytes).expect("memory");
+        gzip.finish().expect("memory")
+    };
+    let config = image.manifests[0].config.as_str();
+    for body in [bomb(64), small_gzip] {
+        for encoding in ["gzip", "gzip, gzip, gzip", "identity"] {
+            for path in ["/manifests/", config] {
+                let kind = (path == "/manifests/").then_some(image.media_type.as_str());
+                let headers = vec![
+                    ("Content-Encoding".to_owned(), encoding.to_owned()),
+                    ("Content-Type".to_owned(), kind.unwrap_or("application/json").to_owned()),
+                ];
+                registry
+                    .fault(Fault::on(path, Action::Status(200, headers, body.clone())).always());
+                let codes = [INVALID_MANIFEST, DIGEST_MISMATCH, SIZE_MISMATCH, PROTOCOL];
+                let what = format!("{} bytes of {encoding} at {path}", body.len());
+                refuses_of(&service, &reference(&registry), &codes, &none(), &what);
+                registry.clear_faults();
+            }
+        }
+    }
+    let asked = registry.requests();
+    assert!(asked.iter().all(|r| r.header("accept-encoding") == Some("identity")), "{asked:?}");
 }
 
 #[test]

@@ -529,7 +529,8 @@ fn calls_that_move_no_blobs_report_no_bytes() {
     let service = Service::bare(json!({"retry": {"initial-ms": 1, "max-ms": 1}}));
     let options = json!({"actions": ["pull", "push"]});
     let session = service.open(None, &reference(&registry), &options).expect("a session");
-    let calls: [(&str, &dyn Fn(&Context) -> Outcome<()>); 5] = [
+    type Named<'a> = (&'a str, &'a dyn Fn(&Context) -> Outcome<()>);
+    let calls: [Named<'_>; 5] = [
         ("open", &|context| service.open(Some(context), &reference(&registry), &none()).map(drop)),
         ("get_manifest", &|context| session.get_manifest(Some(context), None, &none()).map(drop)),
         ("head_manifest", &|context| session.head_manifest(Some(context), None, &none()).map(drop)),

@@ -5,6 +5,7 @@ mod scene;
 mod v1_scene;
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -251,6 +252,43 @@ fn options_that_v1_cannot_obey_are_refused() {
     let (world, options) = arm("v7");
     let reference = format!("{}:1", world.reference());
     scene::fails(&world.service, &reference, &options, NO_PLATFORM);
+}
+
+/// Layers of v1 are decompressed to be hashed: in small pieces, with an eye on the call.
+#[test]
+fn c3_a_bomb_in_a_layer_ends_with_its_call() {
+    let (world, chain) = demo();
+    let gzip = |bytes: &[u8]| {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        gzip.write_all(bytes).expect("memory");
+        gzip.finish().expect("memory")
+    };
+    let layer = format!("/images/{}/layer", chain[0].id);
+    let unknown = Action::RemoveHeader("X-Docker-Size".into());
+    world.v1.index.fault(Fault::on("/json", unknown).always());
+    // Gigabytes of zeros.
+    let bomb = gzip(&vec![0; 64 << 20]).repeat(64);
+    world.v1.index.fault(Fault::on(&layer, Action::ReplaceBody(bomb)).always());
+    let context = Context::new();
+    context.set_timeout(1500);
+    let layout = tempdir();
+    let destination = format!("oci:{}:x", layout.path().display());
+    let (began, reference) = (Instant::now(), format!("{}:1", world.reference()));
+    let pulled = world.service.pull(Some(&context), &reference, &destination, &by_v1(&world));
+    assert_eq!(pulled.expect_err("no time").code, DEADLINE);
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    layouts::assert_sound(layout.path());
+    // A layer in very many members of gzip, most of them empty, is one like any other.
+    world.v1.index.clear_faults();
+    let mut members = gzip(b"").repeat(50_000);
+    members.extend(gzip(&chain[0].tar));
+    let unknown = Action::RemoveHeader("X-Docker-Size".into());
+    world.v1.index.fault(Fault::on("/json", unknown).always());
+    world.v1.index.fault(Fault::on(&layer, Action::ReplaceBody(members)).always());
+    let pulled = pull(&world).expect("a pull");
+    let manifest = document(pulled.layout.path(), &pulled.report["descriptor"]["digest"]);
+    let config = document(pulled.layout.path(), &manifest["config"]["digest"]);
+    assert_eq!(config["rootfs"]["diff_ids"][0], digest::sha256(&chain[0].tar));
 }
 
 #[test]
