@@ -78,7 +78,9 @@ fn pycparser_reads_it() {
         Command::new(stage::python_with("pycparser")).args(["-c", program]).arg(&plain),
     );
     let ours: Vec<String> = functions(&header()).into_iter().map(|f| f.name).collect();
-    assert_eq!(names.lines().collect::<Vec<_>>(), ours);
+    // pthread_setcancelstate() is declared as well: it is the system's.
+    let names: Vec<&str> = names.lines().filter(|name| name.starts_with("ocireg_")).collect();
+    assert_eq!(names, ours);
 }
 
 #[test]

@@ -137,7 +137,7 @@ fn an_upload_goes_through_a_proxy_with_tls_in_tls() {
             put(&session, &options, &bytes).expect("an upload");
             assert_has(&registry, &bytes);
         }
-        assert_eq!(registry.connection_count(), proxy.connects().len(), "none went directly");
+        assert_eq!(registry.connection_count(), proxy.asked().len(), "none went directly");
     }
 }
 

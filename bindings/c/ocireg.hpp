@@ -111,7 +111,7 @@ public:
 
 private:
     static void check(std::string_view text) {
-        if (text.find('\0') != std::string_view::npos) throw std::invalid_argument("ocireg: text with a NUL byte");
+        if (text.find('\0') != std::string_view::npos) throw std::invalid_argument("ocireg: a string contains a NUL character");
     }
     const char *text_;
     std::optional<std::string> copy_;

@@ -27,6 +27,9 @@ const LONGEST_TOKEN: usize = 60 << 10;
 /// How much of a token server's refusal is read.
 const ERROR_BODY: u64 = 64 << 10;
 
+/// Where a realm knows no tokens.
+const NO_TOKEN_SERVER: &str = "the registry names a token server that does not give tokens at this address; report this to the registry's operator";
+
 /// One question to a token server.
 struct Question<'a> {
     realm: &'a Url,
@@ -201,8 +204,12 @@ impl Authenticator {
         run: &Run,
     ) -> Result<Granted> {
         if response.status != 200 {
-            let error = response.into_error(doing, ERROR_BODY, run);
-            return Err(error.phase(Phase::Token));
+            let error = response.into_error(doing, ERROR_BODY, run).phase(Phase::Token);
+            return Err(match error.code() {
+                // The hints for these are about a repository of a registry.
+                Code::NotFound | Code::Unsupported => error.hint(NO_TOKEN_SERVER),
+                _ => error,
+            });
         }
         let url = response.url.clone();
         let limit = self.policy.token_limit;

@@ -205,7 +205,7 @@ pub(super) fn refused(places: impl Iterator<Item = (String, Reach)>) -> Error {
     };
     Error::new(Code::Policy, format!("refused: the server pointed to {}, {why}", list.join(", ")))
         .phase(Phase::Connect)
-        .hint("nothing was sent; a server on the internet must not point to a private or loopback address, nor a server on a private network to a loopback address")
+        .hint("nothing was sent; a server may point only to networks that are at least as public as its own")
 }
 
 /// The error of addresses that a verdict does not hold for.

@@ -70,7 +70,7 @@ def deadline(timeout: float | None) -> float:
     if timeout is None:
         return math.inf
     if not timeout >= 0:  # Also refuses NaN.
-        raise ValueError("timeout must be a number of seconds, not negative")
+        raise ValueError("timeout must be a non-negative number of seconds")
     return time.monotonic() + timeout
 
 
@@ -89,7 +89,7 @@ def run(function: Callable[[Any], T], timeout: float | None, *contexts: Context 
     if not _guest.IN_MAIN_INTERPRETER or threading.get_ident() == threading.main_thread().ident:
         return _run_in_worker(call, function)
     if _ending:
-        raise _errors.cancelled("the interpreter is about to end")
+        raise _errors.cancelled("the interpreter is shutting down")
     return call.run(function)
 
 

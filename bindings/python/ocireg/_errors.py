@@ -54,31 +54,31 @@ class OciregError(Exception):
 
 
 class InvalidArgumentError(OciregError, ValueError):
-    """An argument cannot be used; the kinds below say what it should have been."""
+    """An argument is not valid; the subclasses say what was expected."""
 
 
 class InvalidJsonError(InvalidArgumentError):
-    """A document is not JSON, or has a key or a value that it may not have."""
+    """An argument is not valid JSON, or has a key or a value that is not allowed."""
 
 
 class InvalidReferenceError(InvalidArgumentError):
-    """A text is no image reference."""
+    """An image reference is not valid."""
 
 
 class InvalidDigestError(InvalidArgumentError):
-    """A text is no digest."""
+    """A digest is not valid."""
 
 
 class InvalidConfigError(InvalidArgumentError):
-    """The configuration of a service holds something that cannot be used."""
+    """The configuration of a service contains a value that is not valid."""
 
 
 class UnsupportedError(OciregError):
-    """The registry or the library lacks what was asked for."""
+    """The registry or this version of ocireg does not support this."""
 
 
 class BusyError(OciregError):
-    """A handle for one thread at a time was used by a second one."""
+    """Another thread is using the handle."""
 
 
 class CancelledError(OciregError):
@@ -90,7 +90,7 @@ class TimeoutError(OciregError, builtins.TimeoutError):
 
 
 class DeadlineError(TimeoutError):
-    """The time that was given to the whole call is over."""
+    """The deadline of the whole call has passed."""
 
 
 class ConnectionError(OciregError, builtins.ConnectionError):
@@ -98,11 +98,11 @@ class ConnectionError(OciregError, builtins.ConnectionError):
 
 
 class NameNotResolvedError(ConnectionError):
-    """A host name has no address."""
+    """A host name could not be resolved to an address."""
 
 
 class ConnectError(ConnectionError):
-    """No connection could be made."""
+    """The connection to the server failed."""
 
 
 class TlsError(ConnectionError):
@@ -122,7 +122,7 @@ class ProxyError(ConnectionError):
 
 
 class ProtocolError(OciregError):
-    """An answer makes no sense."""
+    """The server sent an invalid response."""
 
 
 class RedirectError(ProtocolError):
@@ -130,11 +130,11 @@ class RedirectError(ProtocolError):
 
 
 class PolicyError(OciregError):
-    """A rule of the library refused an address."""
+    """A security rule of ocireg forbids an address."""
 
 
 class UnauthorizedError(OciregError, builtins.PermissionError):
-    """The registry wants other credentials."""
+    """The registry requires valid credentials."""
 
 
 class DeniedError(OciregError, builtins.PermissionError):
@@ -154,11 +154,11 @@ class NotFoundError(OciregError, LookupError):
 
 
 class AlreadyExistsError(OciregError):
-    """What should be made exists."""
+    """The object to be created already exists."""
 
 
 class RateLimitedError(OciregError):
-    """The registry allows no more requests for now; see ``retry_after``."""
+    """The registry has received too many requests; see ``retry_after``."""
 
 
 class ServerError(OciregError):
@@ -170,31 +170,31 @@ class RejectedError(OciregError):
 
 
 class ConflictError(OciregError):
-    """Somebody else changed it meanwhile."""
+    """Somebody else changed the content in the meantime."""
 
 
 class ContentError(OciregError):
-    """What the registry sent is not what it should be."""
+    """The registry sent content that is not as expected."""
 
 
 class DigestMismatchError(ContentError):
-    """The content has another digest."""
+    """The content does not have the expected digest."""
 
 
 class SizeMismatchError(ContentError):
-    """The content has another size."""
+    """The content does not have the expected size."""
 
 
 class InvalidManifestError(ContentError):
-    """A manifest cannot be used."""
+    """A manifest or image configuration is not valid."""
 
 
 class LimitError(ContentError):
-    """The content goes beyond a limit of the service."""
+    """The content exceeds a limit of the service."""
 
 
 class NoPlatformError(OciregError, LookupError):
-    """The image does not exist for the platform."""
+    """The image is not available for the requested platform."""
 
 
 class StorageError(OciregError, OSError):

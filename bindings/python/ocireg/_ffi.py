@@ -286,7 +286,7 @@ def _load() -> ctypes.CDLL:
         if found is None:
             raise ImportError(
                 f"cannot find libocireg.so.0 ({first}): install the library, "
-                "or name its file in the environment variable OCIREG_LIBRARY"
+                "or set the environment variable OCIREG_LIBRARY to its path"
             ) from first
         return _open(found, "the system")
 

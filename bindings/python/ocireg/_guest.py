@@ -58,7 +58,7 @@ def _check_interpreter() -> None:
         thread.join()
     except RuntimeError as error:
         raise ImportError(
-            f"ocireg cannot be used in this sub-interpreter, because it needs threads there ({error}): "
+            f"ocireg needs threads, which this sub-interpreter does not allow ({error}): "
             "use the main interpreter, or one that is not isolated"
         ) from error
 
@@ -155,7 +155,7 @@ class Mailbox:
         while self._tasks:
             task = self._tasks.popleft()
             if task is not None:
-                task.refuse(RuntimeError("the interpreter is about to end"))
+                task.refuse(RuntimeError("the interpreter is shutting down"))
 
     def close(self) -> None:
         posix.close(self._reading)

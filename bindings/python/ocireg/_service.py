@@ -315,7 +315,7 @@ class Service(Owner):
     ) -> Session:
         """A session about the repository of a reference, with the first of its endpoints that answers."""
         if options.get("protocol") == "v1":
-            raise ValueError("a session of protocol v1 is opened by open_v1_session()")
+            raise ValueError("use open_v1_session() to open a session of protocol v1")
         name = _values.text("reference", reference)
         return self._open(Session, name, _values.options(options), timeout, context)
 

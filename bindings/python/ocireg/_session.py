@@ -159,7 +159,7 @@ class Session(Owner):
         wanted = _values.text("digest", digest)
         details = _values.options(options)
         if not 0 <= offset < 2**64:
-            raise ValueError("offset must be a number of bytes, not negative")
+            raise ValueError("offset must be a non-negative number of bytes")
 
         def open_it(c_context: Any) -> BlobReader:
             with self._handle as session:

@@ -48,7 +48,7 @@ def options(values: Mapping[str, Any]) -> bytes | None:
 def _terminated(name: str, data: bytes) -> bytes:
     # C would take the part before the NUL and ignore the rest.
     if b"\0" in data:
-        raise _errors.invalid_argument(name, f"{name} holds a NUL byte, which C text cannot")
+        raise _errors.invalid_argument(name, f"{name} contains a NUL character, which a C string cannot hold")
     return data
 
 
