@@ -71,7 +71,7 @@ pub fn login(
 ) -> Result<Accepted> {
     let password = !auth.username.is_empty() && !auth.password.is_empty();
     if !password && auth.identitytoken.is_empty() {
-        return Err(Error::argument("auth_json", "it does not contain credentials to log in with")
+        return Err(Error::argument("auth_json", "there are no credentials to log in with")
             .hint("pass username and password, or an identitytoken"));
     }
     let server = Server::parse(&auth.serveraddress, "serveraddress")?;
