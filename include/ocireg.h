@@ -281,8 +281,8 @@ void ocireg_context_free(ocireg_context *context);
  *
  * @param service            the service that it belongs to. Not NULL; may be freed afterwards.
  * @param api_endpoint_json  an object as the lookups give it; only `URL` is required. Without `TLSConfig` the
- *                           service's
- *                           configuration for the host applies. Other keys are ignored. Not NULL.
+ *                           service's configuration for the host applies. `InsecureSkipVerify` alone sends no
+ *                           credentials: list the host in `insecure-registries`. Other keys are ignored. Not NULL.
  * @param endpoint           receives the endpoint, to be ended by ocireg_endpoint_free(). Not NULL.
  * @param error              receives an error on failure, owned by the caller; may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT (also for an address with user info, query, fragment, another scheme
@@ -873,34 +873,43 @@ int64_t ocireg_reader_size(const ocireg_reader *reader);
 void ocireg_reader_free(ocireg_reader *reader);
 
 /**
- * Makes a service from options.
+ * Creates a service from options.
  *
- * Keys, all optional: `registry-mirrors`, `insecure-registries`, `allow-nondistributable-artifacts` (lists of
- * text); `certs-dir`, `hosts-dir`, `registries-conf`, `docker-config`, `daemon-json` (paths, "" to look nowhere);
- * `credentials` (object of host or host/path to AuthConfig); `resolve` (object of host to a list of addresses, `*`
- * for every other host); `proxy` (URL, or object of `http-proxy`, `https-proxy`, `no-proxy`; "" for none; see below);
- * `user-agent`; `user-agent-prefix` (text that is put in front of it, such as the name and version of your program);
- * `credential-helper-timeout-ms` (how long a credential helper may take, 0 for as long as the call; by default as
- * `auth-ms`); `timeouts` (`connect-ms`, `tls-ms`, `header-ms`, `idle-ms`, `auth-ms`, `min-bytes-per-second`,
- * `total-ms`); `retry` (`max-attempts`, `initial-ms`, `max-ms`, `max-retry-after-ms`); `max-concurrent-downloads`,
- * `max-concurrent-uploads`; `limits` (`manifest`, `config`, `token`, `error`, `list`, `pages`, `children`,
- * `depth`, `urls`, `total`: bytes of all documents that one call collects, and `spool`: bytes of the temporary file that a v1 layer waits in, by default as many as the disk takes);
- * `environment` (whether the process environment may name proxies, configuration, certificates and, in $TMPDIR, the
- * directory of temporary files, which is else /var/tmp, or /tmp where there is none; default true, but always false in
- * a set-user-ID, set-group-ID or file-capability program, whose environment belongs to a caller with fewer rights);
- * `preload` (true reads the system's CA certificates now instead of at the first TLS connection, for programs that
- * change their root directory later);
- * `v1`; `trusted-realms` (list of pairs of registry and realm); `allow-upload-hosts`, `allow-foreign-urls`,
- * `allow-plain-http-credentials`, `allow-v1-endpoints` (lists of host[:port]). An unknown key is an error.
+ * Every option is optional; an unknown key is an error. Times are in milliseconds, sizes in bytes.
  *
- * A proxy reads `[http[s]://][USER:PASSWORD@]HOST[:PORT]` and must allow CONNECT, which is used for http, too. Without
- * the option, HTTP_PROXY (not in CGI programs), HTTPS_PROXY and NO_PROXY count as they are now, or the same names in
- * lower case, but not for localhost and loopback addresses. `no-proxy` is a text like NO_PROXY: names (and what is
- * below them), `.name` (only what is below), addresses and blocks, each but blocks with `:port` if wanted, or `*`. Names
- * of servers are looked up by the proxy, so of what a server sends us to, only addresses in URLs can be judged then.
+ * - `registry-mirrors`, `insecure-registries`, `allow-nondistributable-artifacts`: lists of strings, as in Docker's
+ *   daemon.json. `daemon-json` is the path of such a file; explicit options win over it.
+ * - `certs-dir` (/etc/docker/certs.d), `docker-config` (the directory of config.json; $DOCKER_CONFIG or ~/.docker):
+ *   paths; "" looks nowhere. `credentials`: host or host/path to AuthConfig.
+ * - `credential-helper-timeout-ms`: how long a credential helper may run; 0 is as long as the call. As `auth-ms`.
+ * - `resolve`: host to a list of addresses, instead of DNS; `*` is every other host, [] does not resolve.
+ * - `proxy`: a URL, or an object with `http-proxy`, `https-proxy` and `no-proxy`; "" uses none. See below.
+ * - `user-agent` (ocireg/VERSION), `user-agent-prefix`: put before it, such as the name and version of your program.
+ * - `timeouts`: `connect-ms` (30000), `tls-ms` (10000), `header-ms` (30000), `idle-ms` (30000), `auth-ms` (15000),
+ *   `total-ms` (0), `min-bytes-per-second` (0); 0 is no limit.
+ * - `retry`: `max-attempts` (5), `initial-ms` (250), `max-ms` (30000), `max-retry-after-ms` (60000).
+ * - `max-concurrent-downloads` (4): at once from one host.
+ * - `limits`: the largest `manifest`, `config`, `list` (8 MiB each), `token` (1 MiB) and `error` (64 KiB); how many
+ *   `pages`, `children` (10000 each), `depth` (4), `urls` (16); `total` (64 MiB): all documents that one call
+ *   collects; `spool`: the temporary file of a v1 layer (no limit).
+ * - `environment` (true): whether environment variables may name proxies, credential files, CA certificates and the
+ *   directory of temporary files. Always false in a set-user-ID, set-group-ID or file-capability program, whose
+ *   environment belongs to a caller with fewer rights.
+ * - `preload` (false): true reads the system's CA certificates now instead of at the first TLS connection, for
+ *   programs that change their root directory later.
+ * - `v1`: false never speaks protocol v1; true lets a login try it last.
+ * - `trusted-realms`: pairs of a registry and a token server. `allow-upload-hosts`, `allow-foreign-urls`,
+ *   `allow-plain-http-credentials`, `allow-v1-endpoints`: lists of host[:port]. Each allows what is refused otherwise.
+ * - `hosts-dir`, `registries-conf`, `max-concurrent-uploads`: not supported yet; a value is OCIREG_UNSUPPORTED.
  *
- * @param options_json  an object of options; NULL for none. Copied.
- * @param service       receives the service, to be ended by ocireg_service_free(). Not NULL.
+ * A proxy is `SCHEME://[USER:PASSWORD@]HOST[:PORT]` with the scheme http, https, socks5 or socks5h (which resolves host
+ * names at the proxy). Without the option, HTTP_PROXY (not in CGI programs), HTTPS_PROXY and NO_PROXY are used as they
+ * are now, also in lower case, but never for loopback addresses. `no-proxy` is a list like NO_PROXY: names (and
+ * everything below them), `.name` (only what is below), addresses and blocks, each but blocks with an optional `:port`,
+ * or `*`. Where the proxy resolves host names, only addresses that are written in a URL can be judged.
+ *
+ * @param options_json  a JSON object of options; NULL for none. Copied.
+ * @param service       receives the service. Free it with ocireg_service_free(). Not NULL.
  * @param error         receives an error on failure, owned by the caller; may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON (malformed, unknown or
  *         duplicate key, wrong type), OCIREG_INVALID_CONFIG (a value that cannot be used), OCIREG_CREDENTIALS, or

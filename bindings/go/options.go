@@ -21,9 +21,9 @@ type ServiceOptions struct {
 
 	// CertsDir is a directory like /etc/docker/certs.d, with one subdirectory of certificates for each registry.
 	CertsDir string `json:"certs-dir,omitempty"`
-	// HostsDir is a directory with hosts.toml files, as containerd has.
+	// HostsDir is a directory with hosts.toml files, as containerd has. It is not supported yet: [ErrUnsupported].
 	HostsDir string `json:"hosts-dir,omitempty"`
-	// RegistriesConf is the path of a registries.conf file.
+	// RegistriesConf is the path of a registries.conf file. It is not supported yet: [ErrUnsupported].
 	RegistriesConf string `json:"registries-conf,omitempty"`
 	// DockerConfig is the directory that contains config.json.
 	DockerConfig string `json:"docker-config,omitempty"`

@@ -67,8 +67,8 @@ impl Spoken {
 ///
 /// @param service            the service that it belongs to. Not NULL; may be freed afterwards.
 /// @param api_endpoint_json  an object as the lookups give it; only `URL` is required. Without `TLSConfig` the
-///                           service's
-///                           configuration for the host applies. Other keys are ignored. Not NULL.
+///                           service's configuration for the host applies. `InsecureSkipVerify` alone sends no
+///                           credentials: list the host in `insecure-registries`. Other keys are ignored. Not NULL.
 /// @param endpoint           receives the endpoint, to be ended by ocireg_endpoint_free(). Not NULL.
 /// @param error              receives an error on failure, owned by the caller; may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT (also for an address with user info, query, fragment, another scheme
