@@ -1024,13 +1024,13 @@ fn a_proxy_that_repeats_its_credentials_is_not_repeated() {
             );
             // A tunnel: nothing of what the proxy says is of use.
             let failure = fails(&service, &hidden.app(), &none(), PROXY);
-            assert_tells(&failure, &["answered 403"], &[&secret]);
+            assert_tells(&failure, &["status 403"], &[&secret]);
             let raw =
                 format!("HTTP/1.1 403 {said}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
             proxy.clear_faults();
             proxy.fault(Fault::on("", Action::Raw(raw.into_bytes())).always());
             let failure = fails(&service, &hidden.app(), &none(), PROXY);
-            assert_tells(&failure, &["answered 403"], &[&secret]);
+            assert_tells(&failure, &["status 403"], &[&secret]);
             proxy.clear_faults();
             // A request that is sent on: its answer may be the registry's, and is told without them.
             proxy.fault(Fault::on("", Action::Status(403, vec![], body.into_bytes())).always());
