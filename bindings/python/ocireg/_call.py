@@ -243,9 +243,11 @@ class _Call:
         return pointer
 
     def _close(self) -> None:
-        self.forget()
-        if self._handle is not None:
-            self._handle.close()
+        try:
+            if self._handle is not None:
+                self._handle.close()  # C calls back once more here, so the call is not over before that.
+        finally:
+            self.forget()
 
     def forget(self) -> None:
         """Nobody can cancel it any more."""
