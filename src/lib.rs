@@ -9,28 +9,24 @@
 #![warn(missing_docs)]
 
 pub mod auth;
+pub mod call;
+pub mod client;
 pub mod config;
-pub mod context;
 pub mod credentials;
 pub mod crypto;
-pub mod digest;
-pub mod endpoint;
 pub mod error;
 pub mod ffi;
-pub mod go_json;
-pub mod host;
 pub mod http;
+pub mod image;
 pub mod json;
-pub mod json_pointer;
 pub mod log;
-pub mod login;
 pub mod mask;
+pub mod names;
 pub mod os;
-pub mod reference;
-pub mod service;
-pub mod session;
+pub mod registry;
 pub mod store;
 pub mod sync;
+pub mod tar;
 pub mod tls;
 pub mod transfer;
 pub mod v1;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ocireg::context::{Context, Run};
+use ocireg::call::{Context, Run};
 use ocireg::credentials::AuthConfig;
 use ocireg::credentials::helper::Helper;
 use ocireg::error::Code;

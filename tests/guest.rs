@@ -16,12 +16,12 @@ use std::time::{Duration, Instant};
 
 use c_surface::images::Context;
 use c_surface::{children, layouts};
+use ocireg::call::Run;
 use ocireg::config::options::ServiceOptions;
-use ocireg::context::Run;
 use ocireg::error::Code;
 use ocireg::os::environment::Environment;
 use ocireg::os::spool;
-use ocireg::service::Service;
+use ocireg::registry::service::Service;
 use ocireg::tls::{Identity, certs_d, system};
 use ocireg_testkit::slow_dns;
 use scene::{app, demo};
@@ -546,7 +546,7 @@ fn a_child_looks_names_up_while_its_parents_lookups_hang() {
     let service =
         Service::new(ServiceOptions::parse("{}").expect("no options")).expect("a service");
     let lookup = |name: &str, milliseconds: u64| {
-        let context = ocireg::context::Context::new().expect("a context");
+        let context = ocireg::call::Context::new().expect("a context");
         context.set_timeout(Duration::from_millis(milliseconds));
         service.resolver().lookup(name, Duration::ZERO, &Run::new(Some(&context)))
     };

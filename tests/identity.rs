@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 
 use c_surface::v1::Search;
 use c_surface::{Service, children};
-use ocireg::context::Run;
+use ocireg::call::Run;
 use ocireg::error::Code;
-use ocireg::host::Blocks;
 use ocireg::http::resolver::Resolver;
 use ocireg::http::{Client, Peer, Request};
+use ocireg::names::host::Blocks;
 use ocireg::tls::Identity;
 use ocireg_testkit::image::Image;
 use ocireg_testkit::rig::{assert_canary_nowhere, bystander, canary};

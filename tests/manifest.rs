@@ -6,16 +6,16 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ocireg::config::settings::Limits;
-use ocireg::digest::{Algorithm, Digest};
 use ocireg::error::{Code, Error};
-use ocireg::v2::manifest::Kind;
-use ocireg::v2::media_type::{
+use ocireg::image::manifest::Fetched;
+use ocireg::image::manifest::Kind;
+use ocireg::image::media_type::{
     ACCEPT_MANIFESTS, DOCKER_LIST, DOCKER_MANIFEST, DOCKER_SCHEMA1, DOCKER_SCHEMA1_SIGNED,
     OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, is_nondistributable,
 };
-use ocireg::v2::repository::Fetched;
-use ocireg::v2::select::{Source, choose};
-use ocireg::v2::{Descriptor, Index, Manifest, Platform};
+use ocireg::image::select::{Source, choose};
+use ocireg::image::{Descriptor, Index, Manifest, Platform};
+use ocireg::names::digest::{Algorithm, Digest};
 use serde_json::{Value, json};
 
 const HEX: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";

@@ -10,9 +10,9 @@ use std::ptr;
 use c_surface::*;
 use ocireg::auth::challenge;
 use ocireg::ffi::*;
-use ocireg::host::Cidr;
+use ocireg::names::host::Cidr;
+use ocireg::names::reference::Reference;
 use ocireg::os::environment::Environment;
-use ocireg::reference::Reference;
 use serde_json::json;
 
 const TEXT_FUNCTIONS: &[(&str, TextFunction)] = &[
@@ -190,7 +190,7 @@ fn a_reference_can_be_changed_only_into_another() {
     let reference: Reference = "busybox:1.36".parse().expect("a reference");
     assert_eq!(reference.tagged("2").expect("a tag").canonical(), "docker.io/library/busybox:2");
     assert!(reference.tagged("a/b").is_err());
-    let digest = ocireg::digest::Digest::of(ocireg::digest::Algorithm::Sha256, b"");
+    let digest = ocireg::names::digest::Digest::of(ocireg::names::digest::Algorithm::Sha256, b"");
     assert_eq!(reference.at(digest.clone()).familiar(), format!("busybox@{digest}"));
 }
 

@@ -1200,7 +1200,7 @@ fn b10_tokens_are_not_used_for_other_repositories_users_or_registries() {
 
 #[test]
 fn a6_the_dialer_judges_addresses_before_it_connects() {
-    use ocireg::context::Run;
+    use ocireg::call::Run;
     use ocireg::error::Code;
     use ocireg::http::address::{AddressRule, Reach};
     use ocireg::http::resolver::Resolver;

@@ -10,12 +10,12 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use c_surface::{Service, layouts};
-use ocireg::context::Run;
-use ocireg::digest::{Algorithm, Digest};
+use ocireg::call::Run;
 use ocireg::error::{Code, Result};
-use ocireg::reference::Reference;
-use ocireg::session::{OpenOptions, Session};
-use ocireg::v2::Descriptor;
+use ocireg::image::Descriptor;
+use ocireg::names::digest::{Algorithm, Digest};
+use ocireg::names::reference::Reference;
+use ocireg::registry::session::{OpenOptions, Session};
 use ocireg::v2::blob::read_whole;
 use ocireg::v2::upload::{BlobWriter, PutOptions};
 use ocireg_testkit::cutter::Way;
@@ -113,7 +113,7 @@ fn options(more: Value) -> Value {
 
 /// A session that may push to `alice/app` of this host.
 fn session_with(host: &str, more: Value, auth: &Value) -> Result<Session> {
-    let service = ocireg::service::Service::parse(&options(more).to_string())?;
+    let service = ocireg::registry::service::Service::parse(&options(more).to_string())?;
     let reference = format!("{host}/alice/app").parse::<Reference>()?;
     let auth = ocireg::credentials::AuthConfig::parse(&auth.to_string(), "auth")?.decoded()?;
     let options = OpenOptions { auth: Some(auth), actions: vec!["pull".into(), "push".into()] };

@@ -10,15 +10,15 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use c_surface::children;
+use ocireg::call::Run;
 use ocireg::config::api_endpoint::ApiEndpoint;
 use ocireg::config::options::ServiceOptions;
-use ocireg::context::Run;
 use ocireg::credentials::{AuthConfig, Keyring, parse_auth_configs};
-use ocireg::endpoint::Endpoint;
 use ocireg::http::{Client, Request};
-use ocireg::json::Object;
-use ocireg::service::Service;
-use ocireg::session::{OpenOptions, Session};
+use ocireg::json::strict::Object;
+use ocireg::registry::endpoint::Endpoint;
+use ocireg::registry::service::Service;
+use ocireg::registry::session::{OpenOptions, Session};
 use ocireg::transfer::pull;
 use ocireg::v1;
 use ocireg::v1::transport::{Headers, Login};
@@ -190,7 +190,7 @@ fn d10_credentials_are_overwritten_when_they_are_dropped() {
     overwrites::<ocireg::auth::Authorization>();
     // Also what a document held that was not taken out of it.
     let mut value = json!({"a": ["secret", {"b": "secret"}], "c": 1});
-    ocireg::json::wipe(&mut value);
+    ocireg::json::strict::wipe(&mut value);
     assert_eq!(value, json!({"a": ["", {"b": ""}], "c": 1}));
 }
 

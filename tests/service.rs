@@ -453,7 +453,7 @@ fn a_real_daemon_json_is_read_and_explicit_options_win() {
     let options = json!({"daemon-json": path, "registry-mirrors": []});
     assert_eq!(service(options.clone()).config().expect("a configuration")["Mirrors"], json!([]));
 
-    let own = ocireg::service::Service::parse(&options.to_string()).expect("a service");
+    let own = ocireg::registry::service::Service::parse(&options.to_string()).expect("a service");
     let proxy = |url: &str| {
         let url = url.parse().expect("an address");
         let server = own.proxies().choose(&url).expect("a proxy that can be used");
@@ -532,8 +532,9 @@ fn credentials_stay_with_their_host_and_out_of_sight() {
         "https://index.docker.io/v1/": {"auth": "bmFtZTpDQU5BUlk6cHc="},
         "port.test:5000": {"registrytoken": "CANARY-port"},
     }});
-    let service = ocireg::service::Service::parse(&options.to_string()).expect("a service");
-    let run = ocireg::context::Run::new(None);
+    let service =
+        ocireg::registry::service::Service::parse(&options.to_string()).expect("a service");
+    let run = ocireg::call::Run::new(None);
     let found = |host: &str, path: &str| {
         let found = service.credentials_for(host, path, &run).expect("an answer");
         found.source.as_ref().map(|_| found.auth.clone())
@@ -572,7 +573,8 @@ fn allow_lists_compare_whole_hosts() {
         "timeouts": {"connect-ms": 5, "total-ms": 7}, "retry": {"max-attempts": 2},
         "limits": {"manifest": 100, "spool": 5}, "max-concurrent-downloads": 9, "user-agent": "",
     });
-    let service = ocireg::service::Service::parse(&options.to_string()).expect("a service");
+    let service =
+        ocireg::registry::service::Service::parse(&options.to_string()).expect("a service");
     assert!(service.allow_plain_http_credentials("plain.test:5000"));
     assert!(!service.allow_plain_http_credentials("plain.test"));
     assert!(!service.allow_plain_http_credentials("evil.plain.test:5000"));
@@ -588,7 +590,8 @@ fn allow_lists_compare_whole_hosts() {
 #[test]
 fn a_program_is_named_in_front_of_the_library() {
     let named = |options: Value| {
-        let service = ocireg::service::Service::parse(&options.to_string()).expect("a service");
+        let service =
+            ocireg::registry::service::Service::parse(&options.to_string()).expect("a service");
         service.user_agent().to_owned()
     };
     let own = concat!("ocireg/", env!("CARGO_PKG_VERSION"));

@@ -8,17 +8,18 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use ocireg::call::{Context, Run};
 use ocireg::config::settings::Limits;
-use ocireg::context::{Context, Run};
-use ocireg::digest::{Algorithm, Digest};
 use ocireg::error::{Code, Error};
+use ocireg::image::media_type::{OCI_CONFIG, OCI_MANIFEST};
+use ocireg::image::{Descriptor, Manifest};
+use ocireg::names::digest::{Algorithm, Digest};
+use ocireg::names::location::Bare;
+use ocireg::names::location::Location;
 use ocireg::os::dir::Dir;
 use ocireg::os::lock::DirLock;
+use ocireg::store::Layout;
 use ocireg::store::layout::REF_NAME;
-use ocireg::store::location::Bare;
-use ocireg::store::{Layout, Location};
-use ocireg::v2::media_type::{OCI_CONFIG, OCI_MANIFEST};
-use ocireg::v2::{Descriptor, Manifest};
 use ocireg_testkit::TempDir;
 use serde_json::{Value, json};
 

@@ -8,9 +8,9 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ocireg::context::{Context, Run};
-use ocireg::digest::{Algorithm, Digest};
+use ocireg::call::{Context, Run};
 use ocireg::error::{Code, Result};
+use ocireg::names::digest::{Algorithm, Digest};
 
 fn sum(archive: impl Read) -> Result<String> {
     ocireg::v1::tarsum::tarsum(archive, b"{}", &Run::new(None))

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use c_surface::Service;
-use ocireg::context::{Context, Run};
+use ocireg::call::{Context, Run};
 use ocireg::http::slots::Slots;
 use ocireg_testkit::{Auth, Registry, ServerOptions, TokenServer};
 use scene::*;

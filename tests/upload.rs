@@ -1,13 +1,13 @@
 //! Blobs on their way to a registry: whole, in chunks, mounted, after failures, and never to the wrong place.
 
-use ocireg::context::Run;
-use ocireg::digest::{Algorithm, Digest};
+use ocireg::call::Run;
 use ocireg::error::{Code, Error, Result};
+use ocireg::image::Descriptor;
 use ocireg::log::Level;
-use ocireg::reference::Reference;
-use ocireg::service::Service;
-use ocireg::session::{OpenOptions, Session};
-use ocireg::v2::Descriptor;
+use ocireg::names::digest::{Algorithm, Digest};
+use ocireg::names::reference::Reference;
+use ocireg::registry::service::Service;
+use ocireg::registry::session::{OpenOptions, Session};
 use ocireg::v2::upload::{BlobWriter, PutOptions};
 use ocireg_testkit::canary;
 use ocireg_testkit::cncf::{self, Cncf};

@@ -14,13 +14,13 @@ use std::time::{Duration, Instant};
 
 use c_surface::{children, images};
 use flate2::read::GzDecoder;
-use ocireg::context::{Context, Run};
+use ocireg::call::{Context, Run};
 use ocireg::credentials::Credentials;
-use ocireg::digest::{Algorithm, Digest};
 use ocireg::error::{Code, Error, Result};
+use ocireg::names::digest::{Algorithm, Digest};
 use ocireg::os::environment::Environment;
 use ocireg::os::spool;
-use ocireg::service::Service;
+use ocireg::registry::service::Service;
 use ocireg::tls::Identity;
 use ocireg::v1::Root;
 use ocireg::v1::layer::LayerReader;

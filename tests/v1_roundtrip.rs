@@ -7,7 +7,7 @@ mod v1_scene;
 use std::io::Read;
 
 use flate2::read::MultiGzDecoder;
-use ocireg::context::Run;
+use ocireg::call::Run;
 use ocireg::v1::tarsum::tarsum;
 use ocireg_testkit::digest;
 use ocireg_testkit::v1::archive::{self, Random};

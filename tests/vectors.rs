@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use c_surface::*;
-use ocireg::context::Run;
+use ocireg::call::Run;
 use ocireg::ffi::*;
 use serde_json::{Value, json};
 
@@ -79,7 +79,7 @@ fn endpoints_list(input: &Value) -> Answer {
 
 fn v1_endpoint(input: &Value) -> Answer {
     let address = ocireg::v1::endpoint::address(string(input, "s")).ok()?;
-    let service = ocireg::service::Service::parse("{}").expect("a service");
+    let service = ocireg::registry::service::Service::parse("{}").expect("a service");
     let (tls, headers) = Default::default();
     let endpoint = ocireg::v1::Endpoint::of(&service, address, tls, headers).ok()?;
     Some(json!({
@@ -104,7 +104,7 @@ fn resolve_auth_config(input: &Value) -> Answer {
 
 /// A step within the library that has no C name of its own.
 fn split_search_term(input: &Value) -> Answer {
-    let (index, term) = ocireg::host::split_search_term(string(input, "s"));
+    let (index, term) = ocireg::names::host::split_search_term(string(input, "s"));
     Some(json!([index, term]))
 }
 

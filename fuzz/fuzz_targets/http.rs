@@ -10,7 +10,7 @@ use std::thread;
 use libfuzzer_sys::fuzz_target;
 use ocireg::config::proxy::Proxies;
 use ocireg::config::settings::Timeouts;
-use ocireg::context::Run;
+use ocireg::call::Run;
 use ocireg::http::resolver::Resolver;
 use ocireg::http::{Client, Redirects, Request};
 use ocireg::tls::Identity;

@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use ocireg::config::settings::Limits;
-use ocireg::v2::Manifest;
+use ocireg::image::Manifest;
 
 fuzz_target!(|input: &[u8]| {
     let line = input.iter().take(100).position(|byte| *byte == b'\n');

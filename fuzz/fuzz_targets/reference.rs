@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use ocireg::reference::{Reference, check_path, check_tag};
+use ocireg::names::reference::{Reference, check_path, check_tag};
 
 fuzz_target!(|text: &str| {
     let _ = (check_path(text), check_tag(text));

@@ -8,12 +8,12 @@ use zeroize::Zeroizing;
 
 use super::token::{Granted, Holder, RefreshToken, Token};
 use super::{Authenticator, Authorization, Secret, basic};
-use crate::context::Run;
+use crate::call::Run;
 use crate::error::{Code, Error, Phase, Result};
-use crate::go_json::{self, Object};
 use crate::http::address::AddressRule;
 use crate::http::origin::Origin;
 use crate::http::{Method, Payload, Reaches, Request, Response, header};
+use crate::json::go::{self, Object};
 use crate::log::Level;
 use crate::sync::lock;
 use crate::tls::Identity;
@@ -226,7 +226,7 @@ impl Authenticator {
                 .url(&url)
                 .hint("report this to the operator of the token server")
         };
-        let body = go_json::text(&body);
+        let body = go::text(&body);
         // What is wrong with the text may quote it, and it may hold a token.
         let answer = Object::parse(&body)
             .map_err(|_| unusable(&"the response is not a JSON object with a token"))?;

@@ -13,16 +13,16 @@ use zeroize::Zeroizing;
 
 use self::challenge::Challenge;
 use self::token::{Holder, Key, RefreshToken};
+use crate::call::Run;
 use crate::config::options::Hosts;
-use crate::context::Run;
 use crate::credentials::{AuthConfig, Credentials};
-use crate::digest::{Algorithm, Digest};
 use crate::error::{Code, Error, Phase, Result};
-use crate::host::{Blocks, normalised};
 use crate::http::address::{AddressRule, Reach};
 use crate::http::origin::{Origin, parse_sent, refuse_downgrade};
 use crate::http::{Client, Response, header};
 use crate::log::{Level, Record};
+use crate::names::digest::{Algorithm, Digest};
+use crate::names::host::{Blocks, normalised};
 use crate::sync::{PerProcess, inherited, lock};
 use crate::tls::Identity;
 

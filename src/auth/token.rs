@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
-use crate::context::Run;
-use crate::digest::Digest;
+use crate::call::Run;
 use crate::error::{Code, Error, Phase, Result};
+use crate::names::digest::Digest;
 use crate::sync::{PerProcess, inherited, lock};
 
 /// Tokens live at least this long, whatever their server says: a shorter time is a mistake in every known case.
@@ -374,7 +374,7 @@ impl std::fmt::Debug for Tokens {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digest::Algorithm;
+    use crate::names::digest::Algorithm;
 
     #[test]
     fn f15_a_token_lives_as_told_but_a_minute_at_least() {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::json::Object;
+use crate::json::strict::Object;
 use crate::tls::certs_d::TlsConfig;
 
 /// The protocol that an endpoint speaks.

@@ -13,9 +13,9 @@ use super::registry::Lists;
 use super::settings::{Limits, Retry, Timeouts};
 use crate::credentials::Keyring;
 use crate::error::{Code, Error, Phase, Result};
-use crate::go_json;
-use crate::host;
-use crate::json::Object;
+use crate::json::go;
+use crate::json::strict::Object;
+use crate::names::host;
 use crate::os::environment::Environment;
 use crate::os::file::read_limited;
 
@@ -153,7 +153,7 @@ impl Lists {
 
 /// Parses one of the lists.
 pub fn parse_list(text: &str) -> Result<Vec<String>> {
-    crate::json::parse_strings(text, "list_json")
+    crate::json::strict::parse_strings(text, "list_json")
 }
 
 /// Larger than any daemon.json, in bytes.
@@ -174,19 +174,18 @@ impl Daemon {
         let content = read_limited(path, MAX_DAEMON_JSON).map_err(|e| {
             named(e.into_error(format!("cannot read {shown}")).phase(Phase::Config))
         })?;
-        Self::parse(&go_json::text(&content.bytes))
-            .map_err(|e| e.context(format!("cannot use {shown}")))
+        Self::parse(&go::text(&content.bytes)).map_err(|e| e.context(format!("cannot use {shown}")))
     }
 
     /// Reads it as the engine does. An empty file says nothing.
     fn parse(text: &str) -> Result<Self> {
         let text = if text.trim().is_empty() { "{}" } else { text };
-        let object = go_json::Object::parse(text).map_err(|e| {
-            Error::new(Code::InvalidJson, go_json::reason(&e))
+        let object = go::Object::parse(text).map_err(|e| {
+            Error::new(Code::InvalidJson, go::reason(&e))
                 .hint("correct the file at the line and column in the message")
         })?;
         let wrong = |key: &str, expected: &str| {
-            crate::json::invalid(key, format!("{key} must be {expected}"))
+            crate::json::strict::invalid(key, format!("{key} must be {expected}"))
         };
         let list = |key: &str| {
             let list = object.strings(key).map_err(|_| wrong(key, "a list of strings"))?;
@@ -399,7 +398,7 @@ fn read_resolve(options: &mut Object) -> Result<HashMap<String, Vec<IpAddr>>> {
     let mut resolve = HashMap::new();
     for (name, value) in object.rest() {
         let key = format!("resolve.{name}");
-        let addresses = crate::json::strings(value, &key)?
+        let addresses = crate::json::strict::strings(value, &key)?
             .iter()
             .map(|text| {
                 let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));

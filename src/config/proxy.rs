@@ -13,7 +13,7 @@ use url::{Host, Url};
 use zeroize::Zeroizing;
 
 use crate::error::{Code, Error, Phase, Result};
-use crate::host::{Cidr, UrlParts, is_localhost, split_port};
+use crate::names::host::{Cidr, UrlParts, is_localhost, split_port};
 
 /// How a proxy is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use serde::{Serialize, Serializer};
 
 use crate::error::{Code, Error, Phase, Result};
-use crate::host::{self, Blocks, Cidr, INDEX_NAME};
+use crate::names::host::{self, Blocks, Cidr, INDEX_NAME};
 
 /// What is known of one index.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -242,7 +242,7 @@ impl ServiceConfig {
     /// What is known of a reference's repository.
     pub fn repository(
         &self,
-        reference: &crate::reference::Reference,
+        reference: &crate::names::reference::Reference,
         lookup: impl FnOnce(&str) -> Result<Vec<IpAddr>>,
     ) -> Result<RepositoryInfo> {
         Ok(RepositoryInfo {

@@ -11,8 +11,8 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::{AuthConfig, Places, place};
 use crate::error::{Code, Error, Phase, Result};
-use crate::go_json::{self, Object, WrongType};
-use crate::host::{self, INDEX_NAME, INDEX_SERVER};
+use crate::json::go::{self, Object, WrongType};
+use crate::names::host::{self, INDEX_NAME, INDEX_SERVER};
 use crate::os::file::{Content, ReadError, read_limited};
 
 /// Larger than any login file, in bytes.
@@ -76,13 +76,12 @@ impl ConfigFile {
 
     /// What the bytes of such a file say; `name` is the file's.
     pub(super) fn parse(bytes: &[u8], name: &str) -> Result<Self> {
-        let text = go_json::text(bytes);
+        let text = go::text(bytes);
         if text.trim().is_empty() {
             return Ok(Self { name: name.to_owned(), ..Self::default() });
         }
         // Only keys that we know are named in errors: all others are the file's content.
-        let object =
-            Object::parse_first(&text).map_err(|e| refused(&name, &go_json::reason(&e)))?;
+        let object = Object::parse_first(&text).map_err(|e| refused(&name, &go::reason(&e)))?;
         let wrong = |key: &str| refused(&name, &format!("its {key} must be a JSON object"));
         let auths = object.object("auths").map_err(|_| wrong("auths"))?;
         let helpers = object.object("credHelpers").map_err(|_| wrong("credHelpers"))?;
@@ -92,9 +91,7 @@ impl ConfigFile {
         let helpers: BTreeMap<String, Entry<String>> = helpers
             .0
             .into_iter()
-            .map(|(key, value)| {
-                (key.into_owned(), helper_name(go_json::nullable(value), "credHelpers"))
-            })
+            .map(|(key, value)| (key.into_owned(), helper_name(go::nullable(value), "credHelpers")))
             .collect();
         let store = helper_name(object.string("credsStore"), "credsStore");
         // Other programs keep keys there that are no hosts: no registry is called so.

@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::config_file::is_key_of;
-use crate::go_json::Object;
+use crate::json::go::Object;
 
 /// The text with `entry`, a key and its JSON, in the place of whatever it has for a host; without one, with nothing
 /// for it, nor for the keys that are `gone`. None if that changes nothing.

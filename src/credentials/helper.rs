@@ -13,10 +13,10 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::{AuthConfig, place};
-use crate::context::Run;
+use crate::call::Run;
 use crate::error::{Code, Error, Phase, Result};
-use crate::go_json::{Object, WrongType, nullable};
-use crate::host;
+use crate::json::go::{Object, WrongType, nullable};
+use crate::names::host;
 use crate::os::child::{self, Failure};
 use crate::os::environment::Environment;
 

@@ -16,8 +16,8 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::config::registry::IndexInfo;
 use crate::error::{Code, Error, Phase, Result};
-use crate::host::{self, INDEX_NAME, INDEX_SERVER};
-use crate::json::{self, Object};
+use crate::json::strict::{self, Object};
+use crate::names::host::{self, INDEX_NAME, INDEX_SERVER};
 
 /// Credentials in the Engine API's form. Never printed, overwritten when dropped.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Zeroize, ZeroizeOnDrop)]
@@ -399,7 +399,7 @@ pub fn parse_index(text: &str, argument: &str) -> Result<IndexInfo> {
     Ok(IndexInfo {
         name: object
             .text("Name")?
-            .ok_or_else(|| json::invalid("Name", format!("{argument} lacks the key Name")))?,
+            .ok_or_else(|| strict::invalid("Name", format!("{argument} lacks the key Name")))?,
         mirrors: object.strings("Mirrors")?.unwrap_or_default(),
         secure: object.flag("Secure")?.unwrap_or(false),
         official: object.flag("Official")?.unwrap_or(false),

@@ -12,10 +12,10 @@ use super::AuthConfig;
 use super::config_file::{ConfigFile, load, refused, server_name};
 use super::edit::edit;
 use super::helper::Helper;
-use crate::context::Run;
+use crate::call::Run;
 use crate::error::{Error, Phase, Result};
-use crate::go_json;
-use crate::host::{self, INDEX_NAME, INDEX_SERVER, UrlParts};
+use crate::json::go;
+use crate::names::host::{self, INDEX_NAME, INDEX_SERVER, UrlParts};
 use crate::os::atomic_file::{self, AtomicFile, TEMPORARY};
 use crate::os::dir::Dir;
 use crate::os::in_place;
@@ -186,7 +186,7 @@ fn change(
     let bytes = old.as_ref().map_or(&[][..], |(_, bytes)| bytes);
     let shown = path.display().to_string();
     ConfigFile::parse(bytes, &shown)?.check_changeable()?;
-    let text = go_json::text(bytes);
+    let text = go::text(bytes);
     let host = host::normalised(server.host());
     let new = edit(&text, &host, entry.map(|entry| (server.key(), entry)), gone)
         .map_err(|_| refused(&shown, "its auths cannot be edited"))?;

@@ -59,7 +59,7 @@ pub fn check_randomness() -> io::Result<()> {
 pub fn random_hex(bytes: usize) -> io::Result<String> {
     let mut random = vec![0; bytes];
     self::random(&mut random)?;
-    Ok(crate::digest::hex(&random))
+    Ok(crate::names::digest::hex(&random))
 }
 
 #[cfg(test)]

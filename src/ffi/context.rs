@@ -7,7 +7,7 @@ use super::error::ocireg_error;
 use super::guard;
 use super::handle;
 use super::memory::Out;
-use crate::context::{Context, Progress, Run};
+use crate::call::{Context, Progress, Run};
 use crate::error::Result;
 
 /// What a call runs under: a deadline, cancellation, a progress callback. One context may serve several calls,

@@ -10,10 +10,10 @@ use super::options;
 use super::service::{self, ocireg_service};
 use crate::config::api_endpoint::{ApiEndpoint, ApiVersion};
 use crate::credentials::{AuthConfig, parse_index};
-use crate::endpoint::Endpoint;
 use crate::error::{Error, Result};
-use crate::service::Service;
-use crate::session::Session;
+use crate::registry::endpoint::Endpoint;
+use crate::registry::service::Service;
+use crate::registry::session::Session;
 use crate::v1;
 
 /// A place that a registry is spoken to at: an address, its protocol, how TLS is spoken.

@@ -9,13 +9,15 @@ use super::handle;
 use super::memory::{Out, optional_text, text};
 use super::options;
 use super::service::ocireg_service;
+use crate::client::inspect;
 use crate::config::api_endpoint::ApiVersion;
 use crate::error::{Error, Result};
-use crate::reference::Reference;
-use crate::session::{OpenOptions, Session, check_openable};
-use crate::store::location::Bare;
-use crate::store::{Layout, Location};
-use crate::transfer::{inspect, pull, pull_v1};
+use crate::names::location::Bare;
+use crate::names::location::Location;
+use crate::names::reference::Reference;
+use crate::registry::session::{OpenOptions, Session, check_openable};
+use crate::store::Layout;
+use crate::transfer::{pull, pull_v1};
 use crate::v1;
 
 /// The reference that a source names.

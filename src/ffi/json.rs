@@ -6,7 +6,7 @@ use super::error::ocireg_error;
 use super::memory::{self, Out};
 use crate::credentials::AuthConfig;
 use crate::error::Error;
-use crate::json_pointer;
+use crate::json::pointer;
 
 /// Gets a value out of JSON, such as the `digest` of the first layer of a manifest.
 ///
@@ -44,7 +44,7 @@ pub unsafe extern "C" fn ocireg_json_get(
         let json = unsafe { memory::text(json, "json") }?;
         // SAFETY: the header's contract.
         let pointer = unsafe { memory::text(pointer, "pointer") }?;
-        out.set_text(json_pointer::get(json, pointer)?)
+        out.set_text(pointer::get(json, pointer)?)
     })
 }
 
@@ -82,7 +82,7 @@ pub unsafe extern "C" fn ocireg_json_length(
         let json = unsafe { memory::text(json, "json") }?;
         // SAFETY: the header's contract.
         let pointer = unsafe { memory::text(pointer, "pointer") }?;
-        let counted = json_pointer::length(json, pointer)?;
+        let counted = pointer::length(json, pointer)?;
         // SAFETY: as above.
         unsafe { *length = counted };
         Ok(())

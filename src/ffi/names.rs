@@ -8,10 +8,10 @@ use super::memory::{self, Out};
 use crate::auth::challenge;
 use crate::config::registry::{ServiceConfig, lookup_local};
 use crate::credentials;
-use crate::host;
-use crate::json;
+use crate::json::strict;
+use crate::names::host;
+use crate::names::reference::Reference;
 use crate::os::environment::Environment;
-use crate::reference::Reference;
 use crate::tls::certs_d;
 
 /// The host of a registry's address: drops one leading http:// or https://, then everything from the first /.
@@ -242,7 +242,7 @@ pub unsafe extern "C" fn ocireg_parse_challenges(
         let out = unsafe { Out::new(json) }.required("json")?;
         // SAFETY: the header's contract.
         let header_lines_json = unsafe { memory::text(header_lines_json, "header_lines_json") }?;
-        let lines = json::parse_strings(header_lines_json, "header_lines_json")?;
+        let lines = strict::parse_strings(header_lines_json, "header_lines_json")?;
         out.set_json(&challenge::parse(lines.iter().map(String::as_str)))
     })
 }

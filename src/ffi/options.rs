@@ -1,15 +1,16 @@
 //! The option documents of calls.
 
+use crate::client::inspect;
 use crate::config::api_endpoint::ApiVersion;
 use crate::credentials::AuthConfig;
-use crate::digest::{Algorithm, Digest};
 use crate::error::{Code, Error, Result};
-use crate::json::{self, Object};
-use crate::reference::check_path;
-use crate::session::OpenOptions;
-use crate::transfer::{inspect, pull};
+use crate::image::Platform;
+use crate::json::strict::{self, Object};
+use crate::names::digest::{Algorithm, Digest};
+use crate::names::reference::check_path;
+use crate::registry::session::OpenOptions;
+use crate::transfer::pull;
 use crate::v1;
-use crate::v2::Platform;
 use crate::v2::foreign::Wanted;
 use crate::v2::pages::PageOptions;
 use crate::v2::repository::ManifestOptions;
@@ -31,12 +32,12 @@ pub(super) fn auth(text: &str, name: &str) -> Result<AuthConfig> {
 /// The headers of all requests of an endpoint: {"Name": ["value"]}.
 pub(super) fn headers(user_agent: Option<&str>, text: Option<&str>) -> Result<v1::Headers> {
     let mut headers = v1::Headers::default();
-    let given = json::parse(text.unwrap_or("{}"), "headers_json")?;
+    let given = strict::parse(text.unwrap_or("{}"), "headers_json")?;
     let Value::Object(given) = given else {
-        return Err(json::invalid("headers_json", "headers_json must be a JSON object"));
+        return Err(strict::invalid("headers_json", "headers_json must be a JSON object"));
     };
     for (name, values) in given {
-        for value in json::strings(values, "headers_json")?.into_iter().map(Zeroizing::new) {
+        for value in strict::strings(values, "headers_json")?.into_iter().map(Zeroizing::new) {
             headers.add(&name, &value)?;
         }
     }

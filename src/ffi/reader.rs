@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, TryLockError};
 use super::context::{ocireg_context, run};
 use super::error::ocireg_error;
 use super::handle;
-use crate::context::Run;
+use crate::call::Run;
 use crate::error::{Code, Error, Result};
 use crate::v1::layer::LayerReader;
 use crate::v2::blob::BlobReader;

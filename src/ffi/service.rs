@@ -6,13 +6,13 @@ use super::context::{self, UserData, ocireg_context, ocireg_drop_fn};
 use super::error::ocireg_error;
 use super::handle;
 use super::memory::{self, Out};
+use crate::client::login;
 use crate::config::options;
 use crate::config::registry::Lists;
 use crate::error::Error;
-use crate::host;
 use crate::log::{Level, Sink};
-use crate::login;
-use crate::service::Service;
+use crate::names::host;
+use crate::registry::service::Service;
 use crate::v1::data::Limit;
 use crate::v1::search;
 

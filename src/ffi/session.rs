@@ -14,8 +14,8 @@ use super::service::ocireg_service;
 use super::writer::{Writer, ocireg_writer};
 use crate::config::api_endpoint::ApiVersion;
 use crate::error::{Code, Error, Result};
-use crate::reference::{Reference, check_path};
-use crate::session::{Session, check_openable};
+use crate::names::reference::{Reference, check_path};
+use crate::registry::session::{Session, check_openable};
 use crate::v1;
 use crate::v2::blob::BlobReader;
 use crate::v2::upload::BlobWriter;
@@ -489,7 +489,7 @@ pub unsafe extern "C" fn ocireg_session_open_blob(
         };
         let reader = reader.required("reader")?;
         let (session, run) = (session?, run?);
-        let digest: crate::digest::Digest = digest?.parse()?;
+        let digest: crate::names::digest::Digest = digest?.parse()?;
         let blob = options::blob(digest, options?)?;
         let opened = session.with_repository(&run, |repository| {
             BlobReader::open(Arc::new(repository.clone()), &blob, offset, &run)
@@ -591,7 +591,7 @@ pub unsafe extern "C" fn ocireg_session_mount_blob(
             )
         };
         let (session, run, from) = (session?, run?, from?);
-        let digest: crate::digest::Digest = digest?.parse()?;
+        let digest: crate::names::digest::Digest = digest?.parse()?;
         check_path(from)?;
         options::none(options?)?;
         let begun = session.with_repository_to_push(&run, |repository| {

@@ -9,8 +9,8 @@ use super::reader::{Reader, ocireg_reader};
 use super::session::{ocireg_session, session_v1};
 use super::writer::{Writer, ocireg_writer};
 use crate::error::{Error, Result};
-use crate::json;
-use crate::reference::Reference;
+use crate::json::strict;
+use crate::names::reference::Reference;
 use crate::v1::data::Limit;
 use crate::v1::{ImageId, ImgData, Root};
 
@@ -19,7 +19,7 @@ fn path_of(reference: &str) -> Result<String> {
 }
 
 fn registries(text: &str) -> Result<Vec<Root>> {
-    let list = json::parse_strings(text, "registries_json")?;
+    let list = strict::parse_strings(text, "registries_json")?;
     list.iter().map(|root| Root::parse(root, "registries_json")).collect()
 }
 

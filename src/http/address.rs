@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use url::{Host, Url};
 
 use crate::error::{Code, Error, Phase, Result};
-use crate::host::{Blocks, is_localhost};
+use crate::names::host::{Blocks, is_localhost};
 
 /// How far an address reaches; a narrower reach is smaller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -5,9 +5,9 @@ use std::time::{Duration, SystemTime};
 use ureq::http::HeaderMap;
 use url::{Position, Url};
 
-use super::scope::Carried;
+use super::transport::scope::Carried;
 use crate::error::{Code, Error, Phase, RegistryError, one_line, one_line_each};
-use crate::json;
+use crate::json::strict;
 
 /// A failure of the HTTP client while asking `url`.
 pub(super) fn from_client(error: ureq::Error, url: &Url, in_body: bool) -> Error {
@@ -179,7 +179,7 @@ fn registry_errors(body: &[u8]) -> Vec<RegistryError> {
     }
     const LONGEST: usize = 512;
     let short = |text: &str| one_line(&text.chars().take(LONGEST).collect::<String>());
-    let document = json::check(body).and_then(|()| serde_json::from_slice(body));
+    let document = strict::check(body).and_then(|()| serde_json::from_slice(body));
     if let Ok(Document { errors, details, error }) = document {
         let mut errors: Vec<_> = errors
             .into_iter()

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 
 use super::recent::Recent;
-use crate::context::Run;
+use crate::call::Run;
 use crate::error::{Code, Error, Phase, Result};
-use crate::host::is_localhost;
+use crate::names::host::is_localhost;
 use crate::os::descriptor::above_standard_for_long;
 use crate::os::wait::Interest;
 use crate::os::wake::Wake;

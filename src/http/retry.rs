@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use crate::call::Run;
 use crate::config::settings::Retry;
-use crate::context::Run;
 use crate::crypto;
 use crate::error::{Code, Error, Phase, Result};
 use crate::log::{Level, Record};

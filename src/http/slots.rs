@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::context::Run;
+use crate::call::Run;
 use crate::error::Result;
 use crate::os::process;
 use crate::sync::{PerProcess, lock};

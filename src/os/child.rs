@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 
 use super::descriptor::{self, above_standard};
 use super::wait::{Interest, Woken, wait};
-use crate::context::Run;
+use crate::call::Run;
 use crate::error::Error;
 
 /// How often a child is looked at where the kernel has no descriptor for it.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 
 use super::dir::Dir;
-use crate::context::Run;
+use crate::call::Run;
 use crate::error::{Code, Error, Phase, Result};
 
 /// How often a lock is tried; it is held for milliseconds.

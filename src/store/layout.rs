@@ -10,17 +10,17 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use crate::call::Run;
 use crate::config::settings::Limits;
-use crate::context::Run;
-use crate::digest::{Algorithm, Digest, Hasher};
 use crate::error::{Code, Error, Phase, Result};
-use crate::json;
+use crate::image::descriptor::{check_digest, check_size};
+use crate::image::{Descriptor, Manifest, media_type};
+use crate::json::strict;
+use crate::names::digest::{Algorithm, Digest, Hasher};
 use crate::os::atomic_file::{AtomicFile, TEMPORARY, sweep};
 use crate::os::dir::Dir;
 use crate::os::lock::DirLock;
 use crate::os::within::Bounds;
-use crate::v2::descriptor::{check_digest, check_size};
-use crate::v2::{Descriptor, Manifest, media_type};
 
 /// The annotation that names an image within a layout.
 pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
@@ -419,7 +419,7 @@ impl Layout {
 
     fn parse_index(&self, bytes: &[u8]) -> Result<Map<String, Value>> {
         // The user's own file: as large as it is.
-        json::check_up_to(bytes, usize::MAX).map_err(|e| self.malformed(e))?;
+        strict::check_up_to(bytes, usize::MAX).map_err(|e| self.malformed(e))?;
         let index: Map<String, Value> =
             serde_json::from_slice(bytes).map_err(|e| self.malformed(e))?;
         // Go programs write an empty list as null, or not at all.

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::io::Read;
 
 use super::Layout;
-use crate::digest::Digest;
 use crate::error::{Error, Result};
+use crate::names::digest::Digest;
 
 const MARKS: &str = ".ocireg-verified";
 

@@ -1,9 +1,7 @@
 //! Where images lie locally.
 
 pub mod layout;
-pub mod location;
 pub mod marks;
 
 pub use layout::{BlobWriter, Layout, NewBlob};
-pub use location::Location;
 pub use marks::Marks;

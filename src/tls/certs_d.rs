@@ -8,8 +8,8 @@ use serde::{Serialize, Serializer};
 
 use super::Identity;
 use crate::error::{Code, Error, Phase, Result};
-use crate::host;
-use crate::json::Object;
+use crate::json::strict::Object;
+use crate::names::host;
 use crate::os::dir::Dir;
 use crate::os::environment::Environment;
 use crate::os::file;

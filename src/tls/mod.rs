@@ -17,7 +17,7 @@ use rustls::{ClientConfig, RootCertStore, SignatureScheme};
 
 use crate::crypto;
 use crate::error::{Code, Error, Phase, Result};
-use crate::host::Blocks;
+use crate::names::host::Blocks;
 use crate::os::environment::Environment;
 use verify::{Unverified, Verified};
 use x509::Certificate;

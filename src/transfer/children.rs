@@ -1,22 +1,23 @@
 //! What the manifests of an image lead to, fetched through its session.
 
-use crate::context::Run;
+use crate::call::Run;
 use crate::error::Result;
-use crate::session::Session;
-use crate::v2::repository::Fetched;
-use crate::v2::select::Source;
-use crate::v2::{Descriptor, blob};
+use crate::image::Descriptor;
+use crate::image::manifest::Fetched;
+use crate::image::select::Source;
+use crate::registry::session::Session;
+use crate::v2::blob;
 
 /// The documents below a manifest, from whichever endpoint of the session gives them.
 #[derive(Clone, Copy)]
-pub(super) struct Children<'a> {
-    pub(super) session: &'a Session,
-    pub(super) run: &'a Run,
+pub(crate) struct Children<'a> {
+    pub(crate) session: &'a Session,
+    pub(crate) run: &'a Run,
 }
 
 impl Children<'_> {
     /// The bytes of a manifest of a type that this library does not read.
-    pub(super) fn unread_manifest(&self, child: &Descriptor) -> Result<Vec<u8>> {
+    pub(crate) fn unread_manifest(&self, child: &Descriptor) -> Result<Vec<u8>> {
         let run = self.run;
         self.session.with_repository(run, |r| r.unread_manifest(child, run))
     }
@@ -37,7 +38,7 @@ impl Source for Children<'_> {
 }
 
 /// Tells that a manifest has come.
-pub(super) fn manifest_event(fetched: &Fetched, run: &Run) -> Result<()> {
+pub(crate) fn manifest_event(fetched: &Fetched, run: &Run) -> Result<()> {
     run.event(&serde_json::json!({
         "kind": "manifest",
         "digest": fetched.descriptor.digest,

@@ -5,10 +5,10 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::digest::{Algorithm, Digest};
 use crate::error::{Code, Error, Phase, Result};
-use crate::json;
-use crate::v2::{Descriptor, Platform, media_type};
+use crate::image::{Descriptor, Platform, media_type};
+use crate::json::strict;
+use crate::names::digest::{Algorithm, Digest};
 
 /// One image of the chain.
 #[derive(Debug)]
@@ -208,7 +208,7 @@ fn history(bytes: &[u8]) -> Result<Value> {
 }
 
 fn object(bytes: &[u8]) -> Result<Map<String, Value>> {
-    json::check(bytes).map_err(|e| malformed("it is not JSON").cause(e))?;
+    strict::check(bytes).map_err(|e| malformed("it is not JSON").cause(e))?;
     serde_json::from_slice(bytes).map_err(|e| malformed("it is not a JSON object").cause(e))
 }
 

@@ -10,18 +10,19 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::children::{Children, manifest_event};
-use crate::context::Run;
-use crate::digest::Digest;
+use crate::call::Run;
 use crate::error::{Code, Error, Result};
+use crate::image::manifest::Fetched;
+use crate::image::select::{Source as _, choose, too_deep, too_many};
+use crate::image::{Descriptor, Manifest, Platform, media_type, platform};
 use crate::log::{Level, Record};
-use crate::reference::Reference;
-use crate::session::{Session, selector_of};
+use crate::names::digest::Digest;
+use crate::names::reference::Reference;
+use crate::registry::session::{Session, selector_of};
 use crate::store::{Layout, Marks};
 use crate::sync::lock;
 use crate::v2::blob::BlobReader;
-use crate::v2::repository::{Fetched, ManifestOptions};
-use crate::v2::select::{Source as _, choose, too_deep, too_many};
-use crate::v2::{Descriptor, Manifest, Platform, media_type, platform};
+use crate::v2::repository::ManifestOptions;
 
 /// What is read from a connection before it is written: more brings nothing (measured).
 const BUFFER: usize = 256 << 10;

@@ -8,13 +8,14 @@ use flate2::write::MultiGzDecoder;
 
 use super::convert_v1::{V1Image, convert, platform};
 use super::pull::{BlobReport, EndpointReport, ManifestReport, Options, Report, Source};
-use crate::context::Run;
-use crate::digest::{Algorithm, Digest, Hasher};
+use crate::call::Run;
 use crate::error::{Code, Error, Phase, Result};
-use crate::reference::Reference;
+use crate::image::{Descriptor, media_type};
+use crate::names::digest::{Algorithm, Digest, Hasher};
+use crate::names::reference::Reference;
 use crate::store::Layout;
-use crate::v1::{ImageId, Root, Session, tar};
-use crate::v2::{Descriptor, media_type};
+use crate::tar;
+use crate::v1::{ImageId, Root, Session};
 
 /// What is read from a connection before it is written.
 const BUFFER: usize = 256 << 10;

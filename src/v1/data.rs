@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::image_id::ImageId;
 use super::root::Root;
 use crate::error::{Error, Result};
-use crate::json;
+use crate::json::strict;
 
 /// What an index knows of one image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,7 +36,7 @@ pub struct ImgData {
 impl ImgData {
     /// Reads one of a caller's; `argument` is what it is called.
     pub fn parse(text: &str, argument: &str) -> Result<Self> {
-        let value = json::parse(text, argument)?;
+        let value = strict::parse(text, argument)?;
         serde_json::from_value::<Map<String, Value>>(value)
             .and_then(|image| serde_json::from_value(image.into()))
             .map_err(|e| wrong(argument, e))
@@ -44,14 +44,14 @@ impl ImgData {
 
     /// Reads a list of a caller's.
     pub fn parse_list(text: &str, argument: &str) -> Result<Vec<Self>> {
-        json::parse(text, argument)?;
+        strict::parse(text, argument)?;
         let list: ImgList = serde_json::from_str(text).map_err(|e| wrong(argument, e))?;
         Ok(list.0)
     }
 }
 
 fn wrong(argument: &str, why: serde_json::Error) -> Error {
-    json::invalid(argument, format!("{argument} is not a valid list of images"))
+    strict::invalid(argument, format!("{argument} is not a valid list of images"))
         .cause(why)
         .hint(r#"an image reads {"id": "64 hex digits", "checksum": "…", "Tag": "…"}"#)
 }

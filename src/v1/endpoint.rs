@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::root::Root;
 use super::transport::{Headers, Login, Transport};
+use crate::call::Run;
 use crate::config::registry::IndexInfo;
-use crate::context::Run;
 use crate::credentials::{Credentials, auth_config_key};
 use crate::error::{Code, Error, Phase, Result};
-use crate::host::{self, INDEX_SERVER};
 use crate::http::origin::Origin;
-use crate::service::Service;
+use crate::names::host::{self, INDEX_SERVER};
+use crate::registry::service::Service;
 use crate::tls::Identity;
 use crate::tls::certs_d::TlsConfig;
 use crate::v2::registry::{Common, of_ping};
@@ -162,7 +162,7 @@ impl Endpoint {
         let body = response.body.read_all(PING_LIMIT, "the response to the ping", "error", run);
         let said: Map<String, Value> = body
             .ok()
-            .filter(|body| crate::json::check(body).is_ok())
+            .filter(|body| crate::json::strict::check(body).is_ok())
             .and_then(|body| serde_json::from_slice(&body).ok())
             .unwrap_or_default();
         run.check()?;

@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::transport::Transport;
-use crate::context::Run;
+use crate::call::Run;
 use crate::error::{Code, Error, Phase, Result};
 use crate::http::origin::Origin;
 use crate::http::retry::Attempts;

@@ -9,7 +9,6 @@ pub mod push_layer;
 pub mod root;
 pub mod search;
 pub mod session;
-pub mod tar;
 pub mod tarsum;
 pub mod transport;
 

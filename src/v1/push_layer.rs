@@ -11,10 +11,10 @@ use url::Url;
 
 use super::tarsum::tarsum;
 use super::transport::Transport;
-use crate::context::Run;
-use crate::digest::{Algorithm, Hasher};
+use crate::call::Run;
 use crate::error::{Code, Error, Phase, Result};
 use crate::http::{self, Method, Reaches, header};
+use crate::names::digest::{Algorithm, Hasher};
 use crate::os::spool::Spool;
 use crate::sync::lock;
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 use url::Url;
 
 use crate::error::{Error, Result};
-use crate::host::printable;
+use crate::names::host::printable;
 
 /// The most registries that an index may name.
 const MOST: usize = 100;

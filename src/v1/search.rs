@@ -4,13 +4,13 @@ use super::data::{Limit, SearchResults};
 use super::endpoint::Endpoint;
 use super::session::Session;
 use super::transport::Headers;
-use crate::context::Run;
+use crate::call::Run;
 use crate::credentials::AuthConfig;
 use crate::error::{Code, Error, Result};
-use crate::host;
 use crate::log::{Level, Record};
-use crate::service::Service;
-use crate::session::is_final;
+use crate::names::host;
+use crate::registry::service::Service;
+use crate::registry::session::is_final;
 use crate::v2::Registry;
 
 /// What a bearer token must allow for a search.

@@ -14,14 +14,14 @@ use super::layer::LayerReader;
 use super::push_layer::LayerWriter;
 use super::root::{self, Root};
 use super::transport::{Headers, Login, TOKEN, Transport, Way};
-use crate::context::Run;
+use crate::call::Run;
 use crate::credentials::{AuthConfig, Credentials};
 use crate::error::{Code, Error, Result};
 use crate::http::origin::{Origin, is_trusted, parse_sent, refuse_downgrade};
 use crate::http::{HeaderName, Method, Payload, Reaches, Redirects, Request, Response, header};
-use crate::reference::{check_path, check_tag};
-use crate::service::Service;
-use crate::session::Info;
+use crate::names::reference::{check_path, check_tag};
+use crate::registry::service::Service;
+use crate::registry::session::Info;
 use crate::v2::Registry;
 
 /// Redirects of an image list that are followed.
@@ -61,7 +61,7 @@ impl Session {
         let may = common.policy.lets_secrets_go(&common.client, endpoint.root().url(), &identity);
         let always = may && !credentials.auth.is_anonymous() && endpoint.ping(run)?.standalone;
         let transport = endpoint.transport(Login::Password { credentials, always }, run)?;
-        let (id, warnings) = (crate::session::new_id()?, run.warnings());
+        let (id, warnings) = (crate::registry::session::new_id()?, run.warnings());
         Ok(Self { id, endpoint: endpoint.clone(), transport, warnings })
     }
 
@@ -74,7 +74,7 @@ impl Session {
         run: &Run,
     ) -> Result<Self> {
         let transport = endpoint.transport(Login::Tokens(Box::new(registry), scopes), run)?;
-        let (id, warnings) = (crate::session::new_id()?, run.warnings());
+        let (id, warnings) = (crate::registry::session::new_id()?, run.warnings());
         Ok(Self { id, endpoint: endpoint.clone(), transport, warnings })
     }
 
@@ -391,7 +391,7 @@ impl Session {
         limit: Limit,
         run: &Run,
     ) -> Result<SearchResults> {
-        let doing = format!("search for {:?}", crate::host::printable(term));
+        let doing = format!("search for {:?}", crate::names::host::printable(term));
         let mut url = self.endpoint.root().path("search");
         url.query_pairs_mut().append_pair("q", term).append_pair("n", &limit.to_string());
         let request = self.transport.request(url, &doing);
@@ -503,7 +503,7 @@ impl Session {
         let bytes =
             response.body.read_all(limit, "the response of the v1 registry", "list", run)?;
         let wrong = |why: &dyn fmt::Display| nonsense(doing, why).url(&response.url);
-        crate::json::check(&bytes).map_err(|e| wrong(&e))?;
+        crate::json::strict::check(&bytes).map_err(|e| wrong(&e))?;
         serde_json::from_slice(&bytes).map_err(|e| wrong(&e))
     }
 
@@ -572,7 +572,7 @@ fn check_image(image: &ImageId, json: &[u8]) -> std::result::Result<(), String> 
     struct Image {
         id: ImageId,
     }
-    crate::json::check(json).map_err(|e| e.to_string())?;
+    crate::json::strict::check(json).map_err(|e| e.to_string())?;
     // A list would do for a struct, as its fields in order.
     if !json.trim_ascii_start().starts_with(b"{") {
         return Err("it is not a JSON object".to_owned());

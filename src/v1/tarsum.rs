@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 
-use super::tar::{Archive, Entry};
-use crate::context::Run;
-use crate::digest::{Algorithm, Digest, Hasher};
+use crate::call::Run;
 use crate::error::{Error, Result};
+use crate::names::digest::{Algorithm, Digest, Hasher};
+use crate::tar::{Archive, Entry};
 
 /// Tarsum version 0 of a plain tar archive and the image's JSON: `tarsum+sha256:` and 64 hex digits.
 ///

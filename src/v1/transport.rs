@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::cookies::Cookies;
 use super::root::Root;
 use crate::auth::Authenticator;
-use crate::context::Run;
+use crate::call::Run;
 use crate::credentials::Credentials;
 use crate::error::Result;
 use crate::http::origin::{Origin, is_trusted};
@@ -324,7 +324,7 @@ impl Headers {
     /// The headers of a caller's document: name to values.
     pub fn add(&mut self, name: &str, value: &str) -> Result<()> {
         let invalid = |what: &str| {
-            let shown = crate::host::printable(name);
+            let shown = crate::names::host::printable(name);
             crate::error::Error::argument("headers_json", format!("the header {shown:?} {what}"))
         };
         let name = HeaderName::from_bytes(name.as_bytes())

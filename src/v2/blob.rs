@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use super::descriptor::{check_digest, check_size};
+use super::Repository;
 use super::foreign::{Elsewhere, Wanted};
-use super::{Descriptor, Repository};
-use crate::context::Run;
-use crate::digest::{Digest, Hasher};
+use crate::call::Run;
 use crate::error::{Code, Error, Phase, Result};
 use crate::http::{Body, Reaches, Response, header, range};
+use crate::image::Descriptor;
+use crate::image::descriptor::{check_digest, check_size};
+use crate::names::digest::{Digest, Hasher};
 use url::Url;
 
 /// After a cut, so many bytes of progress make the next cut the first one again.

@@ -2,13 +2,14 @@
 
 use url::Url;
 
-use super::{Descriptor, Repository, media_type};
-use crate::context::Run;
-use crate::digest::Digest;
+use super::Repository;
+use crate::call::Run;
 use crate::error::{Code, Error, Result};
 use crate::http::address::AddressRule;
 use crate::http::origin::{Origin, parse_sent, refuse_downgrade};
 use crate::http::{Request, Response};
+use crate::image::{Descriptor, media_type};
+use crate::names::digest::Digest;
 use crate::tls::Identity;
 
 /// A blob that somebody wants, and where it may be beside the registry.

@@ -12,7 +12,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::Registry;
-use crate::context::Run;
+use crate::call::Run;
 use crate::error::{Code, Error, Result};
 use crate::http::origin::{Origin, parse_sent};
 use crate::http::{header, link};

@@ -8,8 +8,8 @@ use url::Url;
 
 use crate::auth::challenge::Challenge;
 use crate::auth::{Authenticator, Authorization, Policy, Tokens};
+use crate::call::Run;
 use crate::config::settings::{Limits, Retry};
-use crate::context::Run;
 use crate::credentials::Credentials;
 use crate::error::{Code, Error, Phase, Result};
 use crate::http::address::Reach;

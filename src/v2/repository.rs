@@ -2,16 +2,18 @@
 
 use url::Url;
 
-use super::descriptor::{check_digest, check_size};
-use super::manifest::{self, Manifest};
 use super::pages::{List, Listing, PageOptions};
-use super::select::{Chosen, Source, choose};
-use super::{Descriptor, Platform, Registry, blob, media_type};
-use crate::context::Run;
-use crate::digest::{Algorithm, Digest};
+use super::{Registry, blob};
+use crate::call::Run;
 use crate::error::{Code, Error, Phase, Result};
 use crate::http::{Method, Reaches, Response, header};
-use crate::reference::{check_tag, is_tag};
+use crate::image::descriptor::{check_digest, check_size};
+use crate::image::manifest::{self, Manifest};
+use crate::image::manifest::{Document, Fetched};
+use crate::image::select::{Chosen, Source, choose};
+use crate::image::{Descriptor, Platform, media_type};
+use crate::names::digest::{Algorithm, Digest};
+use crate::names::reference::{check_tag, is_tag};
 
 /// A repository at one endpoint.
 #[derive(Debug, Clone)]
@@ -51,26 +53,6 @@ impl std::str::FromStr for Selector {
         check_tag(text)?;
         Ok(Self::Tag(text.to_owned()))
     }
-}
-
-/// A manifest as it came: its bytes are what the digest is of.
-#[derive(Debug, Clone)]
-pub struct Fetched {
-    /// What it is.
-    pub descriptor: Descriptor,
-    /// The exact bytes.
-    pub bytes: Vec<u8>,
-    /// The same, read.
-    pub manifest: Manifest,
-}
-
-/// A manifest as it came, of a type that may be known to the caller alone.
-#[derive(Debug, Clone)]
-pub struct Document {
-    /// What it is.
-    pub descriptor: Descriptor,
-    /// The exact bytes.
-    pub bytes: Vec<u8>,
 }
 
 /// An answer with a manifest: verified, but not read.

@@ -7,13 +7,14 @@ use url::Url;
 
 use self::place::{Place, received};
 use self::recovery::{Refusal, Tries};
-use super::descriptor::{check_digest, check_size};
-use super::{Descriptor, Repository};
-use crate::context::Run;
-use crate::digest::{Algorithm, Digest, Hasher};
+use super::Repository;
+use crate::call::Run;
 use crate::error::{Code, Error, Result};
 use crate::http::address::AddressRule;
 use crate::http::{Method, Payload, Reaches, Request, Response, header};
+use crate::image::Descriptor;
+use crate::image::descriptor::{check_digest, check_size};
+use crate::names::digest::{Algorithm, Digest, Hasher};
 
 /// The media type of a blob that nobody called anything else.
 const OCTETS: &str = "application/octet-stream";

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::context::Run;
+use crate::call::Run;
 use crate::error::{Code, Error, Result};
 use crate::http::Response;
 use crate::http::origin::{Origin, parse_sent, refuse_downgrade};

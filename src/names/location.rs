@@ -54,7 +54,7 @@ impl Location {
     /// The first colon after the path begins the name, which may itself hold `/`, `:` and `@`.
     pub fn parse(text: &str, bare: Bare, argument: &str) -> Result<Self> {
         let invalid = |why: &str| {
-            let shown = crate::host::printable(text);
+            let shown = crate::names::host::printable(text);
             Error::argument(argument, format!("{shown:?} is not a valid location: {why}")).hint(
                 "write docker://REFERENCE or oci:DIR[:NAME]; the name follows the first colon after the directory, so the path cannot contain a colon",
             )

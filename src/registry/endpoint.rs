@@ -2,11 +2,11 @@
 
 use url::Url;
 
+use crate::call::Run;
 use crate::config::api_endpoint::{ApiEndpoint, ApiVersion};
-use crate::context::Run;
 use crate::error::{Code, Error, Result};
-use crate::host;
-use crate::service::Service;
+use crate::names::host;
+use crate::registry::service::Service;
 use crate::tls::Identity;
 
 /// An endpoint that can be spoken to: its address is one that a URL can hold.

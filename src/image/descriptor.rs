@@ -9,9 +9,9 @@ use serde_json::{Map, Value};
 
 use super::platform::Platform;
 use crate::config::settings::Limits;
-use crate::digest::Digest;
 use crate::error::{Code, Error, Phase, Result};
-use crate::json::misspelt;
+use crate::json::strict::misspelt;
+use crate::names::digest::Digest;
 
 /// An OCI content descriptor; its JSON form is the published one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -93,7 +93,7 @@ impl Descriptor {
     }
 
     /// Refuses keys in another letter case, and embedded data that does not match.
-    pub(super) fn check(&self, limits: &Limits) -> Result<()> {
+    pub(crate) fn check(&self, limits: &Limits) -> Result<()> {
         if self.urls.len() as u64 > limits.urls {
             return Err(Error::new(
                 Code::Limit,
@@ -173,7 +173,7 @@ fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
 }
 
 /// Annotations, of which Go reads null as an empty string.
-pub(super) fn annotations<'de, D: Deserializer<'de>>(
+pub(crate) fn annotations<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<BTreeMap<String, String>>, D::Error> {
     let read: Option<BTreeMap<String, Option<String>>> = Option::deserialize(deserializer)?;
@@ -181,7 +181,7 @@ pub(super) fn annotations<'de, D: Deserializer<'de>>(
 }
 
 /// Go reads null as the empty value of any type.
-pub(super) fn null_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+pub(crate) fn null_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de> + Default,
@@ -190,7 +190,7 @@ where
 }
 
 /// Go writes an empty list as null.
-pub(super) fn null_is_empty<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+pub(crate) fn null_is_empty<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,

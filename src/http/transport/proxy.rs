@@ -12,9 +12,6 @@ use ureq::http::Uri;
 use ureq::unversioned::transport::{ConnectionDetails, Connector};
 use zeroize::Zeroizing;
 
-use super::address::Dial;
-use super::failure::from_io;
-use super::resolver::Resolver;
 use super::scope::{self, carry};
 use super::secure::{Tls, client_config};
 use super::socket::{Plain, Socket};
@@ -22,6 +19,9 @@ use super::socks::{self, Target};
 use super::wire::Wire;
 use crate::config::proxy::{ProxyScheme, ProxyServer};
 use crate::error::{Code, Error, Phase, Result};
+use crate::http::address::Dial;
+use crate::http::failure::from_io;
+use crate::http::resolver::Resolver;
 use crate::log::{Level, Record};
 use crate::tls::{self, Identity};
 
@@ -29,7 +29,7 @@ use crate::tls::{self, Identity};
 const MAX_ANSWER: usize = 16 << 10;
 
 /// Makes connections through one proxy. There is no way around it: what fails here fails.
-pub(super) struct ProxyConnector {
+pub(in crate::http) struct ProxyConnector {
     server: Arc<ProxyServer>,
     resolver: Arc<Resolver>,
     /// How TLS is made with the proxy, if it is.
@@ -39,7 +39,7 @@ pub(super) struct ProxyConnector {
 }
 
 impl ProxyConnector {
-    pub(super) fn new(
+    pub(in crate::http) fn new(
         server: Arc<ProxyServer>,
         resolver: Arc<Resolver>,
         identity: Identity,
@@ -275,14 +275,14 @@ impl ProxyConnector {
 
 /// How a proxy is asked to send http requests on (RFC 9112, 3.2.2): the whole address stands in the first line.
 #[derive(Debug)]
-pub(super) struct Forward {
+pub(in crate::http) struct Forward {
     server: Arc<ProxyServer>,
     authority: String,
 }
 
 impl Forward {
     /// The beginning of a request, as the proxy wants it.
-    pub(super) fn rewrite(&self, request: &[u8]) -> Zeroizing<Vec<u8>> {
+    pub(in crate::http) fn rewrite(&self, request: &[u8]) -> Zeroizing<Vec<u8>> {
         let secret = self.server.authorization();
         // Room for all of it: bytes that move leave a copy behind.
         let room = request.len() + self.authority.len() + 64 + secret.map_or(0, str::len);
@@ -304,7 +304,7 @@ impl Forward {
 }
 
 /// What it means that a proxy wants to know who asks, other than in the answer to CONNECT.
-pub(super) fn wants_login(server: &ProxyServer, target: &str) -> Error {
+pub(in crate::http) fn wants_login(server: &ProxyServer, target: &str) -> Error {
     Error::new(Code::Proxy, format!("the proxy {server} did not forward the request to {target}"))
         .phase(Phase::Proxy)
         .cause("it responded with status 407")

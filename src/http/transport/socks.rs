@@ -11,7 +11,7 @@ use crate::error::Phase;
 
 /// What the proxy is asked to connect to.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Target<'a> {
+pub(in crate::http) enum Target<'a> {
     /// An address that was found here.
     Address(SocketAddr),
     /// A name that the proxy looks up, and a port.
@@ -20,7 +20,7 @@ pub(super) enum Target<'a> {
 
 /// Why there is no connection.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(in crate::http) enum Failure {
     /// Sending or receiving failed, or the call has ended.
     Io(io::Error),
     /// What it sends is not SOCKS 5.
@@ -46,7 +46,7 @@ const NAME: u8 = 3;
 const IPV6: u8 = 4;
 
 /// Makes the proxy at the other end of the wire connect to the target. Nothing that comes after its answer is read.
-pub(super) fn connect(
+pub(in crate::http) fn connect(
     wire: &mut Wire,
     server: &ProxyServer,
     target: Target<'_>,
@@ -142,7 +142,7 @@ fn fill(wire: &mut Wire, mut bytes: &mut [u8]) -> Result<(), Failure> {
 }
 
 /// What the number of a refusal means.
-pub(super) fn meaning(reply: u8) -> &'static str {
+pub(in crate::http) fn meaning(reply: u8) -> &'static str {
     match reply {
         1 => "general failure",
         2 => "connection not allowed by its rules",

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::io::{ErrorKind, Read};
 
-use crate::context::Run;
+use crate::call::Run;
 use crate::error::{Error, Result};
 
 /// What archives are made of, in bytes.

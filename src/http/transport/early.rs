@@ -9,7 +9,7 @@ use super::scope;
 
 /// What is known of the server while a request goes out.
 #[derive(Debug, Default)]
-pub(super) struct Early {
+pub(in crate::http) struct Early {
     /// Nothing more goes out.
     stopped: bool,
     /// What has come is no refusal: there is nothing more to wait for before all has gone out.
@@ -20,27 +20,27 @@ pub(super) struct Early {
 
 impl Early {
     /// Whether nothing more goes out on this connection.
-    pub(super) fn is_stopped(&self) -> bool {
+    pub(in crate::http) fn is_stopped(&self) -> bool {
         self.stopped
     }
 
     /// Whether what comes in now may be a refusal.
-    pub(super) fn listens(&self) -> bool {
+    pub(in crate::http) fn listens(&self) -> bool {
         !self.deaf && !self.stopped
     }
 
     /// Nothing that comes in before the end of the request matters.
-    pub(super) fn deafen(&mut self) {
+    pub(in crate::http) fn deafen(&mut self) {
         self.deaf = true;
     }
 
     /// The request has gone out, or another one begins.
-    pub(super) fn listen_again(&mut self) {
+    pub(in crate::http) fn listen_again(&mut self) {
         self.deaf = false;
     }
 
     /// Looks at all that has come in since the request began.
-    pub(super) fn heard(&mut self, input: &[u8]) {
+    pub(in crate::http) fn heard(&mut self, input: &[u8]) {
         match final_status(input) {
             None => {}
             Some(300..=599) => self.stop(),
@@ -49,7 +49,7 @@ impl Early {
     }
 
     /// Sending failed. What ends the call, such as a time-out, is its end here too; else the answer may say more.
-    pub(super) fn broke(&mut self, error: io::Error) -> io::Result<()> {
+    pub(in crate::http) fn broke(&mut self, error: io::Error) -> io::Result<()> {
         if scope::is_carried(&error) {
             return Err(error);
         }
@@ -59,7 +59,7 @@ impl Early {
     }
 
     /// What was received; where that is nothing, why sending failed.
-    pub(super) fn or_failure(&mut self, received: io::Result<usize>) -> io::Result<usize> {
+    pub(in crate::http) fn or_failure(&mut self, received: io::Result<usize>) -> io::Result<usize> {
         let nothing = match &received {
             Ok(received) => *received == 0,
             Err(error) => !scope::is_carried(error),
@@ -97,7 +97,7 @@ fn final_status(mut input: &[u8]) -> Option<u16> {
 }
 
 /// A body that ends when nothing more goes out.
-pub(super) struct WhileWanted<R>(pub(super) R);
+pub(in crate::http) struct WhileWanted<R>(pub(in crate::http) R);
 
 impl<R: Read> Read for WhileWanted<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

@@ -7,13 +7,13 @@
 use std::collections::HashSet;
 
 use super::descriptor::Descriptor;
+use super::manifest::Fetched;
 use super::manifest::{Index, Manifest};
 use super::media_type;
 use super::platform::{Fit, Platform};
-use super::repository::Fetched;
 use crate::config::settings::Limits;
-use crate::digest::Digest;
 use crate::error::{Code, Error, Result};
+use crate::names::digest::Digest;
 
 /// Where the documents that an index leads to come from.
 pub trait Source {

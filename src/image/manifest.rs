@@ -9,7 +9,7 @@ use super::descriptor::Descriptor;
 use super::media_type;
 use crate::config::settings::Limits;
 use crate::error::{Code, Error, Phase, Result};
-use crate::json;
+use crate::json::strict;
 
 /// A document that a registry gives for a tag or digest.
 #[derive(Debug, Clone, PartialEq)]
@@ -90,10 +90,10 @@ impl Manifest {
         }
         // 32 bytes of JSON to a value, on average: those of a local index of any size are not too many.
         let most = usize::try_from(limits.manifest / 32).unwrap_or(usize::MAX).max(1 << 18);
-        json::check_up_to(bytes, most).map_err(|e| not_plain(&e))?;
+        strict::check_up_to(bytes, most).map_err(|e| not_plain(&e))?;
         let fields: HashMap<String, &RawValue> = serde_json::from_slice(bytes)
             .map_err(|e| invalid("it is not a JSON object").cause(short(&e)))?;
-        if let Some((key, known)) = json::misspelt(fields.keys().map(String::as_str), KEYS) {
+        if let Some((key, known)) = strict::misspelt(fields.keys().map(String::as_str), KEYS) {
             return Err(invalid(format!("it has the key {key:?} instead of {known:?}")));
         }
         let fields = Fields(fields);
@@ -276,7 +276,7 @@ impl Fields<'_> {
 /// The type of a manifest that is not read, but that the caller accepts by name; None for the types that are read.
 ///
 /// Fails where it was sent as one type and says of itself that it is another.
-pub(super) fn foreign_type(
+pub(crate) fn foreign_type(
     content_type: Option<&str>,
     bytes: &[u8],
     named: impl Fn(&str) -> bool,
@@ -312,7 +312,7 @@ fn stated_type(content_type: Option<&str>) -> Option<String> {
 }
 
 fn check_json(bytes: &[u8]) -> Result<()> {
-    json::check(bytes).map_err(|e| not_plain(&e))
+    strict::check(bytes).map_err(|e| not_plain(&e))
 }
 
 fn not_plain(why: &serde_json::Error) -> Error {
@@ -326,7 +326,7 @@ fn two_types(body: &str, header: &str) -> Error {
 
 /// Whether these bytes are a manifest of schema 1, whatever they were sent as. Looked at loosely: nothing else is done with
 /// them.
-pub(super) fn is_schema1(content_type: Option<&str>, bytes: &[u8]) -> bool {
+pub(crate) fn is_schema1(content_type: Option<&str>, bytes: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Version {
         #[serde(rename = "schemaVersion")]
@@ -337,7 +337,7 @@ pub(super) fn is_schema1(content_type: Option<&str>, bytes: &[u8]) -> bool {
 }
 
 /// The refusal of schema 1.
-pub(super) fn schema1() -> Error {
+pub(crate) fn schema1() -> Error {
     Error::new(
         Code::Unsupported,
         "the manifest is a Docker schema 1 manifest, which is no longer supported",
@@ -369,4 +369,23 @@ fn short(text: &impl std::fmt::Display) -> String {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
     }
+}
+/// A manifest as it came: its bytes are what the digest is of.
+#[derive(Debug, Clone)]
+pub struct Fetched {
+    /// What it is.
+    pub descriptor: Descriptor,
+    /// The exact bytes.
+    pub bytes: Vec<u8>,
+    /// The same, read.
+    pub manifest: Manifest,
+}
+
+/// A manifest as it came, of a type that may be known to the caller alone.
+#[derive(Debug, Clone)]
+pub struct Document {
+    /// What it is.
+    pub descriptor: Descriptor,
+    /// The exact bytes.
+    pub bytes: Vec<u8>,
 }

@@ -2,7 +2,7 @@
 //!
 //! A key means a field whatever its letter case, null is an empty value, and of two values for one field the last
 //! counts. A value of a wrong type is the failure of whoever asks for it, not of the whole file. The library's own
-//! option objects and what registries send are read by [`crate::json`], which forgives nothing.
+//! option objects and what registries send are read by [`crate::json::strict`], which forgives nothing.
 
 use std::borrow::Cow;
 use std::char::{REPLACEMENT_CHARACTER, decode_utf16};
@@ -14,7 +14,7 @@ use serde_json::error::Category;
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use crate::json::fold;
+use crate::json::strict::fold;
 
 /// A value that has another type than the reader needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,17 +4,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::Serialize;
 
+use crate::call::Run;
 use crate::config::api_endpoint::ApiEndpoint;
 use crate::config::settings::Limits;
-use crate::context::Run;
 use crate::credentials::{AuthConfig, Credentials};
 use crate::crypto;
-use crate::endpoint::Endpoint;
 use crate::error::{Code, Error, Result};
-use crate::host;
 use crate::log::{Level, Record};
-use crate::reference::{Reference, check_path};
-use crate::service::Service;
+use crate::names::host;
+use crate::names::reference::{Reference, check_path};
+use crate::registry::endpoint::Endpoint;
+use crate::registry::service::Service;
 use crate::tls::Identity;
 use crate::v2::repository::Selector;
 use crate::v2::{Registry, Repository};

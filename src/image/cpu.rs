@@ -2,7 +2,7 @@
 
 /// The variant of this machine's platform: the level of an amd64 processor (`v2` to `v4`; level 1 has no name), the version of
 /// an arm one.
-pub(super) fn variant() -> Option<&'static str> {
+pub(crate) fn variant() -> Option<&'static str> {
     imp::variant()
 }
 
@@ -14,7 +14,7 @@ mod imp {
 
     /// The levels of the x86-64 psABI. Two features cannot be asked for (LAHF, OSXSAVE): every processor with the others has
     /// them, and AVX counts only where the system saves its registers.
-    pub(super) fn variant() -> Option<&'static str> {
+    pub(crate) fn variant() -> Option<&'static str> {
         if !all!("cmpxchg16b" "popcnt" "sse3" "sse4.1" "sse4.2" "ssse3") {
             return None;
         }
@@ -31,7 +31,7 @@ mod imp {
 #[cfg(target_arch = "arm")]
 mod imp {
     /// As the kernel names the machine: a 64-bit one runs the 32-bit code of version 8.
-    pub(super) fn variant() -> Option<&'static str> {
+    pub(crate) fn variant() -> Option<&'static str> {
         let name = rustix::system::uname();
         match name.machine().to_bytes() {
             [b'a', b'a', b'r', b'c', b'h', ..] | [b'a', b'r', b'm', b'v', b'8', ..] => Some("v8"),
@@ -44,7 +44,7 @@ mod imp {
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "arm")))]
 mod imp {
-    pub(super) fn variant() -> Option<&'static str> {
+    pub(crate) fn variant() -> Option<&'static str> {
         None
     }
 }

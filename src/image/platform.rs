@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::cpu;
 use super::descriptor::{null_is_default, null_is_empty};
 use crate::error::{Error, Result};
-use crate::json;
+use crate::json::strict;
 
 /// Operating system and processor in Go's names. As a string it reads `os[(os.version)]/arch[/variant]`, as containerd
 /// writes it; as JSON it has the form of an index.
@@ -71,7 +71,7 @@ impl Fit {
 }
 
 impl Platform {
-    pub(super) const KEYS: &[&str] =
+    pub(crate) const KEYS: &[&str] =
         &["architecture", "os", "os.version", "os.features", "variant"];
 
     /// A platform of its parts, aliases replaced by Go's names.
@@ -133,7 +133,7 @@ impl Platform {
             #[serde(default)]
             variant: Option<String>,
         }
-        json::check(config).ok()?;
+        strict::check(config).ok()?;
         let config: Config = serde_json::from_slice(config).ok()?;
         let platform = Self {
             architecture: config.architecture?,
@@ -348,7 +348,7 @@ impl FromStr for Platform {
             })
         };
         parsed().ok_or_else(|| {
-            let shown = crate::host::printable(text);
+            let shown = crate::names::host::printable(text);
             Error::argument("platform", format!("{shown:?} is not a valid platform"))
                 .hint("write os/arch or os/arch/variant, as in linux/arm/v7, or add the Windows version, as in windows(10.0.20348)/amd64")
         })

@@ -36,7 +36,7 @@ const MOST_BETWEEN_REQUESTS: usize = 64 << 10;
 
 /// Wraps connections to https addresses; others pass through.
 #[derive(Debug)]
-pub(super) struct TlsConnector {
+pub(in crate::http) struct TlsConnector {
     identity: Identity,
     /// Where the directories of registries' certificates are.
     certs_dir: Option<PathBuf>,
@@ -45,7 +45,7 @@ pub(super) struct TlsConnector {
 }
 
 impl TlsConnector {
-    pub(super) fn new(identity: Identity, certs_dir: Option<PathBuf>) -> Self {
+    pub(in crate::http) fn new(identity: Identity, certs_dir: Option<PathBuf>) -> Self {
         Self { identity, certs_dir, config: OnceCell::new() }
     }
 }
@@ -77,7 +77,7 @@ impl Connector<Plain> for TlsConnector {
 }
 
 /// What connections of an identity are made with; files that are passed over are warnings of the call.
-pub(super) fn client_config(identity: &Identity) -> Result<Arc<ClientConfig>> {
+pub(in crate::http) fn client_config(identity: &Identity) -> Result<Arc<ClientConfig>> {
     identity.client_config(&mut |warning| {
         if let Some(run) = scope::with(|scope| scope.run.clone()) {
             run.warn("tls", warning, |record| record);
@@ -86,7 +86,7 @@ pub(super) fn client_config(identity: &Identity) -> Result<Arc<ClientConfig>> {
 }
 
 /// HTTP inside TLS.
-pub(super) struct Tls {
+pub(in crate::http) struct Tls {
     wire: Wire,
     /// Boxed, because only failures ask for it.
     peer: Box<Peer>,
@@ -115,7 +115,7 @@ enum Step {
 }
 
 impl Tls {
-    pub(super) fn handshake(
+    pub(in crate::http) fn handshake(
         config: Arc<ClientConfig>,
         host: &str,
         peer: Peer,
@@ -145,7 +145,7 @@ impl Tls {
     }
 
     /// Tells how the peer was verified; unverified ones are worth a warning.
-    pub(super) fn log(&self, identity: &Identity) {
+    pub(in crate::http) fn log(&self, identity: &Identity) {
         let host = &self.peer;
         let level = if identity.insecure { Level::Warn } else { Level::Debug };
         scope::log(level, "tls", || {
@@ -289,7 +289,7 @@ impl Tls {
     }
 
     /// Sends bytes of a connection inside this one.
-    pub(super) fn send_all(&mut self, bytes: &[u8], phase: Phase) -> io::Result<()> {
+    pub(in crate::http) fn send_all(&mut self, bytes: &[u8], phase: Phase) -> io::Result<()> {
         for piece in bytes.chunks(OUTPUT_BUFFER) {
             self.buffers.output()[..piece.len()].copy_from_slice(piece);
             self.encrypt(piece.len())?;
@@ -301,7 +301,11 @@ impl Tls {
     }
 
     /// Receives bytes of a connection inside this one; 0 is the end.
-    pub(super) fn receive(&mut self, buffer: &mut [u8], phase: Phase) -> io::Result<usize> {
+    pub(in crate::http) fn receive(
+        &mut self,
+        buffer: &mut [u8],
+        phase: Phase,
+    ) -> io::Result<usize> {
         loop {
             if let Some(received) = self.take_input(buffer) {
                 return Ok(received);
@@ -317,7 +321,7 @@ impl Tls {
     }
 
     /// The same without waiting; None where nothing is there.
-    pub(super) fn receive_now(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+    pub(in crate::http) fn receive_now(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         loop {
             if let Some(received) = self.take_input(buffer) {
                 return Ok(Some(received));
@@ -344,17 +348,17 @@ impl Tls {
     }
 
     /// Whether bytes wait that nobody has read; an end counts as well, and so does what is no content in the end.
-    pub(super) fn has_input(&self) -> bool {
+    pub(in crate::http) fn has_input(&self) -> bool {
         !self.buffers.input().is_empty() || self.start != self.end || self.wire.has_input()
     }
 
     /// See [`Wire::announce`].
-    pub(super) fn announce(&mut self) {
+    pub(in crate::http) fn announce(&mut self) {
         self.wire.announce();
     }
 
     /// See [`Wire::is_own`].
-    pub(super) fn is_own(&self) -> bool {
+    pub(in crate::http) fn is_own(&self) -> bool {
         self.wire.is_own()
     }
 

@@ -9,10 +9,10 @@ use std::net::IpAddr;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-use super::address::Dial;
+use crate::call::Run;
 use crate::config::settings::Timeouts;
-use crate::context::Run;
 use crate::error::{Code, Error, Phase};
+use crate::http::address::Dial;
 use crate::log::{Level, Record};
 use crate::os::wait::Interest;
 
@@ -22,36 +22,36 @@ const MOST_WITHOUT_CONTENT: usize = 1 << 20;
 
 /// The call that uses the connections of this thread.
 #[derive(Debug)]
-pub(super) struct Scope {
-    pub(super) run: Run,
-    pub(super) timeouts: Timeouts,
+pub(in crate::http) struct Scope {
+    pub(in crate::http) run: Run,
+    pub(in crate::http) timeouts: Timeouts,
     /// Where connections to the server may lead.
-    pub(super) dial: Dial,
+    pub(in crate::http) dial: Dial,
     /// Ends the whole exchange (ping, token, login) early.
-    pub(super) budget: Option<(Instant, Phase)>,
+    pub(in crate::http) budget: Option<(Instant, Phase)>,
     /// Whether a wait for input is one for the header or for the body.
-    pub(super) in_body: bool,
+    pub(in crate::http) in_body: bool,
     /// When the exchange, or this one read of its body, began.
-    pub(super) began: Instant,
+    pub(in crate::http) began: Instant,
     /// Bytes received since then.
-    pub(super) received: usize,
+    pub(in crate::http) received: usize,
     /// When the request was sent, for the time to the header.
-    pub(super) sent: Option<Instant>,
+    pub(in crate::http) sent: Option<Instant>,
     /// What was seen of the connection.
-    pub(super) seen: Seen,
+    pub(in crate::http) seen: Seen,
 }
 
 /// What a call learns of the connection that served it.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Seen {
+pub(in crate::http) struct Seen {
     /// Whom the connection leads to.
-    pub(super) peer: Option<IpAddr>,
+    pub(in crate::http) peer: Option<IpAddr>,
     /// Whether any byte came back.
-    pub(super) received: bool,
+    pub(in crate::http) received: bool,
     /// Whether the connection had served another request before.
-    pub(super) reused: bool,
+    pub(in crate::http) reused: bool,
     /// Whether something of the request was not sent: the server did not want it, or the connection broke.
-    pub(super) unsent: bool,
+    pub(in crate::http) unsent: bool,
 }
 
 thread_local! {
@@ -59,7 +59,7 @@ thread_local! {
 }
 
 /// Runs `work` with the scope in place, and tells what was seen of the connection.
-pub(super) fn within<T>(scope: Scope, work: impl FnOnce() -> T) -> (T, Seen) {
+pub(in crate::http) fn within<T>(scope: Scope, work: impl FnOnce() -> T) -> (T, Seen) {
     /// Puts the outer scope back even when `work` panics.
     struct Restore(Option<Scope>);
     impl Drop for Restore {
@@ -73,12 +73,12 @@ pub(super) fn within<T>(scope: Scope, work: impl FnOnce() -> T) -> (T, Seen) {
 }
 
 /// Reads or changes the scope in place; None outside of a call.
-pub(super) fn with<T>(work: impl FnOnce(&mut Scope) -> T) -> Option<T> {
+pub(in crate::http) fn with<T>(work: impl FnOnce(&mut Scope) -> T) -> Option<T> {
     SCOPE.with_borrow_mut(|scope| scope.as_mut().map(work))
 }
 
 /// Runs `work` under a limit of its own on the whole of its time, beside the one in place; zero is no limit.
-pub(super) fn limited<T>(time: Duration, phase: Phase, work: impl FnOnce() -> T) -> T {
+pub(in crate::http) fn limited<T>(time: Duration, phase: Phase, work: impl FnOnce() -> T) -> T {
     let outer = with(|scope| {
         let outer = scope.budget;
         scope.budget = match (after(time), outer) {
@@ -95,7 +95,7 @@ pub(super) fn limited<T>(time: Duration, phase: Phase, work: impl FnOnce() -> T)
 }
 
 /// Waits for a socket on behalf of the call in place, within its time-outs.
-pub(super) fn wait(
+pub(in crate::http) fn wait(
     fd: BorrowedFd<'_>,
     interest: Interest,
     phase: Phase,
@@ -120,7 +120,7 @@ pub(super) fn wait(
 
 /// Fails once the call in place has ended or `until` has come. A peer that never stops sending makes nobody wait, so
 /// whoever receives asks here as well.
-pub(super) fn check(phase: Phase, until: Option<Instant>) -> io::Result<()> {
+pub(in crate::http) fn check(phase: Phase, until: Option<Instant>) -> io::Result<()> {
     let Some((run, budget)) = with(|scope| (scope.run.clone(), scope.budget)) else {
         return Err(carry(Error::internal("a connection is used outside of a call")));
     };
@@ -134,7 +134,7 @@ pub(super) fn check(phase: Phase, until: Option<Instant>) -> io::Result<()> {
 }
 
 /// Counts bytes that were received, and fails when there are too many of them without any content.
-pub(super) fn count_received(bytes: usize) -> io::Result<()> {
+pub(in crate::http) fn count_received(bytes: usize) -> io::Result<()> {
     let counted = with(|scope| {
         scope.received = scope.received.saturating_add(bytes);
         (scope.received, if scope.in_body { Phase::Body } else { Phase::Header })
@@ -150,7 +150,7 @@ pub(super) fn count_received(bytes: usize) -> io::Result<()> {
 }
 
 /// Tells the log of the call in place.
-pub(super) fn log(level: Level, target: &'static str, record: impl FnOnce() -> Record) {
+pub(in crate::http) fn log(level: Level, target: &'static str, record: impl FnOnce() -> Record) {
     // Taken out of the scope first: whoever is told may use this thread's connections.
     if let Some(run) = with(|scope| scope.run.clone()) {
         run.log(level, target, record);
@@ -158,7 +158,7 @@ pub(super) fn log(level: Level, target: &'static str, record: impl FnOnce() -> R
 }
 
 /// `now + time`, where zero is no limit.
-pub(super) fn after(time: Duration) -> Option<Instant> {
+pub(in crate::http) fn after(time: Duration) -> Option<Instant> {
     if time.is_zero() { None } else { Instant::now().checked_add(time) }
 }
 
@@ -179,7 +179,7 @@ fn too_slow(phase: Phase) -> Error {
 
 /// Our own error on its way through the client's error type.
 #[derive(Debug)]
-pub(super) struct Carried(pub(super) Error);
+pub(in crate::http) struct Carried(pub(in crate::http) Error);
 
 impl std::fmt::Display for Carried {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -190,7 +190,7 @@ impl std::fmt::Display for Carried {
 impl std::error::Error for Carried {}
 
 /// Whether an error of the client is our own.
-pub(super) fn is_carried(error: &io::Error) -> bool {
+pub(in crate::http) fn is_carried(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|inner| inner.is::<Carried>())
 }
 

@@ -15,27 +15,27 @@ use ureq::unversioned::transport::{
 };
 use zeroize::Zeroize;
 
-use super::address::Dial;
 use super::early::Early;
 use super::proxy::Forward;
 use super::scope::{self, carry};
 use super::wire::Wire;
 use crate::error::{Code, Error, Phase};
+use crate::http::address::Dial;
 use crate::os::descriptor::{self, Descriptor};
 use crate::os::process;
 use crate::os::wait::Interest;
 
 /// Larger ones bring nothing (measured); smaller ones cost system calls.
-pub(super) const INPUT_BUFFER: usize = 256 << 10;
+pub(in crate::http) const INPUT_BUFFER: usize = 256 << 10;
 /// Requests are small; bodies go out in pieces of this size.
-pub(super) const OUTPUT_BUFFER: usize = 64 << 10;
+pub(in crate::http) const OUTPUT_BUFFER: usize = 64 << 10;
 
 /// How long a connection may be silent before the system probes it.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
 /// A connected socket of this process.
 #[derive(Debug)]
-pub(super) struct Socket {
+pub(in crate::http) struct Socket {
     fd: Descriptor,
     peer: IpAddr,
     process: u64,
@@ -55,7 +55,7 @@ impl Drop for Socket {
 
 impl Socket {
     /// Connects to the first address that answers, of those that may be dialled.
-    pub(super) fn connect(addresses: &[SocketAddr], dial: &Dial) -> io::Result<Self> {
+    pub(in crate::http) fn connect(addresses: &[SocketAddr], dial: &Dial) -> io::Result<Self> {
         let time = scope::with(|scope| scope.timeouts.connect)
             .ok_or_else(|| carry(Error::internal("a connection is made outside of a call")))?;
         let allowed = dial.choose(addresses).map_err(carry)?;
@@ -129,17 +129,22 @@ impl Socket {
     }
 
     /// Whom a proxy at the other end has connected us to.
-    pub(super) fn leads_to(&mut self, peer: IpAddr) {
+    pub(in crate::http) fn leads_to(&mut self, peer: IpAddr) {
         self.peer = peer;
     }
 
     /// Sends everything.
-    pub(super) fn send_all(&mut self, bytes: &[u8], phase: Phase) -> io::Result<()> {
+    pub(in crate::http) fn send_all(&mut self, bytes: &[u8], phase: Phase) -> io::Result<()> {
         self.send(bytes, phase, false).map(drop)
     }
 
     /// Sends everything and tells how much that was. If it listens, it waits no longer once bytes have come in.
-    pub(super) fn send(&mut self, bytes: &[u8], phase: Phase, listens: bool) -> io::Result<usize> {
+    pub(in crate::http) fn send(
+        &mut self,
+        bytes: &[u8],
+        phase: Phase,
+        listens: bool,
+    ) -> io::Result<usize> {
         let mut done = 0;
         self.check()?;
         while done < bytes.len() {
@@ -167,7 +172,11 @@ impl Socket {
     }
 
     /// Receives what is there, waiting for it as the phase allows; 0 is the end.
-    pub(super) fn receive(&mut self, buffer: &mut [u8], phase: Phase) -> io::Result<usize> {
+    pub(in crate::http) fn receive(
+        &mut self,
+        buffer: &mut [u8],
+        phase: Phase,
+    ) -> io::Result<usize> {
         let until = wait_until(phase);
         scope::check(phase, until)?;
         self.check()?;
@@ -186,7 +195,7 @@ impl Socket {
     }
 
     /// Tells the call in place whose connection this is.
-    pub(super) fn announce(&mut self) {
+    pub(in crate::http) fn announce(&mut self) {
         scope::with(|scope| {
             scope.seen.peer = Some(self.peer);
             scope.seen.reused = self.used;
@@ -195,7 +204,7 @@ impl Socket {
     }
 
     /// Whether a later request may use the connection: alive, silent, and made by this process.
-    pub(super) fn is_idle(&self) -> bool {
+    pub(in crate::http) fn is_idle(&self) -> bool {
         if !self.is_own() || !self.fd.is_ours() {
             return false;
         }
@@ -204,13 +213,13 @@ impl Socket {
     }
 
     /// Whether bytes wait that nobody has read; an end counts as well.
-    pub(super) fn has_input(&self) -> bool {
+    pub(in crate::http) fn has_input(&self) -> bool {
         let peeked = recv(&self.fd, &mut [0u8; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT);
         !matches!(peeked, Err(Errno::AGAIN))
     }
 
     /// Receives without waiting; None where nothing is there.
-    pub(super) fn receive_now(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+    pub(in crate::http) fn receive_now(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         match recv(&self.fd, &mut *buffer, RecvFlags::DONTWAIT) {
             Ok((_, received)) => Ok(Some(received)),
             Err(Errno::AGAIN | Errno::INTR) => Ok(None),
@@ -218,13 +227,13 @@ impl Socket {
         }
     }
 
-    pub(super) fn is_own(&self) -> bool {
+    pub(in crate::http) fn is_own(&self) -> bool {
         self.process == process::current()
     }
 }
 
 /// The phase of a wait for input, as the call in place sees it.
-pub(super) fn input_phase() -> Phase {
+pub(in crate::http) fn input_phase() -> Phase {
     scope::with(|scope| if scope.in_body { Phase::Idle } else { Phase::Header })
         .unwrap_or(Phase::Header)
 }
@@ -272,7 +281,7 @@ fn connect_failed(address: SocketAddr, error: io::Error) -> io::Error {
 
 /// Makes plain connections.
 #[derive(Debug)]
-pub(super) struct SocketConnector;
+pub(in crate::http) struct SocketConnector;
 
 impl Connector<()> for SocketConnector {
     type Out = Plain;
@@ -291,8 +300,8 @@ impl Connector<()> for SocketConnector {
 
 /// HTTP without TLS of its own.
 #[derive(Debug)]
-pub(super) struct Plain {
-    pub(super) wire: Wire,
+pub(in crate::http) struct Plain {
+    pub(in crate::http) wire: Wire,
     buffers: LazyBuffers,
     early: Early,
     /// Set where a proxy reads the requests and sends them on.
@@ -300,12 +309,12 @@ pub(super) struct Plain {
 }
 
 impl Plain {
-    pub(super) fn new(wire: Wire) -> Self {
+    pub(in crate::http) fn new(wire: Wire) -> Self {
         let buffers = LazyBuffers::new(INPUT_BUFFER, OUTPUT_BUFFER);
         Self { wire, buffers, early: Early::default(), forward: None }
     }
 
-    pub(super) fn forwarding(wire: Wire, forward: Forward) -> Self {
+    pub(in crate::http) fn forwarding(wire: Wire, forward: Forward) -> Self {
         Self { forward: Some(forward), ..Self::new(wire) }
     }
 

@@ -10,7 +10,7 @@ use crate::error::Phase;
 
 /// A connection that carries HTTP, or TLS with the server.
 #[derive(Debug)]
-pub(super) enum Wire {
+pub(in crate::http) enum Wire {
     /// A socket; with a proxy that speaks plain http, the tunnel through it.
     Socket(Socket),
     /// The tunnel through a proxy that speaks https.
@@ -19,7 +19,7 @@ pub(super) enum Wire {
 
 impl Wire {
     /// Sends everything.
-    pub(super) fn send_all(&mut self, bytes: &[u8], phase: Phase) -> io::Result<()> {
+    pub(in crate::http) fn send_all(&mut self, bytes: &[u8], phase: Phase) -> io::Result<()> {
         match self {
             Self::Socket(socket) => socket.send_all(bytes, phase),
             Self::Tls(tls) => tls.send_all(bytes, phase),
@@ -28,7 +28,12 @@ impl Wire {
 
     /// Sends everything and tells how much that was. If it listens, it waits no longer once bytes have come in; those
     /// of a tunnel inside TLS are not waited for.
-    pub(super) fn send(&mut self, bytes: &[u8], phase: Phase, listens: bool) -> io::Result<usize> {
+    pub(in crate::http) fn send(
+        &mut self,
+        bytes: &[u8],
+        phase: Phase,
+        listens: bool,
+    ) -> io::Result<usize> {
         match self {
             Self::Socket(socket) => socket.send(bytes, phase, listens),
             Self::Tls(tls) => tls.send_all(bytes, phase).map(|()| bytes.len()),
@@ -36,7 +41,11 @@ impl Wire {
     }
 
     /// Receives what is there, waiting for it as the phase allows; 0 is the end.
-    pub(super) fn receive(&mut self, buffer: &mut [u8], phase: Phase) -> io::Result<usize> {
+    pub(in crate::http) fn receive(
+        &mut self,
+        buffer: &mut [u8],
+        phase: Phase,
+    ) -> io::Result<usize> {
         match self {
             Self::Socket(socket) => socket.receive(buffer, phase),
             Self::Tls(tls) => tls.receive(buffer, phase),
@@ -44,7 +53,7 @@ impl Wire {
     }
 
     /// Receives without waiting; None where nothing is there.
-    pub(super) fn receive_now(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+    pub(in crate::http) fn receive_now(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         match self {
             Self::Socket(socket) => socket.receive_now(buffer),
             Self::Tls(tls) => tls.receive_now(buffer),
@@ -52,7 +61,7 @@ impl Wire {
     }
 
     /// Whether bytes wait that nobody has read; an end counts as well.
-    pub(super) fn has_input(&self) -> bool {
+    pub(in crate::http) fn has_input(&self) -> bool {
         match self {
             Self::Socket(socket) => socket.has_input(),
             Self::Tls(tls) => tls.has_input(),
@@ -60,7 +69,7 @@ impl Wire {
     }
 
     /// Tells the call in place whose connection this is.
-    pub(super) fn announce(&mut self) {
+    pub(in crate::http) fn announce(&mut self) {
         match self {
             Self::Socket(socket) => socket.announce(),
             Self::Tls(tls) => tls.announce(),
@@ -68,7 +77,7 @@ impl Wire {
     }
 
     /// Whether this process made it.
-    pub(super) fn is_own(&self) -> bool {
+    pub(in crate::http) fn is_own(&self) -> bool {
         match self {
             Self::Socket(socket) => socket.is_own(),
             Self::Tls(tls) => tls.is_own(),
@@ -76,7 +85,7 @@ impl Wire {
     }
 
     /// Whether a later request may use the connection: alive, silent, and made by this process.
-    pub(super) fn is_idle(&mut self) -> bool {
+    pub(in crate::http) fn is_idle(&mut self) -> bool {
         match self {
             Self::Socket(socket) => socket.is_idle(),
             Self::Tls(tls) => tls.is_open(),

@@ -10,8 +10,8 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use serde_json::value::RawValue;
 
 use crate::error::{Code, Error, Result};
-use crate::host::printable;
-use crate::json;
+use crate::json::strict;
+use crate::names::host::printable;
 
 /// A path into a JSON text: the keys and indices from the outside in, as they stand in objects.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,7 +92,7 @@ fn is(value: &RawValue, first: char) -> bool {
 
 fn find<'a>(text: &'a str, pointer: &str) -> Result<&'a RawValue> {
     let path: Pointer = pointer.parse()?;
-    json::check_argument(text, "json")?;
+    strict::check_argument(text, "json")?;
     let mut value: &RawValue = again(serde_json::from_str(text))?;
     for token in &path.0 {
         let inner = if is(value, '{') {

@@ -3,17 +3,18 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::children::Children;
-use super::pull::EndpointReport;
-use crate::context::Run;
+use crate::call::Run;
 use crate::error::{Code, Error, Result};
-use crate::json;
-use crate::reference::Reference;
-use crate::session::{Session, selector_of};
-use crate::v2::manifest::Kind;
-use crate::v2::repository::{Fetched, ManifestOptions};
-use crate::v2::select::{Source, choose};
-use crate::v2::{Descriptor, Manifest, Platform, media_type, platform};
+use crate::image::manifest::Fetched;
+use crate::image::manifest::Kind;
+use crate::image::select::{Source, choose};
+use crate::image::{Descriptor, Manifest, Platform, media_type, platform};
+use crate::json::strict;
+use crate::names::reference::Reference;
+use crate::registry::session::{Session, selector_of};
+use crate::transfer::children::Children;
+use crate::transfer::pull::EndpointReport;
+use crate::v2::repository::ManifestOptions;
 
 /// How an inspection is done.
 #[derive(Debug, Clone)]
@@ -164,7 +165,7 @@ fn describe(
 
 /// A document that is only passed on, and so not read into a tree.
 fn document(bytes: &[u8], what: &str) -> Result<Box<RawValue>> {
-    json::check(bytes).and_then(|()| serde_json::from_slice(bytes)).map_err(|e| {
+    strict::check(bytes).and_then(|()| serde_json::from_slice(bytes)).map_err(|e| {
         Error::new(Code::InvalidManifest, format!("{what} is not valid JSON")).cause(e)
     })
 }

@@ -5,9 +5,9 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
-use crate::digest::Digest;
 use crate::error::{Code, Error, Result};
-use crate::host::{self, INDEX_HOSTNAME, INDEX_NAME};
+use crate::names::digest::Digest;
+use crate::names::host::{self, INDEX_HOSTNAME, INDEX_NAME};
 
 /// The longest domain and path together.
 const MAX_NAME: usize = 255;

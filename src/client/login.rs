@@ -3,17 +3,17 @@
 use serde::Serialize;
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::call::Run;
 use crate::config::api_endpoint::ApiEndpoint;
-use crate::context::Run;
 use crate::credentials::AuthConfig;
 use crate::credentials::store::Server;
-use crate::endpoint::Endpoint;
 use crate::error::{Code, Error, Phase, Result};
-use crate::host::INDEX_SERVER;
 use crate::http::origin::Origin;
 use crate::http::{Reaches, Request, header};
-use crate::service::Service;
-use crate::session::is_final;
+use crate::names::host::INDEX_SERVER;
+use crate::registry::endpoint::Endpoint;
+use crate::registry::service::Service;
+use crate::registry::session::is_final;
 use crate::v2::Registry;
 
 /// What a registry says to credentials that it takes; in JSON, the Engine API's answer to `/auth`.

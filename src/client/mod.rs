@@ -1,0 +1,4 @@
+//! What a call means, from options to report: the Rust API that the C surface calls.
+
+pub mod inspect;
+pub mod login;

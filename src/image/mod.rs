@@ -1,0 +1,12 @@
+//! The documents that an image is made of, whatever it is read from.
+
+mod cpu;
+pub mod descriptor;
+pub mod manifest;
+pub mod media_type;
+pub mod platform;
+pub mod select;
+
+pub use descriptor::Descriptor;
+pub use manifest::{ImageManifest, Index, Manifest};
+pub use platform::Platform;

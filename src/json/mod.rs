@@ -1,0 +1,5 @@
+//! JSON: read strictly, written as Go writes it, and values picked out of it.
+
+pub mod go;
+pub mod pointer;
+pub mod strict;

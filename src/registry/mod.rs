@@ -1,0 +1,9 @@
+//! Registries as a caller configures them: which endpoints there are, and which of them answers.
+
+pub mod endpoint;
+pub mod service;
+pub mod session;
+
+pub use endpoint::Endpoint;
+pub use service::Service;
+pub use session::Session;
