@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ocireg::call::{Context, Run};
+use ocireg::call::{Call, Context};
 use ocireg::credentials::AuthConfig;
 use ocireg::credentials::helper::Helper;
 use ocireg::error::Code;
@@ -596,7 +596,7 @@ fn d2_d3_d5_bad_helpers_are_errors_within_their_time() {
         let config = json!({"credsStore": "foreign"});
         let error = Helper::find("foreign", Environment::of_process(true), Duration::from_secs(5))
             .expect("a helper")
-            .get("r.test", &Run::new(None))
+            .get("r.test", &Call::new(None))
             .expect_err("no program");
         assert_eq!(error.code(), Code::Io, "{error}");
         assert!(error.to_string().contains("cannot be started"), "{error}");
@@ -753,7 +753,7 @@ fn a_host_that_reaps_our_children_disturbs_nothing() {
         let failure = failure(d, &json!({"credsStore": "bad"}), "r.test");
         assert_eq!(failure.name, "OCIREG_CREDENTIAL_HELPER");
         // How a helper ended is not known then: one that has something to say of what it should keep has failed.
-        let run = Run::new(None);
+        let run = Call::new(None);
         let (bad, quiet) = (["bad", "gone"], "quiet");
         helper(d, quiet, "cat >/dev/null");
         let found = |name| Helper::find(name, heard(), Duration::from_secs(10)).expect("a helper");
@@ -845,7 +845,7 @@ fn d1_nothing_is_smuggled_into_a_helper() {
     in_home("d1_nothing_is_smuggled_into_a_helper", |d| {
         helper(d, "log", &format!("cat >>{}/asked; echo '{{}}'", d.display()));
         let found = Helper::find("log", heard(), Duration::from_secs(5)).expect("a helper");
-        let run = Run::new(None);
+        let run = Call::new(None);
         for server in ["a\nb", "a\rb", "a\0b", "a\x1bb", "", "\n"] {
             let error = found.get(server, &run).expect_err("refused");
             assert_eq!(error.code(), Code::CredentialHelper, "{server:?}");
@@ -884,7 +884,7 @@ fn a_real_helper_stores_gives_lists_and_erases() {
     alone("a_real_helper_stores_gives_lists_and_erases", environment, |d| {
         let _pass = Pass::new(d);
 
-        let run = Run::new(Some(&Context::new().expect("a context")));
+        let run = Call::new(Some(&Context::new().expect("a context")));
         let pass =
             Helper::find("pass", heard(), Duration::from_secs(30)).expect("docker-credential-pass");
         assert!(pass.list(&run).expect("a list").is_empty());

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use c_surface::images::Context;
 use c_surface::{children, layouts};
-use ocireg::call::Run;
+use ocireg::call::Call;
 use ocireg::config::options::ServiceOptions;
 use ocireg::error::Code;
 use ocireg::os::environment::Environment;
@@ -138,7 +138,7 @@ fn heard(directory: &Path) -> BTreeMap<&'static str, bool> {
     let environment = Environment::of_process(true);
     let service =
         Service::new(ServiceOptions::parse("{}").expect("no options")).expect("a service");
-    let of = |host: &str| service.credentials_for(host, "", &Run::new(None));
+    let of = |host: &str| service.credentials_for(host, "", &Call::new(None));
     let below = |path: &Path| path.starts_with(directory);
     BTreeMap::from([
         ("environment", environment.is_heard()),
@@ -283,7 +283,7 @@ fn files_of_others_are_regular_and_bounded_or_refused() {
         std::os::unix::fs::symlink(at(name), docker.join("config.json")).expect("a link");
         let service = json!({"docker-config": docker, "environment": false}).to_string();
         let service = Service::parse(&service).expect("no file is read yet");
-        let error = service.credentials_for("r.test", "", &Run::new(None)).expect_err(name);
+        let error = service.credentials_for("r.test", "", &Call::new(None)).expect_err(name);
         assert!(error.to_string().contains("is not a regular file"), "{error}");
         for identity in [
             Identity { root_cas: vec![at(name)], ..Identity::default() },
@@ -548,7 +548,7 @@ fn a_child_looks_names_up_while_its_parents_lookups_hang() {
     let lookup = |name: &str, milliseconds: u64| {
         let context = ocireg::call::Context::new().expect("a context");
         context.set_timeout(Duration::from_millis(milliseconds));
-        service.resolver().lookup(name, Duration::ZERO, &Run::new(Some(&context)))
+        service.resolver().lookup(name, Duration::ZERO, &Call::new(Some(&context)))
     };
     // Calls that end leave their lookups behind, as many as there may be.
     for number in 0..4 {
@@ -600,7 +600,7 @@ fn system_calls_that_an_old_policy_refuses_are_done_without() {
         pulled.expect("a pull");
         let options = json!({"docker-config": directory.join("docker")}).to_string();
         let service = Service::parse(&options).expect("a service");
-        let found = service.credentials_for("r.test", "", &Run::new(None)).expect("credentials");
+        let found = service.credentials_for("r.test", "", &Call::new(None)).expect("credentials");
         assert_eq!(found.source.as_deref(), Some("docker-credential-right"));
         // Without threads a pull cannot work. It says why, and blames nobody's spelling.
         forbid(libc::EPERM, &[libc::SYS_clone3]);

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use c_surface::v1::Search;
 use c_surface::{Service, children};
-use ocireg::call::Run;
+use ocireg::call::Call;
 use ocireg::error::Code;
 use ocireg::http::resolver::Resolver;
 use ocireg::http::{Client, Peer, Request};
@@ -263,11 +263,11 @@ fn a6_an_identity_that_follows_from_addresses_is_good_for_these_alone() {
     let client = |addresses: &[&str]| {
         let addresses = addresses.iter().map(|text| text.parse().expect("an address")).collect();
         let resolver = Arc::new(Resolver::new([(SECURE.to_owned(), addresses)].into()));
-        let trust = Box::new(|_: Peer<'_>, _: &Run| Ok(Identity::default()));
+        let trust = Box::new(|_: Peer<'_>, _: &Call| Ok(Identity::default()));
         let (log, proxies) = (Arc::default(), Default::default());
         Client::new(resolver, Default::default(), None, trust, log, proxies, u64::MAX, None)
     };
-    let run = Run::new(None);
+    let run = Call::new(None);
     let bound =
         Identity { insecure: true, within: Some(Blocks::loopback()), ..Identity::default() };
     let free = Identity { within: None, ..bound.clone() };
@@ -309,12 +309,12 @@ fn connections_are_kept_for_a_bounded_number_of_identities() {
     }
     const IDENTITIES: usize = 200;
     let registry = Registry::plain();
-    let trust = Box::new(|_: Peer<'_>, _: &Run| Ok(Identity::default()));
+    let trust = Box::new(|_: Peer<'_>, _: &Call| Ok(Identity::default()));
     let (log, proxies) = (Arc::default(), Default::default());
     let resolver = Arc::default();
     let client =
         Client::new(resolver, Default::default(), None, trust, log, proxies, u64::MAX, None);
-    let (run, before) = (Run::new(None), descriptors());
+    let (run, before) = (Call::new(None), descriptors());
     let url: url::Url = format!("{}/v2/", registry.url()).parse().expect("a URL");
     let ask = |number: usize| {
         let root_cas = vec![number.to_string().into()];
@@ -349,7 +349,7 @@ fn localhost_is_this_machine_without_a_name_server() {
             ((*name).to_owned(), vec![address.parse().expect("an address")])
         });
         let resolver = Resolver::new(fixed.collect());
-        resolver.lookup(name, std::time::Duration::from_secs(5), &Run::new(None)).expect(name)
+        resolver.lookup(name, std::time::Duration::from_secs(5), &Call::new(None)).expect(name)
     };
     for name in ["localhost", "LocalHost", "localhost.", "app.localhost", "a.b.localhost."] {
         let found = lookup(&[], name);

@@ -1200,7 +1200,7 @@ fn b10_tokens_are_not_used_for_other_repositories_users_or_registries() {
 
 #[test]
 fn a6_the_dialer_judges_addresses_before_it_connects() {
-    use ocireg::call::Run;
+    use ocireg::call::Call;
     use ocireg::error::Code;
     use ocireg::http::address::{AddressRule, Reach};
     use ocireg::http::resolver::Resolver;
@@ -1209,11 +1209,11 @@ fn a6_the_dialer_judges_addresses_before_it_connects() {
     let server = bystander(ServerOptions::default(), |_| Reply::json(200, &json!({})));
     let fixed = [("named.test".to_owned(), vec!["127.0.0.1".parse().expect("an address")])];
     let resolver = Arc::new(Resolver::new(fixed.into()));
-    let trust = Box::new(|_: Peer<'_>, _: &Run| Ok(Default::default()));
+    let trust = Box::new(|_: Peer<'_>, _: &Call| Ok(Default::default()));
     let (log, proxies) = (Default::default(), Default::default());
     let client =
         Client::new(resolver, Default::default(), None, trust, log, proxies, u64::MAX, None);
-    let (identity, run) = (Default::default(), Run::new(None));
+    let (identity, run) = (Default::default(), Call::new(None));
     for host in ["127.0.0.1", "named.test", "[::ffff:127.0.0.1]"] {
         let url: url::Url =
             format!("http://{host}:{}/", server.port()).parse().expect("an address");

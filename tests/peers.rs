@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use c_surface::{Service, layouts};
-use ocireg::call::Run;
+use ocireg::call::Call;
 use ocireg::error::{Code, Result};
 use ocireg::image::Descriptor;
 use ocireg::names::digest::{Algorithm, Digest};
@@ -117,7 +117,7 @@ fn session_with(host: &str, more: Value, auth: &Value) -> Result<Session> {
     let reference = format!("{host}/alice/app").parse::<Reference>()?;
     let auth = ocireg::credentials::AuthConfig::parse(&auth.to_string(), "auth")?.decoded()?;
     let options = OpenOptions { auth: Some(auth), actions: vec!["pull".into(), "push".into()] };
-    Session::open(&service, &reference, &options, &Run::new(None))
+    Session::open(&service, &reference, &options, &Call::new(None))
 }
 
 fn session(host: &str) -> Session {
@@ -125,7 +125,7 @@ fn session(host: &str) -> Session {
 }
 
 fn put(session: &Session, options: &PutOptions, bytes: &[u8]) -> Result<Descriptor> {
-    let run = Run::new(None);
+    let run = Call::new(None);
     let mut writer = session.with_repository(&run, |repository| {
         BlobWriter::open(repository.clone(), options.clone(), &run)
     })?;
@@ -137,7 +137,7 @@ fn put(session: &Session, options: &PutOptions, bytes: &[u8]) -> Result<Descript
 
 /// The blob as the registry has it, verified.
 fn get(session: &Session, bytes: &[u8]) -> Result<Vec<u8>> {
-    let run = Run::new(None);
+    let run = Call::new(None);
     let digest = Digest::of(Algorithm::Sha256, bytes);
     let blob = Descriptor::new("application/octet-stream", digest, bytes.len() as u64);
     session.with_repository(&run, |repository| read_whole(repository, &blob, 1 << 30, &run))
@@ -236,7 +236,7 @@ fn images_and_blobs_go_in_and_come_out() {
 
 /// As [`put`], but what fails is given up at the registry, which is no failure.
 fn put_and_abort(session: &Session, options: &PutOptions, bytes: &[u8]) -> Result<Descriptor> {
-    let run = Run::new(None);
+    let run = Call::new(None);
     let mut writer = session.with_repository(&run, |repository| {
         BlobWriter::open(repository.clone(), options.clone(), &run)
     })?;

@@ -10,7 +10,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use c_surface::children;
-use ocireg::call::Run;
+use ocireg::call::Call;
 use ocireg::config::api_endpoint::ApiEndpoint;
 use ocireg::config::options::ServiceOptions;
 use ocireg::credentials::{AuthConfig, Keyring, parse_auth_configs};
@@ -84,7 +84,7 @@ fn d10_no_debug_output_shows_a_secret() {
     // No test goes through that proxy.
     let mut direct = options.clone();
     direct["proxy"] = json!("");
-    let (service, run) = (Service::parse(&direct.to_string()).expect("a service"), Run::new(None));
+    let (service, run) = (Service::parse(&direct.to_string()).expect("a service"), Call::new(None));
     shown("Service", &Service::new(parsed).expect("a service"));
     let found = service.credentials_for(&registry.host(), "", &run).expect("credentials");
     shown("Found", &found);
@@ -153,7 +153,8 @@ fn d10_no_debug_output_of_protocol_v1_shows_a_secret() {
         "allow-v1-endpoints": [v1.registry().host()],
         "insecure-registries": [v1.registry().host()],
     });
-    let (service, run) = (Service::parse(&options.to_string()).expect("a service"), Run::new(None));
+    let (service, run) =
+        (Service::parse(&options.to_string()).expect("a service"), Call::new(None));
     let mut headers = Headers::default();
     headers.add("X-Meta", &canary).expect("a header");
     shown("Headers", &headers);
@@ -288,7 +289,8 @@ fn d10_no_password_of_protocol_v1_stays_in_memory() {
         "docker-config": home, "environment": false, "certs-dir": "",
         "allow-v1-endpoints": [registry], "insecure-registries": [registry],
     });
-    let (service, run) = (Service::parse(&options.to_string()).expect("a service"), Run::new(None));
+    let (service, run) =
+        (Service::parse(&options.to_string()).expect("a service"), Call::new(None));
     let mut memory = Memory::new();
     let session = v1::Session::open(&service, index, None, &run).expect("a session");
     let data = session.get_repository_data("demo/app", &run).expect("data");
@@ -357,7 +359,8 @@ fn d10_no_password_stays_in_memory() {
         "allow-plain-http-credentials": [registry, token],
     });
     // Not by the helpers of other tests, which use freed memory at once for their own checks.
-    let (service, run) = (Service::parse(&options.to_string()).expect("a service"), Run::new(None));
+    let (service, run) =
+        (Service::parse(&options.to_string()).expect("a service"), Call::new(None));
     let reference = format!("{registry}/demo/app:1").parse().expect("a reference");
     let mut memory = Memory::new();
     let session = Session::open(&service, &reference, &OpenOptions::default(), &run);

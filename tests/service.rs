@@ -534,7 +534,7 @@ fn credentials_stay_with_their_host_and_out_of_sight() {
     }});
     let service =
         ocireg::registry::service::Service::parse(&options.to_string()).expect("a service");
-    let run = ocireg::call::Run::new(None);
+    let run = ocireg::call::Call::new(None);
     let found = |host: &str, path: &str| {
         let found = service.credentials_for(host, path, &run).expect("an answer");
         found.source.as_ref().map(|_| found.auth.clone())

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use ocireg::call::{Context, Run};
+use ocireg::call::{Call, Context};
 use ocireg::config::settings::Limits;
 use ocireg::error::{Code, Error};
 use ocireg::image::media_type::{OCI_CONFIG, OCI_MANIFEST};
@@ -23,8 +23,8 @@ use ocireg::store::layout::REF_NAME;
 use ocireg_testkit::TempDir;
 use serde_json::{Value, json};
 
-fn run() -> Run {
-    Run::new(None)
+fn run() -> Call {
+    Call::new(None)
 }
 
 fn temp() -> TempDir {
@@ -696,7 +696,7 @@ fn an_interrupted_blob_is_resumed() {
     leave(400_000);
     let context = Context::new().unwrap();
     context.cancel();
-    let cancelled = layout.blob_writer(&digest, size, true, &Run::new(Some(&context)));
+    let cancelled = layout.blob_writer(&digest, size, true, &Call::new(Some(&context)));
     assert_eq!(code(cancelled), Code::Cancelled);
     assert_eq!(begin(true).resumed_from(), 400_000);
 }
@@ -907,7 +907,7 @@ fn a_lock_is_waited_for_as_long_as_the_call_may() {
     context.set_timeout(Duration::from_millis(200));
     let descriptor = Descriptor::new(OCI_MANIFEST, sha256(b"1"), 1);
     let start = std::time::Instant::now();
-    let result = layout.set_reference(&descriptor, Some("a"), &Run::new(Some(&context)));
+    let result = layout.set_reference(&descriptor, Some("a"), &Call::new(Some(&context)));
     assert_eq!(code(result), Code::Deadline);
     assert!(start.elapsed() < Duration::from_millis(700));
     drop(held);

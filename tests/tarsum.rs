@@ -8,12 +8,12 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ocireg::call::{Context, Run};
+use ocireg::call::{Call, Context};
 use ocireg::error::{Code, Result};
 use ocireg::names::digest::{Algorithm, Digest};
 
 fn sum(archive: impl Read) -> Result<String> {
-    ocireg::v1::tarsum::tarsum(archive, b"{}", &Run::new(None))
+    ocireg::v1::tarsum::tarsum(archive, b"{}", &Call::new(None))
 }
 
 /// A header of one block with a valid checksum.
@@ -365,7 +365,7 @@ fn no_archive_makes_it_panic() {
         // A file may have more zeros than there is time for.
         let context = Context::new().expect("a context");
         context.set_timeout(Duration::from_millis(20));
-        let run = Run::new(Some(&context));
+        let run = Call::new(Some(&context));
         if let Err(error) = ocireg::v1::tarsum::tarsum(&archive[..], b"{}", &run) {
             assert!(matches!(error.code(), Code::InvalidArgument | Code::Deadline), "{error}");
         }
@@ -375,7 +375,7 @@ fn no_archive_makes_it_panic() {
 /// Panics unless the sum of this archive ends when it is cancelled, `after` it has begun.
 fn assert_ends_cancelled(archive: impl Read, after: Duration, what: &str) {
     let context = Context::new().expect("a context");
-    let run = Run::new(Some(&context));
+    let run = Call::new(Some(&context));
     let canceller = thread::spawn(move || {
         thread::sleep(after);
         context.cancel();

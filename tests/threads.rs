@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use c_surface::Service;
-use ocireg::call::{Context, Run};
+use ocireg::call::{Call, Context};
 use ocireg::http::slots::Slots;
 use ocireg_testkit::{Auth, Registry, ServerOptions, TokenServer};
 use scene::*;
@@ -86,7 +86,7 @@ fn no_slot_is_given_twice_and_none_is_lost() {
                     if gives_up {
                         context.cancel();
                     }
-                    let run = Run::new(Some(&context));
+                    let run = Call::new(Some(&context));
                     let Ok(slot) = slots.take(["a", "b"][host], &run) else {
                         assert!(gives_up);
                         continue;
@@ -101,7 +101,7 @@ fn no_slot_is_given_twice_and_none_is_lost() {
         }
     });
     // All of them are free again.
-    let run = Run::new(None);
+    let run = Call::new(None);
     for host in ["a", "b"] {
         let both = [slots.take(host, &run), slots.take(host, &run)];
         assert!(both.iter().all(Result::is_ok));

@@ -1,6 +1,6 @@
 //! Blobs on their way to a registry: whole, in chunks, mounted, after failures, and never to the wrong place.
 
-use ocireg::call::Run;
+use ocireg::call::Call;
 use ocireg::error::{Code, Error, Result};
 use ocireg::image::Descriptor;
 use ocireg::log::Level;
@@ -53,7 +53,7 @@ fn session_of(reference: &str, options: Value, auth: Value) -> Session {
         auth: Some(auth.decoded().expect("credentials")),
         actions: vec!["pull".into(), "push".into()],
     };
-    Session::open(&service, &reference, &options, &Run::new(None)).expect("a session")
+    Session::open(&service, &reference, &options, &Call::new(None)).expect("a session")
 }
 
 fn plain(registry: &Server) -> Session {
@@ -61,7 +61,7 @@ fn plain(registry: &Server) -> Session {
 }
 
 fn open(session: &Session, options: &PutOptions) -> Result<BlobWriter> {
-    let run = Run::new(None);
+    let run = Call::new(None);
     session.with_repository(&run, |repository| {
         BlobWriter::open(repository.clone(), options.clone(), &run)
     })
@@ -78,7 +78,7 @@ fn looked_at(error: &Error) {
 
 /// Writes in pieces that fit no chunk, and commits.
 fn put(session: &Session, options: &PutOptions, bytes: &[u8]) -> Result<Descriptor> {
-    let run = Run::new(None);
+    let run = Call::new(None);
     let put = || {
         let mut writer = open(session, options)?;
         for piece in bytes.chunks(333) {
@@ -160,7 +160,7 @@ fn a_real_registry_takes_blobs_and_mounts_them() {
     let alice = json!({"username": "alice", "password": "wonderland"});
     let session = session(&cncf.host(), trusted.clone(), alice.clone());
     let other = session_of(&format!("{}/demo/other", cncf.host()), trusted, alice);
-    let run = Run::new(None);
+    let run = Call::new(None);
     let mount = |digest: &Digest, from: &str| {
         other.with_repository(&run, |repository| {
             BlobWriter::mount(repository.clone(), digest.clone(), from, &run)
@@ -260,7 +260,7 @@ fn what_the_repository_has_is_not_sent_again() {
 #[test]
 fn what_was_promised_is_checked_before_the_end() {
     let registry = Registry::plain();
-    let (session, bytes, run) = (plain(&registry), content(), Run::new(None));
+    let (session, bytes, run) = (plain(&registry), content(), Call::new(None));
     let other = digest_of(b"other");
     let wrong: [(PutOptions, Option<&Digest>, Option<u64>, Code); 4] = [
         (
@@ -289,7 +289,7 @@ fn what_was_promised_is_checked_before_the_end() {
 #[test]
 fn an_aborted_upload_is_deleted_at_the_registry() {
     let registry = Registry::plain();
-    let run = Run::new(None);
+    let run = Call::new(None);
     let mut writer = open(&plain(&registry), &chunks(CHUNK)).expect("a writer");
     writer.write(&content(), &run).expect("bytes");
     writer.abort(&run).expect("an end");
@@ -477,7 +477,7 @@ fn a_token_that_ends_in_the_middle_is_replaced() {
     let trusted = json!({"allow-plain-http-credentials": [registry.host(), token.host()]});
     let alice = json!({"username": "alice", "password": "wonderland"});
     let session = session(&registry.host(), trusted, alice);
-    let run = Run::new(None);
+    let run = Call::new(None);
     let mut writer = open(&session, &chunks(CHUNK)).expect("a writer");
     for piece in content().chunks(CHUNK) {
         writer.write(piece, &run).expect("bytes");
@@ -675,7 +675,7 @@ fn a_state_that_cannot_be_asked_for_costs_nothing_that_was_sent() {
 
 #[test]
 fn an_upload_that_the_registry_has_forgotten_begins_again_if_it_can() {
-    let (bytes, run) = (content(), Run::new(None));
+    let (bytes, run) = (content(), Call::new(None));
     for options in [chunks(CHUNK), PutOptions::default()] {
         let registry = Registry::plain();
         let mut writer = open(&plain(&registry), &options).expect("a writer");
@@ -827,7 +827,7 @@ fn what_docker_added_to_the_protocol_is_not_needed() {
 /// As the registry of the CNCF says that bytes belong elsewhere.
 #[test]
 fn f12b_a_range_may_be_refused_by_any_status() {
-    let (bytes, run) = (content(), Run::new(None));
+    let (bytes, run) = (content(), Call::new(None));
     let refused = br#"{"errors":[{"code":"RANGE_INVALID","message":"invalid content range"}]}"#;
     for status in [400, 409, 416] {
         let registry = Registry::plain();
@@ -1046,7 +1046,7 @@ fn whether_a_blob_exists_is_a_hint() {
 
 #[test]
 fn an_abort_is_no_failure_whatever_the_registry_says() {
-    let run = Run::new(None);
+    let run = Call::new(None);
     for status in [400, 401, 403, 404, 405, 429, 500] {
         for written in [&content()[..], b"x"] {
             let registry = Registry::plain();
@@ -1066,7 +1066,7 @@ fn an_abort_is_no_failure_whatever_the_registry_says() {
 /// leaves no upload behind.
 #[test]
 fn f26_what_is_not_what_was_promised_is_given_up_at_the_registry() {
-    let (bytes, run) = (content(), Run::new(None));
+    let (bytes, run) = (content(), Call::new(None));
     let size = bytes.len() as u64;
     for (promised, code) in [
         (PutOptions { size: Some(size + 1), ..chunks(CHUNK) }, Code::SizeMismatch),

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use c_surface::{children, images};
 use flate2::read::GzDecoder;
-use ocireg::call::{Context, Run};
+use ocireg::call::{Call, Context};
 use ocireg::credentials::Credentials;
 use ocireg::error::{Code, Error, Result};
 use ocireg::names::digest::{Algorithm, Digest};
@@ -41,8 +41,8 @@ fn layer() -> Vec<u8> {
     Body::Generated(Generated::new(1, SIZE)).to_vec()
 }
 
-fn run() -> Run {
-    Run::new(None)
+fn run() -> Call {
+    Call::new(None)
 }
 
 fn service(options: &Value) -> Service {
@@ -75,7 +75,7 @@ fn open_with(
     server: &Server,
     options: &Value,
     size: Option<u64>,
-    run: &Run,
+    run: &Call,
 ) -> Result<LayerReader> {
     LayerReader::open(transport(server, options), url(server), size, run)
 }
@@ -84,7 +84,7 @@ fn open(server: &Server, size: Option<u64>) -> Result<LayerReader> {
     open_with(server, &json!({}), size, &run())
 }
 
-fn read_all(reader: &mut LayerReader, run: &Run) -> (Vec<u8>, Result<()>) {
+fn read_all(reader: &mut LayerReader, run: &Call) -> (Vec<u8>, Result<()>) {
     let (mut all, mut buffer) = (Vec::new(), vec![0; 100_000]);
     loop {
         match reader.read(&mut buffer, run) {
@@ -392,7 +392,7 @@ fn a_wait_ends_with_its_context_and_reading_can_go_on() {
     for cancel in [true, false] {
         let server = serving([(|_, reply| cut(1_000_000)(reply)) as Change]);
         let context = Context::new().expect("a context");
-        let limited = Run::new(Some(&context));
+        let limited = Call::new(Some(&context));
         let mut reader = open_with(&server, &slow, Some(SIZE), &limited).expect("a layer");
         let start = Instant::now();
         let canceller = cancel.then(|| {
@@ -426,7 +426,7 @@ fn read_patiently(reader: &mut LayerReader) -> (Vec<u8>, usize, Result<()>) {
     loop {
         let context = Context::new().expect("a context");
         context.set_timeout(Duration::from_millis(100));
-        let (more, outcome) = read_all(reader, &Run::new(Some(&context)));
+        let (more, outcome) = read_all(reader, &Call::new(Some(&context)));
         all.extend(more);
         match outcome {
             Err(error) if error.code() == Code::Deadline => deadlines += 1,
@@ -447,7 +447,7 @@ fn a_deadline_is_no_end_where_the_server_sends_no_parts() {
         // One that is over before anything is read.
         let late = Context::new().expect("a context");
         late.cancel();
-        let error = reader.read(&mut [0; 10], &Run::new(Some(&late))).expect_err("cancelled");
+        let error = reader.read(&mut [0; 10], &Call::new(Some(&late))).expect_err("cancelled");
         assert_eq!(error.code(), Code::Cancelled);
         let (all, deadlines, outcome) = read_patiently(&mut reader);
         outcome.expect("the rest comes on the connection that there is");
@@ -590,7 +590,7 @@ fn a_commit_that_failed_may_be_repeated() {
     }
     let context = Context::new().expect("a context");
     context.cancel();
-    let error = writer.commit(None, &Run::new(Some(&context))).expect_err("a cancelled context");
+    let error = writer.commit(None, &Call::new(Some(&context))).expect_err("a cancelled context");
     assert_eq!(error.code(), Code::Cancelled);
     assert!(holds_open("self", dir.path()), "the layer is still there");
     let sums = writer.commit(None, &run()).expect("the last try");
@@ -616,7 +616,7 @@ fn a_long_write_ends_with_its_context_and_is_lost() {
     // Memory that nobody touches takes none.
     let zeros = vec![0; 4 << 30];
     let start = Instant::now();
-    let error = writer.write(&zeros, &Run::new(Some(&context))).expect_err("cancelled");
+    let error = writer.write(&zeros, &Call::new(Some(&context))).expect_err("cancelled");
     assert_eq!(error.code(), Code::Cancelled);
     assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
     canceller.join().expect("the canceller");
@@ -629,7 +629,7 @@ fn a_long_write_ends_with_its_context_and_is_lost() {
     write(&mut writer, &archive()).expect("room");
     let late = Context::new().expect("a context");
     late.cancel();
-    writer.write(b"more", &Run::new(Some(&late))).expect_err("cancelled");
+    writer.write(b"more", &Call::new(Some(&late))).expect_err("cancelled");
     let error = writer.commit(None, &run()).expect_err("some is missing");
     assert_eq!(error.code(), Code::Cancelled);
 }
@@ -644,7 +644,7 @@ fn a_commit_that_hangs_ends_with_its_context_and_may_be_repeated() {
     let context = Context::new().expect("a context");
     context.set_timeout(Duration::from_millis(300));
     let start = Instant::now();
-    let error = writer.commit(None, &Run::new(Some(&context))).expect_err("no answer");
+    let error = writer.commit(None, &Call::new(Some(&context))).expect_err("no answer");
     assert_eq!(error.code(), Code::Deadline, "{error}");
     assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
     let sums = writer.commit(None, &run()).expect("another context");

@@ -7,7 +7,7 @@ mod v1_scene;
 use std::io::Read;
 
 use flate2::read::MultiGzDecoder;
-use ocireg::call::Run;
+use ocireg::call::Call;
 use ocireg::v1::tarsum::tarsum;
 use ocireg_testkit::digest;
 use ocireg_testkit::v1::archive::{self, Random};
@@ -24,7 +24,7 @@ fn checksums_of_random_archives_are_those_that_the_server_computes() {
     let mut random = Random::new(SEED);
     for number in 0..500 {
         let (tar, json) = (archive::random(&mut random), random.id());
-        let ours = tarsum(&tar[..], json.as_bytes(), &Run::new(None))
+        let ours = tarsum(&tar[..], json.as_bytes(), &Call::new(None))
             .unwrap_or_else(|e| panic!("archive {number}: {e:?}"));
         let theirs = ocireg_testkit::v1::tarsum::tarsum(json.as_bytes(), &tar[..])
             .unwrap_or_else(|e| panic!("archive {number}: {e:?}"));

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use c_surface::*;
-use ocireg::call::Run;
+use ocireg::call::Call;
 use ocireg::ffi::*;
 use serde_json::{Value, json};
 
@@ -124,7 +124,7 @@ fn trusted_location(input: &Value) -> Answer {
 fn tarsum(input: &Value) -> Answer {
     let tar = BASE64.decode(string(input, "data")).expect("base64");
     let json = string(input, "json").as_bytes();
-    ocireg::v1::tarsum::tarsum(&tar[..], json, &Run::new(None)).ok().map(Value::String)
+    ocireg::v1::tarsum::tarsum(&tar[..], json, &Call::new(None)).ok().map(Value::String)
 }
 
 /// The vector's service: only the names that it lists resolve, and there are no certificates.

@@ -10,7 +10,7 @@ use std::thread;
 use libfuzzer_sys::fuzz_target;
 use ocireg::config::proxy::Proxies;
 use ocireg::config::settings::Timeouts;
-use ocireg::call::Run;
+use ocireg::call::Call;
 use ocireg::http::resolver::Resolver;
 use ocireg::http::{Client, Redirects, Request};
 use ocireg::tls::Identity;
@@ -75,7 +75,7 @@ fuzz_target!(|input: &[u8]| {
     let identity = Identity::default();
     let mut request = Request::get(Url::parse(&url).expect("a URL"), &identity, "fuzz");
     request.redirects = Redirects::Return;
-    let run = Run::new(None);
+    let run = Call::new(None);
     if let Ok(mut response) = client.send(&request, &run) {
         let _ = response.content_length();
         let (mut buffer, mut total) = (vec![0; 16 << 10], 0);

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::token::{Granted, Holder, RefreshToken, Token};
 use super::{Authenticator, Authorization, Secret, basic};
-use crate::call::Run;
+use crate::call::Call;
 use crate::error::{Code, Error, Phase, Result};
 use crate::http::address::AddressRule;
 use crate::http::origin::Origin;
@@ -54,10 +54,10 @@ impl Authenticator {
         secret: &Secret<'_>,
         holder: &Holder,
         scopes: &[String],
-        run: &Run,
+        call: &Call,
     ) -> Result<Token> {
         let same_origin = Origin::of(realm) == Origin::of(&self.home);
-        let foreign = self.client.foreign(&self.identity, realm, run)?;
+        let foreign = self.client.foreign(&self.identity, realm, call)?;
         let identity = if same_origin { &self.identity } else { &foreign };
         if !matches!(secret, Secret::Anonymous) {
             self.policy.check_secrets_go(&self.client, realm, identity)?;
@@ -72,17 +72,17 @@ impl Authenticator {
         };
         let granted = match *secret {
             Secret::IdentityToken(given) => {
-                self.tokens.exchange(holder, given, run, |refresh| {
-                    self.by_refresh_token(&question, refresh, run)
+                self.tokens.exchange(holder, given, call, |refresh| {
+                    self.by_refresh_token(&question, refresh, call)
                 })?
             }
             Secret::Password { username, password } => {
                 let authorization = basic(username, password);
-                self.by_get(&question, Some(&Asker { account: username, authorization }), run)?
+                self.by_get(&question, Some(&Asker { account: username, authorization }), call)?
             }
-            Secret::Anonymous | Secret::RegistryToken(_) => self.by_get(&question, None, run)?,
+            Secret::Anonymous | Secret::RegistryToken(_) => self.by_get(&question, None, call)?,
         };
-        run.log(Level::Info, "auth", || {
+        call.log(Level::Info, "auth", || {
             self.record("bearer", &Origin::of(realm), secret.kind()).with("scopes", scopes)
         });
         if let Some(refresh) = granted.refresh {
@@ -97,9 +97,9 @@ impl Authenticator {
         &self,
         question: &Question<'_>,
         refresh: &str,
-        run: &Run,
+        call: &Call,
     ) -> Result<Granted> {
-        let refusal = match self.by_post(question, refresh, run) {
+        let refusal = match self.by_post(question, refresh, call) {
             Err(e) if matches!(e.details().http_status, Some(400 | 401 | 404 | 405)) => e,
             other => return other,
         };
@@ -107,14 +107,14 @@ impl Authenticator {
             (&self.credentials.auth.username, &self.credentials.auth.password);
         let password = if password.is_empty() { refresh } else { password };
         let asker = Asker { account, authorization: basic(account, password) };
-        self.by_get(question, Some(&asker), run).map_err(|e| match e.details().http_status {
+        self.by_get(question, Some(&asker), call).map_err(|e| match e.details().http_status {
             // It does not know GET: what it said to POST is its answer.
             Some(404 | 405) => refusal,
             _ => e.cause(refusal),
         })
     }
 
-    fn by_post(&self, question: &Question<'_>, refresh: &str, run: &Run) -> Result<Granted> {
+    fn by_post(&self, question: &Question<'_>, refresh: &str, call: &Call) -> Result<Granted> {
         let form = Zeroizing::new(
             url::form_urlencoded::Serializer::new(String::new())
                 .append_pair("grant_type", "refresh_token")
@@ -129,14 +129,14 @@ impl Authenticator {
         request.body = Payload::Bytes(form.as_bytes());
         let kind = "application/x-www-form-urlencoded";
         let request = request.header(header::CONTENT_TYPE, kind, Reaches::Origin)?;
-        self.ask(&request, run)
+        self.ask(&request, call)
     }
 
     fn by_get(
         &self,
         question: &Question<'_>,
         asker: Option<&Asker<'_>>,
-        run: &Run,
+        call: &Call,
     ) -> Result<Granted> {
         let mut request = self.question(question);
         {
@@ -164,7 +164,7 @@ impl Authenticator {
             let value = &asker.authorization;
             request = request.header(header::AUTHORIZATION, value, Reaches::Origin)?;
         }
-        self.ask(&request, run)
+        self.ask(&request, call)
     }
 
     fn question<'a>(&self, question: &'a Question<'_>) -> Request<'a> {
@@ -174,14 +174,14 @@ impl Authenticator {
         request
     }
 
-    fn ask(&self, request: &Request<'_>, run: &Run) -> Result<Granted> {
+    fn ask(&self, request: &Request<'_>, call: &Call) -> Result<Granted> {
         let asked = Instant::now();
         let response = self
             .client
-            .send(request, run)
+            .send(request, call)
             .map_err(|e| if e.details().phase.is_some() { e } else { e.phase(Phase::Token) })
             .map_err(|e| self.hint_at_pair(e, &request.url))?;
-        self.read_token(response, asked, request.doing, run)
+        self.read_token(response, asked, request.doing, call)
     }
 
     /// A realm that the address rule refuses may be allowed by name; what it redirects to may not.
@@ -201,10 +201,10 @@ impl Authenticator {
         mut response: Response,
         asked: Instant,
         doing: &str,
-        run: &Run,
+        call: &Call,
     ) -> Result<Granted> {
         if response.status != 200 {
-            let error = response.into_error(doing, ERROR_BODY, run).phase(Phase::Token);
+            let error = response.into_error(doing, ERROR_BODY, call).phase(Phase::Token);
             return Err(match error.code() {
                 // The hints for these are about a repository of a registry.
                 Code::NotFound | Code::Unsupported => error.hint(NO_TOKEN_SERVER),
@@ -217,7 +217,7 @@ impl Authenticator {
             limit,
             "the response of the token server",
             "token",
-            run,
+            call,
         )?);
         let unusable = |why: &dyn Display| {
             Error::new(Code::Protocol, format!("cannot {doing}"))

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use self::challenge::Challenge;
 use self::token::{Holder, Key, RefreshToken};
-use crate::call::Run;
+use crate::call::Call;
 use crate::config::options::Hosts;
 use crate::credentials::{AuthConfig, Credentials};
 use crate::error::{Code, Error, Phase, Result};
@@ -178,7 +178,7 @@ impl Authenticator {
         &self,
         scopes: &[String],
         refused: Option<&Authorization>,
-        run: &Run,
+        call: &Call,
     ) -> Result<Option<Authorization>> {
         let known = self.known();
         let with_scheme = |scheme: &str| known.challenges.iter().find(|c| c.scheme == scheme);
@@ -192,12 +192,12 @@ impl Authenticator {
         let basic = with_scheme("basic");
         if let Some(bearer) = usable.or(with_scheme("bearer").filter(|_| basic.is_none())) {
             let refused = refused.and_then(|header| header.strip_prefix("Bearer "));
-            return self.bearer(bearer, scopes, known.reach, refused, run).map(Some);
+            return self.bearer(bearer, scopes, known.reach, refused, call).map(Some);
         }
         if basic.is_some() {
             let basic = self.basic()?;
             let home = Origin::of(&self.home);
-            run.log(Level::Debug, "auth", || self.record("basic", &home, PASSWORD));
+            call.log(Level::Debug, "auth", || self.record("basic", &home, PASSWORD));
             return Ok(Some(basic));
         }
         let Some(other) = known.challenges.first() else { return Ok(None) };
@@ -240,14 +240,14 @@ impl Authenticator {
         scopes: &[String],
         reach: Reach,
         refused: Option<&str>,
-        run: &Run,
+        call: &Call,
     ) -> Result<Authorization> {
         let bearer = |text: &str| Ok(Zeroizing::new(format!("Bearer {text}")));
         let mut secret = Secret::of(&self.credentials.auth);
         if let Secret::RegistryToken(token) = secret {
             self.may_go_home()?;
             let home = Origin::of(&self.home);
-            run.log(Level::Debug, "auth", || self.record("bearer", &home, secret.kind()));
+            call.log(Level::Debug, "auth", || self.record("bearer", &home, secret.kind()));
             return bearer(token);
         }
         let (realm, rule) = self.realm(challenge, reach)?;
@@ -257,7 +257,7 @@ impl Authenticator {
             // An https registry's credentials are not for a wire that others read, also where a token may come from there.
             let downgraded = self.home.scheme() == "https" && realm.scheme() == "http";
             if downgraded && !self.policy.plain_http.contains(&Origin::of(&realm).authority()) {
-                run.log(Level::Warn, "auth", || {
+                call.log(Level::Warn, "auth", || {
                     let place = Origin::of(&realm);
                     Record::new(format!(
                         "not sending credentials to {place}, because it is not https"
@@ -285,7 +285,7 @@ impl Authenticator {
         let key = Key::new(holder.clone(), &wanted);
         let token = self
             .tokens
-            .get(key, refused, run, || self.fetch(&realm, rule, &secret, &holder, &wanted, run))
+            .get(key, refused, call, || self.fetch(&realm, rule, &secret, &holder, &wanted, call))
             // Not before: whoever waits for the same token may have none for another reason.
             .map_err(|refusal| self.credentials.explain(refusal))?;
         bearer(token.text())

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
-use crate::call::Run;
+use crate::call::Call;
 use crate::error::{Code, Error, Phase, Result};
 use crate::names::digest::Digest;
 use crate::sync::{PerProcess, inherited, lock};
@@ -218,7 +218,7 @@ impl Tokens {
         &self,
         key: Key,
         refused: Option<&str>,
-        run: &Run,
+        call: &Call,
         fetch: impl FnOnce() -> Result<Token>,
     ) -> Result<Token> {
         let registry = key.holder.origin.clone();
@@ -226,7 +226,7 @@ impl Tokens {
         if let Some(token) = flight.usable(refused) {
             return Ok(token);
         }
-        let turn = flight.turn.take(run)?;
+        let turn = flight.turn.take(call)?;
         // Whoever was before us may have fetched it, or tried to: a password that is wrong is not to be sent again
         // for everybody who waits.
         if let Some(token) = flight.usable(refused) {
@@ -244,7 +244,7 @@ impl Tokens {
             }
             Err(error) => {
                 // It may be told to calls that have sent nothing themselves.
-                let error = run.mask().error(error);
+                let error = call.mask().error(error);
                 let own = matches!(error.code(), Code::Cancelled | Code::Deadline | Code::Busy);
                 *lock(&flight.failed) = (!own).then(|| (turn.number, error.clone()));
                 Err(error)
@@ -259,11 +259,11 @@ impl Tokens {
         &self,
         holder: &Holder,
         given: &str,
-        run: &Run,
+        call: &Call,
         exchange: impl FnOnce(&str) -> Result<Granted>,
     ) -> Result<Granted> {
         let rotation = lock(self.rotations.get()).take(&holder.origin, holder.clone());
-        let _turn = rotation.turn.take(run)?;
+        let _turn = rotation.turn.take(call)?;
         let used = lock(&rotation.latest).clone();
         let used = used.unwrap_or_else(|| Zeroizing::new(given.to_owned()));
         let mut granted = exchange(&used)?;
@@ -317,7 +317,7 @@ struct State {
 }
 
 impl Turn {
-    fn take(&self, run: &Run) -> Result<Taken<'_>> {
+    fn take(&self, call: &Call) -> Result<Taken<'_>> {
         let thread = std::thread::current().id();
         let is_taken = |state: &State| state.taken_by.is_some();
         let mut state = lock(&self.state);
@@ -329,7 +329,7 @@ impl Turn {
             waited_for = waited_for.or(Some(state.number));
             drop(state);
             // Outside the lock: it may run the caller's progress function.
-            run.check()?;
+            call.check()?;
             let waited =
                 self.free.wait_timeout_while(lock(&self.state), LOOK, |state| is_taken(state));
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -399,7 +399,7 @@ mod tests {
 
     #[test]
     fn what_nobody_can_use_again_is_forgotten() {
-        let (tokens, run) = (Tokens::default(), Run::new(None));
+        let (tokens, call) = (Tokens::default(), Call::new(None));
         let key = |number: u32| {
             let holder = Holder {
                 origin: String::new(),
@@ -412,23 +412,23 @@ mod tests {
         let kept =
             || lock(tokens.flights.get()).registries.values().map(HashMap::len).sum::<usize>();
         for number in 0..10 {
-            let fetched = tokens.get(key(number), None, &run, || Err(within_itself()));
+            let fetched = tokens.get(key(number), None, &call, || Err(within_itself()));
             assert!(fetched.is_err());
             assert_eq!(kept(), 1);
         }
         let token = || Token::new(Zeroizing::new("t".to_owned()), None, Instant::now());
         for number in 0..10 {
-            assert!(tokens.get(key(number), None, &run, || Ok(token())).is_ok());
+            assert!(tokens.get(key(number), None, &call, || Ok(token())).is_ok());
         }
         assert_eq!(kept(), 10, "they are still good");
-        assert!(tokens.get(key(0), None, &run, || Err(within_itself())).is_ok());
+        assert!(tokens.get(key(0), None, &call, || Err(within_itself())).is_ok());
         for number in 0..10 {
             let old = Token { ends: Instant::now(), ..token() };
             let (key, text) = (key(number), token().text);
-            assert!(tokens.get(key, Some(text.as_str()), &run, || Ok(old)).is_ok());
+            assert!(tokens.get(key, Some(text.as_str()), &call, || Ok(old)).is_ok());
         }
-        assert!(tokens.get(key(0), None, &run, || Err(within_itself())).is_err());
-        assert!(tokens.get(key(10), None, &run, || Ok(token())).is_ok());
+        assert!(tokens.get(key(0), None, &call, || Err(within_itself())).is_err());
+        assert!(tokens.get(key(10), None, &call, || Ok(token())).is_ok());
         assert_eq!(kept(), 1);
     }
 
@@ -483,7 +483,7 @@ mod tests {
 
     #[test]
     fn registries_whose_tokens_have_ended_are_forgotten() {
-        let (tokens, run) = (Tokens::default(), Run::new(None));
+        let (tokens, call) = (Tokens::default(), Call::new(None));
         for number in 0..3 * MOST {
             let holder = Holder {
                 origin: number.to_string(),
@@ -492,7 +492,7 @@ mod tests {
                 identity: Digest::of(Algorithm::Sha256, b""),
             };
             let ended = Token { text: Zeroizing::new("t".to_owned()), ends: Instant::now() };
-            assert!(tokens.get(Key::new(holder, &[]), None, &run, || Ok(ended)).is_ok());
+            assert!(tokens.get(Key::new(holder, &[]), None, &call, || Ok(ended)).is_ok());
         }
         assert!(lock(tokens.flights.get()).registries.len() <= MOST);
     }

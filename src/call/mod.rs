@@ -92,15 +92,15 @@ impl fmt::Debug for Context {
 
 /// One call under way: its context, if any, and what its threads share.
 #[derive(Clone, Debug)]
-pub struct Run {
+pub struct Call {
     context: Option<Context>,
-    call: Arc<Call>,
+    shared: Arc<Shared>,
     /// Only the caller's own thread may run callbacks.
     caller_thread: bool,
 }
 
 #[derive(Debug)]
-struct Call {
+struct Shared {
     /// A number that no other call of this process has.
     id: u64,
     /// Set when one of the call's threads failed and the others should end.
@@ -124,14 +124,14 @@ struct Call {
     limit: Option<Instant>,
 }
 
-impl Run {
+impl Call {
     /// Begins a call on the caller's thread.
     pub fn new(context: Option<&Context>) -> Self {
         if let Some(context) = context {
             // Without the descriptor a wait notices a cancellation a moment later, by looking.
             let _ = context.0.wake.renew();
         }
-        let call = Call {
+        let shared = Shared {
             id: next_id(),
             stop: AtomicBool::new(false),
             done: AtomicU64::new(0),
@@ -145,12 +145,12 @@ impl Run {
             warnings: Mutex::default(),
             limit: None,
         };
-        Self { context: context.cloned(), call: Arc::new(call), caller_thread: true }
+        Self { context: context.cloned(), shared: Arc::new(shared), caller_thread: true }
     }
 
     /// A number that no other call of this process has.
     pub fn id(&self) -> u64 {
-        self.call.id
+        self.shared.id
     }
 
     /// The same call with a limit on its time, counted from now; zero is none.
@@ -160,21 +160,21 @@ impl Run {
             return self;
         }
         let now = Instant::now();
-        let call = Call {
+        let shared = Shared {
             id: next_id(),
             stop: AtomicBool::new(false),
             done: AtomicU64::new(self.done()),
-            total: AtomicU64::new(self.call.total.load(Ordering::Relaxed)),
-            mask: self.call.mask.clone(),
-            collected: AtomicU64::new(self.call.collected.load(Ordering::Relaxed)),
+            total: AtomicU64::new(self.shared.total.load(Ordering::Relaxed)),
+            mask: self.shared.mask.clone(),
+            collected: AtomicU64::new(self.shared.collected.load(Ordering::Relaxed)),
             last_event: Mutex::new(now),
             events: Mutex::default(),
-            log: self.call.log.clone(),
+            log: self.shared.log.clone(),
             records: Mutex::default(),
             warnings: Mutex::default(),
             limit: now.checked_add(time),
         };
-        Self { call: Arc::new(call), ..self }
+        Self { shared: Arc::new(shared), ..self }
     }
 
     /// The same call as seen by one of its worker threads, which never runs callbacks.
@@ -185,19 +185,19 @@ impl Run {
 
     /// Ends the call's other threads: they see CANCELLED at their next look.
     pub fn stop_workers(&self) {
-        self.call.stop.store(true, Ordering::SeqCst);
+        self.shared.stop.store(true, Ordering::SeqCst);
     }
 
     /// Fails once the call is cancelled or past its deadline. Also keeps the progress callback ticking.
     pub fn check(&self) -> Result<()> {
-        if self.call.stop.load(Ordering::SeqCst) {
+        if self.shared.stop.load(Ordering::SeqCst) {
             return Err(cancelled("worker", "another thread of the call failed"));
         }
         if self.context.as_ref().is_some_and(|c| c.0.cancelled.load(Ordering::SeqCst)) {
             return Err(cancelled("context", "the call was cancelled"));
         }
         if self.deadline().is_some_and(|deadline| Instant::now() >= deadline) {
-            let hint = if self.call.limit.is_some_and(|limit| Instant::now() >= limit) {
+            let hint = if self.shared.limit.is_some_and(|limit| Instant::now() >= limit) {
                 "raise total-ms in the option timeouts, and check the network if this happens again"
             } else {
                 "give the context a longer timeout, and check the network if this happens again"
@@ -215,7 +215,7 @@ impl Run {
     /// When the call must have ended.
     pub fn deadline(&self) -> Option<Instant> {
         let own = self.context.as_ref().and_then(Context::deadline);
-        own.into_iter().chain(self.call.limit).min()
+        own.into_iter().chain(self.shared.limit).min()
     }
 
     /// Sleeps, unless the call ends first.
@@ -259,34 +259,34 @@ impl Run {
 
     /// Sets how many bytes the whole call has to move, as far as is known.
     pub fn set_total(&self, total: u64) {
-        self.call.total.store(total, Ordering::Relaxed);
+        self.shared.total.store(total, Ordering::Relaxed);
     }
 
     /// Counts bytes that the call turns out to have to move, too.
     pub fn add_total(&self, bytes: u64) {
-        self.call.total.fetch_add(bytes, Ordering::Relaxed);
+        self.shared.total.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// Counts bytes that the call has moved.
     pub fn add_done(&self, bytes: u64) {
-        self.call.done.fetch_add(bytes, Ordering::Relaxed);
+        self.shared.done.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// Takes bytes back that turned out to be wrong.
     pub fn forget_done(&self, bytes: u64) {
-        self.call.done.fetch_sub(bytes, Ordering::Relaxed);
+        self.shared.done.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     /// What the call has sent as a secret, and what keeps it out of all that the call tells.
     pub fn mask(&self) -> &Mask {
-        &self.call.mask
+        &self.shared.mask
     }
 
     /// Counts bytes of a document that the call collects, whichever of its threads does: more than `most` of them in all
     /// is LIMIT. How much memory a call takes is not for a server to say.
     pub fn collect(&self, bytes: usize, most: u64) -> Result<()> {
         let bytes = bytes as u64;
-        let before = self.call.collected.fetch_add(bytes, Ordering::Relaxed);
+        let before = self.shared.collected.fetch_add(bytes, Ordering::Relaxed);
         if before.saturating_add(bytes) <= most {
             return Ok(());
         }
@@ -300,10 +300,10 @@ impl Run {
 
     /// Bytes moved so far.
     pub fn done(&self) -> u64 {
-        self.call.done.load(Ordering::Relaxed)
+        self.shared.done.load(Ordering::Relaxed)
     }
 
-    /// Tells what happened: at once on the caller's thread, else by way of [`Run::report_events`].
+    /// Tells what happened: at once on the caller's thread, else by way of [`Call::report_events`].
     pub fn event(&self, event: &serde_json::Value) -> Result<()> {
         if !self.has_progress() {
             return Ok(());
@@ -312,27 +312,27 @@ impl Run {
         if self.caller_thread {
             return self.report(&event);
         }
-        lock(&self.call.events).push(event);
+        lock(&self.shared.events).push(event);
         Ok(())
     }
 
     /// On the caller's thread: reports what the worker threads left to tell.
     pub fn report_events(&self) -> Result<()> {
         self.report_records();
-        let events = std::mem::take(&mut *lock(&self.call.events));
+        let events = std::mem::take(&mut *lock(&self.shared.events));
         events.iter().try_for_each(|event| self.report(event))
     }
 
     /// Says which log the call writes to: that of the service that it works for. The first one counts.
     pub fn log_to(&self, log: &Arc<Log>) {
-        self.call.log.get_or_init(|| log.clone());
+        self.shared.log.get_or_init(|| log.clone());
     }
 
     /// Logs a record, which is only made if somebody wants it; `target` is the room that tells it.
     ///
-    /// At once on the caller's thread, else by way of [`Run::report_records`].
+    /// At once on the caller's thread, else by way of [`Call::report_records`].
     pub fn log(&self, level: Level, target: &str, record: impl FnOnce() -> Record) {
-        let Some(log) = self.call.log.get().filter(|log| log.wants(level)) else { return };
+        let Some(log) = self.shared.log.get().filter(|log| log.wants(level)) else { return };
         let json = self.mask().json(record().to_json(level, target));
         if self.caller_thread {
             self.report_records();
@@ -357,13 +357,13 @@ impl Run {
     }
 
     fn warned(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
-        lock(&self.call.warnings)
+        lock(&self.shared.warnings)
     }
 
     /// On the caller's thread: logs what the worker threads left.
     pub fn report_records(&self) {
         debug_assert!(self.caller_thread, "worker threads hand their records to the caller's");
-        let Some(log) = self.call.log.get() else { return };
+        let Some(log) = self.shared.log.get() else { return };
         let records = std::mem::take(&mut *self.records());
         for (level, json) in &records {
             log.tell(*level, json);
@@ -371,7 +371,7 @@ impl Run {
     }
 
     fn records(&self) -> std::sync::MutexGuard<'_, Vec<(Level, String)>> {
-        lock(&self.call.records)
+        lock(&self.shared.records)
     }
 
     /// Whether anybody listens to this call's progress.
@@ -386,8 +386,8 @@ impl Run {
             "worker threads hand their events to the caller's thread"
         );
         let Some(progress) = self.progress() else { return Ok(()) };
-        *lock(&self.call.last_event) = Instant::now();
-        let stop = progress(self.done(), self.call.total.load(Ordering::Relaxed), event_json);
+        *lock(&self.shared.last_event) = Instant::now();
+        let stop = progress(self.done(), self.shared.total.load(Ordering::Relaxed), event_json);
         if stop {
             return Err(cancelled("progress", "the progress callback stopped the call"));
         }
@@ -400,7 +400,7 @@ impl Run {
     }
 
     fn silent_for(&self) -> Duration {
-        lock(&self.call.last_event).elapsed()
+        lock(&self.shared.last_event).elapsed()
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::call::Run;
+use crate::call::Call;
 use crate::error::{Code, Error, Result};
 use crate::image::manifest::Fetched;
 use crate::image::manifest::Kind;
@@ -90,12 +90,12 @@ pub fn inspect(
     session: &Session,
     reference: &Reference,
     options: &Options,
-    run: &Run,
+    call: &Call,
 ) -> Result<Inspection> {
     let selector = selector_of(reference);
     let plain = ManifestOptions::default();
-    let root = session.with_repository(run, |r| r.manifest(&selector, &plain, run))?;
-    let children = Children { session, run };
+    let root = session.with_repository(call, |r| r.manifest(&selector, &plain, call))?;
+    let children = Children { session, call };
     let (mut platforms, mut platform) = (Vec::new(), None);
     let image = match &root.manifest {
         Manifest::Image(_) => Some(root.clone()),
@@ -134,7 +134,7 @@ pub fn inspect(
         subject: root.manifest.subject().cloned(),
         annotations: root.manifest.annotations().clone(),
         endpoint: EndpointReport { url: info.endpoint, mirror: info.mirror },
-        warnings: run.warnings(),
+        warnings: call.warnings(),
     };
     if let Some(image) = image {
         describe(&mut inspection, &image, options, &children)?;

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::call::Run;
+use crate::call::Call;
 use crate::config::api_endpoint::ApiEndpoint;
 use crate::credentials::AuthConfig;
 use crate::credentials::store::Server;
@@ -48,14 +48,14 @@ pub fn auth(
     service: &Service,
     auth: Option<&AuthConfig>,
     user_agent: Option<&str>,
-    run: &Run,
+    call: &Call,
 ) -> Result<Accepted> {
     let server = Server::parse(auth.map_or("", |auth| &auth.serveraddress), "serveraddress")?;
     match auth {
-        Some(auth) => ask(service, &server, auth, user_agent, run),
+        Some(auth) => ask(service, &server, auth, user_agent, call),
         None => {
-            let found = service.credentials_for(server.host(), "", run)?.auth;
-            ask(service, &server, &found, user_agent, run)
+            let found = service.credentials_for(server.host(), "", call)?.auth;
+            ask(service, &server, &found, user_agent, call)
         }
     }
 }
@@ -67,7 +67,7 @@ pub fn login(
     service: &Service,
     auth: &AuthConfig,
     user_agent: Option<&str>,
-    run: &Run,
+    call: &Call,
 ) -> Result<Accepted> {
     let password = !auth.username.is_empty() && !auth.password.is_empty();
     if !password && auth.identitytoken.is_empty() {
@@ -81,7 +81,7 @@ pub fn login(
     kept.password.clone_from(&auth.password);
     kept.identitytoken.clone_from(&auth.identitytoken);
     // A registry token cannot be kept: whether it is taken says nothing about the rest.
-    let mut accepted = ask(service, &server, &kept, user_agent, run)?;
+    let mut accepted = ask(service, &server, &kept, user_agent, call)?;
     if !accepted.identity_token.is_empty() {
         kept.password.zeroize();
         kept.identitytoken.clone_from(&accepted.identity_token);
@@ -89,12 +89,12 @@ pub fn login(
         // Whoever takes identity tokens gives one back: this one was not what let us in.
         kept.identitytoken.zeroize();
     }
-    accepted.stored = Some(store.save(&server, &kept, run)?);
+    accepted.stored = Some(store.save(&server, &kept, call)?);
     Ok(accepted)
 }
 
 /// Forgets the credentials of a registry, if there are any.
-pub fn logout(service: &Service, host: &str, run: &Run) -> Result<()> {
+pub fn logout(service: &Service, host: &str, call: &Call) -> Result<()> {
     if host.is_empty() {
         return Err(Error::argument("host", "the host is empty")
             .hint("write the registry as host[:port]; the official registry is docker.io"));
@@ -104,7 +104,7 @@ pub fn logout(service: &Service, host: &str, run: &Run) -> Result<()> {
             .hint("a login is for a whole registry: write it as host[:port]"));
     }
     let server = Server::parse(host, "host")?;
-    service.store_for(&server)?.erase(&server, run)
+    service.store_for(&server)?.erase(&server, call)
 }
 
 /// The endpoints in turn; who refuses the credentials has the last word, else the last of them.
@@ -113,10 +113,10 @@ fn ask(
     server: &Server,
     auth: &AuthConfig,
     user_agent: Option<&str>,
-    run: &Run,
+    call: &Call,
 ) -> Result<Accepted> {
     let common = service.common_of_login(user_agent);
-    let endpoints = service.lookup_push_endpoints(server.host(), run)?;
+    let endpoints = service.lookup_push_endpoints(server.host(), call)?;
     let v1 = if service.settings().v1 == Some(true) {
         &[Protocol::V2, Protocol::V1][..]
     } else {
@@ -133,12 +133,12 @@ fn ask(
                 service.clone(),
                 ApiEndpoint { url: address.clone(), ..api.clone() },
             )?;
-            let Some(identity) = endpoint.identity_of_lookup(run)? else { continue };
+            let Some(identity) = endpoint.identity_of_lookup(call)? else { continue };
             let registry =
                 Registry::new(common.clone(), endpoint.url().clone(), identity, auth.clone());
             let answer = match protocol {
-                Protocol::V2 => ask_v2(&registry, run),
-                Protocol::V1 => ask_v1(&registry, run),
+                Protocol::V2 => ask_v2(&registry, call),
+                Protocol::V1 => ask_v1(&registry, call),
             };
             let error = match answer {
                 Ok(accepted) => return Ok(accepted),
@@ -179,13 +179,13 @@ fn last_of(mut attempts: Vec<Error>) -> Error {
 }
 
 /// Lets the registry say how it wants to be asked, then asks.
-fn ask_v2(registry: &Registry, run: &Run) -> Result<Accepted> {
-    registry.ping(run)?;
+fn ask_v2(registry: &Registry, call: &Call) -> Result<Accepted> {
+    registry.ping(call)?;
     let doing = format!("log in to {}", Origin::of(registry.base()).authority());
     let mut request = registry.request(registry.address(""), &doing);
     request.budget = Some((registry.common().client.timeouts().auth, Phase::Ping));
-    let response = registry.fetch(&request, &[], |status| status == 200, run)?;
-    response.finish(run)?;
+    let response = registry.fetch(&request, &[], |status| status == 200, call)?;
+    response.finish(call)?;
     let identity_token = registry.auth().identity_token().unwrap_or_default();
     Ok(Accepted { status: SUCCEEDED, identity_token, stored: None })
 }
@@ -202,7 +202,7 @@ fn v1_address(api: &ApiEndpoint) -> String {
 }
 
 /// v1 knows name and password only.
-fn ask_v1(registry: &Registry, run: &Run) -> Result<Accepted> {
+fn ask_v1(registry: &Registry, call: &Call) -> Result<Accepted> {
     let host = Origin::of(registry.base()).authority();
     let doing = format!("log in to {host} with protocol v1");
     let mut url = registry.base().clone();
@@ -211,17 +211,17 @@ fn ask_v1(registry: &Registry, run: &Run) -> Result<Accepted> {
     request.budget = Some((registry.common().client.timeouts().auth, Phase::Ping));
     let request =
         request.header(header::AUTHORIZATION, &registry.auth().basic()?, Reaches::Origin)?;
-    let response = registry.common().client.send(&request, run)?;
+    let response = registry.common().client.send(&request, call)?;
     let status = response.status;
     if status == 200 {
-        response.finish(run)?;
+        response.finish(call)?;
         return Ok(Accepted {
             status: SUCCEEDED,
             identity_token: Zeroizing::default(),
             stored: None,
         });
     }
-    let error = response.into_error(&doing, registry.common().limits.error, run);
+    let error = response.into_error(&doing, registry.common().limits.error, call);
     Err(match status {
         401 => error.cause("wrong login/password"),
         403 => error

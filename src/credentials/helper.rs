@@ -13,7 +13,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::{AuthConfig, place};
-use crate::call::Run;
+use crate::call::Call;
 use crate::error::{Code, Error, Phase, Result};
 use crate::json::go::{Object, WrongType, nullable};
 use crate::names::host;
@@ -72,8 +72,8 @@ impl Helper {
     }
 
     /// What it has for a server; None if it says that it has nothing.
-    pub fn get(&self, server: &str, run: &Run) -> Result<Option<AuthConfig>> {
-        match self.ask("get", server, run)? {
+    pub fn get(&self, server: &str, call: &Call) -> Result<Option<AuthConfig>> {
+        match self.ask("get", server, call)? {
             Some(answer) => self.read_answer(server, &answer),
             None => Ok(None),
         }
@@ -115,7 +115,7 @@ impl Helper {
     }
 
     /// Keeps credentials for a server: the identity token if there is one, else name and password.
-    pub fn store(&self, server: &str, auth: &AuthConfig, run: &Run) -> Result<()> {
+    pub fn store(&self, server: &str, auth: &AuthConfig, call: &Call) -> Result<()> {
         let (username, secret) = match auth.identitytoken.as_str() {
             "" => (auth.username.as_str(), auth.password.as_str()),
             token => (TOKEN, token),
@@ -137,7 +137,7 @@ impl Helper {
         let mut input = Zeroizing::new(Vec::with_capacity(room));
         serde_json::to_writer(&mut *input, &entry)
             .map_err(|e| Error::internal("cannot serialize the credentials").cause(e))?;
-        match self.speak("store", server, &input, run)? {
+        match self.speak("store", server, &input, call)? {
             Some(_) => Ok(()),
             None => Err(self.failed(
                 "store",
@@ -148,13 +148,13 @@ impl Helper {
     }
 
     /// Forgets what it has for a server, if anything.
-    pub fn erase(&self, server: &str, run: &Run) -> Result<()> {
-        self.ask("erase", server, run).map(drop)
+    pub fn erase(&self, server: &str, call: &Call) -> Result<()> {
+        self.ask("erase", server, call).map(drop)
     }
 
     /// The servers that it has credentials for, each with the user's name.
-    pub fn list(&self, run: &Run) -> Result<Vec<(String, String)>> {
-        let Some(answer) = self.speak("list", "all servers", b"", run)? else {
+    pub fn list(&self, call: &Call) -> Result<Vec<(String, String)>> {
+        let Some(answer) = self.speak("list", "all servers", b"", call)? else {
             return Ok(Vec::new());
         };
         let read = || -> Result<_, WrongType> {
@@ -170,9 +170,9 @@ impl Helper {
     }
 
     /// One request whose input is a server's name.
-    fn ask(&self, action: &str, server: &str, run: &Run) -> Result<Option<Zeroizing<String>>> {
+    fn ask(&self, action: &str, server: &str, call: &Call) -> Result<Option<Zeroizing<String>>> {
         self.check(server)?;
-        self.speak(action, server, format!("{server}\n").as_bytes(), run)
+        self.speak(action, server, format!("{server}\n").as_bytes(), call)
     }
 
     /// A second line would be a second server to some helpers.
@@ -193,12 +193,12 @@ impl Helper {
         action: &str,
         server: &str,
         input: &[u8],
-        run: &Run,
+        call: &Call,
     ) -> Result<Option<Zeroizing<String>>> {
         let mut command = Command::new(&self.path);
         command.arg(action);
         let until = if self.time.is_zero() { None } else { Instant::now().checked_add(self.time) };
-        let answer = child::converse(command, input, MOST, until, run);
+        let answer = child::converse(command, input, MOST, until, call);
         let answer = answer.map_err(|failure| match failure {
             Failure::Call(error) => error,
             // Whether it could have answered nobody knows: the machine failed, not the helper.

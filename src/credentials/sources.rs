@@ -15,7 +15,7 @@ use super::config_file::{ConfigFile, Stamp};
 use super::helper::{self, Helper};
 use super::store::{Server, Store};
 use super::{AuthConfig, Keyring};
-use crate::call::Run;
+use crate::call::Call;
 use crate::config::options::Place;
 use crate::error::{Code, Error, Result};
 use crate::os::environment::Environment;
@@ -122,12 +122,12 @@ impl Sources {
     ///
     /// A file or helper that fails ends the search: whoever was to give credentials is not passed over. That is an
     /// error where the user named the very file, else the `failure` of what was found.
-    pub fn find(&self, host: &str, repository: &str, run: &Run) -> Result<Found> {
+    pub fn find(&self, host: &str, repository: &str, call: &Call) -> Result<Found> {
         if let Some(auth) = self.keyring.find(host, repository) {
             return Ok(Found::new(auth.clone(), "credentials"));
         }
         for source in &self.files {
-            match self.ask(source, host, repository, run) {
+            match self.ask(source, host, repository, call) {
                 Ok(None) => {}
                 Ok(Some(found)) => return Ok(found),
                 Err(e) if source.is_named() || is_end_of_call(&e) => return Err(e),
@@ -143,7 +143,7 @@ impl Sources {
         source: &Source,
         host: &str,
         repository: &str,
-        run: &Run,
+        call: &Call,
     ) -> Result<Option<Found>> {
         let file = match source {
             Source::Variable(value) => value.clone()?,
@@ -156,7 +156,7 @@ impl Sources {
             let named = |e: Error| e.in_argument(file.name());
             let helper = Helper::find(name, self.environment, self.time).map_err(named)?;
             for server in &servers {
-                if let Some(auth) = helper.get(server, run).map_err(named)? {
+                if let Some(auth) = helper.get(server, call).map_err(named)? {
                     return Ok(Some(Found::new(auth, helper::program(name))));
                 }
             }

@@ -12,7 +12,7 @@ use super::AuthConfig;
 use super::config_file::{ConfigFile, load, refused, server_name};
 use super::edit::edit;
 use super::helper::Helper;
-use crate::call::Run;
+use crate::call::Call;
 use crate::error::{Error, Phase, Result};
 use crate::json::go;
 use crate::names::host::{self, INDEX_NAME, INDEX_SERVER, UrlParts};
@@ -85,27 +85,27 @@ impl Store {
     }
 
     /// Keeps credentials, and tells where: "config.json", the name of a helper, or "none".
-    pub fn save(&self, server: &Server, auth: &AuthConfig, run: &Run) -> Result<String> {
+    pub fn save(&self, server: &Server, auth: &AuthConfig, call: &Call) -> Result<String> {
         let Some((file, helper)) = &self.0 else { return Ok("none".to_owned()) };
         let Some(helper) = helper else {
-            change(file, server, Some(&entry(auth)), &[], run)?;
+            change(file, server, Some(&entry(auth)), &[], call)?;
             return Ok("config.json".to_owned());
         };
-        helper.store(&server_name(server.host()), auth, run)?;
+        helper.store(&server_name(server.host()), auth, call)?;
         // What an earlier login left in the file is no longer true, and no longer has to lie there.
-        change(file, server, None, &[], run)?;
+        change(file, server, None, &[], call)?;
         Ok(helper.program().to_owned())
     }
 
     /// Forgets all credentials of the registry; there may be none.
-    pub fn erase(&self, server: &Server, run: &Run) -> Result<()> {
+    pub fn erase(&self, server: &Server, call: &Call) -> Result<()> {
         let Some((file, helper)) = &self.0 else { return Ok(()) };
         let config = ConfigFile::read(file)?.map(|(_, config)| config).unwrap_or_default();
         if let Some(helper) = helper {
             let mut keys = server.keys();
             keys.extend(config.keys(server.host()).map(str::to_owned));
             if server.is_official()
-                && let Ok(Some(auth)) = helper.get(REFRESH_TOKEN, run)
+                && let Ok(Some(auth)) = helper.get(REFRESH_TOKEN, call)
                 && is_of_web_login(&auth)
             {
                 keys.extend(WEB_LOGIN.map(str::to_owned));
@@ -114,8 +114,8 @@ impl Store {
             keys.dedup();
             for key in keys {
                 // Some helpers fail where there is nothing to erase.
-                if !matches!(helper.get(&key, run), Ok(None)) {
-                    helper.erase(&key, run)?;
+                if !matches!(helper.get(&key, call), Ok(None)) {
+                    helper.erase(&key, call)?;
                 }
             }
         }
@@ -124,7 +124,7 @@ impl Store {
             Some(auth) if server.is_official() && is_of_web_login(&auth) => &WEB_LOGIN[..],
             _ => &[],
         };
-        change(file, server, None, more, run)
+        change(file, server, None, more, call)
     }
 }
 
@@ -168,7 +168,7 @@ fn change(
     server: &Server,
     entry: Option<&str>,
     gone: &[&str],
-    run: &Run,
+    call: &Call,
 ) -> Result<()> {
     let failed = |e: &std::io::Error| {
         Error::file(format!("cannot save {}", path.display()), e)
@@ -180,7 +180,7 @@ fn change(
     }
     let (directory, name) = resolve(path).map_err(|e| failed(&e))?;
     let dir = Dir::open(&directory).map_err(|e| failed(&e))?;
-    let _lock = DirLock::acquire(&dir, &directory.display().to_string(), run)?;
+    let _lock = DirLock::acquire(&dir, &directory.display().to_string(), call)?;
     let real = directory.join(&name);
     let old = load(&real)?;
     let bytes = old.as_ref().map_or(&[][..], |(_, bytes)| bytes);

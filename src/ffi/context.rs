@@ -7,7 +7,7 @@ use super::error::ocireg_error;
 use super::guard;
 use super::handle;
 use super::memory::Out;
-use crate::call::{Context, Progress, Run};
+use crate::call::{Call, Context, Progress};
 use crate::error::Result;
 
 /// What a call runs under: a deadline, cancellation, a progress callback. One context may serve several calls,
@@ -85,13 +85,13 @@ impl Drop for UserData {
 ///
 /// # Safety
 /// `context` is NULL or a context of this library that lives through the call.
-pub(super) unsafe fn run(context: *const ocireg_context) -> Result<Run> {
+pub(super) unsafe fn call(context: *const ocireg_context) -> Result<Call> {
     // SAFETY: passed on.
     let context = unsafe { handle::optional(context) }?;
-    let run = Run::new(context);
-    guard::watch(run.mask());
-    run.check()?;
-    Ok(run)
+    let call = Call::new(context);
+    guard::watch(call.mask());
+    call.check()?;
+    Ok(call)
 }
 
 /// Makes a context without deadline and callback.

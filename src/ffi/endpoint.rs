@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 
-use super::context::{ocireg_context, run};
+use super::context::{call, ocireg_context};
 use super::error::ocireg_error;
 use super::handle;
 use super::memory::{self, Out, optional_text, text};
@@ -137,10 +137,10 @@ pub unsafe extern "C" fn ocireg_endpoint_new_v1(
 ) -> i32 {
     guard!(error, {
         // SAFETY: the header's contract.
-        let (endpoint, run, service, index, user_agent, headers) = unsafe {
+        let (endpoint, call, service, index, user_agent, headers) = unsafe {
             (
                 Out::new(endpoint),
-                run(context),
+                call(context),
                 service::service(service),
                 text(index_json, "index_json"),
                 optional_text(user_agent, "user_agent"),
@@ -148,11 +148,12 @@ pub unsafe extern "C" fn ocireg_endpoint_new_v1(
             )
         };
         let endpoint = endpoint.required("endpoint")?;
-        let (service, run) = (service?, run?);
+        let (service, call) = (service?, call?);
         let index = parse_index(index?, "index_json")?;
         let headers = options::headers(user_agent?, headers?)?;
-        endpoint
-            .set(handle::into_raw(Spoken::V1(v1::Endpoint::new(&service, &index, headers, &run)?)));
+        endpoint.set(handle::into_raw(Spoken::V1(v1::Endpoint::new(
+            &service, &index, headers, &call,
+        )?)));
         Ok(())
     })
 }
@@ -303,14 +304,14 @@ pub unsafe extern "C" fn ocireg_endpoint_ping(
 ) -> i32 {
     guard!(error, {
         // SAFETY: the header's contract.
-        let (json, run, endpoint) =
-            unsafe { (Out::new(json), run(context), self::endpoint(endpoint)) };
-        let (json, run) = (json.required("json")?, run?);
+        let (json, call, endpoint) =
+            unsafe { (Out::new(json), call(context), self::endpoint(endpoint)) };
+        let (json, call) = (json.required("json")?, call?);
         match endpoint? {
-            Spoken::V1(endpoint) => json.set_json(&endpoint.ping(&run)?),
+            Spoken::V1(endpoint) => json.set_json(&endpoint.ping(&call)?),
             Spoken::V2(endpoint) => {
-                let session = Session::new(&endpoint, Some(AuthConfig::default()), &run)?;
-                json.set_json(&session.ping(&run)?)
+                let session = Session::new(&endpoint, Some(AuthConfig::default()), &call)?;
+                json.set_json(&session.ping(&call)?)
             }
         }
     })

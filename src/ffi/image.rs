@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 use std::path::PathBuf;
 
-use super::context::{ocireg_context, run};
+use super::context::{call, ocireg_context};
 use super::error::ocireg_error;
 use super::handle;
 use super::memory::{Out, optional_text, text};
@@ -73,41 +73,41 @@ pub unsafe extern "C" fn ocireg_pull(
 ) -> i32 {
     guard!(error, {
         // SAFETY: the header's contract.
-        let (report, run, service, source, destination, options) = unsafe {
+        let (report, call, service, source, destination, options) = unsafe {
             (
                 Out::new(report_json),
-                run(context),
+                call(context),
                 handle::required(service, "service"),
                 text(source, "source"),
                 text(destination, "destination"),
                 optional_text(options_json, "options_json"),
             )
         };
-        let (service, run) = (service?.clone(), run?);
+        let (service, call) = (service?.clone(), call?);
         let (reference, destination) = (reference_of(source?)?, destination?);
         let (directory, name) = layout_of(destination)?;
         let options::Pull { auth, protocol, options } = options::pull(options?)?;
-        let run = run.limited(service.timeouts().total);
+        let call = call.limited(service.timeouts().total);
         check_openable(&reference)?;
         // A directory that cannot be written to is found out before anything is asked of the network.
         // What a pull's threads see is boxed, for the caller's stack may be set aside while they work.
-        let layout = Box::new(Layout::open_or_create(&directory, &run)?);
+        let layout = Box::new(Layout::open_or_create(&directory, &call)?);
         let options = Box::new(options);
-        run.event(&serde_json::json!({"kind": "start"}))?;
+        call.event(&serde_json::json!({"kind": "start"}))?;
         let name = name.unwrap_or_else(|| layout_name(&reference));
         let name = Some(name.as_str());
         let mut done = match protocol {
             ApiVersion::V2 => {
                 let open = OpenOptions { auth, ..OpenOptions::default() };
-                let session = Box::new(Session::open(&service, &reference, &open, &run)?);
-                pull::pull(&session, &reference, &layout, name, destination, &options, &run)?
+                let session = Box::new(Session::open(&service, &reference, &open, &call)?);
+                pull::pull(&session, &reference, &layout, name, destination, &options, &call)?
             }
             ApiVersion::V1 => {
-                let session = v1::Session::open(&service, reference.domain(), auth, &run)?;
-                pull_v1::pull(&session, &reference, &layout, name, destination, &options, &run)?
+                let session = v1::Session::open(&service, reference.domain(), auth, &call)?;
+                pull_v1::pull(&session, &reference, &layout, name, destination, &options, &call)?
             }
         };
-        done.warnings.splice(..0, run.warnings());
+        done.warnings.splice(..0, call.warnings());
         report.set_json(&done)
     })
 }
@@ -157,22 +157,22 @@ pub unsafe extern "C" fn ocireg_inspect(
 ) -> i32 {
     guard!(error, {
         // SAFETY: the header's contract.
-        let (json, run, service, source, options) = unsafe {
+        let (json, call, service, source, options) = unsafe {
             (
                 Out::new(json),
-                run(context),
+                call(context),
                 handle::required(service, "service"),
                 text(source, "source"),
                 optional_text(options_json, "options_json"),
             )
         };
         let json = json.required("json")?;
-        let (service, run) = (service?.clone(), run?);
+        let (service, call) = (service?.clone(), call?);
         let reference = reference_of(source?)?;
         let (auth, options) = options::inspect(options?)?;
-        let run = run.limited(service.timeouts().total);
+        let call = call.limited(service.timeouts().total);
         let open = OpenOptions { auth, ..OpenOptions::default() };
-        let session = Session::open(&service, &reference, &open, &run)?;
-        json.set_json(&inspect::inspect(&session, &reference, &options, &run)?)
+        let session = Session::open(&service, &reference, &open, &call)?;
+        json.set_json(&inspect::inspect(&session, &reference, &options, &call)?)
     })
 }

@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, Mutex, TryLockError};
 
-use super::context::{ocireg_context, run};
+use super::context::{call, ocireg_context};
 use super::error::ocireg_error;
 use super::handle;
-use crate::call::Run;
+use crate::call::Call;
 use crate::error::{Code, Error, Result};
 use crate::v1::layer::LayerReader;
 use crate::v2::blob::BlobReader;
@@ -31,17 +31,17 @@ pub(super) enum Reader {
 }
 
 impl Reader {
-    fn read(&mut self, buffer: &mut [u8], run: &Run) -> Result<usize> {
+    fn read(&mut self, buffer: &mut [u8], call: &Call) -> Result<usize> {
         match self {
-            Self::Blob(blob) => blob.read(buffer, run),
-            Self::Layer(layer) => layer.read(buffer, run),
+            Self::Blob(blob) => blob.read(buffer, call),
+            Self::Layer(layer) => layer.read(buffer, call),
         }
     }
 
     /// Reads to the end, where size and digest are judged, and forgets what it reads.
-    fn verify(&mut self, run: &Run) -> Result<()> {
+    fn verify(&mut self, call: &Call) -> Result<()> {
         let mut buffer = vec![0; 64 << 10];
-        while self.read(&mut buffer, run)? > 0 {}
+        while self.read(&mut buffer, call)? > 0 {}
         Ok(())
     }
 
@@ -102,8 +102,8 @@ pub unsafe extern "C" fn ocireg_reader_read(
         // SAFETY: not NULL, and the header's contract.
         unsafe { *count = 0 };
         // SAFETY: the header's contract.
-        let (reader, run) =
-            unsafe { (handle::required(reader.cast_const(), "reader")?.clone(), run(context)?) };
+        let (reader, call) =
+            unsafe { (handle::required(reader.cast_const(), "reader")?.clone(), call(context)?) };
         if buffer.is_null() {
             return Err(Error::argument("buffer", "buffer must not be NULL"));
         }
@@ -119,7 +119,7 @@ pub unsafe extern "C" fn ocireg_reader_read(
             std::ptr::write_bytes(buffer, 0, capacity);
             std::slice::from_raw_parts_mut(buffer, capacity)
         };
-        let read = with(&reader, |reader| reader.read(buffer, &run))?;
+        let read = with(&reader, |reader| reader.read(buffer, &call))?;
         // SAFETY: as above.
         unsafe { *count = read };
         Ok(())
@@ -153,9 +153,9 @@ pub unsafe extern "C" fn ocireg_reader_verify(
 ) -> i32 {
     guard!(error, {
         // SAFETY: the header's contract.
-        let (reader, run) =
-            unsafe { (handle::required(reader.cast_const(), "reader")?.clone(), run(context)?) };
-        with(&reader, |reader| reader.verify(&run))
+        let (reader, call) =
+            unsafe { (handle::required(reader.cast_const(), "reader")?.clone(), call(context)?) };
+        with(&reader, |reader| reader.verify(&call))
     })
 }
 

@@ -269,8 +269,8 @@ pub unsafe extern "C" fn ocireg_service_lookup_pull_endpoints(
         // SAFETY: the header's contract.
         let hostname = unsafe { memory::text(hostname, "hostname") }?;
         // SAFETY: the header's contract.
-        let run = unsafe { context::run(context) }?;
-        out.set_json(&service.lookup_pull_endpoints(hostname, &run)?)
+        let call = unsafe { context::call(context) }?;
+        out.set_json(&service.lookup_pull_endpoints(hostname, &call)?)
     })
 }
 
@@ -303,8 +303,8 @@ pub unsafe extern "C" fn ocireg_service_lookup_push_endpoints(
         // SAFETY: the header's contract.
         let hostname = unsafe { memory::text(hostname, "hostname") }?;
         // SAFETY: the header's contract.
-        let run = unsafe { context::run(context) }?;
-        out.set_json(&service.lookup_push_endpoints(hostname, &run)?)
+        let call = unsafe { context::call(context) }?;
+        out.set_json(&service.lookup_push_endpoints(hostname, &call)?)
     })
 }
 
@@ -337,8 +337,8 @@ pub unsafe extern "C" fn ocireg_service_resolve_repository(
         // SAFETY: the header's contract.
         let reference = unsafe { memory::text(reference, "reference") }?;
         // SAFETY: the header's contract.
-        let run = unsafe { context::run(context) }?;
-        out.set_json(&service.resolve_repository(&reference.parse()?, &run)?)
+        let call = unsafe { context::call(context) }?;
+        out.set_json(&service.resolve_repository(&reference.parse()?, &call)?)
     })
 }
 
@@ -371,8 +371,8 @@ pub unsafe extern "C" fn ocireg_service_tls_config(
         // SAFETY: the header's contract.
         let hostname = unsafe { memory::text(hostname, "hostname") }?;
         // SAFETY: the header's contract.
-        let run = unsafe { context::run(context) }?;
-        out.set_json(&service.tls_config(hostname, &run)?)
+        let call = unsafe { context::call(context) }?;
+        out.set_json(&service.tls_config(hostname, &call)?)
     })
 }
 
@@ -406,8 +406,8 @@ pub unsafe extern "C" fn ocireg_service_is_insecure_registry(
         // SAFETY: the header's contract.
         let host = unsafe { memory::text(host, "host") }?;
         // SAFETY: the header's contract.
-        let run = unsafe { context::run(context) }?;
-        let answer = service.is_insecure_registry(host, &run)?;
+        let call = unsafe { context::call(context) }?;
+        let answer = service.is_insecure_registry(host, &call)?;
         // SAFETY: checked above.
         unsafe { *insecure = i32::from(answer) };
         Ok(())
@@ -453,9 +453,9 @@ pub unsafe extern "C" fn ocireg_service_auth(
         // SAFETY: the header's contract.
         let user_agent = unsafe { self::user_agent(user_agent) }?;
         // SAFETY: the header's contract.
-        let run = unsafe { context::run(context) }?;
+        let call = unsafe { context::call(context) }?;
         let auth = auth.map(|text| super::options::auth(text, "auth_json")).transpose()?;
-        out.set_json(&login::auth(&service, auth.as_ref(), user_agent, &run)?)
+        out.set_json(&login::auth(&service, auth.as_ref(), user_agent, &call)?)
     })
 }
 
@@ -495,11 +495,11 @@ pub unsafe extern "C" fn ocireg_service_search(
 ) -> i32 {
     guard!(error, {
         // SAFETY: the header's contract.
-        let (out, service, run, term, auth, user_agent, headers) = unsafe {
+        let (out, service, call, term, auth, user_agent, headers) = unsafe {
             (
                 Out::new(json),
                 self::service(service),
-                context::run(context),
+                context::call(context),
                 memory::text(term, "term"),
                 memory::optional_text(auth_json, "auth_json"),
                 memory::optional_text(user_agent, "user_agent"),
@@ -507,11 +507,11 @@ pub unsafe extern "C" fn ocireg_service_search(
             )
         };
         let out = out.required("json")?;
-        let (service, run, term) = (service?, run?, term?);
+        let (service, call, term) = (service?, call?, term?);
         let limit = Limit::new(limit)?;
         let auth = auth?.map(|text| super::options::auth(text, "auth_json")).transpose()?;
         let headers = super::options::headers(user_agent?, headers?)?;
-        out.set_json(&search::search(&service, term, limit, auth, headers, &run)?)
+        out.set_json(&search::search(&service, term, limit, auth, headers, &call)?)
     })
 }
 
@@ -561,8 +561,8 @@ pub unsafe extern "C" fn ocireg_service_credentials(
         // SAFETY: the header's contract.
         let host = unsafe { memory::text(host, "host") }?;
         // SAFETY: the header's contract.
-        let run = unsafe { context::run(context) }?;
-        out.set_json(&service.credentials_summary(host, &run)?)
+        let call = unsafe { context::call(context) }?;
+        out.set_json(&service.credentials_summary(host, &call)?)
     })
 }
 
@@ -609,9 +609,9 @@ pub unsafe extern "C" fn ocireg_service_login(
         // SAFETY: the header's contract.
         let user_agent = unsafe { self::user_agent(user_agent) }?;
         // SAFETY: the header's contract.
-        let run = unsafe { context::run(context) }?;
+        let call = unsafe { context::call(context) }?;
         let auth = super::options::auth(auth, "auth_json")?;
-        out.set_json(&login::login(&service, &auth, user_agent, &run)?)
+        out.set_json(&login::login(&service, &auth, user_agent, &call)?)
     })
 }
 
@@ -641,8 +641,8 @@ pub unsafe extern "C" fn ocireg_service_logout(
         // SAFETY: the header's contract.
         let host = unsafe { memory::text(host, "host") }?;
         // SAFETY: the header's contract.
-        let run = unsafe { context::run(context) }?;
-        login::logout(&service, host, &run)
+        let call = unsafe { context::call(context) }?;
+        login::logout(&service, host, &call)
     })
 }
 

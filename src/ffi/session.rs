@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 use std::sync::Arc;
 
-use super::context::{ocireg_context, run};
+use super::context::{call, ocireg_context};
 use super::endpoint::{self, Spoken, ocireg_endpoint};
 use super::error::ocireg_error;
 use super::handle;
@@ -115,10 +115,10 @@ pub unsafe extern "C" fn ocireg_session_new(
 ) -> i32 {
     guard!(error, {
         // SAFETY: the header's contract.
-        let (session, run, endpoint, auth) = unsafe {
+        let (session, call, endpoint, auth) = unsafe {
             (
                 Out::new(session),
-                run(context),
+                call(context),
                 endpoint::endpoint(endpoint),
                 optional_text(auth_json, "auth_json"),
             )
@@ -126,8 +126,8 @@ pub unsafe extern "C" fn ocireg_session_new(
         let (session, endpoint) = (session.required("session")?, endpoint?);
         let auth = auth?.map(|text| options::auth(text, "auth_json")).transpose()?;
         session.set(handle::into_raw(match &endpoint {
-            Spoken::V2(endpoint) => Speaks::V2(Arc::new(Session::new(endpoint, auth, &run?)?)),
-            Spoken::V1(endpoint) => Speaks::V1(Arc::new(v1::Session::new(endpoint, auth, &run?)?)),
+            Spoken::V2(endpoint) => Speaks::V2(Arc::new(Session::new(endpoint, auth, &call?)?)),
+            Spoken::V1(endpoint) => Speaks::V1(Arc::new(v1::Session::new(endpoint, auth, &call?)?)),
         }));
         Ok(())
     })
@@ -163,18 +163,18 @@ pub unsafe extern "C" fn ocireg_session_open(
 ) -> i32 {
     guard!(error, {
         // SAFETY: the header's contract.
-        let (session, run, service, reference, options) = unsafe {
+        let (session, call, service, reference, options) = unsafe {
             (
                 Out::new(session),
-                run(context),
+                call(context),
                 handle::required(service, "service"),
                 optional_text(reference, "reference"),
                 optional_text(options_json, "options_json"),
             )
         };
-        let (session, service, run) = (session.required("session")?, service?.clone(), run?);
+        let (session, service, call) = (session.required("session")?, service?.clone(), call?);
         let options::Open { options, registry, protocol } = options::open(options?)?;
-        let run = run.limited(service.timeouts().total);
+        let call = call.limited(service.timeouts().total);
         let reference: Option<Reference> = reference?.map(str::parse).transpose()?;
         let host = match (&reference, &registry) {
             (Some(reference), None) => reference.domain(),
@@ -192,13 +192,13 @@ pub unsafe extern "C" fn ocireg_session_open(
         session.set(handle::into_raw(match (protocol, &reference) {
             (ApiVersion::V1, reference) => {
                 reference.as_ref().map(check_openable).transpose()?;
-                Speaks::V1(Arc::new(v1::Session::open(&service, host, options.auth, &run)?))
+                Speaks::V1(Arc::new(v1::Session::open(&service, host, options.auth, &call)?))
             }
             (ApiVersion::V2, Some(reference)) => {
-                Speaks::V2(Arc::new(Session::open(&service, reference, &options, &run)?))
+                Speaks::V2(Arc::new(Session::open(&service, reference, &options, &call)?))
             }
             (ApiVersion::V2, None) => {
-                Speaks::V2(Arc::new(Session::open_registry(&service, host, &options, &run)?))
+                Speaks::V2(Arc::new(Session::open_registry(&service, host, &options, &call)?))
             }
         }));
         Ok(())
@@ -302,11 +302,11 @@ pub unsafe extern "C" fn ocireg_session_ping(
 ) -> i32 {
     guard!(error, {
         // SAFETY: the header's contract.
-        let (json, run, session) = unsafe { (Out::new(json), run(context), either(session)) };
-        let (json, run) = (json.required("json")?, run?);
+        let (json, call, session) = unsafe { (Out::new(json), call(context), either(session)) };
+        let (json, call) = (json.required("json")?, call?);
         match session? {
-            Speaks::V2(session) => json.set_json(&session.ping(&run)?),
-            Speaks::V1(session) => json.set_json(&session.ping(&run)?),
+            Speaks::V2(session) => json.set_json(&session.ping(&call)?),
+            Speaks::V1(session) => json.set_json(&session.ping(&call)?),
         }
     })
 }
@@ -334,17 +334,17 @@ pub unsafe extern "C" fn ocireg_session_list_tags(
 ) -> i32 {
     guard!(error, {
         // SAFETY: the header's contract.
-        let (json, run, session, options) = unsafe {
+        let (json, call, session, options) = unsafe {
             (
                 Out::new(json),
-                run(context),
+                call(context),
                 self::session(session),
                 optional_text(options_json, "options_json"),
             )
         };
-        let (json, session, run) = (json.required("json")?, session?, run?);
+        let (json, session, call) = (json.required("json")?, session?, call?);
         let options = options::tags(options?)?;
-        json.set_text(session.with_repository(&run, |r| r.tags(&options, &run))?.into_json())
+        json.set_text(session.with_repository(&call, |r| r.tags(&options, &call))?.into_json())
     })
 }
 
@@ -385,19 +385,19 @@ pub unsafe extern "C" fn ocireg_session_get_manifest(
             unsafe { *size = 0 };
         }
         // SAFETY: the header's contract.
-        let (descriptor, data, run, session, which, options) = unsafe {
+        let (descriptor, data, call, session, which, options) = unsafe {
             (
                 Out::new(descriptor_json),
                 Out::new(data),
-                run(context),
+                call(context),
                 self::session(session),
                 optional_text(tag_or_digest, "tag_or_digest"),
                 optional_text(options_json, "options_json"),
             )
         };
-        let (session, run) = (session?, run?);
+        let (session, call) = (session?, call?);
         let (selector, options) = (session.selector(which?)?, options::manifest(options?)?);
-        let fetched = session.with_repository(&run, |r| r.document(&selector, &options, &run))?;
+        let fetched = session.with_repository(&call, |r| r.document(&selector, &options, &call))?;
         descriptor.set_json(&fetched.descriptor)?;
         if data.wanted() {
             data.set(bytes_into_raw(&fetched.bytes));
@@ -433,20 +433,20 @@ pub unsafe extern "C" fn ocireg_session_head_manifest(
 ) -> i32 {
     guard!(error, {
         // SAFETY: the header's contract.
-        let (descriptor, run, session, which, options) = unsafe {
+        let (descriptor, call, session, which, options) = unsafe {
             (
                 Out::new(descriptor_json),
-                run(context),
+                call(context),
                 self::session(session),
                 optional_text(tag_or_digest, "tag_or_digest"),
                 optional_text(options_json, "options_json"),
             )
         };
         let descriptor = descriptor.required("descriptor_json")?;
-        let (session, run) = (session?, run?);
+        let (session, call) = (session?, call?);
         let (selector, options) = (session.selector(which?)?, options::head(options?)?);
         let found =
-            session.with_repository(&run, |r| r.head_manifest(&selector, &options, &run))?;
+            session.with_repository(&call, |r| r.head_manifest(&selector, &options, &call))?;
         descriptor.set_json(&found)
     })
 }
@@ -478,21 +478,21 @@ pub unsafe extern "C" fn ocireg_session_open_blob(
 ) -> i32 {
     guard!(error, {
         // SAFETY: the header's contract.
-        let (reader, run, session, digest, options) = unsafe {
+        let (reader, call, session, digest, options) = unsafe {
             (
                 Out::new(reader),
-                run(context),
+                call(context),
                 self::session(session),
                 text(digest, "digest"),
                 optional_text(options_json, "options_json"),
             )
         };
         let reader = reader.required("reader")?;
-        let (session, run) = (session?, run?);
+        let (session, call) = (session?, call?);
         let digest: crate::names::digest::Digest = digest?.parse()?;
         let blob = options::blob(digest, options?)?;
-        let opened = session.with_repository(&run, |repository| {
-            BlobReader::open(Arc::new(repository.clone()), &blob, offset, &run)
+        let opened = session.with_repository(&call, |repository| {
+            BlobReader::open(Arc::new(repository.clone()), &blob, offset, &call)
         })?;
         reader.set(super::reader::into_raw(Reader::Blob(Box::new(opened))));
         Ok(())
@@ -526,19 +526,19 @@ pub unsafe extern "C" fn ocireg_session_put_blob(
 ) -> i32 {
     guard!(error, {
         // SAFETY: the header's contract.
-        let (writer, run, session, options) = unsafe {
+        let (writer, call, session, options) = unsafe {
             (
                 Out::new(writer),
-                run(context),
+                call(context),
                 self::session(session),
                 optional_text(options_json, "options_json"),
             )
         };
         let writer = writer.required("writer")?;
-        let (session, run) = (session?, run?);
+        let (session, call) = (session?, call?);
         let options = options::put_blob(options?)?;
-        let opened = session.with_repository_to_push(&run, |repository| {
-            BlobWriter::open(repository.clone(), options.clone(), &run)
+        let opened = session.with_repository_to_push(&call, |repository| {
+            BlobWriter::open(repository.clone(), options.clone(), &call)
         })?;
         writer.set(super::writer::into_raw(Writer::Blob(Box::new(opened))));
         Ok(())
@@ -580,22 +580,22 @@ pub unsafe extern "C" fn ocireg_session_mount_blob(
             unsafe { *mounted = 0 };
         }
         // SAFETY: the header's contract.
-        let (writer, run, session, digest, from, options) = unsafe {
+        let (writer, call, session, digest, from, options) = unsafe {
             (
                 Out::new(writer),
-                run(context),
+                call(context),
                 self::session(session),
                 text(digest, "digest"),
                 text(from_repository, "from_repository"),
                 optional_text(options_json, "options_json"),
             )
         };
-        let (session, run, from) = (session?, run?, from?);
+        let (session, call, from) = (session?, call?, from?);
         let digest: crate::names::digest::Digest = digest?.parse()?;
         check_path(from)?;
         options::none(options?)?;
-        let begun = session.with_repository_to_push(&run, |repository| {
-            BlobWriter::mount(repository.clone(), digest.clone(), from, &run)
+        let begun = session.with_repository_to_push(&call, |repository| {
+            BlobWriter::mount(repository.clone(), digest.clone(), from, &call)
         })?;
         match begun {
             None if mounted.is_null() => {}
@@ -604,7 +604,7 @@ pub unsafe extern "C" fn ocireg_session_mount_blob(
             Some(begun) if writer.wanted() => {
                 writer.set(super::writer::into_raw(Writer::Blob(Box::new(begun))));
             }
-            Some(mut begun) => begun.abort(&run)?,
+            Some(mut begun) => begun.abort(&call)?,
         }
         Ok(())
     })

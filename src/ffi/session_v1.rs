@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 
-use super::context::{ocireg_context, run};
+use super::context::{call, ocireg_context};
 use super::error::ocireg_error;
 use super::memory::{Out, bytes_into_raw, input, text};
 use super::reader::{Reader, ocireg_reader};
@@ -52,11 +52,11 @@ pub unsafe extern "C" fn ocireg_session_get_repository_data(
 ) -> i32 {
     guard!(error, {
         // SAFETY: the header's contract.
-        let (json, run, session, reference) = unsafe {
-            (Out::new(json), run(context), session_v1(session), text(reference, "reference"))
+        let (json, call, session, reference) = unsafe {
+            (Out::new(json), call(context), session_v1(session), text(reference, "reference"))
         };
-        let (json, session, run) = (json.required("json")?, session?, run?);
-        json.set_json(&session.get_repository_data(&path_of(reference?)?, &run)?)
+        let (json, session, call) = (json.required("json")?, session?, call?);
+        json.set_json(&session.get_repository_data(&path_of(reference?)?, &call)?)
     })
 }
 
@@ -86,18 +86,18 @@ pub unsafe extern "C" fn ocireg_session_get_remote_tags(
 ) -> i32 {
     guard!(error, {
         // SAFETY: the header's contract.
-        let (json, run, session, roots, reference) = unsafe {
+        let (json, call, session, roots, reference) = unsafe {
             (
                 Out::new(json),
-                run(context),
+                call(context),
                 session_v1(session),
                 text(registries_json, "registries_json"),
                 text(reference, "reference"),
             )
         };
-        let (json, session, run) = (json.required("json")?, session?, run?);
+        let (json, session, call) = (json.required("json")?, session?, call?);
         let roots = registries(roots?)?;
-        json.set_json(&session.get_remote_tags(&roots, &path_of(reference?)?, &run)?)
+        json.set_json(&session.get_remote_tags(&roots, &path_of(reference?)?, &call)?)
     })
 }
 
@@ -128,19 +128,19 @@ pub unsafe extern "C" fn ocireg_session_get_remote_tag(
 ) -> i32 {
     guard!(error, {
         // SAFETY: the header's contract.
-        let (out, run, session, roots, reference, tag) = unsafe {
+        let (out, call, session, roots, reference, tag) = unsafe {
             (
                 Out::new(text),
-                run(context),
+                call(context),
                 session_v1(session),
                 self::text(registries_json, "registries_json"),
                 self::text(reference, "reference"),
                 self::text(tag, "tag"),
             )
         };
-        let (out, session, run) = (out.required("text")?, session?, run?);
+        let (out, session, call) = (out.required("text")?, session?, call?);
         let roots = registries(roots?)?;
-        let id = session.get_remote_tag(&roots, &path_of(reference?)?, tag?, &run)?;
+        let id = session.get_remote_tag(&roots, &path_of(reference?)?, tag?, &call)?;
         out.set_text(id.as_str())
     })
 }
@@ -169,18 +169,18 @@ pub unsafe extern "C" fn ocireg_session_get_remote_history(
 ) -> i32 {
     guard!(error, {
         // SAFETY: the header's contract.
-        let (json, run, session, image_id, registry) = unsafe {
+        let (json, call, session, image_id, registry) = unsafe {
             (
                 Out::new(json),
-                run(context),
+                call(context),
                 session_v1(session),
                 text(image_id, "image_id"),
                 text(registry, "registry"),
             )
         };
-        let (json, session, run) = (json.required("json")?, session?, run?);
+        let (json, session, call) = (json.required("json")?, session?, call?);
         let image: ImageId = image_id?.parse()?;
-        json.set_json(&session.get_remote_history(&image, &root(registry?)?, &run)?)
+        json.set_json(&session.get_remote_history(&image, &root(registry?)?, &call)?)
     })
 }
 
@@ -205,17 +205,17 @@ pub unsafe extern "C" fn ocireg_session_lookup_remote_image(
 ) -> i32 {
     guard!(error, {
         // SAFETY: the header's contract.
-        let (run, session, image_id, registry) = unsafe {
+        let (call, session, image_id, registry) = unsafe {
             (
-                run(context),
+                call(context),
                 session_v1(session),
                 text(image_id, "image_id"),
                 text(registry, "registry"),
             )
         };
-        let (session, run) = (session?, run?);
+        let (session, call) = (session?, call?);
         let image: ImageId = image_id?.parse()?;
-        session.lookup_remote_image(&image, &root(registry?)?, &run)
+        session.lookup_remote_image(&image, &root(registry?)?, &call)
     })
 }
 
@@ -255,18 +255,18 @@ pub unsafe extern "C" fn ocireg_session_get_remote_image_json(
             unsafe { *image_size = -1 };
         }
         // SAFETY: the header's contract.
-        let (data, run, session, image_id, registry) = unsafe {
+        let (data, call, session, image_id, registry) = unsafe {
             (
                 Out::new(data),
-                run(context),
+                call(context),
                 session_v1(session),
                 text(image_id, "image_id"),
                 text(registry, "registry"),
             )
         };
-        let (session, run) = (session?, run?);
+        let (session, call) = (session?, call?);
         let image: ImageId = image_id?.parse()?;
-        let (bytes, layer) = session.get_remote_image_json(&image, &root(registry?)?, &run)?;
+        let (bytes, layer) = session.get_remote_image_json(&image, &root(registry?)?, &call)?;
         if data.wanted() {
             data.set(bytes_into_raw(&bytes));
         }
@@ -309,16 +309,16 @@ pub unsafe extern "C" fn ocireg_session_get_remote_image_layer(
 ) -> i32 {
     guard!(error, {
         // SAFETY: the header's contract.
-        let (reader, run, session, image_id, registry) = unsafe {
+        let (reader, call, session, image_id, registry) = unsafe {
             (
                 Out::new(reader),
-                run(context),
+                call(context),
                 session_v1(session),
                 text(image_id, "image_id"),
                 text(registry, "registry"),
             )
         };
-        let (reader, session, run) = (reader.required("reader")?, session?, run?);
+        let (reader, session, call) = (reader.required("reader")?, session?, call?);
         let image: ImageId = image_id?.parse()?;
         let size = match image_size {
             -1 => None,
@@ -326,7 +326,7 @@ pub unsafe extern "C" fn ocireg_session_get_remote_image_layer(
                 Error::argument("image_size", "image_size must be a number of bytes, or -1")
             })?),
         };
-        let layer = session.get_remote_image_layer(&image, &root(registry?)?, size, &run)?;
+        let layer = session.get_remote_image_layer(&image, &root(registry?)?, size, &call)?;
         reader.set(super::reader::into_raw(Reader::Layer(Box::new(layer))));
         Ok(())
     })
@@ -358,18 +358,18 @@ pub unsafe extern "C" fn ocireg_session_push_image_json_registry(
 ) -> i32 {
     guard!(error, {
         // SAFETY: the header's contract.
-        let (run, session, image, registry, data) = unsafe {
+        let (call, session, image, registry, data) = unsafe {
             (
-                run(context),
+                call(context),
                 session_v1(session),
                 text(image_data_json, "image_data_json"),
                 text(registry, "registry"),
                 input(data, size, "data"),
             )
         };
-        let (session, run) = (session?, run?);
+        let (session, call) = (session?, call?);
         let image = ImgData::parse(image?, "image_data_json")?;
-        session.push_image_json_registry(&image, data?, &root(registry?)?, &run)
+        session.push_image_json_registry(&image, data?, &root(registry?)?, &call)
     })
 }
 
@@ -402,10 +402,10 @@ pub unsafe extern "C" fn ocireg_session_push_image_layer_registry(
 ) -> i32 {
     guard!(error, {
         // SAFETY: the header's contract.
-        let (writer, run, session, image_id, registry, image_json) = unsafe {
+        let (writer, call, session, image_id, registry, image_json) = unsafe {
             (
                 Out::new(writer),
-                run(context),
+                call(context),
                 session_v1(session),
                 text(image_id, "image_id"),
                 text(registry, "registry"),
@@ -413,7 +413,7 @@ pub unsafe extern "C" fn ocireg_session_push_image_layer_registry(
             )
         };
         let (writer, session) = (writer.required("writer")?, session?);
-        run?.check()?;
+        call?.check()?;
         let image: ImageId = image_id?.parse()?;
         let json = image_json?.to_vec();
         let layer = session.push_image_layer_registry(&image, &root(registry?)?, json)?;
@@ -443,17 +443,17 @@ pub unsafe extern "C" fn ocireg_session_push_image_checksum_registry(
 ) -> i32 {
     guard!(error, {
         // SAFETY: the header's contract.
-        let (run, session, image, registry) = unsafe {
+        let (call, session, image, registry) = unsafe {
             (
-                run(context),
+                call(context),
                 session_v1(session),
                 text(image_data_json, "image_data_json"),
                 text(registry, "registry"),
             )
         };
-        let (session, run) = (session?, run?);
+        let (session, call) = (session?, call?);
         let image = ImgData::parse(image?, "image_data_json")?;
-        session.push_image_checksum_registry(&image, &root(registry?)?, &run)
+        session.push_image_checksum_registry(&image, &root(registry?)?, &call)
     })
 }
 
@@ -482,9 +482,9 @@ pub unsafe extern "C" fn ocireg_session_push_registry_tag(
 ) -> i32 {
     guard!(error, {
         // SAFETY: the header's contract.
-        let (run, session, reference, revision, tag, registry) = unsafe {
+        let (call, session, reference, revision, tag, registry) = unsafe {
             (
-                run(context),
+                call(context),
                 session_v1(session),
                 text(reference, "reference"),
                 text(revision, "revision"),
@@ -492,10 +492,10 @@ pub unsafe extern "C" fn ocireg_session_push_registry_tag(
                 text(registry, "registry"),
             )
         };
-        let (session, run) = (session?, run?);
+        let (session, call) = (session?, call?);
         let revision: ImageId = revision?.parse().map_err(|e: Error| e.in_argument("revision"))?;
         let (path, registry) = (path_of(reference?)?, root(registry?)?);
-        session.push_registry_tag(&path, &revision, tag?, &registry, &run)
+        session.push_registry_tag(&path, &revision, tag?, &registry, &call)
     })
 }
 
@@ -532,20 +532,20 @@ pub unsafe extern "C" fn ocireg_session_push_image_json_index(
 ) -> i32 {
     guard!(error, {
         // SAFETY: the header's contract.
-        let (json, run, session, reference, images, roots) = unsafe {
+        let (json, call, session, reference, images, roots) = unsafe {
             (
                 Out::new(json),
-                run(context),
+                call(context),
                 session_v1(session),
                 text(reference, "reference"),
                 text(images_json, "images_json"),
                 text(registries_json, "registries_json"),
             )
         };
-        let (session, run) = (session?, run?);
+        let (session, call) = (session?, call?);
         let (path, roots) = (path_of(reference?)?, registries(roots?)?);
         let images = ImgData::parse_list(images?, "images_json")?;
-        let data = session.push_image_json_index(&path, &images, validate != 0, &roots, &run)?;
+        let data = session.push_image_json_index(&path, &images, validate != 0, &roots, &call)?;
         json.set_json(&data)
     })
 }
@@ -574,9 +574,9 @@ pub unsafe extern "C" fn ocireg_session_search_repositories(
 ) -> i32 {
     guard!(error, {
         // SAFETY: the header's contract.
-        let (json, run, session, term) =
-            unsafe { (Out::new(json), run(context), session_v1(session), text(term, "term")) };
-        let (json, session, run) = (json.required("json")?, session?, run?);
-        json.set_json(&session.search_repositories(term?, Limit::new(limit)?, &run)?)
+        let (json, call, session, term) =
+            unsafe { (Out::new(json), call(context), session_v1(session), text(term, "term")) };
+        let (json, session, call) = (json.required("json")?, session?, call?);
+        json.set_json(&session.search_repositories(term?, Limit::new(limit)?, &call)?)
     })
 }

@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 use std::sync::{Arc, Mutex, TryLockError};
 
-use super::context::{ocireg_context, run};
+use super::context::{call, ocireg_context};
 use super::error::ocireg_error;
 use super::handle;
 use super::memory::{Out, input, optional_text};
@@ -74,16 +74,16 @@ pub unsafe extern "C" fn ocireg_writer_write(
 ) -> i32 {
     guard!(error, {
         // SAFETY: the header's contract.
-        let (writer, run, data) = unsafe {
+        let (writer, call, data) = unsafe {
             (
                 handle::required(writer.cast_const(), "writer")?.clone(),
-                run(context)?,
+                call(context)?,
                 input(data, size, "data")?,
             )
         };
         with(&writer, |writer| match writer {
-            Writer::Blob(blob) => blob.write(data, &run),
-            Writer::Layer(layer) => layer.write(data, &run),
+            Writer::Blob(blob) => blob.write(data, &call),
+            Writer::Layer(layer) => layer.write(data, &call),
         })
     })
 }
@@ -116,23 +116,23 @@ pub unsafe extern "C" fn ocireg_writer_commit(
 ) -> i32 {
     guard!(error, {
         // SAFETY: the header's contract.
-        let (json, writer, run, options) = unsafe {
+        let (json, writer, call, options) = unsafe {
             (
                 Out::new(json),
                 handle::required(writer.cast_const(), "writer").cloned(),
-                run(context),
+                call(context),
                 optional_text(options_json, "options_json"),
             )
         };
-        let (writer, run) = (writer?, run?);
+        let (writer, call) = (writer?, call?);
         let (digest, size) = options::commit(options?)?;
         with(&writer, |writer| match writer {
-            Writer::Blob(blob) => json.set_json(&blob.commit(digest.as_ref(), size, &run)?),
+            Writer::Blob(blob) => json.set_json(&blob.commit(digest.as_ref(), size, &call)?),
             Writer::Layer(_) if digest.is_some() => Err(Error::argument(
                 "digest",
                 "layers of protocol v1 have no digest to compare with",
             )),
-            Writer::Layer(layer) => json.set_json(&layer.commit(size, &run)?),
+            Writer::Layer(layer) => json.set_json(&layer.commit(size, &call)?),
         })
     })
 }
@@ -154,10 +154,10 @@ pub unsafe extern "C" fn ocireg_writer_abort(
 ) -> i32 {
     guard!(error, {
         // SAFETY: the header's contract.
-        let (writer, run) =
-            unsafe { (handle::required(writer.cast_const(), "writer")?.clone(), run(context)?) };
+        let (writer, call) =
+            unsafe { (handle::required(writer.cast_const(), "writer")?.clone(), call(context)?) };
         with(&writer, |writer| match writer {
-            Writer::Blob(blob) => blob.abort(&run),
+            Writer::Blob(blob) => blob.abort(&call),
             Writer::Layer(layer) => {
                 layer.abort();
                 Ok(())

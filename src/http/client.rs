@@ -24,7 +24,7 @@ use super::transport::proxy::{ProxyConnector, wants_login};
 use super::transport::scope::{self, Scope, Seen, carry};
 use super::transport::secure::TlsConnector;
 use super::transport::socket::{Plain, SocketConnector};
-use crate::call::Run;
+use crate::call::Call;
 use crate::config::proxy::{Proxies, ProxyServer};
 use crate::config::settings::Timeouts;
 use crate::error::{Code, Error, Phase, Result};
@@ -198,33 +198,35 @@ impl Response {
     }
 
     /// Reads the rest of a small body that nobody needs, so that its connection can serve the next request.
-    pub fn finish(mut self, run: &Run) -> Result<()> {
+    pub fn finish(mut self, call: &Call) -> Result<()> {
         match self.content_length() {
             Some(length) if length <= SMALL => {
                 self.body.hurry(WORTH_A_CONNECTION);
-                self.body.read_up_to(SMALL, &mut Vec::new(), None, run).map(drop).or_else(|error| {
-                    // A connection that broke is lost, and that is all.
-                    let over = matches!(error.code(), Code::Cancelled | Code::Deadline);
-                    if over { Err(error) } else { Ok(()) }
-                })
+                self.body.read_up_to(SMALL, &mut Vec::new(), None, call).map(drop).or_else(
+                    |error| {
+                        // A connection that broke is lost, and that is all.
+                        let over = matches!(error.code(), Code::Cancelled | Code::Deadline);
+                        if over { Err(error) } else { Ok(()) }
+                    },
+                )
             }
             _ => Ok(()),
         }
     }
 
     /// Reads what a refusal says, and makes it an error.
-    pub fn into_error(mut self, doing: &str, limit: u64, run: &Run) -> Error {
+    pub fn into_error(mut self, doing: &str, limit: u64, call: &Call) -> Error {
         let mut text = Vec::new();
         self.body.hurry(self.body.timeouts.idle);
         // Whatever can be read helps; what cannot is no news beside the status.
-        let read = self.body.read_up_to(limit, &mut text, None, run);
+        let read = self.body.read_up_to(limit, &mut text, None, call);
         if let Err(error) = read
             && matches!(error.code(), Code::Cancelled | Code::Deadline)
         {
             return error;
         }
         // Before it is cut short: a part of a secret would not be known any more.
-        let text = run.mask().bytes(text);
+        let text = call.mask().bytes(text);
         from_status(doing, &self.url, self.status, &self.headers, &text)
     }
 }
@@ -243,12 +245,12 @@ pub struct Body {
 
 impl Body {
     /// Reads some bytes; 0 is the end as far as HTTP can tell.
-    pub fn read(&mut self, buffer: &mut [u8], run: &Run) -> Result<usize> {
+    pub fn read(&mut self, buffer: &mut [u8], call: &Call) -> Result<usize> {
         // The call that reads may be another than the one that asked.
-        run.log_to(&self.log);
-        run.check()?;
+        call.log_to(&self.log);
+        call.check()?;
         let scope = Scope {
-            run: run.clone(),
+            call: call.clone(),
             timeouts: self.timeouts.clone(),
             dial: Dial::ANY,
             budget: earlier(self.budget, self.pace.until(&self.timeouts)),
@@ -276,9 +278,15 @@ impl Body {
     }
 
     /// Reads the body to its end; more than `limit` bytes is LIMIT. `option` is that limit's name in the options.
-    pub fn read_all(&mut self, limit: u64, what: &str, option: &str, run: &Run) -> Result<Vec<u8>> {
+    pub fn read_all(
+        &mut self,
+        limit: u64,
+        what: &str,
+        option: &str,
+        call: &Call,
+    ) -> Result<Vec<u8>> {
         let mut all = Vec::new();
-        if self.read_up_to(limit, &mut all, Some(self.most_collected), run)? {
+        if self.read_up_to(limit, &mut all, Some(self.most_collected), call)? {
             return Ok(all);
         }
         Err(Error::new(Code::Limit, format!("{what} is larger than {limit} bytes"))
@@ -294,20 +302,20 @@ impl Body {
         limit: u64,
         into: &mut Vec<u8>,
         collects: Option<u64>,
-        run: &Run,
+        call: &Call,
     ) -> Result<bool> {
         // Tokens come this way: no copy is left behind, here or where memory grows.
         let mut buffer = Zeroizing::new([0; 16 << 10]);
         into.reserve(buffer.len().min(usize::try_from(limit).unwrap_or(usize::MAX)));
         loop {
-            let read = self.read(&mut buffer[..], run)?;
+            let read = self.read(&mut buffer[..], call)?;
             if read == 0 {
                 return Ok(true);
             }
             let room = limit.saturating_sub(into.len() as u64);
             let taken = read.min(usize::try_from(room).unwrap_or(usize::MAX));
             if let Some(most) = collects {
-                run.collect(taken, most)?;
+                call.collect(taken, most)?;
             }
             into.extend_from_slice(&buffer[..taken]);
             if taken < read {
@@ -400,7 +408,7 @@ pub enum Peer<'a> {
 }
 
 /// How TLS is made with somebody.
-pub type Trust = dyn Fn(Peer<'_>, &Run) -> Result<Identity> + Send + Sync;
+pub type Trust = dyn Fn(Peer<'_>, &Call) -> Result<Identity> + Send + Sync;
 
 type Pools = Recent<(Identity, AddressRule, Option<Arc<ProxyServer>>), Agent>;
 
@@ -448,8 +456,8 @@ impl Client {
     /// How TLS is made with a host that the server of identity `home` sent us to: by that host's own rules, and
     /// the CAs of `home` are good for it too. Neither insecurity nor client certificates are passed on, and no address
     /// makes such a host insecure: whoever named it also chose the address.
-    pub fn foreign(&self, home: &Identity, url: &Url, run: &Run) -> Result<Identity> {
-        let mut identity = (self.trust)(Peer::Server(url), run)?;
+    pub fn foreign(&self, home: &Identity, url: &Url, call: &Call) -> Result<Identity> {
+        let mut identity = (self.trust)(Peer::Server(url), call)?;
         for ca in &home.root_cas {
             if !identity.insecure && !identity.root_cas.contains(ca) {
                 identity.root_cas.push(ca.clone());
@@ -469,8 +477,8 @@ impl Client {
     }
 
     /// Sends a request and follows its redirects. Any status that is no redirect is a result, not an error.
-    pub fn send(&self, request: &Request<'_>, run: &Run) -> Result<Response> {
-        self.send_as(request, request.identity, run)
+    pub fn send(&self, request: &Request<'_>, call: &Call) -> Result<Response> {
+        self.send_as(request, request.identity, call)
     }
 
     /// As [`Client::send`], with TLS made otherwise than the request says.
@@ -478,9 +486,9 @@ impl Client {
         &self,
         request: &Request<'_>,
         home_identity: &Identity,
-        run: &Run,
+        call: &Call,
     ) -> Result<Response> {
-        run.log_to(&self.log);
+        call.log_to(&self.log);
         let home = Origin::of(&request.url);
         let budget = request
             .budget
@@ -493,11 +501,11 @@ impl Client {
             let identity = if Origin::of(&url) == home {
                 home_identity
             } else {
-                foreign = self.foreign(home_identity, &url, run)?;
+                foreign = self.foreign(home_identity, &url, call)?;
                 &foreign
             };
             let (response, reached) =
-                self.exchange(request, &url, &way, identity, rule, budget, run)?;
+                self.exchange(request, &url, &way, identity, rule, budget, call)?;
             // A server on the internet is not led back into a private network because it was named from there.
             let reach = *reach.insert(reach.map_or(reached, |widest: Reach| widest.max(reached)));
             let (parts, body) = response.into_parts();
@@ -519,8 +527,8 @@ impl Client {
             }
             let next = redirect_target(&url, &response.headers)
                 .map_err(|e| e.context(format!("cannot {}", request.doing)))?;
-            response.finish(run)?;
-            run.log(Level::Debug, "http", || {
+            response.finish(call)?;
+            call.log(Level::Debug, "http", || {
                 let (from, to) = (Origin::of(&url).to_string(), Origin::of(&next).to_string());
                 Record::new(format!("{from} redirects to {to}"))
                     .with("http_status", status)
@@ -557,9 +565,9 @@ impl Client {
         identity: &Identity,
         rule: AddressRule,
         budget: Option<(Instant, Phase)>,
-        run: &Run,
+        call: &Call,
     ) -> Result<(ureq::http::Response<ureq::Body>, Reach)> {
-        run.check()?;
+        call.check()?;
         let failed = |error: Error| {
             let error = error.with(|d| d.method = Some(request.method.to_string()));
             match error.code() {
@@ -581,15 +589,15 @@ impl Client {
         };
         // It goes out with CONNECT, or with a request that the proxy sends on.
         if let Some(secret) = proxy.and_then(|server| server.authorization()) {
-            run.mask().add_authorization(secret.as_bytes());
+            call.mask().add_authorization(secret.as_bytes());
         }
-        let agent = self.agent(identity, rule, proxy, run).map_err(|e| e.context(doing()))?;
+        let agent = self.agent(identity, rule, proxy, call).map_err(|e| e.context(doing()))?;
         // A connection that the server closed while it lay idle is no failure of the server: ask once more.
         loop {
             let message = self.message(request, url, way)?;
-            remember_secrets(&message, request.body, run);
+            remember_secrets(&message, request.body, call);
             let scope = Scope {
-                run: run.clone(),
+                call: call.clone(),
                 timeouts: self.timeouts.clone(),
                 dial: dial.clone(),
                 budget,
@@ -634,7 +642,7 @@ impl Client {
             });
             match result {
                 Ok(response) => {
-                    run.log(Level::Debug, "http", || {
+                    call.log(Level::Debug, "http", || {
                         let status = response.status().as_u16();
                         request_record(&request.method, url, &format!("answered {status}"), seen)
                             .with("http_status", status)
@@ -645,7 +653,7 @@ impl Client {
                 }
                 Err(error) => {
                     let error = failed(from_client(error, url, false));
-                    run.log(Level::Debug, "http", || {
+                    call.log(Level::Debug, "http", || {
                         request_record(&request.method, url, &format!("failed: {error}"), seen)
                             .error(&error)
                             .took(began.elapsed())
@@ -706,7 +714,7 @@ impl Client {
         identity: &Identity,
         rule: AddressRule,
         proxy: Option<&Arc<ProxyServer>>,
-        run: &Run,
+        call: &Call,
     ) -> Result<Agent> {
         let key = (identity.clone(), rule, proxy.cloned());
         {
@@ -722,7 +730,7 @@ impl Client {
             }
             Some(server) => {
                 let own = if server.is_https() {
-                    (self.trust)(Peer::Proxy(&server.to_string()), run)?
+                    (self.trust)(Peer::Proxy(&server.to_string()), call)?
                 } else {
                     Identity::default()
                 };
@@ -782,9 +790,9 @@ fn judge_for_proxy(url: &Url, rule: AddressRule, identity: &Identity) -> Result<
 }
 
 /// What goes out as a secret is not to come back out of the call.
-fn remember_secrets(message: &ureq::http::Request<()>, body: Payload<'_>, run: &Run) {
+fn remember_secrets(message: &ureq::http::Request<()>, body: Payload<'_>, call: &Call) {
     const FORM: &str = "application/x-www-form-urlencoded";
-    let mask = run.mask();
+    let mask = call.mask();
     for (name, value) in message.headers().iter().filter(|(_, value)| value.is_sensitive()) {
         match *name {
             header::CONTENT_TYPE | header::CONTENT_RANGE | header::USER_AGENT => {}
@@ -895,9 +903,9 @@ impl AgentResolver for Lookup {
         let host = uri.host().unwrap_or_default();
         let port =
             uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
-        let (run, limit) = scope::with(|scope| (scope.run.clone(), scope.timeouts.connect))
+        let (call, limit) = scope::with(|scope| (scope.call.clone(), scope.timeouts.connect))
             .ok_or(ureq::Error::HostNotFound)?;
-        let found = match resolver.lookup(host, limit, &run) {
+        let found = match resolver.lookup(host, limit, &call) {
             Err(e) if may_be_unknown && e.code() == Code::NameNotResolved => return Ok(addresses),
             found => found.map_err(carry)?,
         };

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 
 use super::recent::Recent;
-use crate::call::Run;
+use crate::call::Call;
 use crate::error::{Code, Error, Phase, Result};
 use crate::names::host::is_localhost;
 use crate::os::descriptor::above_standard_for_long;
@@ -70,7 +70,7 @@ impl Resolver {
     /// The addresses of a host name or address literal (IPv6 with or without brackets), never none.
     ///
     /// `limit` bounds the time beside the call's own deadline; zero is no limit.
-    pub fn lookup(&self, host: &str, limit: Duration, run: &Run) -> Result<Vec<IpAddr>> {
+    pub fn lookup(&self, host: &str, limit: Duration, call: &Call) -> Result<Vec<IpAddr>> {
         let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
         if let Ok(address) = bare.parse() {
             return Ok(vec![address]);
@@ -82,7 +82,7 @@ impl Resolver {
             None if is_localhost(&name) => {
                 vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
             }
-            None => self.ask(&name, limit, run)?,
+            None => self.ask(&name, limit, call)?,
         };
         if addresses.is_empty() {
             return Err(not_resolved(&name));
@@ -90,7 +90,7 @@ impl Resolver {
         Ok(addresses)
     }
 
-    fn ask(&self, name: &str, limit: Duration, run: &Run) -> Result<Vec<IpAddr>> {
+    fn ask(&self, name: &str, limit: Duration, call: &Call) -> Result<Vec<IpAddr>> {
         let system = self.system.get();
         let until = if limit.is_zero() { None } else { Instant::now().checked_add(limit) };
         let turn = loop {
@@ -105,9 +105,9 @@ impl Resolver {
             if until.is_some_and(|until| Instant::now() >= until) {
                 return Err(too_slow(name, limit));
             }
-            run.sleep(LOOK)?;
+            call.sleep(LOOK)?;
         };
-        let addresses = Self::ask_system(name, turn, until, limit, run)?;
+        let addresses = Self::ask_system(name, turn, until, limit, call)?;
         system.remember(name, &addresses);
         Ok(addresses)
     }
@@ -119,7 +119,7 @@ impl Resolver {
         turn: Turn,
         until: Option<Instant>,
         limit: Duration,
-        run: &Run,
+        call: &Call,
     ) -> Result<Vec<IpAddr>> {
         let wake = Wake::new().map_err(|e| cannot_ask(name, &e))?;
         let asked = Arc::new((wake, Mutex::new(None)));
@@ -135,7 +135,7 @@ impl Resolver {
                 answer.0.wake();
             })
             .map_err(|e| cannot_ask(name, &e))?;
-        if !run.wait_for(Some((asked.0.as_fd(), Interest::Read)), until)? {
+        if !call.wait_for(Some((asked.0.as_fd(), Interest::Read)), until)? {
             return Err(too_slow(name, limit));
         }
         // It has answered and is about to end: no thread outlives the call that is not stuck.

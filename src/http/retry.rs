@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::call::Run;
+use crate::call::Call;
 use crate::config::settings::Retry;
 use crate::crypto;
 use crate::error::{Code, Error, Phase, Result};
@@ -44,7 +44,7 @@ impl<'a> Attempts<'a> {
     /// Only what may pass by itself is tried again: a connection that was cut, silence, a busy or failing server.
     /// A host that could never be reached, directly or through a proxy, is not: the next endpoint is the better answer
     /// to that.
-    pub fn again(&mut self, failure: Error, run: &Run) -> Result<()> {
+    pub fn again(&mut self, failure: Error, call: &Call) -> Result<()> {
         self.made += 1;
         let unreached = match failure.code() {
             Code::Connect | Code::Proxy => true,
@@ -72,21 +72,21 @@ impl<'a> Attempts<'a> {
         }
         let delay = wished.unwrap_or_else(|| self.backoff());
         let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
-        run.log(Level::Warn, "http", || {
+        call.log(Level::Warn, "http", || {
             let attempt = self.made + 1;
             Record::new(format!("retrying in {delay_ms} ms (attempt {attempt}): {failure}"))
                 .error(&failure)
                 .with("attempt", attempt)
                 .with("delay_ms", delay_ms)
         });
-        run.event(&serde_json::json!({
+        call.event(&serde_json::json!({
             "kind": "retry",
             "attempt": self.made + 1,
             "delay_ms": delay_ms,
             "code": failure.code().number(),
             "message": failure.to_string(),
         }))?;
-        run.sleep(delay).map_err(|error| {
+        call.sleep(delay).map_err(|error| {
             let phase = if error.code() == Code::Deadline { Phase::Deadline } else { Phase::Wait };
             error.phase(phase).cause(failure)
         })

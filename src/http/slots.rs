@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::call::Run;
+use crate::call::Call;
 use crate::error::Result;
 use crate::os::process;
 use crate::sync::{PerProcess, lock};
@@ -39,7 +39,7 @@ impl Slots {
     }
 
     /// Waits for a place at a host.
-    pub fn take(&self, host: &str, run: &Run) -> Result<Slot<'_>> {
+    pub fn take(&self, host: &str, call: &Call) -> Result<Slot<'_>> {
         let places = self.places.get();
         let mut taken = lock(&places.taken);
         loop {
@@ -49,7 +49,7 @@ impl Slots {
                 return Ok(Slot { places, process: process::current(), host: host.to_owned() });
             }
             drop(taken);
-            run.check()?;
+            call.check()?;
             let waited = places.freed.wait_timeout(lock(&places.taken), LOOK);
             taken = waited.unwrap_or_else(PoisonError::into_inner).0;
         }

@@ -6,7 +6,9 @@ pub mod manifest;
 pub mod media_type;
 pub mod platform;
 pub mod select;
+pub mod transport;
 
 pub use descriptor::Descriptor;
 pub use manifest::{ImageManifest, Index, Manifest};
 pub use platform::Platform;
+pub use transport::{BlobRead, BlobWrite, Sink, Source};

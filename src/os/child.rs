@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 
 use super::descriptor::{self, above_standard};
 use super::wait::{Interest, Woken, wait};
-use crate::call::Run;
+use crate::call::Call;
 use crate::error::Error;
 
 /// How often a child is looked at where the kernel has no descriptor for it.
@@ -76,13 +76,13 @@ pub fn converse(
     input: &[u8],
     most: usize,
     until: Option<Instant>,
-    run: &Run,
+    call: &Call,
 ) -> Result<Answer, Failure> {
-    run.check().map_err(Failure::Call)?;
+    call.check().map_err(Failure::Call)?;
     command.stdin(stdin(input)?).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
     clean_start(&mut command);
     let mut running = Running::start(&mut command)?;
-    let output = running.listen(most, until, run)?;
+    let output = running.listen(most, until, call)?;
     Ok(Answer { output, status: running.end() })
 }
 
@@ -182,7 +182,7 @@ impl Running {
         &mut self,
         most: usize,
         until: Option<Instant>,
-        run: &Run,
+        call: &Call,
     ) -> Result<Zeroizing<Vec<u8>>, Failure> {
         let mut output = Zeroizing::new(Vec::with_capacity(8 * 1024));
         loop {
@@ -197,7 +197,8 @@ impl Running {
             }
             let soon = || Instant::now().checked_add(SLICE);
             let look = if self.pidfd.is_some() { until } else { until.min(soon()).or_else(soon) };
-            run.wait_for(Some((self.poll.as_fd(), Interest::Read)), look).map_err(Failure::Call)?;
+            call.wait_for(Some((self.poll.as_fd(), Interest::Read)), look)
+                .map_err(Failure::Call)?;
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 
 use super::dir::Dir;
-use crate::call::Run;
+use crate::call::Call;
 use crate::error::{Code, Error, Phase, Result};
 
 /// How often a lock is tried; it is held for milliseconds.
@@ -66,7 +66,7 @@ pub(super) fn is_unsupported(error: &io::Error) -> bool {
 
 impl DirLock {
     /// Waits for the lock, unless the call ends first; `name` is the directory's, for messages.
-    pub fn acquire(dir: &Dir, name: &str, run: &Run) -> Result<Self> {
+    pub fn acquire(dir: &Dir, name: &str, call: &Call) -> Result<Self> {
         let failed = |e: &std::io::Error| Error::file(format!("cannot lock {name}"), e);
         let file = dir.reopen().map_err(|e| failed(&e))?;
         let start = Instant::now();
@@ -77,7 +77,7 @@ impl DirLock {
                     let message = format!(
                         "the file system of {name} does not support locks: make sure that no other process is writing there"
                     );
-                    run.warn("store", message, |record| record);
+                    call.warn("store", message, |record| record);
                     return Ok(Self(None));
                 }
                 Attempt::Busy if start.elapsed() >= PATIENCE => {
@@ -88,7 +88,7 @@ impl DirLock {
                     .phase(Phase::Store)
                     .hint("stop the process that is using the directory, or wait until it has finished, then try again"));
                 }
-                Attempt::Busy => run.sleep(SLICE)?,
+                Attempt::Busy => call.sleep(SLICE)?,
             }
         }
     }

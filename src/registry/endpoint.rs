@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::call::Run;
+use crate::call::Call;
 use crate::config::api_endpoint::{ApiEndpoint, ApiVersion};
 use crate::error::{Code, Error, Result};
 use crate::names::host;
@@ -55,17 +55,17 @@ impl Endpoint {
     }
 
     /// How TLS is made with it, and which addresses that holds for.
-    pub fn identity(&self, run: &Run) -> Result<Identity> {
-        self.service.identity(&self.url, self.authority(), self.api.tls.as_ref(), run)
+    pub fn identity(&self, call: &Call) -> Result<Identity> {
+        self.service.identity(&self.url, self.authority(), self.api.tls.as_ref(), call)
     }
 
     /// The same for an endpoint that the service's own lookup gave; None where nobody is to be asked there.
     ///
     /// The lookup answers as the reference does: one address in a block makes a host insecure, and plain http is listed
     /// beside https. Here the host is judged anew.
-    pub fn identity_of_lookup(&self, run: &Run) -> Result<Option<Identity>> {
+    pub fn identity_of_lookup(&self, call: &Call) -> Result<Option<Identity>> {
         let tls = self.api.tls.as_ref().filter(|tls| !tls.insecure_skip_verify);
-        let identity = self.service.identity(&self.url, self.authority(), tls, run)?;
+        let identity = self.service.identity(&self.url, self.authority(), tls, call)?;
         let is_fallback = !self.api.mirror && self.url.scheme() == "http";
         Ok((!is_fallback || identity.insecure).then_some(identity))
     }

@@ -9,7 +9,7 @@ use once_cell::race::OnceBox;
 use url::Url;
 
 use crate::auth::{Policy, Tokens};
-use crate::call::Run;
+use crate::call::Call;
 use crate::config::api_endpoint::{ApiEndpoint, ApiVersion};
 use crate::config::options::{Place, ServiceOptions, Settings};
 use crate::config::proxy::Proxies;
@@ -140,38 +140,38 @@ impl Service {
     }
 
     /// The endpoints to pull from, in the order to try them: mirrors, https, http where the host is insecure.
-    pub fn lookup_pull_endpoints(&self, hostname: &str, run: &Run) -> Result<Vec<ApiEndpoint>> {
-        self.lookup_endpoints(hostname, true, run)
+    pub fn lookup_pull_endpoints(&self, hostname: &str, call: &Call) -> Result<Vec<ApiEndpoint>> {
+        self.lookup_endpoints(hostname, true, call)
     }
 
     /// The endpoints to push to, in the order to try them.
-    pub fn lookup_push_endpoints(&self, hostname: &str, run: &Run) -> Result<Vec<ApiEndpoint>> {
-        self.lookup_endpoints(hostname, false, run)
+    pub fn lookup_push_endpoints(&self, hostname: &str, call: &Call) -> Result<Vec<ApiEndpoint>> {
+        self.lookup_endpoints(hostname, false, call)
     }
 
     fn lookup_endpoints(
         &self,
         hostname: &str,
         mirrors: bool,
-        run: &Run,
+        call: &Call,
     ) -> Result<Vec<ApiEndpoint>> {
-        run.log_to(self.log());
+        call.log_to(self.log());
         let config = self.config();
         if matches!(hostname, INDEX_NAME | INDEX_HOSTNAME) {
             let mut endpoints = Vec::new();
             for mirror in config.mirrors.iter().filter(|_| mirrors) {
                 // Only valid mirrors get into a configuration.
                 let host = UrlParts::split(mirror).map_or("", |parts| parts.authority);
-                let tls = self.tls_config_of(&config, host, run)?;
+                let tls = self.tls_config_of(&config, host, call)?;
                 endpoints.push(ApiEndpoint { mirror: true, ..endpoint(mirror.clone(), tls) });
             }
             let official = endpoint(DEFAULT_V2_REGISTRY.to_owned(), TlsConfig::default());
             endpoints.push(ApiEndpoint { official: true, ..official });
             return Ok(endpoints);
         }
-        let tls = self.tls_config_of(&config, hostname, run)?;
-        let allow_nondistributable_artifacts =
-            config.allows_nondistributable_artifacts(hostname, |host| self.addresses(host, run))?;
+        let tls = self.tls_config_of(&config, hostname, call)?;
+        let allow_nondistributable_artifacts = config
+            .allows_nondistributable_artifacts(hostname, |host| self.addresses(host, call))?;
         let schemes: &[&str] =
             if tls.insecure_skip_verify { &["https://", "http://"] } else { &["https://"] };
         Ok(schemes
@@ -184,28 +184,28 @@ impl Service {
     }
 
     /// What is known of a reference's repository under this configuration.
-    pub fn resolve_repository(&self, reference: &Reference, run: &Run) -> Result<RepositoryInfo> {
-        self.config().repository(reference, |host| self.addresses(host, run))
+    pub fn resolve_repository(&self, reference: &Reference, call: &Call) -> Result<RepositoryInfo> {
+        self.config().repository(reference, |host| self.addresses(host, call))
     }
 
     /// What is known of an index under this configuration.
-    pub fn index(&self, name: &str, run: &Run) -> Result<IndexInfo> {
-        self.config().index(name, |host| self.addresses(host, run))
+    pub fn index(&self, name: &str, call: &Call) -> Result<IndexInfo> {
+        self.config().index(name, |host| self.addresses(host, call))
     }
 
     /// How TLS is spoken to a host: unverified where it is insecure, else as its certs.d directory says.
-    pub fn tls_config(&self, hostname: &str, run: &Run) -> Result<TlsConfig> {
-        self.tls_config_of(&self.config(), hostname, run)
+    pub fn tls_config(&self, hostname: &str, call: &Call) -> Result<TlsConfig> {
+        self.tls_config_of(&self.config(), hostname, call)
     }
 
     fn tls_config_of(
         &self,
         config: &ServiceConfig,
         hostname: &str,
-        run: &Run,
+        call: &Call,
     ) -> Result<TlsConfig> {
         host::check_component(hostname)?;
-        if !config.is_secure_index(hostname, |host| self.addresses(host, run))? {
+        if !config.is_secure_index(hostname, |host| self.addresses(host, call))? {
             return Ok(TlsConfig { insecure_skip_verify: true, ..TlsConfig::default() });
         }
         self.certificates(hostname)
@@ -241,14 +241,14 @@ impl Service {
         url: &Url,
         authority: &str,
         tls: Option<&TlsConfig>,
-        run: &Run,
+        call: &Call,
     ) -> Result<Identity> {
         host::check_component(authority)?;
         let proxied = self.0.proxies.finds_names(url);
         // What a lookup said may have followed from addresses also where a proxy finds others.
         let lookup = |name: &str| match tls {
             None if proxied => Ok(Vec::new()),
-            _ => self.addresses(name, run),
+            _ => self.addresses(name, call),
         };
         let standing = match tls {
             Some(tls) if !tls.insecure_skip_verify => Standing::Secure,
@@ -276,12 +276,12 @@ impl Service {
             Standing::Within(blocks) => identity.within = Some(blocks),
             Standing::Mixed | Standing::Listed => {}
         }
-        self.keep_at_home(&mut identity, url, run)?;
+        self.keep_at_home(&mut identity, url, call)?;
         Ok(identity)
     }
 
     /// The same for a host that a server names: it is insecure by its own name only.
-    fn identity_of_stranger(&self, url: &Url, run: &Run) -> Result<Identity> {
+    fn identity_of_stranger(&self, url: &Url, call: &Call) -> Result<Identity> {
         let authority = Origin::of(url).authority();
         host::check_component(&authority)?;
         let tls = if self.config().is_listed_insecure(&authority) {
@@ -290,16 +290,16 @@ impl Service {
             self.certificates(&authority)?
         };
         let mut identity = tls.identity(self.environment());
-        self.keep_at_home(&mut identity, url, run)?;
+        self.keep_at_home(&mut identity, url, call)?;
         Ok(identity)
     }
 
     /// What goes to `localhost` over plain http stays on this machine, if that is where the name leads.
-    fn keep_at_home(&self, identity: &mut Identity, url: &Url, run: &Run) -> Result<()> {
+    fn keep_at_home(&self, identity: &mut Identity, url: &Url, call: &Call) -> Result<()> {
         let is_named = url.scheme() == "http" && url.host_str() == Some("localhost");
         if is_named && identity.within.is_none() && !self.0.proxies.is_proxied(url) {
             let here = Blocks::loopback();
-            if here.contain_all(&self.addresses("localhost", run)?) {
+            if here.contain_all(&self.addresses("localhost", call)?) {
                 identity.within = Some(here);
             }
         }
@@ -307,9 +307,9 @@ impl Service {
     }
 
     /// Whether the host is spoken to without verified certificates, and by http where https fails.
-    pub fn is_insecure_registry(&self, host: &str, run: &Run) -> Result<bool> {
+    pub fn is_insecure_registry(&self, host: &str, call: &Call) -> Result<bool> {
         host::check_component(host)?;
-        let secure = self.config().is_secure_index(host, |host| self.addresses(host, run))?;
+        let secure = self.config().is_secure_index(host, |host| self.addresses(host, call))?;
         Ok(!secure)
     }
 
@@ -320,8 +320,8 @@ impl Service {
     }
 
     /// The addresses of a name; none if it does not resolve, which makes it no part of any block.
-    fn addresses(&self, host: &str, run: &Run) -> Result<Vec<IpAddr>> {
-        match self.0.resolver.lookup(host, self.timeouts().connect, run) {
+    fn addresses(&self, host: &str, call: &Call) -> Result<Vec<IpAddr>> {
+        match self.0.resolver.lookup(host, self.timeouts().connect, call) {
             Err(e) if matches!(e.code(), Code::NameNotResolved | Code::Timeout) => Ok(Vec::new()),
             answer => answer,
         }
@@ -330,9 +330,9 @@ impl Service {
     /// The credentials for a repository of a host, and where they were; the path may be empty.
     ///
     /// May run a credential helper. One that fails is an error, and so is a login file that cannot be used.
-    pub fn credentials_for(&self, host: &str, repository: &str, run: &Run) -> Result<Found> {
-        run.log_to(self.log());
-        let found = self.find_credentials(host, repository, run)?;
+    pub fn credentials_for(&self, host: &str, repository: &str, call: &Call) -> Result<Found> {
+        call.log_to(self.log());
+        let found = self.find_credentials(host, repository, call)?;
         found.failure.clone().map_or(Ok(found), Err)
     }
 
@@ -342,21 +342,21 @@ impl Service {
         &self,
         host: &str,
         repository: &str,
-        run: &Run,
+        call: &Call,
     ) -> Result<Credentials> {
-        run.log_to(self.log());
-        let Found { auth, failure, .. } = self.find_credentials(host, repository, run)?;
+        call.log_to(self.log());
+        let Found { auth, failure, .. } = self.find_credentials(host, repository, call)?;
         if let Some(failure) = &failure {
             let shown = host::printable(host);
             let message = format!("continuing without credentials for {shown}: {failure}");
-            run.warn("credentials", message, |record| record.error(failure).with("host", shown));
+            call.warn("credentials", message, |record| record.error(failure).with("host", shown));
         }
         Ok(Credentials { auth, failure })
     }
 
-    fn find_credentials(&self, host: &str, repository: &str, run: &Run) -> Result<Found> {
-        let found = self.0.credentials.find(host, repository, run)?;
-        run.log(Level::Info, "credentials", || {
+    fn find_credentials(&self, host: &str, repository: &str, call: &Call) -> Result<Found> {
+        let found = self.0.credentials.find(host, repository, call)?;
+        call.log(Level::Info, "credentials", || {
             let summary = found.summary();
             let shown = host::printable(host);
             let source = summary.source.as_deref().unwrap_or("nowhere");
@@ -374,7 +374,7 @@ impl Service {
     }
 
     /// What may be told of the credentials for `host[:port]` or `host[:port]/path`.
-    pub fn credentials_summary(&self, place: &str, run: &Run) -> Result<Summary> {
+    pub fn credentials_summary(&self, place: &str, call: &Call) -> Result<Summary> {
         let (host, repository) = place.split_once('/').unwrap_or((place, ""));
         host::check_component(host).map_err(|e| e.in_argument("host"))?;
         if repository.contains(char::is_control) {
@@ -383,7 +383,7 @@ impl Service {
                 "the path after the host contains a control character",
             ));
         }
-        Ok(self.credentials_for(host, repository, run)?.summary())
+        Ok(self.credentials_for(host, repository, call)?.summary())
     }
 
     /// Where the service's calls log.
@@ -417,12 +417,12 @@ impl Service {
         let settings = &self.0.settings;
         // The connections live in the service: a strong way back would keep both for ever.
         let service = Arc::downgrade(&self.0);
-        let trust = move |peer: Peer<'_>, run: &Run| {
+        let trust = move |peer: Peer<'_>, call: &Call| {
             let Some(service) = service.upgrade().map(Self) else {
                 return Ok(Identity::default());
             };
             match peer {
-                Peer::Server(url) => service.identity_of_stranger(url, run),
+                Peer::Server(url) => service.identity_of_stranger(url, call),
                 // It sees whom we talk to, so it is verified even where a registry would not be.
                 Peer::Proxy(host) => {
                     Ok(service.certificates(host)?.identity(service.environment()))

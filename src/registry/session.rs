@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::Serialize;
 
-use crate::call::Run;
+use crate::call::Call;
 use crate::config::api_endpoint::ApiEndpoint;
 use crate::config::settings::Limits;
 use crate::credentials::{AuthConfig, Credentials};
@@ -75,14 +75,14 @@ pub struct OpenOptions {
 
 impl Session {
     /// A session of the whole registry at one endpoint. Asks no registry, but perhaps a credential helper.
-    pub fn new(endpoint: &Endpoint, auth: Option<AuthConfig>, run: &Run) -> Result<Self> {
+    pub fn new(endpoint: &Endpoint, auth: Option<AuthConfig>, call: &Call) -> Result<Self> {
         let auth = match auth {
             Some(auth) => auth.into(),
-            None => endpoint.service().credentials_to_read(endpoint.authority(), "", run)?,
+            None => endpoint.service().credentials_to_read(endpoint.authority(), "", call)?,
         };
-        let identity = endpoint.identity(run)?;
+        let identity = endpoint.identity(call)?;
         let candidate = Candidate::new(endpoint.clone(), identity, auth);
-        Self::of(vec![candidate], 0, Scope::Registry, run.warnings())
+        Self::of(vec![candidate], 0, Scope::Registry, call.warnings())
     }
 
     /// A session of a reference's repository: its endpoints are asked in order, the first that answers is kept.
@@ -90,7 +90,7 @@ impl Session {
         service: &Service,
         reference: &Reference,
         options: &OpenOptions,
-        run: &Run,
+        call: &Call,
     ) -> Result<Self> {
         check_openable(reference)?;
         let actions =
@@ -101,7 +101,7 @@ impl Session {
             actions: actions.clone(),
             reference: Some(reference.clone()),
         };
-        Self::open_at(service, domain, path, &actions, scope, options, run)
+        Self::open_at(service, domain, path, &actions, scope, options, call)
     }
 
     /// A session of a whole registry, `host[:port]`: its endpoints are asked in order, the first that answers is kept.
@@ -109,9 +109,9 @@ impl Session {
         service: &Service,
         host: &str,
         options: &OpenOptions,
-        run: &Run,
+        call: &Call,
     ) -> Result<Self> {
-        Self::open_at(service, host, "", "pull", Scope::Registry, options, run)
+        Self::open_at(service, host, "", "pull", Scope::Registry, options, call)
     }
 
     fn open_at(
@@ -121,23 +121,23 @@ impl Session {
         actions: &str,
         scope: Scope,
         options: &OpenOptions,
-        run: &Run,
+        call: &Call,
     ) -> Result<Self> {
         let only_reads = actions == "pull";
         let endpoints = if only_reads {
-            service.lookup_pull_endpoints(domain, run)?
+            service.lookup_pull_endpoints(domain, call)?
         } else {
-            service.lookup_push_endpoints(domain, run)?
+            service.lookup_push_endpoints(domain, call)?
         };
         let mut own: Option<Credentials> = options.auth.clone().map(Into::into);
         let mut candidates = Vec::with_capacity(endpoints.len());
         for api in endpoints {
             let mirror = api.mirror;
             let endpoint = Endpoint::new(service.clone(), api)?;
-            let Some(identity) = endpoint.identity_of_lookup(run)? else { continue };
+            let Some(identity) = endpoint.identity_of_lookup(call)? else { continue };
             let found = |host: &str| match only_reads {
-                true => service.credentials_to_read(host, path, run),
-                false => service.credentials_for(host, path, run).map(|found| found.auth.into()),
+                true => service.credentials_to_read(host, path, call),
+                false => service.credentials_for(host, path, call).map(|found| found.auth.into()),
             };
             let auth = if mirror {
                 // Whoever serves a mirror is not who the upstream's credentials are for.
@@ -151,8 +151,8 @@ impl Session {
             candidates.push(Candidate::new(endpoint, identity, auth));
         }
         let (current, ()) =
-            first_that_answers(&candidates, 0, run, |c| c.registry.ping(run).map(drop))?;
-        Self::of(candidates, current, scope, run.warnings())
+            first_that_answers(&candidates, 0, call, |c| c.registry.ping(call).map(drop))?;
+        Self::of(candidates, current, scope, call.warnings())
     }
 
     fn of(
@@ -212,8 +212,8 @@ impl Session {
     }
 
     /// Asks the endpoint in use for `/v2/`.
-    pub fn ping(&self, run: &Run) -> Result<crate::v2::registry::Ping> {
-        self.candidates[self.current.load(Ordering::Relaxed)].registry.ping(run)
+    pub fn ping(&self, call: &Call) -> Result<crate::v2::registry::Ping> {
+        self.candidates[self.current.load(Ordering::Relaxed)].registry.ping(call)
     }
 
     /// The manifest that a call means: what it names, else what the session was opened for, else `latest`.
@@ -230,12 +230,12 @@ impl Session {
     /// Does something with the repository at the endpoint in use, or at the next one where that one fails.
     pub fn with_repository<T>(
         &self,
-        run: &Run,
+        call: &Call,
         mut work: impl FnMut(&Repository) -> Result<T>,
     ) -> Result<T> {
         let (path, actions, _) = self.repository_scope()?;
         let start = self.current.load(Ordering::Relaxed);
-        let (used, result) = first_that_answers(&self.candidates, start, run, |candidate| {
+        let (used, result) = first_that_answers(&self.candidates, start, call, |candidate| {
             work(&Repository::new(candidate.registry.clone(), path.to_owned(), actions))
         })?;
         self.current.store(used, Ordering::Relaxed);
@@ -245,7 +245,7 @@ impl Session {
     /// As [`Session::with_repository`], to change it: with the right to push, and never at a mirror.
     pub fn with_repository_to_push<T>(
         &self,
-        run: &Run,
+        call: &Call,
         mut work: impl FnMut(&Repository) -> Result<T>,
     ) -> Result<T> {
         let (path, actions, reference) = self.repository_scope()?;
@@ -267,7 +267,7 @@ impl Session {
             candidate.registry.auth().credentials().check()?;
         }
         let start = self.current.load(Ordering::Relaxed).max(mirrors);
-        let (_, result) = first_that_answers(&self.candidates, start, run, |candidate| {
+        let (_, result) = first_that_answers(&self.candidates, start, call, |candidate| {
             work(&Repository::new(candidate.registry.clone(), path.to_owned(), actions))
         })?;
         Ok(result)
@@ -326,7 +326,7 @@ impl Candidate {
 fn first_that_answers<T>(
     candidates: &[Candidate],
     start: usize,
-    run: &Run,
+    call: &Call,
     mut work: impl FnMut(&Candidate) -> Result<T>,
 ) -> Result<(usize, T)> {
     let mut attempts = Vec::new();
@@ -340,7 +340,7 @@ fn first_that_answers<T>(
             attempts.push(error);
             break;
         }
-        run.log(Level::Warn, "session", || {
+        call.log(Level::Warn, "session", || {
             let shown = |candidate: &Candidate| host::printable(&candidate.api().url);
             let (from, to) = (shown(candidate), shown(&candidates[i + 1]));
             Record::new(format!("trying {to} instead of {from}: {error}"))
@@ -349,7 +349,7 @@ fn first_that_answers<T>(
                 .with("to", to)
                 .with("mirror", candidate.api().mirror)
         });
-        run.event(&serde_json::json!({
+        call.event(&serde_json::json!({
             "kind": "endpoint",
             "code": error.code().number(),
             "message": error.to_string(),

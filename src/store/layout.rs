@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use crate::call::Run;
+use crate::call::Call;
 use crate::config::settings::Limits;
 use crate::error::{Code, Error, Phase, Result};
 use crate::image::descriptor::{check_digest, check_size};
@@ -67,7 +67,7 @@ impl Layout {
     ///
     /// Fails before any transfer if the directory holds something else, has an index that cannot be used, or cannot be
     /// written to. Removes what killed processes left and nobody can resume.
-    pub fn open_or_create(path: &Path, run: &Run) -> Result<Self> {
+    pub fn open_or_create(path: &Path, call: &Call) -> Result<Self> {
         std::fs::create_dir_all(path).or_else(|e| match e.kind() {
             // open_root says it better.
             io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => Ok(()),
@@ -78,7 +78,7 @@ impl Layout {
         if layout.check_marker()? {
             layout.read_index()?;
         } else {
-            layout.create(run)?;
+            layout.create(call)?;
         }
         let blobs = layout.make_blobs(Algorithm::Sha256)?;
         blobs.check_writable().map_err(|e| layout.failed("write to", "blobs/sha256", &e))?;
@@ -97,12 +97,13 @@ impl Layout {
     }
 
     /// Hashes a blob again: NOT_FOUND, SIZE_MISMATCH or DIGEST_MISMATCH if it is not what it should be.
-    pub fn verify_blob(&self, digest: &Digest, size: u64, run: &Run) -> Result<()> {
+    pub fn verify_blob(&self, digest: &Digest, size: u64, call: &Call) -> Result<()> {
         let mut file = self.open_blob(digest)?;
         let actual = file.metadata().map_err(|e| self.failed_blob("read", digest, &e))?.len();
         check_size(digest, size, actual)?;
         let mut hasher = Hasher::new(digest.algorithm());
-        let read = hash_file(&mut file, &mut hasher, run, |e| self.failed_blob("read", digest, e))?;
+        let read =
+            hash_file(&mut file, &mut hasher, call, |e| self.failed_blob("read", digest, e))?;
         check_size(digest, size, read)?;
         check_digest(digest, hasher.finish())
     }
@@ -130,7 +131,7 @@ impl Layout {
         digest: &Digest,
         size: u64,
         resume: bool,
-        run: &Run,
+        call: &Call,
     ) -> Result<BlobWriter> {
         let blobs = self.make_blobs(digest.algorithm())?;
         let failed = |e: &io::Error| self.failed_blob("write", digest, e);
@@ -151,7 +152,7 @@ impl Layout {
             shared,
         };
         if shared {
-            writer.take_up(resume, run)?;
+            writer.take_up(resume, call)?;
         }
         Ok(writer)
     }
@@ -193,7 +194,7 @@ impl Layout {
         &self,
         descriptor: &Descriptor,
         name: Option<&str>,
-        run: &Run,
+        call: &Call,
     ) -> Result<()> {
         let mut entry = descriptor.clone();
         if let Some(name) = name {
@@ -201,8 +202,8 @@ impl Layout {
         }
         let entry = serde_json::to_value(entry)
             .map_err(|e| Error::internal("cannot serialize a descriptor").cause(e))?;
-        self.sync_blobs(run)?;
-        let _lock = DirLock::acquire(&self.root, &self.path.display().to_string(), run)?;
+        self.sync_blobs(call)?;
+        let _lock = DirLock::acquire(&self.root, &self.path.display().to_string(), call)?;
         let mut index = self.read_index()?.unwrap_or_else(empty_index);
         index.entry("schemaVersion").or_insert(json!(2));
         let entries = index.entry("manifests").or_insert(Value::Null);
@@ -291,8 +292,8 @@ impl Layout {
         }
     }
 
-    fn create(&self, run: &Run) -> Result<()> {
-        let _lock = DirLock::acquire(&self.root, &self.path.display().to_string(), run)?;
+    fn create(&self, call: &Call) -> Result<()> {
+        let _lock = DirLock::acquire(&self.root, &self.path.display().to_string(), call)?;
         if self.check_marker()? {
             return Ok(()); // Another process was faster.
         }
@@ -343,7 +344,7 @@ impl Layout {
             .map_err(|e| self.failed_blobs(algorithm, &e))
     }
 
-    fn sync_blobs(&self, run: &Run) -> Result<()> {
+    fn sync_blobs(&self, call: &Call) -> Result<()> {
         let mut durable = true;
         for algorithm in [Algorithm::Sha256, Algorithm::Sha384, Algorithm::Sha512] {
             if let Some(dir) = self.blobs(algorithm)? {
@@ -357,7 +358,7 @@ impl Layout {
                 "the file system of {} cannot sync directories: a power failure now may lose the image",
                 self.path.display()
             );
-            run.warn("store", message, |record| record);
+            call.warn("store", message, |record| record);
         }
         Ok(())
     }
@@ -574,7 +575,7 @@ impl BlobWriter {
     }
 
     /// Hashes what an earlier writer left, or drops it where it cannot be the beginning of the blob.
-    fn take_up(&mut self, resume: bool, run: &Run) -> Result<()> {
+    fn take_up(&mut self, resume: bool, call: &Call) -> Result<()> {
         let length = self.file.file().metadata().map_err(|e| self.failed(&e))?.len();
         if !resume || length > self.size {
             return self.reset();
@@ -584,7 +585,7 @@ impl BlobWriter {
         }
         let Self { layout, digest, file, hasher, .. } = self;
         let failed = |e: &io::Error| layout.failed_blob("read the partial file of", digest, e);
-        let read = match hash_file(file.file(), hasher, run, failed) {
+        let read = match hash_file(file.file(), hasher, call, failed) {
             Ok(read) => read,
             Err(e) => {
                 // Cancelled while reading: the part is as good as before.
@@ -710,13 +711,13 @@ fn ref_name(descriptor: &Descriptor) -> Option<&str> {
 fn hash_file(
     file: &mut std::fs::File,
     hasher: &mut Hasher,
-    run: &Run,
+    call: &Call,
     failed: impl Fn(&io::Error) -> Error,
 ) -> Result<u64> {
     let mut buffer = vec![0; BUFFER];
     let mut total = 0;
     loop {
-        run.check()?;
+        call.check()?;
         match file.read(&mut buffer) {
             Ok(0) => return Ok(total),
             Ok(count) => {

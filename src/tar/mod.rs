@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::io::{ErrorKind, Read};
 
-use crate::call::Run;
+use crate::call::Call;
 use crate::error::{Error, Result};
 
 /// What archives are made of, in bytes.
@@ -85,12 +85,12 @@ impl<R: Read> Archive<R> {
     }
 
     /// The next entry, after the content of the one before was read to its end; None at the end of the archive.
-    pub fn next_entry(&mut self, run: &Run) -> Result<Option<Entry>> {
+    pub fn next_entry(&mut self, call: &Call) -> Result<Option<Entry>> {
         let mut records = Records::default();
         let (mut long_name, mut long_link) = (Vec::new(), Vec::new());
         loop {
             // There may be any number of headers about an entry that never comes.
-            run.check()?;
+            call.check()?;
             // The last block of an archive need not be full.
             if self.fill(&mut [0; BLOCK][..self.padding])? < self.padding {
                 return Ok(None);

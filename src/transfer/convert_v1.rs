@@ -60,8 +60,8 @@ pub fn convert(chain: &[V1Image]) -> Result<OciImage> {
             config.insert(key.to_owned(), value.clone());
         }
     }
-    if let Some(Value::Object(run)) = about.get("config") {
-        config.insert("config".to_owned(), Value::Object(run_config(run)));
+    if let Some(Value::Object(call)) = about.get("config") {
+        config.insert("config".to_owned(), Value::Object(run_config(call)));
     }
     config.insert("architecture".to_owned(), json!(platform.architecture));
     config.insert("os".to_owned(), json!(platform.os));
@@ -307,10 +307,10 @@ mod tests {
 
     #[test]
     fn what_readers_take_is_kept_and_what_is_empty_says_nothing() {
-        let run = json!({"ArgsEscaped": true, "Labels": {"a": "b"}, "Volumes": {"/": {}}, "Env": ["a=b"]});
+        let call = json!({"ArgsEscaped": true, "Labels": {"a": "b"}, "Volumes": {"/": {}}, "Env": ["a=b"]});
         let about = json!({
             "id": "a", "created": "2014-01-01T00:00:00Z", "author": "", "comment": "", "os": "",
-            "architecture": "", "variant": "v8", "os.version": "1", "os.features": ["x"], "config": run,
+            "architecture": "", "variant": "v8", "os.version": "1", "os.features": ["x"], "config": call,
         });
         let made = convert(&[image(&about, b"")]).expect("an image");
         let config: Value = serde_json::from_slice(&made.config.bytes).expect("JSON");

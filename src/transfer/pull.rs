@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::children::{Children, manifest_event};
-use crate::call::Run;
+use crate::call::Call;
 use crate::error::{Code, Error, Result};
 use crate::image::manifest::Fetched;
 use crate::image::select::{Source as _, choose, too_deep, too_many};
@@ -156,16 +156,16 @@ pub fn pull(
     name: Option<&str>,
     destination: &str,
     options: &Options,
-    run: &Run,
+    call: &Call,
 ) -> Result<Report> {
     let began = Instant::now();
-    let mut plan = plan(session, reference, layout, options, run)?;
+    let mut plan = plan(session, reference, layout, options, call)?;
     let total = plan.blobs.iter().map(|blob| blob.size).fold(0, u64::saturating_add);
-    run.set_total(total);
-    let blobs = fetch_blobs(session, layout, &plan, options, run)?;
-    layout.set_reference(&plan.root, name, run)?;
+    call.set_total(total);
+    let blobs = fetch_blobs(session, layout, &plan, options, call)?;
+    layout.set_reference(&plan.root, name, call)?;
     plan.look_at_config(layout, session.limits().config, options);
-    run.event(&serde_json::json!({"kind": "finish"}))?;
+    call.event(&serde_json::json!({"kind": "finish"}))?;
     let info = session.info();
     Ok(Report {
         reference: format!("{}@{}", reference.name(), plan.resolved),
@@ -192,14 +192,14 @@ fn plan(
     reference: &Reference,
     layout: &Layout,
     options: &Options,
-    run: &Run,
+    call: &Call,
 ) -> Result<Plan> {
     let selector = selector_of(reference);
     let plain = ManifestOptions::default();
-    let root = session.with_repository(run, |r| r.manifest(&selector, &plain, run))?;
-    manifest_event(&root, run)?;
+    let root = session.with_repository(call, |r| r.manifest(&selector, &plain, call))?;
+    manifest_event(&root, call)?;
     let resolved = root.descriptor.digest.clone();
-    let children = Children { session, run };
+    let children = Children { session, call };
     let mut walk = Walk {
         children,
         layout,
@@ -325,7 +325,7 @@ impl Walk<'_> {
     }
 
     fn put(&self, digest: &Digest, bytes: &[u8]) -> Result<()> {
-        self.children.run.check()?;
+        self.children.call.check()?;
         self.layout.put_bytes(digest, bytes)
     }
 
@@ -412,7 +412,7 @@ fn fetch_blobs(
     layout: &Layout,
     plan: &Plan,
     options: &Options,
-    run: &Run,
+    call: &Call,
 ) -> Result<Vec<BlobReport>> {
     let blobs = plan.blobs.as_slice();
     let shared = Box::new(Shared {
@@ -425,7 +425,7 @@ fn fetch_blobs(
     std::thread::scope(|scope| {
         let mut running = 0;
         for _ in 0..threads {
-            let (worker, sender) = (run.worker(), sender.clone());
+            let (worker, sender) = (call.worker(), sender.clone());
             let Shared { next, reports, present } = &*shared;
             let work = move || {
                 let mut buffer = vec![0; BUFFER];
@@ -464,7 +464,7 @@ fn fetch_blobs(
             }
         }
         drop(sender);
-        supervise(running, &ended, run)
+        supervise(running, &ended, call)
     })?;
     let reports = shared.reports.into_inner().unwrap_or_else(PoisonError::into_inner);
     reports
@@ -479,15 +479,15 @@ fn report_end(sender: &Sender<Result<()>>, result: Result<()>) {
 }
 
 /// Waits on the caller's thread for the workers, telling progress; the first failure ends them all.
-fn supervise(mut running: usize, ended: &Receiver<Result<()>>, run: &Run) -> Result<()> {
+fn supervise(mut running: usize, ended: &Receiver<Result<()>>, call: &Call) -> Result<()> {
     let mut failure: Option<Error> = None;
     while running > 0 {
         let received = ended.recv_timeout(EVENT);
         if failure.is_none() {
-            let told = run.report_events().and_then(|()| run.check());
+            let told = call.report_events().and_then(|()| call.check());
             if let Err(error) = told {
                 failure = Some(error);
-                run.stop_workers();
+                call.stop_workers();
             }
         }
         match received {
@@ -495,7 +495,7 @@ fn supervise(mut running: usize, ended: &Receiver<Result<()>>, run: &Run) -> Res
             Ok(Err(error)) => {
                 running -= 1;
                 failure.get_or_insert(error);
-                run.stop_workers();
+                call.stop_workers();
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) if failure.is_none() => {
@@ -505,9 +505,9 @@ fn supervise(mut running: usize, ended: &Receiver<Result<()>>, run: &Run) -> Res
         }
     }
     match failure {
-        None => run.report_events(),
+        None => call.report_events(),
         Some(error) => {
-            run.report_records();
+            call.report_records();
             Err(error)
         }
     }
@@ -519,7 +519,7 @@ fn fetch_blob(
     present: &Present<'_>,
     blob: &Descriptor,
     buffer: &mut [u8],
-    run: &Run,
+    call: &Call,
 ) -> Result<BlobReport> {
     let Present { layout, options, .. } = present;
     let mut report = BlobReport {
@@ -532,25 +532,26 @@ fn fetch_blob(
         source: Source::Present,
     };
     let mut events = Events { blob, last: None };
-    if present.has(blob, run)? {
-        run.add_done(blob.size);
-        events.tell(blob.size, true, report.source, run)?;
+    if present.has(blob, call)? {
+        call.add_done(blob.size);
+        events.tell(blob.size, true, report.source, call)?;
         return Ok(report);
     }
     if let Some(bytes) = blob.embedded()? {
         layout.put_bytes(&blob.digest, &bytes)?;
-        run.add_done(blob.size);
-        events.tell(blob.size, true, report.source, run)?;
+        call.add_done(blob.size);
+        events.tell(blob.size, true, report.source, call)?;
         return Ok(report);
     }
-    let mut writer = layout.blob_writer(&blob.digest, blob.size, !options.no_resume, run)?;
+    let mut writer = layout.blob_writer(&blob.digest, blob.size, !options.no_resume, call)?;
     report.resumed_from = writer.position();
     report.source = if report.resumed_from > 0 { Source::Resumed } else { Source::Network };
-    run.add_done(report.resumed_from);
+    call.add_done(report.resumed_from);
     let mut refetched = false;
-    let fetched = session.with_repository(run, |repository| {
+    let fetched = session.with_repository(call, |repository| {
         loop {
-            let copied = copy(repository, blob, &mut writer, &mut report, &mut events, buffer, run);
+            let copied =
+                copy(repository, blob, &mut writer, &mut report, &mut events, buffer, call);
             let verified = copied.and_then(|()| {
                 writer.verify().map_err(|e| {
                     e.context(format!("cannot use the blob that {} sent", repository.shown()))
@@ -559,7 +560,7 @@ fn fetch_blob(
             match verified {
                 // What an earlier pull left may be what is wrong: once more from the start.
                 Err(error) if error.code() == Code::DigestMismatch => {
-                    start_over(&mut writer, &mut report, run)?;
+                    start_over(&mut writer, &mut report, call)?;
                     if refetched {
                         return Err(error);
                     }
@@ -569,7 +570,7 @@ fn fetch_blob(
                 Err(error)
                     if error.code() == Code::Protocol && writer.position() > 0 && !refetched =>
                 {
-                    start_over(&mut writer, &mut report, run)?;
+                    start_over(&mut writer, &mut report, call)?;
                     refetched = true;
                 }
                 other => return other,
@@ -589,7 +590,7 @@ fn fetch_blob(
     }
     writer.finish()?;
     layout.mark(&blob.digest);
-    events.tell(blob.size, true, report.source, run)?;
+    events.tell(blob.size, true, report.source, call)?;
     Ok(report)
 }
 
@@ -604,7 +605,7 @@ struct Present<'a> {
 impl Present<'_> {
     /// Whether a blob is there and right. One that this library has verified is taken as it was then if nobody has
     /// changed its file since; others are hashed.
-    fn has(&self, blob: &Descriptor, run: &Run) -> Result<bool> {
+    fn has(&self, blob: &Descriptor, call: &Call) -> Result<bool> {
         if !self.layout.has_blob(&blob.digest, blob.size)? {
             return Ok(false);
         }
@@ -613,7 +614,7 @@ impl Present<'_> {
         if is_marked && !hashed {
             return Ok(true);
         }
-        match self.layout.verify_blob(&blob.digest, blob.size, run) {
+        match self.layout.verify_blob(&blob.digest, blob.size, call) {
             Ok(()) => {
                 if !is_marked {
                     self.layout.mark(&blob.digest);
@@ -621,7 +622,7 @@ impl Present<'_> {
                 Ok(true)
             }
             Err(error) if matches!(error.code(), Code::DigestMismatch | Code::SizeMismatch) => {
-                run.log(Level::Warn, "store", || {
+                call.log(Level::Warn, "store", || {
                     Record::new(format!("fetching a damaged blob again: {error}")).error(&error)
                 });
                 Ok(false)
@@ -635,9 +636,9 @@ impl Present<'_> {
 fn start_over(
     writer: &mut crate::store::BlobWriter,
     report: &mut BlobReport,
-    run: &Run,
+    call: &Call,
 ) -> Result<()> {
-    run.forget_done(writer.position());
+    call.forget_done(writer.position());
     writer.reset()?;
     report.resumed_from = 0;
     report.source = Source::Network;
@@ -653,26 +654,26 @@ fn copy(
     report: &mut BlobReport,
     events: &mut Events<'_>,
     buffer: &mut [u8],
-    run: &Run,
+    call: &Call,
 ) -> Result<()> {
     if writer.position() == blob.size && blob.size > 0 {
         return Ok(());
     }
     let common = repository.registry().common();
     let host = repository.registry().base().authority().to_owned();
-    let _slot = common.slots.take(&host, run)?;
+    let _slot = common.slots.take(&host, call)?;
     // The file's writer hashes what it writes; hashing here too would cost as much again.
     let mut reader = BlobReader::resume(
         Arc::new(repository.clone()),
         &blob.into(),
         writer.position(),
         None,
-        run,
+        call,
     )?;
     loop {
         let (mut filled, mut ended) = (0, false);
         let result = loop {
-            match reader.read(&mut buffer[filled..], run) {
+            match reader.read(&mut buffer[filled..], call) {
                 Ok(0) => {
                     ended = true;
                     break Ok(());
@@ -688,14 +689,14 @@ fn copy(
         if filled > 0 {
             writer.write(&buffer[..filled])?;
             report.bytes_transferred += filled as u64;
-            run.add_done(filled as u64);
+            call.add_done(filled as u64);
         }
         report.retries += reader.take_retries();
         result?;
         if ended {
             return Ok(());
         }
-        events.tell(writer.position(), false, report.source, run)?;
+        events.tell(writer.position(), false, report.source, call)?;
     }
 }
 
@@ -706,12 +707,12 @@ struct Events<'a> {
 }
 
 impl Events<'_> {
-    fn tell(&mut self, offset: u64, done: bool, source: Source, run: &Run) -> Result<()> {
-        if !run.has_progress() || (!done && self.last.is_some_and(|last| last.elapsed() < EVENT)) {
+    fn tell(&mut self, offset: u64, done: bool, source: Source, call: &Call) -> Result<()> {
+        if !call.has_progress() || (!done && self.last.is_some_and(|last| last.elapsed() < EVENT)) {
             return Ok(());
         }
         self.last = Some(Instant::now());
-        run.event(&serde_json::json!({
+        call.event(&serde_json::json!({
             "kind": "blob",
             "digest": self.blob.digest,
             "media_type": self.blob.media_type,

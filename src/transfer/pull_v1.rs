@@ -8,7 +8,7 @@ use flate2::write::MultiGzDecoder;
 
 use super::convert_v1::{V1Image, convert, platform};
 use super::pull::{BlobReport, EndpointReport, ManifestReport, Options, Report, Source};
-use crate::call::Run;
+use crate::call::Call;
 use crate::error::{Code, Error, Phase, Result};
 use crate::image::{Descriptor, media_type};
 use crate::names::digest::{Algorithm, Digest, Hasher};
@@ -37,7 +37,7 @@ pub fn pull(
     name: Option<&str>,
     destination: &str,
     options: &Options,
-    run: &Run,
+    call: &Call,
 ) -> Result<Report> {
     let began = Instant::now();
     if let Some(digest) = reference.digest() {
@@ -47,11 +47,11 @@ pub fn pull(
         )
         .hint("pull by tag"));
     }
-    let data = session.get_repository_data(reference.path(), run)?;
+    let data = session.get_repository_data(reference.path(), call)?;
     let tag = reference.tag().unwrap_or(LATEST);
-    let newest = session.get_remote_tag(&data.endpoints, reference.path(), tag, run)?;
-    let (root, history) = history(session, &data.endpoints, &newest, run)?;
-    let known = documents(session, &root, &history, run)?;
+    let newest = session.get_remote_tag(&data.endpoints, reference.path(), tag, call)?;
+    let (root, history) = history(session, &data.endpoints, &newest, call)?;
+    let known = documents(session, &root, &history, call)?;
     // Before the layers, which are large.
     if let (Some(wanted), Some(newest)) = (&options.platform, known.last()) {
         let found = platform(&newest.json)?;
@@ -63,7 +63,7 @@ pub fn pull(
     let mut chain = Vec::with_capacity(known.len());
     let mut blobs = Vec::with_capacity(known.len());
     for known in known {
-        let (image, report) = fetch(session, layout, &root, known, run)?;
+        let (image, report) = fetch(session, layout, &root, known, call)?;
         chain.push(image);
         blobs.push(report);
     }
@@ -71,8 +71,8 @@ pub fn pull(
     for document in [&image.config, &image.manifest] {
         layout.put_bytes(&document.descriptor.digest, &document.bytes)?;
     }
-    layout.set_reference(&image.manifest.descriptor, name, run)?;
-    run.event(&serde_json::json!({"kind": "finish"}))?;
+    layout.set_reference(&image.manifest.descriptor, name, call)?;
+    call.event(&serde_json::json!({"kind": "finish"}))?;
     let manifest = image.manifest.descriptor;
     Ok(Report {
         reference: format!("{}@{}", reference.name(), manifest.digest),
@@ -100,11 +100,11 @@ fn history(
     session: &Session,
     roots: &[Root],
     newest: &ImageId,
-    run: &Run,
+    call: &Call,
 ) -> Result<(Root, Vec<ImageId>)> {
     let mut failure = None;
     for root in roots {
-        match session.get_remote_history(newest, root, run) {
+        match session.get_remote_history(newest, root, call) {
             Ok(history) => return Ok((root.clone(), history)),
             Err(error) if error.code() == Code::NotFound => failure = Some(error),
             Err(error) => return Err(error),
@@ -126,12 +126,12 @@ fn documents<'a>(
     session: &Session,
     root: &Root,
     history: &'a [ImageId],
-    run: &Run,
+    call: &Call,
 ) -> Result<Vec<Known<'a>>> {
     let most = session.endpoint().service().common().limits.config;
     let (mut known, mut bytes, mut parent) = (Vec::new(), 0, None);
     for id in history.iter().rev() {
-        let (json, size) = session.get_remote_image_json(id, root, run)?;
+        let (json, size) = session.get_remote_image_json(id, root, call)?;
         check_parent(id, parent, &json)?;
         parent = Some(id);
         // All of them are kept until the end, and become part of one configuration.
@@ -170,13 +170,13 @@ fn fetch(
     layout: &Layout,
     root: &Root,
     Known { id, json, size }: Known<'_>,
-    run: &Run,
+    call: &Call,
 ) -> Result<(V1Image, BlobReport)> {
     let common = session.endpoint().service().common();
-    let _slot = common.slots.take(root.url().authority(), run)?;
-    let mut reader = session.get_remote_image_layer(id, root, size, run)?;
+    let _slot = common.slots.take(root.url().authority(), call)?;
+    let mut reader = session.get_remote_image_layer(id, root, size, call)?;
     if let Some(size) = reader.size() {
-        run.add_total(size);
+        call.add_total(size);
     }
     let mut blob = layout.new_blob()?;
     let mut content: Option<Content> = None;
@@ -185,7 +185,7 @@ fn fetch(
     loop {
         let mut filled = 0;
         while filled < buffer.len() {
-            match reader.read(&mut buffer[filled..], run)? {
+            match reader.read(&mut buffer[filled..], call)? {
                 0 => break,
                 read => filled += read,
             }
@@ -198,17 +198,17 @@ fn fetch(
             Some(content) => content,
             none => none.insert(Content::of(bytes, id)?),
         };
-        content.take(bytes, id, run)?;
+        content.take(bytes, id, call)?;
         blob.write(bytes)?;
         offset += filled as u64;
         if reader.size().is_none() {
             // What there is in all is what has come.
-            run.add_total(filled as u64);
+            call.add_total(filled as u64);
         }
-        run.add_done(filled as u64);
+        call.add_done(filled as u64);
         if told.is_none_or(|told| told.elapsed() >= EVENT) {
             told = Some(Instant::now());
-            run.event(&serde_json::json!({
+            call.event(&serde_json::json!({
                 "kind": "blob", "what": id, "offset": offset, "done": false, "direction": "down",
                 "source": Source::Network,
             }))?;
@@ -220,7 +220,7 @@ fn fetch(
     let media_type = content.media_type();
     let diff_id = content.finish(id)?;
     let (digest, size) = blob.finish()?;
-    run.event(&serde_json::json!({
+    call.event(&serde_json::json!({
         "kind": "blob", "digest": digest, "media_type": media_type, "offset": size, "total": size,
         "done": true, "direction": "down", "source": Source::Network,
     }))?;
@@ -272,14 +272,14 @@ impl Content {
         }
     }
 
-    fn take(&mut self, bytes: &[u8], id: &ImageId, run: &Run) -> Result<()> {
+    fn take(&mut self, bytes: &[u8], id: &ImageId, call: &Call) -> Result<()> {
         match self {
             Self::Tar(hashing) => {
                 hashing.update(bytes);
                 Ok(())
             }
             Self::Gzip(decoder) => bytes.chunks(PIECE).try_for_each(|piece| {
-                run.check()?;
+                call.check()?;
                 decoder
                     .write_all(piece)
                     .map_err(|e| wrong_layer(id, "its gzip data is damaged").cause(e))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::root::Root;
 use super::transport::{Headers, Login, Transport};
-use crate::call::Run;
+use crate::call::Call;
 use crate::config::registry::IndexInfo;
 use crate::credentials::{Credentials, auth_config_key};
 use crate::error::{Code, Error, Phase, Result};
@@ -48,7 +48,12 @@ pub struct Ping {
 
 impl Endpoint {
     /// The endpoint of an index, found by asking: https, and http after it where the index is insecure.
-    pub fn new(service: &Service, index: &IndexInfo, headers: Headers, run: &Run) -> Result<Self> {
+    pub fn new(
+        service: &Service,
+        index: &IndexInfo,
+        headers: Headers,
+        call: &Call,
+    ) -> Result<Self> {
         let tls = if index.secure {
             // Some name their index by a URL; certificates are kept by host.
             service.certificates(host::convert_to_hostname(&index.name))?
@@ -70,19 +75,19 @@ impl Endpoint {
         };
         let secure = at("https")?;
         let host = Origin::of(secure.0.root.url()).authority();
-        let Err(first) = secure.ping(run) else { return Ok(secure) };
+        let Err(first) = secure.ping(call) else { return Ok(secure) };
         if matches!(first.code(), Code::Cancelled | Code::Deadline) {
             return Err(first);
         }
         let plain = at("http")?;
         // The index may count as insecure by one of its addresses, and not by all of them.
-        if index.secure || !plain.identity(run)?.insecure {
+        if index.secure || !plain.identity(call)?.insecure {
             let hint = format!(
                 "if it serves plain http or has a self-signed certificate, add {host} to insecure-registries, or save its CA certificate as {host}/ca.crt in the certs.d directory"
             );
             return Err(first.context(format!("{host} is not a v1 registry")).hint(hint));
         }
-        match plain.ping(run) {
+        match plain.ping(call) {
             Ok(_) => Ok(plain),
             Err(second) if matches!(second.code(), Code::Cancelled | Code::Deadline) => Err(second),
             Err(second) => Err(first
@@ -147,25 +152,25 @@ impl Endpoint {
     }
 
     /// Asks `_ping`. The official index is not asked: it is known not to stand alone.
-    pub fn ping(&self, run: &Run) -> Result<Ping> {
+    pub fn ping(&self, call: &Call) -> Result<Ping> {
         if self.is_official() {
             return Ok(Ping { protocol: "v1", version: None, standalone: false });
         }
         let host = Origin::of(self.0.root.url()).authority();
         let doing = format!("ping the v1 registry {host}");
         let nobody = Login::Password { credentials: Credentials::default(), always: false };
-        let transport = self.transport(nobody, run)?;
+        let transport = self.transport(nobody, call)?;
         let mut request = transport.request(self.0.root.path("_ping"), &doing);
         request.budget = Some((self.0.service.timeouts().auth, Phase::Ping));
-        let mut response = transport.send(&request, run).map_err(of_ping)?;
+        let mut response = transport.send(&request, call).map_err(of_ping)?;
         // Whatever it answers, somebody is there.
-        let body = response.body.read_all(PING_LIMIT, "the response to the ping", "error", run);
+        let body = response.body.read_all(PING_LIMIT, "the response to the ping", "error", call);
         let said: Map<String, Value> = body
             .ok()
             .filter(|body| crate::json::strict::check(body).is_ok())
             .and_then(|body| serde_json::from_slice(&body).ok())
             .unwrap_or_default();
-        run.check()?;
+        call.check()?;
         let version = response.header("x-docker-registry-version").filter(|v| !v.is_empty());
         let standalone = match response.header("x-docker-registry-standalone") {
             None | Some("") => said.get("standalone").and_then(Value::as_bool).unwrap_or(true),
@@ -176,18 +181,18 @@ impl Endpoint {
     }
 
     /// How a session of this login asks.
-    pub(super) fn transport(&self, login: Login, run: &Run) -> Result<Transport> {
+    pub(super) fn transport(&self, login: Login, call: &Call) -> Result<Transport> {
         let inner = &self.0;
-        let (common, identity) = (inner.service.common().clone(), self.identity(run)?);
+        let (common, identity) = (inner.service.common().clone(), self.identity(call)?);
         Ok(Transport::new(common, &inner.root, identity, inner.headers.clone(), login))
     }
 
     /// How TLS is made with it, and which addresses that holds for.
-    pub(super) fn identity(&self, run: &Run) -> Result<Identity> {
+    pub(super) fn identity(&self, call: &Call) -> Result<Identity> {
         let Inner { service, text, root, tls, .. } = &*self.0;
         // It was parsed when the endpoint was made.
         let authority = host::UrlParts::split(text).map_or("", |parts| parts.authority);
-        service.identity(root.url(), authority, Some(tls), run)
+        service.identity(root.url(), authority, Some(tls), call)
     }
 
     /// What the registry of v2 at the same address is asked with, under the same name.
@@ -199,10 +204,10 @@ impl Endpoint {
     }
 
     /// The credentials that the service has for it.
-    pub fn known_credentials(&self, run: &Run) -> Result<Credentials> {
+    pub fn known_credentials(&self, call: &Call) -> Result<Credentials> {
         let authority = Origin::of(self.0.root.url()).authority();
         let host = if self.is_official() { host::INDEX_NAME } else { &authority };
-        self.0.service.credentials_to_read(host, "", run)
+        self.0.service.credentials_to_read(host, "", call)
     }
 }
 

@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::transport::Transport;
-use crate::call::Run;
+use crate::call::Call;
 use crate::error::{Code, Error, Phase, Result};
 use crate::http::origin::Origin;
 use crate::http::retry::Attempts;
@@ -34,7 +34,7 @@ pub struct LayerReader {
 impl LayerReader {
     /// Opens a layer: the first request is made here. `size` is what the registry says elsewhere of its size; 0 is what
     /// those say that do not know.
-    pub fn open(transport: Transport, url: Url, size: Option<u64>, run: &Run) -> Result<Self> {
+    pub fn open(transport: Transport, url: Url, size: Option<u64>, call: &Call) -> Result<Self> {
         let doing = format!("get the layer {}", url.path());
         let mut reader = Self {
             transport,
@@ -49,7 +49,7 @@ impl LayerReader {
             retries: 0,
             over: None,
         };
-        reader.connect_again(run)?;
+        reader.connect_again(call)?;
         Ok(reader)
     }
 
@@ -66,12 +66,12 @@ impl LayerReader {
     /// Reads some bytes. 0 is the end, and comes only where the layer's size, if it is known, says so.
     ///
     /// Failures stay, but CANCELLED and DEADLINE: after those reading can go on.
-    pub fn read(&mut self, buffer: &mut [u8], run: &Run) -> Result<usize> {
+    pub fn read(&mut self, buffer: &mut [u8], call: &Call) -> Result<usize> {
         if let Some(over) = &self.over {
             return over.clone().map(|()| 0);
         }
-        run.check()?;
-        let read = self.read_on(buffer, run);
+        call.check()?;
+        let read = self.read_on(buffer, call);
         if let Err(error) = &read {
             if !is_interruption(error) {
                 self.over = Some(Err(error.clone()));
@@ -84,16 +84,16 @@ impl LayerReader {
         read
     }
 
-    fn read_on(&mut self, buffer: &mut [u8], run: &Run) -> Result<usize> {
+    fn read_on(&mut self, buffer: &mut [u8], call: &Call) -> Result<usize> {
         loop {
             let Some(body) = &mut self.body else {
-                self.connect_again(run)?;
+                self.connect_again(call)?;
                 if self.over.is_some() {
                     return Ok(0);
                 }
                 continue;
             };
-            match body.read(buffer, run) {
+            match body.read(buffer, call) {
                 Ok(0) if self.size.is_none_or(|size| size == self.offset) => {
                     self.body = None;
                     self.over = Some(Ok(()));
@@ -106,7 +106,7 @@ impl LayerReader {
                         .cause(cut)
                         .url(&self.url)
                         .phase(Phase::Body);
-                    self.again(cut, run)?;
+                    self.again(cut, call)?;
                 }
                 Ok(read) => {
                     self.offset += read as u64;
@@ -116,21 +116,21 @@ impl LayerReader {
                     return Ok(read);
                 }
                 Err(error) => {
-                    self.again(error.context(format!("cannot {}", self.doing)), run)?;
+                    self.again(error.context(format!("cannot {}", self.doing)), call)?;
                 }
             }
         }
     }
 
-    fn connect_again(&mut self, run: &Run) -> Result<()> {
-        while let Err(error) = self.connect(run) {
-            self.again(error, run)?;
+    fn connect_again(&mut self, call: &Call) -> Result<()> {
+        while let Err(error) = self.connect(call) {
+            self.again(error, call)?;
         }
         Ok(())
     }
 
     /// Waits before the next request, or gives the failure back.
-    fn again(&mut self, error: Error, run: &Run) -> Result<()> {
+    fn again(&mut self, error: Error, call: &Call) -> Result<()> {
         let done = self.offset;
         let error = error.with(|d| d.bytes_done = Some(done));
         if is_interruption(&error) {
@@ -151,20 +151,20 @@ impl LayerReader {
         let mut attempts = Attempts::after(&self.transport.common().retry, self.failures)
             .of_known((self.offset > 0).then_some(host));
         self.body = None;
-        let outcome = attempts.again(error, run);
+        let outcome = attempts.again(error, call);
         self.failures = attempts.failures();
         self.retries += u32::from(outcome.is_ok());
         outcome
     }
 
     /// Asks for the layer, or for the rest of it.
-    fn connect(&mut self, run: &Run) -> Result<()> {
+    fn connect(&mut self, call: &Call) -> Result<()> {
         let mut request = self.transport.request(self.url.clone(), &self.doing);
         if self.offset > 0 {
             let range = format!("bytes={}-", self.offset);
             request = request.header(header::RANGE, &range, Reaches::Everywhere)?;
         }
-        let response = self.transport.send(&request, run)?;
+        let response = self.transport.send(&request, call)?;
         match response.status {
             200 if self.offset == 0 => {
                 self.learn_size(response.content_length(), &response)?;
@@ -179,7 +179,7 @@ impl LayerReader {
             // All of it had come, but for the end of the framing.
             416 if self.offset > 0 && self.size == Some(self.offset) => {
                 self.over = Some(Ok(()));
-                return response.finish(run);
+                return response.finish(call);
             }
             416 if self.offset > 0 => {
                 return Err(self.wrong(&response, "the server does not have the rest of the layer"));
@@ -196,7 +196,7 @@ impl LayerReader {
             }
             _ => {
                 let limit = self.transport.common().limits.error;
-                return Err(response.into_error(&self.doing, limit, run));
+                return Err(response.into_error(&self.doing, limit, call));
             }
         }
         self.body = Some(response.body);

@@ -11,7 +11,7 @@ use url::Url;
 
 use super::tarsum::tarsum;
 use super::transport::Transport;
-use crate::call::Run;
+use crate::call::Call;
 use crate::error::{Code, Error, Phase, Result};
 use crate::http::{self, Method, Reaches, header};
 use crate::names::digest::{Algorithm, Hasher};
@@ -66,7 +66,7 @@ impl LayerWriter {
     }
 
     /// Takes the archive's next bytes, or fails for good.
-    pub fn write(&mut self, bytes: &[u8], run: &Run) -> Result<()> {
+    pub fn write(&mut self, bytes: &[u8], call: &Call) -> Result<()> {
         let limit = self.limit;
         let spool = self.spool()?;
         let size = spool.size() + bytes.len() as u64;
@@ -77,9 +77,9 @@ impl LayerWriter {
             )
             .phase(Phase::Store)
             .hint("raise spool in the option limits")),
-            _ => run.check().and_then(|()| {
+            _ => call.check().and_then(|()| {
                 bytes.chunks(PIECE).try_for_each(|piece| {
-                    run.check()?;
+                    call.check()?;
                     spool.append(piece).map_err(|e| lost(&e))
                 })
             }),
@@ -91,7 +91,7 @@ impl LayerWriter {
     /// Sends the layer: the registry has it when this returns. After a failure it can be called again.
     ///
     /// `size` is how many bytes must have been written.
-    pub fn commit(&mut self, size: Option<u64>, run: &Run) -> Result<Checksums> {
+    pub fn commit(&mut self, size: Option<u64>, call: &Call) -> Result<Checksums> {
         let written = self.spool()?.size();
         if let Some(expected) = size.filter(|size| *size != written) {
             return Err(Error::new(
@@ -103,8 +103,8 @@ impl LayerWriter {
                 d.size_actual = Some(written);
             }));
         }
-        let checksum = self.tarsum(run)?;
-        let checksum_payload = self.send(run)?;
+        let checksum = self.tarsum(call)?;
+        let checksum_payload = self.send(call)?;
         self.state = State::Over;
         Ok(Checksums { checksum, checksum_payload })
     }
@@ -125,20 +125,20 @@ impl LayerWriter {
     }
 
     /// Nothing is sent before the archive is known to be one.
-    fn tarsum(&mut self, run: &Run) -> Result<String> {
+    fn tarsum(&mut self, call: &Call) -> Result<String> {
         if let Some(known) = &self.tarsum {
             return Ok(known.clone());
         }
         let json = std::mem::take(&mut self.json);
         let spool = self.spool()?;
         let tar = BufReader::with_capacity(BUFFER, spool.content());
-        let made = tarsum(tar, &json, run);
+        let made = tarsum(tar, &json, call);
         self.json = json;
         Ok(self.tarsum.insert(made?).clone())
     }
 
     /// Sends the file, and tells what the payload hashes to.
-    fn send(&self, run: &Run) -> Result<String> {
+    fn send(&self, call: &Call) -> Result<String> {
         let State::Open(spool) = &self.state else {
             return Err(Error::internal("there is no file to send"));
         };
@@ -150,7 +150,7 @@ impl LayerWriter {
             *lock(&payload) = Payload { hasher, whole: false };
             let tar = BufReader::with_capacity(BUFFER, spool.content());
             let gzip = GzEncoder::new(tar, Compression::default());
-            Ok(Box::new(Sent { gzip, payload: &payload, run }) as Box<dyn Read>)
+            Ok(Box::new(Sent { gzip, payload: &payload, call }) as Box<dyn Read>)
         };
         let doing = format!("push the layer {}", self.url.path());
         let mut request = self.transport.request(self.url.clone(), &doing);
@@ -161,10 +161,10 @@ impl LayerWriter {
             "application/octet-stream",
             Reaches::Everywhere,
         )?;
-        let response = self.transport.send(&request, run)?;
+        let response = self.transport.send(&request, call)?;
         if response.status != 200 {
             let limit = self.transport.common().limits.error;
-            return Err(response.into_error(&doing, limit, run));
+            return Err(response.into_error(&doing, limit, call));
         }
         let Payload { hasher, whole } = lock(&payload).clone();
         if !whole {
@@ -172,7 +172,7 @@ impl LayerWriter {
                 .cause("the registry accepted the layer before all of it was sent")
                 .url(&response.url));
         }
-        response.finish(run)?;
+        response.finish(call)?;
         Ok(hasher.finish().to_string())
     }
 }
@@ -188,12 +188,12 @@ struct Payload {
 struct Sent<'a, R> {
     gzip: GzEncoder<BufReader<R>>,
     payload: &'a Mutex<Payload>,
-    run: &'a Run,
+    call: &'a Call,
 }
 
 impl<R: Read> Read for Sent<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.run.check().map_err(http::carry)?;
+        self.call.check().map_err(http::carry)?;
         let failed =
             |e: io::Error| http::carry(Error::file("cannot read the layer's temporary file", &e));
         let read = self.gzip.read(buffer).map_err(failed)?;

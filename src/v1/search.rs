@@ -4,7 +4,7 @@ use super::data::{Limit, SearchResults};
 use super::endpoint::Endpoint;
 use super::session::Session;
 use super::transport::Headers;
-use crate::call::Run;
+use crate::call::Call;
 use crate::credentials::AuthConfig;
 use crate::error::{Code, Error, Result};
 use crate::log::{Level, Record};
@@ -23,7 +23,7 @@ pub fn search(
     limit: Limit,
     auth: Option<AuthConfig>,
     headers: Headers,
-    run: &Run,
+    call: &Call,
 ) -> Result<SearchResults> {
     if term.contains("://") {
         let shown = host::printable(term);
@@ -35,38 +35,38 @@ pub fn search(
         .hint("to search another index, write HOST[:PORT]/TERM without http:// or https://"));
     }
     let (host, rest) = host::split_search_term(term);
-    let index = service.index(host, run)?;
+    let index = service.index(host, call)?;
     let wanted = if index.official { rest.strip_prefix("library/").unwrap_or(rest) } else { rest };
-    let endpoint = Endpoint::new(service, &index, headers, run)?;
+    let endpoint = Endpoint::new(service, &index, headers, call)?;
     let credentials = match auth {
         Some(auth) => auth.into(),
-        None => endpoint.known_credentials(run)?,
+        None => endpoint.known_credentials(call)?,
     };
-    let session = match by_token(&endpoint, &credentials.auth, run)? {
+    let session = match by_token(&endpoint, &credentials.auth, call)? {
         Some(session) => session,
-        None => Session::with_credentials(&endpoint, credentials, run)?,
+        None => Session::with_credentials(&endpoint, credentials, call)?,
     };
-    session.search_repositories(wanted, limit, run)
+    session.search_repositories(wanted, limit, call)
 }
 
 /// A session with bearer tokens, where the caller has what they are got with and the index also speaks v2.
-fn by_token(endpoint: &Endpoint, auth: &AuthConfig, run: &Run) -> Result<Option<Session>> {
+fn by_token(endpoint: &Endpoint, auth: &AuthConfig, call: &Call) -> Result<Option<Session>> {
     if auth.identitytoken.is_empty() || auth.username.is_empty() {
         return Ok(None);
     }
     let registry = Registry::new(
         endpoint.common(),
         host::parse_endpoint_url(endpoint.address())?,
-        endpoint.identity(run)?,
+        endpoint.identity(call)?,
         auth.clone(),
     );
-    match registry.ping(run) {
+    match registry.ping(call) {
         Ok(ping) if ping.confirmed => {
-            Session::with_tokens(endpoint, registry, vec![SCOPE.to_owned()], run).map(Some)
+            Session::with_tokens(endpoint, registry, vec![SCOPE.to_owned()], call).map(Some)
         }
         Err(error) if is_final(&error) => Err(error),
         outcome => {
-            run.log(Level::Warn, "search", || {
+            call.log(Level::Warn, "search", || {
                 let record = Record::new(
                     "cannot use the identity token: the index does not support protocol v2",
                 );

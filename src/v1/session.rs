@@ -14,7 +14,7 @@ use super::layer::LayerReader;
 use super::push_layer::LayerWriter;
 use super::root::{self, Root};
 use super::transport::{Headers, Login, TOKEN, Transport, Way};
-use crate::call::Run;
+use crate::call::Call;
 use crate::credentials::{AuthConfig, Credentials};
 use crate::error::{Code, Error, Result};
 use crate::http::origin::{Origin, is_trusted, parse_sent, refuse_downgrade};
@@ -42,26 +42,26 @@ pub struct Session {
 impl Session {
     /// Begins to speak with an index or registry; None is what the service has for it. A registry over https is asked
     /// whether it stands alone if there are credentials: then each request carries them.
-    pub fn new(endpoint: &Endpoint, auth: Option<AuthConfig>, run: &Run) -> Result<Self> {
+    pub fn new(endpoint: &Endpoint, auth: Option<AuthConfig>, call: &Call) -> Result<Self> {
         let credentials = match auth {
             Some(auth) => auth.into(),
-            None => endpoint.known_credentials(run)?,
+            None => endpoint.known_credentials(call)?,
         };
-        Self::with_credentials(endpoint, credentials, run)
+        Self::with_credentials(endpoint, credentials, call)
     }
 
     /// The same with credentials that were found.
     pub(super) fn with_credentials(
         endpoint: &Endpoint,
         credentials: Credentials,
-        run: &Run,
+        call: &Call,
     ) -> Result<Self> {
         let service = endpoint.service();
-        let (common, identity) = (service.common(), endpoint.identity(run)?);
+        let (common, identity) = (service.common(), endpoint.identity(call)?);
         let may = common.policy.lets_secrets_go(&common.client, endpoint.root().url(), &identity);
-        let always = may && !credentials.auth.is_anonymous() && endpoint.ping(run)?.standalone;
-        let transport = endpoint.transport(Login::Password { credentials, always }, run)?;
-        let (id, warnings) = (crate::registry::session::new_id()?, run.warnings());
+        let always = may && !credentials.auth.is_anonymous() && endpoint.ping(call)?.standalone;
+        let transport = endpoint.transport(Login::Password { credentials, always }, call)?;
+        let (id, warnings) = (crate::registry::session::new_id()?, call.warnings());
         Ok(Self { id, endpoint: endpoint.clone(), transport, warnings })
     }
 
@@ -71,10 +71,10 @@ impl Session {
         endpoint: &Endpoint,
         registry: Registry,
         scopes: Vec<String>,
-        run: &Run,
+        call: &Call,
     ) -> Result<Self> {
-        let transport = endpoint.transport(Login::Tokens(Box::new(registry), scopes), run)?;
-        let (id, warnings) = (crate::registry::session::new_id()?, run.warnings());
+        let transport = endpoint.transport(Login::Tokens(Box::new(registry), scopes), call)?;
+        let (id, warnings) = (crate::registry::session::new_id()?, call.warnings());
         Ok(Self { id, endpoint: endpoint.clone(), transport, warnings })
     }
 
@@ -83,11 +83,11 @@ impl Session {
         service: &Service,
         host: &str,
         auth: Option<AuthConfig>,
-        run: &Run,
+        call: &Call,
     ) -> Result<Self> {
-        let index = service.index(host, run)?;
-        let endpoint = Endpoint::new(service, &index, Headers::default(), run)?;
-        Self::new(&endpoint, auth, run)
+        let index = service.index(host, call)?;
+        let endpoint = Endpoint::new(service, &index, Headers::default(), call)?;
+        Self::new(&endpoint, auth, call)
     }
 
     /// What the session is.
@@ -113,12 +113,12 @@ impl Session {
     }
 
     /// Asks the endpoint whether it is there.
-    pub fn ping(&self, run: &Run) -> Result<Ping> {
-        self.endpoint.ping(run)
+    pub fn ping(&self, call: &Call) -> Result<Ping> {
+        self.endpoint.ping(call)
     }
 
     /// What the index knows of a repository, and which registries have it.
-    pub fn get_repository_data(&self, path: &str, run: &Run) -> Result<RepositoryData> {
+    pub fn get_repository_data(&self, path: &str, call: &Call) -> Result<RepositoryData> {
         check_path(path)?;
         let doing = format!("look up the repository {path} in the index");
         let url = self.endpoint.root().path(&format!("repositories/{path}/images"));
@@ -126,13 +126,13 @@ impl Session {
         let request = request.header(HeaderName::from_static(TOKEN), "true", Reaches::Trusted)?;
         let response = self
             .transport
-            .fetch(&request, |status| status == 200, run)
+            .fetch(&request, |status| status == 200, call)
             .map_err(|e| repository_error(e, &request.url))?;
         let endpoints = match self.listed(&response, &doing)? {
             Some(listed) => listed,
             None => vec![self.home()],
         };
-        let ImgList(images) = self.json(response, &doing, run)?;
+        let ImgList(images) = self.json(response, &doing, call)?;
         self.transport.list(&endpoints);
         let img_list = images.into_iter().map(|image| (image.id.to_string(), image)).collect();
         Ok(RepositoryData { img_list, endpoints })
@@ -143,10 +143,10 @@ impl Session {
         &self,
         registries: &[Root],
         path: &str,
-        run: &Run,
+        call: &Call,
     ) -> Result<BTreeMap<String, ImageId>> {
         let doing = format!("get the tags of {path}");
-        self.of_a_registry(registries, &format!("repositories/{}/tags", full(path)?), &doing, run)
+        self.of_a_registry(registries, &format!("repositories/{}/tags", full(path)?), &doing, call)
     }
 
     /// The id of a tag's image, of the first registry that tells.
@@ -155,12 +155,12 @@ impl Session {
         registries: &[Root],
         path: &str,
         tag: &str,
-        run: &Run,
+        call: &Call,
     ) -> Result<ImageId> {
         check_tag(tag)?;
         let doing = format!("get the tag {path}:{tag}");
         let place = format!("repositories/{}/tags/{tag}", full(path)?);
-        self.of_a_registry(registries, &place, &doing, run)
+        self.of_a_registry(registries, &place, &doing, call)
     }
 
     /// The images that an image is made of, the image itself first.
@@ -168,13 +168,13 @@ impl Session {
         &self,
         image: &ImageId,
         registry: &Root,
-        run: &Run,
+        call: &Call,
     ) -> Result<Vec<ImageId>> {
         let doing = format!("get the history of the image {image}");
         let request =
             self.transport.request(registry.path(&format!("images/{image}/ancestry")), &doing);
-        let response = self.transport.fetch(&request, |status| status == 200, run)?;
-        let history: Vec<ImageId> = self.json(response, &doing, run)?;
+        let response = self.transport.fetch(&request, |status| status == 200, call)?;
+        let history: Vec<ImageId> = self.json(response, &doing, call)?;
         let wrong = |why: &str| nonsense(&doing, why).url(&request.url);
         if history.first() != Some(image) {
             return Err(wrong("the history does not begin with the image itself"));
@@ -195,11 +195,11 @@ impl Session {
     }
 
     /// Whether a registry has an image: it is an error if not.
-    pub fn lookup_remote_image(&self, image: &ImageId, registry: &Root, run: &Run) -> Result<()> {
+    pub fn lookup_remote_image(&self, image: &ImageId, registry: &Root, call: &Call) -> Result<()> {
         let doing = format!("look up the image {image}");
         let request =
             self.transport.request(registry.path(&format!("images/{image}/json")), &doing);
-        self.transport.fetch(&request, |status| status == 200, run)?.finish(run)
+        self.transport.fetch(&request, |status| status == 200, call)?.finish(call)
     }
 
     /// The JSON of an image, byte for byte, and the size of its layer if the registry tells it.
@@ -207,15 +207,15 @@ impl Session {
         &self,
         image: &ImageId,
         registry: &Root,
-        run: &Run,
+        call: &Call,
     ) -> Result<(Vec<u8>, Option<u64>)> {
         let doing = format!("get the JSON of the image {image}");
         let request =
             self.transport.request(registry.path(&format!("images/{image}/json")), &doing);
-        let mut response = self.transport.fetch(&request, |status| status == 200, run)?;
+        let mut response = self.transport.fetch(&request, |status| status == 200, call)?;
         let size = layer_size(&response, &doing)?;
         let limit = self.transport.common().limits.config;
-        let bytes = response.body.read_all(limit, "the JSON of an image", "config", run)?;
+        let bytes = response.body.read_all(limit, "the JSON of an image", "config", call)?;
         check_image(image, &bytes).map_err(|why| nonsense(&doing, why).url(&response.url))?;
         Ok((bytes, size))
     }
@@ -226,10 +226,10 @@ impl Session {
         image: &ImageId,
         registry: &Root,
         size: Option<u64>,
-        run: &Run,
+        call: &Call,
     ) -> Result<LayerReader> {
         let url = registry.path(&format!("images/{image}/layer"));
-        LayerReader::open(self.transport.clone(), url, size, run)
+        LayerReader::open(self.transport.clone(), url, size, call)
     }
 
     /// Gives a registry the JSON of an image.
@@ -238,7 +238,7 @@ impl Session {
         image: &ImgData,
         json: &[u8],
         registry: &Root,
-        run: &Run,
+        call: &Call,
     ) -> Result<()> {
         let id = &image.id;
         check_image(id, json).map_err(|why| {
@@ -248,7 +248,7 @@ impl Session {
         let mut request =
             self.transport.request(registry.path(&format!("images/{id}/json")), &doing);
         request.body = Payload::Bytes(json);
-        self.put(request.header(header::CONTENT_TYPE, JSON, Reaches::Everywhere)?, run)
+        self.put(request.header(header::CONTENT_TYPE, JSON, Reaches::Everywhere)?, call)
     }
 
     /// Begins to give a registry the layer of an image, whose JSON is `json`. Nobody is asked before the commit.
@@ -274,7 +274,7 @@ impl Session {
         &self,
         image: &ImgData,
         registry: &Root,
-        run: &Run,
+        call: &Call,
     ) -> Result<()> {
         let id = &image.id;
         let doing = format!("push the checksum of the image {id}");
@@ -287,7 +287,7 @@ impl Session {
         ] {
             request = request.header(HeaderName::from_static(name), value, Reaches::Everywhere)?;
         }
-        self.put(request, run)
+        self.put(request, call)
     }
 
     /// Gives an image a tag.
@@ -297,7 +297,7 @@ impl Session {
         revision: &ImageId,
         tag: &str,
         registry: &Root,
-        run: &Run,
+        call: &Call,
     ) -> Result<()> {
         check_path(path)?;
         check_tag(tag)?;
@@ -309,8 +309,8 @@ impl Session {
         request.method = Method::PUT;
         request.body = Payload::Bytes(body.as_bytes());
         let request = request.header(header::CONTENT_TYPE, JSON, Reaches::Everywhere)?;
-        let response = self.transport.send(&request, run)?;
-        self.accept(response, |status| matches!(status, 200 | 201), &request, run)?.finish(run)
+        let response = self.transport.send(&request, call)?;
+        self.accept(response, |status| matches!(status, 200 | 201), &request, call)?.finish(call)
     }
 
     /// Gives the index the images of a repository: before the registries get them, and (`validate`) after.
@@ -320,7 +320,7 @@ impl Session {
         images: &[ImgData],
         validate: bool,
         registries: &[Root],
-        run: &Run,
+        call: &Call,
     ) -> Result<RepositoryData> {
         check_path(path)?;
         let doing = format!("push the list of images of {path}");
@@ -346,7 +346,7 @@ impl Session {
                     request = request.header(name.clone(), &text, Reaches::Everywhere)?;
                 }
             }
-            let answer = self.transport.send_by(way, &request, run)?;
+            let answer = self.transport.send_by(way, &request, call)?;
             if !(300..400).contains(&answer.status) {
                 response = Some(self.accept(
                     answer,
@@ -354,7 +354,7 @@ impl Session {
                         if validate { status == 204 } else { matches!(status, 200 | 201) }
                     },
                     &request,
-                    run,
+                    call,
                 )?);
                 break;
             }
@@ -364,7 +364,7 @@ impl Session {
                 way = if trusted { Way::Trusted } else { Way::Strange };
             }
             url = next;
-            answer.finish(run)?;
+            answer.finish(call)?;
         }
         let Some(response) = response else {
             return Err(Error::new(
@@ -380,7 +380,7 @@ impl Session {
             })?;
             self.transport.list(&data.endpoints);
         }
-        response.finish(run)?;
+        response.finish(call)?;
         Ok(data)
     }
 
@@ -389,17 +389,17 @@ impl Session {
         &self,
         term: &str,
         limit: Limit,
-        run: &Run,
+        call: &Call,
     ) -> Result<SearchResults> {
         let doing = format!("search for {:?}", crate::names::host::printable(term));
         let mut url = self.endpoint.root().path("search");
         url.query_pairs_mut().append_pair("q", term).append_pair("n", &limit.to_string());
         let request = self.transport.request(url, &doing);
         let request = request.header(HeaderName::from_static(TOKEN), "true", Reaches::Trusted)?;
-        let response = self.transport.fetch(&request, |status| status == 200, run)?;
+        let response = self.transport.fetch(&request, |status| status == 200, call)?;
         let url = response.url.clone();
         // An object first: a list would do for a struct, as its fields in order.
-        let found: serde_json::Map<String, Value> = self.json(response, &doing, run)?;
+        let found: serde_json::Map<String, Value> = self.json(response, &doing, call)?;
         serde_json::from_value(found.into()).map_err(|e| nonsense(&doing, e).url(&url))
     }
 
@@ -470,13 +470,13 @@ impl Session {
         registries: &[Root],
         place: &str,
         doing: &str,
-        run: &Run,
+        call: &Call,
     ) -> Result<T> {
         let mut refusals: Vec<Error> = Vec::new();
         for registry in registries {
             let request = self.transport.request(registry.path(place), doing);
-            match self.transport.fetch(&request, |status| status == 200, run) {
-                Ok(response) => return self.json(response, doing, run),
+            match self.transport.fetch(&request, |status| status == 200, call) {
+                Ok(response) => return self.json(response, doing, call),
                 Err(e) if e.code() == Code::NotFound => return Err(no_repository(e)),
                 Err(e) if e.details().http_status.is_some() => refusals.push(e),
                 Err(e) => return Err(e),
@@ -497,20 +497,20 @@ impl Session {
         &self,
         mut response: Response,
         doing: &str,
-        run: &Run,
+        call: &Call,
     ) -> Result<T> {
         let limit = self.transport.common().limits.list;
         let bytes =
-            response.body.read_all(limit, "the response of the v1 registry", "list", run)?;
+            response.body.read_all(limit, "the response of the v1 registry", "list", call)?;
         let wrong = |why: &dyn fmt::Display| nonsense(doing, why).url(&response.url);
         crate::json::strict::check(&bytes).map_err(|e| wrong(&e))?;
         serde_json::from_slice(&bytes).map_err(|e| wrong(&e))
     }
 
-    fn put(&self, mut request: Request<'_>, run: &Run) -> Result<()> {
+    fn put(&self, mut request: Request<'_>, call: &Call) -> Result<()> {
         request.method = Method::PUT;
-        let response = self.transport.send(&request, run)?;
-        self.accept(response, |status| status == 200, &request, run)?.finish(run)
+        let response = self.transport.send(&request, call)?;
+        self.accept(response, |status| status == 200, &request, call)?.finish(call)
     }
 
     /// The answer to a push, or what it means.
@@ -519,7 +519,7 @@ impl Session {
         response: Response,
         wanted: impl Fn(u16) -> bool,
         request: &Request<'_>,
-        run: &Run,
+        call: &Call,
     ) -> Result<Response> {
         if wanted(response.status) {
             return Ok(response);
@@ -527,7 +527,7 @@ impl Session {
         let status = response.status;
         let limit = self.transport.common().limits.error;
         let error = response
-            .into_error(request.doing, limit, run)
+            .into_error(request.doing, limit, call)
             .with(|d| d.method = Some(request.method.to_string()));
         if error.details().errors.iter().any(|e| e.message.contains("Image already exists")) {
             return Err(error.recode(Code::AlreadyExists));

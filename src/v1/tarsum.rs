@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 
-use crate::call::Run;
+use crate::call::Call;
 use crate::error::{Error, Result};
 use crate::names::digest::{Algorithm, Digest, Hasher};
 use crate::tar::{Archive, Entry};
@@ -11,15 +11,15 @@ use crate::tar::{Archive, Entry};
 /// Tarsum version 0 of a plain tar archive and the image's JSON: `tarsum+sha256:` and 64 hex digits.
 ///
 /// Content is streamed; what is kept of each entry is its name and its sum.
-pub fn tarsum(tar: impl Read, json: &[u8], run: &Run) -> Result<String> {
+pub fn tarsum(tar: impl Read, json: &[u8], call: &Call) -> Result<String> {
     let mut archive = Archive::new(tar);
     let mut sums = Vec::new();
     let mut names = HashMap::new();
     let mut buffer = vec![0; 64 << 10];
-    while let Some(entry) = archive.next_entry(run)? {
+    while let Some(entry) = archive.next_entry(call)? {
         let mut hasher = hash_header(&entry)?;
         loop {
-            run.check()?;
+            call.check()?;
             match archive.read(&mut buffer)? {
                 0 => break,
                 read => hasher.update(&buffer[..read]),
@@ -31,7 +31,7 @@ pub fn tarsum(tar: impl Read, json: &[u8], run: &Run) -> Result<String> {
     }
     let mut whole = Hasher::new(Algorithm::Sha256);
     whole.update(json);
-    for at in order(&sums, run)? {
+    for at in order(&sums, call)? {
         whole.update(sums[at].digest.hex().as_bytes());
     }
     Ok(format!("tarsum+{}", whole.finish()))
@@ -94,17 +94,17 @@ fn clean(name: &[u8]) -> Vec<u8> {
 /// one that it may not pass, which is one of its own name, or of no larger sum.
 ///
 /// The order is kept in runs, each under its last entry's sum, which is its smallest and smaller than all that follow.
-fn order<'a>(sums: &'a [Sum], call: &Run) -> Result<Vec<usize>> {
+fn order<'a>(sums: &'a [Sum], call: &Call) -> Result<Vec<usize>> {
     let mut runs = BTreeMap::<&'a Digest, Vec<usize>>::new();
     let mut latest = HashMap::new();
     for (at, Sum { name, digest }) in sums.iter().enumerate() {
         // Archives can be made for which each entry moves all that came before it.
         call.check()?;
-        let mut run = runs.remove(digest).unwrap_or_default();
-        if let Some(before) = latest.insert(name, at).filter(|before| !run.contains(before)) {
+        let mut call = runs.remove(digest).unwrap_or_default();
+        if let Some(before) = latest.insert(name, at).filter(|before| !call.contains(before)) {
             // Behind its run there is nothing of a smaller sum.
-            let find = |(end, run): (&&'a Digest, &Vec<usize>)| {
-                Some((*end, run.iter().position(|entry| *entry == before)?))
+            let find = |(end, call): (&&'a Digest, &Vec<usize>)| {
+                Some((*end, call.iter().position(|entry| *entry == before)?))
             };
             let found = runs.range::<&Digest, _>(..=&sums[before].digest).rev().find_map(find);
             if let Some((end, place)) = found.filter(|(end, _)| *end > digest) {
@@ -112,18 +112,18 @@ fn order<'a>(sums: &'a [Sum], call: &Run) -> Result<Vec<usize>> {
                 let between: Vec<&Digest> =
                     runs.range::<&Digest, _>(digest..end).map(|(end, _)| *end).collect();
                 for end in between {
-                    run.extend(runs.remove(end).unwrap_or_default());
+                    call.extend(runs.remove(end).unwrap_or_default());
                 }
                 let mut split = runs.remove(end).unwrap_or_default();
                 let rest = split.split_off(place + 1);
-                run.extend(split);
+                call.extend(split);
                 if !rest.is_empty() {
                     runs.insert(end, rest);
                 }
             }
         }
-        run.push(at);
-        runs.insert(digest, run);
+        call.push(at);
+        runs.insert(digest, call);
     }
     Ok(runs.into_values().flatten().collect())
 }
@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     fn sorted(sums: &[Sum]) -> Vec<usize> {
-        order(sums, &Run::new(None)).expect("nobody cancels")
+        order(sums, &Call::new(None)).expect("nobody cancels")
     }
 
     /// The definition.

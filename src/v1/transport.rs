@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::cookies::Cookies;
 use super::root::Root;
 use crate::auth::Authenticator;
-use crate::call::Run;
+use crate::call::Call;
 use crate::credentials::Credentials;
 use crate::error::Result;
 use crate::http::origin::{Origin, is_trusted};
@@ -161,12 +161,12 @@ impl Transport {
     }
 
     /// Sends a request once; any status is a result.
-    pub fn send(&self, request: &Request<'_>, run: &Run) -> Result<Response> {
-        self.send_by(Way::Own, request, run)
+    pub fn send(&self, request: &Request<'_>, call: &Call) -> Result<Response> {
+        self.send_by(Way::Own, request, call)
     }
 
     /// As [`Transport::send`], where a redirect may have led there.
-    pub(super) fn send_by(&self, way: Way, request: &Request<'_>, run: &Run) -> Result<Response> {
+    pub(super) fn send_by(&self, way: Way, request: &Request<'_>, call: &Call) -> Result<Response> {
         let inner = &self.0;
         if !matches!(request.method, Method::GET | Method::HEAD) {
             inner.missing.check()?;
@@ -174,7 +174,7 @@ impl Transport {
         let origin = Origin::of(&request.url);
         let at_home = origin == inner.index;
         let identity =
-            if at_home { None } else { Some(self.foreign(&origin, &request.url, run)?) };
+            if at_home { None } else { Some(self.foreign(&origin, &request.url, call)?) };
         let identity = identity.as_deref().unwrap_or(&inner.identity);
         let mut request = request.clone();
         if !inner.headers.user_agent.is_empty() {
@@ -183,7 +183,7 @@ impl Transport {
         }
         if way == Way::Strange && at_home {
             // What was dropped once stays dropped, even on the way back.
-            return inner.common.client.send_as(&request, identity, run);
+            return inner.common.client.send_as(&request, identity, call);
         }
         // What belongs to the index goes on between trusted places.
         let at_home = at_home || way == Way::Trusted;
@@ -201,9 +201,9 @@ impl Transport {
             if let Some(proof) = proof {
                 request = request.header(header::AUTHORIZATION, proof, Reaches::Trusted)?;
             }
-            inner.common.client.send_as(&request, identity, run)
+            inner.common.client.send_as(&request, identity, call)
         };
-        let first = self.authorization(&request.url, identity, at_home, asks, run)?;
+        let first = self.authorization(&request.url, identity, at_home, asks, call)?;
         let mut response = with(first.as_ref().map(|proof| proof.as_str()))?;
         if let Some(Proof::Bearer(registry, scopes)) = &inner.proof
             && at_home
@@ -211,9 +211,9 @@ impl Transport {
             && !response.crossed
         {
             // The token was kept from an earlier search, and may have been taken back since.
-            let second = registry.auth().authorization(scopes, first.as_ref(), run)?;
+            let second = registry.auth().authorization(scopes, first.as_ref(), call)?;
             if let Some(second) = second.filter(|second| first.as_ref() != Some(second)) {
-                response.finish(run)?;
+                response.finish(call)?;
                 response = with(Some(&second))?;
             }
         }
@@ -227,21 +227,21 @@ impl Transport {
         &self,
         request: &Request<'_>,
         wanted: impl Fn(u16) -> bool,
-        run: &Run,
+        call: &Call,
     ) -> Result<Response> {
         let mut attempts = Attempts::new(&self.0.common.retry);
         loop {
-            let outcome = self.send(request, run).and_then(|response| {
+            let outcome = self.send(request, call).and_then(|response| {
                 if wanted(response.status) {
                     return Ok(response);
                 }
-                let refusal = response.into_error(request.doing, self.0.common.limits.error, run);
+                let refusal = response.into_error(request.doing, self.0.common.limits.error, call);
                 Err(self.0.missing.explain(refusal))
             });
             match outcome {
                 Ok(response) => return Ok(response),
                 Err(error) => attempts
-                    .again(error.with(|d| d.method = Some(request.method.to_string())), run)?,
+                    .again(error.with(|d| d.method = Some(request.method.to_string())), call)?,
             }
         }
     }
@@ -252,11 +252,11 @@ impl Transport {
         identity: &Identity,
         at_home: bool,
         asks: bool,
-        run: &Run,
+        call: &Call,
     ) -> Result<Option<Zeroizing<String>>> {
         let (inner, origin) = (&self.0, Origin::of(url));
         let log = |kind: &str| {
-            run.log(Level::Debug, "auth", || {
+            call.log(Level::Debug, "auth", || {
                 Record::new(format!("{kind} for {origin} by protocol v1"))
                     .with("host", origin.authority())
                     .with("scheme", kind)
@@ -268,7 +268,7 @@ impl Transport {
                 return auth.basic().map(Some);
             }
             Some(Proof::Bearer(registry, scopes)) => {
-                return registry.auth().authorization(scopes, None, run);
+                return registry.auth().authorization(scopes, None, call);
             }
             _ => {}
         }
@@ -300,11 +300,11 @@ impl Transport {
         state.cookies.learn(&Origin::of(&response.url), lines(header::SET_COOKIE));
     }
 
-    fn foreign(&self, origin: &Origin, url: &Url, run: &Run) -> Result<Arc<Identity>> {
+    fn foreign(&self, origin: &Origin, url: &Url, call: &Call) -> Result<Arc<Identity>> {
         if let Some(known) = self.state().identities.get(origin) {
             return Ok(known.clone());
         }
-        let made = Arc::new(self.0.common.client.foreign(&self.0.identity, url, run)?);
+        let made = Arc::new(self.0.common.client.foreign(&self.0.identity, url, call)?);
         self.state().identities.insert(origin.clone(), made.clone());
         Ok(made)
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Repository;
 use super::foreign::{Elsewhere, Wanted};
-use crate::call::Run;
+use crate::call::Call;
 use crate::error::{Code, Error, Phase, Result};
 use crate::http::{Body, Reaches, Response, header, range};
 use crate::image::Descriptor;
@@ -58,10 +58,10 @@ impl BlobReader {
         repository: Arc<Repository>,
         blob: &Wanted,
         offset: u64,
-        run: &Run,
+        call: &Call,
     ) -> Result<Self> {
         let hasher = (offset == 0).then(|| Hasher::new(blob.digest.algorithm()));
-        Self::open_at(repository, blob, offset, true, hasher, run)
+        Self::open_at(repository, blob, offset, true, hasher, call)
     }
 
     /// Opens a blob of which the first `offset` bytes have gone into `hasher` already.
@@ -70,9 +70,9 @@ impl BlobReader {
         blob: &Wanted,
         offset: u64,
         hasher: Option<Hasher>,
-        run: &Run,
+        call: &Call,
     ) -> Result<Self> {
-        Self::open_at(repository, blob, offset, false, hasher, run)
+        Self::open_at(repository, blob, offset, false, hasher, call)
     }
 
     fn open_at(
@@ -81,7 +81,7 @@ impl BlobReader {
         offset: u64,
         chosen: bool,
         hasher: Option<Hasher>,
-        run: &Run,
+        call: &Call,
     ) -> Result<Self> {
         let size = blob.size;
         if let Some(size) = size
@@ -107,25 +107,25 @@ impl BlobReader {
             failure: None,
         };
         if size != Some(offset) || offset == 0 {
-            reader.connect_anywhere(blob.urls(), run)?;
+            reader.connect_anywhere(blob.urls(), call)?;
         }
         Ok(reader)
     }
 
     /// Asks the registry, and the places that the descriptor names if the registry does not have the blob.
-    fn connect_anywhere(&mut self, urls: &[String], run: &Run) -> Result<()> {
-        let missing = match self.connect_retrying(run) {
+    fn connect_anywhere(&mut self, urls: &[String], call: &Call) -> Result<()> {
+        let missing = match self.connect_retrying(call) {
             Err(error) if error.code() == Code::NotFound && !urls.is_empty() => error,
             outcome => return outcome,
         };
         let mut attempts = vec![missing];
         for url in urls {
             self.attempts = 0;
-            let found = Elsewhere::new(&self.repository, url, run)
+            let found = Elsewhere::new(&self.repository, url, call)
                 .map_err(|error| self.named(error))
                 .and_then(|place| {
                     self.elsewhere = Some(place);
-                    self.connect_retrying(run)
+                    self.connect_retrying(call)
                 });
             match found {
                 Err(error) if matches!(error.code(), Code::Cancelled | Code::Deadline) => {
@@ -153,33 +153,33 @@ impl BlobReader {
     /// Reads some bytes. 0 is the end, and comes only after size and digest were found right.
     ///
     /// Failures stay, but CANCELLED and DEADLINE: after those reading can go on.
-    pub fn read(&mut self, buffer: &mut [u8], run: &Run) -> Result<usize> {
+    pub fn read(&mut self, buffer: &mut [u8], call: &Call) -> Result<usize> {
         if self.ended {
             return Ok(0);
         }
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
         }
-        self.read_on(buffer, run).inspect_err(|error| {
+        self.read_on(buffer, call).inspect_err(|error| {
             self.body = None;
             if !matches!(error.code(), Code::Cancelled | Code::Deadline) {
                 // It comes again in calls that have sent nothing.
-                self.failure = Some(run.mask().error(error.clone()));
+                self.failure = Some(call.mask().error(error.clone()));
             }
         })
     }
 
-    fn read_on(&mut self, buffer: &mut [u8], run: &Run) -> Result<usize> {
-        run.check()?;
+    fn read_on(&mut self, buffer: &mut [u8], call: &Call) -> Result<usize> {
+        call.check()?;
         loop {
             if self.size == Some(self.offset) && self.offset > 0 && self.body.is_none() {
                 return self.end();
             }
             if self.body.is_none() {
-                self.connect_retrying(run)?;
+                self.connect_retrying(call)?;
             }
             let Some(body) = &mut self.body else { continue };
-            match body.read(buffer, run) {
+            match body.read(buffer, call) {
                 Ok(0) if self.size.is_none_or(|size| size == self.offset) => return self.end(),
                 // The header promised less than the descriptor, or the connection's end was the body's.
                 Ok(0) => {
@@ -187,7 +187,7 @@ impl BlobReader {
                         Code::Disconnected,
                         "the connection ended in the middle of the blob",
                     ));
-                    self.again(cut.phase(Phase::Body), run)?;
+                    self.again(cut.phase(Phase::Body), call)?;
                 }
                 Ok(read) => {
                     self.take(&buffer[..read])?;
@@ -195,7 +195,7 @@ impl BlobReader {
                 }
                 Err(error) => {
                     let error = self.named(error);
-                    self.again(error, run)?;
+                    self.again(error, call)?;
                 }
             }
         }
@@ -230,17 +230,17 @@ impl BlobReader {
         Ok(0)
     }
 
-    fn connect_retrying(&mut self, run: &Run) -> Result<()> {
+    fn connect_retrying(&mut self, call: &Call) -> Result<()> {
         loop {
-            match self.connect(run) {
+            match self.connect(call) {
                 Ok(()) => return Ok(()),
-                Err(error) => self.again(error, run)?,
+                Err(error) => self.again(error, call)?,
             }
         }
     }
 
     /// Waits before the next attempt, or gives the failure back.
-    fn again(&mut self, error: Error, run: &Run) -> Result<()> {
+    fn again(&mut self, error: Error, call: &Call) -> Result<()> {
         self.body = None;
         // Where much has to be read over each time, little progress is none: else the work would grow with the square
         // of the size.
@@ -252,20 +252,20 @@ impl BlobReader {
         let error = error.with(|d| d.bytes_done = Some(done));
         let repository = self.repository.clone();
         let mut attempts = repository.registry().attempts(self.attempts);
-        attempts.again(error, run)?;
+        attempts.again(error, call)?;
         self.attempts = attempts.failures();
         self.retries += 1;
         Ok(())
     }
 
     /// Asks for the rest of the blob.
-    fn connect(&mut self, run: &Run) -> Result<()> {
+    fn connect(&mut self, call: &Call) -> Result<()> {
         let repository = self.repository.clone();
         let doing = format!("get the blob {} of {}", self.digest, repository.shown());
         let url = repository.address(&format!("blobs/{}", self.digest));
         // Kept beside `self`, which learns from the answer.
         let elsewhere = self.elsewhere.take();
-        let outcome = self.connect_to(elsewhere.as_ref(), &repository, url, &doing, run);
+        let outcome = self.connect_to(elsewhere.as_ref(), &repository, url, &doing, call);
         self.elsewhere = elsewhere;
         outcome
     }
@@ -276,7 +276,7 @@ impl BlobReader {
         repository: &Repository,
         url: Url,
         doing: &str,
-        run: &Run,
+        call: &Call,
     ) -> Result<()> {
         let (mut response, range) = loop {
             let mut request = match elsewhere {
@@ -290,12 +290,12 @@ impl BlobReader {
             }
             let wanted = |status| matches!(status, 200 | 206 | 416);
             let response = match elsewhere {
-                Some(place) => place.send(&request, repository, run),
-                None => repository.registry().attempt(&request, &repository.scopes(), wanted, run),
+                Some(place) => place.send(&request, repository, call),
+                None => repository.registry().attempt(&request, &repository.scopes(), wanted, call),
             };
             match response {
                 Ok(response) if response.status == 416 && range.is_some() => {
-                    if self.refused(response, run)? {
+                    if self.refused(response, call)? {
                         return Ok(());
                     }
                 }
@@ -313,7 +313,7 @@ impl BlobReader {
         };
         match response.status {
             200 => {
-                if self.accept_whole(&mut response, run)? {
+                if self.accept_whole(&mut response, call)? {
                     return Ok(());
                 }
             }
@@ -339,14 +339,14 @@ impl BlobReader {
     }
 
     /// The server has refused a range. True if that is so because the blob ends there; else it is asked otherwise.
-    fn refused(&mut self, response: Response, run: &Run) -> Result<bool> {
+    fn refused(&mut self, response: Response, call: &Call) -> Result<bool> {
         let told = range::size_of_unsatisfied(&response);
         if let Some(told) = told
             && self.size.is_none()
             && self.chosen
             && self.ends_at(told)?
         {
-            response.finish(run)?;
+            response.finish(call)?;
             return Ok(true);
         }
         // Somebody else's bytes, or not all of them: another range does not help.
@@ -357,7 +357,7 @@ impl BlobReader {
             Ask::Rest if self.size.is_some() => Ask::Closed,
             _ => Ask::Whole,
         };
-        response.finish(run)?;
+        response.finish(call)?;
         Ok(false)
     }
 
@@ -373,7 +373,7 @@ impl BlobReader {
 
     /// The whole blob came. Where a part was asked for, the server ignores ranges, and what is known is skipped. True
     /// if nothing comes after that.
-    fn accept_whole(&mut self, response: &mut Response, run: &Run) -> Result<bool> {
+    fn accept_whole(&mut self, response: &mut Response, call: &Call) -> Result<bool> {
         let told = response.content_length();
         if let Some(told) = told
             && self.size.is_none()
@@ -388,7 +388,7 @@ impl BlobReader {
         let mut buffer = vec![0; 64 << 10];
         while left > 0 {
             let most = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-            let read = response.body.read(&mut buffer[..most], run)?;
+            let read = response.body.read(&mut buffer[..most], call)?;
             if read == 0 {
                 return Err(self
                     .wrong(response, "the blob ended before the requested part")
@@ -461,7 +461,7 @@ pub fn read_whole(
     repository: &Repository,
     blob: &Descriptor,
     limit: u64,
-    run: &Run,
+    call: &Call,
 ) -> Result<Vec<u8>> {
     if let Some(bytes) = blob.embedded()? {
         return Ok(bytes);
@@ -477,13 +477,13 @@ pub fn read_whole(
         .hint("raise config in the option limits, if you trust this registry"));
     }
     let most = repository.registry().common().limits.total;
-    let mut reader = BlobReader::open(Arc::new(repository.clone()), &blob.into(), 0, run)?;
+    let mut reader = BlobReader::open(Arc::new(repository.clone()), &blob.into(), 0, call)?;
     let (mut all, mut buffer) = (Vec::new(), vec![0; 32 << 10]);
     loop {
-        match reader.read(&mut buffer, run)? {
+        match reader.read(&mut buffer, call)? {
             0 => return Ok(all),
             read => {
-                run.collect(read, most)?;
+                call.collect(read, most)?;
                 all.extend_from_slice(&buffer[..read]);
             }
         }

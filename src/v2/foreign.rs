@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::Repository;
-use crate::call::Run;
+use crate::call::Call;
 use crate::error::{Code, Error, Result};
 use crate::http::address::AddressRule;
 use crate::http::origin::{Origin, parse_sent, refuse_downgrade};
@@ -58,7 +58,7 @@ impl std::fmt::Debug for Elsewhere {
 
 impl Elsewhere {
     /// Judges an address of a descriptor. Asks nobody.
-    pub(super) fn new(repository: &Repository, text: &str, run: &Run) -> Result<Self> {
+    pub(super) fn new(repository: &Repository, text: &str, call: &Call) -> Result<Self> {
         let (registry, what) = (repository.registry(), "a layer URL");
         let home = registry.base();
         let url = parse_sent(home, text, Code::Protocol, what)?;
@@ -75,7 +75,7 @@ impl Elsewhere {
             )));
         }
         refuse_downgrade(home, &url, what)?;
-        let identity = common.client.foreign(registry.identity(), &url, run)?;
+        let identity = common.client.foreign(registry.identity(), &url, call)?;
         Ok(Self { url, identity, rule: AddressRule::AtLeast(registry.reach()) })
     }
 
@@ -89,14 +89,14 @@ impl Elsewhere {
         &self,
         request: &Request<'_>,
         repository: &Repository,
-        run: &Run,
+        call: &Call,
     ) -> Result<Response> {
         let common = repository.registry().common();
-        let response = common.client.send(request, run)?;
+        let response = common.client.send(request, call)?;
         match response.status {
             200 | 206 | 416 => Ok(response),
             status => {
-                let error = response.into_error(request.doing, common.limits.error, run);
+                let error = response.into_error(request.doing, common.limits.error, call);
                 let asks = matches!(status, 401 | 403);
                 Err(if asks {
                     error.hint("layers on other hosts are fetched without credentials")

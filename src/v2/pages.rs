@@ -12,7 +12,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::Registry;
-use crate::call::Run;
+use crate::call::Call;
 use crate::error::{Code, Error, Result};
 use crate::http::origin::{Origin, parse_sent};
 use crate::http::{header, link};
@@ -83,7 +83,7 @@ impl Listing {
 
 impl List<'_> {
     /// Fetches one page with `n`, all of them without.
-    pub fn fetch(&self, options: &PageOptions, run: &Run) -> Result<Listing> {
+    pub fn fetch(&self, options: &PageOptions, call: &Call) -> Result<Listing> {
         let mut place = match &options.next {
             Some(next) => next.parse()?,
             None => Place::first(&self.first, options),
@@ -117,7 +117,7 @@ impl List<'_> {
                 last: None,
                 brings: false,
             };
-            let told = self.read(&url, &mut page, run)?;
+            let told = self.read(&url, &mut page, call)?;
             let Page { name, count, last, brings, .. } = page;
             let entries = &all.entries[begin..];
             let brings = brings && !(seen.is_none() && place.has_had(entries));
@@ -148,24 +148,24 @@ impl List<'_> {
                 "{} lists {} that are not valid {}, such as {example}; they were skipped",
                 self.of, left_out.count, self.key
             );
-            let warning = run.mask().text(&warning, Words::Ours);
-            run.log(Level::Warn, "list", || Record::new(&warning));
+            let warning = call.mask().text(&warning, Words::Ours);
+            call.log(Level::Warn, "list", || Record::new(&warning));
             all.warnings.push(warning);
         }
         Ok(all)
     }
 
     /// Reads one page; gives the link to the next one as the registry wrote it.
-    fn read(&self, url: &Url, page: &mut Page<'_>, run: &Run) -> Result<Option<String>> {
+    fn read(&self, url: &Url, page: &mut Page<'_>, call: &Call) -> Result<Option<String>> {
         let doing = format!("list the {} of {}", self.key, self.of);
         let limits = &self.registry.common().limits;
         let request = self.registry.request(url.clone(), &doing);
         let mut response = self
             .registry
-            .fetch(&request, &self.scopes, |status| status == 200, run)
+            .fetch(&request, &self.scopes, |status| status == 200, call)
             .map_err(self.named)?;
         let what = format!("the list of {}", self.key);
-        let body = response.body.read_all(limits.list, &what, "list", run)?;
+        let body = response.body.read_all(limits.list, &what, "list", call)?;
         let mut reader = serde_json::Deserializer::from_slice(&body);
         reader.deserialize_map(&mut *page).and_then(|()| reader.end()).map_err(|e| {
             Error::new(Code::Protocol, format!("cannot {doing}"))

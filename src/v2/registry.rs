@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::auth::challenge::Challenge;
 use crate::auth::{Authenticator, Authorization, Policy, Tokens};
-use crate::call::Run;
+use crate::call::Call;
 use crate::config::settings::{Limits, Retry};
 use crate::credentials::Credentials;
 use crate::error::{Code, Error, Phase, Result};
@@ -136,21 +136,21 @@ impl Registry {
     }
 
     /// Asks `/v2/`, without credentials: whether the protocol is spoken, and how one is let in.
-    pub fn ping(&self, run: &Run) -> Result<Ping> {
+    pub fn ping(&self, call: &Call) -> Result<Ping> {
         let doing = format!("ping the registry {}", Origin::of(&self.base).authority());
         let mut request = Request::get(self.address(""), &self.identity, &doing);
         request.budget = Some((self.common.client.timeouts().auth, Phase::Ping));
         let mut attempts = Attempts::new(&self.common.retry);
         let response = loop {
-            match self.common.client.send(&request, run) {
+            match self.common.client.send(&request, call) {
                 Ok(response) if matches!(response.status, 429 | 500..) => {
                     let limit = self.common.limits.error;
-                    attempts.again(response.into_error(&doing, limit, run), run)?;
+                    attempts.again(response.into_error(&doing, limit, call), call)?;
                 }
                 Ok(response) => break response,
                 // Another endpoint is the better answer to an endpoint that cannot be reached.
                 Err(error) if error.code() == Code::Timeout => return Err(error),
-                Err(error) => attempts.again(of_ping(error), run)?,
+                Err(error) => attempts.again(of_ping(error), call)?,
             }
         };
         self.answered.store(true, Ordering::Relaxed);
@@ -170,12 +170,12 @@ impl Registry {
             401 => self.auth.learn(&response),
             _ => {
                 return Err(response
-                    .into_error(&doing, self.common.limits.error, run)
+                    .into_error(&doing, self.common.limits.error, call)
                     .phase(Phase::Ping)
                     .hint("check that the address is that of a v2 registry"));
             }
         };
-        response.finish(run)?;
+        response.finish(call)?;
         Ok(Ping { protocol: "v2", confirmed, challenges })
     }
 
@@ -186,23 +186,23 @@ impl Registry {
 
     /// Sends a request with the authorization that it needs. Any status is a result, but a 401 that nothing can
     /// be done about stays one.
-    pub fn send(&self, request: &Request<'_>, scopes: &[String], run: &Run) -> Result<Response> {
+    pub fn send(&self, request: &Request<'_>, scopes: &[String], call: &Call) -> Result<Response> {
         if !matches!(request.method, Method::GET | Method::HEAD) {
             self.auth.credentials().check()?;
         }
-        let mut sent = self.auth.authorization(scopes, None, run)?;
-        let mut response = self.send_with(request, sent.as_ref(), run)?;
+        let mut sent = self.auth.authorization(scopes, None, call)?;
+        let mut response = self.send_with(request, sent.as_ref(), call)?;
         loop {
             if response.status != 401 || response.crossed {
                 return Ok(response);
             }
             self.auth.learn(&response);
-            let next = match self.auth.authorization(scopes, sent.as_ref(), run)? {
+            let next = match self.auth.authorization(scopes, sent.as_ref(), call)? {
                 Some(next) if sent.as_ref() != Some(&next) => next,
                 _ => return Ok(response),
             };
-            response.finish(run)?;
-            response = self.send_with(request, Some(&next), run)?;
+            response.finish(call)?;
+            response = self.send_with(request, Some(&next), call)?;
             // What is refused is replaced once; nothing at all was no refusal, and a kept token may have ended early.
             if sent.replace(next).is_some() {
                 return Ok(response);
@@ -214,14 +214,14 @@ impl Registry {
         &self,
         request: &Request<'_>,
         authorization: Option<&Authorization>,
-        run: &Run,
+        call: &Call,
     ) -> Result<Response> {
         let response = match authorization {
-            None => self.common.client.send(request, run),
+            None => self.common.client.send(request, call),
             Some(value) => {
                 let request =
                     request.clone().header(header::AUTHORIZATION, value, Reaches::Origin)?;
-                self.common.client.send(&request, run)
+                self.common.client.send(&request, call)
             }
         }?;
         self.answered.store(true, Ordering::Relaxed);
@@ -245,13 +245,13 @@ impl Registry {
         request: &Request<'_>,
         scopes: &[String],
         wanted: impl Fn(u16) -> bool,
-        run: &Run,
+        call: &Call,
     ) -> Result<Response> {
         let mut attempts = self.attempts(0);
         loop {
-            match self.attempt(request, scopes, &wanted, run) {
+            match self.attempt(request, scopes, &wanted, call) {
                 Ok(response) => return Ok(response),
-                Err(error) => attempts.again(error, run)?,
+                Err(error) => attempts.again(error, call)?,
             }
         }
     }
@@ -262,9 +262,9 @@ impl Registry {
         request: &Request<'_>,
         scopes: &[String],
         wanted: impl Fn(u16) -> bool,
-        run: &Run,
+        call: &Call,
     ) -> Result<Response> {
-        let response = self.send(request, scopes, run)?;
+        let response = self.send(request, scopes, call)?;
         if wanted(response.status) {
             return Ok(response);
         }
@@ -273,7 +273,7 @@ impl Registry {
                 String::from_utf8_lossy(value.as_bytes()).contains("insufficient_scope")
             });
         let refused = matches!(response.status, 401 | 403);
-        let mut error = response.into_error(request.doing, self.common.limits.error, run);
+        let mut error = response.into_error(request.doing, self.common.limits.error, call);
         if refused && !scopes.is_empty() {
             error = error.cause(format!("required scope: {}", scopes.join(" ")));
         }

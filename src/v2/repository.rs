@@ -4,7 +4,7 @@ use url::Url;
 
 use super::pages::{List, Listing, PageOptions};
 use super::{Registry, blob};
-use crate::call::Run;
+use crate::call::Call;
 use crate::error::{Code, Error, Phase, Result};
 use crate::http::{Method, Reaches, Response, header};
 use crate::image::descriptor::{check_digest, check_size};
@@ -116,12 +116,12 @@ impl Repository {
     }
 
     /// The size of a blob, if the repository has it and the registry tells.
-    pub(super) fn blob_size(&self, digest: &Digest, run: &Run) -> Result<Option<u64>> {
+    pub(super) fn blob_size(&self, digest: &Digest, call: &Call) -> Result<Option<u64>> {
         let doing = format!("look up the blob {digest} of {}", self.shown);
         let mut request = self.registry.request(self.address(&format!("blobs/{digest}")), &doing);
         request.method = Method::HEAD;
         let wanted = |status| matches!(status, 200 | 404);
-        let response = self.registry.fetch(&request, &self.scopes(), wanted, run)?;
+        let response = self.registry.fetch(&request, &self.scopes(), wanted, call)?;
         Ok(if response.status == 200 { response.content_length() } else { None })
     }
 
@@ -130,9 +130,9 @@ impl Repository {
         &self,
         selector: &Selector,
         options: &ManifestOptions,
-        run: &Run,
+        call: &Call,
     ) -> Result<Fetched> {
-        let answer = self.answer(selector, options, run)?;
+        let answer = self.answer(selector, options, call)?;
         self.read(selector, answer)
     }
 
@@ -142,9 +142,9 @@ impl Repository {
         &self,
         selector: &Selector,
         options: &ManifestOptions,
-        run: &Run,
+        call: &Call,
     ) -> Result<Document> {
-        let answer = self.answer(selector, options, run)?;
+        let answer = self.answer(selector, options, call)?;
         let (sent_as, bytes) = (answer.content_type.as_deref(), &answer.bytes);
         let media_type = manifest::foreign_type(sent_as, bytes, |kind| options.names(kind));
         if let Some(media_type) = media_type.map_err(|e| self.unusable(selector, e))? {
@@ -154,7 +154,7 @@ impl Repository {
         }
         let mut fetched = self.read(selector, answer)?;
         if let (Manifest::Index(index), Some(platform)) = (&fetched.manifest, &options.platform) {
-            let source = Children { repository: self, max_size: options.max_size, run };
+            let source = Children { repository: self, max_size: options.max_size, call };
             let limits = &self.registry.common().limits;
             let Chosen { image, .. } = choose(index, platform, limits, &source)?;
             fetched = image;
@@ -167,10 +167,10 @@ impl Repository {
         &self,
         child: &Descriptor,
         max_size: Option<u64>,
-        run: &Run,
+        call: &Call,
     ) -> Result<Fetched> {
         let options = ManifestOptions { max_size, ..ManifestOptions::default() };
-        let fetched = self.manifest(&Selector::Digest(child.digest.clone()), &options, run)?;
+        let fetched = self.manifest(&Selector::Digest(child.digest.clone()), &options, call)?;
         check_size(&child.digest, child.size, fetched.bytes.len() as u64)?;
         if media_type::is_manifest(&child.media_type)
             && child.media_type != fetched.descriptor.media_type
@@ -188,17 +188,22 @@ impl Repository {
     }
 
     /// The bytes of a manifest that an index lists under a type that is not read.
-    pub fn unread_manifest(&self, child: &Descriptor, run: &Run) -> Result<Vec<u8>> {
+    pub fn unread_manifest(&self, child: &Descriptor, call: &Call) -> Result<Vec<u8>> {
         let options =
             ManifestOptions { accept: vec![child.media_type.clone()], ..Default::default() };
         let selector = Selector::Digest(child.digest.clone());
-        let document = self.document(&selector, &options, run)?;
+        let document = self.document(&selector, &options, call)?;
         check_size(&child.digest, child.size, document.bytes.len() as u64)?;
         Ok(document.bytes)
     }
 
     /// What the registry sends for a manifest, once it has been verified.
-    fn answer(&self, selector: &Selector, options: &ManifestOptions, run: &Run) -> Result<Answer> {
+    fn answer(
+        &self,
+        selector: &Selector,
+        options: &ManifestOptions,
+        call: &Call,
+    ) -> Result<Answer> {
         let common = self.registry.common();
         let doing = format!("get the manifest {selector} of {}", self.shown);
         let request = self
@@ -209,18 +214,18 @@ impl Repository {
         let scopes = self.scopes();
         let mut attempts = self.registry.attempts(0);
         let (response, bytes) = loop {
-            let result = self.registry.attempt(&request, &scopes, |s| s == 200, run).and_then(
+            let result = self.registry.attempt(&request, &scopes, |s| s == 200, call).and_then(
                 |mut response| {
                     if response.content_length().is_some_and(|length| length > limit) {
                         return Err(too_large(&doing, limit));
                     }
-                    let bytes = response.body.read_all(limit, "the manifest", "manifest", run)?;
+                    let bytes = response.body.read_all(limit, "the manifest", "manifest", call)?;
                     Ok((response, bytes))
                 },
             );
             match result {
                 Ok(done) => break done,
-                Err(error) => attempts.again(self.named(error), run)?,
+                Err(error) => attempts.again(self.named(error), call)?,
             }
         };
         let content_type = response.header("content-type").map(str::to_owned);
@@ -271,7 +276,7 @@ impl Repository {
         &self,
         selector: &Selector,
         options: &ManifestOptions,
-        run: &Run,
+        call: &Call,
     ) -> Result<Descriptor> {
         let doing = format!("look up the manifest {selector} of {}", self.shown);
         let mut request = self
@@ -283,7 +288,7 @@ impl Repository {
             &request,
             &self.scopes(),
             |status| matches!(status, 200 | 403 | 404 | 405),
-            run,
+            call,
         )?;
         let asked = match selector {
             Selector::Digest(digest) => Some(digest.clone()),
@@ -299,11 +304,11 @@ impl Repository {
             return Ok(Descriptor::new(kind, digest, size));
         }
         // The answer to HEAD may lack what it says, or be refused, or have no text to its refusal.
-        self.document(selector, options, run).map(|document| document.descriptor)
+        self.document(selector, options, call).map(|document| document.descriptor)
     }
 
     /// The repository's tags.
-    pub fn tags(&self, options: &PageOptions, run: &Run) -> Result<Listing> {
+    pub fn tags(&self, options: &PageOptions, call: &Call) -> Result<Listing> {
         let list = List {
             registry: &self.registry,
             first: self.address("tags/list"),
@@ -313,7 +318,7 @@ impl Repository {
             is_entry: is_tag,
             named: &|error| self.named(error),
         };
-        let mut tags = list.fetch(options, run)?;
+        let mut tags = list.fetch(options, call)?;
         tags.name.get_or_insert_with(|| self.name.clone());
         Ok(tags)
     }
@@ -333,17 +338,17 @@ impl Repository {
 struct Children<'a> {
     repository: &'a Repository,
     max_size: Option<u64>,
-    run: &'a Run,
+    call: &'a Call,
 }
 
 impl Source for Children<'_> {
     fn manifest(&self, child: &Descriptor) -> Result<Fetched> {
-        self.repository.child_manifest(child, self.max_size, self.run)
+        self.repository.child_manifest(child, self.max_size, self.call)
     }
 
     fn config(&self, config: &Descriptor) -> Result<Vec<u8>> {
         let limit = self.repository.registry.common().limits.config;
-        blob::read_whole(self.repository, config, limit, self.run)
+        blob::read_whole(self.repository, config, limit, self.call)
     }
 }
 

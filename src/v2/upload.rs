@@ -8,7 +8,7 @@ use url::Url;
 use self::place::{Place, received};
 use self::recovery::{Refusal, Tries};
 use super::Repository;
-use crate::call::Run;
+use crate::call::Call;
 use crate::error::{Code, Error, Result};
 use crate::http::address::AddressRule;
 use crate::http::{Method, Payload, Reaches, Request, Response, header};
@@ -98,8 +98,8 @@ enum Mount {
 
 impl BlobWriter {
     /// Begins an upload, unless the repository has the blob already or can take it from another one.
-    pub fn open(repository: Repository, options: PutOptions, run: &Run) -> Result<Self> {
-        let state = Self::begin(&repository, &options, run)?;
+    pub fn open(repository: Repository, options: PutOptions, call: &Call) -> Result<Self> {
+        let state = Self::begin(&repository, &options, call)?;
         let algorithm = options.digest.as_ref().map_or(options.algorithm, Digest::algorithm);
         let hasher = Hasher::new(algorithm);
         let most = options.chunk_size.min(repository.registry().largest_chunk());
@@ -113,24 +113,24 @@ impl BlobWriter {
         repository: Repository,
         digest: Digest,
         from: &str,
-        run: &Run,
+        call: &Call,
     ) -> Result<Option<Self>> {
         let options = PutOptions {
             digest: Some(digest),
             mount_from: vec![from.to_owned()],
             ..PutOptions::default()
         };
-        let writer = Self::open(repository, options, run)?;
+        let writer = Self::open(repository, options, call)?;
         Ok(if matches!(writer.state, State::Present) { None } else { Some(writer) })
     }
 
-    fn begin(repository: &Repository, options: &PutOptions, run: &Run) -> Result<State> {
+    fn begin(repository: &Repository, options: &PutOptions, call: &Call) -> Result<State> {
         if let Some(digest) = &options.digest {
-            if options.check_exists && Self::exists(repository, digest, options.size, run)? {
+            if options.check_exists && Self::exists(repository, digest, options.size, call)? {
                 return Ok(State::Present);
             }
             for from in &options.mount_from {
-                match Self::ask_mount(repository, digest, from, run)? {
+                match Self::ask_mount(repository, digest, from, call)? {
                     Mount::Mounted => return Ok(State::Present),
                     Mount::Begun(place) => return Ok(State::Open(place)),
                     Mount::Refused => {}
@@ -138,7 +138,7 @@ impl BlobWriter {
             }
         }
         let algorithm = options.digest.as_ref().map_or(options.algorithm, Digest::algorithm);
-        Self::begin_upload(repository, algorithm, run).map(State::Open)
+        Self::begin_upload(repository, algorithm, call).map(State::Open)
     }
 
     /// Whether the repository has the blob, as far as it lets itself be asked: the answer saves sending it, and what
@@ -147,16 +147,16 @@ impl BlobWriter {
         repository: &Repository,
         digest: &Digest,
         size: Option<u64>,
-        run: &Run,
+        call: &Call,
     ) -> Result<bool> {
-        match repository.blob_size(digest, run) {
+        match repository.blob_size(digest, call) {
             Ok(told) => Ok(told.is_some_and(|told| size.is_none_or(|size| told == size))),
             Err(error) if is_over(&error) => Err(error),
             Err(_) => Ok(false),
         }
     }
 
-    fn begin_upload(repository: &Repository, algorithm: Algorithm, run: &Run) -> Result<Place> {
+    fn begin_upload(repository: &Repository, algorithm: Algorithm, call: &Call) -> Result<Place> {
         let doing = format!("start an upload to {}", repository.shown());
         let mut url = repository.address("blobs/uploads/");
         if algorithm != Algorithm::Sha256 {
@@ -165,21 +165,26 @@ impl BlobWriter {
         let request = post(repository, url, &doing);
         let accepted = |status| status == 202;
         let scopes = repository.scopes();
-        let response = repository.registry().fetch(&request, &scopes, accepted, run)?;
-        let place = Place::sent(repository, &response, None, run)?;
-        response.finish(run)?;
+        let response = repository.registry().fetch(&request, &scopes, accepted, call)?;
+        let place = Place::sent(repository, &response, None, call)?;
+        response.finish(call)?;
         Ok(place)
     }
 
     /// Whoever may write here may lack the right to read there: every refusal only means that the bytes must be sent.
-    fn ask_mount(repository: &Repository, digest: &Digest, from: &str, run: &Run) -> Result<Mount> {
+    fn ask_mount(
+        repository: &Repository,
+        digest: &Digest,
+        from: &str,
+        call: &Call,
+    ) -> Result<Mount> {
         let doing = format!("mount {digest} into {}", repository.shown());
         let mut url = repository.address("blobs/uploads/");
         url.query_pairs_mut().append_pair("mount", &digest.to_string()).append_pair("from", from);
         let request = post(repository, url, &doing);
         let scopes = repository.mount_scopes(from);
         let answered = |status| status != 429;
-        let response = match repository.registry().fetch(&request, &scopes, answered, run) {
+        let response = match repository.registry().fetch(&request, &scopes, answered, call) {
             Ok(response) => response,
             // Nor may he get a token for both.
             Err(e) if is_answer(&e) => return Ok(Mount::Refused),
@@ -188,26 +193,26 @@ impl BlobWriter {
         match response.status {
             201 => {
                 check_told(&response, digest)?;
-                response.finish(run)?;
+                response.finish(call)?;
                 Ok(Mount::Mounted)
             }
             202 => {
-                let place = Place::sent(repository, &response, None, run)?;
-                response.finish(run)?;
+                let place = Place::sent(repository, &response, None, call)?;
+                response.finish(call)?;
                 Ok(Mount::Begun(place))
             }
-            _ => response.finish(run).map(|()| Mount::Refused),
+            _ => response.finish(call).map(|()| Mount::Refused),
         }
     }
 
     /// Takes all of the bytes, or fails for good.
-    pub fn write(&mut self, bytes: &[u8], run: &Run) -> Result<()> {
+    pub fn write(&mut self, bytes: &[u8], call: &Call) -> Result<()> {
         self.usable()?;
-        self.write_all(bytes, run).map_err(|error| self.fail(error, run))
+        self.write_all(bytes, call).map_err(|error| self.fail(error, call))
     }
 
-    fn write_all(&mut self, mut bytes: &[u8], run: &Run) -> Result<()> {
-        run.check()?;
+    fn write_all(&mut self, mut bytes: &[u8], call: &Call) -> Result<()> {
+        call.check()?;
         self.hasher.update(bytes);
         self.written += bytes.len() as u64;
         while let State::Open(place) = &self.state
@@ -215,7 +220,7 @@ impl BlobWriter {
         {
             let most = self.most.max(place.least);
             if self.chunk.len() >= most {
-                self.deliver(run)?;
+                self.deliver(call)?;
                 continue;
             }
             let (now, later) = bytes.split_at((most - self.chunk.len()).min(bytes.len()));
@@ -232,10 +237,10 @@ impl BlobWriter {
         &mut self,
         digest: Option<&Digest>,
         size: Option<u64>,
-        run: &Run,
+        call: &Call,
     ) -> Result<Descriptor> {
         self.usable()?;
-        let done = self.finish(digest, size, run).map_err(|error| self.fail(error, run))?;
+        let done = self.finish(digest, size, call).map_err(|error| self.fail(error, call))?;
         self.state = State::Over;
         Ok(done)
     }
@@ -244,7 +249,7 @@ impl BlobWriter {
         &mut self,
         digest: Option<&Digest>,
         size: Option<u64>,
-        run: &Run,
+        call: &Call,
     ) -> Result<Descriptor> {
         let is = self.hasher.clone().finish();
         for expected in self.options.digest.iter().chain(digest) {
@@ -266,12 +271,12 @@ impl BlobWriter {
         for expected_size in self.options.size.into_iter().chain(size) {
             check_size(&is, expected_size, self.written)?;
         }
-        self.close(&is, run)?;
+        self.close(&is, call)?;
         Ok(Descriptor::new(self.options.media_type.clone(), is, self.written))
     }
 
     /// Ends the upload at the registry, which forgets what it has. What the registry says to that is no news.
-    pub fn abort(&mut self, run: &Run) -> Result<()> {
+    pub fn abort(&mut self, call: &Call) -> Result<()> {
         let place = match std::mem::replace(&mut self.state, State::Over) {
             State::Open(place) | State::Failed(_, Some(place)) => place,
             State::Present | State::Over | State::Failed(_, None) => return Ok(()),
@@ -279,8 +284,8 @@ impl BlobWriter {
         self.chunk = Vec::new();
         let doing = format!("abort an upload to {}", self.repository.shown());
         let request = Request { method: Method::DELETE, ..self.request(&place, &doing) };
-        match self.send(&place, &request, run) {
-            Ok(response) => response.finish(run),
+        match self.send(&place, &request, call) {
+            Ok(response) => response.finish(call),
             Err(e) if is_over(&e) => Err(e),
             Err(_) => Ok(()),
         }
@@ -296,18 +301,18 @@ impl BlobWriter {
         }
     }
 
-    fn fail(&mut self, error: Error, run: &Run) -> Error {
+    fn fail(&mut self, error: Error, call: &Call) -> Error {
         let place = match std::mem::replace(&mut self.state, State::Over) {
             State::Open(place) => Some(place),
             _ => None,
         };
         // It comes again in calls that have sent nothing.
-        self.state = State::Failed(run.mask().error(error.clone()), place);
+        self.state = State::Failed(call.mask().error(error.clone()), place);
         error
     }
 
     /// Sends what waits.
-    fn deliver(&mut self, run: &Run) -> Result<()> {
+    fn deliver(&mut self, call: &Call) -> Result<()> {
         let repository = self.repository.clone();
         let mut tries = Tries::new(repository.registry());
         while let State::Open(place) = &self.state
@@ -315,7 +320,7 @@ impl BlobWriter {
         {
             let place = place.clone();
             let length = self.chunk.len().min(self.most.max(place.least));
-            match self.patch(&place, length, run) {
+            match self.patch(&place, length, call) {
                 Ok(next) => {
                     self.arrived(length);
                     self.state = State::Open(next);
@@ -324,7 +329,7 @@ impl BlobWriter {
                     }
                     tries = Tries::new(repository.registry());
                 }
-                Err(error) => self.recover(error, &place, length, &mut tries, run)?,
+                Err(error) => self.recover(error, &place, length, &mut tries, call)?,
             }
         }
         Ok(())
@@ -343,23 +348,23 @@ impl BlobWriter {
         place: &Place,
         length: usize,
         tries: &mut Tries<'_>,
-        run: &Run,
+        call: &Call,
     ) -> Result<()> {
         let refusal = Refusal::of(&error);
         match refusal {
             Refusal::Range if !tries.counted => tries.counted = true,
             Refusal::TooLarge if self.shrink(length, place) => {
                 if self.sent == 0 {
-                    return self.begin_again(run);
+                    return self.begin_again(call);
                 }
             }
             Refusal::Forgotten if self.sent == 0 && !tries.begun => {
                 tries.begun = true;
-                return self.begin_again(run);
+                return self.begin_again(call);
             }
             Refusal::Forgotten => return Err(tries.forgotten(error)),
             _ => {
-                tries.attempts.again(error.clone(), run)?;
+                tries.attempts.again(error.clone(), call)?;
                 if error.code() == Code::RateLimited {
                     // Nothing has been done, and fewer questions are the better ones.
                     return Ok(());
@@ -367,10 +372,10 @@ impl BlobWriter {
                 tries.first.get_or_insert_with(|| error.clone());
             }
         }
-        let (next, has) = match self.ask_for_state(place, length, run) {
+        let (next, has) = match self.ask_for_state(place, length, call) {
             Ok(state) => state,
             Err(e) if is_over(&e) || e.code() == Code::Protocol => return Err(e),
-            Err(_) if self.sent == 0 => return self.begin_again(run),
+            Err(_) if self.sent == 0 => return self.begin_again(call),
             Err(question) => {
                 return Err(tries.first.clone().unwrap_or(error).cause(question));
             }
@@ -391,7 +396,7 @@ impl BlobWriter {
             _ => {}
         }
         if self.sent == 0 {
-            return self.begin_again(run);
+            return self.begin_again(call);
         }
         // Some registries tell of the first chunk for ever, and some of the last one alone: our own count is as good.
         self.state = State::Open(next);
@@ -408,14 +413,14 @@ impl BlobWriter {
     }
 
     /// As nothing before the bytes at hand was sent, a new upload loses nothing.
-    fn begin_again(&mut self, run: &Run) -> Result<()> {
+    fn begin_again(&mut self, call: &Call) -> Result<()> {
         let algorithm = self.hasher.algorithm();
-        self.state = State::Open(Self::begin_upload(&self.repository, algorithm, run)?);
+        self.state = State::Open(Self::begin_upload(&self.repository, algorithm, call)?);
         Ok(())
     }
 
     /// Sends the first bytes of the chunk, and tells where the upload goes on.
-    fn patch(&self, place: &Place, length: usize, run: &Run) -> Result<Place> {
+    fn patch(&self, place: &Place, length: usize, call: &Call) -> Result<Place> {
         let doing = format!("upload a blob to {}", self.repository.shown());
         let range = format!("{}-{}", self.sent, self.sent + length as u64 - 1);
         let mut request = self
@@ -424,30 +429,30 @@ impl BlobWriter {
             .header(header::CONTENT_RANGE, &range, Reaches::Origin)?;
         request.method = Method::PATCH;
         request.body = Payload::Bytes(&self.chunk[..length]);
-        let response = self.send(place, &request, run)?;
+        let response = self.send(place, &request, call)?;
         // The specification says 202; old ones said 204, ECR says 201, and stores say 200.
         if !matches!(response.status, 200 | 201 | 202 | 204) {
-            return Err(self.refusal(response, &doing, Method::PATCH, run));
+            return Err(self.refusal(response, &doing, Method::PATCH, call));
         }
-        let next = Place::sent(&self.repository, &response, Some(place), run)?;
-        response.finish(run)?;
+        let next = Place::sent(&self.repository, &response, Some(place), call)?;
+        response.finish(call)?;
         Ok(next)
     }
 
     /// Ends the upload. A blob that fitted into one chunk goes with it.
-    fn close(&mut self, digest: &Digest, run: &Run) -> Result<()> {
+    fn close(&mut self, digest: &Digest, call: &Call) -> Result<()> {
         if self.sent > 0 {
-            self.deliver(run)?;
+            self.deliver(call)?;
         }
         let repository = self.repository.clone();
         let mut tries = Tries::new(repository.registry());
         while let State::Open(place) = &self.state {
             let place = place.clone();
-            let Err(error) = self.put(&place, digest, run) else { return Ok(()) };
+            let Err(error) = self.put(&place, digest, call) else { return Ok(()) };
             let refusal = Refusal::of(&error);
             if refusal == Refusal::TooLarge && self.shrink(self.chunk.len(), &place) {
-                self.begin_again(run)?;
-                self.deliver(run)?;
+                self.begin_again(call)?;
+                self.deliver(call)?;
                 continue;
             }
             let whole = self.sent == 0 && !self.chunk.is_empty();
@@ -457,39 +462,39 @@ impl BlobWriter {
                     Ok(())
                 }
                 Refusal::Forgotten => Err(tries.forgotten(error.clone())),
-                _ => tries.attempts.again(error.clone(), run),
+                _ => tries.attempts.again(error.clone(), call),
             };
             if outcome.as_ref().is_err_and(is_over) {
                 return outcome;
             }
             // Perhaps only the answer was lost, now or the last time.
-            if may_be_done(&error) && Self::exists(&repository, digest, Some(self.written), run)? {
+            if may_be_done(&error) && Self::exists(&repository, digest, Some(self.written), call)? {
                 return Ok(());
             }
             outcome?;
             // What has arrived of a blob in one piece cannot be gone on with: the rest would have no range, and some
             // registries put it at the beginning.
             if whole && error.code() != Code::RateLimited {
-                self.begin_again(run)?;
+                self.begin_again(call)?;
             }
             tries.first.get_or_insert(error);
         }
         Ok(())
     }
 
-    fn put(&self, place: &Place, digest: &Digest, run: &Run) -> Result<()> {
+    fn put(&self, place: &Place, digest: &Digest, call: &Call) -> Result<()> {
         let doing = format!("upload a blob to {}", self.repository.shown());
         let mut request =
             self.request(place, &doing).header(header::CONTENT_TYPE, OCTETS, Reaches::Origin)?;
         request.method = Method::PUT;
         request.body = Payload::Bytes(&self.chunk);
         request.url.query_pairs_mut().append_pair("digest", &digest.to_string());
-        let response = self.send(place, &request, run)?;
+        let response = self.send(place, &request, call)?;
         if !matches!(response.status, 201 | 204) {
-            return Err(self.refusal(response, &doing, Method::PUT, run));
+            return Err(self.refusal(response, &doing, Method::PUT, call));
         }
         check_told(&response, digest)?;
-        response.finish(run)
+        response.finish(call)
     }
 
     /// Asks how much of the upload has arrived, of which `length` bytes more than we know may have. Tells where it goes
@@ -498,30 +503,30 @@ impl BlobWriter {
         &self,
         place: &Place,
         length: usize,
-        run: &Run,
+        call: &Call,
     ) -> Result<(Place, Option<u64>)> {
         let doing = format!("get the state of an upload to {}", self.repository.shown());
         let request = self.request(place, &doing);
         let mut attempts = self.repository.registry().attempts(0);
         let response = loop {
             let answer =
-                self.send(place, &request, run).and_then(|response| match response.status {
+                self.send(place, &request, call).and_then(|response| match response.status {
                     200 | 202 | 204 => Ok(response),
-                    _ => Err(self.refusal(response, &doing, Method::GET, run)),
+                    _ => Err(self.refusal(response, &doing, Method::GET, call)),
                 });
             match answer {
                 Ok(response) => break response,
-                Err(error) => attempts.again(error, run)?,
+                Err(error) => attempts.again(error, call)?,
             }
         };
-        let next = Place::sent(&self.repository, &response, Some(place), run)?;
+        let next = Place::sent(&self.repository, &response, Some(place), call)?;
         let has = received(&response);
         if has.is_some_and(|has| has > self.sent + length as u64) {
             return Err(Error::new(Code::Protocol, format!("cannot {doing}"))
                 .cause("the registry reports more bytes than were sent")
                 .url(&response.url));
         }
-        response.finish(run)?;
+        response.finish(call)?;
         Ok((next, has))
     }
 
@@ -535,17 +540,17 @@ impl BlobWriter {
         request
     }
 
-    fn send(&self, place: &Place, request: &Request<'_>, run: &Run) -> Result<Response> {
+    fn send(&self, place: &Place, request: &Request<'_>, call: &Call) -> Result<Response> {
         let registry = self.repository.registry();
         match place.foreign {
-            Some(_) => registry.common().client.send(request, run),
-            None => registry.send(request, &self.repository.scopes(), run),
+            Some(_) => registry.common().client.send(request, call),
+            None => registry.send(request, &self.repository.scopes(), call),
         }
     }
 
-    fn refusal(&self, response: Response, doing: &str, method: Method, run: &Run) -> Error {
+    fn refusal(&self, response: Response, doing: &str, method: Method, call: &Call) -> Error {
         let limit = self.repository.registry().common().limits.error;
-        response.into_error(doing, limit, run).with(|d| d.method = Some(method.to_string()))
+        response.into_error(doing, limit, call).with(|d| d.method = Some(method.to_string()))
     }
 }
 

@@ -171,9 +171,9 @@ impl ProxyConnector {
     }
 
     fn connect_to_proxy(&self) -> io::Result<Socket> {
-        let (run, limit) = scope::with(|scope| (scope.run.clone(), scope.timeouts.connect))
+        let (call, limit) = scope::with(|scope| (scope.call.clone(), scope.timeouts.connect))
             .ok_or_else(|| carry(Error::internal("a connection is made outside of a call")))?;
-        let found = self.resolver.lookup(self.server.host(), limit, &run).map_err(carry)?;
+        let found = self.resolver.lookup(self.server.host(), limit, &call).map_err(carry)?;
         let addresses: Vec<_> =
             found.into_iter().map(|ip| SocketAddr::new(ip, self.server.port())).collect();
         Socket::connect(&addresses, &Dial::ANY)

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-use crate::call::Run;
+use crate::call::Call;
 use crate::config::settings::Timeouts;
 use crate::error::{Code, Error, Phase};
 use crate::http::address::Dial;
@@ -23,7 +23,7 @@ const MOST_WITHOUT_CONTENT: usize = 1 << 20;
 /// The call that uses the connections of this thread.
 #[derive(Debug)]
 pub(in crate::http) struct Scope {
-    pub(in crate::http) run: Run,
+    pub(in crate::http) call: Call,
     pub(in crate::http) timeouts: Timeouts,
     /// Where connections to the server may lead.
     pub(in crate::http) dial: Dial,
@@ -101,17 +101,17 @@ pub(in crate::http) fn wait(
     phase: Phase,
     until: Option<Instant>,
 ) -> io::Result<()> {
-    let (run, until, phase) = with(|scope| {
+    let (call, until, phase) = with(|scope| {
         let (until, phase) = match (until, scope.budget) {
             (Some(until), Some((budget, _))) if until < budget => (Some(until), phase),
             (_, Some((budget, phase))) => (Some(budget), phase),
             (until, None) => (until, phase),
         };
-        (scope.run.clone(), until, phase)
+        (scope.call.clone(), until, phase)
     })
     .ok_or_else(|| carry(Error::internal("a connection is used outside of a call")))?;
     // The progress callback runs inside, and may use this thread's connections for a call of its own.
-    match run.wait_for(Some((fd, interest)), until) {
+    match call.wait_for(Some((fd, interest)), until) {
         Ok(true) => Ok(()),
         Ok(false) => Err(carry(too_slow(phase))),
         Err(error) => Err(carry(error)),
@@ -121,10 +121,10 @@ pub(in crate::http) fn wait(
 /// Fails once the call in place has ended or `until` has come. A peer that never stops sending makes nobody wait, so
 /// whoever receives asks here as well.
 pub(in crate::http) fn check(phase: Phase, until: Option<Instant>) -> io::Result<()> {
-    let Some((run, budget)) = with(|scope| (scope.run.clone(), scope.budget)) else {
+    let Some((call, budget)) = with(|scope| (scope.call.clone(), scope.budget)) else {
         return Err(carry(Error::internal("a connection is used outside of a call")));
     };
-    run.check().map_err(carry)?;
+    call.check().map_err(carry)?;
     let now = Instant::now();
     let ended = budget.into_iter().chain(until.map(|until| (until, phase)));
     match ended.filter(|(end, _)| now >= *end).min_by_key(|(end, _)| *end) {
@@ -152,8 +152,8 @@ pub(in crate::http) fn count_received(bytes: usize) -> io::Result<()> {
 /// Tells the log of the call in place.
 pub(in crate::http) fn log(level: Level, target: &'static str, record: impl FnOnce() -> Record) {
     // Taken out of the scope first: whoever is told may use this thread's connections.
-    if let Some(run) = with(|scope| scope.run.clone()) {
-        run.log(level, target, record);
+    if let Some(call) = with(|scope| scope.call.clone()) {
+        call.log(level, target, record);
     }
 }
 

@@ -79,8 +79,8 @@ impl Connector<Plain> for TlsConnector {
 /// What connections of an identity are made with; files that are passed over are warnings of the call.
 pub(in crate::http) fn client_config(identity: &Identity) -> Result<Arc<ClientConfig>> {
     identity.client_config(&mut |warning| {
-        if let Some(run) = scope::with(|scope| scope.run.clone()) {
-            run.warn("tls", warning, |record| record);
+        if let Some(call) = scope::with(|scope| scope.call.clone()) {
+            call.warn("tls", warning, |record| record);
         }
     })
 }

@@ -106,7 +106,7 @@ impl Socket {
 
     /// Before a call uses the connection: fails if another process made it, or the host has closed its descriptor.
     fn check(&mut self) -> io::Result<()> {
-        let call = scope::with(|scope| scope.run.id());
+        let call = scope::with(|scope| scope.call.id());
         if call.is_some() && call == self.checked_by {
             return Ok(());
         }

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::call::Run;
+use crate::call::Call;
 use crate::error::{Code, Error, Result};
 use crate::http::Response;
 use crate::http::origin::{Origin, parse_sent, refuse_downgrade};
@@ -36,7 +36,7 @@ impl Place {
         repository: &Repository,
         response: &Response,
         before: Option<&Self>,
-        run: &Run,
+        call: &Call,
     ) -> Result<Self> {
         let least =
             response.header("oci-chunk-min-length").and_then(|text| text.parse::<u64>().ok());
@@ -75,7 +75,7 @@ impl Place {
                 "nothing was sent; if you trust this host with blobs, add {host:?} to the option allow-upload-hosts; it is asked without credentials"
             )));
         }
-        let foreign = Some(common.client.foreign(registry.identity(), &url, run)?);
+        let foreign = Some(common.client.foreign(registry.identity(), &url, call)?);
         Ok(Self { url, foreign, least })
     }
 }
