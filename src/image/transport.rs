@@ -3,11 +3,13 @@
 //! A registry is both, and so is a layout or an archive. Pull, push and copy are one engine between two of them, so a new
 //! kind of location is one file that implements these traits.
 
+use serde::Serialize;
+
 use super::descriptor::Descriptor;
 use super::manifest::Document;
 use crate::call::Call;
 use crate::config::settings::Limits;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::names::digest::Digest;
 
 /// Where images are read from. Failover and resuming happen inside.
@@ -15,10 +17,18 @@ pub trait Source: Send + Sync {
     /// What messages call it, such as `registry.example/app` or `oci:DIR`.
     fn shown(&self) -> String;
 
-    /// The image that the location names; without a name, the only one. Its bytes are verified.
+    /// The image that the location names; without a name, the only one. Its bytes are verified, and of a type that
+    /// [`Manifest::parse`](super::Manifest::parse) reads.
     fn resolve(&self, call: &Call) -> Result<Document>;
 
-    /// The bytes of a manifest, verified against its descriptor. NOT_FOUND where there is none.
+    /// The image that a tag of the same repository names. NOT_FOUND where there is none.
+    fn tagged(&self, tag: &str, _call: &Call) -> Result<Document> {
+        Err(Error::new(Code::NotFound, format!("{} has no tag {tag}", self.shown()))
+            .with(|d| d.what = Some("manifest")))
+    }
+
+    /// The bytes of a manifest, verified against its descriptor; it may be of a type that only its name tells.
+    /// NOT_FOUND where there is none.
     fn manifest(&self, descriptor: &Descriptor, call: &Call) -> Result<Vec<u8>>;
 
     /// A blob from `offset` on. Whoever writes it judges its digest.
@@ -28,6 +38,37 @@ pub trait Source: Send + Sync {
         offset: u64,
         call: &Call,
     ) -> Result<Box<dyn BlobRead + '_>>;
+
+    /// Reads a blob with each endpoint that may have it, in order, until one gives it whole and right: `read` is called
+    /// with that endpoint alone. A location that is one place calls `read` once, with itself.
+    fn each_endpoint(
+        &self,
+        call: &Call,
+        read: &mut dyn FnMut(&dyn Source) -> Result<()>,
+    ) -> Result<()>;
+
+    /// A small blob whole, verified, such as a configuration; LIMIT if it has more than `limit` bytes.
+    fn small_blob(&self, blob: &Descriptor, limit: u64, call: &Call) -> Result<Vec<u8>> {
+        if let Some(bytes) = blob.embedded()? {
+            return Ok(bytes);
+        }
+        if blob.size > limit {
+            return Err(too_large(blob, limit));
+        }
+        let mut reader = self.open_blob(blob, 0, call)?;
+        let (mut all, mut buffer) = (Vec::new(), vec![0; 32 << 10]);
+        loop {
+            match reader.read(&mut buffer, call)? {
+                0 => break,
+                read => all.extend_from_slice(&buffer[..read]),
+            }
+            if all.len() as u64 > blob.size {
+                break;
+            }
+        }
+        blob.verify(&all)?;
+        Ok(all)
+    }
 
     /// The manifests whose subject this is; none where the location knows of none.
     fn referrers(&self, subject: &Digest, call: &Call) -> Result<Vec<Descriptor>>;
@@ -45,6 +86,11 @@ pub trait Source: Send + Sync {
     fn origin(&self) -> Option<Origin> {
         None
     }
+
+    /// Who answers, if this is a repository.
+    fn endpoint(&self) -> Option<Endpoint> {
+        None
+    }
 }
 
 /// Where images are written to.
@@ -52,10 +98,12 @@ pub trait Sink: Send + Sync {
     /// What messages call it.
     fn shown(&self) -> String;
 
-    /// Whether a blob is there and right.
-    fn has_blob(&self, blob: &Descriptor, call: &Call) -> Result<bool>;
+    /// Whether a blob is there and right. `exact`: its bytes are judged, not only its size, where they are at hand.
+    fn has_blob(&self, blob: &Descriptor, exact: bool, call: &Call) -> Result<bool>;
 
     /// Takes a blob from another repository of the same registry without moving it; false where that cannot be done.
+    ///
+    /// An upload that the registry begins instead is kept for [`Sink::blob_writer`].
     fn mount_blob(&self, _blob: &Descriptor, _from: &Origin, _call: &Call) -> Result<bool> {
         Ok(false)
     }
@@ -63,26 +111,56 @@ pub trait Sink: Send + Sync {
     /// Begins to write a blob, where an interrupted writer ended if it can be taken up.
     fn blob_writer(&self, blob: &Descriptor, call: &Call) -> Result<Box<dyn BlobWrite + '_>>;
 
+    /// Whether manifests may be written before what they list, because nothing is visible before it has a name.
+    fn manifests_first(&self) -> bool {
+        false
+    }
+
     /// Whether a manifest is there, so that nothing of it needs to be written again.
     fn has_manifest(&self, manifest: &Descriptor, call: &Call) -> Result<bool>;
 
-    /// Writes a manifest by its digest, after everything that it lists.
+    /// Writes a manifest by its digest; after everything that it lists, unless manifests may come first.
     fn put_manifest(&self, manifest: &Descriptor, bytes: &[u8], call: &Call) -> Result<()>;
 
-    /// Names the image that was written, which makes it visible: the last step. `names` are tags beside that of the location.
+    /// Makes a manifest that was written findable by its subject, where writing it has not done that.
+    fn list_referrer(&self, _referrer: &Descriptor, _call: &Call) -> Result<()> {
+        Ok(())
+    }
+
+    /// Writes the image's own manifest and names it, which makes it visible: the last step. `tags` are names beside that
+    /// of the location.
     fn set_names(
         &self,
         root: &Descriptor,
         bytes: &[u8],
-        names: &[String],
+        tags: &[String],
         call: &Call,
     ) -> Result<()>;
+
+    /// Names another manifest that was written, such as a signature that is found by its tag.
+    fn add_tag(&self, manifest: &Descriptor, bytes: &[u8], tag: &str, call: &Call) -> Result<()>;
+
+    /// A small blob that was written, such as the configuration that tells what an image is for;
+    /// None where it cannot be read back.
+    fn written_blob(&self, _blob: &Descriptor, _limit: u64) -> Option<Vec<u8>> {
+        None
+    }
 
     /// How many blobs may be written at once.
     fn concurrency(&self) -> usize;
 
+    /// Whether layers that are not meant to be distributed may be written here without being asked for.
+    fn takes_nondistributable(&self) -> bool {
+        false
+    }
+
     /// The repository that it is, if it is one: blobs of others at the same registry can be mounted.
     fn origin(&self) -> Option<Origin> {
+        None
+    }
+
+    /// Who answers, if this is a repository.
+    fn endpoint(&self) -> Option<Endpoint> {
         None
     }
 }
@@ -93,7 +171,7 @@ pub trait BlobRead {
     fn read(&mut self, buffer: &mut [u8], call: &Call) -> Result<usize>;
 
     /// How often the transfer was tried again since this was last asked.
-    fn take_retries(&mut self) -> u64 {
+    fn take_retries(&mut self) -> u32 {
         0
     }
 }
@@ -109,11 +187,19 @@ pub trait BlobWrite {
     /// Drops what it has, to begin at 0.
     fn restart(&mut self, call: &Call) -> Result<()>;
 
-    /// Judges size and digest, then makes the blob visible.
+    /// Judges size and digest, then makes the blob visible. After DIGEST_MISMATCH or SIZE_MISMATCH it may restart.
     fn commit(&mut self, call: &Call) -> Result<()>;
 
-    /// Leaves what it has so that a later writer can take it up.
+    /// Leaves what it has so that a later writer can take it up, as far as the place can.
     fn keep(&mut self);
+
+    /// Tells whoever holds the bytes that they are not needed any more. What is said to that is no news.
+    fn abort(&mut self, _call: &Call) {}
+
+    /// How often the transfer was tried again since this was last asked.
+    fn take_retries(&mut self) -> u32 {
+        0
+    }
 }
 
 /// A repository as others can mount from it.
@@ -123,4 +209,22 @@ pub struct Origin {
     pub registry: String,
     /// The repository's path.
     pub repository: String,
+}
+
+/// An endpoint in a report.
+#[derive(Debug, Clone, Serialize)]
+pub struct Endpoint {
+    /// Its address.
+    pub url: String,
+    /// Whether it is a mirror.
+    pub mirror: bool,
+}
+
+/// A blob is too large to be read whole.
+pub fn too_large(blob: &Descriptor, limit: u64) -> Error {
+    Error::new(
+        Code::Limit,
+        format!("the blob {} has {} bytes, more than the limit of {limit}", blob.digest, blob.size),
+    )
+    .hint("raise config in the option limits, if you trust this registry")
 }

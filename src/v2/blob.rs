@@ -9,6 +9,7 @@ use crate::error::{Code, Error, Phase, Result};
 use crate::http::{Body, Reaches, Response, header, range};
 use crate::image::Descriptor;
 use crate::image::descriptor::{check_digest, check_size};
+use crate::image::transport::too_large;
 use crate::names::digest::{Digest, Hasher};
 use url::Url;
 
@@ -467,14 +468,7 @@ pub fn read_whole(
         return Ok(bytes);
     }
     if blob.size > limit {
-        return Err(Error::new(
-            Code::Limit,
-            format!(
-                "the blob {} has {} bytes, more than the limit of {limit}",
-                blob.digest, blob.size
-            ),
-        )
-        .hint("raise config in the option limits, if you trust this registry"));
+        return Err(too_large(blob, limit));
     }
     let most = repository.registry().common().limits.total;
     let mut reader = BlobReader::open(Arc::new(repository.clone()), &blob.into(), 0, call)?;
