@@ -8,6 +8,7 @@ use crate::error::{Code, Error, Result};
 use crate::image::manifest::Fetched;
 use crate::image::manifest::Kind;
 use crate::image::select::{Source, choose};
+use crate::image::transport::Source as _;
 use crate::image::{Descriptor, Manifest, Platform, media_type, platform};
 use crate::json::strict;
 use crate::names::reference::Reference;

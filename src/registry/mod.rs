@@ -1,6 +1,7 @@
 //! Registries as a caller configures them: which endpoints there are, and which of them answers.
 
 pub mod endpoint;
+mod place;
 pub mod service;
 pub mod session;
 

@@ -6,7 +6,6 @@ use serde::Serialize;
 
 use crate::call::Call;
 use crate::config::api_endpoint::ApiEndpoint;
-use crate::config::settings::Limits;
 use crate::credentials::{AuthConfig, Credentials};
 use crate::crypto;
 use crate::error::{Code, Error, Result};
@@ -16,6 +15,8 @@ use crate::names::reference::{Reference, check_path};
 use crate::registry::endpoint::Endpoint;
 use crate::registry::service::Service;
 use crate::tls::Identity;
+use crate::v2::place::Target;
+use crate::v2::registry::Common;
 use crate::v2::repository::Selector;
 use crate::v2::{Registry, Repository};
 
@@ -201,14 +202,23 @@ impl Session {
         }
     }
 
-    /// The service's limits.
-    pub fn limits(&self) -> &Limits {
-        &self.candidates[0].registry.common().limits
+    /// What its endpoints share: limits, and how many blobs move at once.
+    pub fn common(&self) -> &Common {
+        self.candidates[0].registry.common()
     }
 
-    /// How many blobs may move at once.
-    pub fn concurrency(&self) -> usize {
-        self.candidates[0].registry.common().slots.most()
+    /// The image that the session is for, at the endpoint in use.
+    pub fn target(&self) -> Result<Target> {
+        let (path, actions, _) = self.repository_scope()?;
+        let candidate = &self.candidates[self.current.load(Ordering::Relaxed)];
+        let repository = Repository::new(candidate.registry.clone(), path.to_owned(), actions);
+        Ok(Target::new(repository, self.selector(None)?))
+    }
+
+    /// The same, to write to it: at an endpoint of the registry's own, with credentials that were found.
+    pub fn target_to_push(&self, call: &Call) -> Result<Target> {
+        let repository = self.with_repository_to_push(call, |repository| Ok(repository.clone()))?;
+        Ok(Target::new(repository, self.selector(None)?))
     }
 
     /// Asks the endpoint in use for `/v2/`.

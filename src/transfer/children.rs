@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::image::Descriptor;
 use crate::image::manifest::Fetched;
 use crate::image::select::Source;
+use crate::image::transport::Source as _;
 use crate::registry::session::Session;
 use crate::v2::blob;
 

@@ -14,6 +14,7 @@ use crate::call::Call;
 use crate::error::{Code, Error, Result};
 use crate::image::manifest::Fetched;
 use crate::image::select::{Source as _, choose, too_deep, too_many};
+use crate::image::transport::Source as _;
 use crate::image::{Descriptor, Manifest, Platform, media_type, platform};
 use crate::log::{Level, Record};
 use crate::names::digest::Digest;

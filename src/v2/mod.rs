@@ -3,6 +3,7 @@
 pub mod blob;
 pub mod foreign;
 pub mod pages;
+pub mod place;
 pub mod registry;
 pub mod repository;
 pub mod upload;
