@@ -17,10 +17,10 @@ use std::time::{Duration, Instant};
 use c_surface::images::Context;
 use c_surface::{children, layouts};
 use ocireg::call::Call;
-use ocireg::config::options::ServiceOptions;
 use ocireg::error::Code;
 use ocireg::os::environment::Environment;
 use ocireg::os::spool;
+use ocireg::registry::options::ServiceOptions;
 use ocireg::registry::service::Service;
 use ocireg::tls::{Identity, certs_d, system};
 use ocireg_testkit::slow_dns;
@@ -137,7 +137,7 @@ const EVIL: &str = "docker-credential-evil";
 fn heard(directory: &Path) -> BTreeMap<&'static str, bool> {
     let environment = Environment::of_process(true);
     let service =
-        Service::new(ServiceOptions::parse("{}").expect("no options")).expect("a service");
+        Service::new(ServiceOptions::parse(None).expect("no options")).expect("a service");
     let of = |host: &str| service.credentials_for(host, "", &Call::new(None));
     let below = |path: &Path| path.starts_with(directory);
     BTreeMap::from([
@@ -544,7 +544,7 @@ fn a_child_looks_names_up_while_its_parents_lookups_hang() {
         return;
     }
     let service =
-        Service::new(ServiceOptions::parse("{}").expect("no options")).expect("a service");
+        Service::new(ServiceOptions::parse(None).expect("no options")).expect("a service");
     let lookup = |name: &str, milliseconds: u64| {
         let context = ocireg::call::Context::new().expect("a context");
         context.set_timeout(Duration::from_millis(milliseconds));

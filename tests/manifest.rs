@@ -300,7 +300,7 @@ fn depth_and_counts_are_limited() {
     let hidden = image(&format!(r#","x":{}{}"#, "[".repeat(100_000), "]".repeat(100_000)));
     assert_eq!(refused(hidden, None).code(), Code::InvalidManifest);
 
-    let limits = Limits { children: 3, ..Limits::default() };
+    let limits = Limits::builder().children(3u64).build().expect("limits");
     let list = |n: usize| {
         let all = vec![descriptor(); n].join(",");
         format!(r#"{{"schemaVersion":2,"manifests":[{all}]}}"#)
@@ -311,7 +311,7 @@ fn depth_and_counts_are_limited() {
     assert_eq!(refused(list(10_001), None).code(), Code::Limit);
 
     let text = image("");
-    let exactly = Limits { manifest: text.len() as u64, ..Limits::default() };
+    let exactly = Limits::builder().manifest(text.len() as u64).build().expect("limits");
     assert!(Manifest::parse(text.as_bytes(), None, &exactly).is_ok());
     let error = Manifest::parse(format!("{text} ").as_bytes(), None, &exactly).unwrap_err();
     assert_eq!(error.code(), Code::Limit);

@@ -12,11 +12,11 @@ use std::sync::Arc;
 use c_surface::children;
 use ocireg::call::Call;
 use ocireg::config::api_endpoint::ApiEndpoint;
-use ocireg::config::options::ServiceOptions;
 use ocireg::credentials::{AuthConfig, Keyring, parse_auth_configs};
 use ocireg::http::{Client, Request};
 use ocireg::json::strict::Object;
 use ocireg::registry::endpoint::Endpoint;
+use ocireg::registry::options::ServiceOptions;
 use ocireg::registry::service::Service;
 use ocireg::registry::session::{OpenOptions, Session};
 use ocireg::transfer::pull;
@@ -76,10 +76,12 @@ fn d10_no_debug_output_shows_a_secret() {
         "allow-plain-http-credentials": [registry.host(), token.host()],
         "allow-foreign-urls": [store.host()],
     });
-    let parsed = ServiceOptions::parse(&options.to_string()).expect("options");
+    let parsed = ServiceOptions::parse(Some(&options.to_string())).expect("options");
     shown("ServiceOptions", &parsed);
-    shown("Keyring", &parsed.settings.credentials);
-    let keyring: &Keyring = &parsed.settings.credentials;
+    let keyring = json!({registry.host(): {"username": "alice", "password": canary}});
+    let keyring = Keyring::read(Object::value(keyring, "credentials", true).expect("an object"));
+    let keyring = keyring.expect("a keyring");
+    shown("Keyring", &keyring);
     assert!(keyring.find(&registry.host(), "").is_some(), "the secret is there, only not shown");
     // No test goes through that proxy.
     let mut direct = options.clone();

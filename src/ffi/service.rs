@@ -7,11 +7,11 @@ use super::error::ocireg_error;
 use super::handle;
 use super::memory::{self, Out};
 use crate::client::login;
-use crate::config::options;
-use crate::config::registry::Lists;
 use crate::error::Error;
+use crate::json::strict;
 use crate::log::{Level, Sink};
 use crate::names::host;
+use crate::registry::options::ConfigOptions;
 use crate::registry::service::Service;
 use crate::v1::data::Limit;
 use crate::v1::search;
@@ -163,7 +163,7 @@ pub unsafe extern "C" fn ocireg_service_replace_config(
         let service = unsafe { self::service(service) }?;
         // SAFETY: the header's contract.
         let options_json = unsafe { memory::text(options_json, "options_json") }?;
-        service.replace_config(&Lists::parse(options_json)?)
+        service.replace_config(&ConfigOptions::lists(options_json)?)
     })
 }
 
@@ -187,7 +187,7 @@ pub unsafe extern "C" fn ocireg_service_load_mirrors(
         let service = unsafe { self::service(service) }?;
         // SAFETY: the header's contract.
         let list_json = unsafe { memory::text(list_json, "list_json") }?;
-        service.load_mirrors(&options::parse_list(list_json)?)
+        service.load_mirrors(&strict::parse_strings(list_json, "list_json")?)
     })
 }
 
@@ -211,7 +211,7 @@ pub unsafe extern "C" fn ocireg_service_load_insecure_registries(
         let service = unsafe { self::service(service) }?;
         // SAFETY: the header's contract.
         let list_json = unsafe { memory::text(list_json, "list_json") }?;
-        service.load_insecure_registries(&options::parse_list(list_json)?)
+        service.load_insecure_registries(&strict::parse_strings(list_json, "list_json")?)
     })
 }
 
@@ -235,7 +235,8 @@ pub unsafe extern "C" fn ocireg_service_load_allow_nondistributable_artifacts(
         let service = unsafe { self::service(service) }?;
         // SAFETY: the header's contract.
         let list_json = unsafe { memory::text(list_json, "list_json") }?;
-        service.load_allow_nondistributable_artifacts(&options::parse_list(list_json)?)
+        service
+            .load_allow_nondistributable_artifacts(&strict::parse_strings(list_json, "list_json")?)
     })
 }
 

@@ -2,4 +2,5 @@
 
 pub mod go;
 pub mod pointer;
+pub mod schema;
 pub mod strict;

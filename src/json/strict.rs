@@ -124,7 +124,7 @@ impl Object {
             Some(Value::String(text)) => Ok(Some(text)),
             Some(mut other) => {
                 wipe(&mut other);
-                Err(self.wrong(key, "text"))
+                Err(self.wrong(key, "a string"))
             }
         }
     }
@@ -196,14 +196,47 @@ impl Object {
         match self.map.keys().next() {
             Some(key) if !self.published => {
                 let name = self.name(key);
-                Err(invalid(&name, format!("unknown option {name:?}")).hint(format!(
-                    "check the spelling; the valid keys are {}",
-                    self.known.join(", ")
-                )))
+                let advice = match nearest(key, &self.known) {
+                    Some(near) => format!("did you mean {near:?}?"),
+                    None => "check the spelling;".to_owned(),
+                };
+                let known = self.known.join(", ");
+                Err(invalid(&name, format!("unknown option {name:?}"))
+                    .hint(format!("{advice} the valid keys are {known}")))
             }
             _ => Ok(()),
         }
     }
+}
+
+/// The key that was probably meant: one that differs in at most a third of its letters, or only in case, - and _.
+fn nearest<'a>(key: &str, known: &'a [String]) -> Option<&'a str> {
+    // No key of ours is that long, and the time for comparing grows with the square of the length.
+    let key: Vec<char> = plain(key).take(64).collect();
+    known
+        .iter()
+        .map(|known| (distance(&key, &plain(known).collect::<Vec<_>>()), known))
+        .filter(|(distance, known)| *distance <= known.len().div_ceil(3).min(3))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, known)| known.as_str())
+}
+
+fn plain(key: &str) -> impl Iterator<Item = char> {
+    key.chars().filter(|c| !matches!(c, '-' | '_')).flat_map(char::to_lowercase)
+}
+
+/// How many letters must be put in, taken out or replaced to make one of the other.
+fn distance(a: &[char], b: &[char]) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, y) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
 }
 
 impl Drop for Object {

@@ -1,6 +1,8 @@
 //! Registries as a caller configures them: which endpoints there are, and which of them answers.
 
 pub mod endpoint;
+
+pub mod options;
 mod place;
 pub mod service;
 pub mod session;

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use once_cell::race::OnceBox;
 use url::Url;
 
+use super::options::ServiceOptions;
 use crate::auth::{Policy, Tokens};
 use crate::call::Call;
 use crate::config::api_endpoint::{ApiEndpoint, ApiVersion};
-use crate::config::options::{Place, ServiceOptions, Settings};
+use crate::config::options::Place;
 use crate::config::proxy::Proxies;
 use crate::config::registry::{IndexInfo, Lists, RepositoryInfo, ServiceConfig, Standing};
 use crate::config::settings::{Limits, Retry, Timeouts};
@@ -39,7 +40,8 @@ pub struct Service(Arc<Inner>);
 
 struct Inner {
     config: Current<Arc<ServiceConfig>>,
-    settings: Settings,
+    settings: ServiceOptions,
+    user_agent: String,
     certs_dir: Option<PathBuf>,
     credentials: Sources,
     proxies: Proxies,
@@ -60,7 +62,9 @@ impl fmt::Debug for Service {
 impl Service {
     /// A service with these options.
     pub fn new(options: ServiceOptions) -> Result<Self> {
-        let ServiceOptions { lists, resolve, settings } = options;
+        let mut settings = options;
+        let lists = settings.apply_daemon()?;
+        let resolve = std::mem::take(&mut settings.resolve).0;
         let certs_dir = match &settings.certs_dir {
             Place::Usual => Some(certs_d::default_directory(settings.environment)),
             Place::Nowhere => None,
@@ -84,6 +88,7 @@ impl Service {
         };
         Ok(Self(Arc::new(Inner {
             config: Current::new(Arc::new(ServiceConfig::new(&lists)?)),
+            user_agent: settings.user_agent_header(),
             settings,
             certs_dir,
             credentials,
@@ -96,7 +101,7 @@ impl Service {
 
     /// A service from its option document.
     pub fn parse(options_json: &str) -> Result<Self> {
-        Self::new(ServiceOptions::parse(options_json)?)
+        Self::new(ServiceOptions::parse(Some(options_json))?)
     }
 
     /// The configuration as it is now.
@@ -443,7 +448,7 @@ impl Service {
             client: Arc::new(client),
             tokens: Arc::new(tokens),
             policy: Policy {
-                trusted_realms: settings.trusted_realms.clone(),
+                trusted_realms: settings.trusted_realms.0.clone(),
                 plain_http: settings.allow_plain_http_credentials.clone(),
                 upload_hosts: settings.allow_upload_hosts.clone(),
                 foreign_hosts: settings.allow_foreign_urls.clone(),
@@ -456,8 +461,8 @@ impl Service {
         })
     }
 
-    /// All options beside the registry lists.
-    pub fn settings(&self) -> &Settings {
+    /// The options that it was made with, without the registry lists.
+    pub fn settings(&self) -> &ServiceOptions {
         &self.0.settings
     }
 
@@ -478,7 +483,7 @@ impl Service {
 
     /// What we call ourselves; may be empty, for nothing.
     pub fn user_agent(&self) -> &str {
-        &self.0.settings.user_agent
+        &self.0.user_agent
     }
 
     /// What the process environment may say.
@@ -493,7 +498,7 @@ impl Service {
 
     /// Pairs of a registry's host and the host of a realm, both normalised, that the caller trusts for it.
     pub fn trusted_realms(&self) -> &[(String, String)] {
-        &self.0.settings.trusted_realms
+        &self.0.settings.trusted_realms.0
     }
 
     /// Whether credentials may go to the host over plain http.

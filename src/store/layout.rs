@@ -226,7 +226,7 @@ impl Layout {
         if self.parse_index(&bytes)?.get("manifests").is_none() {
             return Ok(Vec::new());
         }
-        let limits = Limits { manifest: INDEX_LIMIT, children: u64::MAX, ..Limits::default() };
+        let limits = Limits::builder().manifest(INDEX_LIMIT).children(u64::MAX).build()?;
         match Manifest::parse(&bytes, None, &limits) {
             Ok(Manifest::Index(index)) => Ok(index.manifests),
             Ok(Manifest::Image(_)) => Err(self.malformed("it is not an index")),

@@ -17,10 +17,10 @@ use crate::image::descriptor::{check_digest, check_size};
 use crate::names::digest::{Algorithm, Digest, Hasher};
 
 /// The media type of a blob that nobody called anything else.
-const OCTETS: &str = "application/octet-stream";
+pub(crate) const OCTETS: &str = "application/octet-stream";
 
 /// A chunk, unless the caller or the registry wants another size. Some registries refuse larger ones.
-const CHUNK: usize = 4 << 20;
+pub(crate) const CHUNK: usize = 4 << 20;
 
 /// The chunk to try when a larger one was too large: what a proxy lets through that nobody has configured.
 const SMALL_CHUNK: usize = 1 << 20;

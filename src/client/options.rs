@@ -1,0 +1,321 @@
+//! The options of calls, each document a table, and the list of all documents.
+//!
+//! To add an option, add a row; to add a document, add a table here or in the room that reads it, and its `SCHEMA` to
+//! [`DOCUMENTS`]. Then run `OCIREG_UPDATE=1 cargo test --test options`, and name the key with its default in the header's text
+//! and in `tests/option_keys.rs`: tests fail until that is done.
+
+use crate::config::api_endpoint::ApiVersion;
+use crate::config::settings::{Limits, Retry, Timeouts};
+use crate::credentials::AuthConfig;
+use crate::error::{Code, Error, Result};
+use crate::image::Platform;
+use crate::json::schema::{Kind, OptionValue, Schema, options};
+use crate::json::strict::{Object, strings};
+use crate::names::digest::{Algorithm, Digest};
+use crate::names::reference::check_path;
+use crate::registry::options::{ConfigOptions, ProxyOptions, ServiceOptions};
+use crate::v2::upload::{CHUNK, LARGEST_CHUNK, OCTETS};
+use serde_json::Value;
+
+/// Every options document, in the order of the documentation.
+pub const DOCUMENTS: &[&Schema] = &[
+    ServiceOptions::SCHEMA,
+    Timeouts::SCHEMA,
+    Retry::SCHEMA,
+    Limits::SCHEMA,
+    ProxyOptions::SCHEMA,
+    ConfigOptions::SCHEMA,
+    SessionOptions::SCHEMA,
+    ListOptions::SCHEMA,
+    ManifestOptions::SCHEMA,
+    HeadOptions::SCHEMA,
+    BlobOptions::SCHEMA,
+    PutBlobOptions::SCHEMA,
+    MountOptions::SCHEMA,
+    CommitOptions::SCHEMA,
+    PullOptions::SCHEMA,
+    InspectOptions::SCHEMA,
+];
+
+options! {
+    /// How a session is opened.
+    pub struct SessionOptions built by SessionBuilder of call "session_open" for ["ocireg_session_open"] {
+        /// Credentials for the registry; `{}` is anonymous.
+        "auth" => auth: Option<AuthConfig>, else "the service's credentials";
+        /// What the session will do: `pull`, `push`, `delete`. Mirrors are used only if it only pulls.
+        "actions" => actions: Actions = Actions(vec!["pull".to_owned()]);
+        /// A whole registry, as `host[:port]`, instead of a reference.
+        "registry" => registry: Option<String>, else "the reference's";
+        /// The protocol. `v1` is the protocol of Docker before 1.6, for registries that have no other.
+        "protocol" => protocol: ApiVersion = ApiVersion::V2;
+    }
+}
+
+options! {
+    /// Which entries of a list are returned.
+    pub struct ListOptions built by ListBuilder of call "list_tags" for ["ocireg_session_list_tags"] {
+        /// Return one page of about this many entries.
+        "n" => n: Option<u32>, in 1..=2_147_483_647, else "all pages";
+        /// Only return entries after this one.
+        "last" => last: Option<String>, else "the beginning";
+        /// The `next` of the previous page.
+        "next" => next: Option<String>, else "the first page";
+    }
+}
+
+options! {
+    /// Which manifest is returned.
+    pub struct ManifestOptions built by ManifestBuilder of call "get_manifest" for ["ocireg_session_get_manifest"] {
+        /// Select the manifest for this platform from an index.
+        "platform" => platform: Option<Platform>, else "the index itself";
+        /// Media types to accept, even ones that ocireg does not know.
+        "accept" => accept: Vec<String>;
+        /// The maximum size of the manifest in bytes, if it is less than the service's limit.
+        "max_size" => max_size: Option<u64>, else "the service's limit";
+    }
+}
+
+options! {
+    /// Which manifest is looked up.
+    pub struct HeadOptions built by HeadBuilder of call "head_manifest" for ["ocireg_session_head_manifest"] {
+        /// Media types to accept, even ones that ocireg does not know.
+        "accept" => accept: Vec<String>;
+    }
+}
+
+options! {
+    /// What is known about a blob.
+    pub struct BlobOptions built by BlobBuilder of call "open_blob" for ["ocireg_session_open_blob"] {
+        /// The size of the whole blob in bytes, which is checked.
+        "size" => size: Option<u64>, else "the registry's answer";
+        /// The blob's media type. Only nondistributable layers may come from `urls`.
+        "media_type" => media_type: String;
+        /// Other addresses of a nondistributable layer, used if the registry does not have it and `allow-foreign-urls`
+        /// names the host.
+        "urls" => urls: Vec<String>;
+    }
+}
+
+options! {
+    /// How a blob is uploaded.
+    pub struct PutBlobOptions built by PutBlobBuilder of call "put_blob" for ["ocireg_session_put_blob"] {
+        /// The digest that the content must have.
+        "digest" => digest: Option<Digest>, else "not checked";
+        /// The number of bytes that must be written.
+        "size" => size: Option<u64>, else "not checked";
+        /// The media type in the descriptor that the commit returns.
+        "media_type" => media_type: String = OCTETS.to_owned();
+        /// The digest algorithm of an upload without `digest`.
+        "algorithm" => algorithm: Option<Algorithm>, else "`sha256`";
+        /// Repositories of the same registry that the blob may be mounted from. Requires `digest`.
+        "mount_from" => mount_from: Vec<String>;
+        /// The size of a chunk in bytes.
+        "chunk_size" => chunk_size: usize = CHUNK, in 1..=LARGEST_CHUNK;
+        /// Check first whether the repository already has the blob. Requires `digest`.
+        "check_exists" => check_exists: bool;
+    }
+    check together;
+}
+
+options! {
+    /// How a blob is mounted. There are no options yet.
+    pub struct MountOptions built by MountBuilder of call "mount_blob" for ["ocireg_session_mount_blob"] {
+    }
+}
+
+options! {
+    /// What must have been written.
+    pub struct CommitOptions built by CommitBuilder of call "commit" for ["ocireg_writer_commit"] {
+        /// The digest that the content must have.
+        "digest" => digest: Option<Digest>, else "not checked";
+        /// The number of bytes that must have been written.
+        "size" => size: Option<u64>, else "not checked";
+    }
+}
+
+options! {
+    /// How an image is pulled.
+    pub struct PullOptions built by PullBuilder of call "pull" for ["ocireg_pull"] {
+        /// Credentials for the registry; `{}` is anonymous.
+        "auth" => auth: Option<AuthConfig>, else "the service's credentials";
+        /// The protocol. `v1` pulls an image of a v1 index and converts it.
+        "protocol" => protocol: ApiVersion = ApiVersion::V2;
+        /// Pull the image for this platform.
+        "platform" => platform: Option<Platform>, else "this machine's platform";
+        /// Pull the whole index with the images of all platforms.
+        "all_platforms" => all_platforms: bool;
+        /// Keep partial files, and continue those of an interrupted pull.
+        "resume" => resume: Option<bool>, else "`true`";
+        /// Pull nondistributable layers, too.
+        "nondistributable" => nondistributable: bool;
+        /// Verify the digests of all blobs that the destination already has.
+        "verify_present" => verify_present: bool;
+        /// Pull what refers to the image, such as signatures. Not supported yet.
+        "referrers" => referrers: bool;
+        /// Check the uncompressed layers against the image's configuration. Not supported yet.
+        "verify_diff_ids" => verify_diff_ids: bool;
+    }
+    check together;
+}
+
+options! {
+    /// What is returned about an image.
+    pub struct InspectOptions built by InspectBuilder of call "inspect" for ["ocireg_inspect"] {
+        /// Credentials for the registry; `{}` is anonymous.
+        "auth" => auth: Option<AuthConfig>, else "the service's credentials";
+        /// Inspect the image for this platform.
+        "platform" => platform: Option<Platform>, else "this machine's platform";
+        /// Whether to get the image's configuration.
+        "config" => config: bool = true;
+        /// Whether to list the layers.
+        "layers" => layers: bool = true;
+    }
+}
+
+impl PutBlobOptions {
+    fn together(&self) -> Result<()> {
+        self.mount_from.iter().try_for_each(|from| check_path(from))?;
+        if self.digest.is_none() && (self.check_exists || !self.mount_from.is_empty()) {
+            let message = "mount_from and check_exists need the blob's digest in the option digest";
+            return Err(Error::argument("digest", message));
+        }
+        if let (Some(digest), Some(algorithm)) = (&self.digest, self.algorithm)
+            && digest.algorithm() != algorithm
+        {
+            let message = format!("algorithm is {}, but digest is {digest}", algorithm.name());
+            return Err(Error::argument("algorithm", message)
+                .hint("remove algorithm: the digest names it already"));
+        }
+        Ok(())
+    }
+}
+
+impl PullOptions {
+    fn together(&self) -> Result<()> {
+        if self.protocol == ApiVersion::V1 {
+            // Whatever is there already is fetched and hashed again, which is all that verify_present asks for.
+            for (key, set, lacking) in [
+                ("all_platforms", self.all_platforms, "has no indexes for several platforms"),
+                ("resume", self.resume == Some(true), "has no digests to resume a layer with"),
+                (
+                    "nondistributable",
+                    self.nondistributable,
+                    "does not mark layers as non-distributable",
+                ),
+            ] {
+                if set {
+                    let message = format!("{key} is not possible: protocol v1 {lacking}");
+                    return Err(
+                        unsupported(key, message).hint(format!("remove {key}, or set it to false"))
+                    );
+                }
+            }
+        }
+        for (key, set) in [("referrers", self.referrers), ("verify_diff_ids", self.verify_diff_ids)]
+        {
+            if set {
+                let message = format!("this version of ocireg does not support {key} yet");
+                return Err(unsupported(key, message));
+            }
+        }
+        if self.platform.is_some() && self.all_platforms {
+            return Err(Error::argument(
+                "platform",
+                "platform and all_platforms cannot be used together",
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn unsupported(key: &str, message: String) -> Error {
+    Error::new(Code::Unsupported, message).in_argument(key)
+}
+
+/// What a session will do, as registries name it.
+#[derive(Debug, Clone)]
+pub struct Actions(pub(crate) Vec<String>);
+
+impl OptionValue for Actions {
+    const KIND: Kind = <Vec<String>>::KIND;
+
+    fn read(value: Value, name: &str) -> Result<Self> {
+        let actions = strings(value, name)?;
+        let valid = |text: &String| {
+            text == "*" || (!text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase()))
+        };
+        if let Some(bad) = actions.iter().find(|action| !valid(action)) {
+            return Err(Error::argument(name, format!("{bad:?} is not a valid action"))
+                .hint("use actions such as pull, push and delete"));
+        }
+        Ok(Self(actions))
+    }
+
+    fn json(&self) -> Option<Value> {
+        Some(self.0.as_slice().into())
+    }
+}
+
+impl OptionValue for ApiVersion {
+    const KIND: Kind = Kind::OneOf(&["v2", "v1"]);
+
+    fn read(value: Value, name: &str) -> Result<Self> {
+        match String::read(value, name)?.as_str() {
+            "v2" => Ok(Self::V2),
+            "v1" => Ok(Self::V1),
+            other => Err(unsupported(name, format!("the protocol {other:?} is not supported"))
+                .hint("use \"v1\" or \"v2\"")),
+        }
+    }
+
+    fn json(&self) -> Option<Value> {
+        Some(match self {
+            Self::V1 => "v1".into(),
+            Self::V2 => "v2".into(),
+        })
+    }
+}
+
+impl OptionValue for AuthConfig {
+    const KIND: Kind = Kind::Published("AuthConfig");
+    const SECRET: bool = true;
+
+    fn read(value: Value, name: &str) -> Result<Self> {
+        Self::read(Object::value(value, name, true)?)?.decoded()
+    }
+
+    fn json(&self) -> Option<Value> {
+        None
+    }
+}
+
+/// Values that are written as strings.
+macro_rules! parsed {
+    ($($type:ty),+) => {$(
+        impl OptionValue for $type {
+            const KIND: Kind = Kind::String;
+
+            fn read(value: Value, name: &str) -> Result<Self> {
+                String::read(value, name)?.parse()
+            }
+
+            fn json(&self) -> Option<Value> {
+                Some(self.to_string().into())
+            }
+        }
+    )+};
+}
+
+parsed!(Digest, Platform);
+
+impl OptionValue for Algorithm {
+    const KIND: Kind = Kind::OneOf(&["sha256", "sha384", "sha512"]);
+
+    fn read(value: Value, name: &str) -> Result<Self> {
+        String::read(value, name)?.parse()
+    }
+
+    fn json(&self) -> Option<Value> {
+        Some(self.name().into())
+    }
+}
