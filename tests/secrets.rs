@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use c_surface::children;
 use ocireg::call::Call;
+use ocireg::client::options::PullOptions;
 use ocireg::config::api_endpoint::ApiEndpoint;
 use ocireg::credentials::{AuthConfig, Keyring, parse_auth_configs};
 use ocireg::http::{Client, Request};
@@ -19,7 +20,6 @@ use ocireg::registry::endpoint::Endpoint;
 use ocireg::registry::options::ServiceOptions;
 use ocireg::registry::service::Service;
 use ocireg::registry::session::{OpenOptions, Session};
-use ocireg::transfer::pull;
 use ocireg::v1;
 use ocireg::v1::transport::{Headers, Login};
 use ocireg::v2::blob::BlobReader;
@@ -130,7 +130,7 @@ fn d10_no_debug_output_shows_a_secret() {
     assert!(format!("{:?}", response.headers).contains(&canary), "the secret is there");
     shown("Response", &response);
     shown("Client", client);
-    shown("pull::Options", &pull::Options::default());
+    shown("PullOptions", &PullOptions::default());
 }
 
 #[test]

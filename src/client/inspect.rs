@@ -7,15 +7,13 @@ use crate::call::Call;
 use crate::error::{Code, Error, Result};
 use crate::image::manifest::Fetched;
 use crate::image::manifest::Kind;
-use crate::image::select::{Source, choose};
-use crate::image::transport::Source as _;
+use crate::image::select::{Source as _, choose};
+use crate::image::transport::{Endpoint, Source as _};
 use crate::image::{Descriptor, Manifest, Platform, media_type, platform};
 use crate::json::strict;
 use crate::names::reference::Reference;
-use crate::registry::session::{Session, selector_of};
-use crate::transfer::children::Children;
-use crate::transfer::pull::EndpointReport;
-use crate::v2::repository::ManifestOptions;
+use crate::registry::session::Session;
+use crate::transfer::documents::Documents;
 
 /// How an inspection is done.
 #[derive(Debug, Clone)]
@@ -70,7 +68,7 @@ pub struct Inspection {
     #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     pub annotations: std::collections::BTreeMap<String, String>,
     /// Who gave it.
-    pub endpoint: EndpointReport,
+    pub endpoint: Endpoint,
     /// What the user should know though all went well.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
@@ -93,10 +91,8 @@ pub fn inspect(
     options: &Options,
     call: &Call,
 ) -> Result<Inspection> {
-    let selector = selector_of(reference);
-    let plain = ManifestOptions::default();
-    let root = session.with_repository(call, |r| r.manifest(&selector, &plain, call))?;
-    let children = Children { session, call };
+    let children = Documents { source: session, call };
+    let root = children.root()?;
     let (mut platforms, mut platform) = (Vec::new(), None);
     let image = match &root.manifest {
         Manifest::Image(_) => Some(root.clone()),
@@ -134,7 +130,7 @@ pub fn inspect(
         artifact_type: root.manifest.artifact_type().map(str::to_owned),
         subject: root.manifest.subject().cloned(),
         annotations: root.manifest.annotations().clone(),
-        endpoint: EndpointReport { url: info.endpoint, mirror: info.mirror },
+        endpoint: Endpoint { url: info.endpoint, mirror: info.mirror },
         warnings: call.warnings(),
     };
     if let Some(image) = image {
@@ -147,7 +143,7 @@ fn describe(
     inspection: &mut Inspection,
     image: &Fetched,
     options: &Options,
-    children: &Children<'_>,
+    children: &Documents<'_>,
 ) -> Result<()> {
     inspection.manifest = Some(document(&image.bytes, "the manifest")?);
     let Manifest::Image(manifest) = &image.manifest else { return Ok(()) };

@@ -1,5 +1,7 @@
 //! What a call means, from options to report: the Rust API that the C surface calls.
 
 pub mod inspect;
+pub mod locations;
 pub mod login;
 pub mod options;
+pub mod pull;

@@ -1,7 +1,6 @@
 //! Whole images: `ocireg_pull`, `ocireg_inspect`.
 
 use std::ffi::c_char;
-use std::path::PathBuf;
 
 use super::context::{call, ocireg_context};
 use super::error::ocireg_error;
@@ -9,16 +8,13 @@ use super::handle;
 use super::memory::{Out, optional_text, text};
 use super::options;
 use super::service::ocireg_service;
-use crate::client::inspect;
-use crate::config::api_endpoint::ApiVersion;
+use crate::client::options::PullOptions;
+use crate::client::{inspect, pull};
 use crate::error::{Error, Result};
 use crate::names::location::Bare;
 use crate::names::location::Location;
 use crate::names::reference::Reference;
-use crate::registry::session::{OpenOptions, Session, check_openable};
-use crate::store::Layout;
-use crate::transfer::{pull, pull_v1};
-use crate::v1;
+use crate::registry::session::{OpenOptions, Session};
 
 /// The reference that a source names.
 fn reference_of(source: &str) -> Result<Reference> {
@@ -84,49 +80,11 @@ pub unsafe extern "C" fn ocireg_pull(
             )
         };
         let (service, call) = (service?.clone(), call?);
-        let (reference, destination) = (reference_of(source?)?, destination?);
-        let (directory, name) = layout_of(destination)?;
-        let options::Pull { auth, protocol, options } = options::pull(options?)?;
-        let call = call.limited(service.timeouts().total);
-        check_openable(&reference)?;
-        // A directory that cannot be written to is found out before anything is asked of the network.
-        // What a pull's threads see is boxed, for the caller's stack may be set aside while they work.
-        let layout = Box::new(Layout::open_or_create(&directory, &call)?);
-        let options = Box::new(options);
-        call.event(&serde_json::json!({"kind": "start"}))?;
-        let name = name.unwrap_or_else(|| layout_name(&reference));
-        let name = Some(name.as_str());
-        let mut done = match protocol {
-            ApiVersion::V2 => {
-                let open = OpenOptions { auth, ..OpenOptions::default() };
-                let session = Box::new(Session::open(&service, &reference, &open, &call)?);
-                pull::pull(&session, &reference, &layout, name, destination, &options, &call)?
-            }
-            ApiVersion::V1 => {
-                let session = v1::Session::open(&service, reference.domain(), auth, &call)?;
-                pull_v1::pull(&session, &reference, &layout, name, destination, &options, &call)?
-            }
-        };
-        done.warnings.splice(..0, call.warnings());
+        let (source, destination) = (source?, destination?);
+        let options = PullOptions::parse(options?)?;
+        let done = pull::pull(&service, source, destination, options, call)?;
         report.set_json(&done)
     })
-}
-
-/// The directory of a destination, and the name of the image in it.
-fn layout_of(destination: &str) -> Result<(PathBuf, Option<String>)> {
-    match Location::parse(destination, Bare::Refused, "destination")? {
-        Location::Oci { dir, name } => Ok((dir, name)),
-        other => {
-            other.check_usable()?;
-            Err(Error::argument("destination", "the destination must be an OCI layout")
-                .hint("write oci:DIR or oci:DIR:NAME"))
-        }
-    }
-}
-
-/// The name of an image in a layout, where the caller gave none: name and tag, or name and digest.
-fn layout_name(reference: &Reference) -> String {
-    reference.with_default_tag().canonical()
 }
 
 /// Tells what an image is, without its layers.

@@ -3,7 +3,7 @@
 use crate::client::inspect;
 use crate::client::options::{
     BlobOptions, CommitOptions, HeadOptions, InspectOptions, ListOptions, ManifestOptions,
-    MountOptions, PullOptions, PutBlobOptions, SessionOptions,
+    MountOptions, PutBlobOptions, SessionOptions,
 };
 use crate::config::api_endpoint::ApiVersion;
 use crate::credentials::AuthConfig;
@@ -11,7 +11,6 @@ use crate::error::Result;
 use crate::json::strict;
 use crate::names::digest::{Algorithm, Digest};
 use crate::registry::session::OpenOptions;
-use crate::transfer::pull;
 use crate::v1;
 use crate::v2::foreign::Wanted;
 use crate::v2::pages::PageOptions;
@@ -101,28 +100,6 @@ pub(super) fn commit(text: Option<&str>) -> Result<(Option<Digest>, Option<u64>)
 /// Checks the options of a mount, which has none yet.
 pub(super) fn none(text: Option<&str>) -> Result<()> {
     MountOptions::parse(text).map(drop)
-}
-
-/// How an image is pulled.
-pub(super) struct Pull {
-    pub(super) auth: Option<AuthConfig>,
-    pub(super) protocol: ApiVersion,
-    pub(super) options: pull::Options,
-}
-
-pub(super) fn pull(text: Option<&str>) -> Result<Pull> {
-    let options = PullOptions::parse(text)?;
-    Ok(Pull {
-        auth: options.auth,
-        protocol: options.protocol,
-        options: pull::Options {
-            platform: options.platform,
-            all_platforms: options.all_platforms,
-            no_resume: !options.resume.unwrap_or(true),
-            nondistributable: options.nondistributable,
-            verify_present: options.verify_present,
-        },
-    })
 }
 
 pub(super) fn inspect(text: Option<&str>) -> Result<(Option<AuthConfig>, inspect::Options)> {

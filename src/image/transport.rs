@@ -146,6 +146,11 @@ pub trait Sink: Send + Sync {
         None
     }
 
+    /// What a user should know who wants this manifest here.
+    fn warning_for(&self, _manifest: &Descriptor) -> Option<&'static str> {
+        None
+    }
+
     /// How many blobs may be written at once.
     fn concurrency(&self) -> usize;
 

@@ -40,7 +40,7 @@ const BUFFER: usize = 256 << 10;
 /// How long a part that nobody resumes is kept.
 const PART_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-const FILE_MODE: u32 = 0o666; // The umask takes from it, as for any file that a user makes.
+pub(super) const FILE_MODE: u32 = 0o666; // The umask takes from it, as for any file that a user makes.
 
 /// An image layout held open; cheap to clone, usable from several threads and processes at once.
 #[derive(Debug, Clone)]
@@ -120,50 +120,6 @@ impl Layout {
         };
         check_digest(digest, Digest::of(digest.algorithm(), &bytes))?;
         Ok(bytes)
-    }
-
-    /// Begins to write a blob. With `resume` it goes on where an earlier, interrupted writer ended: what that one
-    /// left is hashed again first.
-    ///
-    /// While another process writes the same blob, this one writes its own copy; the last one stays.
-    pub fn blob_writer(
-        &self,
-        digest: &Digest,
-        size: u64,
-        resume: bool,
-        call: &Call,
-    ) -> Result<BlobWriter> {
-        let blobs = self.make_blobs(digest.algorithm())?;
-        let failed = |e: &io::Error| self.failed_blob("write", digest, e);
-        let shared = AtomicFile::resume(&self.root, &part_name(digest), FILE_MODE);
-        let (file, shared) = match shared.map_err(|e| failed(&e))? {
-            Some(file) => (file, true),
-            None => (AtomicFile::create(&self.root, FILE_MODE).map_err(|e| failed(&e))?, false),
-        };
-        let mut writer = BlobWriter {
-            layout: self.clone(),
-            blobs,
-            digest: digest.clone(),
-            size,
-            file,
-            hasher: Hasher::new(digest.algorithm()),
-            position: 0,
-            resumed_from: 0,
-            shared,
-        };
-        if shared {
-            writer.take_up(resume, call)?;
-        }
-        Ok(writer)
-    }
-
-    /// Begins to write a blob whose digest nobody knows yet.
-    pub fn new_blob(&self) -> Result<NewBlob> {
-        let blobs = self.make_blobs(Algorithm::Sha256)?;
-        let file = AtomicFile::create(&self.root, FILE_MODE)
-            .map_err(|e| self.failed("write a blob to", "", &e))?;
-        let hasher = Hasher::new(Algorithm::Sha256);
-        Ok(NewBlob { layout: self.clone(), blobs, file, hasher, position: 0 })
     }
 
     /// Writes a blob that is at hand, such as a manifest, after checking it. One that is there already is compared.
@@ -337,7 +293,7 @@ impl Layout {
         }
     }
 
-    fn make_blobs(&self, algorithm: Algorithm) -> Result<Dir> {
+    pub(super) fn make_blobs(&self, algorithm: Algorithm) -> Result<Dir> {
         self.root
             .make_dir(BLOBS)
             .and_then(|blobs| blobs.make_dir(algorithm.name()))
@@ -376,7 +332,7 @@ impl Layout {
         size.map_err(|e| self.failed_blob("use", digest, &e))
     }
 
-    fn open_blob(&self, digest: &Digest) -> Result<std::fs::File> {
+    pub(super) fn open_blob(&self, digest: &Digest) -> Result<std::fs::File> {
         let missing = || {
             let path = self.path.display();
             Error::new(Code::NotFound, format!("{path} does not contain the blob {digest}"))
@@ -458,7 +414,7 @@ impl Layout {
         .hint("use a new or empty directory, or an existing image layout; nothing was written")
     }
 
-    fn failed(&self, verb: &str, name: &str, error: &io::Error) -> Error {
+    pub(super) fn failed(&self, verb: &str, name: &str, error: &io::Error) -> Error {
         let path = if name.is_empty() { self.path.clone() } else { self.path.join(name) };
         let made = Error::file(format!("cannot {verb} {}", path.display()), error);
         match error.kind() {
@@ -467,7 +423,7 @@ impl Layout {
         }
     }
 
-    fn failed_blob(&self, verb: &str, digest: &Digest, error: &io::Error) -> Error {
+    pub(super) fn failed_blob(&self, verb: &str, digest: &Digest, error: &io::Error) -> Error {
         let name = format!("{BLOBS}/{}/{}", digest.algorithm().name(), digest.hex());
         self.failed(verb, &name, error)
     }
@@ -480,178 +436,6 @@ impl Layout {
             }
             _ => made,
         }
-    }
-}
-
-/// A blob in the making: hashes what it writes, and gives it its name once size and digest match.
-///
-/// Dropped without [`BlobWriter::finish`] or [`BlobWriter::keep`], what was written is removed.
-pub struct BlobWriter {
-    layout: Layout,
-    blobs: Dir,
-    digest: Digest,
-    size: u64,
-    file: AtomicFile,
-    hasher: Hasher,
-    position: u64,
-    resumed_from: u64,
-    /// The file has the name under which a later writer finds it.
-    shared: bool,
-}
-
-impl BlobWriter {
-    /// What is written.
-    pub fn digest(&self) -> &Digest {
-        &self.digest
-    }
-
-    /// Bytes that the blob will have.
-    pub fn size(&self) -> u64 {
-        self.size
-    }
-
-    /// Bytes that an earlier writer had left; 0 for a fresh start.
-    pub fn resumed_from(&self) -> u64 {
-        self.resumed_from
-    }
-
-    /// Bytes there are: the offset of the next write. Equal to the size, nothing is left to fetch.
-    pub fn position(&self) -> u64 {
-        self.position
-    }
-
-    /// Appends bytes, with one system call as a rule: give 256 KiB or more at a time.
-    ///
-    /// More bytes than the blob's size are SIZE_MISMATCH, and none of them is written.
-    pub fn write(&mut self, mut bytes: &[u8]) -> Result<()> {
-        if bytes.len() as u64 > self.size - self.position {
-            let actual = self.position.saturating_add(bytes.len() as u64);
-            return check_size(&self.digest, self.size, actual);
-        }
-        while !bytes.is_empty() {
-            let count = match self.file.write(bytes) {
-                Ok(0) => return Err(self.failed(&io::ErrorKind::WriteZero.into())),
-                Ok(count) => count,
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-                Err(e) => return Err(self.failed(&e)),
-            };
-            // After a short write the hash must know what the file holds, not what was meant.
-            let (written, rest) = bytes.split_at(count);
-            self.hasher.update(written);
-            self.position += count as u64;
-            bytes = rest;
-        }
-        Ok(())
-    }
-
-    /// Begins again at offset 0.
-    pub fn reset(&mut self) -> Result<()> {
-        self.file.truncate().map_err(|e| self.failed(&e))?;
-        self.hasher = Hasher::new(self.digest.algorithm());
-        self.position = 0;
-        self.resumed_from = 0;
-        Ok(())
-    }
-
-    /// Whether all bytes are there and right: SIZE_MISMATCH or DIGEST_MISMATCH if not.
-    pub fn verify(&self) -> Result<()> {
-        check_size(&self.digest, self.size, self.position)?;
-        check_digest(&self.digest, self.hasher.clone().finish())
-    }
-
-    /// Verifies the blob and gives it its name. What does not match is removed.
-    pub fn finish(self) -> Result<()> {
-        self.verify()?;
-        self.blobs.file_size(self.digest.hex()).map_err(|e| self.failed(&e))?;
-        let Self { layout, blobs, digest, file, .. } = self;
-        file.commit(&blobs, digest.hex()).map_err(|e| layout.failed_blob("write", &digest, &e))
-    }
-
-    /// Leaves what was written for a later writer to take up. A second writer of the same blob leaves nothing.
-    pub fn keep(self) {
-        if self.shared && self.position > 0 {
-            self.file.keep();
-        }
-    }
-
-    /// Hashes what an earlier writer left, or drops it where it cannot be the beginning of the blob.
-    fn take_up(&mut self, resume: bool, call: &Call) -> Result<()> {
-        let length = self.file.file().metadata().map_err(|e| self.failed(&e))?.len();
-        if !resume || length > self.size {
-            return self.reset();
-        }
-        if length == 0 {
-            return Ok(());
-        }
-        let Self { layout, digest, file, hasher, .. } = self;
-        let failed = |e: &io::Error| layout.failed_blob("read the partial file of", digest, e);
-        let read = match hash_file(file.file(), hasher, call, failed) {
-            Ok(read) => read,
-            Err(e) => {
-                // Cancelled while reading: the part is as good as before.
-                self.file.keep_on_drop();
-                return Err(e);
-            }
-        };
-        self.position = read;
-        self.resumed_from = read;
-        if self.position > self.size || (self.position == self.size && self.verify().is_err()) {
-            return self.reset();
-        }
-        Ok(())
-    }
-
-    fn failed(&self, error: &io::Error) -> Error {
-        self.layout
-            .failed_blob("write", &self.digest, error)
-            .with(|d| d.bytes_done = Some(self.position))
-    }
-}
-
-/// A blob in the making whose digest only its bytes tell. Dropped without [`NewBlob::finish`] it is removed.
-pub struct NewBlob {
-    layout: Layout,
-    blobs: Dir,
-    file: AtomicFile,
-    hasher: Hasher,
-    position: u64,
-}
-
-impl NewBlob {
-    /// Appends bytes.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.file.write_all(bytes).map_err(|e| {
-            self.layout
-                .failed("write a blob to", "", &e)
-                .with(|d| d.bytes_done = Some(self.position))
-        })?;
-        self.hasher.update(bytes);
-        self.position += bytes.len() as u64;
-        Ok(())
-    }
-
-    /// Gives the blob its name: digest and size.
-    pub fn finish(self) -> Result<(Digest, u64)> {
-        let Self { layout, blobs, file, hasher, position } = self;
-        let digest = hasher.finish();
-        file.commit(&blobs, digest.hex()).map_err(|e| layout.failed_blob("write", &digest, &e))?;
-        Ok((digest, position))
-    }
-}
-
-impl fmt::Debug for NewBlob {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NewBlob").field("position", &self.position).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for BlobWriter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BlobWriter")
-            .field("digest", &self.digest)
-            .field("size", &self.size)
-            .field("position", &self.position)
-            .finish_non_exhaustive()
     }
 }
 
@@ -673,7 +457,7 @@ fn is_of_the_file_system(name: &str) -> bool {
         || [".nfs", ".fuse_hidden", ".Trash-"].iter().any(|prefix| name.starts_with(prefix))
 }
 
-fn part_name(digest: &Digest) -> String {
+pub(super) fn part_name(digest: &Digest) -> String {
     format!("{PARTIAL}{}-{}", digest.algorithm().name(), digest.hex())
 }
 
@@ -703,12 +487,12 @@ fn enter(entries: &mut Vec<Value>, entry: Value, name: Option<&str>) {
     entries.insert(at.min(entries.len()), entry);
 }
 
-fn ref_name(descriptor: &Descriptor) -> Option<&str> {
+pub(super) fn ref_name(descriptor: &Descriptor) -> Option<&str> {
     descriptor.annotations.as_ref()?.get(REF_NAME).map(String::as_str)
 }
 
 /// Hashes a file from where it stands to its end; gives the bytes read.
-fn hash_file(
+pub(super) fn hash_file(
     file: &mut std::fs::File,
     hasher: &mut Hasher,
     call: &Call,

@@ -2,6 +2,9 @@
 
 pub mod layout;
 pub mod marks;
+pub mod place;
+pub mod writer;
 
-pub use layout::{BlobWriter, Layout, NewBlob};
+pub use layout::Layout;
 pub use marks::Marks;
+pub use writer::{BlobWriter, NewBlob};

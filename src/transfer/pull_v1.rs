@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 use flate2::write::MultiGzDecoder;
 
 use super::convert_v1::{V1Image, convert, platform};
-use super::pull::{BlobReport, EndpointReport, ManifestReport, Options, Report, Source};
+use super::engine::Options;
+use super::report::{BlobReport, ManifestReport, Origin, Report};
 use crate::call::Call;
 use crate::error::{Code, Error, Phase, Result};
+use crate::image::transport::Endpoint;
 use crate::image::{Descriptor, media_type};
 use crate::names::digest::{Algorithm, Digest, Hasher};
 use crate::names::reference::Reference;
@@ -82,7 +84,11 @@ pub fn pull(
         }],
         descriptor: manifest,
         platform: Some(image.platform),
-        endpoint: EndpointReport { url: root.to_string(), mirror: false },
+        endpoint: Some(Endpoint { url: root.to_string(), mirror: false }),
+        source_endpoint: None,
+        destination_endpoint: None,
+        tags: Vec::new(),
+        converted: Vec::new(),
         destination: destination.to_owned(),
         bytes_total: blobs.iter().map(|blob| blob.size).sum(),
         bytes_transferred: blobs.iter().map(|blob| blob.bytes_transferred).sum(),
@@ -210,7 +216,7 @@ fn fetch(
             told = Some(Instant::now());
             call.event(&serde_json::json!({
                 "kind": "blob", "what": id, "offset": offset, "done": false, "direction": "down",
-                "source": Source::Network,
+                "source": Origin::Network,
             }))?;
         }
     }
@@ -222,7 +228,7 @@ fn fetch(
     let (digest, size) = blob.finish()?;
     call.event(&serde_json::json!({
         "kind": "blob", "digest": digest, "media_type": media_type, "offset": size, "total": size,
-        "done": true, "direction": "down", "source": Source::Network,
+        "done": true, "direction": "down", "source": Origin::Network,
     }))?;
     let report = BlobReport {
         digest: digest.clone(),
@@ -231,7 +237,7 @@ fn fetch(
         bytes_transferred: size,
         resumed_from: 0,
         retries: reader.retries(),
-        source: Source::Network,
+        source: Origin::Network,
     };
     let layer = Descriptor::new(media_type, digest, size);
     Ok((V1Image { json, layer, diff_id }, report))

@@ -1,0 +1,108 @@
+//! From a location to the end of a copy that it is: one line for each kind of place.
+
+use std::path::PathBuf;
+
+use crate::call::Call;
+use crate::credentials::AuthConfig;
+use crate::error::{Error, Result};
+use crate::image::{Sink, Source};
+use crate::names::location::{Bare, Location};
+use crate::names::reference::Reference;
+use crate::registry::service::Service;
+use crate::registry::session::{OpenOptions, Session, check_openable};
+use crate::store::Layout;
+use crate::store::place::{LayoutSink, LayoutSource, WriteOptions};
+
+/// A location as a call gives it: parsed, with the reference of one in a registry.
+#[derive(Debug, Clone)]
+pub enum Place {
+    /// In a registry.
+    Registry(Box<Reference>),
+    /// On this machine.
+    Local(Location),
+}
+
+impl Place {
+    /// Reads the location of an image; `argument` is its name in the call. Asks nobody.
+    pub fn parse(text: &str, bare: Bare, argument: &str) -> Result<Self> {
+        match Location::parse(text, bare, argument)? {
+            Location::Registry(reference) => {
+                let reference: Reference = reference.parse()?;
+                check_openable(&reference)?;
+                Ok(Self::Registry(Box::new(reference)))
+            }
+            local => {
+                local.check_usable()?;
+                Ok(Self::Local(local))
+            }
+        }
+    }
+
+    /// The reference, of an image in a registry.
+    pub fn reference(&self) -> Option<&Reference> {
+        match self {
+            Self::Registry(reference) => Some(reference),
+            Self::Local(_) => None,
+        }
+    }
+
+    /// What an image of this place is called where its next place does not say: name and tag, or name and digest.
+    pub fn name(&self) -> Option<String> {
+        match self {
+            Self::Registry(reference) => Some(reference.with_default_tag().canonical()),
+            Self::Local(Location::Oci { name, .. }) => name.clone(),
+            Self::Local(_) => None,
+        }
+    }
+}
+
+/// How the ends of a copy are opened.
+#[derive(Debug, Default)]
+pub struct Opening {
+    /// The credentials of a registry; None is what the service would use.
+    pub auth: Option<AuthConfig>,
+    /// How a layout is written to.
+    pub write: WriteOptions,
+    /// The name of an image whose destination does not say one.
+    pub name: Option<String>,
+}
+
+/// Opens a place to read an image from.
+pub fn source(
+    service: &Service,
+    place: &Place,
+    opening: &Opening,
+    call: &Call,
+) -> Result<Box<dyn Source>> {
+    match place {
+        Place::Registry(reference) => {
+            let open = OpenOptions { auth: opening.auth.clone(), ..OpenOptions::default() };
+            Ok(Box::new(Session::open(service, reference, &open, call)?))
+        }
+        Place::Local(Location::Oci { dir, name }) => {
+            let limits = service.limits().clone();
+            Ok(Box::new(LayoutSource::new(Layout::open(dir)?, name.clone(), limits)))
+        }
+        Place::Local(other) => Err(unusable(other)),
+    }
+}
+
+/// Opens a place to write an image to. A directory that cannot be written to is found out here.
+pub fn sink(place: &Place, opening: &Opening, call: &Call) -> Result<Box<dyn Sink>> {
+    match place {
+        Place::Registry(_) => Err(Error::internal("nothing is pulled into a registry")),
+        Place::Local(Location::Oci { dir, name }) => {
+            let layout = Layout::open_or_create(dir, call)?;
+            let name = name.clone().or_else(|| opening.name.clone());
+            Ok(Box::new(LayoutSink::new(layout, name, opening.write.clone())?))
+        }
+        Place::Local(other) => Err(unusable(other)),
+    }
+}
+
+fn unusable(location: &Location) -> Error {
+    location.check_usable().err().unwrap_or_else(|| {
+        let path: PathBuf = location.to_string().into();
+        Error::internal(format!("no code opens {}", path.display()))
+    })
+}

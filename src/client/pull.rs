@@ -1,0 +1,85 @@
+//! From a registry to a place on this machine.
+
+use super::locations::{self, Opening, Place};
+use super::options::PullOptions;
+use crate::call::Call;
+use crate::config::api_endpoint::ApiVersion;
+use crate::error::{Error, Result};
+use crate::names::location::{Bare, Location};
+use crate::names::reference::Reference;
+use crate::registry::service::Service;
+use crate::store::Layout;
+use crate::store::place::WriteOptions;
+use crate::transfer::report::Report;
+use crate::transfer::{engine, pull_v1};
+use crate::v1;
+
+/// Pulls the image of a reference. Nothing that is there already is transferred again, and every byte is verified before it
+/// gets a final name.
+pub fn pull(
+    service: &Service,
+    source: &str,
+    destination: &str,
+    options: PullOptions,
+    call: Call,
+) -> Result<Report> {
+    let from = Place::parse(source, Bare::Reference, "source")?;
+    let Some(reference) = from.reference() else {
+        return Err(Error::argument("source", "the source must be an image in a registry")
+            .hint("write docker://REFERENCE or REFERENCE"));
+    };
+    let to = Place::parse(destination, Bare::Refused, "destination")?;
+    if to.reference().is_some() {
+        return Err(Error::argument("destination", "the destination must be an OCI layout")
+            .hint("write oci:DIR or oci:DIR:NAME"));
+    }
+    let call = call.limited(service.timeouts().total);
+    let write = WriteOptions {
+        no_resume: options.resume == Some(false),
+        verify_present: options.verify_present,
+    };
+    let opening = Opening { auth: options.auth, write, name: from.name() };
+    let image = Box::new(engine::Options {
+        platform: options.platform,
+        all_platforms: options.all_platforms,
+        nondistributable: options.nondistributable,
+        verify_present: options.verify_present,
+        referrers: options.referrers,
+        ..engine::Options::default()
+    });
+    if options.protocol == ApiVersion::V1 {
+        return pull_v1(service, reference, &to, destination, opening, &image, &call);
+    }
+    // A directory that cannot be written to is found out before anything is asked of the network.
+    let sink = locations::sink(&to, &opening, &call)?;
+    call.event(&serde_json::json!({"kind": "start"}))?;
+    let source = locations::source(service, &from, &opening, &call)?;
+    let done = engine::copy(&*source, &*sink, &image, &call)?;
+    let name = format!("{}@{}", reference.name(), done.resolved);
+    let mut report = done.into_report(name, destination);
+    report.endpoint = source.endpoint();
+    report.warnings.splice(..0, call.warnings());
+    Ok(report)
+}
+
+fn pull_v1(
+    service: &Service,
+    reference: &Reference,
+    to: &Place,
+    destination: &str,
+    opening: Opening,
+    options: &engine::Options,
+    call: &Call,
+) -> Result<Report> {
+    let Place::Local(Location::Oci { dir, name }) = to else {
+        return Err(Error::argument("destination", "the destination must be an OCI layout")
+            .hint("write oci:DIR or oci:DIR:NAME"));
+    };
+    let layout = Layout::open_or_create(dir, call)?;
+    call.event(&serde_json::json!({"kind": "start"}))?;
+    let name = name.as_ref().or(opening.name.as_ref()).map(String::as_str);
+    let session = v1::Session::open(service, reference.domain(), opening.auth, call)?;
+    let mut report = pull_v1::pull(&session, reference, &layout, name, destination, options, call)?;
+    report.warnings.splice(..0, call.warnings());
+    Ok(report)
+}

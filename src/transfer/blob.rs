@@ -1,0 +1,234 @@
+//! One blob from here to there: present, mounted, or moved.
+
+use super::plan::Plan;
+use super::progress::{Direction, Events};
+use super::report::{BlobReport, Origin};
+use crate::call::Call;
+use crate::error::{Code, Error, Result};
+use crate::image::transport;
+use crate::image::{BlobWrite, Descriptor, Sink, Source};
+
+/// What has to be moved, from where to where.
+pub(super) struct Job<'a> {
+    pub(super) source: &'a dyn Source,
+    pub(super) sink: &'a dyn Sink,
+    pub(super) plan: &'a Plan,
+    /// Repositories of the destination's registry that may have the blobs.
+    pub(super) mounts: Vec<transport::Origin>,
+    pub(super) direction: Direction,
+}
+
+impl<'a> Job<'a> {
+    pub(super) fn blobs(&self) -> &'a [Descriptor] {
+        &self.plan.blobs
+    }
+
+    /// One blob: present already, mounted, or moved into a writer that makes it visible when it is whole.
+    pub(super) fn one(
+        &self,
+        blob: &Descriptor,
+        buffer: &mut [u8],
+        call: &Call,
+    ) -> Result<BlobReport> {
+        let mut report = BlobReport::present(blob);
+        let mut events = Events::new(blob, self.direction);
+        let exact = self.plan.configs.contains(&blob.digest);
+        let is_there =
+            self.plan.present.contains(&blob.digest) || self.sink.has_blob(blob, exact, call)?;
+        if is_there || self.is_mounted(blob, call)? {
+            report.source = if is_there { Origin::Present } else { Origin::Mounted };
+            call.add_done(blob.size);
+            events.tell(blob.size, true, report.source, call)?;
+            return Ok(report);
+        }
+        let writer = self.sink.blob_writer(blob, call)?;
+        report.resumed_from = writer.position();
+        report.source = if report.resumed_from > 0 { Origin::Resumed } else { Origin::Network };
+        call.add_done(report.resumed_from);
+        let moving = Moving { blob, writer, report, events, again: false };
+        moving.run(self.source, buffer, call)
+    }
+
+    fn is_mounted(&self, blob: &Descriptor, call: &Call) -> Result<bool> {
+        for from in &self.mounts {
+            if self.sink.mount_blob(blob, from, call)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// Whose failure it was: another endpoint of the source may do better, but none can help a destination.
+enum Failure {
+    Source(Error),
+    Sink(Error),
+}
+
+impl Failure {
+    /// What a writer says: bytes that are wrong are the source's.
+    fn of_writer(error: Error) -> Self {
+        match error.code() {
+            Code::DigestMismatch | Code::SizeMismatch => Self::Source(error),
+            _ => Self::Sink(error),
+        }
+    }
+}
+
+/// A blob on its way.
+struct Moving<'a> {
+    blob: &'a Descriptor,
+    writer: Box<dyn BlobWrite + 'a>,
+    report: BlobReport,
+    events: Events<'a>,
+    /// Whether it has begun anew already.
+    again: bool,
+}
+
+impl Moving<'_> {
+    fn run(mut self, source: &dyn Source, buffer: &mut [u8], call: &Call) -> Result<BlobReport> {
+        let mut moved = self.move_from_any(source, buffer, call);
+        if let Err(Failure::Sink(error)) = &moved
+            && error.is_retryable()
+        {
+            // An upload that cannot be gone on with may be made anew: the source still has all of it.
+            let restarted = self.start_over(call);
+            moved = match restarted {
+                Ok(()) => self.move_from_any(source, buffer, call),
+                Err(_) => moved,
+            };
+        }
+        match moved {
+            Ok(()) => {
+                self.events.tell(self.blob.size, true, self.report.source, call)?;
+                Ok(self.report)
+            }
+            Err(Failure::Source(error) | Failure::Sink(error)) => {
+                // A part that is wrong helps nobody, and one that filled the disk has to go.
+                let useless = matches!(
+                    error.code(),
+                    Code::DigestMismatch | Code::SizeMismatch | Code::NotFound | Code::NoSpace
+                );
+                if !useless {
+                    self.writer.keep();
+                }
+                self.writer.abort(call);
+                Err(error)
+            }
+        }
+    }
+
+    /// With whichever endpoint of the source gives the blob; a failure of the destination ends the search.
+    fn move_from_any(
+        &mut self,
+        source: &dyn Source,
+        buffer: &mut [u8],
+        call: &Call,
+    ) -> Result<(), Failure> {
+        let mut of_sink = None;
+        let read = source.each_endpoint(call, &mut |endpoint| match self
+            .move_from(endpoint, buffer, call)
+        {
+            Ok(()) => Ok(()),
+            Err(Failure::Source(error)) => Err(error),
+            Err(Failure::Sink(error)) => {
+                of_sink = Some(error);
+                Ok(())
+            }
+        });
+        match (of_sink, read) {
+            (Some(error), _) => Err(Failure::Sink(error)),
+            (None, read) => read.map_err(Failure::Source),
+        }
+    }
+
+    fn move_from(
+        &mut self,
+        endpoint: &dyn Source,
+        buffer: &mut [u8],
+        call: &Call,
+    ) -> Result<(), Failure> {
+        loop {
+            let moved = self.rest(endpoint, buffer, call).and_then(|()| {
+                self.writer.commit(call).map_err(|error| match Failure::of_writer(error) {
+                    Failure::Source(e) => Failure::Source(
+                        e.context(format!("cannot use the blob that {} sent", endpoint.shown())),
+                    ),
+                    of_sink => of_sink,
+                })
+            });
+            match moved {
+                // What an earlier call left may be what is wrong: once more from the start.
+                Err(Failure::Source(error)) if error.code() == Code::DigestMismatch => {
+                    self.start_over(call).map_err(Failure::Sink)?;
+                    if std::mem::replace(&mut self.again, true) {
+                        return Err(Failure::Source(error));
+                    }
+                }
+                // Nor can every server send the rest of a blob: it gets to send all of it, once.
+                Err(Failure::Source(error))
+                    if error.code() == Code::Protocol
+                        && self.writer.position() > 0
+                        && !self.again =>
+                {
+                    self.start_over(call).map_err(Failure::Sink)?;
+                    self.again = true;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Drops what there is of the blob.
+    fn start_over(&mut self, call: &Call) -> Result<()> {
+        call.forget_done(self.writer.position());
+        self.writer.restart(call)?;
+        self.report.resumed_from = 0;
+        self.report.source = Origin::Network;
+        self.report.retries += 1;
+        Ok(())
+    }
+
+    /// Copies the rest of the blob, in large pieces.
+    fn rest(
+        &mut self,
+        endpoint: &dyn Source,
+        buffer: &mut [u8],
+        call: &Call,
+    ) -> Result<(), Failure> {
+        if self.writer.position() == self.blob.size && self.blob.size > 0 {
+            return Ok(());
+        }
+        let opened = endpoint.open_blob(self.blob, self.writer.position(), call);
+        let mut reader = opened.map_err(Failure::Source)?;
+        loop {
+            let (mut filled, mut ended) = (0, false);
+            let result = loop {
+                match reader.read(&mut buffer[filled..], call) {
+                    Ok(0) => {
+                        ended = true;
+                        break Ok(());
+                    }
+                    Ok(read) => filled += read,
+                    Err(error) => break Err(error),
+                }
+                if filled == buffer.len() {
+                    break Ok(());
+                }
+            };
+            // What came before a failure is as good as the rest, and a later call goes on from there.
+            if filled > 0 {
+                self.writer.write(&buffer[..filled], call).map_err(Failure::of_writer)?;
+                self.report.bytes_transferred += filled as u64;
+                call.add_done(filled as u64);
+            }
+            self.report.retries += reader.take_retries() + self.writer.take_retries();
+            result.map_err(Failure::Source)?;
+            if ended {
+                return Ok(());
+            }
+            let (position, source) = (self.writer.position(), self.report.source);
+            self.events.tell(position, false, source, call).map_err(Failure::Sink)?;
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! From any source to any sink: manifests are planned, blobs moved, manifests written children first, and the name last.
+
+use std::time::Instant;
+
+use super::blob::Job;
+use super::plan::{Plan, Stored};
+use super::progress::{self, Direction};
+use super::report::{Done, ManifestReport};
+use super::workers;
+use crate::call::Call;
+use crate::error::{Error, Result};
+use crate::image::transport::Origin;
+use crate::image::{Platform, Sink, Source};
+
+/// How a copy is done.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Whose image of an index; None is this machine's.
+    pub platform: Option<Platform>,
+    /// The index with all of its images instead.
+    pub all_platforms: bool,
+    /// Layers that are not meant to be distributed are moved as well.
+    pub nondistributable: bool,
+    /// Nothing is taken for present because a manifest that lists it is.
+    pub verify_present: bool,
+    /// What refers to the image, to its children, and in turn to that, goes as well.
+    pub referrers: bool,
+    /// Tags that are made of digests of the image and its children go as well.
+    pub digest_tags: bool,
+    /// Manifests of Docker's media types become OCI ones.
+    pub convert_to_oci: bool,
+    /// Names beside that of the destination.
+    pub tags: Vec<String>,
+    /// Repositories of the destination's registry to mount blobs from.
+    pub mount_from: Vec<String>,
+}
+
+/// Copies an image. Nothing has its name at the destination before everything is there.
+pub fn copy(source: &dyn Source, sink: &dyn Sink, options: &Options, call: &Call) -> Result<Done> {
+    let began = Instant::now();
+    // What the threads of the call see is boxed, for the caller's stack may be set aside while they work.
+    let mut plan = Box::new(Plan::make(source, sink, options, call)?);
+    call.set_total(plan.bytes());
+    let is_remote = sink.endpoint().is_some();
+    let direction = if is_remote { Direction::Up } else { Direction::Down };
+    let mounts = mounts(source, sink, options);
+    let job = Job { source, sink, plan: &plan, mounts, direction };
+    let threads = source.concurrency().min(sink.concurrency());
+    let blobs = workers::run(job, threads, call)?;
+    write_manifests(source, sink, &mut plan, call)?;
+    sink.set_names(&plan.root, &plan.root_bytes, &options.tags, call)?;
+    if is_remote {
+        progress::manifest(&plan.root, Direction::Up, call)?;
+    }
+    let limit = source.limits().config;
+    plan.look_at_config(options, |config| {
+        sink.written_blob(config, limit).or_else(|| {
+            let is_local = source.endpoint().is_none();
+            is_local.then(|| source.small_blob(config, limit, call).ok()).flatten()
+        })
+    });
+    call.event(&serde_json::json!({"kind": "finish"}))?;
+    let Plan { root, resolved, manifests, platform, converted, warnings, .. } = *plan;
+    let manifests = manifests.into_iter().rev();
+    let manifests = manifests
+        .map(|Stored { descriptor, platform, .. }| ManifestReport { descriptor, platform })
+        .collect();
+    Ok(Done { root, resolved, began, manifests, platform, blobs, converted, warnings })
+}
+
+/// Where the destination's registry may have the blobs already: named ones, and the source if it is of the same registry.
+fn mounts(source: &dyn Source, sink: &dyn Sink, options: &Options) -> Vec<Origin> {
+    let Some(to) = sink.origin() else { return Vec::new() };
+    let named = options
+        .mount_from
+        .iter()
+        .map(|repository| Origin { registry: to.registry.clone(), repository: repository.clone() });
+    let from = source.origin().filter(|from| from.registry == to.registry);
+    let mut mounts: Vec<Origin> = Vec::new();
+    for origin in from.into_iter().chain(named) {
+        if origin != to && !mounts.contains(&origin) {
+            mounts.push(origin);
+        }
+    }
+    mounts
+}
+
+/// Writes what waited for its blobs, children first, and makes what refers to the image findable. The image's own manifest
+/// comes with its name, unless something refers to it that must not come before it.
+fn write_manifests(
+    source: &dyn Source,
+    sink: &dyn Sink,
+    plan: &mut Plan,
+    call: &Call,
+) -> Result<()> {
+    if !sink.manifests_first() {
+        let referred_to = plan.manifests.len() > plan.own;
+        for stored in &mut plan.manifests {
+            let is_root = stored.descriptor.digest == plan.root.digest;
+            if stored.is_there || (is_root && !referred_to) {
+                continue;
+            }
+            call.check()?;
+            let bytes = match stored.bytes.take() {
+                Some(bytes) => bytes,
+                None => source.manifest(&stored.descriptor, call)?,
+            };
+            sink.put_manifest(&stored.descriptor, &bytes, call)?;
+            if sink.endpoint().is_some() {
+                progress::manifest(&stored.descriptor, Direction::Up, call)?;
+            }
+        }
+    }
+    for referrer in &plan.referrers {
+        sink.list_referrer(referrer, call)?;
+    }
+    for (manifest, tag) in &plan.tagged {
+        let bytes = source.manifest(manifest, call)?;
+        manifest.verify(&bytes)?;
+        sink.add_tag(manifest, &bytes, tag, call)?;
+    }
+    Ok(())
+}
+
+/// Options that cannot be followed together.
+pub fn check(options: &Options) -> Result<()> {
+    if options.platform.is_some() && options.all_platforms {
+        return Err(Error::argument(
+            "platform",
+            "platform and all_platforms cannot be used together",
+        ));
+    }
+    if options.convert_to_oci && (options.referrers || options.digest_tags) {
+        return Err(Error::argument(
+            "convert",
+            "convert cannot be used with referrers or digest_tags, which speak of the image as it was",
+        ));
+    }
+    Ok(())
+}

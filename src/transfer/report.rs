@@ -1,0 +1,157 @@
+//! What a copy did, as the document that its caller gets.
+
+use std::time::Instant;
+
+use serde::Serialize;
+
+use crate::image::transport::Endpoint;
+use crate::image::{Descriptor, Platform, platform};
+use crate::names::digest::Digest;
+
+/// What a pull, push or copy did.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// The canonical reference, with the digest that it stood for.
+    pub reference: String,
+    /// The document that the destination's name now points at.
+    pub descriptor: Descriptor,
+    /// Every manifest that was stored.
+    pub manifests: Vec<ManifestReport>,
+    /// The platform, where one was chosen.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "platform::as_text")]
+    pub platform: Option<Platform>,
+    /// Who gave it, or took it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<Endpoint>,
+    /// Of a copy: who gave it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_endpoint: Option<Endpoint>,
+    /// Of a copy: who took it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destination_endpoint: Option<Endpoint>,
+    /// The place, as it was given.
+    pub destination: String,
+    /// The tags that a repository now has for it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// Every blob, in the order of the image.
+    pub blobs: Vec<BlobReport>,
+    /// Bytes of all blobs.
+    pub bytes_total: u64,
+    /// Bytes that came over the network.
+    pub bytes_transferred: u64,
+    /// How long it took.
+    pub duration_ms: u64,
+    /// Manifests that were written in another form than they were read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub converted: Vec<Converted>,
+    /// What the user should know though all went well.
+    pub warnings: Vec<String>,
+}
+
+/// A stored manifest.
+#[derive(Debug, Clone, Serialize)]
+pub struct ManifestReport {
+    /// What it is.
+    pub descriptor: Descriptor,
+    /// What it runs on, where the index said so.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "platform::as_text")]
+    pub platform: Option<Platform>,
+}
+
+/// A blob in a report.
+#[derive(Debug, Clone, Serialize)]
+pub struct BlobReport {
+    /// What it hashes to.
+    pub digest: Digest,
+    /// Its bytes.
+    pub size: u64,
+    /// What it is.
+    pub media_type: String,
+    /// Bytes that came over the network.
+    pub bytes_transferred: u64,
+    /// Where an earlier, interrupted call had come to.
+    pub resumed_from: u64,
+    /// Connections that were made again.
+    pub retries: u32,
+    /// Where it came from.
+    pub source: Origin,
+}
+
+impl BlobReport {
+    /// A blob that is at the destination already.
+    pub fn present(blob: &Descriptor) -> Self {
+        Self {
+            digest: blob.digest.clone(),
+            size: blob.size,
+            media_type: blob.media_type.clone(),
+            bytes_transferred: 0,
+            resumed_from: 0,
+            retries: 0,
+            source: Origin::Present,
+        }
+    }
+}
+
+/// Where a blob came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// All of it was moved.
+    Network,
+    /// It was there.
+    Present,
+    /// An earlier call had moved a part of it.
+    Resumed,
+    /// The registry took it from another repository of its own.
+    Mounted,
+}
+
+/// A manifest that was written in another form.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Converted {
+    /// What it was.
+    pub from: Digest,
+    /// What it is.
+    pub to: Digest,
+}
+
+/// What the engine did, to be completed by who called it.
+#[derive(Debug)]
+pub struct Done {
+    /// The document that was named.
+    pub root: Descriptor,
+    /// What the source's name stood for.
+    pub resolved: Digest,
+    pub(super) began: Instant,
+    pub(super) manifests: Vec<ManifestReport>,
+    /// What was chosen of an index, or found to be of a single image.
+    pub platform: Option<Platform>,
+    pub(super) blobs: Vec<BlobReport>,
+    pub(super) converted: Vec<Converted>,
+    /// What the user should know.
+    pub warnings: Vec<String>,
+}
+
+impl Done {
+    /// The report, under the name of what was read or written.
+    pub fn into_report(self, reference: String, destination: &str) -> Report {
+        Report {
+            reference,
+            descriptor: self.root,
+            manifests: self.manifests,
+            platform: self.platform,
+            endpoint: None,
+            source_endpoint: None,
+            destination_endpoint: None,
+            destination: destination.to_owned(),
+            tags: Vec::new(),
+            bytes_total: self.blobs.iter().map(|blob| blob.size).fold(0, u64::saturating_add),
+            bytes_transferred: self.blobs.iter().map(|blob| blob.bytes_transferred).sum(),
+            blobs: self.blobs,
+            duration_ms: u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            converted: self.converted,
+            warnings: self.warnings,
+        }
+    }
+}
