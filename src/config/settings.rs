@@ -17,7 +17,7 @@ options! {
         "idle-ms" => idle: Duration = Duration::from_secs(30);
         /// One ping, token or login request.
         "auth-ms" => auth: Duration = Duration::from_secs(15);
-        /// The minimum speed of a body; a slower transfer fails.
+        /// The minimum speed of a body in bytes per second; a slower transfer fails.
         "min-bytes-per-second" => min_bytes_per_second: u64;
         /// A whole call.
         "total-ms" => total: Duration;

@@ -505,8 +505,9 @@ pub unsafe extern "C" fn ocireg_session_open_blob(
 /// @param session       a session of a repository, opened with the action push or made by ocireg_session_repository().
 ///                      Not NULL.
 /// @param context       the call's context; may be NULL.
-/// @param options_json  `digest`, `size` (checked at the end), `media_type` (for the descriptor), `algorithm` ("sha256",
-///                      "sha384", "sha512": where no digest is given), `mount_from` (repositories of the registry that
+/// @param options_json  `digest`, `size` (checked at the end), `media_type` (for the descriptor; default
+///                      application/octet-stream), `algorithm` ("sha256", "sha384", "sha512": where no digest is given;
+///                      default sha256), `mount_from` (repositories of the registry that
 ///                      may have the blob; needs a digest), `chunk_size` (bytes, default 4 MiB), `check_exists` (look
 ///                      first; needs a digest); may be NULL. A blob that is there already takes no network.
 /// @param writer        receives the writer, to be ended by ocireg_writer_free(). Not NULL.

@@ -56,14 +56,14 @@ options! {
         /// Put in front of the User-Agent header, for example the program's name and version.
         "user-agent-prefix" => user_agent_prefix: String;
         /// How long each step may take.
-        "timeouts" => timeouts: Timeouts, else "below";
+        "timeouts" => timeouts: Timeouts;
         /// How failed requests are retried.
-        "retry" => retry: Retry, else "below";
+        "retry" => retry: Retry;
         /// How much a registry may send.
-        "limits" => limits: Limits, else "below";
+        "limits" => limits: Limits;
         /// How many downloads from one host may run at once, over all calls of the service.
         "max-concurrent-downloads" => max_concurrent_downloads: usize = 4, in 1..=1024;
-        /// Not supported yet: ocireg uploads one blob at a time.
+        /// How many uploads to one host may run at once. Not supported yet: ocireg uploads one blob at a time.
         "max-concurrent-uploads" => max_concurrent_uploads: Option<u64>, else "1";
         /// Whether environment variables may set proxies, the paths of configuration files and CA certificates, and the
         /// directory of temporary files. In a privileged process they never may.
@@ -104,8 +104,9 @@ options! {
 }
 
 options! {
-    /// A proxy for each scheme. A proxy is `[http[s]://][USER:PASSWORD@]HOST[:PORT]` and must allow CONNECT, which is used for
-    /// http addresses, too. Loopback addresses also go through it, unless `no-proxy` lists them.
+    /// The proxy for each scheme. A proxy is `SCHEME://[USER:PASSWORD@]HOST[:PORT]` with the scheme `http`, `https`, `socks5` or
+    /// `socks5h`, and `http://` may be left out. An HTTP proxy must allow CONNECT, which is used for http addresses, too.
+    /// Loopback addresses also go through the proxy, unless `no-proxy` lists them.
     pub struct ProxyOptions built by ProxyBuilder of service "proxy" {
         /// The proxy for http addresses; `""` is none.
         "http-proxy" => http_proxy: ProxyUrl, else "none";

@@ -5,7 +5,10 @@ Every key of an input is optional. Outputs may gain keys in newer libraries; key
 
 from __future__ import annotations
 
-from typing import Any, TypedDict, Union
+from typing import Any, TypedDict
+
+from ._auth import AuthConfig as AuthConfig
+from ._options import *  # noqa: F403 - the types of all options
 
 # Names.
 
@@ -54,18 +57,6 @@ class Challenge(TypedDict):
 
     scheme: str
     parameters: dict[str, str]
-
-
-class AuthConfig(TypedDict, total=False):
-    """Credentials, as in Docker's API and config.json. ``{}`` is anonymous."""
-
-    username: str
-    password: str
-    auth: str
-    email: str
-    serveraddress: str
-    identitytoken: str
-    registrytoken: str
 
 
 class AuthResult(TypedDict):
@@ -134,101 +125,6 @@ class ServiceConfig(TypedDict):
     InsecureRegistryCIDRs: list[str]
     IndexConfigs: dict[str, IndexInfo]
     Mirrors: list[str]
-
-
-Proxies = TypedDict(
-    "Proxies",
-    {"http-proxy": str, "https-proxy": str, "no-proxy": str},
-    total=False,
-)
-"""Proxies by the scheme of the address that is asked for; ``no-proxy`` is a text like the variable NO_PROXY.
-
-A proxy is ``[http[s]://][USER:PASSWORD@]HOST[:PORT]`` and must allow CONNECT, which is used for http addresses, too.
-"""
-
-Timeouts = TypedDict(
-    "Timeouts",
-    {
-        "connect-ms": int,
-        "tls-ms": int,
-        "header-ms": int,
-        "idle-ms": int,
-        "auth-ms": int,
-        "min-bytes-per-second": int,
-        "total-ms": int,
-    },
-    total=False,
-)
-
-Retry = TypedDict(
-    "Retry",
-    {"max-attempts": int, "initial-ms": int, "max-ms": int, "max-retry-after-ms": int},
-    total=False,
-)
-
-
-class Limits(TypedDict, total=False):
-    """How much a service takes from a registry, in bytes or, for pages, children and depth, in number."""
-
-    manifest: int
-    config: int
-    token: int
-    error: int
-    list: int
-    pages: int
-    children: int
-    depth: int
-    urls: int
-    total: int
-    spool: int
-
-
-ServiceOptions = TypedDict(
-    "ServiceOptions",
-    {
-        "registry-mirrors": "list[str]",
-        "insecure-registries": "list[str]",
-        "allow-nondistributable-artifacts": "list[str]",
-        "certs-dir": str,
-        "hosts-dir": str,
-        "registries-conf": str,
-        "docker-config": str,
-        "daemon-json": str,
-        "credentials": "dict[str, AuthConfig]",
-        "resolve": "dict[str, list[str]]",
-        "proxy": Union[str, Proxies],
-        "user-agent": str,
-        "user-agent-prefix": str,
-        "credential-helper-timeout-ms": int,
-        "timeouts": Timeouts,
-        "retry": Retry,
-        "max-concurrent-downloads": int,
-        "max-concurrent-uploads": int,
-        "limits": Limits,
-        "environment": bool,
-        "preload": bool,
-        "v1": bool,
-        "trusted-realms": "list[list[str]]",
-        "allow-upload-hosts": "list[str]",
-        "allow-foreign-urls": "list[str]",
-        "allow-plain-http-credentials": "list[str]",
-        "allow-v1-endpoints": "list[str]",
-    },
-    total=False,
-)
-"""How a service works; the keys are those of Docker's daemon.json and its like."""
-
-ConfigOptions = TypedDict(
-    "ConfigOptions",
-    {
-        "registry-mirrors": "list[str]",
-        "insecure-registries": "list[str]",
-        "allow-nondistributable-artifacts": "list[str]",
-        "daemon-json": str,
-    },
-    total=False,
-)
-"""The part of the options that :meth:`ocireg.Service.replace_config` replaces; what is absent becomes empty."""
 
 
 # Sessions.
@@ -326,91 +222,7 @@ class TagList(TypedDict, total=False):
     warnings: list[str]
 
 
-class SessionOptions(TypedDict, total=False):
-    """Options of :meth:`ocireg.Service.open_session`. ``actions`` is ``["pull"]`` if absent."""
-
-    auth: AuthConfig
-    actions: list[str]
-    protocol: str
-
-
-class TagOptions(TypedDict, total=False):
-    """Options of :meth:`ocireg.Session.list_tags`: with ``n`` one page, without it all."""
-
-    n: int
-    last: str
-    next: str
-
-
-class ManifestOptions(TypedDict, total=False):
-    """Options of :meth:`ocireg.Session.get_manifest` and its like.
-
-    ``platform`` is ``os[(version)]/arch[/variant]``. With ``accept``, a manifest of any type that it names is returned.
-    """
-
-    platform: str
-    accept: list[str]
-    max_size: int
-
-
-class BlobOptions(TypedDict, total=False):
-    """Options of :meth:`ocireg.Session.open_blob`: what a descriptor says of the blob."""
-
-    size: int
-    media_type: str
-    urls: list[str]
-
-
-class PutBlobOptions(TypedDict, total=False):
-    """Options of :meth:`ocireg.Session.put_blob`. ``mount_from`` and ``check_exists`` need ``digest``."""
-
-    digest: str
-    size: int
-    media_type: str
-    algorithm: str
-    mount_from: list[str]
-    chunk_size: int
-    check_exists: bool
-
-
-class CommitOptions(TypedDict, total=False):
-    """Options of :meth:`ocireg.BlobWriter.commit`: what must have been written."""
-
-    digest: str
-    size: int
-
-
 # Images.
-
-
-class PullOptions(TypedDict, total=False):
-    """Options of :meth:`ocireg.Service.pull`.
-
-    ``auth``: absent is what the service knows, ``{}`` is anonymous. ``platform`` is
-    ``os[(version)]/arch[/variant]``, that of this machine if absent; ``all_platforms`` is the whole index.
-    ``resume``, true if absent, takes partial files up. ``verify_present`` hashes again what is there.
-    ``protocol`` is ``"v2"``, or ``"v1"`` for an image of a v1 index, converted. ``referrers`` and ``verify_diff_ids``
-    are for later: true is :class:`ocireg.UnsupportedError`.
-    """
-
-    auth: AuthConfig
-    platform: str
-    all_platforms: bool
-    resume: bool
-    referrers: bool
-    verify_diff_ids: bool
-    nondistributable: bool
-    verify_present: bool
-    protocol: str
-
-
-class InspectOptions(TypedDict, total=False):
-    """Options of :meth:`ocireg.Service.inspect`. ``config`` and ``layers``, true if absent, say what is told."""
-
-    auth: AuthConfig
-    platform: str
-    config: bool
-    layers: bool
 
 
 class PlatformDescriptor(TypedDict, total=False):

@@ -1,0 +1,348 @@
+# Generated from the tables listed in src/client/options.rs by OCIREG_UPDATE=1 cargo test --test options. Do not edit.
+"""The options of services and calls, as types. Every key is optional."""
+
+from __future__ import annotations
+
+from typing import TypedDict, Union
+
+from ._auth import AuthConfig
+
+__all__ = [
+    "BlobOptions",
+    "CommitOptions",
+    "ConfigOptions",
+    "InspectOptions",
+    "Limits",
+    "ManifestOptions",
+    "Proxies",
+    "PullOptions",
+    "PutBlobOptions",
+    "Retry",
+    "ServiceOptions",
+    "SessionOptions",
+    "TagOptions",
+    "Timeouts",
+]
+
+
+Timeouts = TypedDict(
+    "Timeouts",
+    {
+        "connect-ms": int,
+        "tls-ms": int,
+        "header-ms": int,
+        "idle-ms": int,
+        "auth-ms": int,
+        "min-bytes-per-second": int,
+        "total-ms": int,
+    },
+    total=False,
+)
+"""How long each step of an exchange may take. 0 is no limit.
+
+- ``connect-ms``: Resolving the host name and connecting, for each address. Default: 30000.
+- ``tls-ms``: The TLS handshake. Default: 10000.
+- ``header-ms``: From the end of the request to the end of the response's header. Default: 30000.
+- ``idle-ms``: Silence within a body. Default: 30000.
+- ``auth-ms``: One ping, token or login request. Default: 15000.
+- ``min-bytes-per-second``: The minimum speed of a body in bytes per second; a slower transfer fails. Default: 0.
+- ``total-ms``: A whole call. Default: 0.
+"""
+
+
+Retry = TypedDict(
+    "Retry",
+    {
+        "max-attempts": int,
+        "initial-ms": int,
+        "max-ms": int,
+        "max-retry-after-ms": int,
+    },
+    total=False,
+)
+"""How often and after which delays a failed request is retried.
+
+- ``max-attempts``: Attempts, the first one included. Default: 5.
+- ``initial-ms``: The first delay; it doubles each time. Default: 250.
+- ``max-ms``: The longest delay that ocireg chooses. Default: 30000.
+- ``max-retry-after-ms``: The longest delay that a registry may ask for; a longer one is ``RATE_LIMITED`` at once.
+  Default: 60000.
+"""
+
+
+class Limits(TypedDict, total=False):
+    """How much a registry may send. What is larger is ``LIMIT``.
+
+    - ``manifest``: Bytes of a manifest or index. Default: 8 MiB.
+    - ``config``: Bytes of an image's configuration. Default: 8 MiB.
+    - ``token``: Bytes of a token server's response. Default: 1 MiB.
+    - ``error``: Bytes that are read of the body of an error. Default: 64 KiB.
+    - ``list``: Bytes of one page of tags or repositories. Default: 8 MiB.
+    - ``pages``: Pages of one list. Default: 10000.
+    - ``children``: Descriptors of one call. Default: 10000.
+    - ``depth``: Indexes within indexes. Default: 4.
+    - ``urls``: Addresses of one descriptor. Default: 16.
+    - ``total``: Bytes of all manifests, configurations and pages of one call together. Default: 64 MiB.
+    - ``spool``: Bytes of a temporary file of protocol v1. Default: no limit.
+    """
+
+    manifest: int
+    config: int
+    token: int
+    error: int
+    list: int
+    pages: int
+    children: int
+    depth: int
+    urls: int
+    total: int
+    spool: int
+
+
+Proxies = TypedDict(
+    "Proxies",
+    {
+        "http-proxy": str,
+        "https-proxy": str,
+        "no-proxy": str,
+    },
+    total=False,
+)
+"""The proxy for each scheme. A proxy is ``SCHEME://[USER:PASSWORD@]HOST[:PORT]`` with the scheme ``http``, ``https``,
+``socks5`` or ``socks5h``, and ``http://`` may be left out. An HTTP proxy must allow CONNECT, which is used for http
+addresses, too. Loopback addresses also go through the proxy, unless ``no-proxy`` lists them.
+
+- ``http-proxy``: The proxy for http addresses; ``""`` is none. Default: none.
+- ``https-proxy``: The proxy for https addresses; ``""`` is none. Default: none.
+- ``no-proxy``: Hosts to connect to directly, separated by commas, like the variable ``NO_PROXY``: a domain (which
+  includes its subdomains), ``.domain`` (only the subdomains), an address, a network in CIDR notation, or ``*``. All but
+  networks may end in ``:port``.
+"""
+
+
+ServiceOptions = TypedDict(
+    "ServiceOptions",
+    {
+        "registry-mirrors": "list[str]",
+        "insecure-registries": "list[str]",
+        "allow-nondistributable-artifacts": "list[str]",
+        "daemon-json": str,
+        "certs-dir": str,
+        "hosts-dir": str,
+        "registries-conf": str,
+        "docker-config": str,
+        "credentials": "dict[str, AuthConfig]",
+        "credential-helper-timeout-ms": int,
+        "resolve": "dict[str, list[str]]",
+        "proxy": Union[str, Proxies],
+        "user-agent": str,
+        "user-agent-prefix": str,
+        "timeouts": Timeouts,
+        "retry": Retry,
+        "limits": Limits,
+        "max-concurrent-downloads": int,
+        "max-concurrent-uploads": int,
+        "environment": bool,
+        "preload": bool,
+        "v1": bool,
+        "trusted-realms": "list[list[str]]",
+        "allow-upload-hosts": "list[str]",
+        "allow-foreign-urls": "list[str]",
+        "allow-plain-http-credentials": "list[str]",
+        "allow-v1-endpoints": "list[str]",
+    },
+    total=False,
+)
+"""The options of a service. The hyphenated keys of Docker's ``daemon.json`` mean what they mean there.
+
+- ``registry-mirrors``: URLs of mirrors of Docker Hub, asked in order. Default: none.
+- ``insecure-registries``: Hosts and address blocks that may be used over plain HTTP or with an unverified
+  certificate. ``127.0.0.0/8`` is always one of them. Default: none.
+- ``allow-nondistributable-artifacts``: Hosts and address blocks that nondistributable layers may be pushed to.
+  Default: none.
+- ``daemon-json``: A ``daemon.json`` whose lists of registries and ``proxies`` are used; explicit options win.
+  Default: none.
+- ``certs-dir``: The directory of certificates, with one subdirectory for each registry. Default:
+  ``/etc/docker/certs.d``.
+- ``hosts-dir``: A directory with ``hosts.toml`` files, as containerd has it. Not supported yet: only ``""`` is
+  allowed. Default: none.
+- ``registries-conf``: A ``registries.conf`` file. Not supported yet: only ``""`` is allowed. Default: none.
+- ``docker-config``: The directory that contains ``config.json``; ``""`` ignores all credential files. Default:
+  ``$DOCKER_CONFIG`` or ``~/.docker``.
+- ``credentials``: Credentials by ``host[:port]`` or ``host[:port]/path``.
+- ``credential-helper-timeout-ms``: How long a credential helper may run; 0 is as long as the call. Default:
+  ``auth-ms`` of ``timeouts``.
+- ``resolve``: The addresses of hosts, instead of DNS; ``*`` is every other name, and a host with an empty list does
+  not resolve.
+- ``proxy``: The proxy for all requests, or one for each scheme; ``""`` is none. Default: the environment's.
+- ``user-agent``: The User-Agent header; ``""`` sends none. Default: "ocireg/0.1.0".
+- ``user-agent-prefix``: Put in front of the User-Agent header, for example the program's name and version.
+- ``timeouts``: How long each step may take.
+- ``retry``: How failed requests are retried.
+- ``limits``: How much a registry may send.
+- ``max-concurrent-downloads``: How many downloads from one host may run at once, over all calls of the service.
+  Default: 4.
+- ``max-concurrent-uploads``: How many uploads to one host may run at once. Not supported yet: ocireg uploads one blob
+  at a time. Default: 1.
+- ``environment``: Whether environment variables may set proxies, the paths of configuration files and CA
+  certificates, and the directory of temporary files. In a privileged process they never may. Default: ``True``.
+- ``preload``: Load the system's CA certificates when the service is created, for programs that change their root
+  directory later.
+- ``v1``: Whether protocol v1 may be spoken: ``True`` lets a login try it last, ``False`` makes calls that ask for it
+  fail. Default: only by calls that ask for it.
+- ``trusted-realms``: Pairs of a registry and a token server that may get the registry's credentials, although it is
+  on a more private network than the registry.
+- ``allow-upload-hosts``: Hosts, as ``host[:port]``, that a registry may send uploads to.
+- ``allow-foreign-urls``: Hosts, as ``host[:port]``, that nondistributable layers may be downloaded from.
+- ``allow-plain-http-credentials``: Hosts, as ``host[:port]``, that may get credentials over plain HTTP.
+- ``allow-v1-endpoints``: Hosts, as ``host[:port]``, that a v1 index may send clients to.
+"""
+
+
+ConfigOptions = TypedDict(
+    "ConfigOptions",
+    {
+        "registry-mirrors": "list[str]",
+        "insecure-registries": "list[str]",
+        "allow-nondistributable-artifacts": "list[str]",
+        "daemon-json": str,
+    },
+    total=False,
+)
+"""The registry lists of a service, which can be replaced. What is absent becomes empty.
+
+- ``registry-mirrors``: URLs of mirrors of Docker Hub, asked in order. Default: none.
+- ``insecure-registries``: Hosts and address blocks that may be used over plain HTTP or with an unverified
+  certificate. ``127.0.0.0/8`` is always one of them. Default: none.
+- ``allow-nondistributable-artifacts``: Hosts and address blocks that nondistributable layers may be pushed to.
+  Default: none.
+- ``daemon-json``: A ``daemon.json`` whose lists of registries are used; explicit options win. Default: none.
+"""
+
+
+class SessionOptions(TypedDict, total=False):
+    """How a session is opened.
+
+    - ``auth``: Credentials for the registry; ``{}`` is anonymous. Default: the service's credentials.
+    - ``actions``: What the session will do: ``pull``, ``push``, ``delete``. Mirrors are used only if it only pulls.
+      Default: ["pull"].
+    - ``protocol``: The protocol. ``v1`` is the protocol of Docker before 1.6, for registries that have no other.
+      Default: "v2".
+    """
+
+    auth: AuthConfig
+    actions: list[str]
+    protocol: str
+
+
+class TagOptions(TypedDict, total=False):
+    """Which entries of a list are returned.
+
+    - ``n``: Return one page of about this many entries. Default: all pages.
+    - ``last``: Only return entries after this one. Default: the beginning.
+    - ``next``: The ``next`` of the previous page. Default: the first page.
+    """
+
+    n: int
+    last: str
+    next: str
+
+
+class ManifestOptions(TypedDict, total=False):
+    """Which manifest is returned.
+
+    - ``platform``: Select the manifest for this platform from an index. Default: the index itself.
+    - ``accept``: Media types to accept, even ones that ocireg does not know.
+    - ``max_size``: The maximum size of the manifest in bytes, if it is less than the service's limit. Default: the
+      service's limit.
+    """
+
+    platform: str
+    accept: list[str]
+    max_size: int
+
+
+class BlobOptions(TypedDict, total=False):
+    """What is known about a blob.
+
+    - ``size``: The size of the whole blob in bytes, which is checked. Default: the registry's answer.
+    - ``media_type``: The blob's media type. Only nondistributable layers may come from ``urls``.
+    - ``urls``: Other addresses of a nondistributable layer, used if the registry does not have it and
+      ``allow-foreign-urls`` names the host.
+    """
+
+    size: int
+    media_type: str
+    urls: list[str]
+
+
+class PutBlobOptions(TypedDict, total=False):
+    """How a blob is uploaded.
+
+    - ``digest``: The digest that the content must have. Default: not checked.
+    - ``size``: The number of bytes that must be written. Default: not checked.
+    - ``media_type``: The media type in the descriptor that the commit returns. Default: "application/octet-stream".
+    - ``algorithm``: The digest algorithm of an upload without ``digest``. Default: ``sha256``.
+    - ``mount_from``: Repositories of the same registry that the blob may be mounted from. Requires ``digest``.
+    - ``chunk_size``: The size of a chunk in bytes. Default: 4 MiB.
+    - ``check_exists``: Check first whether the repository already has the blob. Requires ``digest``.
+    """
+
+    digest: str
+    size: int
+    media_type: str
+    algorithm: str
+    mount_from: list[str]
+    chunk_size: int
+    check_exists: bool
+
+
+class CommitOptions(TypedDict, total=False):
+    """What must have been written.
+
+    - ``digest``: The digest that the content must have. Default: not checked.
+    - ``size``: The number of bytes that must have been written. Default: not checked.
+    """
+
+    digest: str
+    size: int
+
+
+class PullOptions(TypedDict, total=False):
+    """How an image is pulled.
+
+    - ``auth``: Credentials for the registry; ``{}`` is anonymous. Default: the service's credentials.
+    - ``protocol``: The protocol. ``v1`` pulls an image of a v1 index and converts it. Default: "v2".
+    - ``platform``: Pull the image for this platform. Default: this machine's platform.
+    - ``all_platforms``: Pull the whole index with the images of all platforms.
+    - ``resume``: Keep partial files, and continue those of an interrupted pull. Default: ``True``.
+    - ``nondistributable``: Pull nondistributable layers, too.
+    - ``verify_present``: Verify the digests of all blobs that the destination already has.
+    - ``referrers``: Pull what refers to the image, such as signatures. Not supported yet.
+    - ``verify_diff_ids``: Check the uncompressed layers against the image's configuration. Not supported yet.
+    """
+
+    auth: AuthConfig
+    protocol: str
+    platform: str
+    all_platforms: bool
+    resume: bool
+    nondistributable: bool
+    verify_present: bool
+    referrers: bool
+    verify_diff_ids: bool
+
+
+class InspectOptions(TypedDict, total=False):
+    """What is returned about an image.
+
+    - ``auth``: Credentials for the registry; ``{}`` is anonymous. Default: the service's credentials.
+    - ``platform``: Inspect the image for this platform. Default: this machine's platform.
+    - ``config``: Whether to get the image's configuration. Default: ``True``.
+    - ``layers``: Whether to list the layers. Default: ``True``.
+    """
+
+    auth: AuthConfig
+    platform: str
+    config: bool
+    layers: bool
