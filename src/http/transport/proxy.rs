@@ -12,10 +12,11 @@ use ureq::http::Uri;
 use ureq::unversioned::transport::{ConnectionDetails, Connector};
 use zeroize::Zeroizing;
 
+use super::plain::{Forward, Plain};
 use super::scope::{self, carry};
-use super::secure::{Tls, client_config};
-use super::socket::{Plain, Socket};
+use super::socket::Socket;
 use super::socks::{self, Target};
+use super::tls::{Tls, client_config};
 use super::wire::Wire;
 use crate::config::proxy::{ProxyScheme, ProxyServer};
 use crate::error::{Code, Error, Phase, Result};
@@ -62,14 +63,14 @@ impl ProxyConnector {
                     details.uri.authority().map(ToString::to_string).unwrap_or_default();
                 let wire = self.wire()?;
                 self.log(&authority);
-                Ok(Plain::forwarding(wire, Forward { server: self.server.clone(), authority }))
+                Ok(Plain::forwarding(wire, Forward::new(self.server.clone(), authority)))
             }
         }
     }
 
     /// The proxy itself, by TLS if it wants that.
-    fn wire(&self) -> io::Result<Wire> {
-        let mut wire = Wire::Socket(self.connect_to_proxy()?);
+    fn wire(&self) -> io::Result<Box<dyn Wire>> {
+        let mut wire: Box<dyn Wire> = Box::new(self.connect_to_proxy()?);
         if self.server.is_https() {
             let config =
                 self.config.get_or_try_init(|| client_config(&self.identity)).map_err(carry)?;
@@ -77,13 +78,13 @@ impl ProxyConnector {
             let peer = tls::fault::Peer::proxy(self.server.to_string(), &self.identity, certs_dir);
             let tls = Tls::handshake(config.clone(), self.server.host(), peer, wire)?;
             tls.log(&self.identity);
-            wire = Wire::Tls(Box::new(tls));
+            wire = Box::new(tls);
         }
         Ok(wire)
     }
 
     /// A connection through SOCKS, to the first address that the proxy reaches.
-    fn socks(&self, details: &ConnectionDetails, is_https: bool) -> io::Result<Wire> {
+    fn socks(&self, details: &ConnectionDetails, is_https: bool) -> io::Result<Box<dyn Wire>> {
         let port = details.uri.port_u16().unwrap_or(if is_https { 443 } else { 80 });
         let host = details.uri.host().unwrap_or_default();
         let shown = format!("{host}:{port}");
@@ -115,10 +116,10 @@ impl ProxyConnector {
             if let Target::Address(address) = target {
                 socket.leads_to(address.ip());
             }
-            let mut wire = Wire::Socket(socket);
+            let mut wire: Box<dyn Wire> = Box::new(socket);
             let time = scope::with(|scope| scope.timeouts.connect).unwrap_or_default();
             let made = scope::limited(time, Phase::Proxy, || {
-                socks::connect(&mut wire, &self.server, target)
+                socks::connect(&mut *wire, &self.server, target)
             });
             match made {
                 Ok(()) => {
@@ -152,12 +153,12 @@ impl ProxyConnector {
         Err(carry(last.unwrap_or_else(|| Error::internal("no address was tried"))))
     }
 
-    fn tunnel(&self, target: &Uri) -> io::Result<Wire> {
+    fn tunnel(&self, target: &Uri) -> io::Result<Box<dyn Wire>> {
         let mut wire = self.wire()?;
         let port = target.port_u16().unwrap_or(443);
         let target = format!("{}:{port}", target.host().unwrap_or_default());
         let time = scope::with(|scope| scope.timeouts.connect).unwrap_or_default();
-        scope::limited(time, Phase::Proxy, || self.ask_for(&target, &mut wire))?;
+        scope::limited(time, Phase::Proxy, || self.ask_for(&target, &mut *wire))?;
         self.log(&target);
         Ok(wire)
     }
@@ -180,7 +181,7 @@ impl ProxyConnector {
     }
 
     /// Sends CONNECT and reads the answer up to the end of its header: what follows belongs to the server.
-    fn ask_for(&self, target: &str, wire: &mut Wire) -> io::Result<()> {
+    fn ask_for(&self, target: &str, wire: &mut dyn Wire) -> io::Result<()> {
         wire.send_all(self.request(target).as_bytes(), Phase::Proxy)?;
         let mut answer = Vec::new();
         let mut buffer = [0; 2048];
@@ -270,36 +271,6 @@ impl ProxyConnector {
             .cause(error)
             .retryable(passing)
             .hint(hint)
-    }
-}
-
-/// How a proxy is asked to send http requests on (RFC 9112, 3.2.2): the whole address stands in the first line.
-#[derive(Debug)]
-pub(in crate::http) struct Forward {
-    server: Arc<ProxyServer>,
-    authority: String,
-}
-
-impl Forward {
-    /// The beginning of a request, as the proxy wants it.
-    pub(in crate::http) fn rewrite(&self, request: &[u8]) -> Zeroizing<Vec<u8>> {
-        let secret = self.server.authorization();
-        // Room for all of it: bytes that move leave a copy behind.
-        let room = request.len() + self.authority.len() + 64 + secret.map_or(0, str::len);
-        let mut rewritten = Zeroizing::new(Vec::with_capacity(room));
-        let method = request.iter().position(|byte| *byte == b' ').map_or(0, |at| at + 1);
-        let line = request.windows(2).position(|end| end == b"\r\n").map_or(method, |at| at + 2);
-        rewritten.extend_from_slice(&request[..method]);
-        rewritten.extend_from_slice(b"http://");
-        rewritten.extend_from_slice(self.authority.as_bytes());
-        rewritten.extend_from_slice(&request[method..line]);
-        if let Some(secret) = secret {
-            for part in ["Proxy-Authorization: ", secret, "\r\n"] {
-                rewritten.extend_from_slice(part.as_bytes());
-            }
-        }
-        rewritten.extend_from_slice(&request[line..]);
-        rewritten
     }
 }
 

@@ -10,13 +10,7 @@ use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, Shutdown, SocketFlags, SocketType, connect, recv, send,
     shutdown, socket_with, sockopt,
 };
-use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
-};
-use zeroize::Zeroize;
 
-use super::early::Early;
-use super::proxy::Forward;
 use super::scope::{self, carry};
 use super::wire::Wire;
 use crate::error::{Code, Error, Phase};
@@ -132,19 +126,10 @@ impl Socket {
     pub(in crate::http) fn leads_to(&mut self, peer: IpAddr) {
         self.peer = peer;
     }
+}
 
-    /// Sends everything.
-    pub(in crate::http) fn send_all(&mut self, bytes: &[u8], phase: Phase) -> io::Result<()> {
-        self.send(bytes, phase, false).map(drop)
-    }
-
-    /// Sends everything and tells how much that was. If it listens, it waits no longer once bytes have come in.
-    pub(in crate::http) fn send(
-        &mut self,
-        bytes: &[u8],
-        phase: Phase,
-        listens: bool,
-    ) -> io::Result<usize> {
+impl Wire for Socket {
+    fn send(&mut self, bytes: &[u8], phase: Phase, listens: bool) -> io::Result<usize> {
         let mut done = 0;
         self.check()?;
         while done < bytes.len() {
@@ -171,12 +156,7 @@ impl Socket {
         Ok(done)
     }
 
-    /// Receives what is there, waiting for it as the phase allows; 0 is the end.
-    pub(in crate::http) fn receive(
-        &mut self,
-        buffer: &mut [u8],
-        phase: Phase,
-    ) -> io::Result<usize> {
+    fn receive(&mut self, buffer: &mut [u8], phase: Phase) -> io::Result<usize> {
         let until = wait_until(phase);
         scope::check(phase, until)?;
         self.check()?;
@@ -194,8 +174,7 @@ impl Socket {
         }
     }
 
-    /// Tells the call in place whose connection this is.
-    pub(in crate::http) fn announce(&mut self) {
+    fn announce(&mut self) {
         scope::with(|scope| {
             scope.seen.peer = Some(self.peer);
             scope.seen.reused = self.used;
@@ -203,8 +182,7 @@ impl Socket {
         self.used = true;
     }
 
-    /// Whether a later request may use the connection: alive, silent, and made by this process.
-    pub(in crate::http) fn is_idle(&self) -> bool {
+    fn is_idle(&mut self) -> bool {
         if !self.is_own() || !self.fd.is_ours() {
             return false;
         }
@@ -212,14 +190,12 @@ impl Socket {
         matches!(peeked, Err(Errno::AGAIN))
     }
 
-    /// Whether bytes wait that nobody has read; an end counts as well.
-    pub(in crate::http) fn has_input(&self) -> bool {
+    fn has_input(&self) -> bool {
         let peeked = recv(&self.fd, &mut [0u8; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT);
         !matches!(peeked, Err(Errno::AGAIN))
     }
 
-    /// Receives without waiting; None where nothing is there.
-    pub(in crate::http) fn receive_now(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+    fn receive_now(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         match recv(&self.fd, &mut *buffer, RecvFlags::DONTWAIT) {
             Ok((_, received)) => Ok(Some(received)),
             Err(Errno::AGAIN | Errno::INTR) => Ok(None),
@@ -227,7 +203,7 @@ impl Socket {
         }
     }
 
-    pub(in crate::http) fn is_own(&self) -> bool {
+    fn is_own(&self) -> bool {
         self.process == process::current()
     }
 }
@@ -277,116 +253,4 @@ fn connect_failed(address: SocketAddr, error: io::Error) -> io::Error {
             .cause(error)
             .hint("check that the registry is running and that no firewall blocks the connection"),
     )
-}
-
-/// Makes plain connections.
-#[derive(Debug)]
-pub(in crate::http) struct SocketConnector;
-
-impl Connector<()> for SocketConnector {
-    type Out = Plain;
-
-    fn connect(
-        &self,
-        details: &ConnectionDetails,
-        _: Option<()>,
-    ) -> Result<Option<Plain>, ureq::Error> {
-        let dial = scope::with(|scope| scope.dial.clone())
-            .ok_or_else(|| carry(Error::internal("a connection is made outside of a call")))?;
-        let socket = Socket::connect(&details.addrs, &dial)?;
-        Ok(Some(Plain::new(Wire::Socket(socket))))
-    }
-}
-
-/// HTTP without TLS of its own.
-#[derive(Debug)]
-pub(in crate::http) struct Plain {
-    pub(in crate::http) wire: Wire,
-    buffers: LazyBuffers,
-    early: Early,
-    /// Set where a proxy reads the requests and sends them on.
-    forward: Option<Forward>,
-}
-
-impl Plain {
-    pub(in crate::http) fn new(wire: Wire) -> Self {
-        let buffers = LazyBuffers::new(INPUT_BUFFER, OUTPUT_BUFFER);
-        Self { wire, buffers, early: Early::default(), forward: None }
-    }
-
-    pub(in crate::http) fn forwarding(wire: Wire, forward: Forward) -> Self {
-        Self { forward: Some(forward), ..Self::new(wire) }
-    }
-
-    fn send(&mut self, amount: usize) -> io::Result<()> {
-        // The first bytes of a request are its line, and more.
-        let begins = scope::with(|scope| scope.sent.is_none()).unwrap_or(false);
-        let rewritten = self
-            .forward
-            .as_ref()
-            .filter(|_| begins)
-            .map(|forward| forward.rewrite(&self.buffers.output()[..amount]));
-        let amount = rewritten.as_ref().map_or(amount, |bytes| bytes.len());
-        let mut done = 0;
-        while done < amount && !self.early.is_stopped() {
-            let listens = self.early.listens();
-            if listens && self.wire.has_input() {
-                self.listen();
-                continue;
-            }
-            let output = match &rewritten {
-                Some(bytes) => &bytes[done..],
-                None => &self.buffers.output()[done..amount],
-            };
-            match self.wire.send(output, Phase::Header, listens) {
-                Ok(sent) => done += sent,
-                Err(error) => self.early.broke(error)?,
-            }
-        }
-        Ok(())
-    }
-
-    fn listen(&mut self) {
-        match self.wire.receive_now(self.buffers.input_append_buf()) {
-            Ok(Some(received)) if received > 0 => {
-                self.buffers.input_appended(received);
-                scope::with(|scope| scope.seen.received = true);
-                self.early.heard(self.buffers.input());
-            }
-            Ok(None) => {}
-            // An end without an answer: sending will tell.
-            _ => self.early.deafen(),
-        }
-    }
-}
-
-impl Transport for Plain {
-    fn buffers(&mut self) -> &mut dyn Buffers {
-        &mut self.buffers
-    }
-
-    fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), ureq::Error> {
-        self.wire.announce();
-        let sent = self.send(amount);
-        self.buffers.output()[..amount].zeroize(); // It may have held an Authorization header.
-        sent?;
-        scope::with(|scope| scope.sent = Some(Instant::now()));
-        Ok(())
-    }
-
-    fn await_input(&mut self, _: NextTimeout) -> Result<bool, ureq::Error> {
-        self.early.listen_again();
-        let received = self.wire.receive(self.buffers.input_append_buf(), input_phase());
-        let received = self.early.or_failure(received)?;
-        self.buffers.input_appended(received);
-        if received > 0 {
-            scope::with(|scope| scope.seen.received = true);
-        }
-        Ok(received > 0)
-    }
-
-    fn is_open(&mut self) -> bool {
-        self.early.listen_again();
-        !self.early.is_stopped() && self.wire.is_idle()
-    }
 }

@@ -47,7 +47,7 @@ const IPV6: u8 = 4;
 
 /// Makes the proxy at the other end of the wire connect to the target. Nothing that comes after its answer is read.
 pub(in crate::http) fn connect(
-    wire: &mut Wire,
+    wire: &mut dyn Wire,
     server: &ProxyServer,
     target: Target<'_>,
 ) -> Result<(), Failure> {
@@ -89,7 +89,7 @@ pub(in crate::http) fn connect(
     fill(wire, &mut rest[..length + 2])
 }
 
-fn log_in(wire: &mut Wire, login: &Zeroizing<Vec<u8>>) -> Result<(), Failure> {
+fn log_in(wire: &mut dyn Wire, login: &Zeroizing<Vec<u8>>) -> Result<(), Failure> {
     wire.send_all(login, Phase::Proxy)?;
     match receive::<2>(wire)? {
         [_, 0] => Ok(()),
@@ -125,13 +125,13 @@ fn request(target: Target<'_>) -> Result<Vec<u8>, Failure> {
     Ok(request)
 }
 
-fn receive<const N: usize>(wire: &mut Wire) -> Result<[u8; N], Failure> {
+fn receive<const N: usize>(wire: &mut dyn Wire) -> Result<[u8; N], Failure> {
     let mut bytes = [0; N];
     fill(wire, &mut bytes)?;
     Ok(bytes)
 }
 
-fn fill(wire: &mut Wire, mut bytes: &mut [u8]) -> Result<(), Failure> {
+fn fill(wire: &mut dyn Wire, mut bytes: &mut [u8]) -> Result<(), Failure> {
     while !bytes.is_empty() {
         match wire.receive(bytes, Phase::Proxy)? {
             0 => return Err(Failure::Nonsense("it closed the connection")),

@@ -17,8 +17,9 @@ use ureq::unversioned::transport::{
 use zeroize::Zeroize;
 
 use super::early::Early;
+use super::plain::Plain;
 use super::scope::{self, carry};
-use super::socket::{INPUT_BUFFER, OUTPUT_BUFFER, Plain, input_phase};
+use super::socket::{INPUT_BUFFER, OUTPUT_BUFFER, input_phase};
 use super::wire::Wire;
 use crate::error::{Error, Phase, Result};
 use crate::log::{Level, Record};
@@ -87,7 +88,7 @@ pub(in crate::http) fn client_config(identity: &Identity) -> Result<Arc<ClientCo
 
 /// HTTP inside TLS.
 pub(in crate::http) struct Tls {
-    wire: Wire,
+    wire: Box<dyn Wire>,
     /// Boxed, because only failures ask for it.
     peer: Box<Peer>,
     connection: UnbufferedClientConnection,
@@ -119,7 +120,7 @@ impl Tls {
         config: Arc<ClientConfig>,
         host: &str,
         peer: Peer,
-        wire: Wire,
+        wire: Box<dyn Wire>,
     ) -> io::Result<Self> {
         let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
         let name =
@@ -288,78 +289,12 @@ impl Tls {
         Ok(received)
     }
 
-    /// Sends bytes of a connection inside this one.
-    pub(in crate::http) fn send_all(&mut self, bytes: &[u8], phase: Phase) -> io::Result<()> {
-        for piece in bytes.chunks(OUTPUT_BUFFER) {
-            self.buffers.output()[..piece.len()].copy_from_slice(piece);
-            self.encrypt(piece.len())?;
-            let sent = self.wire.send_all(&self.outgoing, phase);
-            self.outgoing.clear();
-            sent?;
-        }
-        Ok(())
-    }
-
-    /// Receives bytes of a connection inside this one; 0 is the end.
-    pub(in crate::http) fn receive(
-        &mut self,
-        buffer: &mut [u8],
-        phase: Phase,
-    ) -> io::Result<usize> {
-        loop {
-            if let Some(received) = self.take_input(buffer) {
-                return Ok(received);
-            }
-            match self.step(phase)? {
-                Step::Input => {}
-                _ if self.closed => return Ok(0),
-                _ => {
-                    self.fill(phase)?;
-                }
-            }
-        }
-    }
-
-    /// The same without waiting; None where nothing is there.
-    pub(in crate::http) fn receive_now(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
-        loop {
-            if let Some(received) = self.take_input(buffer) {
-                return Ok(Some(received));
-            }
-            match self.step(Phase::Tls)? {
-                Step::Input => continue,
-                _ if self.closed => return Ok(Some(0)),
-                _ => self.make_room(),
-            }
-            match self.wire.receive_now(&mut self.incoming[self.end..])? {
-                None => return Ok(None),
-                Some(0) => self.closed = true,
-                Some(received) => self.end += received,
-            }
-        }
-    }
-
     fn take_input(&mut self, buffer: &mut [u8]) -> Option<usize> {
         let input = self.buffers.input();
         let taken = input.len().min(buffer.len());
         buffer[..taken].copy_from_slice(&input[..taken]);
         self.buffers.input_consume(taken);
         (taken > 0).then_some(taken)
-    }
-
-    /// Whether bytes wait that nobody has read; an end counts as well, and so does what is no content in the end.
-    pub(in crate::http) fn has_input(&self) -> bool {
-        !self.buffers.input().is_empty() || self.start != self.end || self.wire.has_input()
-    }
-
-    /// See [`Wire::announce`].
-    pub(in crate::http) fn announce(&mut self) {
-        self.wire.announce();
-    }
-
-    /// See [`Wire::is_own`].
-    pub(in crate::http) fn is_own(&self) -> bool {
-        self.wire.is_own()
     }
 
     fn make_room(&mut self) {
@@ -461,6 +396,70 @@ impl Tls {
         self.outgoing.truncate(written);
         self.start += discard;
         Ok(())
+    }
+}
+
+/// TLS with a proxy carries what goes through it.
+impl Wire for Tls {
+    fn send(&mut self, bytes: &[u8], phase: Phase, _listens: bool) -> io::Result<usize> {
+        for piece in bytes.chunks(OUTPUT_BUFFER) {
+            self.buffers.output()[..piece.len()].copy_from_slice(piece);
+            self.encrypt(piece.len())?;
+            let sent = self.wire.send_all(&self.outgoing, phase);
+            self.outgoing.clear();
+            sent?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn receive(&mut self, buffer: &mut [u8], phase: Phase) -> io::Result<usize> {
+        loop {
+            if let Some(received) = self.take_input(buffer) {
+                return Ok(received);
+            }
+            match self.step(phase)? {
+                Step::Input => {}
+                _ if self.closed => return Ok(0),
+                _ => {
+                    self.fill(phase)?;
+                }
+            }
+        }
+    }
+
+    fn receive_now(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        loop {
+            if let Some(received) = self.take_input(buffer) {
+                return Ok(Some(received));
+            }
+            match self.step(Phase::Tls)? {
+                Step::Input => continue,
+                _ if self.closed => return Ok(Some(0)),
+                _ => self.make_room(),
+            }
+            match self.wire.receive_now(&mut self.incoming[self.end..])? {
+                None => return Ok(None),
+                Some(0) => self.closed = true,
+                Some(received) => self.end += received,
+            }
+        }
+    }
+
+    /// Whether bytes wait that nobody has read; an end counts as well, and so does what is no content in the end.
+    fn has_input(&self) -> bool {
+        !self.buffers.input().is_empty() || self.start != self.end || self.wire.has_input()
+    }
+
+    fn announce(&mut self) {
+        self.wire.announce();
+    }
+
+    fn is_own(&self) -> bool {
+        self.wire.is_own()
+    }
+
+    fn is_idle(&mut self) -> bool {
+        self.is_open()
     }
 }
 
