@@ -47,7 +47,7 @@ impl SupportedKxGroup for Group {
 fn new_secret() -> Result<SecretKey, Error> {
     let mut bytes = Zeroizing::new([0; SIZE]);
     loop {
-        super::random(&mut *bytes).map_err(|_| Error::FailedToGetRandomBytes)?;
+        super::random::random(&mut *bytes).map_err(|_| Error::FailedToGetRandomBytes)?;
         bytes[0] &= 1; // 521 bits
         if let Ok(secret) = SecretKey::from_slice(&*bytes) {
             return Ok(secret);
