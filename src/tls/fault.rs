@@ -12,7 +12,8 @@ use rustls::{
     PeerIncompatible, PeerMisbehaved,
 };
 
-use super::{Identity, x509};
+use super::identity::Identity;
+use super::x509;
 use crate::error::{Code, Error, Phase};
 
 /// Who is at the other end, and what we have for him.
