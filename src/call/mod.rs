@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::error::{Code, Error, Phase, Result};
 use crate::log::{Level, Log, Record};
 use crate::mask::Mask;
-use crate::os::wait::{Interest, Woken, wait};
+use crate::os::wait::{Caller, Interest, Woken, wait};
 use crate::os::wake::Wake;
 use crate::sync::{Current, lock};
 
@@ -401,6 +401,24 @@ impl Call {
 
     fn silent_for(&self) -> Duration {
         lock(&self.shared.last_event).elapsed()
+    }
+}
+
+impl Caller for Call {
+    fn check(&self) -> Result<()> {
+        self.check()
+    }
+
+    fn wait_for(
+        &self,
+        fd: Option<(BorrowedFd<'_>, Interest)>,
+        until: Option<Instant>,
+    ) -> Result<bool> {
+        self.wait_for(fd, until)
+    }
+
+    fn warn(&self, message: String) {
+        self.warn("store", message, |record| record);
     }
 }
 

@@ -4,7 +4,6 @@
 use std::fmt::Display;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{Access, AtFlags, CWD, accessat};
@@ -12,8 +11,9 @@ use rustix::io::Errno;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::{AuthConfig, place};
+use super::AuthConfig;
 use crate::call::Call;
+use crate::config::host_path::host_path;
 use crate::error::{Code, Error, Phase, Result};
 use crate::json::go::{Object, WrongType, nullable};
 use crate::names::host;
@@ -91,7 +91,7 @@ impl Helper {
                 "its response is not the JSON object that the protocol requires",
             )
         })?;
-        if !url.is_empty() && (place(&url).is_err() || place(&url) != place(server)) {
+        if !url.is_empty() && (host_path(&url).is_err() || host_path(&url) != host_path(server)) {
             return Err(self.failed("get", server, "its response is for another server"));
         }
         // An identity token that is empty is none.
@@ -195,10 +195,8 @@ impl Helper {
         input: &[u8],
         call: &Call,
     ) -> Result<Option<Zeroizing<String>>> {
-        let mut command = Command::new(&self.path);
-        command.arg(action);
         let until = if self.time.is_zero() { None } else { Instant::now().checked_add(self.time) };
-        let answer = child::converse(command, input, MOST, until, call);
+        let answer = child::converse(&self.path, action, input, MOST, until, call);
         let answer = answer.map_err(|failure| match failure {
             Failure::Call(error) => error,
             // Whether it could have answered nobody knows: the machine failed, not the helper.

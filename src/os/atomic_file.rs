@@ -11,7 +11,8 @@ use std::time::Duration;
 use rustix::fs::{Mode, OFlags};
 
 use super::dir::Dir;
-use super::lock::{self, Attempt, is_unsupported};
+use super::file::is_unsupported;
+use super::lock::{self, Attempt};
 use crate::crypto;
 
 /// The age at which a temporary file is nobody's, where locks do not tell.

@@ -7,6 +7,7 @@ use std::io::{self, ErrorKind, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -20,8 +21,7 @@ use rustix::process::{
 use zeroize::Zeroizing;
 
 use super::descriptor::{self, above_standard};
-use super::wait::{Interest, Woken, wait};
-use crate::call::Call;
+use super::wait::{Caller, Interest, Woken, wait};
 use crate::error::Error;
 
 /// How often a child is looked at where the kernel has no descriptor for it.
@@ -67,22 +67,25 @@ impl From<rustix::io::Errno> for Failure {
     }
 }
 
-/// Runs a command in a process group of its own, gives it `input`, and takes at most `most` bytes of output.
+/// Runs a program with one argument in a process group of its own, gives it `input`, and takes at most `most` bytes of output.
 ///
 /// It has no descriptors but the standard ones, and its standard error goes nowhere. What still holds its output
 /// when it ends is killed.
 pub fn converse(
-    mut command: Command,
+    program: &Path,
+    argument: &str,
     input: &[u8],
     most: usize,
     until: Option<Instant>,
-    call: &Call,
+    caller: &dyn Caller,
 ) -> Result<Answer, Failure> {
-    call.check().map_err(Failure::Call)?;
+    caller.check().map_err(Failure::Call)?;
+    let mut command = Command::new(program);
+    command.arg(argument);
     command.stdin(stdin(input)?).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
     clean_start(&mut command);
     let mut running = Running::start(&mut command)?;
-    let output = running.listen(most, until, call)?;
+    let output = running.listen(most, until, caller)?;
     Ok(Answer { output, status: running.end() })
 }
 
@@ -182,7 +185,7 @@ impl Running {
         &mut self,
         most: usize,
         until: Option<Instant>,
-        call: &Call,
+        caller: &dyn Caller,
     ) -> Result<Zeroizing<Vec<u8>>, Failure> {
         let mut output = Zeroizing::new(Vec::with_capacity(8 * 1024));
         loop {
@@ -197,7 +200,8 @@ impl Running {
             }
             let soon = || Instant::now().checked_add(SLICE);
             let look = if self.pidfd.is_some() { until } else { until.min(soon()).or_else(soon) };
-            call.wait_for(Some((self.poll.as_fd(), Interest::Read)), look)
+            caller
+                .wait_for(Some((self.poll.as_fd(), Interest::Read)), look)
                 .map_err(Failure::Call)?;
         }
     }

@@ -15,8 +15,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::descriptor::above_standard;
-use super::file::open;
-use super::lock::is_unsupported;
+use super::file::{is_unsupported, open};
 
 /// An open directory; cheap to clone. Every name given to it is one component.
 #[derive(Debug, Clone)]

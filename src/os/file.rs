@@ -69,6 +69,22 @@ pub(super) fn open(
     descriptor::open(|| openat(dir, path, flags, mode))
 }
 
+/// Whether a file system says that it lacks an operation.
+pub(super) fn is_unsupported(error: &io::Error) -> bool {
+    let errno = Errno::from_io_error(error);
+    matches!(
+        errno,
+        Some(
+            Errno::NOLCK
+                | Errno::OPNOTSUPP
+                | Errno::NOSYS
+                | Errno::INVAL
+                | Errno::BADF
+                | Errno::PERM
+        )
+    )
+}
+
 /// Reads an open file to its end.
 pub fn read_open(mut file: &File, most: u64) -> Result<Zeroizing<Vec<u8>>, ReadError> {
     let length = file.metadata()?.len();

@@ -4,10 +4,9 @@ use std::fs::{File, TryLockError};
 use std::io;
 use std::time::{Duration, Instant};
 
-use rustix::io::Errno;
-
 use super::dir::Dir;
-use crate::call::Call;
+use super::file::is_unsupported;
+use super::wait::Caller;
 use crate::error::{Code, Error, Phase, Result};
 
 /// How often a lock is tried; it is held for milliseconds.
@@ -48,25 +47,9 @@ pub(super) fn attempt(file: &File) -> io::Result<Attempt> {
     }
 }
 
-/// Whether a file system says that it lacks an operation.
-pub(super) fn is_unsupported(error: &io::Error) -> bool {
-    let errno = Errno::from_io_error(error);
-    matches!(
-        errno,
-        Some(
-            Errno::NOLCK
-                | Errno::OPNOTSUPP
-                | Errno::NOSYS
-                | Errno::INVAL
-                | Errno::BADF
-                | Errno::PERM
-        )
-    )
-}
-
 impl DirLock {
     /// Waits for the lock, unless the call ends first; `name` is the directory's, for messages.
-    pub fn acquire(dir: &Dir, name: &str, call: &Call) -> Result<Self> {
+    pub fn acquire(dir: &Dir, name: &str, caller: &dyn Caller) -> Result<Self> {
         let failed = |e: &std::io::Error| Error::file(format!("cannot lock {name}"), e);
         let file = dir.reopen().map_err(|e| failed(&e))?;
         let start = Instant::now();
@@ -77,7 +60,7 @@ impl DirLock {
                     let message = format!(
                         "the file system of {name} does not support locks: make sure that no other process is writing there"
                     );
-                    call.warn("store", message, |record| record);
+                    caller.warn(message);
                     return Ok(Self(None));
                 }
                 Attempt::Busy if start.elapsed() >= PATIENCE => {
@@ -88,7 +71,7 @@ impl DirLock {
                     .phase(Phase::Store)
                     .hint("stop the process that is using the directory, or wait until it has finished, then try again"));
                 }
-                Attempt::Busy => call.sleep(SLICE)?,
+                Attempt::Busy => caller.sleep(SLICE)?,
             }
         }
     }

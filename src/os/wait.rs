@@ -2,12 +2,13 @@
 
 use std::io;
 use std::os::fd::BorrowedFd;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::descriptor;
+use crate::error::Result;
 
 /// What ended a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +19,27 @@ pub enum Woken {
     Wake,
     /// The time is over, or a signal came: look at flags and clock and wait again.
     Time,
+}
+
+/// On whose behalf something is waited for: whoever it is may end the wait.
+pub trait Caller {
+    /// Fails once nobody wants the result any more.
+    fn check(&self) -> Result<()>;
+
+    /// Waits until the descriptor is ready (true) or `until` has come (false), unless the caller ends it first.
+    fn wait_for(
+        &self,
+        fd: Option<(BorrowedFd<'_>, Interest)>,
+        until: Option<Instant>,
+    ) -> Result<bool>;
+
+    /// Sleeps, unless the caller ends it first.
+    fn sleep(&self, time: Duration) -> Result<()> {
+        self.wait_for(None, Instant::now().checked_add(time)).map(drop)
+    }
+
+    /// Takes a sentence about what the system lacks.
+    fn warn(&self, message: String);
 }
 
 /// The direction in which a descriptor should be ready.
