@@ -4,13 +4,13 @@ use serde::Serialize;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::call::Call;
-use crate::config::api_endpoint::ApiEndpoint;
 use crate::credentials::AuthConfig;
 use crate::credentials::store::Server;
 use crate::error::{Code, Error, Phase, Result};
 use crate::http::origin::Origin;
 use crate::http::{Reaches, Request, header};
 use crate::names::host::INDEX_SERVER;
+use crate::registry::api_endpoint::ApiEndpoint;
 use crate::registry::endpoint::Endpoint;
 use crate::registry::service::Service;
 use crate::registry::session::is_final;

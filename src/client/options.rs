@@ -4,7 +4,6 @@
 //! [`DOCUMENTS`]. Then run `OCIREG_UPDATE=1 cargo test --test options`, and name the key with its default in the header's text
 //! and in `tests/option_keys.rs`: tests fail until that is done.
 
-use crate::config::api_endpoint::ApiVersion;
 use crate::config::settings::{Limits, Retry, Timeouts};
 use crate::credentials::AuthConfig;
 use crate::error::{Code, Error, Result};
@@ -13,6 +12,7 @@ use crate::json::schema::{Kind, OptionValue, Schema, options};
 use crate::json::strict::{Object, strings};
 use crate::names::digest::{Algorithm, Digest};
 use crate::names::reference::check_path;
+use crate::registry::api_endpoint::ApiVersion;
 use crate::registry::options::{ConfigOptions, ProxyOptions, ServiceOptions};
 use crate::v2::upload::{CHUNK, LARGEST_CHUNK, OCTETS};
 use serde_json::Value;

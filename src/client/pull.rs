@@ -3,10 +3,10 @@
 use super::locations::{self, Opening, Place};
 use super::options::PullOptions;
 use crate::call::Call;
-use crate::config::api_endpoint::ApiVersion;
 use crate::error::{Error, Result};
 use crate::names::location::{Bare, Location};
 use crate::names::reference::Reference;
+use crate::registry::api_endpoint::ApiVersion;
 use crate::registry::service::Service;
 use crate::store::Layout;
 use crate::store::place::WriteOptions;

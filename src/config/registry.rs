@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use serde::{Serialize, Serializer};
 
 use crate::error::{Code, Error, Phase, Result};
+use crate::json::strict::{self, Object};
 use crate::names::host::{self, Blocks, Cidr, INDEX_NAME};
 
 /// What is known of one index.
@@ -20,6 +21,21 @@ pub struct IndexInfo {
     pub secure: bool,
     /// Whether it is the official one.
     pub official: bool,
+}
+
+impl IndexInfo {
+    /// Parses the JSON of one; only `Name` is required.
+    pub fn parse(text: &str, argument: &str) -> Result<Self> {
+        let mut object = Object::published(text, argument)?;
+        Ok(Self {
+            name: object
+                .text("Name")?
+                .ok_or_else(|| strict::invalid("Name", format!("{argument} lacks the key Name")))?,
+            mirrors: object.strings("Mirrors")?.unwrap_or_default(),
+            secure: object.flag("Secure")?.unwrap_or(false),
+            official: object.flag("Official")?.unwrap_or(false),
+        })
+    }
 }
 
 /// A repository and its index.

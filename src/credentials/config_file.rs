@@ -9,7 +9,8 @@ use std::path::Path;
 
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{AuthConfig, Places, place};
+use super::AuthConfig;
+use crate::config::host_path::{ByPath, host_path};
 use crate::error::{Code, Error, Phase, Result};
 use crate::json::go::{self, Object, WrongType};
 use crate::names::host::{self, INDEX_NAME, INDEX_SERVER};
@@ -58,9 +59,9 @@ pub struct ConfigFile {
     /// What messages call it.
     name: String,
     /// As they stand in the file, each with its key.
-    auths: Places<(String, Entry<AuthConfig>)>,
+    auths: ByPath<(String, Entry<AuthConfig>)>,
     keys: Vec<String>,
-    helpers: Places<Entry<String>>,
+    helpers: ByPath<Entry<String>>,
     /// None: nothing is said.
     store: Option<Entry<String>>,
     /// Whether something follows the object, which a change would lose.
@@ -148,7 +149,7 @@ impl ConfigFile {
 
     /// The usable entry with exactly this key.
     pub(super) fn with_key(&self, key: &str) -> Option<AuthConfig> {
-        let (host, path) = place(key).ok()?;
+        let (host, path) = host_path(key).ok()?;
         let (_, entry) = self.auths.find(&host, &path, |(own, _)| own == key)?;
         entry.clone().ok()?.decoded().ok()
     }
@@ -207,7 +208,7 @@ pub(super) fn server_name(host: &str) -> String {
 
 /// Whether a key of `auths` stands for the registry itself; `host` is normalised.
 pub(super) fn is_key_of(key: &str, host: &str) -> bool {
-    place(key).is_ok_and(|(of, path)| of == host && path.is_empty())
+    host_path(key).is_ok_and(|(of, path)| of == host && path.is_empty())
 }
 
 /// The state and the bytes of a file; None if there is none.

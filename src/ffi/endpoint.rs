@@ -8,9 +8,10 @@ use super::handle;
 use super::memory::{self, Out, optional_text, text};
 use super::options;
 use super::service::{self, ocireg_service};
-use crate::config::api_endpoint::{ApiEndpoint, ApiVersion};
-use crate::credentials::{AuthConfig, parse_index};
+use crate::config::registry::IndexInfo;
+use crate::credentials::AuthConfig;
 use crate::error::{Error, Result};
+use crate::registry::api_endpoint::{ApiEndpoint, ApiVersion};
 use crate::registry::endpoint::Endpoint;
 use crate::registry::service::Service;
 use crate::registry::session::Session;
@@ -149,7 +150,7 @@ pub unsafe extern "C" fn ocireg_endpoint_new_v1(
         };
         let endpoint = endpoint.required("endpoint")?;
         let (service, call) = (service?, call?);
-        let index = parse_index(index?, "index_json")?;
+        let index = IndexInfo::parse(index?, "index_json")?;
         let headers = options::headers(user_agent?, headers?)?;
         endpoint.set(handle::into_raw(Spoken::V1(v1::Endpoint::new(
             &service, &index, headers, &call,

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::error::ocireg_error;
 use super::memory::{self, Out};
 use crate::auth::challenge;
-use crate::config::registry::{ServiceConfig, lookup_local};
+use crate::config::registry::{IndexInfo, ServiceConfig, lookup_local};
 use crate::credentials;
 use crate::json::strict;
 use crate::names::host;
@@ -184,7 +184,7 @@ pub unsafe extern "C" fn ocireg_auth_config_key(
         let out = unsafe { Out::new(text) }.required("text")?;
         // SAFETY: the header's contract.
         let index_json = unsafe { memory::text(index_json, "index_json") }?;
-        let index = credentials::parse_index(index_json, "index_json")?;
+        let index = IndexInfo::parse(index_json, "index_json")?;
         out.set_text(credentials::auth_config_key(&index))
     })
 }
@@ -216,7 +216,7 @@ pub unsafe extern "C" fn ocireg_resolve_auth_config(
         // SAFETY: the header's contract.
         let index_json = unsafe { memory::text(index_json, "index_json") }?;
         let configs = credentials::parse_auth_configs(auth_configs_json, "auth_configs_json")?;
-        let index = credentials::parse_index(index_json, "index_json")?;
+        let index = IndexInfo::parse(index_json, "index_json")?;
         out.set_json(&credentials::resolve_auth_config(&configs, &index).unwrap_or_default())
     })
 }

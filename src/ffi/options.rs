@@ -5,11 +5,11 @@ use crate::client::options::{
     BlobOptions, CommitOptions, HeadOptions, InspectOptions, ListOptions, ManifestOptions,
     MountOptions, PutBlobOptions, SessionOptions,
 };
-use crate::config::api_endpoint::ApiVersion;
 use crate::credentials::AuthConfig;
 use crate::error::Result;
 use crate::json::strict;
 use crate::names::digest::{Algorithm, Digest};
+use crate::registry::api_endpoint::ApiVersion;
 use crate::registry::session::OpenOptions;
 use crate::v1;
 use crate::v2::foreign::Wanted;

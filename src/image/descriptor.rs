@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::platform::Platform;
 use crate::config::settings::Limits;
 use crate::error::{Code, Error, Phase, Result};
+use crate::json::null::null_is_empty;
 use crate::json::strict::misspelt;
 use crate::names::digest::Digest;
 
@@ -178,22 +179,4 @@ pub(crate) fn annotations<'de, D: Deserializer<'de>>(
 ) -> Result<Option<BTreeMap<String, String>>, D::Error> {
     let read: Option<BTreeMap<String, Option<String>>> = Option::deserialize(deserializer)?;
     Ok(read.map(|all| all.into_iter().map(|(k, v)| (k, v.unwrap_or_default())).collect()))
-}
-
-/// Go reads null as the empty value of any type.
-pub(crate) fn null_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de> + Default,
-{
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
-}
-
-/// Go writes an empty list as null.
-pub(crate) fn null_is_empty<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::cpu;
-use super::descriptor::{null_is_default, null_is_empty};
 use crate::error::{Error, Result};
+use crate::json::null::{null_is_default, null_is_empty};
 use crate::json::strict;
 
 /// Operating system and processor in Go's names. As a string it reads `os[(os.version)]/arch[/variant]`, as containerd

@@ -3,9 +3,9 @@
 use url::Url;
 
 use crate::call::Call;
-use crate::config::api_endpoint::{ApiEndpoint, ApiVersion};
 use crate::error::{Code, Error, Result};
 use crate::names::host;
+use crate::registry::api_endpoint::{ApiEndpoint, ApiVersion};
 use crate::registry::service::Service;
 use crate::tls::Identity;
 

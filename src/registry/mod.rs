@@ -1,5 +1,6 @@
 //! Registries as a caller configures them: which endpoints there are, and which of them answers.
 
+pub mod api_endpoint;
 pub mod endpoint;
 
 pub mod options;

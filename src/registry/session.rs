@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde::Serialize;
 
 use crate::call::Call;
-use crate::config::api_endpoint::ApiEndpoint;
 use crate::credentials::{AuthConfig, Credentials};
 use crate::crypto;
 use crate::error::{Code, Error, Result};
 use crate::log::{Level, Record};
 use crate::names::host;
 use crate::names::reference::{Reference, check_path};
+use crate::registry::api_endpoint::ApiEndpoint;
 use crate::registry::endpoint::Endpoint;
 use crate::registry::service::Service;
 use crate::tls::Identity;
