@@ -1,7 +1,7 @@
+/* Made by bindings/gen from src/ffi: do not edit. OCIREG_UPDATE=1 cargo test --test generated makes it anew. */
+
 #ifndef OCIREG_H
 #define OCIREG_H
-
-/* Made by build.rs from src/ffi; edit that, then OCIREG_UPDATE_HEADER=1 cargo test --test header. */
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-//! The committed header is the generated one, compiles everywhere, and documents every function.
+//! The header compiles everywhere, and documents every function.
 
 mod declarations;
 mod stage;
@@ -13,15 +13,14 @@ fn header() -> String {
 
 #[test]
 fn the_committed_header_is_the_generated_one() {
-    let generated =
-        std::fs::read_to_string(env!("OCIREG_BUILT_HEADER")).expect("build.rs made a header");
-    if std::env::var_os("OCIREG_UPDATE_HEADER").is_some() {
-        std::fs::write(stage::root().join("include/ocireg.h"), &generated).expect("written");
+    for file in ocireg_bindings_gen::generate(stage::root()) {
+        if std::env::var_os("OCIREG_UPDATE_HEADER").is_some() {
+            file.write(stage::root()).expect("written");
+        }
+        if file.path.ends_with("ocireg.h") {
+            assert!(file.is_current(stage::root()), "OCIREG_UPDATE=1 cargo test --test generated");
+        }
     }
-    assert!(
-        header() == generated,
-        "include/ocireg.h is not what src/ffi says: OCIREG_UPDATE_HEADER=1 cargo test --test header"
-    );
 }
 
 #[test]

@@ -1,5 +1,7 @@
 // ocireg for C++17: handles that free themselves, errors as exceptions or as results. Header-only, over ocireg.h.
 //
+// bindings/gen makes the marked sections from src/ffi; the rest is written by hand.
+//
 // Every function of the library that can fail comes twice: `f` throws ocireg::Error, `try_f` returns ocireg::Result.
 // Strings named `…json` are the documents that ocireg.h describes. An exception thrown by a progress callback stops the call and
 // comes out of the call, of `f` and `try_f` alike.
@@ -353,44 +355,6 @@ public:
     using Handle = detail::Handle<ocireg_session, ocireg_session_free>;
     explicit Session(Handle handle) noexcept : handle_(std::move(handle)) {}
 
-    Result<Session> try_repository(Text name) const {
-        return detail::wrap<Session>(detail::handle<ocireg_session, ocireg_session_free>(
-            [&](ocireg_session **out, ocireg_error **error) {
-                return ocireg_session_repository(handle_.get(), name.get(), out, error);
-            }));
-    }
-    Session repository(Text name) const { return try_repository(name).value(); }
-
-    Result<std::string> try_id() const {
-        return detail::text([&](char **out, ocireg_error **error) {
-            return ocireg_session_id(handle_.get(), out, error);
-        });
-    }
-    std::string id() const { return try_id().value(); }
-
-    Result<std::string> try_info() const {
-        return detail::text([&](char **out, ocireg_error **error) {
-            return ocireg_session_info(handle_.get(), out, error);
-        });
-    }
-    std::string info() const { return try_info().value(); }
-
-    Result<std::string> try_ping(const Context *context = nullptr) const {
-        return detail::text([&](char **out, ocireg_error **error) {
-            return ocireg_session_ping(handle_.get(), detail::raw(context), out, error);
-        });
-    }
-    std::string ping(const Context *context = nullptr) const { return try_ping(context).value(); }
-
-    Result<std::string> try_list_tags(Text options_json = nullptr, const Context *context = nullptr) const {
-        return detail::text([&](char **out, ocireg_error **error) {
-            return ocireg_session_list_tags(handle_.get(), detail::raw(context), options_json.get(), out, error);
-        });
-    }
-    std::string list_tags(Text options_json = nullptr, const Context *context = nullptr) const {
-        return try_list_tags(options_json, context).value();
-    }
-
     Result<Manifest> try_get_manifest(Text tag_or_digest = nullptr, Text options_json = nullptr,
                                       const Context *context = nullptr) const {
         char *descriptor = nullptr;
@@ -412,41 +376,6 @@ public:
         return try_get_manifest(tag_or_digest, options_json, context).value();
     }
 
-    Result<std::string> try_head_manifest(Text tag_or_digest = nullptr, Text options_json = nullptr,
-                                          const Context *context = nullptr) const {
-        return detail::text([&](char **out, ocireg_error **error) {
-            return ocireg_session_head_manifest(handle_.get(), detail::raw(context), tag_or_digest.get(),
-                                                options_json.get(), out, error);
-        });
-    }
-    std::string head_manifest(Text tag_or_digest = nullptr, Text options_json = nullptr,
-                              const Context *context = nullptr) const {
-        return try_head_manifest(tag_or_digest, options_json, context).value();
-    }
-
-    Result<Reader> try_open_blob(Text digest, uint64_t offset = 0, Text options_json = nullptr,
-                                 const Context *context = nullptr) const {
-        return detail::wrap<Reader>(detail::handle<ocireg_reader, ocireg_reader_free>(
-            [&](ocireg_reader **out, ocireg_error **error) {
-                return ocireg_session_open_blob(handle_.get(), detail::raw(context), digest.get(), offset,
-                                                options_json.get(), out, error);
-            }));
-    }
-    Reader open_blob(Text digest, uint64_t offset = 0, Text options_json = nullptr,
-                     const Context *context = nullptr) const {
-        return try_open_blob(digest, offset, options_json, context).value();
-    }
-
-    Result<Writer> try_put_blob(Text options_json = nullptr, const Context *context = nullptr) const {
-        return detail::wrap<Writer>(detail::handle<ocireg_writer, ocireg_writer_free>(
-            [&](ocireg_writer **out, ocireg_error **error) {
-                return ocireg_session_put_blob(handle_.get(), detail::raw(context), options_json.get(), out, error);
-            }));
-    }
-    Writer put_blob(Text options_json = nullptr, const Context *context = nullptr) const {
-        return try_put_blob(options_json, context).value();
-    }
-
     /// Nothing if the blob was mounted; else a writer that goes on with the upload that the registry began instead.
     Result<std::optional<Writer>> try_mount_blob(Text digest, Text from_repository, Text options_json = nullptr,
                                                  const Context *context = nullptr) const {
@@ -464,62 +393,6 @@ public:
     }
 
     // Protocol v1: registries are roots that end in /v1/, lists and images are JSON, ids are 64 lower-case hex digits.
-
-    /// `ImgList`, the images by id, and `Endpoints`, the roots of the registries that have them.
-    Result<std::string> try_get_repository_data(Text reference, const Context *context = nullptr) const {
-        return detail::text([&](char **out, ocireg_error **error) {
-            return ocireg_session_get_repository_data(handle_.get(), detail::raw(context), reference.get(), out, error);
-        });
-    }
-    std::string get_repository_data(Text reference, const Context *context = nullptr) const {
-        return try_get_repository_data(reference, context).value();
-    }
-
-    /// An object of tag to image id, from the first registry that tells.
-    Result<std::string> try_get_remote_tags(Text registries_json, Text reference,
-                                            const Context *context = nullptr) const {
-        return detail::text([&](char **out, ocireg_error **error) {
-            return ocireg_session_get_remote_tags(handle_.get(), detail::raw(context), registries_json.get(),
-                                                  reference.get(), out, error);
-        });
-    }
-    std::string get_remote_tags(Text registries_json, Text reference, const Context *context = nullptr) const {
-        return try_get_remote_tags(registries_json, reference, context).value();
-    }
-
-    /// The id itself, no JSON.
-    Result<std::string> try_get_remote_tag(Text registries_json, Text reference, Text tag,
-                                           const Context *context = nullptr) const {
-        return detail::text([&](char **out, ocireg_error **error) {
-            return ocireg_session_get_remote_tag(handle_.get(), detail::raw(context), registries_json.get(),
-                                                 reference.get(), tag.get(), out, error);
-        });
-    }
-    std::string get_remote_tag(Text registries_json, Text reference, Text tag, const Context *context = nullptr) const {
-        return try_get_remote_tag(registries_json, reference, tag, context).value();
-    }
-
-    /// A list of ids, the image's own first.
-    Result<std::string> try_get_remote_history(Text image_id, Text registry, const Context *context = nullptr) const {
-        return detail::text([&](char **out, ocireg_error **error) {
-            return ocireg_session_get_remote_history(handle_.get(), detail::raw(context), image_id.get(),
-                                                     registry.get(), out, error);
-        });
-    }
-    std::string get_remote_history(Text image_id, Text registry, const Context *context = nullptr) const {
-        return try_get_remote_history(image_id, registry, context).value();
-    }
-
-    /// OCIREG_NOT_FOUND unless the registry has the image.
-    Result<Done> try_lookup_remote_image(Text image_id, Text registry, const Context *context = nullptr) const {
-        return detail::done([&](ocireg_error **error) {
-            return ocireg_session_lookup_remote_image(handle_.get(), detail::raw(context), image_id.get(),
-                                                      registry.get(), error);
-        });
-    }
-    void lookup_remote_image(Text image_id, Text registry, const Context *context = nullptr) const {
-        try_lookup_remote_image(image_id, registry, context).value();
-    }
 
     Result<V1Image> try_get_remote_image_json(Text image_id, Text registry, const Context *context = nullptr) const {
         uint8_t *data = nullptr;
@@ -539,7 +412,152 @@ public:
         return try_get_remote_image_json(image_id, registry, context).value();
     }
 
-    /// `image_size` is the layer_size of get_remote_image_json(): with it reading goes on after a cut.
+    // Made by bindings/gen from src/ffi: ocireg_session
+    /// Makes a session of one repository at the endpoints of another session.
+    Result<Session> try_repository(Text name) const {
+        return detail::wrap<Session>(detail::handle<ocireg_session, ocireg_session_free>(
+            [&](ocireg_session **out, ocireg_error **error) {
+                return ocireg_session_repository(handle_.get(), name.get(), out, error);
+            }));
+    }
+    Session repository(Text name) const { return try_repository(name).value(); }
+
+    /// The session's id: 64 random hex digits.
+    Result<std::string> try_id() const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_session_id(handle_.get(), out, error);
+        });
+    }
+    std::string id() const { return try_id().value(); }
+
+    /// What the session is: `protocol` ("v2" or "v1"), `endpoint` (the address in use), `mirror`, and where they apply
+    /// `repository` (the path), `reference` (canonical) and `warnings` (list of text: what went wrong when the session
+    /// was opened, though it was opened, such as a credential helper that failed).
+    Result<std::string> try_info() const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_session_info(handle_.get(), out, error);
+        });
+    }
+    std::string info() const { return try_info().value(); }
+
+    /// Asks the endpoint for `/v2/`, or `/v1/_ping`, without credentials.
+    Result<std::string> try_ping(const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_session_ping(handle_.get(), detail::raw(context), out, error);
+        });
+    }
+    std::string ping(const Context *context = nullptr) const { return try_ping(context).value(); }
+
+    /// The repository's tags.
+    Result<std::string> try_list_tags(Text options_json = nullptr, const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_session_list_tags(handle_.get(), detail::raw(context), options_json.get(), out, error);
+        });
+    }
+    std::string list_tags(Text options_json = nullptr, const Context *context = nullptr) const {
+        return try_list_tags(options_json, context).value();
+    }
+
+    /// Looks a manifest up without its content, where the registry can tell.
+    Result<std::string> try_head_manifest(Text tag_or_digest = nullptr, Text options_json = nullptr,
+                                          const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_session_head_manifest(handle_.get(), detail::raw(context), tag_or_digest.get(),
+                                                options_json.get(), out, error);
+        });
+    }
+    std::string head_manifest(Text tag_or_digest = nullptr, Text options_json = nullptr,
+                              const Context *context = nullptr) const {
+        return try_head_manifest(tag_or_digest, options_json, context).value();
+    }
+
+    /// Opens a blob to read, from an offset on. What is read has been verified only when the end is reached.
+    Result<Reader> try_open_blob(Text digest, uint64_t offset = 0, Text options_json = nullptr,
+                                 const Context *context = nullptr) const {
+        return detail::wrap<Reader>(detail::handle<ocireg_reader, ocireg_reader_free>(
+            [&](ocireg_reader **out, ocireg_error **error) {
+                return ocireg_session_open_blob(handle_.get(), detail::raw(context), digest.get(), offset,
+                                                options_json.get(), out, error);
+            }));
+    }
+    Reader open_blob(Text digest, uint64_t offset = 0, Text options_json = nullptr,
+                     const Context *context = nullptr) const {
+        return try_open_blob(digest, offset, options_json, context).value();
+    }
+
+    /// Begins to write a blob to the repository. Its bytes go to the registry a chunk at a time, or at the end in one
+    /// request if they fit into a chunk.
+    Result<Writer> try_put_blob(Text options_json = nullptr, const Context *context = nullptr) const {
+        return detail::wrap<Writer>(detail::handle<ocireg_writer, ocireg_writer_free>(
+            [&](ocireg_writer **out, ocireg_error **error) {
+                return ocireg_session_put_blob(handle_.get(), detail::raw(context), options_json.get(), out, error);
+            }));
+    }
+    Writer put_blob(Text options_json = nullptr, const Context *context = nullptr) const {
+        return try_put_blob(options_json, context).value();
+    }
+
+    /// Asks the index for a repository: its images, and the registries that have them. What token the index gives is
+    /// kept for these registries, in place of an earlier one: work on several repositories at once needs a session for
+    /// each.
+    Result<std::string> try_get_repository_data(Text reference, const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_session_get_repository_data(handle_.get(), detail::raw(context), reference.get(), out, error);
+        });
+    }
+    std::string get_repository_data(Text reference, const Context *context = nullptr) const {
+        return try_get_repository_data(reference, context).value();
+    }
+
+    /// The tags of a repository, from the first registry that tells. One that says there is no such repository ends the
+    /// search.
+    Result<std::string> try_get_remote_tags(Text registries_json, Text reference,
+                                            const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_session_get_remote_tags(handle_.get(), detail::raw(context), registries_json.get(),
+                                                  reference.get(), out, error);
+        });
+    }
+    std::string get_remote_tags(Text registries_json, Text reference, const Context *context = nullptr) const {
+        return try_get_remote_tags(registries_json, reference, context).value();
+    }
+
+    /// The id of a tag's image, from the first registry that tells.
+    Result<std::string> try_get_remote_tag(Text registries_json, Text reference, Text tag,
+                                           const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_session_get_remote_tag(handle_.get(), detail::raw(context), registries_json.get(),
+                                                 reference.get(), tag.get(), out, error);
+        });
+    }
+    std::string get_remote_tag(Text registries_json, Text reference, Text tag, const Context *context = nullptr) const {
+        return try_get_remote_tag(registries_json, reference, tag, context).value();
+    }
+
+    /// The images that an image is made of: itself, its parent, and so on.
+    Result<std::string> try_get_remote_history(Text image_id, Text registry, const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_session_get_remote_history(handle_.get(), detail::raw(context), image_id.get(),
+                                                     registry.get(), out, error);
+        });
+    }
+    std::string get_remote_history(Text image_id, Text registry, const Context *context = nullptr) const {
+        return try_get_remote_history(image_id, registry, context).value();
+    }
+
+    /// Whether a registry has an image: success if so.
+    Result<Done> try_lookup_remote_image(Text image_id, Text registry, const Context *context = nullptr) const {
+        return detail::done([&](ocireg_error **error) {
+            return ocireg_session_lookup_remote_image(handle_.get(), detail::raw(context), image_id.get(),
+                                                      registry.get(), error);
+        });
+    }
+    void lookup_remote_image(Text image_id, Text registry, const Context *context = nullptr) const {
+        try_lookup_remote_image(image_id, registry, context).value();
+    }
+
+    /// Opens the layer of an image as a stream. It goes on after a cut where the server sends parts and the size is
+    /// known.
     Result<Reader> try_get_remote_image_layer(Text image_id, Text registry, int64_t image_size = -1,
                                               const Context *context = nullptr) const {
         return detail::wrap<Reader>(detail::handle<ocireg_reader, ocireg_reader_free>(
@@ -553,7 +571,7 @@ public:
         return try_get_remote_image_layer(image_id, registry, image_size, context).value();
     }
 
-    /// OCIREG_ALREADY_EXISTS if the registry has the image.
+    /// Gives a registry the JSON of an image.
     Result<Done> try_push_image_json_registry(Text image_data_json, Text registry, const uint8_t *data, size_t size,
                                               const Context *context = nullptr) const {
         return detail::done([&](ocireg_error **error) {
@@ -566,7 +584,8 @@ public:
         try_push_image_json_registry(image_data_json, registry, data, size, context).value();
     }
 
-    /// The writer takes a plain tar archive; what commit() gives has `checksum` and `checksum_payload`.
+    /// Begins to give a registry the layer of an image. What is written is a plain tar archive; it waits in a temporary
+    /// file until ocireg_writer_commit() sends it as gzip. Its result is `checksum` and `checksum_payload`.
     Result<Writer> try_push_image_layer_registry(Text image_id, Text registry, const uint8_t *image_json, size_t size,
                                                  const Context *context = nullptr) const {
         return detail::wrap<Writer>(detail::handle<ocireg_writer, ocireg_writer_free>(
@@ -580,7 +599,7 @@ public:
         return try_push_image_layer_registry(image_id, registry, image_json, size, context).value();
     }
 
-    /// `image_data_json` has the id and what commit() of the layer gave.
+    /// Tells a registry the checksums of a layer that it was given.
     Result<Done> try_push_image_checksum_registry(Text image_data_json, Text registry,
                                                   const Context *context = nullptr) const {
         return detail::done([&](ocireg_error **error) {
@@ -592,7 +611,7 @@ public:
         try_push_image_checksum_registry(image_data_json, registry, context).value();
     }
 
-    /// `revision` is the id of the image that gets the tag.
+    /// Gives an image a tag.
     Result<Done> try_push_registry_tag(Text reference, Text revision, Text tag, Text registry,
                                        const Context *context = nullptr) const {
         return detail::done([&](ocireg_error **error) {
@@ -605,20 +624,21 @@ public:
         try_push_registry_tag(reference, revision, tag, registry, context).value();
     }
 
-    /// Before the registries get the images: `Endpoints` says which. After that with `validate` and these registries.
-    Result<std::string> try_push_image_json_index(Text reference, Text images_json, bool validate,
+    /// Gives the index the list of a repository's images: before the registries get them, and again with `validate`,
+    /// with the checksums, after. Redirects are followed with the list.
+    Result<std::string> try_push_image_json_index(Text reference, Text images_json, int32_t validate,
                                                   Text registries_json, const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
             return ocireg_session_push_image_json_index(handle_.get(), detail::raw(context), reference.get(),
-                                                        images_json.get(), validate ? 1 : 0, registries_json.get(), out, error);
+                                                        images_json.get(), validate, registries_json.get(), out, error);
         });
     }
-    std::string push_image_json_index(Text reference, Text images_json, bool validate, Text registries_json,
+    std::string push_image_json_index(Text reference, Text images_json, int32_t validate, Text registries_json,
                                       const Context *context = nullptr) const {
         return try_push_image_json_index(reference, images_json, validate, registries_json, context).value();
     }
 
-    /// The limit is from 1 to 100.
+    /// Searches the index.
     Result<std::string> try_search_repositories(Text term, int32_t limit, const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
             return ocireg_session_search_repositories(handle_.get(), detail::raw(context), term.get(), limit, out,
@@ -628,6 +648,7 @@ public:
     std::string search_repositories(Text term, int32_t limit, const Context *context = nullptr) const {
         return try_search_repositories(term, limit, context).value();
     }
+    // End of what is made.
 
     ocireg_session *get() const noexcept { return handle_.get(); }
 
@@ -641,46 +662,9 @@ public:
     using Handle = detail::Handle<ocireg_endpoint, ocireg_endpoint_free>;
     explicit Endpoint(Handle handle) noexcept : handle_(std::move(handle)) {}
 
-    Result<std::string> try_to_string() const {
-        return detail::text([&](char **out, ocireg_error **error) {
-            return ocireg_endpoint_to_string(handle_.get(), out, error);
-        });
-    }
-    std::string to_string() const { return try_to_string().value(); }
-
-    Result<std::string> try_path(Text path) const {
-        return detail::text([&](char **out, ocireg_error **error) {
-            return ocireg_endpoint_path(handle_.get(), path.get(), out, error);
-        });
-    }
-    std::string path(Text path) const { return try_path(path).value(); }
-
-    Result<bool> try_is_secure() const {
-        return detail::truth([&](int32_t *out, ocireg_error **error) {
-            return ocireg_endpoint_is_secure(handle_.get(), out, error);
-        });
-    }
-    bool is_secure() const { return try_is_secure().value(); }
-
-    Result<std::string> try_ping(const Context *context = nullptr) const {
-        return detail::text([&](char **out, ocireg_error **error) {
-            return ocireg_endpoint_ping(handle_.get(), detail::raw(context), out, error);
-        });
-    }
-    std::string ping(const Context *context = nullptr) const { return try_ping(context).value(); }
-
-    /// A session of the whole registry; auth_json as ocireg_session_new() takes it.
-    Result<Session> try_session(Text auth_json = nullptr, const Context *context = nullptr) const {
-        return detail::wrap<Session>(detail::handle<ocireg_session, ocireg_session_free>(
-            [&](ocireg_session **out, ocireg_error **error) {
-                return ocireg_session_new(handle_.get(), detail::raw(context), auth_json.get(), out, error);
-            }));
-    }
-    Session session(Text auth_json = nullptr, const Context *context = nullptr) const {
-        return try_session(auth_json, context).value();
-    }
-
-    /// The same place by protocol v1.
+    // Made by bindings/gen from src/ffi: ocireg_endpoint
+    /// The same place by protocol v1: the address of an endpoint, its TLS configuration, and other headers. Asks
+    /// nobody.
     Result<Endpoint> try_to_v1(Text user_agent = nullptr, Text headers_json = nullptr) const {
         return detail::wrap<Endpoint>(detail::handle<ocireg_endpoint, ocireg_endpoint_free>(
             [&](ocireg_endpoint **out, ocireg_error **error) {
@@ -690,6 +674,50 @@ public:
     Endpoint to_v1(Text user_agent = nullptr, Text headers_json = nullptr) const {
         return try_to_v1(user_agent, headers_json).value();
     }
+
+    /// The address of the endpoint's API: the URL with one / at its end, and `v2/` or `v1/`.
+    Result<std::string> try_to_string() const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_endpoint_to_string(handle_.get(), out, error);
+        });
+    }
+    std::string to_string() const { return try_to_string().value(); }
+
+    /// The address of something below the endpoint's API: ocireg_endpoint_to_string() and the path.
+    Result<std::string> try_path(Text path) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_endpoint_path(handle_.get(), path.get(), out, error);
+        });
+    }
+    std::string path(Text path) const { return try_path(path).value(); }
+
+    /// Whether the other side's certificate is verified: https, and not an insecure registry.
+    Result<bool> try_is_secure() const {
+        return detail::truth([&](int32_t *out, ocireg_error **error) {
+            return ocireg_endpoint_is_secure(handle_.get(), out, error);
+        });
+    }
+    bool is_secure() const { return try_is_secure().value(); }
+
+    /// Asks the endpoint for its protocol's first address, without credentials.
+    Result<std::string> try_ping(const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_endpoint_ping(handle_.get(), detail::raw(context), out, error);
+        });
+    }
+    std::string ping(const Context *context = nullptr) const { return try_ping(context).value(); }
+
+    /// Makes a session of a whole registry at one endpoint.
+    Result<Session> try_session(Text auth_json = nullptr, const Context *context = nullptr) const {
+        return detail::wrap<Session>(detail::handle<ocireg_session, ocireg_session_free>(
+            [&](ocireg_session **out, ocireg_error **error) {
+                return ocireg_session_new(handle_.get(), detail::raw(context), auth_json.get(), out, error);
+            }));
+    }
+    Session session(Text auth_json = nullptr, const Context *context = nullptr) const {
+        return try_session(auth_json, context).value();
+    }
+    // End of what is made.
 
     ocireg_endpoint *get() const noexcept { return handle_.get(); }
 
@@ -725,145 +753,8 @@ public:
     }
     void set_log(int32_t max_level, Log log) const { try_set_log(max_level, std::move(log)).value(); }
 
-    Result<std::string> try_config() const {
-        return detail::text([&](char **out, ocireg_error **error) {
-            return ocireg_service_config(handle_.get(), out, error);
-        });
-    }
-    std::string config() const { return try_config().value(); }
-
-    Result<Done> try_replace_config(Text options_json) const {
-        return detail::done([&](ocireg_error **error) {
-            return ocireg_service_replace_config(handle_.get(), options_json.get(), error);
-        });
-    }
-    void replace_config(Text options_json) const { try_replace_config(options_json).value(); }
-
-    Result<Done> try_load_mirrors(Text list_json) const {
-        return detail::done([&](ocireg_error **error) {
-            return ocireg_service_load_mirrors(handle_.get(), list_json.get(), error);
-        });
-    }
-    void load_mirrors(Text list_json) const { try_load_mirrors(list_json).value(); }
-
-    Result<Done> try_load_insecure_registries(Text list_json) const {
-        return detail::done([&](ocireg_error **error) {
-            return ocireg_service_load_insecure_registries(handle_.get(), list_json.get(), error);
-        });
-    }
-    void load_insecure_registries(Text list_json) const { try_load_insecure_registries(list_json).value(); }
-
-    Result<Done> try_load_allow_nondistributable_artifacts(Text list_json) const {
-        return detail::done([&](ocireg_error **error) {
-            return ocireg_service_load_allow_nondistributable_artifacts(handle_.get(), list_json.get(), error);
-        });
-    }
-    void load_allow_nondistributable_artifacts(Text list_json) const {
-        try_load_allow_nondistributable_artifacts(list_json).value();
-    }
-
-    Result<std::string> try_lookup_pull_endpoints(Text hostname, const Context *context = nullptr) const {
-        return detail::text([&](char **out, ocireg_error **error) {
-            return ocireg_service_lookup_pull_endpoints(handle_.get(), detail::raw(context), hostname.get(), out,
-                                                        error);
-        });
-    }
-    std::string lookup_pull_endpoints(Text hostname, const Context *context = nullptr) const {
-        return try_lookup_pull_endpoints(hostname, context).value();
-    }
-
-    Result<std::string> try_lookup_push_endpoints(Text hostname, const Context *context = nullptr) const {
-        return detail::text([&](char **out, ocireg_error **error) {
-            return ocireg_service_lookup_push_endpoints(handle_.get(), detail::raw(context), hostname.get(), out,
-                                                        error);
-        });
-    }
-    std::string lookup_push_endpoints(Text hostname, const Context *context = nullptr) const {
-        return try_lookup_push_endpoints(hostname, context).value();
-    }
-
-    Result<std::string> try_resolve_repository(Text reference, const Context *context = nullptr) const {
-        return detail::text([&](char **out, ocireg_error **error) {
-            return ocireg_service_resolve_repository(handle_.get(), detail::raw(context), reference.get(), out, error);
-        });
-    }
-    std::string resolve_repository(Text reference, const Context *context = nullptr) const {
-        return try_resolve_repository(reference, context).value();
-    }
-
-    Result<std::string> try_tls_config(Text hostname, const Context *context = nullptr) const {
-        return detail::text([&](char **out, ocireg_error **error) {
-            return ocireg_service_tls_config(handle_.get(), detail::raw(context), hostname.get(), out, error);
-        });
-    }
-    std::string tls_config(Text hostname, const Context *context = nullptr) const {
-        return try_tls_config(hostname, context).value();
-    }
-
-    /// Keeps nothing. `auth_json`: NULL is what the service knows for the official index; `user_agent`: NULL is the
-    /// service's. The result may hold a secret.
-    Result<std::string> try_auth(Text auth_json, Text user_agent = nullptr, const Context *context = nullptr) const {
-        return detail::text([&](char **out, ocireg_error **error) {
-            return ocireg_service_auth(handle_.get(), detail::raw(context), auth_json.get(), user_agent.get(), out,
-                                       error);
-        });
-    }
-    std::string auth(Text auth_json, Text user_agent = nullptr, const Context *context = nullptr) const {
-        return try_auth(auth_json, user_agent, context).value();
-    }
-
-    /// The limit is from 1 to 100. `auth_json`: NULL is what the service knows for the index; `user_agent`: NULL is the
-    /// service's; `headers_json`: {"X-Meta": ["value"]}.
-    Result<std::string> try_search(Text term, int32_t limit, Text auth_json = nullptr, Text user_agent = nullptr,
-                                   Text headers_json = nullptr, const Context *context = nullptr) const {
-        return detail::text([&](char **out, ocireg_error **error) {
-            return ocireg_service_search(handle_.get(), detail::raw(context), term.get(), limit, auth_json.get(),
-                                         user_agent.get(), headers_json.get(), out, error);
-        });
-    }
-    std::string search(Text term, int32_t limit, Text auth_json = nullptr, Text user_agent = nullptr,
-                       Text headers_json = nullptr, const Context *context = nullptr) const {
-        return try_search(term, limit, auth_json, user_agent, headers_json, context).value();
-    }
-
-    /// Which credentials would be used for host[:port] or host[:port]/path, and where they are; never the secret.
-    Result<std::string> try_credentials(Text host, const Context *context = nullptr) const {
-        return detail::text([&](char **out, ocireg_error **error) {
-            return ocireg_service_credentials(handle_.get(), detail::raw(context), host.get(), out, error);
-        });
-    }
-    std::string credentials(Text host, const Context *context = nullptr) const {
-        return try_credentials(host, context).value();
-    }
-
-    /// As auth(), and keeps what the registry took where config.json says. The result may hold a secret.
-    Result<std::string> try_login(Text auth_json, Text user_agent = nullptr, const Context *context = nullptr) const {
-        return detail::text([&](char **out, ocireg_error **error) {
-            return ocireg_service_login(handle_.get(), detail::raw(context), auth_json.get(), user_agent.get(), out,
-                                        error);
-        });
-    }
-    std::string login(Text auth_json, Text user_agent = nullptr, const Context *context = nullptr) const {
-        return try_login(auth_json, user_agent, context).value();
-    }
-
-    /// Forgets what login() kept for host[:port]. Nothing to forget is no failure.
-    Result<Done> try_logout(Text host, const Context *context = nullptr) const {
-        return detail::done([&](ocireg_error **error) {
-            return ocireg_service_logout(handle_.get(), detail::raw(context), host.get(), error);
-        });
-    }
-    void logout(Text host, const Context *context = nullptr) const { try_logout(host, context).value(); }
-
-    Result<bool> try_is_insecure_registry(Text host, const Context *context = nullptr) const {
-        return detail::truth([&](int32_t *out, ocireg_error **error) {
-            return ocireg_service_is_insecure_registry(handle_.get(), detail::raw(context), host.get(), out, error);
-        });
-    }
-    bool is_insecure_registry(Text host, const Context *context = nullptr) const {
-        return try_is_insecure_registry(host, context).value();
-    }
-
+    // Made by bindings/gen from src/ffi: ocireg_service
+    /// Makes an endpoint. Does not speak to it.
     Result<Endpoint> try_endpoint(Text api_endpoint_json) const {
         return detail::wrap<Endpoint>(detail::handle<ocireg_endpoint, ocireg_endpoint_free>(
             [&](ocireg_endpoint **out, ocireg_error **error) {
@@ -872,7 +763,8 @@ public:
     }
     Endpoint endpoint(Text api_endpoint_json) const { return try_endpoint(api_endpoint_json).value(); }
 
-    /// The endpoint of a v1 index, {"Name": "host:port", "Secure": true}, found by asking.
+    /// Finds the endpoint of a v1 index or registry: asks it for `_ping` by https, and by http after that where the
+    /// index is not secure. The official index is not asked.
     Result<Endpoint> try_endpoint_v1(Text index_json, Text user_agent = nullptr, Text headers_json = nullptr,
                                      const Context *context = nullptr) const {
         return detail::wrap<Endpoint>(detail::handle<ocireg_endpoint, ocireg_endpoint_free>(
@@ -886,7 +778,183 @@ public:
         return try_endpoint_v1(index_json, user_agent, headers_json, context).value();
     }
 
-    /// A session of the repository that the reference names; with nullptr of what the options name as `registry`.
+    /// Pulls an image from its registry into an OCI layout. Nothing that is there already is transferred again, and
+    /// every byte is verified by size and digest before it gets a final name.
+    Result<std::string> try_pull(Text source, Text destination, Text options_json = nullptr,
+                                 const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_pull(handle_.get(), detail::raw(context), source.get(), destination.get(), options_json.get(),
+                               out, error);
+        });
+    }
+    std::string pull(Text source, Text destination, Text options_json = nullptr,
+                     const Context *context = nullptr) const {
+        return try_pull(source, destination, options_json, context).value();
+    }
+
+    /// Tells what an image is, without its layers.
+    Result<std::string> try_inspect(Text source, Text options_json = nullptr, const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_inspect(handle_.get(), detail::raw(context), source.get(), options_json.get(), out, error);
+        });
+    }
+    std::string inspect(Text source, Text options_json = nullptr, const Context *context = nullptr) const {
+        return try_inspect(source, options_json, context).value();
+    }
+
+    /// The configuration as it is now, a copy.
+    Result<std::string> try_config() const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_service_config(handle_.get(), out, error);
+        });
+    }
+    std::string config() const { return try_config().value(); }
+
+    /// Puts a whole new configuration in place of the old, at once or not at all.
+    Result<Done> try_replace_config(Text options_json) const {
+        return detail::done([&](ocireg_error **error) {
+            return ocireg_service_replace_config(handle_.get(), options_json.get(), error);
+        });
+    }
+    void replace_config(Text options_json) const { try_replace_config(options_json).value(); }
+
+    /// Replaces the mirrors of the official registry.
+    Result<Done> try_load_mirrors(Text list_json) const {
+        return detail::done([&](ocireg_error **error) {
+            return ocireg_service_load_mirrors(handle_.get(), list_json.get(), error);
+        });
+    }
+    void load_mirrors(Text list_json) const { try_load_mirrors(list_json).value(); }
+
+    /// Replaces the registries whose certificates are not verified; this machine is always one of them.
+    Result<Done> try_load_insecure_registries(Text list_json) const {
+        return detail::done([&](ocireg_error **error) {
+            return ocireg_service_load_insecure_registries(handle_.get(), list_json.get(), error);
+        });
+    }
+    void load_insecure_registries(Text list_json) const { try_load_insecure_registries(list_json).value(); }
+
+    /// Replaces the registries that layers with foreign addresses may be pushed to.
+    Result<Done> try_load_allow_nondistributable_artifacts(Text list_json) const {
+        return detail::done([&](ocireg_error **error) {
+            return ocireg_service_load_allow_nondistributable_artifacts(handle_.get(), list_json.get(), error);
+        });
+    }
+    void load_allow_nondistributable_artifacts(Text list_json) const {
+        try_load_allow_nondistributable_artifacts(list_json).value();
+    }
+
+    /// The endpoints to pull from, in the order to try them: mirrors of the official registry, then https, then http
+    /// for insecure hosts.
+    Result<std::string> try_lookup_pull_endpoints(Text hostname, const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_service_lookup_pull_endpoints(handle_.get(), detail::raw(context), hostname.get(), out,
+                                                        error);
+        });
+    }
+    std::string lookup_pull_endpoints(Text hostname, const Context *context = nullptr) const {
+        return try_lookup_pull_endpoints(hostname, context).value();
+    }
+
+    /// The endpoints to push to, in the order to try them: as to pull from, without mirrors.
+    Result<std::string> try_lookup_push_endpoints(Text hostname, const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_service_lookup_push_endpoints(handle_.get(), detail::raw(context), hostname.get(), out,
+                                                        error);
+        });
+    }
+    std::string lookup_push_endpoints(Text hostname, const Context *context = nullptr) const {
+        return try_lookup_push_endpoints(hostname, context).value();
+    }
+
+    /// What is known of a reference's repository under the service's configuration.
+    Result<std::string> try_resolve_repository(Text reference, const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_service_resolve_repository(handle_.get(), detail::raw(context), reference.get(), out, error);
+        });
+    }
+    std::string resolve_repository(Text reference, const Context *context = nullptr) const {
+        return try_resolve_repository(reference, context).value();
+    }
+
+    /// How TLS is spoken to a host: unverified where it is insecure, else as its directory of certificates says.
+    Result<std::string> try_tls_config(Text hostname, const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_service_tls_config(handle_.get(), detail::raw(context), hostname.get(), out, error);
+        });
+    }
+    std::string tls_config(Text hostname, const Context *context = nullptr) const {
+        return try_tls_config(hostname, context).value();
+    }
+
+    /// Whether a host is an insecure registry: certificates are not verified, and http is tried after https.
+    Result<bool> try_is_insecure_registry(Text host, const Context *context = nullptr) const {
+        return detail::truth([&](int32_t *out, ocireg_error **error) {
+            return ocireg_service_is_insecure_registry(handle_.get(), detail::raw(context), host.get(), out, error);
+        });
+    }
+    bool is_insecure_registry(Text host, const Context *context = nullptr) const {
+        return try_is_insecure_registry(host, context).value();
+    }
+
+    /// Asks a registry whether it takes credentials. Keeps nothing.
+    Result<std::string> try_auth(Text auth_json = nullptr, Text user_agent = nullptr,
+                                 const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_service_auth(handle_.get(), detail::raw(context), auth_json.get(), user_agent.get(), out,
+                                       error);
+        });
+    }
+    std::string auth(Text auth_json = nullptr, Text user_agent = nullptr, const Context *context = nullptr) const {
+        return try_auth(auth_json, user_agent, context).value();
+    }
+
+    /// Searches an index for repositories, by protocol v1.
+    Result<std::string> try_search(Text term, int32_t limit, Text auth_json = nullptr, Text user_agent = nullptr,
+                                   Text headers_json = nullptr, const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_service_search(handle_.get(), detail::raw(context), term.get(), limit, auth_json.get(),
+                                         user_agent.get(), headers_json.get(), out, error);
+        });
+    }
+    std::string search(Text term, int32_t limit, Text auth_json = nullptr, Text user_agent = nullptr,
+                       Text headers_json = nullptr, const Context *context = nullptr) const {
+        return try_search(term, limit, auth_json, user_agent, headers_json, context).value();
+    }
+
+    /// Which credentials would be used for a registry, and where they come from; never the secret.
+    Result<std::string> try_credentials(Text host, const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_service_credentials(handle_.get(), detail::raw(context), host.get(), out, error);
+        });
+    }
+    std::string credentials(Text host, const Context *context = nullptr) const {
+        return try_credentials(host, context).value();
+    }
+
+    /// Logs in: asks the registry as ocireg_service_auth() does, and keeps what it took.
+    Result<std::string> try_login(Text auth_json, Text user_agent = nullptr, const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_service_login(handle_.get(), detail::raw(context), auth_json.get(), user_agent.get(), out,
+                                        error);
+        });
+    }
+    std::string login(Text auth_json, Text user_agent = nullptr, const Context *context = nullptr) const {
+        return try_login(auth_json, user_agent, context).value();
+    }
+
+    /// Logs out: the helper that config.json names for the registry forgets its credentials, and so does config.json,
+    /// under whatever name a login put them there. Nothing to forget is no failure. The registry is not asked. A logout
+    /// from Docker Hub also removes the tokens that `docker login` in a browser left there.
+    Result<Done> try_logout(Text host, const Context *context = nullptr) const {
+        return detail::done([&](ocireg_error **error) {
+            return ocireg_service_logout(handle_.get(), detail::raw(context), host.get(), error);
+        });
+    }
+    void logout(Text host, const Context *context = nullptr) const { try_logout(host, context).value(); }
+
+    /// Opens a session of a reference's repository, or of a whole registry: asks its endpoints (mirrors first) for
+    /// protocol v2 in order and keeps the first that answers. Later calls may move on to the next one.
     Result<Session> try_open(Text reference, Text options_json = nullptr, const Context *context = nullptr) const {
         return detail::wrap<Session>(detail::handle<ocireg_session, ocireg_session_free>(
             [&](ocireg_session **out, ocireg_error **error) {
@@ -897,28 +965,7 @@ public:
     Session open(Text reference, Text options_json = nullptr, const Context *context = nullptr) const {
         return try_open(reference, options_json, context).value();
     }
-
-    /// Pulls an image; the report is JSON.
-    Result<std::string> try_pull(Text source, Text destination, Text options_json = nullptr,
-                                 const Context *context = nullptr) const {
-        return detail::text([&](char **out, ocireg_error **error) {
-            return ocireg_pull(handle_.get(), detail::raw(context), source.get(), destination.get(),
-                               options_json.get(), out, error);
-        });
-    }
-    std::string pull(Text source, Text destination, Text options_json = nullptr,
-                     const Context *context = nullptr) const {
-        return try_pull(source, destination, options_json, context).value();
-    }
-
-    Result<std::string> try_inspect(Text source, Text options_json = nullptr, const Context *context = nullptr) const {
-        return detail::text([&](char **out, ocireg_error **error) {
-            return ocireg_inspect(handle_.get(), detail::raw(context), source.get(), options_json.get(), out, error);
-        });
-    }
-    std::string inspect(Text source, Text options_json = nullptr, const Context *context = nullptr) const {
-        return try_inspect(source, options_json, context).value();
-    }
+    // End of what is made.
 
     ocireg_service *get() const noexcept { return handle_.get(); }
 
@@ -935,80 +982,8 @@ private:
     Handle handle_;
 };
 
-inline Result<std::string> try_convert_to_hostname(Text url) {
-    return detail::text([&](char **out, ocireg_error **error) {
-        return ocireg_convert_to_hostname(url.get(), out, error);
-    });
-}
-inline std::string convert_to_hostname(Text url) { return try_convert_to_hostname(url).value(); }
-
-inline Result<std::string> try_validate_index_name(Text name) {
-    return detail::text([&](char **out, ocireg_error **error) {
-        return ocireg_validate_index_name(name.get(), out, error);
-    });
-}
-inline std::string validate_index_name(Text name) { return try_validate_index_name(name).value(); }
-
-inline Result<std::string> try_validate_mirror(Text url) {
-    return detail::text([&](char **out, ocireg_error **error) {
-        return ocireg_validate_mirror(url.get(), out, error);
-    });
-}
-inline std::string validate_mirror(Text url) { return try_validate_mirror(url).value(); }
-
-inline Result<std::string> try_parse_reference(Text reference) {
-    return detail::text([&](char **out, ocireg_error **error) {
-        return ocireg_parse_reference(reference.get(), out, error);
-    });
-}
-inline std::string parse_reference(Text reference) { return try_parse_reference(reference).value(); }
-
-inline Result<std::string> try_parse_repository_info(Text reference) {
-    return detail::text([&](char **out, ocireg_error **error) {
-        return ocireg_parse_repository_info(reference.get(), out, error);
-    });
-}
-inline std::string parse_repository_info(Text reference) { return try_parse_repository_info(reference).value(); }
-
-inline Result<std::string> try_parse_search_index_info(Text term) {
-    return detail::text([&](char **out, ocireg_error **error) {
-        return ocireg_parse_search_index_info(term.get(), out, error);
-    });
-}
-inline std::string parse_search_index_info(Text term) { return try_parse_search_index_info(term).value(); }
-
-inline Result<std::string> try_auth_config_key(Text index_json) {
-    return detail::text([&](char **out, ocireg_error **error) {
-        return ocireg_auth_config_key(index_json.get(), out, error);
-    });
-}
-inline std::string auth_config_key(Text index_json) { return try_auth_config_key(index_json).value(); }
-
-inline Result<std::string> try_resolve_auth_config(Text auth_configs_json, Text index_json) {
-    return detail::text([&](char **out, ocireg_error **error) {
-        return ocireg_resolve_auth_config(auth_configs_json.get(), index_json.get(), out, error);
-    });
-}
-inline std::string resolve_auth_config(Text auth_configs_json, Text index_json) {
-    return try_resolve_auth_config(auth_configs_json, index_json).value();
-}
-
-inline Result<std::string> try_parse_challenges(Text header_lines_json) {
-    return detail::text([&](char **out, ocireg_error **error) {
-        return ocireg_parse_challenges(header_lines_json.get(), out, error);
-    });
-}
-inline std::string parse_challenges(Text header_lines_json) { return try_parse_challenges(header_lines_json).value(); }
-
-inline Result<std::string> try_read_certs_directory(Text directory) {
-    return detail::text([&](char **out, ocireg_error **error) {
-        return ocireg_read_certs_directory(directory.get(), out, error);
-    });
-}
-inline std::string read_certs_directory(Text directory) { return try_read_certs_directory(directory).value(); }
-
-/// Gets a value out of JSON by JSON Pointer, such as "/layers/0/digest": a string without quotes and escapes, anything
-/// else as JSON. OCIREG_NOT_FOUND where there is no such value.
+// Made by bindings/gen from src/ffi: functions
+/// Gets a value out of JSON, such as the `digest` of the first layer of a manifest.
 inline Result<std::string> try_json_get(Text json, Text pointer) {
     return detail::text([&](char **out, ocireg_error **error) {
         return ocireg_json_get(json.get(), pointer.get(), out, error);
@@ -1018,28 +993,121 @@ inline std::string json_get(Text json, Text pointer) { return try_json_get(json,
 
 /// Counts the elements of an array, or the keys of an object, in JSON.
 inline Result<size_t> try_json_length(Text json, Text pointer) {
-    size_t length = 0;
+    size_t out = 0;
     return detail::result(
-        [&](ocireg_error **error) { return ocireg_json_length(json.get(), pointer.get(), &length, error); },
-        [&] { return length; });
+        [&](ocireg_error **error) {
+            return ocireg_json_length(json.get(), pointer.get(), &out, error);
+        },
+        [&] { return out; });
 }
 inline size_t json_length(Text json, Text pointer) { return try_json_length(json, pointer).value(); }
 
-/// Makes the JSON of an AuthConfig, as `auth_json` and the option `auth` take it. The password may have several lines.
-/// With nullptr for host there is no `serveraddress`; with nullptr for both others it is anonymous.
-inline Result<std::string> try_auth_json(Text host, Text username, Text password) {
+/// Makes the JSON of an AuthConfig from a user name and a password, with everything escaped that must be.
+inline Result<std::string> try_auth_json(Text host = nullptr, Text username = nullptr, Text password = nullptr) {
     return detail::text([&](char **out, ocireg_error **error) {
         return ocireg_auth_json(host.get(), username.get(), password.get(), out, error);
     });
 }
-inline std::string auth_json(Text host, Text username, Text password) {
+inline std::string auth_json(Text host = nullptr, Text username = nullptr, Text password = nullptr) {
     return try_auth_json(host, username, password).value();
 }
 
+/// The host of a registry's address: drops one leading http:// or https://, then everything from the first /.
+inline Result<std::string> try_convert_to_hostname(Text url) {
+    return detail::text([&](char **out, ocireg_error **error) {
+        return ocireg_convert_to_hostname(url.get(), out, error);
+    });
+}
+inline std::string convert_to_hostname(Text url) { return try_convert_to_hostname(url).value(); }
+
+/// The name of an index as the library uses it: index.docker.io becomes docker.io, others stay as they are.
+inline Result<std::string> try_validate_index_name(Text name) {
+    return detail::text([&](char **out, ocireg_error **error) {
+        return ocireg_validate_index_name(name.get(), out, error);
+    });
+}
+inline std::string validate_index_name(Text name) { return try_validate_index_name(name).value(); }
+
+/// Checks the address of a mirror and ensures one / at its end.
+inline Result<std::string> try_validate_mirror(Text url) {
+    return detail::text([&](char **out, ocireg_error **error) {
+        return ocireg_validate_mirror(url.get(), out, error);
+    });
+}
+inline std::string validate_mirror(Text url) { return try_validate_mirror(url).value(); }
+
+/// Parses an image reference, [HOST[:PORT]/]PATH[:TAG][@DIGEST].
+inline Result<std::string> try_parse_reference(Text reference) {
+    return detail::text([&](char **out, ocireg_error **error) {
+        return ocireg_parse_reference(reference.get(), out, error);
+    });
+}
+inline std::string parse_reference(Text reference) { return try_parse_reference(reference).value(); }
+
+/// What is known of a reference's repository without a configuration and without asking a name server: only localhost,
+/// 127.0.0.0/8 and ::1 are insecure. ocireg_service_resolve_repository() knows more.
+inline Result<std::string> try_parse_repository_info(Text reference) {
+    return detail::text([&](char **out, ocireg_error **error) {
+        return ocireg_parse_repository_info(reference.get(), out, error);
+    });
+}
+inline std::string parse_repository_info(Text reference) { return try_parse_repository_info(reference).value(); }
+
+/// The index that a search term names, without a configuration and without asking a name server.
+inline Result<std::string> try_parse_search_index_info(Text term) {
+    return detail::text([&](char **out, ocireg_error **error) {
+        return ocireg_parse_search_index_info(term.get(), out, error);
+    });
+}
+inline std::string parse_search_index_info(Text term) { return try_parse_search_index_info(term).value(); }
+
+/// The key under which the credentials of an index are kept: https://index.docker.io/v1/ for the official one, else its
+/// name.
+inline Result<std::string> try_auth_config_key(Text index_json) {
+    return detail::text([&](char **out, ocireg_error **error) {
+        return ocireg_auth_config_key(index_json.get(), out, error);
+    });
+}
+inline std::string auth_config_key(Text index_json) { return try_auth_config_key(index_json).value(); }
+
+/// The credentials for an index among several: those under its key, else the first, in key order, whose host is the
+/// key.
+inline Result<std::string> try_resolve_auth_config(Text auth_configs_json, Text index_json) {
+    return detail::text([&](char **out, ocireg_error **error) {
+        return ocireg_resolve_auth_config(auth_configs_json.get(), index_json.get(), out, error);
+    });
+}
+inline std::string resolve_auth_config(Text auth_configs_json, Text index_json) {
+    return try_resolve_auth_config(auth_configs_json, index_json).value();
+}
+
+/// The challenges in WWW-Authenticate header lines, one for each line; a malformed tail ends the parameters of its
+/// line.
+inline Result<std::string> try_parse_challenges(Text header_lines_json) {
+    return detail::text([&](char **out, ocireg_error **error) {
+        return ocireg_parse_challenges(header_lines_json.get(), out, error);
+    });
+}
+inline std::string parse_challenges(Text header_lines_json) { return try_parse_challenges(header_lines_json).value(); }
+
+/// Reads a directory of certificates as it is kept for a registry: *.crt are CA certificates, X.cert with X.key is a
+/// client certificate. A directory that does not exist is empty.
+inline Result<std::string> try_read_certs_directory(Text directory) {
+    return detail::text([&](char **out, ocireg_error **error) {
+        return ocireg_read_certs_directory(directory.get(), out, error);
+    });
+}
+inline std::string read_certs_directory(Text directory) { return try_read_certs_directory(directory).value(); }
+
+/// The directory whose subdirectories hold registries' certificates: /etc/docker/certs.d, or, under rootlesskit,
+/// docker/certs.d in the user's configuration directory.
 inline Result<std::string> try_certs_dir() {
-    return detail::text([](char **out, ocireg_error **error) { return ocireg_certs_dir(out, error); });
+    return detail::text([&](char **out, ocireg_error **error) {
+        return ocireg_certs_dir(out, error);
+    });
 }
 inline std::string certs_dir() { return try_certs_dir().value(); }
+// End of what is made.
 
 } // namespace ocireg
 

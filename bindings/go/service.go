@@ -42,7 +42,7 @@ func NewService(options ServiceOptions) (*DefaultService, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := capi.NewService(document)
+	c, err := capi.NewService(&document)
 	if err != nil {
 		return nil, newError(err)
 	}

@@ -297,8 +297,12 @@ func (r *Session) PushImageJSONIndexContext(ctx context.Context, remote Named, i
 	if err != nil {
 		return nil, err
 	}
+	var after int32
+	if validate {
+		after = 1
+	}
 	return decodeNew[RepositoryData](under(ctx, func(c *capi.Context) (string, error) {
-		return r.c.PushImageJSONIndex(c, textOf(remote), images, validate, roots)
+		return r.c.PushImageJSONIndex(c, textOf(remote), images, after, roots)
 	}))
 }
 

@@ -56,7 +56,8 @@ func (r *Repository) PutBlob(ctx context.Context, options *PutBlobOptions) (*Blo
 // Otherwise the writer continues the upload that the registry has started instead; free it with Close.
 func (r *Repository) MountBlob(ctx context.Context, digest, fromRepository string) (*BlobWriter, error) {
 	return newBlobWriter(ctx, func(c *capi.Context) (*capi.Writer, error) {
-		return r.c.MountBlob(c, digest, fromRepository)
+		_, writer, err := r.c.MountBlob(c, digest, fromRepository, nil)
+		return writer, err
 	})
 }
 

@@ -1,14 +1,11 @@
-"""The C surface: finds the library, declares every function of ocireg.h with its types, and its constants.
+# Made by bindings/gen from src/ffi: do not edit.
+"""Constants, types and functions of ocireg.h for ctypes; each name stands as in the header.
 
-Nothing here decides anything: each name stands as in the header, and a test compares the two.
 Owned text has the type ``c_void_p``: with ``c_char_p`` ctypes would hand out a copy and lose the pointer to free.
 """
 
 from __future__ import annotations
 
-import ctypes
-import ctypes.util
-import os
 from ctypes import (
     CFUNCTYPE,
     POINTER,
@@ -22,11 +19,9 @@ from ctypes import (
     c_uint64,
     c_void_p,
 )
-from pathlib import Path
 from typing import Any
 
-# The oldest library that this package works with.
-MINIMUM_VERSION = 0x000100
+from ._library import load
 
 OK = 0
 INVALID_ARGUMENT = 1
@@ -125,131 +120,24 @@ _writer = POINTER(ocireg_writer)
 _text = c_char_p
 _text_out = POINTER(c_void_p)
 _bytes = POINTER(c_uint8)
-_flag_out = POINTER(c_int32)
-_size_out = POINTER(c_size_t)
-_E = POINTER(_error)
 
 # Function → result, parameters.
 PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
-    # names
-    "ocireg_convert_to_hostname": (c_int32, [_text, _text_out, _E]),
-    "ocireg_validate_index_name": (c_int32, [_text, _text_out, _E]),
-    "ocireg_validate_mirror": (c_int32, [_text, _text_out, _E]),
-    "ocireg_parse_reference": (c_int32, [_text, _text_out, _E]),
-    "ocireg_parse_repository_info": (c_int32, [_text, _text_out, _E]),
-    "ocireg_parse_search_index_info": (c_int32, [_text, _text_out, _E]),
-    "ocireg_auth_config_key": (c_int32, [_text, _text_out, _E]),
-    "ocireg_resolve_auth_config": (c_int32, [_text, _text, _text_out, _E]),
-    "ocireg_parse_challenges": (c_int32, [_text, _text_out, _E]),
-    "ocireg_read_certs_directory": (c_int32, [_text, _text_out, _E]),
-    "ocireg_certs_dir": (c_int32, [_text_out, _E]),
-    "ocireg_json_get": (c_int32, [_text, _text, _text_out, _E]),
-    "ocireg_json_length": (c_int32, [_text, _text, _size_out, _E]),
-    "ocireg_auth_json": (c_int32, [_text, _text, _text, _text_out, _E]),
-    # service
-    "ocireg_service_new": (c_int32, [_text, POINTER(_service), _E]),
-    "ocireg_service_config": (c_int32, [_service, _text_out, _E]),
-    "ocireg_service_replace_config": (c_int32, [_service, _text, _E]),
-    "ocireg_service_load_mirrors": (c_int32, [_service, _text, _E]),
-    "ocireg_service_load_insecure_registries": (c_int32, [_service, _text, _E]),
-    "ocireg_service_load_allow_nondistributable_artifacts": (c_int32, [_service, _text, _E]),
-    "ocireg_service_lookup_pull_endpoints": (c_int32, [_service, _context, _text, _text_out, _E]),
-    "ocireg_service_lookup_push_endpoints": (c_int32, [_service, _context, _text, _text_out, _E]),
-    "ocireg_service_resolve_repository": (c_int32, [_service, _context, _text, _text_out, _E]),
-    "ocireg_service_tls_config": (c_int32, [_service, _context, _text, _text_out, _E]),
-    "ocireg_service_is_insecure_registry": (c_int32, [_service, _context, _text, _flag_out, _E]),
-    "ocireg_service_auth": (c_int32, [_service, _context, _text, _text, _text_out, _E]),
-    "ocireg_service_search": (
-        c_int32,
-        [_service, _context, _text, c_int32, _text, _text, _text, _text_out, _E],
-    ),
-    "ocireg_service_credentials": (c_int32, [_service, _context, _text, _text_out, _E]),
-    "ocireg_service_login": (c_int32, [_service, _context, _text, _text, _text_out, _E]),
-    "ocireg_service_logout": (c_int32, [_service, _context, _text, _E]),
-    "ocireg_service_set_log": (
-        c_int32,
-        [_service, c_int32, ocireg_log_fn, c_void_p, ocireg_drop_fn, _E],
-    ),
-    "ocireg_service_free": (None, [_service]),
-    # endpoint
-    "ocireg_endpoint_new": (c_int32, [_service, _text, POINTER(_endpoint), _E]),
-    "ocireg_endpoint_new_v1": (c_int32, [_service, _context, _text, _text, _text, POINTER(_endpoint), _E]),
-    "ocireg_endpoint_to_v1": (c_int32, [_endpoint, _text, _text, POINTER(_endpoint), _E]),
-    "ocireg_endpoint_to_string": (c_int32, [_endpoint, _text_out, _E]),
-    "ocireg_endpoint_path": (c_int32, [_endpoint, _text, _text_out, _E]),
-    "ocireg_endpoint_is_secure": (c_int32, [_endpoint, _flag_out, _E]),
-    "ocireg_endpoint_ping": (c_int32, [_endpoint, _context, _text_out, _E]),
-    "ocireg_endpoint_free": (None, [_endpoint]),
-    # session
-    "ocireg_session_new": (c_int32, [_endpoint, _context, _text, POINTER(_session), _E]),
-    "ocireg_session_open": (c_int32, [_service, _context, _text, _text, POINTER(_session), _E]),
-    "ocireg_session_repository": (c_int32, [_session, _text, POINTER(_session), _E]),
-    "ocireg_session_id": (c_int32, [_session, _text_out, _E]),
-    "ocireg_session_info": (c_int32, [_session, _text_out, _E]),
-    "ocireg_session_ping": (c_int32, [_session, _context, _text_out, _E]),
-    "ocireg_session_list_tags": (c_int32, [_session, _context, _text, _text_out, _E]),
-    "ocireg_session_get_manifest": (
-        c_int32,
-        [_session, _context, _text, _text, _text_out, POINTER(_bytes), _size_out, _E],
-    ),
-    "ocireg_session_head_manifest": (c_int32, [_session, _context, _text, _text, _text_out, _E]),
-    "ocireg_session_open_blob": (
-        c_int32,
-        [_session, _context, _text, c_uint64, _text, POINTER(_reader), _E],
-    ),
-    "ocireg_session_put_blob": (c_int32, [_session, _context, _text, POINTER(_writer), _E]),
-    "ocireg_session_mount_blob": (
-        c_int32,
-        [_session, _context, _text, _text, _text, _flag_out, POINTER(_writer), _E],
-    ),
-    "ocireg_session_get_remote_image_layer": (
-        c_int32,
-        [_session, _context, _text, _text, c_int64, POINTER(_reader), _E],
-    ),
-    "ocireg_session_push_image_layer_registry": (
-        c_int32,
-        [_session, _context, _text, _text, _bytes, c_size_t, POINTER(_writer), _E],
-    ),
-    "ocireg_session_get_repository_data": (c_int32, [_session, _context, _text, _text_out, _E]),
-    "ocireg_session_get_remote_tags": (c_int32, [_session, _context, _text, _text, _text_out, _E]),
-    "ocireg_session_get_remote_tag": (c_int32, [_session, _context, _text, _text, _text, _text_out, _E]),
-    "ocireg_session_get_remote_history": (c_int32, [_session, _context, _text, _text, _text_out, _E]),
-    "ocireg_session_lookup_remote_image": (c_int32, [_session, _context, _text, _text, _E]),
-    "ocireg_session_get_remote_image_json": (
-        c_int32,
-        [_session, _context, _text, _text, POINTER(_bytes), _size_out, POINTER(c_int64), _E],
-    ),
-    "ocireg_session_push_image_json_registry": (c_int32, [_session, _context, _text, _text, _bytes, c_size_t, _E]),
-    "ocireg_session_push_image_checksum_registry": (c_int32, [_session, _context, _text, _text, _E]),
-    "ocireg_session_push_registry_tag": (c_int32, [_session, _context, _text, _text, _text, _text, _E]),
-    "ocireg_session_push_image_json_index": (
-        c_int32,
-        [_session, _context, _text, _text, c_int32, _text, _text_out, _E],
-    ),
-    "ocireg_session_search_repositories": (c_int32, [_session, _context, _text, c_int32, _text_out, _E]),
-    "ocireg_session_free": (None, [_session]),
-    # streams
-    "ocireg_reader_read": (c_int32, [_reader, _context, _bytes, c_size_t, _size_out, _E]),
-    "ocireg_reader_verify": (c_int32, [_reader, _context, _E]),
-    "ocireg_reader_size": (c_int64, [_reader]),
-    "ocireg_reader_free": (None, [_reader]),
-    "ocireg_writer_write": (c_int32, [_writer, _context, _bytes, c_size_t, _E]),
-    "ocireg_writer_commit": (c_int32, [_writer, _context, _text, _text_out, _E]),
-    "ocireg_writer_abort": (c_int32, [_writer, _context, _E]),
-    "ocireg_writer_free": (None, [_writer]),
-    # images
-    "ocireg_pull": (c_int32, [_service, _context, _text, _text, _text, _text_out, _E]),
-    "ocireg_inspect": (c_int32, [_service, _context, _text, _text, _text_out, _E]),
-    # context
-    "ocireg_context_new": (c_int32, [POINTER(_context), _E]),
+    "ocireg_string_free": (None, [c_void_p]),
+    "ocireg_bytes_free": (None, [_bytes]),
+    "ocireg_context_new": (c_int32, [POINTER(_context), POINTER(_error)]),
     "ocireg_context_set_timeout": (None, [_context, c_uint64]),
-    "ocireg_context_set_progress": (
-        None,
-        [_context, ocireg_progress_fn, c_void_p, ocireg_drop_fn],
-    ),
+    "ocireg_context_set_progress": (None, [_context, ocireg_progress_fn, c_void_p, ocireg_drop_fn]),
     "ocireg_context_cancel": (None, [_context]),
     "ocireg_context_free": (None, [_context]),
-    # errors
+    "ocireg_endpoint_new": (c_int32, [_service, _text, POINTER(_endpoint), POINTER(_error)]),
+    "ocireg_endpoint_new_v1": (c_int32, [_service, _context, _text, _text, _text, POINTER(_endpoint), POINTER(_error)]),
+    "ocireg_endpoint_to_v1": (c_int32, [_endpoint, _text, _text, POINTER(_endpoint), POINTER(_error)]),
+    "ocireg_endpoint_to_string": (c_int32, [_endpoint, _text_out, POINTER(_error)]),
+    "ocireg_endpoint_path": (c_int32, [_endpoint, _text, _text_out, POINTER(_error)]),
+    "ocireg_endpoint_is_secure": (c_int32, [_endpoint, POINTER(c_int32), POINTER(_error)]),
+    "ocireg_endpoint_free": (None, [_endpoint]),
+    "ocireg_endpoint_ping": (c_int32, [_endpoint, _context, _text_out, POINTER(_error)]),
     "ocireg_error_code": (c_int32, [_error]),
     "ocireg_error_message": (c_char_p, [_error]),
     "ocireg_error_json": (c_char_p, [_error]),
@@ -258,96 +146,106 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "ocireg_error_retry_after_ms": (c_int64, [_error]),
     "ocireg_error_retryable": (c_int32, [_error]),
     "ocireg_error_free": (None, [_error]),
-    # memory, version
-    "ocireg_string_free": (None, [c_void_p]),
-    "ocireg_bytes_free": (None, [_bytes]),
+    "ocireg_pull": (c_int32, [_service, _context, _text, _text, _text, _text_out, POINTER(_error)]),
+    "ocireg_inspect": (c_int32, [_service, _context, _text, _text, _text_out, POINTER(_error)]),
+    "ocireg_json_get": (c_int32, [_text, _text, _text_out, POINTER(_error)]),
+    "ocireg_json_length": (c_int32, [_text, _text, POINTER(c_size_t), POINTER(_error)]),
+    "ocireg_auth_json": (c_int32, [_text, _text, _text, _text_out, POINTER(_error)]),
+    "ocireg_convert_to_hostname": (c_int32, [_text, _text_out, POINTER(_error)]),
+    "ocireg_validate_index_name": (c_int32, [_text, _text_out, POINTER(_error)]),
+    "ocireg_validate_mirror": (c_int32, [_text, _text_out, POINTER(_error)]),
+    "ocireg_parse_reference": (c_int32, [_text, _text_out, POINTER(_error)]),
+    "ocireg_parse_repository_info": (c_int32, [_text, _text_out, POINTER(_error)]),
+    "ocireg_parse_search_index_info": (c_int32, [_text, _text_out, POINTER(_error)]),
+    "ocireg_auth_config_key": (c_int32, [_text, _text_out, POINTER(_error)]),
+    "ocireg_resolve_auth_config": (c_int32, [_text, _text, _text_out, POINTER(_error)]),
+    "ocireg_parse_challenges": (c_int32, [_text, _text_out, POINTER(_error)]),
+    "ocireg_read_certs_directory": (c_int32, [_text, _text_out, POINTER(_error)]),
+    "ocireg_certs_dir": (c_int32, [_text_out, POINTER(_error)]),
+    "ocireg_reader_read": (c_int32, [_reader, _context, _bytes, c_size_t, POINTER(c_size_t), POINTER(_error)]),
+    "ocireg_reader_verify": (c_int32, [_reader, _context, POINTER(_error)]),
+    "ocireg_reader_size": (c_int64, [_reader]),
+    "ocireg_reader_free": (None, [_reader]),
+    "ocireg_service_new": (c_int32, [_text, POINTER(_service), POINTER(_error)]),
+    "ocireg_service_config": (c_int32, [_service, _text_out, POINTER(_error)]),
+    "ocireg_service_replace_config": (c_int32, [_service, _text, POINTER(_error)]),
+    "ocireg_service_load_mirrors": (c_int32, [_service, _text, POINTER(_error)]),
+    "ocireg_service_load_insecure_registries": (c_int32, [_service, _text, POINTER(_error)]),
+    "ocireg_service_load_allow_nondistributable_artifacts": (c_int32, [_service, _text, POINTER(_error)]),
+    "ocireg_service_lookup_pull_endpoints": (c_int32, [_service, _context, _text, _text_out, POINTER(_error)]),
+    "ocireg_service_lookup_push_endpoints": (c_int32, [_service, _context, _text, _text_out, POINTER(_error)]),
+    "ocireg_service_resolve_repository": (c_int32, [_service, _context, _text, _text_out, POINTER(_error)]),
+    "ocireg_service_tls_config": (c_int32, [_service, _context, _text, _text_out, POINTER(_error)]),
+    "ocireg_service_is_insecure_registry": (c_int32, [_service, _context, _text, POINTER(c_int32), POINTER(_error)]),
+    "ocireg_service_auth": (c_int32, [_service, _context, _text, _text, _text_out, POINTER(_error)]),
+    "ocireg_service_search": (
+        c_int32,
+        [_service, _context, _text, c_int32, _text, _text, _text, _text_out, POINTER(_error)],
+    ),
+    "ocireg_service_credentials": (c_int32, [_service, _context, _text, _text_out, POINTER(_error)]),
+    "ocireg_service_login": (c_int32, [_service, _context, _text, _text, _text_out, POINTER(_error)]),
+    "ocireg_service_logout": (c_int32, [_service, _context, _text, POINTER(_error)]),
+    "ocireg_service_set_log": (c_int32, [_service, c_int32, ocireg_log_fn, c_void_p, ocireg_drop_fn, POINTER(_error)]),
+    "ocireg_service_free": (None, [_service]),
+    "ocireg_session_new": (c_int32, [_endpoint, _context, _text, POINTER(_session), POINTER(_error)]),
+    "ocireg_session_open": (c_int32, [_service, _context, _text, _text, POINTER(_session), POINTER(_error)]),
+    "ocireg_session_repository": (c_int32, [_session, _text, POINTER(_session), POINTER(_error)]),
+    "ocireg_session_id": (c_int32, [_session, _text_out, POINTER(_error)]),
+    "ocireg_session_info": (c_int32, [_session, _text_out, POINTER(_error)]),
+    "ocireg_session_ping": (c_int32, [_session, _context, _text_out, POINTER(_error)]),
+    "ocireg_session_list_tags": (c_int32, [_session, _context, _text, _text_out, POINTER(_error)]),
+    "ocireg_session_get_manifest": (
+        c_int32,
+        [_session, _context, _text, _text, _text_out, POINTER(_bytes), POINTER(c_size_t), POINTER(_error)],
+    ),
+    "ocireg_session_head_manifest": (c_int32, [_session, _context, _text, _text, _text_out, POINTER(_error)]),
+    "ocireg_session_open_blob": (
+        c_int32,
+        [_session, _context, _text, c_uint64, _text, POINTER(_reader), POINTER(_error)],
+    ),
+    "ocireg_session_put_blob": (c_int32, [_session, _context, _text, POINTER(_writer), POINTER(_error)]),
+    "ocireg_session_mount_blob": (
+        c_int32,
+        [_session, _context, _text, _text, _text, POINTER(c_int32), POINTER(_writer), POINTER(_error)],
+    ),
+    "ocireg_session_free": (None, [_session]),
+    "ocireg_session_get_repository_data": (c_int32, [_session, _context, _text, _text_out, POINTER(_error)]),
+    "ocireg_session_get_remote_tags": (c_int32, [_session, _context, _text, _text, _text_out, POINTER(_error)]),
+    "ocireg_session_get_remote_tag": (c_int32, [_session, _context, _text, _text, _text, _text_out, POINTER(_error)]),
+    "ocireg_session_get_remote_history": (c_int32, [_session, _context, _text, _text, _text_out, POINTER(_error)]),
+    "ocireg_session_lookup_remote_image": (c_int32, [_session, _context, _text, _text, POINTER(_error)]),
+    "ocireg_session_get_remote_image_json": (
+        c_int32,
+        [_session, _context, _text, _text, POINTER(_bytes), POINTER(c_size_t), POINTER(c_int64), POINTER(_error)],
+    ),
+    "ocireg_session_get_remote_image_layer": (
+        c_int32,
+        [_session, _context, _text, _text, c_int64, POINTER(_reader), POINTER(_error)],
+    ),
+    "ocireg_session_push_image_json_registry": (
+        c_int32,
+        [_session, _context, _text, _text, _bytes, c_size_t, POINTER(_error)],
+    ),
+    "ocireg_session_push_image_layer_registry": (
+        c_int32,
+        [_session, _context, _text, _text, _bytes, c_size_t, POINTER(_writer), POINTER(_error)],
+    ),
+    "ocireg_session_push_image_checksum_registry": (c_int32, [_session, _context, _text, _text, POINTER(_error)]),
+    "ocireg_session_push_registry_tag": (c_int32, [_session, _context, _text, _text, _text, _text, POINTER(_error)]),
+    "ocireg_session_push_image_json_index": (
+        c_int32,
+        [_session, _context, _text, _text, c_int32, _text, _text_out, POINTER(_error)],
+    ),
+    "ocireg_session_search_repositories": (c_int32, [_session, _context, _text, c_int32, _text_out, POINTER(_error)]),
     "ocireg_version": (c_char_p, []),
     "ocireg_version_info": (c_char_p, []),
     "ocireg_version_number": (c_uint32, []),
     "ocireg_code_name": (c_char_p, [c_int32]),
     "ocireg_code_text": (c_char_p, [c_int32]),
+    "ocireg_writer_write": (c_int32, [_writer, _context, _bytes, c_size_t, POINTER(_error)]),
+    "ocireg_writer_commit": (c_int32, [_writer, _context, _text, _text_out, POINTER(_error)]),
+    "ocireg_writer_abort": (c_int32, [_writer, _context, POINTER(_error)]),
+    "ocireg_writer_free": (None, [_writer]),
 }
 
-
-def _load() -> ctypes.CDLL:
-    """Loads the library: the one that OCIREG_LIBRARY names, the one beside this file, or the system's."""
-    named = os.environ.get("OCIREG_LIBRARY")
-    if named:
-        return _open(named, "OCIREG_LIBRARY")
-    for name in ("libocireg.so.0", "libocireg.so"):
-        bundled = Path(__file__).with_name(name)
-        if bundled.exists():
-            return _open(str(bundled), "the package")
-    try:
-        return ctypes.CDLL("libocireg.so.0")
-    except OSError as first:
-        # Last, because it may start a compiler to ask it.
-        found = ctypes.util.find_library("ocireg")
-        if found is None:
-            raise ImportError(
-                f"cannot find libocireg.so.0 ({first}): install the library, "
-                "or set the environment variable OCIREG_LIBRARY to its path"
-            ) from first
-        return _open(found, "the system")
-
-
-def _open(path: str, whose: str) -> ctypes.CDLL:
-    try:
-        return ctypes.CDLL(path)
-    except OSError as error:
-        raise ImportError(f"cannot load {path}, the library of {whose}: {error}", path=path) from error
-
-
-class _DlInfo(Structure):
-    _fields_ = [
-        ("dli_fname", c_char_p),
-        ("dli_fbase", c_void_p),
-        ("dli_sname", c_char_p),
-        ("dli_saddr", c_void_p),
-    ]
-
-
-def _path(library: ctypes.CDLL, function: str) -> str:
-    """The file that a loaded function came from, for messages."""
-    info = _DlInfo()
-    try:
-        address = ctypes.cast(getattr(library, function), c_void_p)
-        if ctypes.CDLL(None).dladdr(address, ctypes.byref(info)) and info.dli_fname:
-            return os.fsdecode(info.dli_fname)
-    except (AttributeError, OSError):
-        pass
-    return str(library._name)
-
-
-def _declare(library: ctypes.CDLL) -> str:
-    """Gives every function its types, after a look at the version; returns the library's path."""
-    try:
-        library.ocireg_version_number.restype = c_uint32
-        number = library.ocireg_version_number()
-    except AttributeError as error:
-        raise ImportError(f"{library._name} is not the ocireg library: {error}", path=library._name) from error
-    path = _path(library, "ocireg_version_number")
-    if number < MINIMUM_VERSION:
-        raise ImportError(
-            f"{path} is version {_dotted(number)} of ocireg, but this package needs "
-            f"{_dotted(MINIMUM_VERSION)} or newer: install a newer library",
-            path=path,
-        )
-    for name, (result, parameters) in PROTOTYPES.items():
-        try:
-            function = getattr(library, name)
-        except AttributeError as error:
-            raise ImportError(
-                f"{path}, version {_dotted(number)}, lacks {name}: install a newer library", path=path
-            ) from error
-        function.restype = result
-        function.argtypes = parameters
-    return path
-
-
-def _dotted(number: int) -> str:
-    return f"{number >> 16}.{number >> 8 & 0xFF}.{number & 0xFF}"
-
-
-lib = _load()
-library_path = _declare(lib)
+lib, library_path = load(PROTOTYPES)

@@ -47,8 +47,8 @@ static void answer_text(int32_t code, char *text) {
     ocireg_string_free(text);
 }
 
-static void answer_number(int32_t code, int32_t number) {
-    if (succeeded(code)) printf("ok\t%d\n", number);
+static void answer_number(int32_t code, int64_t number) {
+    if (succeeded(code)) printf("ok\t%" PRId64 "\n", number);
 }
 
 static void answer_nothing(int32_t code) {
@@ -142,159 +142,23 @@ static void *cancel_later(void *unused) {
 
 static int named(const char *name) { return strcmp(fields[0], name) == 0; }
 
-typedef int32_t text_of_text(const char *, char **, ocireg_error **);
-
-static const struct {
-    const char *name;
-    text_of_text *call;
-} names[] = {
-    {"convert_to_hostname", ocireg_convert_to_hostname},
-    {"validate_index_name", ocireg_validate_index_name},
-    {"validate_mirror", ocireg_validate_mirror},
-    {"parse_reference", ocireg_parse_reference},
-    {"parse_repository_info", ocireg_parse_repository_info},
-    {"parse_search_index_info", ocireg_parse_search_index_info},
-    {"auth_config_key", ocireg_auth_config_key},
-    {"parse_challenges", ocireg_parse_challenges},
-    {"read_certs_directory", ocireg_read_certs_directory},
-};
-
-static int name_request(void) {
-    char *text = NULL;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (!named(names[i].name)) continue;
-        int32_t code = names[i].call(fields[1], &text, &error);
-        answer_text(code, text);
-        return 1;
-    }
-    if (named("resolve_auth_config")) {
-        int32_t code = ocireg_resolve_auth_config(fields[1], fields[2], &text, &error);
-        answer_text(code, text);
-    } else if (named("certs_dir")) {
-        int32_t code = ocireg_certs_dir(&text, &error);
-        answer_text(code, text);
-    } else if (named("version")) {
-        answer(ocireg_version());
-    } else {
-        return 0;
-    }
-    return 1;
+/* The handle that a request is about; NULL, and an answer, if there is none. */
+static void *handle_of(char kind, const char *name) {
+    struct handle *handle = find(kind, name == NULL ? "" : name);
+    if (handle == NULL) refuse("no handle", name == NULL ? "" : name);
+    return handle == NULL ? NULL : handle->pointer;
 }
 
-typedef int32_t service_lookup(const ocireg_service *, const ocireg_context *, const char *, char **, ocireg_error **);
-typedef int32_t service_change(const ocireg_service *, const char *, ocireg_error **);
+static int64_t number_of(const char *field) { return field == NULL ? 0 : strtoll(field, NULL, 10); }
 
-static const struct {
-    const char *name;
-    service_lookup *call;
-} lookups[] = {
-    {"service_lookup_pull_endpoints", ocireg_service_lookup_pull_endpoints},
-    {"service_lookup_push_endpoints", ocireg_service_lookup_push_endpoints},
-    {"service_resolve_repository", ocireg_service_resolve_repository},
-    {"service_credentials", ocireg_service_credentials},
-    {"service_tls_config", ocireg_service_tls_config},
-};
+static size_t size_of(const char *field) { return field == NULL ? 0 : strlen(field); }
 
-static const struct {
-    const char *name;
-    service_change *call;
-} changes[] = {
-    {"service_replace_config", ocireg_service_replace_config},
-    {"service_load_mirrors", ocireg_service_load_mirrors},
-    {"service_load_insecure_registries", ocireg_service_load_insecure_registries},
-    {"service_load_allow_nondistributable_artifacts", ocireg_service_load_allow_nondistributable_artifacts},
-};
+#include "requests.h"
 
-static int service_request(ocireg_service *service) {
-    char *text = NULL;
-    int32_t code, number;
-    for (size_t i = 0; i < sizeof lookups / sizeof *lookups; i++) {
-        if (!named(lookups[i].name)) continue;
-        code = lookups[i].call(service, context, fields[2], &text, &error);
-        return answer_text(code, text), 1;
-    }
-    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
-        if (named(changes[i].name)) return answer_nothing(changes[i].call(service, fields[2], &error)), 1;
-    }
-    if (named("service_free")) {
-        free_handle(find('S', fields[1]));
-        answer("");
-    } else if (named("service_config")) {
-        code = ocireg_service_config(service, &text, &error);
-        answer_text(code, text);
-    } else if (named("service_is_insecure_registry")) {
-        code = ocireg_service_is_insecure_registry(service, context, fields[2], &number, &error);
-        answer_number(code, number);
-    } else if (named("service_auth")) {
-        code = ocireg_service_auth(service, context, fields[2], fields[3], &text, &error);
-        answer_text(code, text);
-    } else if (named("service_login")) {
-        code = ocireg_service_login(service, context, fields[2], fields[3], &text, &error);
-        answer_text(code, text);
-    } else if (named("service_logout")) {
-        answer_nothing(ocireg_service_logout(service, context, fields[2], &error));
-    } else if (named("service_search")) {
-        code = ocireg_service_search(service, context, fields[2], atoi(fields[3]), fields[4], fields[5], fields[6],
-                                     &text, &error);
-        answer_text(code, text);
-    } else if (named("endpoint_new")) {
-        ocireg_endpoint *endpoint;
-        code = ocireg_endpoint_new(service, fields[3], &endpoint, &error);
-        keep(code, 'E', fields[2], endpoint);
-    } else if (named("endpoint_new_v1")) {
-        ocireg_endpoint *endpoint;
-        code = ocireg_endpoint_new_v1(service, context, fields[3], fields[4], fields[5], &endpoint, &error);
-        keep(code, 'E', fields[2], endpoint);
-    } else if (named("session_open")) {
-        ocireg_session *session;
-        code = ocireg_session_open(service, context, fields[3], fields[4], &session, &error);
-        keep(code, 'X', fields[2], session);
-    } else if (named("pull")) {
-        code = ocireg_pull(service, context, fields[2], fields[3], fields[4], &text, &error);
-        answer_text(code, text);
-    } else if (named("service_set_log")) {
-        int level = atoi(fields[2]);
-        records_seen = 0;
-        answer_nothing(ocireg_service_set_log(service, level, level > 0 ? on_record : NULL, NULL, NULL, &error));
-    } else if (named("inspect")) {
-        code = ocireg_inspect(service, context, fields[2], fields[3], &text, &error);
-        answer_text(code, text);
-    } else {
-        return 0;
-    }
-    return 1;
-}
-
-static int endpoint_request(ocireg_endpoint *endpoint) {
-    char *text = NULL;
-    int32_t code, number;
-    if (named("endpoint_free")) {
-        free_handle(find('E', fields[1]));
-        answer("");
-    } else if (named("endpoint_to_string")) {
-        code = ocireg_endpoint_to_string(endpoint, &text, &error);
-        answer_text(code, text);
-    } else if (named("endpoint_path")) {
-        code = ocireg_endpoint_path(endpoint, fields[2], &text, &error);
-        answer_text(code, text);
-    } else if (named("endpoint_is_secure")) {
-        code = ocireg_endpoint_is_secure(endpoint, &number, &error);
-        answer_number(code, number);
-    } else if (named("endpoint_ping")) {
-        code = ocireg_endpoint_ping(endpoint, context, &text, &error);
-        answer_text(code, text);
-    } else if (named("endpoint_to_v1")) {
-        ocireg_endpoint *v1;
-        code = ocireg_endpoint_to_v1(endpoint, fields[3], fields[4], &v1, &error);
-        keep(code, 'E', fields[2], v1);
-    } else if (named("session_new")) {
-        ocireg_session *session;
-        code = ocireg_session_new(endpoint, context, fields[3], &session, &error);
-        keep(code, 'X', fields[2], session);
-    } else {
-        return 0;
-    }
-    return 1;
+static void set_log(ocireg_service *service) {
+    int level = atoi(fields[2]);
+    records_seen = 0;
+    answer_nothing(ocireg_service_set_log(service, level, level > 0 ? on_record : NULL, NULL, NULL, &error));
 }
 
 static void get_manifest(ocireg_session *session) {
@@ -432,125 +296,59 @@ static void push_image_layer(ocireg_session *session) {
     fclose(file);
 }
 
-/* Requests of protocol v1. */
-static int session_v1_request(ocireg_session *session) {
-    char *text = NULL;
-    int32_t code;
-    if (named("session_get_repository_data")) {
-        code = ocireg_session_get_repository_data(session, context, fields[2], &text, &error);
-        answer_text(code, text);
-    } else if (named("session_get_remote_tags")) {
-        code = ocireg_session_get_remote_tags(session, context, fields[2], fields[3], &text, &error);
-        answer_text(code, text);
-    } else if (named("session_get_remote_tag")) {
-        code = ocireg_session_get_remote_tag(session, context, fields[2], fields[3], fields[4], &text, &error);
-        answer_text(code, text);
-    } else if (named("session_get_remote_history")) {
-        code = ocireg_session_get_remote_history(session, context, fields[2], fields[3], &text, &error);
-        answer_text(code, text);
-    } else if (named("session_lookup_remote_image")) {
-        answer_nothing(ocireg_session_lookup_remote_image(session, context, fields[2], fields[3], &error));
-    } else if (named("session_get_remote_image_json")) {
-        get_image_json(session);
-    } else if (named("session_get_remote_image_layer")) {
-        ocireg_reader *reader;
-        code = ocireg_session_get_remote_image_layer(session, context, fields[2], fields[3], atoll(fields[4]), &reader,
-                                                     &error);
-        read_all(code, reader);
-    } else if (named("session_push_image_json_registry")) {
-        answer_nothing(ocireg_session_push_image_json_registry(session, context, fields[2], fields[3],
-                                                               (const uint8_t *)fields[4], strlen(fields[4]), &error));
-    } else if (named("session_push_image_layer_registry")) {
-        push_image_layer(session);
-    } else if (named("session_push_image_checksum_registry")) {
-        answer_nothing(ocireg_session_push_image_checksum_registry(session, context, fields[2], fields[3], &error));
-    } else if (named("session_push_registry_tag")) {
-        answer_nothing(ocireg_session_push_registry_tag(session, context, fields[2], fields[3], fields[4], fields[5],
-                                                        &error));
-    } else if (named("session_push_image_json_index")) {
-        code = ocireg_session_push_image_json_index(session, context, fields[2], fields[3], atoi(fields[4]), fields[5],
-                                                    &text, &error);
-        answer_text(code, text);
-    } else if (named("session_search_repositories")) {
-        code = ocireg_session_search_repositories(session, context, fields[2], atoi(fields[3]), &text, &error);
-        answer_text(code, text);
-    } else {
-        return 0;
-    }
-    return 1;
+static void read_layer(ocireg_session *session) {
+    ocireg_reader *reader;
+    int32_t code = ocireg_session_get_remote_image_layer(session, context, fields[2], fields[3], number_of(fields[4]),
+                                                         &reader, &error);
+    read_all(code, reader);
 }
 
-static int session_request(ocireg_session *session) {
-    char *text = NULL;
-    int32_t code;
-    if (session_v1_request(session)) return 1;
-    if (named("session_free")) {
-        free_handle(find('X', fields[1]));
-        answer("");
-    } else if (named("session_repository")) {
-        ocireg_session *repository;
-        code = ocireg_session_repository(session, fields[3], &repository, &error);
-        keep(code, 'X', fields[2], repository);
-    } else if (named("session_id")) {
-        code = ocireg_session_id(session, &text, &error);
-        answer_text(code, text);
-    } else if (named("session_info")) {
-        code = ocireg_session_info(session, &text, &error);
-        answer_text(code, text);
-    } else if (named("session_ping")) {
-        code = ocireg_session_ping(session, context, &text, &error);
-        answer_text(code, text);
-    } else if (named("session_list_tags")) {
-        code = ocireg_session_list_tags(session, context, fields[2], &text, &error);
-        answer_text(code, text);
-    } else if (named("session_head_manifest")) {
-        code = ocireg_session_head_manifest(session, context, fields[2], fields[3], &text, &error);
-        answer_text(code, text);
-    } else if (named("session_get_manifest")) {
-        get_manifest(session);
-    } else if (named("session_open_blob")) {
-        read_blob(session);
-    } else if (named("session_verify_blob")) {
-        verify_blob(session);
-    } else if (named("session_put_blob")) {
-        write_blob(session);
-    } else if (named("session_mount_blob")) {
-        mount_blob(session);
-    } else {
-        return 0;
+static void free_named(char kind) {
+    struct handle *handle = find(kind, fields[1]);
+    if (handle == NULL) {
+        refuse("no handle", fields[1]);
+        return;
     }
-    return 1;
+    free_handle(handle);
+    answer("");
 }
+
+/* What a request does with a session where that is more than one call. */
+static const struct {
+    const char *name;
+    void (*does)(ocireg_session *);
+} of_sessions[] = {
+    {"session_get_manifest", get_manifest},
+    {"session_open_blob", read_blob},
+    {"session_verify_blob", verify_blob},
+    {"session_put_blob", write_blob},
+    {"session_mount_blob", mount_blob},
+    {"session_get_remote_image_json", get_image_json},
+    {"session_get_remote_image_layer", read_layer},
+    {"session_push_image_layer_registry", push_image_layer},
+};
 
 static int handle_request(void) {
-    /* The first field after the name is the handle that the request is about. */
-    struct handle *handle;
-    const char *name = fields[1] == NULL ? "" : fields[1];
-    char kind;
-    if (named("service_new")) {
-        ocireg_service *service;
-        int32_t code = ocireg_service_new(fields[2], &service, &error);
-        keep(code, 'S', name, service);
+    void *handle;
+    for (size_t i = 0; i < sizeof of_sessions / sizeof *of_sessions; i++) {
+        if (!named(of_sessions[i].name)) continue;
+        if ((handle = handle_of('X', fields[1])) != NULL) of_sessions[i].does(handle);
         return 1;
     }
-    if (named("endpoint_new") || named("endpoint_new_v1") || named("session_open") || named("pull") || named("inspect") ||
-        strncmp(fields[0], "service_", 8) == 0) {
-        kind = 'S';
-    } else if (named("session_new") || strncmp(fields[0], "endpoint_", 9) == 0) {
-        kind = 'E';
-    } else if (strncmp(fields[0], "session_", 8) == 0) {
-        kind = 'X';
+    if (named("service_set_log")) {
+        if ((handle = handle_of('S', fields[1])) != NULL) set_log(handle);
+    } else if (named("service_free")) {
+        free_named('S');
+    } else if (named("endpoint_free")) {
+        free_named('E');
+    } else if (named("session_free")) {
+        free_named('X');
+    } else if (named("version")) {
+        answer(ocireg_version());
     } else {
         return 0;
     }
-    handle = find(kind, name);
-    if (handle == NULL) {
-        refuse("no handle", name);
-        return 1;
-    }
-    return kind == 'S'   ? service_request(handle->pointer)
-           : kind == 'E' ? endpoint_request(handle->pointer)
-                         : session_request(handle->pointer);
+    return 1;
 }
 
 static int control_request(void) {
@@ -587,7 +385,7 @@ static void request(void) {
     }
     over = 0;
     if (cancels) pthread_create(&canceller, NULL, cancel_later, NULL);
-    if (!name_request() && !handle_request()) refuse("unknown request", fields[0]);
+    if (!handle_request() && !called()) refuse("unknown request", fields[0]);
     if (cancels) {
         pthread_mutex_lock(&lock);
         over = 1;

@@ -169,9 +169,11 @@ func (d *driver) run(what string, fields []string) (any, error) {
 	}
 	r, ok := requests[what]
 	if !ok {
-		return nil, fmt.Errorf("unknown request %s", what)
+		if r, ok = called(what); !ok {
+			return nil, fmt.Errorf("unknown request %s", what)
+		}
 	}
-	if len(fields) != r.fields {
+	if r.fields >= 0 && len(fields) != r.fields {
 		return nil, fmt.Errorf("%s has %d fields, not %d", what, r.fields, len(fields))
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -209,22 +211,30 @@ func text(field string) string {
 // options reads an option document; nil if it is not given. What the struct would not give back as it was, such as a wrong
 // type or an unknown name below, goes through its field Extra, so that the library sees what the request says.
 func options[T any](field string) (*T, error) {
-	if field == absent {
-		return nil, nil
+	o, err := optionsOf(reflect.TypeFor[T](), field)
+	if err != nil {
+		return nil, err
 	}
-	typed := new(T)
-	if json.Unmarshal([]byte(field), typed) == nil {
-		again, err := json.Marshal(typed)
+	return o.Interface().(*T), nil
+}
+
+func optionsOf(t reflect.Type, field string) (reflect.Value, error) {
+	if field == absent {
+		return reflect.Zero(reflect.PointerTo(t)), nil
+	}
+	typed := reflect.New(t)
+	if json.Unmarshal([]byte(field), typed.Interface()) == nil {
+		again, err := json.Marshal(typed.Interface())
 		if err == nil && sameJSON(again, []byte(field)) {
 			return typed, nil
 		}
 	}
 	extra := ocireg.Extra{}
 	if json.Unmarshal([]byte(field), &extra) != nil {
-		return nil, errors.New("Go's options are always an object")
+		return reflect.Value{}, errors.New("Go's options are always an object")
 	}
-	untyped := new(T)
-	reflect.ValueOf(untyped).Elem().FieldByName("Extra").Set(reflect.ValueOf(extra))
+	untyped := reflect.New(t)
+	untyped.Elem().FieldByName("Extra").Set(reflect.ValueOf(extra))
 	return untyped, nil
 }
 
@@ -276,40 +286,9 @@ func (d *driver) repository(name string) (*ocireg.Repository, error) {
 	return repository, nil
 }
 
-// number is 0 or 1.
-func number(yes bool, err error) (any, error) {
-	if yes {
-		return "1", err
-	}
-	return "0", err
-}
-
-// raw is the document of a result.
-func raw[T any](result *T, err error, document func(*T) json.RawMessage) (any, error) {
-	if err != nil {
-		return nil, err
-	}
-	return document(result), nil
-}
-
 func milliseconds(field string) (time.Duration, error) {
 	n, err := strconv.ParseInt(field, 10, 64)
 	return time.Duration(n) * time.Millisecond, err
-}
-
-// list is one of the calls that replace a list of a service.
-func list(load func(*ocireg.DefaultService, []string) error) request {
-	return request{2, func(d *driver, _ context.Context, f []string) (any, error) {
-		s, err := get(d.services, f[0])
-		if err != nil {
-			return nil, err
-		}
-		names, err := value[[]string](f[1])
-		if err != nil {
-			return nil, err
-		}
-		return nil, load(s, names)
-	}}
 }
 
 // ofV1 is a request to a session of protocol v1, which has the other fields.
@@ -487,31 +466,6 @@ var requests = map[string]request{
 		}
 		return nil, s.ReplaceConfig(*o)
 	}},
-	"service_load_mirrors":             list((*ocireg.DefaultService).LoadMirrors),
-	"service_load_insecure_registries": list((*ocireg.DefaultService).LoadInsecureRegistries),
-	"service_load_allow_nondistributable_artifacts": list(
-		(*ocireg.DefaultService).LoadAllowNondistributableArtifacts),
-	"service_lookup_pull_endpoints": {2, func(d *driver, ctx context.Context, f []string) (any, error) {
-		s, err := get(d.services, f[0])
-		if err != nil {
-			return nil, err
-		}
-		return s.LookupPullEndpointsContext(ctx, text(f[1]))
-	}},
-	"service_lookup_push_endpoints": {2, func(d *driver, ctx context.Context, f []string) (any, error) {
-		s, err := get(d.services, f[0])
-		if err != nil {
-			return nil, err
-		}
-		return s.LookupPushEndpointsContext(ctx, text(f[1]))
-	}},
-	"service_resolve_repository": {2, func(d *driver, ctx context.Context, f []string) (any, error) {
-		s, err := get(d.services, f[0])
-		if err != nil {
-			return nil, err
-		}
-		return s.ResolveRepositoryContext(ctx, name(text(f[1])))
-	}},
 	"service_tls_config": {2, func(d *driver, ctx context.Context, f []string) (any, error) {
 		s, err := get(d.services, f[0])
 		if err != nil {
@@ -530,57 +484,6 @@ var requests = map[string]request{
 		}
 		status, token, err := s.Auth(ctx, auth, text(f[2]))
 		return map[string]string{"Status": status, "IdentityToken": token}, err
-	}},
-	"service_search": {6, func(d *driver, ctx context.Context, f []string) (any, error) {
-		s, err := get(d.services, f[0])
-		if err != nil {
-			return nil, err
-		}
-		limit, err := strconv.Atoi(f[2])
-		if err != nil {
-			return nil, err
-		}
-		auth, err := value[*ocireg.AuthConfig](f[3])
-		if err != nil {
-			return nil, err
-		}
-		headers, err := value[http.Header](f[5])
-		if err != nil {
-			return nil, err
-		}
-		return s.Search(ctx, text(f[1]), limit, auth, text(f[4]), headers)
-	}},
-	"service_login": {3, func(d *driver, ctx context.Context, f []string) (any, error) {
-		s, err := get(d.services, f[0])
-		if err != nil {
-			return nil, err
-		}
-		auth, err := value[ocireg.AuthConfig](f[1])
-		if err != nil {
-			return nil, err
-		}
-		return s.Login(ctx, auth, text(f[2]))
-	}},
-	"service_logout": {2, func(d *driver, ctx context.Context, f []string) (any, error) {
-		s, err := get(d.services, f[0])
-		if err != nil {
-			return nil, err
-		}
-		return nil, s.Logout(ctx, text(f[1]))
-	}},
-	"service_credentials": {2, func(d *driver, ctx context.Context, f []string) (any, error) {
-		s, err := get(d.services, f[0])
-		if err != nil {
-			return nil, err
-		}
-		return s.Credentials(ctx, text(f[1]))
-	}},
-	"service_is_insecure_registry": {2, func(d *driver, ctx context.Context, f []string) (any, error) {
-		s, err := get(d.services, f[0])
-		if err != nil {
-			return nil, err
-		}
-		return number(s.IsInsecureRegistry(ctx, text(f[1])))
 	}},
 
 	"endpoint_new": {3, func(d *driver, _ context.Context, f []string) (any, error) {
@@ -647,28 +550,6 @@ var requests = map[string]request{
 		}
 		return e.String(), nil
 	}},
-	"endpoint_path": {2, func(d *driver, _ context.Context, f []string) (any, error) {
-		e, err := get(d.endpoints, f[0])
-		if err != nil {
-			return nil, err
-		}
-		return e.Path(text(f[1]))
-	}},
-	"endpoint_is_secure": {1, func(d *driver, _ context.Context, f []string) (any, error) {
-		e, err := get(d.endpoints, f[0])
-		if err != nil {
-			return nil, err
-		}
-		return number(e.IsSecure())
-	}},
-	"endpoint_ping": {1, func(d *driver, ctx context.Context, f []string) (any, error) {
-		e, err := get(d.endpoints, f[0])
-		if err != nil {
-			return nil, err
-		}
-		ping, err := e.Ping(ctx)
-		return raw(ping, err, func(p *ocireg.PingResult) json.RawMessage { return p.Raw })
-	}},
 	"endpoint_free": {1, func(d *driver, _ context.Context, f []string) (any, error) {
 		return free(d.endpoints, f[0])
 	}},
@@ -728,52 +609,6 @@ var requests = map[string]request{
 		}
 		d.sessions[f[1]] = repository
 		return nil, nil
-	}},
-	"session_id": {1, func(d *driver, _ context.Context, f []string) (any, error) {
-		x, err := get(d.sessions, f[0])
-		if err != nil {
-			return nil, err
-		}
-		return x.ID()
-	}},
-	"session_info": {1, func(d *driver, _ context.Context, f []string) (any, error) {
-		x, err := get(d.sessions, f[0])
-		if err != nil {
-			return nil, err
-		}
-		info, err := x.Info()
-		return raw(info, err, func(i *ocireg.SessionInfo) json.RawMessage { return i.Raw })
-	}},
-	"session_ping": {1, func(d *driver, ctx context.Context, f []string) (any, error) {
-		x, err := get(d.sessions, f[0])
-		if err != nil {
-			return nil, err
-		}
-		ping, err := x.Ping(ctx)
-		return raw(ping, err, func(p *ocireg.PingResult) json.RawMessage { return p.Raw })
-	}},
-	"session_list_tags": {2, func(d *driver, ctx context.Context, f []string) (any, error) {
-		x, err := d.repository(f[0])
-		if err != nil {
-			return nil, err
-		}
-		o, err := options[ocireg.ListOptions](f[1])
-		if err != nil {
-			return nil, err
-		}
-		tags, err := x.ListTags(ctx, o)
-		return raw(tags, err, func(l *ocireg.TagList) json.RawMessage { return l.Raw })
-	}},
-	"session_head_manifest": {3, func(d *driver, ctx context.Context, f []string) (any, error) {
-		x, err := d.repository(f[0])
-		if err != nil {
-			return nil, err
-		}
-		o, err := options[ocireg.ManifestOptions](f[2])
-		if err != nil {
-			return nil, err
-		}
-		return x.HeadManifest(ctx, text(f[1]), o)
 	}},
 	"session_get_manifest": {3, func(d *driver, ctx context.Context, f []string) (any, error) {
 		x, err := d.repository(f[0])
@@ -888,29 +723,6 @@ var requests = map[string]request{
 		return free(d.sessions, f[0])
 	}},
 
-	"session_get_repository_data": ofV1(2, func(ctx context.Context, x *ocireg.Session, f []string) (any, error) {
-		return x.GetRepositoryDataContext(ctx, name(f[0]))
-	}),
-	"session_get_remote_tags": ofV1(3, func(ctx context.Context, x *ocireg.Session, f []string) (any, error) {
-		registries, err := value[[]string](f[0])
-		if err != nil {
-			return nil, err
-		}
-		return x.GetRemoteTagsContext(ctx, registries, name(f[1]))
-	}),
-	"session_get_remote_tag": ofV1(4, func(ctx context.Context, x *ocireg.Session, f []string) (any, error) {
-		registries, err := value[[]string](f[0])
-		if err != nil {
-			return nil, err
-		}
-		return x.GetRemoteTagContext(ctx, registries, name(f[1]), f[2])
-	}),
-	"session_get_remote_history": ofV1(3, func(ctx context.Context, x *ocireg.Session, f []string) (any, error) {
-		return x.GetRemoteHistoryContext(ctx, f[0], f[1])
-	}),
-	"session_lookup_remote_image": ofV1(3, func(ctx context.Context, x *ocireg.Session, f []string) (any, error) {
-		return nil, x.LookupRemoteImageContext(ctx, f[0], f[1])
-	}),
 	"session_get_remote_image_json": ofV1(3, func(ctx context.Context, x *ocireg.Session, f []string) (any, error) {
 		data, size, err := x.GetRemoteImageJSONContext(ctx, f[0], f[1])
 		sum := sha256.Sum256(data)
@@ -950,50 +762,4 @@ var requests = map[string]request{
 		}
 		return nil, x.PushImageChecksumRegistryContext(ctx, image, f[1])
 	}),
-	"session_push_registry_tag": ofV1(5, func(ctx context.Context, x *ocireg.Session, f []string) (any, error) {
-		return nil, x.PushRegistryTagContext(ctx, name(f[0]), f[1], f[2], f[3])
-	}),
-	"session_push_image_json_index": ofV1(5, func(ctx context.Context, x *ocireg.Session, f []string) (any, error) {
-		images, err := value[[]*ocireg.ImgData](f[1])
-		if err != nil {
-			return nil, err
-		}
-		registries, err := value[[]string](f[3])
-		if err != nil {
-			return nil, err
-		}
-		return x.PushImageJSONIndexContext(ctx, name(f[0]), images, f[2] == "1", registries)
-	}),
-	"session_search_repositories": ofV1(3, func(ctx context.Context, x *ocireg.Session, f []string) (any, error) {
-		limit, err := strconv.Atoi(f[1])
-		if err != nil {
-			return nil, err
-		}
-		return x.SearchRepositoriesContext(ctx, f[0], limit)
-	}),
-
-	"pull": {4, func(d *driver, ctx context.Context, f []string) (any, error) {
-		s, err := get(d.services, f[0])
-		if err != nil {
-			return nil, err
-		}
-		o, err := options[ocireg.PullOptions](f[3])
-		if err != nil {
-			return nil, err
-		}
-		report, err := s.Pull(ctx, text(f[1]), text(f[2]), o)
-		return raw(report, err, func(r *ocireg.PullReport) json.RawMessage { return r.Raw })
-	}},
-	"inspect": {3, func(d *driver, ctx context.Context, f []string) (any, error) {
-		s, err := get(d.services, f[0])
-		if err != nil {
-			return nil, err
-		}
-		o, err := options[ocireg.InspectOptions](f[2])
-		if err != nil {
-			return nil, err
-		}
-		inspection, err := s.Inspect(ctx, text(f[1]), o)
-		return raw(inspection, err, func(i *ocireg.Inspection) json.RawMessage { return i.Raw })
-	}},
 }

@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Any, Callable, Union
 
 import ocireg
+from calls import CALLS, Call
 
 Field = Union[str, None]
 
 
 ENDPOINTS = (ocireg.Endpoint, ocireg.V1Endpoint)
 SESSIONS = (ocireg.Session, ocireg.V1Session)
+KINDS: dict[str, tuple[type, ...]] = {"service": (ocireg.Service,), "endpoint": ENDPOINTS, "session": SESSIONS}
 
 
 class DriverError(Exception):
@@ -83,45 +85,10 @@ class Driver:
         finally:
             timer.cancel()
 
-    # Names.
-
-    def do_convert_to_hostname(self, url: Field) -> Any:
-        return ocireg.convert_to_hostname(url)  # type: ignore[arg-type]  # Absent values go to the library as well.
-
-    def do_validate_index_name(self, name: Field) -> Any:
-        return ocireg.validate_index_name(name)  # type: ignore[arg-type]
-
-    def do_validate_mirror(self, url: Field) -> Any:
-        return ocireg.validate_mirror(url)  # type: ignore[arg-type]
-
-    def do_parse_reference(self, reference: Field) -> Any:
-        return ocireg.parse_reference(reference)  # type: ignore[arg-type]
-
-    def do_parse_repository_info(self, reference: Field) -> Any:
-        return ocireg.parse_repository_info(reference)  # type: ignore[arg-type]
-
-    def do_parse_search_index_info(self, term: Field) -> Any:
-        return ocireg.parse_search_index_info(term)  # type: ignore[arg-type]
-
-    def do_auth_config_key(self, index: Field) -> Any:
-        return ocireg.auth_config_key(index)  # type: ignore[arg-type]
-
-    def do_resolve_auth_config(self, auths: Field, index: Field) -> Any:
-        return ocireg.resolve_auth_config(auths, index)  # type: ignore[arg-type]
-
-    def do_parse_challenges(self, lines: Field) -> Any:
-        return ocireg.parse_challenges(lines)  # type: ignore[arg-type]
-
-    def do_read_certs_directory(self, directory: str) -> Any:
-        return ocireg.read_certs_directory(directory)
-
-    def do_certs_dir(self) -> Any:
-        return ocireg.certs_dir()
+    # Requests that are more than a call, or whose method has another form in Python.
 
     def do_version(self) -> Any:
         return ocireg.library_version()
-
-    # Service.
 
     def do_service_new(self, name: str, options: Field = None) -> None:
         self.keep(name, ocireg.Service(options))
@@ -129,40 +96,8 @@ class Driver:
     def do_service_free(self, name: str) -> None:
         self.free(name, ocireg.Service)
 
-    def do_service_config(self, name: str) -> Any:
-        return self.service(name).config()
-
     def do_service_replace_config(self, name: str, options: Field = None) -> None:
         self.service(name).replace_config(options)  # type: ignore[arg-type]
-
-    def do_service_load_mirrors(self, name: str, values: str) -> None:
-        self.service(name).load_mirrors(values)
-
-    def do_service_load_insecure_registries(self, name: str, values: str) -> None:
-        self.service(name).load_insecure_registries(values)
-
-    def do_service_load_allow_nondistributable_artifacts(self, name: str, values: str) -> None:
-        self.service(name).load_allow_nondistributable_artifacts(values)
-
-    def do_service_lookup_pull_endpoints(self, name: str, host: str) -> Any:
-        service = self.service(name)
-        return self.under(lambda context: service.lookup_pull_endpoints(host, context=context))
-
-    def do_service_lookup_push_endpoints(self, name: str, host: str) -> Any:
-        service = self.service(name)
-        return self.under(lambda context: service.lookup_push_endpoints(host, context=context))
-
-    def do_service_resolve_repository(self, name: str, reference: str) -> Any:
-        service = self.service(name)
-        return self.under(lambda context: service.resolve_repository(reference, context=context))
-
-    def do_service_tls_config(self, name: str, host: str) -> Any:
-        service = self.service(name)
-        return self.under(lambda context: service.tls_config(host, context=context))
-
-    def do_service_auth(self, name: str, auth: Field, user_agent: Field) -> Any:
-        service = self.service(name)
-        return self.under(lambda context: service.auth(auth, user_agent, context=context))
 
     def do_service_search(
         self, name: str, term: Field, limit: str, auth: Field, user_agent: Field, headers: Field
@@ -171,24 +106,6 @@ class Driver:
         return self.under(
             lambda context: service.search(term, int(limit), auth, user_agent, more, context=context)  # type: ignore[arg-type]
         )
-
-    def do_service_login(self, name: str, auth: Field, user_agent: Field) -> Any:
-        service = self.service(name)
-        return self.under(lambda context: service.login(auth, user_agent, context=context))  # type: ignore[arg-type]
-
-    def do_service_logout(self, name: str, host: str) -> None:
-        service = self.service(name)
-        self.under(lambda context: service.logout(host, context=context))
-
-    def do_service_credentials(self, name: str, host: str) -> Any:
-        service = self.service(name)
-        return self.under(lambda context: service.credentials(host, context=context))
-
-    def do_service_is_insecure_registry(self, name: str, host: str) -> Any:
-        service = self.service(name)
-        return self.under(lambda context: int(service.is_insecure_registry(host, context=context)))
-
-    # Endpoint.
 
     def do_endpoint_new(self, service: str, name: str, document: Field) -> None:
         self.keep(name, self.service(service).new_endpoint(document))  # type: ignore[arg-type]
@@ -204,20 +121,8 @@ class Driver:
     def do_endpoint_to_string(self, name: str) -> Any:
         return str(self.endpoint(name))
 
-    def do_endpoint_path(self, name: str, path: str) -> Any:
-        return self.endpoint(name).path(path)
-
-    def do_endpoint_is_secure(self, name: str) -> Any:
-        return int(self.endpoint(name).is_secure)
-
-    def do_endpoint_ping(self, name: str) -> Any:
-        endpoint = self.endpoint(name)
-        return self.under(lambda context: endpoint.ping(context=context))
-
     def do_endpoint_free(self, name: str) -> None:
         self.free(name, ENDPOINTS)
-
-    # Session.
 
     def do_session_new(self, endpoint: str, name: str, auth: Field = None) -> None:
         begin = self.endpoint(endpoint).new_session
@@ -229,24 +134,6 @@ class Driver:
 
     def do_session_repository(self, session: str, name: str, repository: str) -> None:
         self.keep(name, self.session(session).repository(repository))
-
-    def do_session_id(self, name: str) -> Any:
-        return self.session(name).id
-
-    def do_session_info(self, name: str) -> Any:
-        return self.session(name).info()
-
-    def do_session_ping(self, name: str) -> Any:
-        session = self.session(name)
-        return self.under(lambda context: session.ping(context=context))
-
-    def do_session_list_tags(self, name: str, options: Field = None) -> Any:
-        session, given = self.session(name), keywords(options)
-        return self.under(lambda context: session.list_tags(context=context, **given))
-
-    def do_session_head_manifest(self, name: str, tag_or_digest: Field = None, options: Field = None) -> Any:
-        session, given = self.session(name), keywords(options)
-        return self.under(lambda context: session.head_manifest(tag_or_digest, context=context, **given))
 
     def do_session_get_manifest(self, name: str, tag_or_digest: Field = None, options: Field = None) -> Any:
         session, given = self.session(name), keywords(options)
@@ -306,28 +193,6 @@ class Driver:
     def do_session_free(self, name: str) -> None:
         self.free(name, SESSIONS)
 
-    # Session of protocol v1.
-
-    def do_session_get_repository_data(self, name: str, reference: str) -> Any:
-        session = self.v1(name)
-        return self.under(lambda context: session.get_repository_data(reference, context=context))
-
-    def do_session_get_remote_tags(self, name: str, registries: str, reference: str) -> Any:
-        session = self.v1(name)
-        return self.under(lambda context: session.get_remote_tags(registries, reference, context=context))
-
-    def do_session_get_remote_tag(self, name: str, registries: str, reference: str, tag: str) -> Any:
-        session = self.v1(name)
-        return self.under(lambda context: session.get_remote_tag(registries, reference, tag, context=context))
-
-    def do_session_get_remote_history(self, name: str, image: str, registry: str) -> Any:
-        session = self.v1(name)
-        return self.under(lambda context: session.get_remote_history(image, registry, context=context))
-
-    def do_session_lookup_remote_image(self, name: str, image: str, registry: str) -> None:
-        session = self.v1(name)
-        self.under(lambda context: session.lookup_remote_image(image, registry, context=context))
-
     def do_session_get_remote_image_json(self, name: str, image: str, registry: str) -> Any:
         session = self.v1(name)
         found = self.under(lambda context: session.get_remote_image_json(image, registry, context=context))
@@ -343,10 +208,6 @@ class Driver:
 
         return self.under(read)
 
-    def do_session_push_image_json_registry(self, name: str, image: str, registry: str, content: str) -> None:
-        session = self.v1(name)
-        self.under(lambda context: session.push_image_json_registry(image, registry, content.encode(), context=context))
-
     def do_session_push_image_layer_registry(
         self, name: str, image: str, registry: str, image_json: str, path: str
     ) -> Any:
@@ -361,14 +222,6 @@ class Driver:
 
         return self.under(write)
 
-    def do_session_push_image_checksum_registry(self, name: str, image: str, registry: str) -> None:
-        session = self.v1(name)
-        self.under(lambda context: session.push_image_checksum_registry(image, registry, context=context))
-
-    def do_session_push_registry_tag(self, name: str, reference: str, revision: str, tag: str, registry: str) -> None:
-        session = self.v1(name)
-        self.under(lambda context: session.push_registry_tag(reference, revision, tag, registry, context=context))
-
     def do_session_push_image_json_index(
         self, name: str, reference: str, images: str, validate: str, registries: str
     ) -> Any:
@@ -377,19 +230,32 @@ class Driver:
             lambda context: session.push_image_json_index(reference, images, check, registries, context=context)
         )
 
-    def do_session_search_repositories(self, name: str, term: str, limit: str) -> Any:
-        session = self.v1(name)
-        return self.under(lambda context: session.search_repositories(term, int(limit), context=context))
+    # All others.
 
-    # Images.
-
-    def do_pull(self, name: str, source: str, destination: str, options: Field = None) -> Any:
-        service, given = self.service(name), keywords(options)
-        return self.under(lambda context: service.pull(source, destination, context=context, **given))
-
-    def do_inspect(self, name: str, source: str, options: Field = None) -> Any:
-        service, given = self.service(name), keywords(options)
-        return self.under(lambda context: service.inspect(source, context=context, **given))
+    def do(self, call: Call, fields: list[Field]) -> Any:
+        """A request that is one call: its method gets the fields."""
+        owner: Any = ocireg
+        if call.of is not None:
+            owner = self.get(fields.pop(0) or "", KINDS[call.of])
+        if not hasattr(owner, call.name):
+            raise DriverError(f"this {call.of} has no {call.name} in Python")
+        given: list[Any] = []
+        named: dict[str, Any] = {}
+        for kind, field in zip(call.fields, fields):
+            if kind == "options":
+                named.update(keywords(field))
+            elif field is None or kind == "text":
+                given.append(field)
+            else:
+                given.append(int(field) if kind == "number" else field.encode())
+        method = getattr(owner, call.name)
+        if not callable(method):
+            value = method
+        elif call.context:
+            value = self.under(lambda context: method(*given, context=context, **named))
+        else:
+            value = method(*given, **named)
+        return int(value) if isinstance(value, bool) else value
 
     # Handles.
 
@@ -446,11 +312,14 @@ def read_all(reader: Any) -> Any:
 
 def answer(driver: Driver, line: bytes) -> str:
     request, *fields = line.decode("utf-8", "surrogateescape").rstrip("\n").split("\t")
-    method = getattr(driver, f"do_{request}", None)
+    method, given = getattr(driver, f"do_{request}", None), [None if field == "\\N" else field for field in fields]
     try:
-        if method is None:
+        if method is not None:
+            value = method(*given)
+        elif request in CALLS:
+            value = driver.do(CALLS[request], given)
+        else:
             raise DriverError(f"unknown request {request}")
-        value = method(*[None if field == "\\N" else field for field in fields])
     except ocireg.OciregError as error:
         return "error\t" + json.dumps(error.document)
     except (DriverError, TypeError, ValueError) as error:

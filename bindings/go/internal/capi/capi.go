@@ -1,7 +1,7 @@
 //go:build cgo
 
-// Package capi contains all of this module's cgo: one Go function for each function of ocireg.h, with Go's types.
-// Its callers handle contexts, errors and JSON.
+// Package capi contains all of this module's cgo: one Go function for each function of ocireg.h, with Go's types. Its
+// callers handle contexts, errors and JSON. bindings/gen writes the functions, and what stands for them without cgo.
 package capi
 
 /*
@@ -78,24 +78,6 @@ func call(args []arg, f func(in []*C.char, failure **C.ocireg_error) C.int32_t) 
 		return takeFailure(code, failure)
 	}
 	return nil
-}
-
-// textCall is like call for functions that return a string.
-func textCall(args []arg, f func(in []*C.char, out **C.char, failure **C.ocireg_error) C.int32_t) (string, error) {
-	var out *C.char
-	err := call(args, func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-		return f(in, &out, failure)
-	})
-	return takeText(out), err
-}
-
-// boolCall is like call for functions that return 0 or 1.
-func boolCall(args []arg, f func(in []*C.char, out *C.int32_t, failure **C.ocireg_error) C.int32_t) (bool, error) {
-	var out C.int32_t
-	err := call(args, func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-		return f(in, &out, failure)
-	})
-	return out != 0, err
 }
 
 func takeText(p *C.char) string {
@@ -180,4 +162,21 @@ func (h *handle[P]) freeIfDone() {
 		h.free(h.pointer)
 		h.freed = true
 	}
+}
+
+// single owns a C handle of the pointer type P for calls that its user makes one at a time, and not after Free.
+type single[P any] struct {
+	pointer P
+	free    func(P)
+}
+
+func (s *single[P]) acquire() (P, error) { return s.pointer, nil }
+
+func (s *single[P]) release() {}
+
+// Free frees the handle.
+func (s *single[P]) Free() {
+	s.free(s.pointer)
+	var none P
+	s.pointer = none
 }

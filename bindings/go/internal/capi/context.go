@@ -40,16 +40,11 @@ type Context struct {
 	pointer *C.ocireg_context
 }
 
-// NewContext creates a context. Free it with Free.
-func NewContext() (*Context, error) {
-	c := &Context{}
-	err := call(nil, func(_ []*C.char, failure **C.ocireg_error) C.int32_t {
-		return C.ocireg_context_new(&c.pointer, failure)
-	})
-	if err != nil {
-		return nil, err
+func ownContext(p *C.ocireg_context) *Context {
+	if p == nil {
+		return nil
 	}
-	return c, nil
+	return &Context{pointer: p}
 }
 
 // SetTimeout sets the deadline, counted from now.

@@ -1,0 +1,96 @@
+//! `include/ocireg.h`: cbindgen's view of `src/ffi`, and the constants, which C has only as macros.
+
+use std::path::Path;
+
+/// The whole header.
+pub fn header(root: &Path) -> String {
+    let mut config =
+        cbindgen::Config::from_file(root.join("cbindgen.toml")).expect("cbindgen.toml");
+    config.after_includes = Some(constants(root));
+    let mut header = Vec::new();
+    cbindgen::Builder::new()
+        .with_config(config)
+        .with_crate(root)
+        .generate()
+        .expect("the C surface can be written as a header")
+        .write(&mut header);
+    String::from_utf8(header).expect("the header is text")
+}
+
+/// Codes, version and the constants of the registry package, as macros.
+fn constants(root: &Path) -> String {
+    let [major, minor, patch] = version(root);
+    let mut text = format!(
+        "\n/* The version of this header; ocireg_version_number() is that of the library. */\n\
+         #define OCIREG_VERSION_MAJOR {major}\n\
+         #define OCIREG_VERSION_MINOR {minor}\n\
+         #define OCIREG_VERSION_PATCH {patch}\n\
+         #define OCIREG_VERSION_STRING \"{major}.{minor}.{patch}\"\n\
+         #define OCIREG_VERSION_NUMBER {number}\n\n\
+         /* What functions return: 0, or why they failed. Numbers never change; new ones may come. */\n\
+         #define OCIREG_OK 0\n",
+        number = (major << 16) | (minor << 8) | patch,
+    );
+    for (name, value) in codes(root) {
+        text += &format!("#define OCIREG_{name} {value}\n");
+    }
+    text += "\n/* The constants of the registry package. */\n\
+        #define OCIREG_AUTH_CLIENT_ID \"docker\"\n\
+        #define OCIREG_DEFAULT_SEARCH_LIMIT 25\n\
+        #define OCIREG_DEFAULT_NAMESPACE \"docker.io\"\n\
+        #define OCIREG_INDEX_NAME \"docker.io\"\n\
+        #define OCIREG_INDEX_HOSTNAME \"index.docker.io\"\n\
+        #define OCIREG_INDEX_SERVER \"https://index.docker.io/v1/\"\n\
+        #define OCIREG_DEFAULT_V2_REGISTRY \"https://registry-1.docker.io\"\n\
+        #define OCIREG_DEFAULT_REGISTRY_VERSION_HEADER \"Docker-Distribution-Api-Version\"\n";
+    text
+}
+
+/// The version of the package in `Cargo.toml`.
+fn version(root: &Path) -> [u32; 3] {
+    let manifest = std::fs::read_to_string(root.join("Cargo.toml")).expect("Cargo.toml");
+    let version = manifest
+        .lines()
+        .find_map(|line| line.strip_prefix("version = \"")?.strip_suffix('"'))
+        .expect("the package has a version");
+    let numbers: Vec<u32> = version
+        .split('.')
+        .map(|part| part.parse().expect("a version is made of numbers"))
+        .collect();
+    numbers.try_into().expect("a version has three numbers")
+}
+
+/// The codes as `src/error.rs` numbers them: `enum Code` has the numbers, `CODES` the names.
+fn codes(root: &Path) -> Vec<(String, String)> {
+    let source = std::fs::read_to_string(root.join("src/error.rs")).expect("src/error.rs");
+    let numbers: Vec<(&str, &str)> = source
+        .lines()
+        .skip_while(|line| !line.starts_with("pub enum Code"))
+        .take_while(|line| *line != "}")
+        .filter_map(|line| line.trim().trim_end_matches(',').split_once(" = "))
+        .collect();
+    let names: Vec<(&str, &str)> = source
+        .lines()
+        .filter_map(|line| {
+            line.trim().strip_prefix("(Code::")?.strip_suffix("\"),")?.split_once(", \"")
+        })
+        .collect();
+    assert!(!numbers.is_empty() && numbers.len() == names.len(), "enum Code and CODES differ");
+    numbers
+        .iter()
+        .zip(names)
+        .map(|((variant, value), (same, name))| {
+            assert_eq!(*variant, same, "enum Code and CODES list the codes in the same order");
+            (name.to_owned(), (*value).to_owned())
+        })
+        .collect()
+}
+
+/// The constants of a header, without their prefix and without those of its version.
+pub fn defined(header: &str) -> Vec<(&str, &str)> {
+    header
+        .lines()
+        .filter_map(|line| line.strip_prefix("#define OCIREG_")?.split_once(' '))
+        .filter(|(name, _)| !name.starts_with("VERSION_"))
+        .collect()
+}
