@@ -257,8 +257,55 @@ const KEYS: &[(&str, &[(&str, Shown)])] = &[
                 "verify_present",
                 By("present.rs", "marks_are_believed_unless_everything_is_to_be_hashed"),
             ),
-            ("referrers", Refused(yes)),
+            ("referrers", By("copy.rs", "referrers_come_and_go_with_the_image")),
             ("verify_diff_ids", Refused(yes)),
+            ("dir_fd", By("push.rs", "relative_paths_begin_where_the_caller_says")),
+        ],
+    ),
+    (
+        "push",
+        &[
+            ("auth", By("copy.rs", "each_registry_gets_its_own_credentials")),
+            ("platform", By("push.rs", "one_platform_is_pushed_as_an_image")),
+            ("all_platforms", By("push.rs", "one_platform_is_pushed_as_an_image")),
+            ("tags", By("push.rs", "an_image_gets_several_tags")),
+            ("mount_from", By("push.rs", "blobs_are_mounted_from_named_repositories")),
+            ("referrers", By("push.rs", "what_refers_to_the_image_goes_where_it_is_wanted")),
+            ("digest_tags", By("push.rs", "tags_made_of_digests_go_where_they_are_wanted")),
+            (
+                "nondistributable",
+                By(
+                    "push.rs",
+                    "layers_that_are_not_distributable_are_pushed_only_where_that_is_allowed",
+                ),
+            ),
+            (
+                "convert",
+                By("copy.rs", "docker_manifests_become_oci_ones_only_where_that_is_wanted"),
+            ),
+            ("verify_present", By("push.rs", "what_the_registry_has_is_not_sent_again")),
+            ("dir_fd", By("push.rs", "relative_paths_begin_where_the_caller_says")),
+        ],
+    ),
+    (
+        "copy",
+        &[
+            ("source_auth", By("copy.rs", "each_registry_gets_its_own_credentials")),
+            ("destination_auth", By("copy.rs", "each_registry_gets_its_own_credentials")),
+            ("platform", By("copy.rs", "one_platform_is_copied_as_an_image")),
+            ("all_platforms", By("copy.rs", "one_platform_is_copied_as_an_image")),
+            ("tags", By("copy.rs", "an_index_goes_from_registry_to_registry_without_the_disk")),
+            ("mount_from", By("copy.rs", "blobs_are_mounted_from_other_repositories_too")),
+            ("referrers", By("copy.rs", "referrers_come_and_go_with_the_image")),
+            ("digest_tags", By("copy.rs", "signatures_go_by_their_tags")),
+            ("nondistributable", By("copy.rs", "layers_that_are_not_distributable_stay_behind")),
+            (
+                "convert",
+                By("copy.rs", "docker_manifests_become_oci_ones_only_where_that_is_wanted"),
+            ),
+            ("verify_present", By("copy.rs", "a_layout_is_verified_where_that_is_wanted")),
+            ("resume", By("copy.rs", "a_copy_into_a_layout_goes_on_where_it_was_cut")),
+            ("dir_fd", By("copy.rs", "layouts_are_copied_too")),
         ],
     ),
     (
@@ -296,6 +343,16 @@ fn give(scope: &str, document: Value, session: &Session, service: &Service) -> O
             let layout = ocireg_testkit::tempdir();
             let destination = format!("oci:{}:x", layout.path().display());
             service.pull(None, "127.0.0.1:1/x", &destination, &document).map(drop)
+        }
+        "push" => {
+            let layout = ocireg_testkit::tempdir();
+            Spec::default().build().write_layout(layout.path(), "x");
+            let source = format!("oci:{}:x", layout.path().display());
+            service.push(None, &source, "127.0.0.1:1/x", &document).map(drop)
+        }
+        "copy" => {
+            let (from, to) = ("docker://127.0.0.1:1/x", "docker://127.0.0.1:1/y");
+            service.copy(None, from, to, &document).map(drop)
         }
         "inspect" => service.inspect(None, "127.0.0.1:1/x", &document).map(drop),
         other => panic!("no place {other}"),
@@ -468,11 +525,9 @@ fn looking_nowhere_needs_no_support() {
         Service::new(&json!({key: ""})).expect("nothing is asked for");
     }
     let (service, _) = nobody();
-    for key in ["referrers", "verify_diff_ids"] {
-        let error =
-            give("pull", json!({key: false}), &nobody().1, &service).expect_err("nobody is there");
-        assert_ne!(error.code, UNSUPPORTED, "{error:?}");
-    }
+    let nothing = json!({"verify_diff_ids": false});
+    let error = give("pull", nothing, &nobody().1, &service).expect_err("nobody is there");
+    assert_ne!(error.code, UNSUPPORTED, "{error:?}");
 }
 
 #[test]

@@ -332,15 +332,83 @@ type PullOptions struct {
 	Nondistributable bool `json:"nondistributable,omitempty"`
 	// Verify the digests of all blobs that the destination already has.
 	VerifyPresent bool `json:"verify_present,omitempty"`
-	// Pull what refers to the image, such as signatures. Not supported yet: [ErrUnsupported].
+	// Pull what refers to the image and its children, such as signatures.
 	Referrers bool `json:"referrers,omitempty"`
 	// Check the uncompressed layers against the image's configuration. Not supported yet: [ErrUnsupported].
 	VerifyDiffIDs bool `json:"verify_diff_ids,omitempty"`
+	// An open directory in which a relative path begins. Default: the working directory.
+	DirFd int `json:"dir_fd,omitempty"`
 
 	Extra Extra `json:"-"`
 }
 
 func (o PullOptions) document() ([]byte, error) { return marshalWith(o, o.Extra) }
+
+// PushOptions say how an image is pushed.
+type PushOptions struct {
+	// Credentials for the registry. A zero AuthConfig is anonymous. Default: the service's credentials.
+	Auth *AuthConfig `json:"auth,omitempty"`
+	// Push the image for this platform only. Default: all platforms.
+	Platform string `json:"platform,omitempty"`
+	// Push the whole index with the images of all platforms. Default: true, unless Platform is set.
+	AllPlatforms *bool `json:"all_platforms,omitempty"`
+	// More tags for the same image.
+	Tags []string `json:"tags,omitempty"`
+	// Repositories of the same registry that blobs may be mounted from.
+	MountFrom []string `json:"mount_from,omitempty"`
+	// Push what refers to the image and its children, such as signatures.
+	Referrers bool `json:"referrers,omitempty"`
+	// Push what is found by a tag made of a digest, such as sha256-….sig.
+	DigestTags bool `json:"digest_tags,omitempty"`
+	// Push nondistributable layers, too.
+	Nondistributable bool `json:"nondistributable,omitempty"`
+	// oci turns manifests with Docker media types into OCI manifests, which changes their digests. Default: nothing is
+	// changed.
+	Convert string `json:"convert,omitempty"`
+	// Check each blob, even if the registry has a manifest that lists it.
+	VerifyPresent bool `json:"verify_present,omitempty"`
+	// An open directory in which a relative path begins. Default: the working directory.
+	DirFd int `json:"dir_fd,omitempty"`
+
+	Extra Extra `json:"-"`
+}
+
+func (o PushOptions) document() ([]byte, error) { return marshalWith(o, o.Extra) }
+
+// CopyOptions say how an image is copied.
+type CopyOptions struct {
+	// Credentials for the registry of the source; {} is anonymous. Default: the service's credentials.
+	SourceAuth *AuthConfig `json:"source_auth,omitempty"`
+	// Credentials for the registry of the destination; {} is anonymous. Default: the service's credentials.
+	DestinationAuth *AuthConfig `json:"destination_auth,omitempty"`
+	// Copy the image for this platform only. Default: all platforms.
+	Platform string `json:"platform,omitempty"`
+	// Copy the whole index with the images of all platforms. Default: true, unless Platform is set.
+	AllPlatforms *bool `json:"all_platforms,omitempty"`
+	// More tags for the same image.
+	Tags []string `json:"tags,omitempty"`
+	// More repositories of the destination's registry that blobs may be mounted from.
+	MountFrom []string `json:"mount_from,omitempty"`
+	// Copy what refers to the image and its children, such as signatures.
+	Referrers bool `json:"referrers,omitempty"`
+	// Copy what is found by a tag made of a digest, such as sha256-….sig.
+	DigestTags bool `json:"digest_tags,omitempty"`
+	// Copy nondistributable layers, too.
+	Nondistributable bool `json:"nondistributable,omitempty"`
+	// oci turns manifests with Docker media types into OCI manifests, which changes their digests. Default: nothing is
+	// changed.
+	Convert string `json:"convert,omitempty"`
+	// Check each blob that the destination already has; in a layout, verify its digest.
+	VerifyPresent bool `json:"verify_present,omitempty"`
+	// Keep partial files, and continue those of an interrupted copy. Default: true.
+	Resume *bool `json:"resume,omitempty"`
+	// An open directory in which relative paths begin. Default: the working directory.
+	DirFd int `json:"dir_fd,omitempty"`
+
+	Extra Extra `json:"-"`
+}
+
+func (o CopyOptions) document() ([]byte, error) { return marshalWith(o, o.Extra) }
 
 // InspectOptions say what is returned about an image.
 type InspectOptions struct {

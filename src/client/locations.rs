@@ -9,9 +9,10 @@ use crate::image::{Sink, Source};
 use crate::names::location::{Bare, Location};
 use crate::names::reference::Reference;
 use crate::registry::service::Service;
-use crate::registry::session::{OpenOptions, Session, check_openable};
+use crate::registry::session::{OpenOptions, Session, check_openable, selector_of};
 use crate::store::Layout;
 use crate::store::place::{LayoutSink, LayoutSource, WriteOptions};
+use crate::v2::repository::Selector;
 
 /// A location as a call gives it: parsed, with the reference of one in a registry.
 #[derive(Debug, Clone)]
@@ -35,6 +36,17 @@ impl Place {
                 local.check_usable()?;
                 Ok(Self::Local(local))
             }
+        }
+    }
+
+    /// The same with a relative path that begins at an open directory of the caller's.
+    pub fn within(self, dir_fd: Option<u32>) -> Result<Self> {
+        let (Some(fd), Self::Local(location)) = (dir_fd, &self) else { return Ok(self) };
+        let opened = PathBuf::from(format!("/proc/self/fd/{fd}"));
+        match std::fs::metadata(&opened) {
+            Ok(state) if state.is_dir() => Ok(Self::Local(location.clone().below(&opened))),
+            Ok(_) => Err(Error::argument("dir_fd", format!("dir_fd {fd} is not a directory"))),
+            Err(e) => Err(Error::argument("dir_fd", format!("cannot use dir_fd {fd}")).cause(e)),
         }
     }
 
@@ -88,9 +100,19 @@ pub fn source(
 }
 
 /// Opens a place to write an image to. A directory that cannot be written to is found out here.
-pub fn sink(place: &Place, opening: &Opening, call: &Call) -> Result<Box<dyn Sink>> {
+pub fn sink(
+    service: &Service,
+    place: &Place,
+    opening: &Opening,
+    call: &Call,
+) -> Result<Box<dyn Sink>> {
     match place {
-        Place::Registry(_) => Err(Error::internal("nothing is pulled into a registry")),
+        Place::Registry(reference) => {
+            let actions = vec!["pull".to_owned(), "push".to_owned()];
+            let open = OpenOptions { auth: opening.auth.clone(), actions };
+            let session = Session::open(service, reference, &open, call)?;
+            Ok(Box::new(session.target_to_push(call)?))
+        }
         Place::Local(Location::Oci { dir, name }) => {
             let layout = Layout::open_or_create(dir, call)?;
             let name = name.clone().or_else(|| opening.name.clone());
@@ -105,4 +127,19 @@ fn unusable(location: &Location) -> Error {
         let path: PathBuf = location.to_string().into();
         Error::internal(format!("no code opens {}", path.display()))
     })
+}
+
+/// The tags that a repository has for an image that was written to `reference` and these other tags.
+pub(super) fn tags(reference: &Reference, others: Vec<String>) -> Vec<String> {
+    let own = match selector_of(reference) {
+        Selector::Tag(tag) => Some(tag),
+        Selector::Digest(_) => None,
+    };
+    let mut tags: Vec<String> = Vec::new();
+    for tag in own.into_iter().chain(others) {
+        if !tags.contains(&tag) {
+            tags.push(tag);
+        }
+    }
+    tags
 }

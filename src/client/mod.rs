@@ -1,7 +1,9 @@
 //! What a call means, from options to report: the Rust API that the C surface calls.
 
+pub mod copy;
 pub mod inspect;
 pub mod locations;
 pub mod login;
 pub mod options;
 pub mod pull;
+pub mod push;

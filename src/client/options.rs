@@ -11,7 +11,7 @@ use crate::image::Platform;
 use crate::json::schema::{Kind, OptionValue, Schema, options};
 use crate::json::strict::{Object, strings};
 use crate::names::digest::{Algorithm, Digest};
-use crate::names::reference::check_path;
+use crate::names::reference::{check_path, check_tag};
 use crate::registry::api_endpoint::ApiVersion;
 use crate::registry::options::{ConfigOptions, ProxyOptions, ServiceOptions};
 use crate::v2::upload::{CHUNK, LARGEST_CHUNK, OCTETS};
@@ -34,6 +34,8 @@ pub const DOCUMENTS: &[&Schema] = &[
     MountOptions::SCHEMA,
     CommitOptions::SCHEMA,
     PullOptions::SCHEMA,
+    PushOptions::SCHEMA,
+    CopyOptions::SCHEMA,
     InspectOptions::SCHEMA,
 ];
 
@@ -150,10 +152,74 @@ options! {
         "nondistributable" => nondistributable: bool;
         /// Verify the digests of all blobs that the destination already has.
         "verify_present" => verify_present: bool;
-        /// Pull what refers to the image, such as signatures. Not supported yet.
+        /// Pull what refers to the image and its children, such as signatures.
         "referrers" => referrers: bool;
         /// Check the uncompressed layers against the image's configuration. Not supported yet.
         "verify_diff_ids" => verify_diff_ids: bool;
+        /// An open directory in which a relative path begins.
+        "dir_fd" => dir_fd: Option<u32>, in 0..=2_147_483_647, else "the working directory";
+    }
+    check together;
+}
+
+options! {
+    /// How an image is pushed.
+    pub struct PushOptions built by PushBuilder of call "push" for ["ocireg_push"] {
+        /// Credentials for the registry; `{}` is anonymous.
+        "auth" => auth: Option<AuthConfig>, else "the service's credentials";
+        /// Push the image for this platform only.
+        "platform" => platform: Option<Platform>, else "all platforms";
+        /// Push the whole index with the images of all platforms.
+        "all_platforms" => all_platforms: Option<bool>, else "`true`, unless `platform` is set";
+        /// More tags for the same image.
+        "tags" => tags: Vec<String>;
+        /// Repositories of the same registry that blobs may be mounted from.
+        "mount_from" => mount_from: Vec<String>;
+        /// Push what refers to the image and its children, such as signatures.
+        "referrers" => referrers: bool;
+        /// Push what is found by a tag made of a digest, such as signatures.
+        "digest_tags" => digest_tags: bool;
+        /// Push nondistributable layers, too.
+        "nondistributable" => nondistributable: bool;
+        /// `oci` turns manifests with Docker media types into OCI manifests, which changes their digests.
+        "convert" => convert: Option<Conversion>, else "nothing is changed";
+        /// Check each blob, even if the registry has a manifest that lists it.
+        "verify_present" => verify_present: bool;
+        /// An open directory in which a relative path begins.
+        "dir_fd" => dir_fd: Option<u32>, in 0..=2_147_483_647, else "the working directory";
+    }
+    check together;
+}
+
+options! {
+    /// How an image is copied.
+    pub struct CopyOptions built by CopyBuilder of call "copy" for ["ocireg_copy"] {
+        /// Credentials for the registry of the source; `{}` is anonymous.
+        "source_auth" => source_auth: Option<AuthConfig>, else "the service's credentials";
+        /// Credentials for the registry of the destination; `{}` is anonymous.
+        "destination_auth" => destination_auth: Option<AuthConfig>, else "the service's credentials";
+        /// Copy the image for this platform only.
+        "platform" => platform: Option<Platform>, else "all platforms";
+        /// Copy the whole index with the images of all platforms.
+        "all_platforms" => all_platforms: Option<bool>, else "`true`, unless `platform` is set";
+        /// More tags for the same image.
+        "tags" => tags: Vec<String>;
+        /// More repositories of the destination's registry that blobs may be mounted from.
+        "mount_from" => mount_from: Vec<String>;
+        /// Copy what refers to the image and its children, such as signatures.
+        "referrers" => referrers: bool;
+        /// Copy what is found by a tag made of a digest, such as signatures.
+        "digest_tags" => digest_tags: bool;
+        /// Copy nondistributable layers, too.
+        "nondistributable" => nondistributable: bool;
+        /// `oci` turns manifests with Docker media types into OCI manifests, which changes their digests.
+        "convert" => convert: Option<Conversion>, else "nothing is changed";
+        /// Check each blob that the destination already has; in a layout, verify its digest.
+        "verify_present" => verify_present: bool;
+        /// Keep partial files, and continue those of an interrupted copy.
+        "resume" => resume: bool = true;
+        /// An open directory in which relative paths begin.
+        "dir_fd" => dir_fd: Option<u32>, in 0..=2_147_483_647, else "the working directory";
     }
     check together;
 }
@@ -202,6 +268,7 @@ impl PullOptions {
                     self.nondistributable,
                     "does not mark layers as non-distributable",
                 ),
+                ("referrers", self.referrers, "has no referrers"),
             ] {
                 if set {
                     let message = format!("{key} is not possible: protocol v1 {lacking}");
@@ -211,20 +278,74 @@ impl PullOptions {
                 }
             }
         }
-        for (key, set) in [("referrers", self.referrers), ("verify_diff_ids", self.verify_diff_ids)]
-        {
-            if set {
-                let message = format!("this version of ocireg does not support {key} yet");
-                return Err(unsupported(key, message));
-            }
+        if self.verify_diff_ids {
+            let message = "this version of ocireg does not support verify_diff_ids yet".to_owned();
+            return Err(unsupported("verify_diff_ids", message));
         }
-        if self.platform.is_some() && self.all_platforms {
-            return Err(Error::argument(
-                "platform",
-                "platform and all_platforms cannot be used together",
-            ));
+        one_choice(self.platform.as_ref(), self.all_platforms)
+    }
+}
+
+impl PushOptions {
+    fn together(&self) -> Result<()> {
+        one_choice(self.platform.as_ref(), self.all_platforms == Some(true))?;
+        without_conversion(self.convert.as_ref(), self.referrers, self.digest_tags)?;
+        self.mount_from.iter().try_for_each(|from| check_path(from))?;
+        self.tags.iter().try_for_each(|tag| check_tag(tag).map_err(|e| e.in_argument("tags")))
+    }
+}
+
+impl CopyOptions {
+    fn together(&self) -> Result<()> {
+        one_choice(self.platform.as_ref(), self.all_platforms == Some(true))?;
+        without_conversion(self.convert.as_ref(), self.referrers, self.digest_tags)?;
+        self.mount_from.iter().try_for_each(|from| check_path(from))?;
+        self.tags.iter().try_for_each(|tag| check_tag(tag).map_err(|e| e.in_argument("tags")))
+    }
+}
+
+fn one_choice(platform: Option<&Platform>, all_platforms: bool) -> Result<()> {
+    if platform.is_some() && all_platforms {
+        let message = "platform and all_platforms cannot be used together";
+        return Err(Error::argument("platform", message));
+    }
+    Ok(())
+}
+
+/// What refers to an image names it by its digest, and that changes.
+fn without_conversion(
+    convert: Option<&Conversion>,
+    referrers: bool,
+    digest_tags: bool,
+) -> Result<()> {
+    if convert.is_some() && (referrers || digest_tags) {
+        let message = "convert cannot be used together with referrers or digest_tags";
+        return Err(Error::argument("convert", message)
+            .hint("what refers to the image would still refer to the one before the conversion"));
+    }
+    Ok(())
+}
+
+/// What manifests are turned into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Conversion {
+    /// OCI manifests.
+    Oci,
+}
+
+impl OptionValue for Conversion {
+    const KIND: Kind = Kind::OneOf(&["oci"]);
+
+    fn read(value: Value, name: &str) -> Result<Self> {
+        match String::read(value, name)?.as_str() {
+            "oci" => Ok(Self::Oci),
+            other => Err(Error::argument(name, format!("{other:?} is not a form of manifests"))
+                .hint("use \"oci\", or leave convert out")),
         }
-        Ok(())
+    }
+
+    fn json(&self) -> Option<Value> {
+        Some("oci".into())
     }
 }
 

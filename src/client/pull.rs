@@ -28,7 +28,7 @@ pub fn pull(
         return Err(Error::argument("source", "the source must be an image in a registry")
             .hint("write docker://REFERENCE or REFERENCE"));
     };
-    let to = Place::parse(destination, Bare::Refused, "destination")?;
+    let to = Place::parse(destination, Bare::Refused, "destination")?.within(options.dir_fd)?;
     if to.reference().is_some() {
         return Err(Error::argument("destination", "the destination must be an OCI layout")
             .hint("write oci:DIR or oci:DIR:NAME"));
@@ -51,7 +51,7 @@ pub fn pull(
         return pull_v1(service, reference, &to, destination, opening, &image, &call);
     }
     // A directory that cannot be written to is found out before anything is asked of the network.
-    let sink = locations::sink(&to, &opening, &call)?;
+    let sink = locations::sink(service, &to, &opening, &call)?;
     call.event(&serde_json::json!({"kind": "start"}))?;
     let source = locations::source(service, &from, &opening, &call)?;
     let done = engine::copy(&*source, &*sink, &image, &call)?;

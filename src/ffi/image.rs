@@ -1,4 +1,4 @@
-//! Whole images: `ocireg_pull`, `ocireg_inspect`.
+//! Whole images: `ocireg_pull`, `ocireg_push`, `ocireg_copy`, `ocireg_inspect`.
 
 use std::ffi::c_char;
 
@@ -8,8 +8,8 @@ use super::handle;
 use super::memory::{Out, optional_text, text};
 use super::options;
 use super::service::ocireg_service;
-use crate::client::options::PullOptions;
-use crate::client::{inspect, pull};
+use crate::client::options::{CopyOptions, PullOptions, PushOptions};
+use crate::client::{copy, inspect, pull, push};
 use crate::error::{Error, Result};
 use crate::names::location::Bare;
 use crate::names::location::Location;
@@ -41,8 +41,10 @@ fn reference_of(source: &str) -> Result<Reference> {
 /// @param options_json  `auth` (AuthConfig; absent: what the service knows; {}: anonymous), `platform`
 ///                      ("os[(version)]/arch[/variant]", such as linux/arm/v7 or windows(10.0.20348)/amd64; default this
 ///                      machine's, with the level of its CPU), `all_platforms` (the whole index), `resume`
-///                      (default true: partial files are kept and taken up), `referrers` and `verify_diff_ids` (must
-///                      be false in this version), `verify_present` (default false: hash every blob again that is
+///                      (default true: partial files are kept and taken up), `referrers` (default false: what
+///                      refers to the image and to its children as well, such as signatures; in a layout they are
+///                      entries without a name), `verify_diff_ids` (must be false in this version), `dir_fd` (an open
+///                      directory in which relative paths begin), `verify_present` (default false: hash every blob again that is
 ///                      there already, not only those that changed since this library verified them),
 ///                      `nondistributable` (default false: fetch such layers too, from
 ///                      where their `urls` say if the registry does not have them and the service's option
@@ -84,6 +86,116 @@ pub unsafe extern "C" fn ocireg_pull(
         let options = PullOptions::parse(options?)?;
         let done = pull::pull(&service, source, destination, options, call)?;
         report.set_json(&done)
+    })
+}
+
+/// Pushes an image from this machine to a registry, with all images of an index. Nothing that the registry has already is
+/// sent again, and the image gets its name there only when everything else is there. A push that was interrupted goes on
+/// with what is missing.
+///
+/// @param service       the service; may be freed while the call runs. Not NULL.
+/// @param context       the call's context; may be NULL.
+/// @param source        "oci:DIR[:NAME]"; without NAME the only image. Not NULL.
+/// @param destination   a reference, or "docker://REFERENCE". With a digest, the image must have it. Not NULL.
+/// @param options_json  `auth` (AuthConfig; absent: what the service knows; {}: anonymous), `platform` (push the image for
+///                      this platform only), `all_platforms` (the whole index; default true, unless `platform` is set),
+///                      `tags` (more tags for the image), `mount_from` (repositories of the same registry that blobs may be
+///                      mounted from), `referrers` (default false: what refers to the image and to its children as well,
+///                      such as signatures), `digest_tags` (default false: what is found by a tag made of a digest as well),
+///                      `nondistributable` (default false: such layers as well; they are always pushed to the hosts of the
+///                      service's option allow-nondistributable-artifacts), `convert` ("oci": manifests with Docker media
+///                      types become OCI manifests, which changes their digests), `verify_present` (default false: ask for
+///                      each blob, even where the registry has a manifest that lists it), `dir_fd` (an open directory in
+///                      which relative paths begin); may be NULL.
+/// @param report_json   receives the report, to be ended by ocireg_string_free(); may be NULL. Keys: `reference`
+///                      (canonical, with the digest that was pushed), `descriptor`, `manifests`, `platform`, `endpoint`,
+///                      `destination`, `tags` (those that now name the image), `blobs` (each with `digest`, `size`,
+///                      `media_type`, `bytes_transferred`, `resumed_from`, `retries`, `source`: "network", "present" or
+///                      "mounted"), `bytes_total`, `bytes_transferred`, `duration_ms`, `converted` (each with `from` and
+///                      `to`), `warnings`.
+/// @param error         receives an error on failure, owned by the caller; may be NULL.
+/// @return OCIREG_OK or any code.
+///
+/// Any thread; progress is told on this one. Blocks until the registry has the image. Since 0.2.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocireg_push(
+    service: *const ocireg_service,
+    context: *const ocireg_context,
+    source: *const c_char,
+    destination: *const c_char,
+    options_json: *const c_char,
+    report_json: *mut *mut c_char,
+    error: *mut *mut ocireg_error,
+) -> i32 {
+    guard!(error, {
+        // SAFETY: the header's contract.
+        let (report, call, service, source, destination, options) = unsafe {
+            (
+                Out::new(report_json),
+                call(context),
+                handle::required(service, "service"),
+                text(source, "source"),
+                text(destination, "destination"),
+                optional_text(options_json, "options_json"),
+            )
+        };
+        let (service, call) = (service?.clone(), call?);
+        let (source, destination) = (source?, destination?);
+        let options = PushOptions::parse(options?)?;
+        report.set_json(&push::push(&service, source, destination, options, call)?)
+    })
+}
+
+/// Copies an image from one place to another. Between registries nothing touches the disk, and within one registry blobs are
+/// mounted where it allows that. Bytes are never changed, unless `convert` asks for it. A copy that was interrupted goes on
+/// with what is missing.
+///
+/// @param service       the service; may be freed while the call runs. Not NULL.
+/// @param context       the call's context; may be NULL.
+/// @param source        "docker://REFERENCE" or "oci:DIR[:NAME]". Not NULL.
+/// @param destination   the same. Without NAME the image gets the name that it has at the source. Not NULL.
+/// @param options_json  `source_auth` and `destination_auth` (AuthConfig; absent: what the service knows; {}: anonymous),
+///                      `platform` (copy the image for this platform only), `all_platforms` (the whole index; default true,
+///                      unless `platform` is set), `tags` (more tags for the image), `mount_from` (more repositories of the
+///                      destination's registry that blobs may be mounted from; that of the source is asked anyway),
+///                      `referrers` (default false: what refers to the image and to its children as well, such as
+///                      signatures), `digest_tags` (default false: what is found by a tag made of a digest as well),
+///                      `nondistributable` (default false: such layers as well), `convert` ("oci": manifests with Docker
+///                      media types become OCI manifests, which changes their digests), `verify_present` (default false:
+///                      check each blob that is there already), `resume` (default true: partial files of a layout are kept
+///                      and taken up), `dir_fd` (an open directory in which relative paths begin); may be NULL.
+/// @param report_json   receives the report, to be ended by ocireg_string_free(); may be NULL. Keys: those of
+///                      ocireg_push(), with `source_endpoint` and `destination_endpoint` in place of `endpoint`.
+/// @param error         receives an error on failure, owned by the caller; may be NULL.
+/// @return OCIREG_OK or any code.
+///
+/// Any thread; progress is told on this one. Blocks until the image is there. Since 0.2.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocireg_copy(
+    service: *const ocireg_service,
+    context: *const ocireg_context,
+    source: *const c_char,
+    destination: *const c_char,
+    options_json: *const c_char,
+    report_json: *mut *mut c_char,
+    error: *mut *mut ocireg_error,
+) -> i32 {
+    guard!(error, {
+        // SAFETY: the header's contract.
+        let (report, call, service, source, destination, options) = unsafe {
+            (
+                Out::new(report_json),
+                call(context),
+                handle::required(service, "service"),
+                text(source, "source"),
+                text(destination, "destination"),
+                optional_text(options_json, "options_json"),
+            )
+        };
+        let (service, call) = (service?.clone(), call?);
+        let (source, destination) = (source?, destination?);
+        let options = CopyOptions::parse(options?)?;
+        report.set_json(&copy::copy(&service, source, destination, options, call)?)
     })
 }
 

@@ -98,6 +98,11 @@ pub trait Sink: Send + Sync {
     /// What messages call it.
     fn shown(&self) -> String;
 
+    /// Refuses, before anything is written, an image that cannot have the location's name.
+    fn check_root(&self, _root: &Descriptor) -> Result<()> {
+        Ok(())
+    }
+
     /// Whether a blob is there and right. `exact`: its bytes are judged, not only its size, where they are at hand.
     fn has_blob(&self, blob: &Descriptor, exact: bool, call: &Call) -> Result<bool>;
 

@@ -2,7 +2,7 @@
 //! `oci:DIR[:NAME]` and others.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Code, Error, Result};
 
@@ -99,6 +99,19 @@ impl Location {
             "docker-archive" => Self::DockerArchive { file: path, reference: name },
             _ => Self::Files { dir: path },
         })
+    }
+
+    /// The same with its path, if that is relative, below a directory.
+    #[must_use]
+    pub fn below(mut self, directory: &Path) -> Self {
+        match &mut self {
+            Self::Registry(_) => {}
+            Self::Oci { dir: path, .. }
+            | Self::Files { dir: path }
+            | Self::OciArchive { file: path, .. }
+            | Self::DockerArchive { file: path, .. } => *path = directory.join(&*path),
+        }
+        self
     }
 
     /// Refuses, as UNSUPPORTED, the locations that can be named but not used yet.

@@ -218,7 +218,8 @@ impl Session {
     /// The same, to write to it: at an endpoint of the registry's own, with credentials that were found.
     pub fn target_to_push(&self, call: &Call) -> Result<Target> {
         let repository = self.with_repository_to_push(call, |repository| Ok(repository.clone()))?;
-        Ok(Target::new(repository, self.selector(None)?))
+        let allowed = self.candidates.iter().any(|c| c.api().allow_nondistributable_artifacts);
+        Ok(Target::new(repository, self.selector(None)?).taking_nondistributable(allowed))
     }
 
     /// Asks the endpoint in use for `/v2/`.

@@ -8,7 +8,7 @@ use super::progress::{self, Direction};
 use super::report::{Done, ManifestReport};
 use super::workers;
 use crate::call::Call;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::image::transport::Origin;
 use crate::image::{Platform, Sink, Source};
 
@@ -122,19 +122,7 @@ fn write_manifests(
     Ok(())
 }
 
-/// Options that cannot be followed together.
-pub fn check(options: &Options) -> Result<()> {
-    if options.platform.is_some() && options.all_platforms {
-        return Err(Error::argument(
-            "platform",
-            "platform and all_platforms cannot be used together",
-        ));
-    }
-    if options.convert_to_oci && (options.referrers || options.digest_tags) {
-        return Err(Error::argument(
-            "convert",
-            "convert cannot be used with referrers or digest_tags, which speak of the image as it was",
-        ));
-    }
-    Ok(())
+/// Whether an index is copied whole: it is, unless one platform is asked for.
+pub fn all_platforms(asked: Option<bool>, platform: Option<&Platform>) -> bool {
+    asked.unwrap_or(platform.is_none())
 }

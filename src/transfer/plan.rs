@@ -82,6 +82,7 @@ impl Plan {
             }
             _ => walk.all(root, None, 0)?,
         };
+        sink.check_root(&root)?;
         let own = walk.manifests.len();
         let Referring { referrers, tagged } = walk.what_refers_to_it()?;
         for stored in &walk.manifests {

@@ -1,32 +1,45 @@
 //! A repository as one end of a copy.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 
 use super::Repository;
 use super::blob::{self, BlobReader};
 use super::pages::PageOptions;
 use super::repository::{ManifestOptions, Selector};
+use super::upload::{BlobWriter, PutOptions, check_told, is_answer, is_over};
 use crate::call::Call;
 use crate::config::settings::Limits;
-use crate::error::Result;
-use crate::http;
+use crate::error::{Error, Result};
 use crate::http::slots::Slot;
+use crate::http::{self, Method, Payload, Reaches, header};
 use crate::image::manifest::Document;
 use crate::image::transport::{Endpoint, Origin};
-use crate::image::{BlobRead, Descriptor, Source, media_type};
+use crate::image::{BlobRead, BlobWrite, Descriptor, Sink, Source, media_type};
 use crate::names::digest::Digest;
+use crate::sync::lock;
 
 /// A repository at one endpoint, and the image of it that is meant.
 #[derive(Debug, Clone)]
 pub struct Target {
     repository: Repository,
     selector: Selector,
+    /// Whether layers may be pushed here that are not meant to be distributed.
+    nondistributable: bool,
+    /// Uploads that were begun instead of a mount.
+    begun: Arc<Mutex<HashMap<Digest, BlobWriter>>>,
 }
 
 impl Target {
     /// The image `selector` of a repository.
     pub fn new(repository: Repository, selector: Selector) -> Self {
-        Self { repository, selector }
+        Self { repository, selector, nondistributable: false, begun: Arc::default() }
+    }
+
+    /// The same where layers that are not meant to be distributed may be pushed.
+    #[must_use]
+    pub fn taking_nondistributable(self, nondistributable: bool) -> Self {
+        Self { nondistributable, ..self }
     }
 
     /// The repository.
@@ -98,9 +111,8 @@ impl Source for Target {
             tags: Vec<String>,
         }
         let json = self.repository.tags(&PageOptions::default(), call)?.into_json();
-        let listed: Listed = serde_json::from_str(&json).map_err(|e| {
-            crate::error::Error::internal("cannot read a list of tags again").cause(e)
-        })?;
+        let listed: Listed = serde_json::from_str(&json)
+            .map_err(|e| Error::internal("cannot read a list of tags again").cause(e))?;
         Ok(listed.tags)
     }
 
@@ -120,6 +132,189 @@ impl Source for Target {
     fn endpoint(&self) -> Option<Endpoint> {
         let url = self.repository.registry().base().to_string();
         Some(Endpoint { url: url.trim_end_matches('/').to_owned(), mirror: false })
+    }
+}
+
+impl Target {
+    fn put(
+        &self,
+        selector: &Selector,
+        manifest: &Descriptor,
+        bytes: &[u8],
+        call: &Call,
+    ) -> Result<()> {
+        let repository = &self.repository;
+        let doing = format!("put the manifest {selector} of {}", repository.shown());
+        let mut request = repository
+            .registry()
+            .request(repository.address(&format!("manifests/{selector}")), &doing)
+            .header(header::CONTENT_TYPE, &manifest.media_type, Reaches::Origin)?;
+        request.method = Method::PUT;
+        request.body = Payload::Bytes(bytes);
+        let taken = |status| matches!(status, 200..=202);
+        let response = repository.registry().fetch(&request, &repository.scopes(), taken, call)?;
+        check_told(&response, &manifest.digest)?;
+        response.finish(call)
+    }
+
+    fn upload(&self, blob: &Descriptor, from: Vec<String>, call: &Call) -> Result<BlobWriter> {
+        let options = PutOptions {
+            digest: Some(blob.digest.clone()),
+            size: Some(blob.size),
+            media_type: blob.media_type.clone(),
+            mount_from: from,
+            ..PutOptions::default()
+        };
+        BlobWriter::open(self.repository.clone(), options, call)
+    }
+}
+
+impl Sink for Target {
+    fn shown(&self) -> String {
+        self.repository.shown().to_owned()
+    }
+
+    /// The digest in the selector is what the image must have.
+    fn check_root(&self, root: &Descriptor) -> Result<()> {
+        match &self.selector {
+            Selector::Digest(digest) if *digest != root.digest => Err(Error::argument(
+                "destination",
+                format!("the image has the digest {}, not {digest}", root.digest),
+            )
+            .hint("name the destination by a tag, or by the digest of the image that is pushed")),
+            _ => Ok(()),
+        }
+    }
+
+    fn has_blob(&self, blob: &Descriptor, _exact: bool, call: &Call) -> Result<bool> {
+        BlobWriter::exists(&self.repository, &blob.digest, Some(blob.size), call)
+    }
+
+    fn mount_blob(&self, blob: &Descriptor, from: &Origin, call: &Call) -> Result<bool> {
+        let writer = self.upload(blob, vec![from.repository.clone()], call)?;
+        let is_mounted = writer.is_present();
+        let other = match is_mounted {
+            true => lock(&self.begun).remove(&blob.digest),
+            false => lock(&self.begun).insert(blob.digest.clone(), writer),
+        };
+        if let Some(mut other) = other {
+            other.abort(call)?;
+        }
+        Ok(is_mounted)
+    }
+
+    fn blob_writer(&self, blob: &Descriptor, call: &Call) -> Result<Box<dyn BlobWrite + '_>> {
+        let registry = self.repository.registry();
+        // A copy within one registry reads and writes at once: with the same places for both it could wait for itself.
+        let host = format!("{} (uploads)", registry.base().authority());
+        let slot = registry.common().slots.take(&host, call)?;
+        let begun = lock(&self.begun).remove(&blob.digest);
+        let writer = match begun {
+            Some(writer) => writer,
+            None => self.upload(blob, Vec::new(), call)?,
+        };
+        Ok(Box::new(Uploading {
+            target: self,
+            blob: blob.clone(),
+            writer,
+            written: 0,
+            _slot: slot,
+        }))
+    }
+
+    fn has_manifest(&self, manifest: &Descriptor, call: &Call) -> Result<bool> {
+        let repository = &self.repository;
+        let doing = format!("look up the manifest {} of {}", manifest.digest, repository.shown());
+        let mut request = repository
+            .registry()
+            .request(repository.address(&format!("manifests/{}", manifest.digest)), &doing)
+            .header(header::ACCEPT, &manifest.media_type, Reaches::Everywhere)?;
+        request.method = Method::HEAD;
+        let wanted = |status| matches!(status, 200 | 404);
+        match repository.registry().fetch(&request, &repository.scopes(), wanted, call) {
+            Ok(response) => Ok(response.status == 200),
+            // Where it cannot be asked, it is written once more.
+            Err(error) if is_answer(&error) && !is_over(&error) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn put_manifest(&self, manifest: &Descriptor, bytes: &[u8], call: &Call) -> Result<()> {
+        self.put(&Selector::Digest(manifest.digest.clone()), manifest, bytes, call)
+    }
+
+    fn set_names(
+        &self,
+        root: &Descriptor,
+        bytes: &[u8],
+        tags: &[String],
+        call: &Call,
+    ) -> Result<()> {
+        self.check_root(root)?;
+        for tag in tags {
+            self.add_tag(root, bytes, tag, call)?;
+        }
+        self.put(&self.selector, root, bytes, call)
+    }
+
+    fn add_tag(&self, manifest: &Descriptor, bytes: &[u8], tag: &str, call: &Call) -> Result<()> {
+        self.put(&Selector::Tag(tag.to_owned()), manifest, bytes, call)
+    }
+
+    fn concurrency(&self) -> usize {
+        self.repository.registry().common().slots.most()
+    }
+
+    fn takes_nondistributable(&self) -> bool {
+        self.nondistributable
+    }
+
+    fn origin(&self) -> Option<Origin> {
+        Source::origin(self)
+    }
+
+    fn endpoint(&self) -> Option<Endpoint> {
+        Source::endpoint(self)
+    }
+}
+
+/// A blob on its way to a repository.
+struct Uploading<'a> {
+    target: &'a Target,
+    blob: Descriptor,
+    writer: BlobWriter,
+    written: u64,
+    _slot: Slot<'a>,
+}
+
+impl BlobWrite for Uploading<'_> {
+    fn position(&self) -> u64 {
+        self.written
+    }
+
+    fn write(&mut self, bytes: &[u8], call: &Call) -> Result<()> {
+        self.writer.write(bytes, call)?;
+        self.written += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn restart(&mut self, call: &Call) -> Result<()> {
+        self.abort(call);
+        self.writer = self.target.upload(&self.blob, Vec::new(), call)?;
+        self.written = 0;
+        Ok(())
+    }
+
+    fn commit(&mut self, call: &Call) -> Result<()> {
+        self.writer.commit(None, None, call).map(drop)
+    }
+
+    /// No registry lets an upload be found again by what it is of.
+    fn keep(&mut self) {}
+
+    fn abort(&mut self, call: &Call) {
+        // It has failed already, or is over.
+        drop(self.writer.abort(call));
     }
 }
 

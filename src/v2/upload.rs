@@ -121,7 +121,7 @@ impl BlobWriter {
             ..PutOptions::default()
         };
         let writer = Self::open(repository, options, call)?;
-        Ok(if matches!(writer.state, State::Present) { None } else { Some(writer) })
+        Ok(if writer.is_present() { None } else { Some(writer) })
     }
 
     fn begin(repository: &Repository, options: &PutOptions, call: &Call) -> Result<State> {
@@ -143,7 +143,7 @@ impl BlobWriter {
 
     /// Whether the repository has the blob, as far as it lets itself be asked: the answer saves sending it, and what
     /// keeps us from it is no reason not to. Some registries redirect a HEAD to a store that takes only GET.
-    fn exists(
+    pub(super) fn exists(
         repository: &Repository,
         digest: &Digest,
         size: Option<u64>,
@@ -289,6 +289,11 @@ impl BlobWriter {
             Err(e) if is_over(&e) => Err(e),
             Err(_) => Ok(()),
         }
+    }
+
+    /// Whether nothing needs to be written, because the repository has the blob.
+    pub(super) fn is_present(&self) -> bool {
+        matches!(self.state, State::Present)
     }
 
     fn usable(&self) -> Result<()> {
@@ -561,7 +566,7 @@ fn post<'a>(repository: &'a Repository, url: Url, doing: &'a str) -> Request<'a>
 }
 
 /// A digest that a registry names must be right.
-fn check_told(response: &Response, digest: &Digest) -> Result<()> {
+pub(super) fn check_told(response: &Response, digest: &Digest) -> Result<()> {
     match response.header("docker-content-digest").and_then(|text| text.parse::<Digest>().ok()) {
         Some(told) if told.algorithm() == digest.algorithm() => {
             check_digest(digest, told).map_err(|e| e.url(&response.url))
@@ -571,12 +576,12 @@ fn check_told(response: &Response, digest: &Digest) -> Result<()> {
 }
 
 /// Whether the call itself is over.
-fn is_over(error: &Error) -> bool {
+pub(super) fn is_over(error: &Error) -> bool {
     matches!(error.code(), Code::Cancelled | Code::Deadline)
 }
 
 /// Whether somebody has answered, and said no.
-fn is_answer(error: &Error) -> bool {
+pub(super) fn is_answer(error: &Error) -> bool {
     matches!(
         error.code(),
         Code::Unauthorized

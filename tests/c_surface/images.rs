@@ -86,6 +86,17 @@ pub fn pointer(context: Option<&Context>) -> *const ocireg_context {
     context.map_or(ptr::null(), |context| context.0.cast_const())
 }
 
+/// A function that moves a whole image.
+type Transfer = unsafe extern "C" fn(
+    *const ocireg_service,
+    *const ocireg_context,
+    *const c_char,
+    *const c_char,
+    *const c_char,
+    *mut *mut c_char,
+    *mut *mut ocireg_error,
+) -> i32;
+
 impl Service {
     /// A service that looks at nothing of this machine, with these options on top.
     pub fn bare(options: Value) -> Self {
@@ -130,11 +141,44 @@ impl Service {
         destination: &str,
         options: &Value,
     ) -> Outcome<Value> {
+        self.transfer(ocireg_pull, context, source, destination, options)
+    }
+
+    /// Pushes from a layout.
+    pub fn push(
+        &self,
+        context: Option<&Context>,
+        source: &str,
+        destination: &str,
+        options: &Value,
+    ) -> Outcome<Value> {
+        self.transfer(ocireg_push, context, source, destination, options)
+    }
+
+    /// Copies from any place to any other.
+    pub fn copy(
+        &self,
+        context: Option<&Context>,
+        source: &str,
+        destination: &str,
+        options: &Value,
+    ) -> Outcome<Value> {
+        self.transfer(ocireg_copy, context, source, destination, options)
+    }
+
+    fn transfer(
+        &self,
+        function: Transfer,
+        context: Option<&Context>,
+        source: &str,
+        destination: &str,
+        options: &Value,
+    ) -> Outcome<Value> {
         let (source, destination) = (c(source), c(destination));
         let options = c(&options.to_string());
         // SAFETY: live handles and text in, live places out.
         call_json(|json, error| unsafe {
-            ocireg_pull(
+            function(
                 self.0,
                 pointer(context),
                 source.as_ptr(),

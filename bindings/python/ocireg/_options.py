@@ -11,11 +11,13 @@ __all__ = [
     "BlobOptions",
     "CommitOptions",
     "ConfigOptions",
+    "CopyOptions",
     "InspectOptions",
     "Limits",
     "ManifestOptions",
     "Proxies",
     "PullOptions",
+    "PushOptions",
     "PutBlobOptions",
     "Retry",
     "ServiceOptions",
@@ -318,8 +320,9 @@ class PullOptions(TypedDict, total=False):
     - ``resume``: Keep partial files, and continue those of an interrupted pull. Default: ``True``.
     - ``nondistributable``: Pull nondistributable layers, too.
     - ``verify_present``: Verify the digests of all blobs that the destination already has.
-    - ``referrers``: Pull what refers to the image, such as signatures. Not supported yet.
+    - ``referrers``: Pull what refers to the image and its children, such as signatures.
     - ``verify_diff_ids``: Check the uncompressed layers against the image's configuration. Not supported yet.
+    - ``dir_fd``: An open directory in which a relative path begins. Default: the working directory.
     """
 
     auth: AuthConfig
@@ -331,6 +334,75 @@ class PullOptions(TypedDict, total=False):
     verify_present: bool
     referrers: bool
     verify_diff_ids: bool
+    dir_fd: int
+
+
+class PushOptions(TypedDict, total=False):
+    """How an image is pushed.
+
+    - ``auth``: Credentials for the registry; ``{}`` is anonymous. Default: the service's credentials.
+    - ``platform``: Push the image for this platform only. Default: all platforms.
+    - ``all_platforms``: Push the whole index with the images of all platforms. Default: ``True``, unless ``platform``
+      is set.
+    - ``tags``: More tags for the same image.
+    - ``mount_from``: Repositories of the same registry that blobs may be mounted from.
+    - ``referrers``: Push what refers to the image and its children, such as signatures.
+    - ``digest_tags``: Push what is found by a tag made of a digest, such as ``sha256-….sig``.
+    - ``nondistributable``: Push nondistributable layers, too.
+    - ``convert``: ``oci`` turns manifests with Docker media types into OCI manifests, which changes their digests.
+      Default: nothing is changed.
+    - ``verify_present``: Check each blob, even if the registry has a manifest that lists it.
+    - ``dir_fd``: An open directory in which a relative path begins. Default: the working directory.
+    """
+
+    auth: AuthConfig
+    platform: str
+    all_platforms: bool
+    tags: list[str]
+    mount_from: list[str]
+    referrers: bool
+    digest_tags: bool
+    nondistributable: bool
+    convert: str
+    verify_present: bool
+    dir_fd: int
+
+
+class CopyOptions(TypedDict, total=False):
+    """How an image is copied.
+
+    - ``source_auth``: Credentials for the registry of the source; ``{}`` is anonymous. Default: the service's
+      credentials.
+    - ``destination_auth``: Credentials for the registry of the destination; ``{}`` is anonymous. Default: the
+      service's credentials.
+    - ``platform``: Copy the image for this platform only. Default: all platforms.
+    - ``all_platforms``: Copy the whole index with the images of all platforms. Default: ``True``, unless ``platform``
+      is set.
+    - ``tags``: More tags for the same image.
+    - ``mount_from``: More repositories of the destination's registry that blobs may be mounted from.
+    - ``referrers``: Copy what refers to the image and its children, such as signatures.
+    - ``digest_tags``: Copy what is found by a tag made of a digest, such as ``sha256-….sig``.
+    - ``nondistributable``: Copy nondistributable layers, too.
+    - ``convert``: ``oci`` turns manifests with Docker media types into OCI manifests, which changes their digests.
+      Default: nothing is changed.
+    - ``verify_present``: Check each blob that the destination already has; in a layout, verify its digest.
+    - ``resume``: Keep partial files, and continue those of an interrupted copy. Default: ``True``.
+    - ``dir_fd``: An open directory in which relative paths begin. Default: the working directory.
+    """
+
+    source_auth: AuthConfig
+    destination_auth: AuthConfig
+    platform: str
+    all_platforms: bool
+    tags: list[str]
+    mount_from: list[str]
+    referrers: bool
+    digest_tags: bool
+    nondistributable: bool
+    convert: str
+    verify_present: bool
+    resume: bool
+    dir_fd: int
 
 
 class InspectOptions(TypedDict, total=False):

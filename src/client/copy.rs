@@ -1,0 +1,61 @@
+//! From any place to any other.
+
+use super::locations::{self, Opening, Place};
+use super::options::CopyOptions;
+use crate::call::Call;
+use crate::error::Result;
+use crate::names::location::Bare;
+use crate::registry::service::Service;
+use crate::store::place::WriteOptions;
+use crate::transfer::engine;
+use crate::transfer::report::Report;
+
+/// Copies an image with all that belongs to it. From registry to registry nothing touches the disk.
+pub fn copy(
+    service: &Service,
+    source: &str,
+    destination: &str,
+    options: CopyOptions,
+    call: Call,
+) -> Result<Report> {
+    let from = Place::parse(source, Bare::Refused, "source")?.within(options.dir_fd)?;
+    let to = Place::parse(destination, Bare::Refused, "destination")?.within(options.dir_fd)?;
+    let call = call.limited(service.timeouts().total);
+    let write = WriteOptions { no_resume: !options.resume, verify_present: options.verify_present };
+    let reading = Opening { auth: options.source_auth, ..Opening::default() };
+    let writing = Opening { auth: options.destination_auth, write, name: from.name() };
+    let image = Box::new(engine::Options {
+        all_platforms: engine::all_platforms(options.all_platforms, options.platform.as_ref()),
+        platform: options.platform,
+        nondistributable: options.nondistributable,
+        verify_present: options.verify_present,
+        referrers: options.referrers,
+        digest_tags: options.digest_tags,
+        convert_to_oci: options.convert.is_some(),
+        tags: options.tags,
+        mount_from: options.mount_from,
+    });
+    call.event(&serde_json::json!({"kind": "start"}))?;
+    // What is here is looked at before anything is asked of the network.
+    let (source, sink) = if to.reference().is_none() {
+        let sink = locations::sink(service, &to, &writing, &call)?;
+        (locations::source(service, &from, &reading, &call)?, sink)
+    } else {
+        let source = locations::source(service, &from, &reading, &call)?;
+        (source, locations::sink(service, &to, &writing, &call)?)
+    };
+    let done = engine::copy(&*source, &*sink, &image, &call)?;
+    let name = match (to.reference(), from.reference()) {
+        (Some(to), _) => format!("{}@{}", to.name(), done.root.digest),
+        (None, Some(from)) => format!("{}@{}", from.name(), done.resolved),
+        (None, None) => done.root.digest.to_string(),
+    };
+    let mut report = done.into_report(name, destination);
+    report.source_endpoint = source.endpoint();
+    report.destination_endpoint = sink.endpoint();
+    if let Some(reference) = to.reference() {
+        report.tags = locations::tags(reference, image.tags);
+    }
+    report.warnings.splice(..0, call.warnings());
+    Ok(report)
+}

@@ -1,0 +1,56 @@
+//! From a place on this machine to a registry.
+
+use super::locations::{self, Opening, Place};
+use super::options::PushOptions;
+use crate::call::Call;
+use crate::error::{Error, Result};
+use crate::names::location::Bare;
+use crate::registry::service::Service;
+use crate::store::place::WriteOptions;
+use crate::transfer::engine;
+use crate::transfer::report::Report;
+
+/// Pushes an image with all that belongs to it. The registry has its name only when everything is there, and a push that
+/// was interrupted goes on with what is missing.
+pub fn push(
+    service: &Service,
+    source: &str,
+    destination: &str,
+    options: PushOptions,
+    call: Call,
+) -> Result<Report> {
+    let from = Place::parse(source, Bare::Refused, "source")?.within(options.dir_fd)?;
+    if from.reference().is_some() {
+        return Err(Error::argument("source", "the source must be an image on this machine")
+            .hint("write oci:DIR or oci:DIR:NAME; ocireg_copy() copies between registries"));
+    }
+    let to = Place::parse(destination, Bare::Reference, "destination")?;
+    let Some(reference) = to.reference() else {
+        return Err(Error::argument("destination", "the destination must be in a registry")
+            .hint("write docker://REFERENCE or REFERENCE"));
+    };
+    let call = call.limited(service.timeouts().total);
+    let opening = Opening { auth: options.auth, write: WriteOptions::default(), name: to.name() };
+    let image = Box::new(engine::Options {
+        all_platforms: engine::all_platforms(options.all_platforms, options.platform.as_ref()),
+        platform: options.platform,
+        nondistributable: options.nondistributable,
+        verify_present: options.verify_present,
+        referrers: options.referrers,
+        digest_tags: options.digest_tags,
+        convert_to_oci: options.convert.is_some(),
+        tags: options.tags,
+        mount_from: options.mount_from,
+    });
+    // What is missing here is found out before anything is asked of the network.
+    let source = locations::source(service, &from, &opening, &call)?;
+    call.event(&serde_json::json!({"kind": "start"}))?;
+    let sink = locations::sink(service, &to, &opening, &call)?;
+    let done = engine::copy(&*source, &*sink, &image, &call)?;
+    let name = format!("{}@{}", reference.name(), done.root.digest);
+    let mut report = done.into_report(name, destination);
+    report.endpoint = sink.endpoint();
+    report.tags = locations::tags(reference, image.tags);
+    report.warnings.splice(..0, call.warnings());
+    Ok(report)
+}
