@@ -15,47 +15,89 @@
 
 /* What functions return: 0, or why they failed. Numbers never change; new ones may come. */
 #define OCIREG_OK 0
+/* An argument or option is not valid. */
 #define OCIREG_INVALID_ARGUMENT 1
+/* An argument is not valid UTF-8. */
 #define OCIREG_INVALID_UTF8 2
+/* A handle is of the wrong type or has been freed. */
 #define OCIREG_INVALID_HANDLE 3
+/* An argument is not the JSON that the function expects. */
 #define OCIREG_INVALID_JSON 4
+/* An image reference or repository name is not valid. */
 #define OCIREG_INVALID_REFERENCE 5
+/* A digest is not valid. */
 #define OCIREG_INVALID_DIGEST 6
+/* The configuration contains a value that is not valid. */
 #define OCIREG_INVALID_CONFIG 7
+/* The registry or this version of ocireg does not support this. */
 #define OCIREG_UNSUPPORTED 8
+/* Another thread is using the handle. */
 #define OCIREG_BUSY 9
+/* The call was cancelled. */
 #define OCIREG_CANCELLED 20
+/* The deadline of the call has passed. */
 #define OCIREG_DEADLINE 21
+/* A host name could not be resolved to an address. */
 #define OCIREG_NAME_NOT_RESOLVED 40
+/* The connection to the server failed. */
 #define OCIREG_CONNECT 41
+/* The TLS handshake failed. */
 #define OCIREG_TLS 42
+/* The server's certificate is not trusted. */
 #define OCIREG_CERTIFICATE 43
+/* The server took too long to answer. */
 #define OCIREG_TIMEOUT 44
+/* The connection ended before the transfer was complete. */
 #define OCIREG_DISCONNECTED 45
+/* The proxy refused the connection or could not be used. */
 #define OCIREG_PROXY 46
+/* A redirect could not be followed. */
 #define OCIREG_REDIRECT 47
+/* The server sent an invalid response. */
 #define OCIREG_PROTOCOL 48
+/* A security rule of ocireg forbids this address. */
 #define OCIREG_POLICY 49
+/* The registry requires valid credentials. */
 #define OCIREG_UNAUTHORIZED 60
+/* The credentials do not allow this operation. */
 #define OCIREG_DENIED 61
+/* The configured credentials cannot be used. */
 #define OCIREG_CREDENTIALS 62
+/* A credential helper failed. */
 #define OCIREG_CREDENTIAL_HELPER 63
+/* The requested object does not exist. */
 #define OCIREG_NOT_FOUND 80
+/* The object to be created already exists. */
 #define OCIREG_ALREADY_EXISTS 81
+/* The registry has received too many requests. */
 #define OCIREG_RATE_LIMITED 82
+/* The registry reported a server error. */
 #define OCIREG_SERVER 83
+/* The registry rejected the request. */
 #define OCIREG_REJECTED 84
+/* Somebody else changed the content in the meantime. */
 #define OCIREG_CONFLICT 85
+/* The content does not have the expected digest. */
 #define OCIREG_DIGEST_MISMATCH 100
+/* The content does not have the expected size. */
 #define OCIREG_SIZE_MISMATCH 101
+/* A manifest or image configuration is not valid. */
 #define OCIREG_INVALID_MANIFEST 102
+/* The content exceeds a configured limit. */
 #define OCIREG_LIMIT 103
+/* The image is not available for the requested platform. */
 #define OCIREG_NO_PLATFORM 104
+/* A local file or system resource could not be used. */
 #define OCIREG_IO 120
+/* There is no space left on the device. */
 #define OCIREG_NO_SPACE 121
+/* The operating system denied access to a file. */
 #define OCIREG_PERMISSION 122
+/* A local file changed while it was being read. */
 #define OCIREG_SOURCE_CHANGED 123
+/* Internal error; please report it. */
 #define OCIREG_INTERNAL 200
+/* Internal error: ocireg panicked during the call; please report it. */
 #define OCIREG_PANIC 201
 
 /* The constants of the registry package. */

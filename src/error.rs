@@ -3,238 +3,13 @@
 //! Nothing in an [`Error`] may hold a secret or a query string: addresses enter it only through
 //! [`Error::url`], which keeps scheme, host and path.
 
-use std::ffi::CStr;
+mod codes;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The numbers of the C surface (`OCIREG_…`): fixed, append-only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-#[repr(i32)]
-#[allow(missing_docs)] // Each name is its meaning; the header documents the numbers.
-pub enum Code {
-    InvalidArgument = 1,
-    InvalidUtf8 = 2,
-    InvalidHandle = 3,
-    InvalidJson = 4,
-    InvalidReference = 5,
-    InvalidDigest = 6,
-    InvalidConfig = 7,
-    Unsupported = 8,
-    Busy = 9,
-    Cancelled = 20,
-    Deadline = 21,
-    NameNotResolved = 40,
-    Connect = 41,
-    Tls = 42,
-    Certificate = 43,
-    Timeout = 44,
-    Disconnected = 45,
-    Proxy = 46,
-    Redirect = 47,
-    Protocol = 48,
-    Policy = 49,
-    Unauthorized = 60,
-    Denied = 61,
-    Credentials = 62,
-    CredentialHelper = 63,
-    NotFound = 80,
-    AlreadyExists = 81,
-    RateLimited = 82,
-    Server = 83,
-    Rejected = 84,
-    Conflict = 85,
-    DigestMismatch = 100,
-    SizeMismatch = 101,
-    InvalidManifest = 102,
-    Limit = 103,
-    NoPlatform = 104,
-    Io = 120,
-    NoSpace = 121,
-    Permission = 122,
-    SourceChanged = 123,
-    Internal = 200,
-    Panic = 201,
-}
-
-/// Every code with its name in the C surface, without the `OCIREG_` prefix.
-pub const CODES: &[(Code, &str)] = &[
-    (Code::InvalidArgument, "INVALID_ARGUMENT"),
-    (Code::InvalidUtf8, "INVALID_UTF8"),
-    (Code::InvalidHandle, "INVALID_HANDLE"),
-    (Code::InvalidJson, "INVALID_JSON"),
-    (Code::InvalidReference, "INVALID_REFERENCE"),
-    (Code::InvalidDigest, "INVALID_DIGEST"),
-    (Code::InvalidConfig, "INVALID_CONFIG"),
-    (Code::Unsupported, "UNSUPPORTED"),
-    (Code::Busy, "BUSY"),
-    (Code::Cancelled, "CANCELLED"),
-    (Code::Deadline, "DEADLINE"),
-    (Code::NameNotResolved, "NAME_NOT_RESOLVED"),
-    (Code::Connect, "CONNECT"),
-    (Code::Tls, "TLS"),
-    (Code::Certificate, "CERTIFICATE"),
-    (Code::Timeout, "TIMEOUT"),
-    (Code::Disconnected, "DISCONNECTED"),
-    (Code::Proxy, "PROXY"),
-    (Code::Redirect, "REDIRECT"),
-    (Code::Protocol, "PROTOCOL"),
-    (Code::Policy, "POLICY"),
-    (Code::Unauthorized, "UNAUTHORIZED"),
-    (Code::Denied, "DENIED"),
-    (Code::Credentials, "CREDENTIALS"),
-    (Code::CredentialHelper, "CREDENTIAL_HELPER"),
-    (Code::NotFound, "NOT_FOUND"),
-    (Code::AlreadyExists, "ALREADY_EXISTS"),
-    (Code::RateLimited, "RATE_LIMITED"),
-    (Code::Server, "SERVER"),
-    (Code::Rejected, "REJECTED"),
-    (Code::Conflict, "CONFLICT"),
-    (Code::DigestMismatch, "DIGEST_MISMATCH"),
-    (Code::SizeMismatch, "SIZE_MISMATCH"),
-    (Code::InvalidManifest, "INVALID_MANIFEST"),
-    (Code::Limit, "LIMIT"),
-    (Code::NoPlatform, "NO_PLATFORM"),
-    (Code::Io, "IO"),
-    (Code::NoSpace, "NO_SPACE"),
-    (Code::Permission, "PERMISSION"),
-    (Code::SourceChanged, "SOURCE_CHANGED"),
-    (Code::Internal, "INTERNAL"),
-    (Code::Panic, "PANIC"),
-];
-
-impl Code {
-    /// The number in the C surface.
-    pub fn number(self) -> i32 {
-        self as i32
-    }
-
-    /// The name in the C surface, without the `OCIREG_` prefix.
-    pub fn name(self) -> &'static str {
-        CODES.iter().find(|(code, _)| *code == self).map_or("UNKNOWN", |(_, name)| name)
-    }
-
-    /// What the code means, in one sentence; as the C surface lends it.
-    pub fn text(self) -> &'static CStr {
-        match self {
-            Self::InvalidArgument => c"An argument or option is not valid.",
-            Self::InvalidUtf8 => c"An argument is not valid UTF-8.",
-            Self::InvalidHandle => c"A handle is of the wrong type or has been freed.",
-            Self::InvalidJson => c"An argument is not the JSON that the function expects.",
-            Self::InvalidReference => c"An image reference or repository name is not valid.",
-            Self::InvalidDigest => c"A digest is not valid.",
-            Self::InvalidConfig => c"The configuration contains a value that is not valid.",
-            Self::Unsupported => c"The registry or this version of ocireg does not support this.",
-            Self::Busy => c"Another thread is using the handle.",
-            Self::Cancelled => c"The call was cancelled.",
-            Self::Deadline => c"The deadline of the call has passed.",
-            Self::NameNotResolved => c"A host name could not be resolved to an address.",
-            Self::Connect => c"The connection to the server failed.",
-            Self::Tls => c"The TLS handshake failed.",
-            Self::Certificate => c"The server's certificate is not trusted.",
-            Self::Timeout => c"The server took too long to answer.",
-            Self::Disconnected => c"The connection ended before the transfer was complete.",
-            Self::Proxy => c"The proxy refused the connection or could not be used.",
-            Self::Redirect => c"A redirect could not be followed.",
-            Self::Protocol => c"The server sent an invalid response.",
-            Self::Policy => c"A security rule of ocireg forbids this address.",
-            Self::Unauthorized => c"The registry requires valid credentials.",
-            Self::Denied => c"The credentials do not allow this operation.",
-            Self::Credentials => c"The configured credentials cannot be used.",
-            Self::CredentialHelper => c"A credential helper failed.",
-            Self::NotFound => c"The requested object does not exist.",
-            Self::AlreadyExists => c"The object to be created already exists.",
-            Self::RateLimited => c"The registry has received too many requests.",
-            Self::Server => c"The registry reported a server error.",
-            Self::Rejected => c"The registry rejected the request.",
-            Self::Conflict => c"Somebody else changed the content in the meantime.",
-            Self::DigestMismatch => c"The content does not have the expected digest.",
-            Self::SizeMismatch => c"The content does not have the expected size.",
-            Self::InvalidManifest => c"A manifest or image configuration is not valid.",
-            Self::Limit => c"The content exceeds a configured limit.",
-            Self::NoPlatform => c"The image is not available for the requested platform.",
-            Self::Io => c"A local file or system resource could not be used.",
-            Self::NoSpace => c"There is no space left on the device.",
-            Self::Permission => c"The operating system denied access to a file.",
-            Self::SourceChanged => c"A local file changed while it was being read.",
-            Self::Internal => c"Internal error; please report it.",
-            Self::Panic => c"Internal error: ocireg panicked during the call; please report it.",
-        }
-    }
-
-    /// What a user can do where nobody knows better; None where there is nothing to do.
-    fn usual_hint(self) -> Option<&'static str> {
-        Some(match self {
-            Self::InvalidArgument => {
-                "see the function's documentation for the values that the argument accepts"
-            }
-            Self::InvalidUtf8 => "convert the string to UTF-8 before the call",
-            Self::InvalidHandle => "pass a handle of the right type that has not been freed",
-            Self::InvalidJson => "see the function's documentation for the keys and their types",
-            Self::InvalidReference => {
-                "write [HOST[:PORT]/]PATH[:TAG][@DIGEST], with the path in lower case"
-            }
-            Self::InvalidDigest => "write sha256: and 64 lower-case hex digits",
-            Self::InvalidConfig => "correct the option or file named in the message",
-            Self::Unsupported => "use another registry, or a newer version of ocireg",
-            Self::Busy => "use the handle from one thread at a time, or open one for each thread",
-            Self::NameNotResolved => {
-                "check the spelling of the host name and the DNS settings of this machine"
-            }
-            Self::Connect => {
-                "check the host and port, that the server is running, and that no firewall blocks the connection"
-            }
-            Self::Tls => "check that the server speaks TLS 1.2 or 1.3 on this port",
-            Self::Certificate => {
-                "put the registry's CA certificate into the registry's directory below the one that the option certs-dir names"
-            }
-            Self::Timeout => "try again, or raise the limit in the option timeouts",
-            Self::Disconnected => {
-                "try again; if it happens again, check the network and any proxy in between"
-            }
-            Self::Proxy => "check the option proxy, or HTTPS_PROXY, HTTP_PROXY and NO_PROXY",
-            Self::Redirect | Self::Protocol => {
-                "check that the address is that of a registry; if it is, report this to its operator"
-            }
-            Self::Policy => "if you trust the host, add it to the option that allows this",
-            Self::Unauthorized => "log in to the registry, or pass valid credentials",
-            Self::Denied => "check that the repository exists and that the user has access to it",
-            Self::Credentials => "correct the credentials, or log in again",
-            Self::CredentialHelper => {
-                "run the credential helper by hand, or remove it from config.json and log in again"
-            }
-            Self::NotFound => "check the spelling of the repository, tag and digest",
-            Self::AlreadyExists => "if it is the same content, there is nothing to do",
-            Self::RateLimited => {
-                "wait before you try again; many registries allow more requests when you are logged in"
-            }
-            Self::Server => {
-                "try again later; if it happens again, report it to the registry's operator"
-            }
-            Self::Rejected => "see the registry's own error in the message",
-            Self::Conflict => "look at the current content, and decide again",
-            Self::DigestMismatch | Self::SizeMismatch => {
-                "do not use the content; try again, and report it to the registry's operator if it happens again"
-            }
-            Self::InvalidManifest => {
-                "report this to whoever built the image, or rebuild it with a current tool"
-            }
-            Self::Limit => "raise the limit in the option limits, if you trust the registry",
-            Self::NoPlatform => "choose one of the image's platforms with the option platform",
-            Self::Io => {
-                "check the file or directory named in the message, and the resource limits of the process"
-            }
-            Self::NoSpace => "free some space, or choose another directory",
-            Self::Permission => {
-                "check the owner and mode of the file or directory named in the message"
-            }
-            Self::SourceChanged => "try again when no process is writing to the file",
-            Self::Internal | Self::Panic => "please report this",
-            Self::Cancelled | Self::Deadline => return None,
-        })
-    }
-}
+pub use codes::{Code, DOCUMENTATION, Documentation};
 
 /// The step that failed or was too slow; the `phase` of the error document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -343,15 +118,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// A failure with its one-line message: what could not be done, to whom.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        let retryable = matches!(
-            code,
-            Code::NameNotResolved
-                | Code::Connect
-                | Code::Timeout
-                | Code::Disconnected
-                | Code::RateLimited
-                | Code::Server
-        );
+        let retryable = code.usually_passes();
         let message = one_line(&message.into());
         Self(Box::new(Inner { code, message, retryable, details: Details::default() }))
     }
@@ -631,8 +398,8 @@ mod tests {
 
     #[test]
     fn every_code_has_a_sentence_and_a_hint() {
-        for (code, name) in CODES {
-            let text = code.text().to_str().expect("UTF-8");
+        for code in Code::ALL {
+            let (text, name) = (code.text().to_str().expect("UTF-8"), code.name());
             assert!(text.ends_with('.') && !text.contains('\n'), "{name}: {text}");
             let error = Error::new(*code, "it failed");
             let ended_by_the_caller = matches!(code, Code::Cancelled | Code::Deadline);

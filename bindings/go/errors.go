@@ -16,52 +16,6 @@ import (
 // Code is the kind of an [Error]. Numbers never change; new ones may be added.
 type Code int32
 
-// The error codes, as in ocireg.h.
-const (
-	CodeInvalidArgument  Code = 1
-	CodeInvalidUTF8      Code = 2
-	CodeInvalidHandle    Code = 3
-	CodeInvalidJSON      Code = 4
-	CodeInvalidReference Code = 5
-	CodeInvalidDigest    Code = 6
-	CodeInvalidConfig    Code = 7
-	CodeUnsupported      Code = 8
-	CodeBusy             Code = 9
-	CodeCancelled        Code = 20
-	CodeDeadline         Code = 21
-	CodeNameNotResolved  Code = 40
-	CodeConnect          Code = 41
-	CodeTLS              Code = 42
-	CodeCertificate      Code = 43
-	CodeTimeout          Code = 44
-	CodeDisconnected     Code = 45
-	CodeProxy            Code = 46
-	CodeRedirect         Code = 47
-	CodeProtocol         Code = 48
-	CodePolicy           Code = 49
-	CodeUnauthorized     Code = 60
-	CodeDenied           Code = 61
-	CodeCredentials      Code = 62
-	CodeCredentialHelper Code = 63
-	CodeNotFound         Code = 80
-	CodeAlreadyExists    Code = 81
-	CodeRateLimited      Code = 82
-	CodeServer           Code = 83
-	CodeRejected         Code = 84
-	CodeConflict         Code = 85
-	CodeDigestMismatch   Code = 100
-	CodeSizeMismatch     Code = 101
-	CodeInvalidManifest  Code = 102
-	CodeLimit            Code = 103
-	CodeNoPlatform       Code = 104
-	CodeIO               Code = 120
-	CodeNoSpace          Code = 121
-	CodePermission       Code = 122
-	CodeSourceChanged    Code = 123
-	CodeInternal         Code = 200
-	CodePanic            Code = 201
-)
-
 // String returns the library's name of the code, such as "NOT_FOUND".
 func (c Code) String() string {
 	return strings.TrimPrefix(capi.CodeName(int32(c)), "OCIREG_")

@@ -4,7 +4,7 @@ use std::ffi::{CString, c_char};
 
 use once_cell::sync::Lazy;
 
-use crate::error::CODES;
+use crate::error::Code;
 
 const fn part(text: &str) -> u32 {
     let bytes = text.as_bytes();
@@ -74,18 +74,12 @@ pub unsafe extern "C" fn ocireg_version_number() -> u32 {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_code_name(code: i32) -> *const c_char {
     guard!(default = c"".as_ptr(), {
-        static NAMES: Lazy<Vec<(i32, CString)>> = Lazy::new(|| {
-            std::iter::once((0, "OK"))
-                .chain(CODES.iter().map(|(code, name)| (code.number(), *name)))
-                .map(|(code, name)| {
-                    (code, CString::new(format!("OCIREG_{name}")).unwrap_or_default())
-                })
-                .collect()
-        });
-        NAMES
-            .iter()
-            .find(|(number, _)| *number == code)
-            .map_or(c"OCIREG_UNKNOWN".as_ptr(), |(_, name)| name.as_ptr())
+        match (code, Code::of(code)) {
+            (0, _) => c"OCIREG_OK",
+            (_, Some(code)) => code.c_name(),
+            (_, None) => c"OCIREG_UNKNOWN",
+        }
+        .as_ptr()
     })
 }
 
@@ -105,10 +99,9 @@ pub unsafe extern "C" fn ocireg_code_name(code: i32) -> *const c_char {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_code_text(code: i32) -> *const c_char {
     guard!(default = c"".as_ptr(), {
-        let known = CODES.iter().find(|(known, _)| known.number() == code);
-        match (code, known) {
+        match (code, Code::of(code)) {
             (0, _) => c"The call succeeded.",
-            (_, Some((known, _))) => known.text(),
+            (_, Some(code)) => code.text(),
             (_, None) => c"This version of ocireg does not know the code.",
         }
         .as_ptr()

@@ -1,5 +1,6 @@
 //! Writes what follows from the tables of the library: documentation, JSON Schemas and the option types of the bindings.
 
+mod errors;
 mod go;
 mod json_schema;
 mod markdown;
@@ -11,6 +12,8 @@ use serde_json::Value;
 /// Every generated file: its path below the root, and what it has to hold.
 pub fn files() -> Vec<(String, String)> {
     let mut files = vec![
+        ("docs/errors.md".to_owned(), errors::markdown()),
+        ("bindings/go/errors_generated.go".to_owned(), errors::go()),
         ("docs/options.md".to_owned(), markdown::options()),
         ("bindings/go/options_generated.go".to_owned(), go::options()),
         ("bindings/python/ocireg/_options.py".to_owned(), python::options()),

@@ -31,8 +31,8 @@ fn constants(root: &Path) -> String {
          #define OCIREG_OK 0\n",
         number = (major << 16) | (minor << 8) | patch,
     );
-    for (name, value) in codes(root) {
-        text += &format!("#define OCIREG_{name} {value}\n");
+    for (name, value, sentence) in codes(root) {
+        text += &format!("/* {sentence} */\n#define OCIREG_{name} {value}\n");
     }
     text += "\n/* The constants of the registry package. */\n\
         #define OCIREG_AUTH_CLIENT_ID \"docker\"\n\
@@ -60,30 +60,21 @@ fn version(root: &Path) -> [u32; 3] {
     numbers.try_into().expect("a version has three numbers")
 }
 
-/// The codes as `src/error.rs` numbers them: `enum Code` has the numbers, `CODES` the names.
-fn codes(root: &Path) -> Vec<(String, String)> {
-    let source = std::fs::read_to_string(root.join("src/error.rs")).expect("src/error.rs");
-    let numbers: Vec<(&str, &str)> = source
-        .lines()
-        .skip_while(|line| !line.starts_with("pub enum Code"))
-        .take_while(|line| *line != "}")
-        .filter_map(|line| line.trim().trim_end_matches(',').split_once(" = "))
-        .collect();
-    let names: Vec<(&str, &str)> = source
-        .lines()
+/// The codes as `src/error/codes.rs` lists them: name, number, sentence.
+fn codes(root: &Path) -> Vec<(String, String, String)> {
+    let source = std::fs::read_to_string(root.join("src/error/codes.rs")).expect("codes.rs");
+    let rows = source.lines().skip_while(|line| *line != "codes! {").skip(1);
+    let codes: Vec<_> = rows
         .filter_map(|line| {
-            line.trim().strip_prefix("(Code::")?.strip_suffix("\"),")?.split_once(", \"")
+            // InvalidArgument = 1 "INVALID_ARGUMENT" "An argument or option is not valid."
+            let mut parts = line.strip_prefix("    ")?.split('"');
+            let (_, number) = parts.next()?.trim().split_once(" = ")?;
+            let (name, _, text) = (parts.next()?, parts.next()?, parts.next()?);
+            Some((name.to_owned(), number.to_owned(), text.to_owned()))
         })
         .collect();
-    assert!(!numbers.is_empty() && numbers.len() == names.len(), "enum Code and CODES differ");
-    numbers
-        .iter()
-        .zip(names)
-        .map(|((variant, value), (same, name))| {
-            assert_eq!(*variant, same, "enum Code and CODES list the codes in the same order");
-            (name.to_owned(), (*value).to_owned())
-        })
-        .collect()
+    assert!(codes.len() > 40, "src/error/codes.rs has a row for each code");
+    codes
 }
 
 /// The constants of a header, without their prefix and without those of its version.
