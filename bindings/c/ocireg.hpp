@@ -792,6 +792,36 @@ public:
         return try_pull(source, destination, options_json, context).value();
     }
 
+    /// Pushes an image from this machine to a registry, with all images of an index. Nothing that the registry has
+    /// already is sent again, and the image gets its name there only when everything else is there. A push that was
+    /// interrupted goes on with what is missing.
+    Result<std::string> try_push(Text source, Text destination, Text options_json = nullptr,
+                                 const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_push(handle_.get(), detail::raw(context), source.get(), destination.get(), options_json.get(),
+                               out, error);
+        });
+    }
+    std::string push(Text source, Text destination, Text options_json = nullptr,
+                     const Context *context = nullptr) const {
+        return try_push(source, destination, options_json, context).value();
+    }
+
+    /// Copies an image from one place to another. Between registries nothing touches the disk, and within one registry
+    /// blobs are mounted where it allows that. Bytes are never changed, unless `convert` asks for it. A copy that was
+    /// interrupted goes on with what is missing.
+    Result<std::string> try_copy(Text source, Text destination, Text options_json = nullptr,
+                                 const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_copy(handle_.get(), detail::raw(context), source.get(), destination.get(), options_json.get(),
+                               out, error);
+        });
+    }
+    std::string copy(Text source, Text destination, Text options_json = nullptr,
+                     const Context *context = nullptr) const {
+        return try_copy(source, destination, options_json, context).value();
+    }
+
     /// Tells what an image is, without its layers.
     Result<std::string> try_inspect(Text source, Text options_json = nullptr, const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {

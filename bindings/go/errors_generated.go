@@ -1,6 +1,6 @@
 // Code generated from src/error/codes.rs. DO NOT EDIT.
 //
-// Generated from there by OCIREG_UPDATE=1 cargo test --test options. Do not edit.
+// Generated from there by OCIREG_UPDATE=1 cargo test --test generated. Do not edit.
 
 package ocireg
 

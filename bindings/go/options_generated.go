@@ -1,6 +1,6 @@
 // Code generated from the tables listed in src/client/options.rs. DO NOT EDIT.
 //
-// Generated from there by OCIREG_UPDATE=1 cargo test --test options. Do not edit.
+// Generated from there by OCIREG_UPDATE=1 cargo test --test generated. Do not edit.
 
 package ocireg
 
@@ -358,7 +358,7 @@ type PushOptions struct {
 	MountFrom []string `json:"mount_from,omitempty"`
 	// Push what refers to the image and its children, such as signatures.
 	Referrers bool `json:"referrers,omitempty"`
-	// Push what is found by a tag made of a digest, such as sha256-….sig.
+	// Push what is found by a tag made of a digest, such as signatures.
 	DigestTags bool `json:"digest_tags,omitempty"`
 	// Push nondistributable layers, too.
 	Nondistributable bool `json:"nondistributable,omitempty"`
@@ -391,7 +391,7 @@ type CopyOptions struct {
 	MountFrom []string `json:"mount_from,omitempty"`
 	// Copy what refers to the image and its children, such as signatures.
 	Referrers bool `json:"referrers,omitempty"`
-	// Copy what is found by a tag made of a digest, such as sha256-….sig.
+	// Copy what is found by a tag made of a digest, such as signatures.
 	DigestTags bool `json:"digest_tags,omitempty"`
 	// Copy nondistributable layers, too.
 	Nondistributable bool `json:"nondistributable,omitempty"`

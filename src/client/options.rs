@@ -1,7 +1,7 @@
 //! The options of calls, each document a table, and the list of all documents.
 //!
 //! To add an option, add a row; to add a document, add a table here or in the room that reads it, and its `SCHEMA` to
-//! [`DOCUMENTS`]. Then run `OCIREG_UPDATE=1 cargo test --test options`, and name the key with its default in the header's text
+//! [`DOCUMENTS`]. Then run `OCIREG_UPDATE=1 cargo test --test generated`, and name the key with its default in the header's text
 //! and in `tests/option_keys.rs`: tests fail until that is done.
 
 use crate::config::settings::{Limits, Retry, Timeouts};

@@ -4,7 +4,7 @@
 //! `ocireg_code_text()` returns. `when` says when a call fails with it and `example` shows a message, both for
 //! `docs/errors.md`. `hint` is what an error says to do where nobody knows better; `advice` is for the documentation alone.
 //! `retryable` codes may go away by themselves. Numbers never change, and new rows have new numbers:
-//! `OCIREG_UPDATE=1 cargo test --test options` and the generator in `bindings/gen` then update what is generated.
+//! `OCIREG_UPDATE=1 cargo test --test generated` then updates what is generated.
 
 use std::ffi::CStr;
 

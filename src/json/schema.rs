@@ -24,7 +24,7 @@
 //! its own, because the compiler counts a field that is written as used. For the same reason no code of ours may write
 //! `..Default::default()` for options.)
 //!
-//! A new document is added to the list in `client/options.rs`; `OCIREG_UPDATE=1 cargo test --test options` then writes the
+//! A new document is added to the list in `client/options.rs`; `OCIREG_UPDATE=1 cargo test --test generated` then writes the
 //! documentation, the JSON Schemas and the types of the bindings.
 
 use std::time::Duration;

@@ -24,7 +24,7 @@ pub fn files() -> Vec<(String, String)> {
 
 /// The first line of a generated file says so.
 fn notice(source: &str) -> String {
-    format!("Generated from {source} by OCIREG_UPDATE=1 cargo test --test options. Do not edit.")
+    format!("Generated from {source} by OCIREG_UPDATE=1 cargo test --test generated. Do not edit.")
 }
 
 const TABLES: &str = "the tables listed in src/client/options.rs";

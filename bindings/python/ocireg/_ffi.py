@@ -147,6 +147,8 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "ocireg_error_retryable": (c_int32, [_error]),
     "ocireg_error_free": (None, [_error]),
     "ocireg_pull": (c_int32, [_service, _context, _text, _text, _text, _text_out, POINTER(_error)]),
+    "ocireg_push": (c_int32, [_service, _context, _text, _text, _text, _text_out, POINTER(_error)]),
+    "ocireg_copy": (c_int32, [_service, _context, _text, _text, _text, _text_out, POINTER(_error)]),
     "ocireg_inspect": (c_int32, [_service, _context, _text, _text, _text_out, POINTER(_error)]),
     "ocireg_json_get": (c_int32, [_text, _text, _text_out, POINTER(_error)]),
     "ocireg_json_length": (c_int32, [_text, _text, POINTER(c_size_t), POINTER(_error)]),

@@ -1,4 +1,4 @@
-# Generated from the tables listed in src/client/options.rs by OCIREG_UPDATE=1 cargo test --test options. Do not edit.
+# Generated from the tables listed in src/client/options.rs by OCIREG_UPDATE=1 cargo test --test generated. Do not edit.
 """The options of services and calls, as types. Every key is optional."""
 
 from __future__ import annotations
@@ -347,7 +347,7 @@ class PushOptions(TypedDict, total=False):
     - ``tags``: More tags for the same image.
     - ``mount_from``: Repositories of the same registry that blobs may be mounted from.
     - ``referrers``: Push what refers to the image and its children, such as signatures.
-    - ``digest_tags``: Push what is found by a tag made of a digest, such as ``sha256-….sig``.
+    - ``digest_tags``: Push what is found by a tag made of a digest, such as signatures.
     - ``nondistributable``: Push nondistributable layers, too.
     - ``convert``: ``oci`` turns manifests with Docker media types into OCI manifests, which changes their digests.
       Default: nothing is changed.
@@ -381,7 +381,7 @@ class CopyOptions(TypedDict, total=False):
     - ``tags``: More tags for the same image.
     - ``mount_from``: More repositories of the destination's registry that blobs may be mounted from.
     - ``referrers``: Copy what refers to the image and its children, such as signatures.
-    - ``digest_tags``: Copy what is found by a tag made of a digest, such as ``sha256-….sig``.
+    - ``digest_tags``: Copy what is found by a tag made of a digest, such as signatures.
     - ``nondistributable``: Copy nondistributable layers, too.
     - ``convert``: ``oci`` turns manifests with Docker media types into OCI manifests, which changes their digests.
       Default: nothing is changed.

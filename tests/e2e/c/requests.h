@@ -67,6 +67,22 @@ static int called(void) {
         answer_text(code, out);
         return 1;
     }
+    if (named("push")) {
+        ocireg_service *self = handle_of('S', fields[1]);
+        if (self == NULL) return 1;
+        char *out = NULL;
+        code = ocireg_push(self, context, fields[2], fields[3], fields[4], &out, &error);
+        answer_text(code, out);
+        return 1;
+    }
+    if (named("copy")) {
+        ocireg_service *self = handle_of('S', fields[1]);
+        if (self == NULL) return 1;
+        char *out = NULL;
+        code = ocireg_copy(self, context, fields[2], fields[3], fields[4], &out, &error);
+        answer_text(code, out);
+        return 1;
+    }
     if (named("inspect")) {
         ocireg_service *self = handle_of('S', fields[1]);
         if (self == NULL) return 1;

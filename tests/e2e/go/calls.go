@@ -9,6 +9,8 @@ var calls = []struct{ request, of, method string }{
 	{"endpoint_is_secure", "endpoint", "IsSecure"},
 	{"endpoint_ping", "endpoint", "Ping"},
 	{"pull", "service", "Pull"},
+	{"push", "service", "Push"},
+	{"copy", "service", "Copy"},
 	{"inspect", "service", "Inspect"},
 	{"service_config", "service", "Config"},
 	{"service_replace_config", "service", "ReplaceConfig"},

@@ -20,6 +20,8 @@ CALLS: dict[str, Call] = {
     "endpoint_is_secure": Call("endpoint", "is_secure", (), False),
     "endpoint_ping": Call("endpoint", "ping", (), True),
     "pull": Call("service", "pull", ("text", "text", "options"), True),
+    "push": Call("service", "push", ("text", "text", "options"), True),
+    "copy": Call("service", "copy", ("text", "text", "options"), True),
     "inspect": Call("service", "inspect", ("text", "options"), True),
     "json_get": Call(None, "json_get", ("text", "text"), False),
     "json_length": Call(None, "json_length", ("text", "text"), False),

@@ -188,6 +188,36 @@ func (h *Service) Pull(ctx *Context, source string, destination string, optionsJ
 	return takeText(reportJSONOut), err
 }
 
+// Push calls ocireg_push.
+func (h *Service) Push(ctx *Context, source string, destination string, optionsJSON *string) (string, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return "", err
+	}
+	defer h.release()
+	var reportJSONOut *C.char
+	err = call([]arg{text("source", source), text("destination", destination), optional("options_json", optionsJSON)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_push(self, ctx.raw(), in[0], in[1], in[2], &reportJSONOut, failure)
+		})
+	return takeText(reportJSONOut), err
+}
+
+// Copy calls ocireg_copy.
+func (h *Service) Copy(ctx *Context, source string, destination string, optionsJSON *string) (string, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return "", err
+	}
+	defer h.release()
+	var reportJSONOut *C.char
+	err = call([]arg{text("source", source), text("destination", destination), optional("options_json", optionsJSON)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_copy(self, ctx.raw(), in[0], in[1], in[2], &reportJSONOut, failure)
+		})
+	return takeText(reportJSONOut), err
+}
+
 // Inspect calls ocireg_inspect.
 func (h *Service) Inspect(ctx *Context, source string, optionsJSON *string) (string, error) {
 	self, err := h.acquire()

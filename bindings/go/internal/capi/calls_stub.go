@@ -60,6 +60,14 @@ func (*Service) Pull(*Context, string, string, *string) (string, error) {
 	return "", noCgo()
 }
 
+func (*Service) Push(*Context, string, string, *string) (string, error) {
+	return "", noCgo()
+}
+
+func (*Service) Copy(*Context, string, string, *string) (string, error) {
+	return "", noCgo()
+}
+
 func (*Service) Inspect(*Context, string, *string) (string, error) {
 	return "", noCgo()
 }
