@@ -179,8 +179,8 @@ typedef struct ocireg_service ocireg_service;
  *
  * Functions: ocireg_session_new(), ocireg_session_open(), ocireg_session_repository(), ocireg_session_id(),
  * ocireg_session_info(), ocireg_session_ping(), ocireg_session_list_tags(), ocireg_session_get_manifest(),
- * ocireg_session_head_manifest(), ocireg_session_open_blob(), ocireg_session_put_blob(), ocireg_session_mount_blob(),
- * ocireg_session_free(). By protocol v1: ocireg_session_get_repository_data(), ocireg_session_get_remote_tags(),
+ * ocireg_session_head_manifest(), ocireg_session_head_blob(), ocireg_session_open_blob(), ocireg_session_put_blob(),
+ * ocireg_session_mount_blob(), ocireg_session_free(). By protocol v1: ocireg_session_get_repository_data(), ocireg_session_get_remote_tags(),
  * ocireg_session_get_remote_tag(), ocireg_session_get_remote_history(), ocireg_session_lookup_remote_image(),
  * ocireg_session_get_remote_image_json(), ocireg_session_get_remote_image_layer(),
  * ocireg_session_push_image_json_registry(), ocireg_session_push_image_layer_registry(),
@@ -1584,6 +1584,26 @@ int32_t ocireg_session_head_manifest(const ocireg_session *session,
                                      const char *options_json,
                                      char **descriptor_json,
                                      ocireg_error **error);
+
+/**
+ * Looks a blob up without its content.
+ *
+ * @param session          a session of a repository. Not NULL.
+ * @param context          the call's context; may be NULL.
+ * @param digest           the blob's digest. Not NULL.
+ * @param descriptor_json  receives the OCI descriptor, to be ended by ocireg_string_free(). Not NULL. Its `mediaType` is
+ *                         application/octet-stream: only a manifest knows more.
+ * @param error            receives an error on failure, owned by the caller; may be NULL.
+ * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_DIGEST, OCIREG_NOT_FOUND, OCIREG_PROTOCOL when the registry
+ *         does not tell the size, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ *
+ * Any thread. Blocks: one exchange, or two. Since 0.2.
+ */
+int32_t ocireg_session_head_blob(const ocireg_session *session,
+                                 const ocireg_context *context,
+                                 const char *digest,
+                                 char **descriptor_json,
+                                 ocireg_error **error);
 
 /**
  * Opens a blob to read, from an offset on. What is read has been verified only when the end is reached.

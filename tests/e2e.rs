@@ -620,6 +620,16 @@ fn endpoints_and_sessions() {
             random(&["session_id", "o"]),
             gives(&["session_head_manifest", "o", r"\N", r"\N"], json!({"digest": "{multi}"})),
             gives(
+                &["session_head_blob", "o", "{layer}"],
+                json!({"digest": "{layer}", "size": "*", "mediaType": "application/octet-stream"}),
+            ),
+            fails(
+                &["session_head_blob", "o", "sha256:{zeros}"],
+                "NOT_FOUND",
+                json!({"what": "blob"}),
+            ),
+            fails(&["session_head_blob", "o", "nonsense"], "INVALID_DIGEST", json!({})),
+            gives(
                 &["session_open_blob", "o", "{layer}", "0", r"\N"],
                 json!({"sha256": "{layer_hex}"}),
             ),

@@ -483,6 +483,37 @@ fn sessions_tell_what_they_are_and_give_manifests() {
 }
 
 #[test]
+fn a_blob_is_looked_up_however_the_registry_answers_to_that() {
+    let content = b"looked up without being read".to_vec();
+    let service = service(none());
+    for action in [
+        None,
+        Some(Action::status(403)),
+        Some(Action::status(404)),
+        Some(Action::status(405)),
+        Some(Action::CloseDelimited),
+    ] {
+        let registry = Registry::plain();
+        let digest = registry.add_blob("demo/app", content.clone());
+        if let Some(action) = action {
+            registry.fault(Fault::on("/blobs/sha256:", action).method("HEAD").always());
+        }
+        let reference = format!("{}/demo/app", registry.host());
+        let session = service.open(None, &reference, &none()).expect("a session");
+        assert_eq!(
+            session.head_blob(None, &digest).expect("a descriptor"),
+            json!({"mediaType": "application/octet-stream", "digest": digest, "size": content.len()})
+        );
+        let other = format!("sha256:{}", "0".repeat(64));
+        let failure = session.head_blob(None, &other).expect_err("there is none");
+        assert_eq!((failure.code, &failure.json["what"]), (NOT_FOUND, &json!("blob")));
+        // A registry that says a size nowhere.
+        registry.fault(Fault::on("/blobs/sha256:", Action::CloseDelimited).always());
+        assert_eq!(session.head_blob(None, &digest).expect_err("no size").code, PROTOCOL);
+    }
+}
+
+#[test]
 fn blobs_are_read_from_any_offset() {
     let registry = Cncf::start(&Options::default());
     let image = Spec::sized(1, 1_000_000).build();

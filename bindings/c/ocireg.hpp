@@ -471,6 +471,16 @@ public:
         return try_head_manifest(tag_or_digest, options_json, context).value();
     }
 
+    /// Looks a blob up without its content.
+    Result<std::string> try_head_blob(Text digest, const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_session_head_blob(handle_.get(), detail::raw(context), digest.get(), out, error);
+        });
+    }
+    std::string head_blob(Text digest, const Context *context = nullptr) const {
+        return try_head_blob(digest, context).value();
+    }
+
     /// Opens a blob to read, from an offset on. What is read has been verified only when the end is reached.
     Result<Reader> try_open_blob(Text digest, uint64_t offset = 0, Text options_json = nullptr,
                                  const Context *context = nullptr) const {

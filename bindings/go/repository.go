@@ -163,3 +163,10 @@ func (r *Repository) HeadManifest(ctx context.Context, tagOrDigest string, optio
 		return r.c.HeadManifest(c, optionalText(tagOrDigest), document)
 	}))
 }
+
+// HeadBlob returns the digest and size of a blob without downloading it. A registry does not know the type of a blob.
+func (r *Repository) HeadBlob(ctx context.Context, digest string) (*Descriptor, error) {
+	return decodeNew[Descriptor](under(ctx, func(c *capi.Context) (string, error) {
+		return r.c.HeadBlob(c, digest)
+	}))
+}

@@ -27,8 +27,8 @@ use crate::v2::upload::BlobWriter;
 ///
 /// Functions: ocireg_session_new(), ocireg_session_open(), ocireg_session_repository(), ocireg_session_id(),
 /// ocireg_session_info(), ocireg_session_ping(), ocireg_session_list_tags(), ocireg_session_get_manifest(),
-/// ocireg_session_head_manifest(), ocireg_session_open_blob(), ocireg_session_put_blob(), ocireg_session_mount_blob(),
-/// ocireg_session_free(). By protocol v1: ocireg_session_get_repository_data(), ocireg_session_get_remote_tags(),
+/// ocireg_session_head_manifest(), ocireg_session_head_blob(), ocireg_session_open_blob(), ocireg_session_put_blob(),
+/// ocireg_session_mount_blob(), ocireg_session_free(). By protocol v1: ocireg_session_get_repository_data(), ocireg_session_get_remote_tags(),
 /// ocireg_session_get_remote_tag(), ocireg_session_get_remote_history(), ocireg_session_lookup_remote_image(),
 /// ocireg_session_get_remote_image_json(), ocireg_session_get_remote_image_layer(),
 /// ocireg_session_push_image_json_registry(), ocireg_session_push_image_layer_registry(),
@@ -448,6 +448,43 @@ pub unsafe extern "C" fn ocireg_session_head_manifest(
         let found =
             session.with_repository(&call, |r| r.head_manifest(&selector, &options, &call))?;
         descriptor.set_json(&found)
+    })
+}
+
+/// Looks a blob up without its content.
+///
+/// @param session          a session of a repository. Not NULL.
+/// @param context          the call's context; may be NULL.
+/// @param digest           the blob's digest. Not NULL.
+/// @param descriptor_json  receives the OCI descriptor, to be ended by ocireg_string_free(). Not NULL. Its `mediaType` is
+///                         application/octet-stream: only a manifest knows more.
+/// @param error            receives an error on failure, owned by the caller; may be NULL.
+/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_DIGEST, OCIREG_NOT_FOUND, OCIREG_PROTOCOL when the registry
+///         does not tell the size, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+///
+/// Any thread. Blocks: one exchange, or two. Since 0.2.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocireg_session_head_blob(
+    session: *const ocireg_session,
+    context: *const ocireg_context,
+    digest: *const c_char,
+    descriptor_json: *mut *mut c_char,
+    error: *mut *mut ocireg_error,
+) -> i32 {
+    guard!(error, {
+        // SAFETY: the header's contract.
+        let (descriptor, call, session, digest) = unsafe {
+            (
+                Out::new(descriptor_json),
+                call(context),
+                self::session(session),
+                text(digest, "digest"),
+            )
+        };
+        let descriptor = descriptor.required("descriptor_json")?;
+        let (session, call) = (session?, call?);
+        let digest = digest?.parse()?;
+        descriptor.set_json(&session.with_repository(&call, |r| r.head_blob(&digest, &call))?)
     })
 }
 

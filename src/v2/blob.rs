@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Repository;
 use super::foreign::{Elsewhere, Wanted};
+use super::upload::{OCTETS, is_answer};
 use crate::call::Call;
 use crate::error::{Code, Error, Phase, Result};
 use crate::http::{Body, Reaches, Response, header, range};
@@ -25,6 +26,30 @@ enum Ask {
     Closed,
     /// All of it, and what is known is read over.
     Whole,
+}
+
+impl Repository {
+    /// What a blob is, as far as a registry can know: its digest and size.
+    pub fn head_blob(&self, digest: &Digest, call: &Call) -> Result<Descriptor> {
+        let size = match self.blob_size(digest, call) {
+            Ok(Some(size)) => size,
+            Err(error) if !is_answer(&error) => return Err(error),
+            // It may be that there is none, that nobody says why, or that a store takes only GET.
+            Ok(None) | Err(_) => {
+                let blob = Wanted::new(digest.clone(), None, OCTETS, &[]);
+                let opened = BlobReader::open(Arc::new(self.clone()), &blob, 0, call)?;
+                opened.size().ok_or_else(|| {
+                    Error::new(
+                        Code::Protocol,
+                        format!("cannot look up the blob {digest} of {}", self.shown()),
+                    )
+                    .cause("the registry does not tell its size")
+                    .hint("read the blob to its end to learn its size")
+                })?
+            }
+        };
+        Ok(Descriptor::new(OCTETS, digest.clone(), size))
+    }
 }
 
 /// Reads one blob of one repository.

@@ -321,6 +321,14 @@ impl Session {
         })
     }
 
+    pub fn head_blob(&self, context: Option<&Context>, digest: &str) -> Outcome<Value> {
+        let digest = c(digest);
+        // SAFETY: live handles and text in, live places out.
+        call_json(|json, error| unsafe {
+            ocireg_session_head_blob(self.0, pointer(context), digest.as_ptr(), json, error)
+        })
+    }
+
     pub fn open_blob(
         &self,
         context: Option<&Context>,

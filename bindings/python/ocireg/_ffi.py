@@ -201,6 +201,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
         [_session, _context, _text, _text, _text_out, POINTER(_bytes), POINTER(c_size_t), POINTER(_error)],
     ),
     "ocireg_session_head_manifest": (c_int32, [_session, _context, _text, _text, _text_out, POINTER(_error)]),
+    "ocireg_session_head_blob": (c_int32, [_session, _context, _text, _text_out, POINTER(_error)]),
     "ocireg_session_open_blob": (
         c_int32,
         [_session, _context, _text, c_uint64, _text, POINTER(_reader), POINTER(_error)],

@@ -143,6 +143,17 @@ class Session(Owner):
 
         return _call.run(get, timeout, context)
 
+    def head_blob(
+        self, digest: str, *, timeout: float | None = None, context: _call.Context | None = None
+    ) -> Descriptor:
+        """The digest and size of a blob, without its content. A registry does not know the type of a blob."""
+        return cast(
+            Descriptor,
+            self._run(
+                _values.call_for_json, lib.ocireg_session_head_blob, timeout, context, _values.text("digest", digest)
+            ),
+        )
+
     def open_blob(
         self,
         digest: str,

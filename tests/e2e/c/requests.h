@@ -360,6 +360,14 @@ static int called(void) {
         answer_text(code, out);
         return 1;
     }
+    if (named("session_head_blob")) {
+        ocireg_session *self = handle_of('X', fields[1]);
+        if (self == NULL) return 1;
+        char *out = NULL;
+        code = ocireg_session_head_blob(self, context, fields[2], &out, &error);
+        answer_text(code, out);
+        return 1;
+    }
     if (named("session_get_repository_data")) {
         ocireg_session *self = handle_of('X', fields[1]);
         if (self == NULL) return 1;

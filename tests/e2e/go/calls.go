@@ -32,6 +32,7 @@ var calls = []struct{ request, of, method string }{
 	{"session_ping", "session", "Ping"},
 	{"session_list_tags", "session", "ListTags"},
 	{"session_head_manifest", "session", "HeadManifest"},
+	{"session_head_blob", "session", "HeadBlob"},
 	{"session_get_repository_data", "session", "GetRepositoryData"},
 	{"session_get_remote_tags", "session", "GetRemoteTags"},
 	{"session_get_remote_tag", "session", "GetRemoteTag"},

@@ -59,6 +59,7 @@ CALLS: dict[str, Call] = {
     "session_ping": Call("session", "ping", (), True),
     "session_list_tags": Call("session", "list_tags", ("options",), True),
     "session_head_manifest": Call("session", "head_manifest", ("text", "options"), True),
+    "session_head_blob": Call("session", "head_blob", ("text",), True),
     "session_get_repository_data": Call("session", "get_repository_data", ("text",), True),
     "session_get_remote_tags": Call("session", "get_remote_tags", ("text", "text"), True),
     "session_get_remote_tag": Call("session", "get_remote_tag", ("text", "text", "text"), True),

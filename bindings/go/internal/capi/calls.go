@@ -762,6 +762,21 @@ func (h *Session) HeadManifest(ctx *Context, tagOrDigest *string, optionsJSON *s
 	return takeText(descriptorJSONOut), err
 }
 
+// HeadBlob calls ocireg_session_head_blob.
+func (h *Session) HeadBlob(ctx *Context, digest string) (string, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return "", err
+	}
+	defer h.release()
+	var descriptorJSONOut *C.char
+	err = call([]arg{text("digest", digest)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_session_head_blob(self, ctx.raw(), in[0], &descriptorJSONOut, failure)
+		})
+	return takeText(descriptorJSONOut), err
+}
+
 // OpenBlob calls ocireg_session_open_blob.
 func (h *Session) OpenBlob(ctx *Context, digest string, offset uint64, optionsJSON *string) (*Reader, error) {
 	self, err := h.acquire()

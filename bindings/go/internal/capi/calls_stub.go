@@ -236,6 +236,10 @@ func (*Session) HeadManifest(*Context, *string, *string) (string, error) {
 	return "", noCgo()
 }
 
+func (*Session) HeadBlob(*Context, string) (string, error) {
+	return "", noCgo()
+}
+
 func (*Session) OpenBlob(*Context, string, uint64, *string) (*Reader, error) {
 	return nil, noCgo()
 }
