@@ -224,6 +224,26 @@ pub(super) fn outside(addresses: impl Iterator<Item = String>) -> Error {
     )
 }
 
+/// Judges what can be known of an address that a proxy finds: where it stands in the URL itself.
+pub(super) fn judge_for_proxy(url: &Url, rule: AddressRule, within: Option<&Blocks>) -> Result<()> {
+    let host = || url.host_str().unwrap_or_default().to_owned();
+    let literal = Reach::of_literal(url);
+    if let Some(reach) = literal.filter(|reach| !rule.allows_reach(*reach)) {
+        return Err(refused(std::iter::once((host(), reach))).url(url));
+    }
+    let address = match url.host() {
+        Some(Host::Ipv4(address)) => Some(IpAddr::from(address)),
+        Some(Host::Ipv6(address)) => Some(address.into()),
+        _ => None,
+    };
+    match within {
+        Some(blocks) if !address.is_some_and(|address| blocks.contains(address)) => {
+            Err(outside(std::iter::once(host())).url(url))
+        }
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{AddressRule, Reach};

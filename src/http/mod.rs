@@ -1,19 +1,25 @@
 //! The only room that knows the HTTP client: connections, redirects, retries, time-outs, limits.
 
 pub mod address;
+mod agent;
 mod client;
 mod failure;
 pub mod link;
 pub mod origin;
 pub mod range;
 mod recent;
+pub mod redirect;
+mod request;
 pub mod resolver;
+mod response;
 pub mod retry;
 pub mod slots;
 mod transport;
 
-pub use client::{Body, Client, Payload, Peer, Reaches, Redirects, Request, Response, Trust};
+pub use client::{Client, Peer, Trust};
 pub use failure::retry_after;
+pub use request::{Payload, Reaches, Redirects, Request};
+pub use response::{Body, Response};
 pub use transport::scope::carry;
 // The types of requests and answers, so that no other room names the client.
 pub use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, header};

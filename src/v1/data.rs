@@ -147,3 +147,18 @@ fn objects<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     };
     items.into_iter().map(read).collect::<serde_json::Result<_>>().map_err(D::Error::custom)
 }
+
+/// The id within an image's JSON must be the one that it goes by.
+pub(super) fn check_image(image: &ImageId, json: &[u8]) -> std::result::Result<(), String> {
+    #[derive(serde::Deserialize)]
+    struct Image {
+        id: ImageId,
+    }
+    crate::json::strict::check(json).map_err(|e| e.to_string())?;
+    // A list would do for a struct, as its fields in order.
+    if !json.trim_ascii_start().starts_with(b"{") {
+        return Err("it is not a JSON object".to_owned());
+    }
+    let said: Image = serde_json::from_slice(json).map_err(|e| e.to_string())?;
+    if said.id == *image { Ok(()) } else { Err(format!("its id is {}", said.id)) }
+}

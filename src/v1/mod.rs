@@ -5,6 +5,7 @@ pub mod data;
 pub mod endpoint;
 pub mod image_id;
 pub mod layer;
+mod push;
 pub mod push_layer;
 pub mod root;
 pub mod search;

@@ -7,34 +7,28 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
 
-use super::data::{ImgData, ImgList, Limit, RepositoryData, SearchResults};
+use super::data::{ImgList, Limit, RepositoryData, SearchResults, check_image};
 use super::endpoint::{Endpoint, Ping};
 use super::image_id::{ImageId, nonsense};
 use super::layer::LayerReader;
-use super::push_layer::LayerWriter;
 use super::root::{self, Root};
-use super::transport::{Headers, Login, TOKEN, Transport, Way};
+use super::transport::{Headers, Login, TOKEN, Transport};
 use crate::call::Call;
 use crate::credentials::{AuthConfig, Credentials};
 use crate::error::{Code, Error, Result};
-use crate::http::origin::{Origin, is_trusted, parse_sent, refuse_downgrade};
-use crate::http::{HeaderName, Method, Payload, Reaches, Redirects, Request, Response, header};
+use crate::http::origin::{Origin, is_trusted};
+use crate::http::{HeaderName, Reaches, Response};
 use crate::names::reference::{check_path, check_tag};
 use crate::registry::service::Service;
 use crate::registry::session::Info;
 use crate::v2::Registry;
 
-/// Redirects of an image list that are followed.
-const MAX_REDIRECTS: usize = 10;
-
-const JSON: &str = "application/json";
-
 /// Speaks protocol v1. Any number of threads may use it at once.
 #[derive(Debug)]
 pub struct Session {
     id: String,
-    endpoint: Endpoint,
-    transport: Transport,
+    pub(super) endpoint: Endpoint,
+    pub(super) transport: Transport,
     /// What its opening warned of.
     warnings: Vec<String>,
 }
@@ -232,158 +226,6 @@ impl Session {
         LayerReader::open(self.transport.clone(), url, size, call)
     }
 
-    /// Gives a registry the JSON of an image.
-    pub fn push_image_json_registry(
-        &self,
-        image: &ImgData,
-        json: &[u8],
-        registry: &Root,
-        call: &Call,
-    ) -> Result<()> {
-        let id = &image.id;
-        check_image(id, json).map_err(|why| {
-            Error::argument("data", format!("this is not the JSON of the image {id}: {why}"))
-        })?;
-        let doing = format!("push the JSON of the image {id}");
-        let mut request =
-            self.transport.request(registry.path(&format!("images/{id}/json")), &doing);
-        request.body = Payload::Bytes(json);
-        self.put(request.header(header::CONTENT_TYPE, JSON, Reaches::Everywhere)?, call)
-    }
-
-    /// Begins to give a registry the layer of an image, whose JSON is `json`. Nobody is asked before the commit.
-    pub fn push_image_layer_registry(
-        &self,
-        image: &ImageId,
-        registry: &Root,
-        json: Vec<u8>,
-    ) -> Result<LayerWriter> {
-        check_image(image, &json).map_err(|why| {
-            Error::argument(
-                "image_json",
-                format!("this is not the JSON of the image {image}: {why}"),
-            )
-        })?;
-        let url = registry.path(&format!("images/{image}/layer"));
-        let directory = crate::os::spool::directory(self.endpoint.service().environment());
-        LayerWriter::open(self.transport.clone(), url, json, &directory)
-    }
-
-    /// Tells a registry the checksums of a layer that it has.
-    pub fn push_image_checksum_registry(
-        &self,
-        image: &ImgData,
-        registry: &Root,
-        call: &Call,
-    ) -> Result<()> {
-        let id = &image.id;
-        let doing = format!("push the checksum of the image {id}");
-        let mut request =
-            self.transport.request(registry.path(&format!("images/{id}/checksum")), &doing);
-        request.body = Payload::Bytes(b"");
-        for (name, value) in [
-            ("x-docker-checksum", &image.checksum),
-            ("x-docker-checksum-payload", &image.checksum_payload),
-        ] {
-            request = request.header(HeaderName::from_static(name), value, Reaches::Everywhere)?;
-        }
-        self.put(request, call)
-    }
-
-    /// Gives an image a tag.
-    pub fn push_registry_tag(
-        &self,
-        path: &str,
-        revision: &ImageId,
-        tag: &str,
-        registry: &Root,
-        call: &Call,
-    ) -> Result<()> {
-        check_path(path)?;
-        check_tag(tag)?;
-        let doing = format!("push the tag {path}:{tag}");
-        let mut request = self
-            .transport
-            .request(registry.path(&format!("repositories/{path}/tags/{tag}")), &doing);
-        let body = format!("\"{revision}\"");
-        request.method = Method::PUT;
-        request.body = Payload::Bytes(body.as_bytes());
-        let request = request.header(header::CONTENT_TYPE, JSON, Reaches::Everywhere)?;
-        let response = self.transport.send(&request, call)?;
-        self.accept(response, |status| matches!(status, 200 | 201), &request, call)?.finish(call)
-    }
-
-    /// Gives the index the images of a repository: before the registries get them, and (`validate`) after.
-    pub fn push_image_json_index(
-        &self,
-        path: &str,
-        images: &[ImgData],
-        validate: bool,
-        registries: &[Root],
-        call: &Call,
-    ) -> Result<RepositoryData> {
-        check_path(path)?;
-        let doing = format!("push the list of images of {path}");
-        let listed: Vec<&ImgData> =
-            images.iter().filter(|image| !validate || !image.checksum.is_empty()).collect();
-        let body = serde_json::to_vec(&listed)
-            .map_err(|e| Error::internal("a list of images cannot be written").cause(e))?;
-        let suffix = if validate { "images" } else { "" };
-        let mut url = self.endpoint.root().path(&format!("repositories/{path}/{suffix}"));
-        let (mut response, mut way) = (None, Way::Own);
-        for _ in 0..=MAX_REDIRECTS {
-            let mut request = self.transport.request(url.clone(), &doing);
-            request.method = Method::PUT;
-            request.redirects = Redirects::Return;
-            request.body = Payload::Bytes(&body);
-            let mut request = request
-                .header(header::CONTENT_TYPE, JSON, Reaches::Everywhere)?
-                .header(HeaderName::from_static(TOKEN), "true", Reaches::Trusted)?;
-            if validate {
-                let name = HeaderName::from_static(ENDPOINTS);
-                for registry in registries {
-                    let text = registry.to_string();
-                    request = request.header(name.clone(), &text, Reaches::Everywhere)?;
-                }
-            }
-            let answer = self.transport.send_by(way, &request, call)?;
-            if !(300..400).contains(&answer.status) {
-                response = Some(self.accept(
-                    answer,
-                    |status| {
-                        if validate { status == 204 } else { matches!(status, 200 | 201) }
-                    },
-                    &request,
-                    call,
-                )?);
-                break;
-            }
-            let next = self.sent_on(&url, &answer, &doing)?;
-            if Origin::of(&next) != Origin::of(&url) {
-                let trusted = way != Way::Strange && is_trusted(&url) && is_trusted(&next);
-                way = if trusted { Way::Trusted } else { Way::Strange };
-            }
-            url = next;
-            answer.finish(call)?;
-        }
-        let Some(response) = response else {
-            return Err(Error::new(
-                Code::Redirect,
-                format!("cannot {doing}: more than {MAX_REDIRECTS} redirects"),
-            )
-            .url(&url));
-        };
-        let mut data = RepositoryData::default();
-        if !validate {
-            data.endpoints = self.listed(&response, &doing)?.ok_or_else(|| {
-                nonsense(&doing, "the index did not name a registry").url(&response.url)
-            })?;
-            self.transport.list(&data.endpoints);
-        }
-        response.finish(call)?;
-        Ok(data)
-    }
-
     /// Searches the index.
     pub fn search_repositories(
         &self,
@@ -411,7 +253,7 @@ impl Session {
     }
 
     /// The registries that an answer of the index names; each must be the index's own host, or allowed by name.
-    fn listed(&self, response: &Response, doing: &str) -> Result<Option<Vec<Root>>> {
+    pub(super) fn listed(&self, response: &Response, doing: &str) -> Result<Option<Vec<Root>>> {
         let lines: Vec<&str> = response
             .headers
             .get_all(ENDPOINTS)
@@ -431,7 +273,7 @@ impl Session {
     }
 
     /// An index may name its own host, what is trusted like it, and what the caller allows.
-    fn check_allowed(&self, url: &Url, verb: &str) -> Result<()> {
+    pub(super) fn check_allowed(&self, url: &Url, verb: &str) -> Result<()> {
         let index = self.endpoint.root().url();
         let origin = Origin::of(url);
         let allowed = origin == Origin::of(index)
@@ -446,22 +288,6 @@ impl Session {
                 "if you trust it with images and tokens, add {:?} to the option allow-v1-endpoints",
                 origin.authority()
             )))
-    }
-
-    /// Where the list of images goes on.
-    fn sent_on(&self, from: &Url, response: &Response, doing: &str) -> Result<Url> {
-        let location =
-            response.header("location").filter(|text| !text.is_empty()).ok_or_else(|| {
-                Error::new(Code::Redirect, format!("cannot {doing}"))
-                    .cause("the redirect has no Location header")
-                    .url(from)
-            })?;
-        let next = parse_sent(from, location, Code::Redirect, "a redirect")?;
-        refuse_downgrade(from, &next, "a redirect")?;
-        if Origin::of(&next) != Origin::of(from) {
-            self.check_allowed(&next, "redirects to")?;
-        }
-        Ok(next)
     }
 
     /// Asks the registries in turn: NOT_FOUND ends it, other refusals lead to the next, a failed connection is one.
@@ -506,45 +332,10 @@ impl Session {
         crate::json::strict::check(&bytes).map_err(|e| wrong(&e))?;
         serde_json::from_slice(&bytes).map_err(|e| wrong(&e))
     }
-
-    fn put(&self, mut request: Request<'_>, call: &Call) -> Result<()> {
-        request.method = Method::PUT;
-        let response = self.transport.send(&request, call)?;
-        self.accept(response, |status| status == 200, &request, call)?.finish(call)
-    }
-
-    /// The answer to a push, or what it means.
-    fn accept(
-        &self,
-        response: Response,
-        wanted: impl Fn(u16) -> bool,
-        request: &Request<'_>,
-        call: &Call,
-    ) -> Result<Response> {
-        if wanted(response.status) {
-            return Ok(response);
-        }
-        let status = response.status;
-        let limit = self.transport.common().limits.error;
-        let error = response
-            .into_error(request.doing, limit, call)
-            .with(|d| d.method = Some(request.method.to_string()));
-        if error.details().errors.iter().any(|e| e.message.contains("Image already exists")) {
-            return Err(error.recode(Code::AlreadyExists));
-        }
-        if status == 401 && request.url.scheme() == "http" {
-            let host = Origin::of(&request.url).authority();
-            return Err(error.hint(format!(
-                "credentials are not sent over plain http: use https, or add {host:?} to the option \
-                 allow-plain-http-credentials"
-            )));
-        }
-        Err(error)
-    }
 }
 
 /// What names the registries of an index.
-const ENDPOINTS: &str = "x-docker-endpoints";
+pub(super) const ENDPOINTS: &str = "x-docker-endpoints";
 
 /// A path as registries know it: the official repositories are below `library/`.
 fn full(path: &str) -> Result<String> {
@@ -564,21 +355,6 @@ fn repository_error(error: Error, url: &Url) -> Error {
         )),
         _ => error,
     }
-}
-
-/// The id within an image's JSON must be the one that it goes by.
-fn check_image(image: &ImageId, json: &[u8]) -> std::result::Result<(), String> {
-    #[derive(serde::Deserialize)]
-    struct Image {
-        id: ImageId,
-    }
-    crate::json::strict::check(json).map_err(|e| e.to_string())?;
-    // A list would do for a struct, as its fields in order.
-    if !json.trim_ascii_start().starts_with(b"{") {
-        return Err("it is not a JSON object".to_owned());
-    }
-    let said: Image = serde_json::from_slice(json).map_err(|e| e.to_string())?;
-    if said.id == *image { Ok(()) } else { Err(format!("its id is {}", said.id)) }
 }
 
 /// `X-Docker-Size`: one number of bytes, if it is there.

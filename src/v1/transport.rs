@@ -17,6 +17,7 @@ use crate::call::Call;
 use crate::credentials::Credentials;
 use crate::error::Result;
 use crate::http::origin::{Origin, is_trusted};
+use crate::http::redirect::Trail;
 use crate::http::retry::Attempts;
 use crate::http::{HeaderName, HeaderValue, Method, Reaches, Redirects, Request, Response, header};
 use crate::log::{Level, Record};
@@ -65,17 +66,6 @@ pub enum Login {
 enum Proof {
     Basic { auth: Box<Authenticator>, always: bool },
     Bearer(Box<Registry>, Vec<String>),
-}
-
-/// How a request came to its address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
-    /// It is that of the index, or of a registry that the caller names.
-    Own,
-    /// By redirects from one trusted place to another.
-    Trusted,
-    /// By a redirect to another origin.
-    Strange,
 }
 
 /// How a session asks its index and registries. Cheap to clone.
@@ -162,12 +152,18 @@ impl Transport {
 
     /// Sends a request once; any status is a result.
     pub fn send(&self, request: &Request<'_>, call: &Call) -> Result<Response> {
-        self.send_by(Way::Own, request, call)
+        self.send_by(&Trail::begin(&request.url), request, call)
     }
 
     /// As [`Transport::send`], where a redirect may have led there.
-    pub(super) fn send_by(&self, way: Way, request: &Request<'_>, call: &Call) -> Result<Response> {
+    pub(super) fn send_by(
+        &self,
+        trail: &Trail,
+        request: &Request<'_>,
+        call: &Call,
+    ) -> Result<Response> {
         let inner = &self.0;
+        let is_stranger = trail.crossed && !trail.trusted;
         if !matches!(request.method, Method::GET | Method::HEAD) {
             inner.missing.check()?;
         }
@@ -181,14 +177,14 @@ impl Transport {
             let agent = &inner.headers.user_agent;
             request = request.header(header::USER_AGENT, agent, Reaches::Everywhere)?;
         }
-        if way == Way::Strange && at_home {
+        if is_stranger && at_home {
             // What was dropped once stays dropped, even on the way back.
             return inner.common.client.send_as(&request, identity, call);
         }
         // What belongs to the index goes on between trusted places.
-        let at_home = at_home || way == Way::Trusted;
+        let at_home = at_home || (trail.crossed && trail.trusted);
         // A stranger to whom a redirect led gets no more of them than by a redirect that the client follows.
-        for (name, value) in inner.headers.others.iter().filter(|_| way != Way::Strange) {
+        for (name, value) in inner.headers.others.iter().filter(|_| !is_stranger) {
             request = request.header(name.clone(), value, Reaches::Trusted)?;
         }
         let asks = request.headers.iter().any(|(name, ..)| *name == TOKEN);
