@@ -12,8 +12,8 @@ use crate::http::{Reaches, Request, header};
 use crate::names::host::INDEX_SERVER;
 use crate::registry::api_endpoint::ApiEndpoint;
 use crate::registry::endpoint::Endpoint;
+use crate::registry::failover::{Failures, is_final, try_in_order};
 use crate::registry::service::Service;
-use crate::registry::session::is_final;
 use crate::v2::Registry;
 
 /// What a registry says to credentials that it takes; in JSON, the Engine API's answer to `/auth`.
@@ -117,41 +117,40 @@ fn ask(
 ) -> Result<Accepted> {
     let common = service.common_of_login(user_agent);
     let endpoints = service.lookup_push_endpoints(server.host(), call)?;
-    let v1 = if service.settings().v1 == Some(true) {
+    let protocols = if service.settings().v1 == Some(true) {
         &[Protocol::V2, Protocol::V1][..]
     } else {
         &[Protocol::V2]
     };
-    let mut attempts: Vec<Error> = Vec::new();
-    for protocol in v1 {
+    let mut candidates = Vec::new();
+    for protocol in protocols {
         for api in &endpoints {
-            let address = match protocol {
+            let url = match protocol {
                 Protocol::V2 => api.url.clone(),
                 Protocol::V1 => v1_address(api),
             };
-            let endpoint = Endpoint::new(
-                service.clone(),
-                ApiEndpoint { url: address.clone(), ..api.clone() },
-            )?;
-            let Some(identity) = endpoint.identity_of_lookup(call)? else { continue };
-            let registry =
-                Registry::new(common.clone(), endpoint.url().clone(), identity, auth.clone());
-            let answer = match protocol {
-                Protocol::V2 => ask_v2(&registry, call),
-                Protocol::V1 => ask_v1(&registry, call),
-            };
-            let error = match answer {
-                Ok(accepted) => return Ok(accepted),
-                Err(error) => hint_at_login(error, auth).with(|d| d.endpoint = Some(address)),
-            };
-            let over = error.code() == Code::Unauthorized || is_final(&error);
-            attempts.push(error);
-            if over {
-                return Err(last_of(attempts));
+            let endpoint = Endpoint::new(service.clone(), ApiEndpoint { url, ..api.clone() })?;
+            if let Some(identity) = endpoint.identity_of_lookup(call)? {
+                let url = endpoint.url().clone();
+                let registry = Registry::new(common.clone(), url, identity, auth.clone());
+                candidates.push((protocol, endpoint, registry));
             }
         }
     }
-    Err(last_of(attempts))
+    let attempt = |(protocol, endpoint, registry): &(&Protocol, Endpoint, Registry)| {
+        let answer = match protocol {
+            Protocol::V2 => ask_v2(registry, call),
+            Protocol::V1 => ask_v1(registry, call),
+        };
+        answer.map_err(|error| {
+            let url = endpoint.api().url.clone();
+            hint_at_login(error, auth).with(|d| d.endpoint = Some(url))
+        })
+    };
+    let goes_on =
+        |error: &Error, _: &_, _: &_| Ok(error.code() != Code::Unauthorized && !is_final(error));
+    let answer = try_in_order(&candidates, 0, attempt, goes_on);
+    answer.map(|(_, accepted)| accepted).map_err(Failures::last)
 }
 
 /// Whoever logs in need not be told to log in.
@@ -164,17 +163,6 @@ fn hint_at_login(error: Error, auth: &AuthConfig) -> Error {
             "check the user name and the password; some registries require an access token instead of the password",
         ),
         _ => error,
-    }
-}
-
-fn last_of(mut attempts: Vec<Error>) -> Error {
-    match attempts.pop() {
-        None => Error::internal("no endpoint was tried"),
-        Some(last) if attempts.is_empty() => last,
-        Some(last) => {
-            attempts.push(last.clone());
-            last.with(|d| d.attempts = attempts)
-        }
     }
 }
 

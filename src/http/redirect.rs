@@ -78,7 +78,8 @@ pub fn follow(mut url: Url, doing: &str, hops: &mut dyn Hops, call: &Call) -> Re
 
 fn target(url: &Url, headers: &HeaderMap) -> Result<Url> {
     let location = headers.get("location").and_then(|value| value.to_str().ok());
-    let Some(location) = location else {
+    // An empty one would lead to the same address again.
+    let Some(location) = location.filter(|location| !location.is_empty()) else {
         return Err(Error::new(
             Code::Redirect,
             format!("{} sent a redirect without a Location header", Origin::of(url)),

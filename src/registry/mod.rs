@@ -2,6 +2,7 @@
 
 pub mod api_endpoint;
 pub mod endpoint;
+pub mod failover;
 
 pub mod options;
 mod place;

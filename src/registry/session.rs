@@ -13,6 +13,7 @@ use crate::names::host;
 use crate::names::reference::{Reference, check_path};
 use crate::registry::api_endpoint::ApiEndpoint;
 use crate::registry::endpoint::Endpoint;
+use crate::registry::failover::{Failures, is_final, is_no_answer, try_in_order};
 use crate::registry::service::Service;
 use crate::tls::Identity;
 use crate::v2::place::Target;
@@ -340,83 +341,31 @@ fn first_that_answers<T>(
     call: &Call,
     mut work: impl FnMut(&Candidate) -> Result<T>,
 ) -> Result<(usize, T)> {
-    let mut attempts = Vec::new();
-    for (i, candidate) in candidates.iter().enumerate().skip(start) {
-        let error = match work(candidate) {
-            Ok(done) => return Ok((i, done)),
-            Err(error) => error.with(|d| d.endpoint = Some(candidate.api().url.clone())),
-        };
-        let last = i + 1 == candidates.len();
-        if last || is_final(&error) || !(candidate.api().mirror || is_no_answer(&error)) {
-            attempts.push(error);
-            break;
+    let attempt = |candidate: &Candidate| {
+        work(candidate).map_err(|e| e.with(|d| d.endpoint = Some(candidate.api().url.clone())))
+    };
+    let goes_on = |error: &Error, from: &Candidate, to: &Candidate| {
+        let mirror = from.api().mirror;
+        if is_final(error) || !(mirror || is_no_answer(error)) {
+            return Ok(false);
         }
         call.log(Level::Warn, "session", || {
             let shown = |candidate: &Candidate| host::printable(&candidate.api().url);
-            let (from, to) = (shown(candidate), shown(&candidates[i + 1]));
+            let (from, to) = (shown(from), shown(to));
             Record::new(format!("trying {to} instead of {from}: {error}"))
-                .error(&error)
+                .error(error)
                 .with("from", from)
                 .with("to", to)
-                .with("mirror", candidate.api().mirror)
+                .with("mirror", mirror)
         });
         call.event(&serde_json::json!({
             "kind": "endpoint",
             "code": error.code().number(),
             "message": error.to_string(),
         }))?;
-        attempts.push(error);
-    }
-    Err(most_telling(attempts))
-}
-
-/// Whether the call itself is over, whoever is asked.
-pub(crate) fn is_final(error: &Error) -> bool {
-    matches!(
-        error.code(),
-        Code::Cancelled
-            | Code::Deadline
-            | Code::InvalidArgument
-            | Code::Internal
-            | Code::Io
-            | Code::NoSpace
-            | Code::Permission
-    )
-}
-
-/// Whether nobody answered: the next endpoint of the same registry may.
-fn is_no_answer(error: &Error) -> bool {
-    matches!(
-        error.code(),
-        Code::NameNotResolved
-            | Code::Connect
-            | Code::Tls
-            | Code::Certificate
-            | Code::Timeout
-            | Code::Disconnected
-            | Code::Proxy
-            | Code::Protocol
-    )
-}
-
-/// The failure that says most, with all of them in `attempts`.
-fn most_telling(mut attempts: Vec<Error>) -> Error {
-    let rank = |error: &Error| match error.code() {
-        _ if is_final(error) => 5,
-        Code::Unauthorized | Code::Denied => 4,
-        Code::NotFound => 2,
-        // Somebody was there, but silent, or spoke bad HTTP: that says more than that a port for plain HTTP has no TLS.
-        Code::Timeout => 1,
-        _ if error.details().speaks_http => 1,
-        _ if is_no_answer(error) => 0,
-        _ => 3,
+        Ok(true)
     };
-    // Of equals the first: https before http.
-    let best = (0..attempts.len()).rev().max_by_key(|i| rank(&attempts[*i])).unwrap_or(0);
-    if attempts.len() < 2 {
-        return attempts.pop().unwrap_or_else(|| Error::internal("no endpoint was tried"));
-    }
-    attempts[best].clone().with(|d| d.attempts = attempts)
+    try_in_order(candidates, start, attempt, goes_on).map_err(Failures::most_telling)
 }
 
 /// 64 random hex digits.

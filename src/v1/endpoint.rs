@@ -10,6 +10,7 @@ use crate::credentials::{Credentials, auth_config_key};
 use crate::error::{Code, Error, Phase, Result};
 use crate::http::origin::Origin;
 use crate::names::host::{self, INDEX_SERVER};
+use crate::registry::failover::try_in_order;
 use crate::registry::service::Service;
 use crate::tls::Identity;
 use crate::tls::certs_d::TlsConfig;
@@ -73,30 +74,18 @@ impl Endpoint {
         let at = |scheme: &str| {
             Self::of(service, format!("{scheme}://{bare}"), tls.clone(), headers.clone())
         };
-        let secure = at("https")?;
-        let host = Origin::of(secure.0.root.url()).authority();
-        let Err(first) = secure.ping(call) else { return Ok(secure) };
-        if matches!(first.code(), Code::Cancelled | Code::Deadline) {
-            return Err(first);
-        }
-        let plain = at("http")?;
+        let endpoints = [at("https")?, at("http")?];
+        let ping = |endpoint: &Self| endpoint.ping(call).map(drop);
         // The index may count as insecure by one of its addresses, and not by all of them.
-        if index.secure || !plain.identity(call)?.insecure {
-            let hint = format!(
-                "if it serves plain http or has a self-signed certificate, add {host} to insecure-registries, or save its CA certificate as {host}/ca.crt in the certs.d directory"
-            );
-            return Err(first.context(format!("{host} is not a v1 registry")).hint(hint));
-        }
-        match plain.ping(call) {
-            Ok(_) => Ok(plain),
-            Err(second) if matches!(second.code(), Code::Cancelled | Code::Deadline) => Err(second),
-            Err(second) => Err(first
-                .clone()
-                .context(format!(
-                    "{host} is not a v1 registry, neither over https nor over http ({second})"
-                ))
-                .with(|d| d.attempts = vec![first, second])),
-        }
+        let goes_on = |error: &Error, _: &Self, plain: &Self| {
+            Ok(!is_over(error) && !index.secure && plain.identity(call)?.insecure)
+        };
+        let failures = match try_in_order(&endpoints, 0, ping, goes_on) {
+            Ok((found, ())) => return Ok(endpoints[found].clone()),
+            Err(failures) => failures.into_each()?,
+        };
+        let host = Origin::of(endpoints[0].0.root.url()).authority();
+        Err(nobody_there(&host, failures))
     }
 
     /// The endpoint at an address, without asking anybody.
@@ -208,6 +197,29 @@ impl Endpoint {
         let authority = Origin::of(self.0.root.url()).authority();
         let host = if self.is_official() { host::INDEX_NAME } else { &authority };
         self.0.service.credentials_to_read(host, "", call)
+    }
+}
+
+/// Whether the call has ended, rather than an endpoint failed.
+fn is_over(error: &Error) -> bool {
+    matches!(error.code(), Code::Cancelled | Code::Deadline)
+}
+
+/// What it means that neither https nor, where it was tried, http led to a v1 registry.
+fn nobody_there(host: &str, mut failures: Vec<Error>) -> Error {
+    match failures.pop() {
+        Some(last) if is_over(&last) => last,
+        Some(only) if failures.is_empty() => only.context(format!("{host} is not a v1 registry")).hint(format!(
+            "if it serves plain http or has a self-signed certificate, add {host} to insecure-registries, or save its CA certificate as {host}/ca.crt in the certs.d directory"
+        )),
+        Some(last) => {
+            let first = failures[0].clone().context(format!(
+                "{host} is not a v1 registry, neither over https nor over http ({last})"
+            ));
+            failures.push(last);
+            first.with(|d| d.attempts = failures)
+        }
+        None => Error::internal("no endpoint was tried"),
     }
 }
 

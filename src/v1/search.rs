@@ -9,8 +9,8 @@ use crate::credentials::AuthConfig;
 use crate::error::{Code, Error, Result};
 use crate::log::{Level, Record};
 use crate::names::host;
+use crate::registry::failover::is_final;
 use crate::registry::service::Service;
-use crate::registry::session::is_final;
 use crate::v2::Registry;
 
 /// What a bearer token must allow for a search.

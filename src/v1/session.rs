@@ -19,6 +19,7 @@ use crate::error::{Code, Error, Result};
 use crate::http::origin::{Origin, is_trusted};
 use crate::http::{HeaderName, Reaches, Response};
 use crate::names::reference::{check_path, check_tag};
+use crate::registry::failover::try_in_order;
 use crate::registry::service::Service;
 use crate::registry::session::Info;
 use crate::v2::Registry;
@@ -298,24 +299,26 @@ impl Session {
         doing: &str,
         call: &Call,
     ) -> Result<T> {
-        let mut refusals: Vec<Error> = Vec::new();
-        for registry in registries {
+        if registries.is_empty() {
+            return Err(Error::argument("registries_json", "there is no registry to ask"));
+        }
+        let attempt = |registry: &Root| {
             let request = self.transport.request(registry.path(place), doing);
-            match self.transport.fetch(&request, |status| status == 200, call) {
-                Ok(response) => return self.json(response, doing, call),
-                Err(e) if e.code() == Code::NotFound => return Err(no_repository(e)),
-                Err(e) if e.details().http_status.is_some() => refusals.push(e),
-                Err(e) => return Err(e),
+            let response = self.transport.fetch(&request, |status| status == 200, call)?;
+            self.json(response, doing, call)
+        };
+        let is_refusal =
+            |error: &Error| error.code() != Code::NotFound && error.details().http_status.is_some();
+        let tried = try_in_order(registries, 0, attempt, |error, _, _| Ok(is_refusal(error)));
+        tried.map(|(_, document)| document).map_err(|failures| {
+            let last = failures.last();
+            match last.code() {
+                Code::NotFound => no_repository(last.with(|d| d.attempts.clear())),
+                _ if is_refusal(&last) => last,
+                // What failed is no registry's word.
+                _ => last.with(|d| d.attempts.clear()),
             }
-        }
-        match refusals.pop() {
-            None => Err(Error::argument("registries_json", "there is no registry to ask")),
-            Some(last) if refusals.is_empty() => Err(last),
-            Some(last) => {
-                refusals.push(last.clone());
-                Err(last.with(|d| d.attempts = refusals))
-            }
-        }
+        })
     }
 
     /// Reads a document of a registry.
