@@ -7,8 +7,8 @@ use crate::error::Result;
 use crate::names::location::Bare;
 use crate::registry::service::Service;
 use crate::store::place::WriteOptions;
-use crate::transfer::engine;
 use crate::transfer::report::Report;
+use crate::transfer::{engine, options as transfer};
 
 /// Copies an image with all that belongs to it. From registry to registry nothing touches the disk.
 pub fn copy(
@@ -24,8 +24,8 @@ pub fn copy(
     let write = WriteOptions { no_resume: !options.resume, verify_present: options.verify_present };
     let reading = Opening { auth: options.source_auth, ..Opening::default() };
     let writing = Opening { auth: options.destination_auth, write, name: from.name() };
-    let image = Box::new(engine::Options {
-        all_platforms: engine::all_platforms(options.all_platforms, options.platform.as_ref()),
+    let image = Box::new(transfer::Options {
+        all_platforms: transfer::all_platforms(options.all_platforms, options.platform.as_ref()),
         platform: options.platform,
         nondistributable: options.nondistributable,
         verify_present: options.verify_present,

@@ -4,15 +4,17 @@ use super::locations::{self, Opening, Place};
 use super::options::PullOptions;
 use crate::call::Call;
 use crate::error::{Error, Result};
+use crate::image::Source as _;
 use crate::names::location::{Bare, Location};
 use crate::names::reference::Reference;
 use crate::registry::api_endpoint::ApiVersion;
 use crate::registry::service::Service;
 use crate::store::Layout;
-use crate::store::place::WriteOptions;
+use crate::store::place::{LayoutSink, WriteOptions};
 use crate::transfer::report::Report;
-use crate::transfer::{engine, pull_v1};
+use crate::transfer::{engine, options as transfer};
 use crate::v1;
+use crate::v1::source::ConvertedImage;
 
 /// Pulls the image of a reference. Nothing that is there already is transferred again, and every byte is verified before it
 /// gets a final name.
@@ -39,13 +41,13 @@ pub fn pull(
         verify_present: options.verify_present,
     };
     let opening = Opening { auth: options.auth, write, name: from.name() };
-    let image = Box::new(engine::Options {
+    let image = Box::new(transfer::Options {
         platform: options.platform,
         all_platforms: options.all_platforms,
         nondistributable: options.nondistributable,
         verify_present: options.verify_present,
         referrers: options.referrers,
-        ..engine::Options::default()
+        ..transfer::Options::default()
     });
     if options.protocol == ApiVersion::V1 {
         return pull_v1(service, reference, &to, destination, opening, &image, &call);
@@ -62,13 +64,14 @@ pub fn pull(
     Ok(report)
 }
 
+/// The image of a v1 index. Its layers come into the layout before there is a manifest that lists them.
 fn pull_v1(
     service: &Service,
     reference: &Reference,
     to: &Place,
     destination: &str,
     opening: Opening,
-    options: &engine::Options,
+    options: &transfer::Options,
     call: &Call,
 ) -> Result<Report> {
     let Place::Local(Location::Oci { dir, name }) = to else {
@@ -77,9 +80,17 @@ fn pull_v1(
     };
     let layout = Layout::open_or_create(dir, call)?;
     call.event(&serde_json::json!({"kind": "start"}))?;
-    let name = name.as_ref().or(opening.name.as_ref()).map(String::as_str);
     let session = v1::Session::open(service, reference.domain(), opening.auth, call)?;
-    let mut report = pull_v1::pull(&session, reference, &layout, name, destination, options, call)?;
+    let wanted = options.platform.as_ref();
+    let source = Box::new(ConvertedImage::fetch(&session, reference, &layout, wanted, call)?);
+    let name = name.clone().or(opening.name);
+    let sink = Box::new(LayoutSink::new(layout, name, opening.write)?);
+    let mut done = engine::copy(&*source, &*sink, options, call)?;
+    let endpoint = source.endpoint();
+    source.complete(&mut done);
+    let name = format!("{}@{}", reference.name(), done.resolved);
+    let mut report = done.into_report(name, destination);
+    report.endpoint = endpoint;
     report.warnings.splice(..0, call.warnings());
     Ok(report)
 }

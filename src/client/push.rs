@@ -7,8 +7,8 @@ use crate::error::{Error, Result};
 use crate::names::location::Bare;
 use crate::registry::service::Service;
 use crate::store::place::WriteOptions;
-use crate::transfer::engine;
 use crate::transfer::report::Report;
+use crate::transfer::{engine, options as transfer};
 
 /// Pushes an image with all that belongs to it. The registry has its name only when everything is there, and a push that
 /// was interrupted goes on with what is missing.
@@ -31,8 +31,8 @@ pub fn push(
     };
     let call = call.limited(service.timeouts().total);
     let opening = Opening { auth: options.auth, write: WriteOptions::default(), name: to.name() };
-    let image = Box::new(engine::Options {
-        all_platforms: engine::all_platforms(options.all_platforms, options.platform.as_ref()),
+    let image = Box::new(transfer::Options {
+        all_platforms: transfer::all_platforms(options.all_platforms, options.platform.as_ref()),
         platform: options.platform,
         nondistributable: options.nondistributable,
         verify_present: options.verify_present,

@@ -70,6 +70,11 @@ pub trait Source: Send + Sync {
         Ok(all)
     }
 
+    /// Whether the bytes of a blob were counted already, because it came when the image was resolved.
+    fn has_counted(&self, _blob: &Descriptor) -> bool {
+        false
+    }
+
     /// The manifests whose subject this is; none where the location knows of none.
     fn referrers(&self, subject: &Digest, call: &Call) -> Result<Vec<Descriptor>>;
 
@@ -237,4 +242,14 @@ pub fn too_large(blob: &Descriptor, limit: u64) -> Error {
         format!("the blob {} has {} bytes, more than the limit of {limit}", blob.digest, blob.size),
     )
     .hint("raise config in the option limits, if you trust this registry")
+}
+
+/// Bytes at hand.
+impl BlobRead for &[u8] {
+    fn read(&mut self, buffer: &mut [u8], _call: &Call) -> Result<usize> {
+        let (now, later) = self.split_at(self.len().min(buffer.len()));
+        buffer[..now.len()].copy_from_slice(now);
+        *self = later;
+        Ok(now.len())
+    }
 }

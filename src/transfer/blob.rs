@@ -37,6 +37,9 @@ impl<'a> Job<'a> {
             self.plan.present.contains(&blob.digest) || self.sink.has_blob(blob, exact, call)?;
         if is_there || self.is_mounted(blob, call)? {
             report.source = if is_there { Origin::Present } else { Origin::Mounted };
+            if self.source.has_counted(blob) {
+                return Ok(report);
+            }
             call.add_done(blob.size);
             events.tell(blob.size, true, report.source, call)?;
             return Ok(report);

@@ -2,11 +2,10 @@
 
 mod blob;
 mod convert;
-pub mod convert_v1;
 pub(crate) mod documents;
 pub mod engine;
+pub mod options;
 mod plan;
 mod progress;
-pub mod pull_v1;
 pub mod report;
 mod workers;

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::convert;
 use super::documents::Documents;
-use super::engine::Options;
+use super::options::Options;
 use super::report::Converted;
 use crate::call::Call;
 use crate::error::{Code, Error, Result};

@@ -123,11 +123,13 @@ pub struct Done {
     pub root: Descriptor,
     /// What the source's name stood for.
     pub resolved: Digest,
-    pub(super) began: Instant,
+    /// When it began.
+    pub began: Instant,
     pub(super) manifests: Vec<ManifestReport>,
     /// What was chosen of an index, or found to be of a single image.
     pub platform: Option<Platform>,
-    pub(super) blobs: Vec<BlobReport>,
+    /// Every blob.
+    pub blobs: Vec<BlobReport>,
     pub(super) converted: Vec<Converted>,
     /// What the user should know.
     pub warnings: Vec<String>,

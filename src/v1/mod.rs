@@ -1,5 +1,6 @@
 //! The protocol before v2.
 
+pub mod convert;
 mod cookies;
 pub mod data;
 pub mod endpoint;
@@ -10,6 +11,7 @@ pub mod push_layer;
 pub mod root;
 pub mod search;
 pub mod session;
+pub mod source;
 pub mod tarsum;
 pub mod transport;
 

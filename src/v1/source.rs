@@ -1,23 +1,25 @@
-//! From a registry of protocol v1 into an OCI layout: the history is walked, and each image's layer fetched, from the
-//! oldest on. v1 has no digests: those of the result are computed here, and say what came, not what was meant.
+//! An image of a v1 index as the source of a copy: the history is walked, and each image's layer fetched into a layout, from
+//! the oldest on. v1 has no digests: those of the result are computed here, and say what came, not what was meant.
 
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use flate2::write::MultiGzDecoder;
 
-use super::convert_v1::{V1Image, convert, platform};
-use super::engine::Options;
-use super::report::{BlobReport, ManifestReport, Origin, Report};
+use super::convert::{OciImage, V1Image, convert, platform};
+use super::{ImageId, Root, Session};
 use crate::call::Call;
+use crate::config::settings::Limits;
 use crate::error::{Code, Error, Phase, Result};
+use crate::image::manifest::Document;
 use crate::image::transport::Endpoint;
-use crate::image::{Descriptor, media_type};
+use crate::image::{BlobRead, Descriptor, Platform, Source, media_type};
 use crate::names::digest::{Algorithm, Digest, Hasher};
 use crate::names::reference::Reference;
 use crate::store::Layout;
+use crate::store::place::LayoutSource;
 use crate::tar;
-use crate::v1::{ImageId, Root, Session};
+use crate::transfer::report::{BlobReport, Done, Origin};
 
 /// What is read from a connection before it is written.
 const BUFFER: usize = 256 << 10;
@@ -31,74 +33,138 @@ const EVENT: Duration = Duration::from_millis(100);
 /// The tag of a reference that names none.
 const LATEST: &str = "latest";
 
-/// Pulls a reference through a session of protocol v1 into a layout, under a name.
-pub fn pull(
-    session: &Session,
-    reference: &Reference,
-    layout: &Layout,
-    name: Option<&str>,
-    destination: &str,
-    options: &Options,
-    call: &Call,
-) -> Result<Report> {
-    let began = Instant::now();
-    if let Some(digest) = reference.digest() {
-        return Err(Error::new(
-            Code::Unsupported,
-            format!("protocol v1 has no digests, so {digest} cannot be pulled with it"),
-        )
-        .hint("pull by tag"));
-    }
-    let data = session.get_repository_data(reference.path(), call)?;
-    let tag = reference.tag().unwrap_or(LATEST);
-    let newest = session.get_remote_tag(&data.endpoints, reference.path(), tag, call)?;
-    let (root, history) = history(session, &data.endpoints, &newest, call)?;
-    let known = documents(session, &root, &history, call)?;
-    // Before the layers, which are large.
-    if let (Some(wanted), Some(newest)) = (&options.platform, known.last()) {
-        let found = platform(&newest.json)?;
-        if wanted.suits(&found).is_none() {
-            let message = format!("the image is for {found}, not for {wanted}");
-            return Err(Error::new(Code::NoPlatform, message));
+/// What the user should know of such an image.
+const WARNING: &str = "protocol v1 has no digests: the digests of this image were computed from the downloaded content";
+
+/// An image whose layers have come, with the OCI documents that were made for them.
+#[derive(Debug)]
+pub struct ConvertedImage {
+    image: OciImage,
+    layers: Vec<BlobReport>,
+    /// Where the layers are.
+    staging: LayoutSource,
+    root: Root,
+    shown: String,
+    began: Instant,
+}
+
+impl ConvertedImage {
+    /// Fetches what a reference names. The layers go into a layout: best the one that the image is for.
+    pub fn fetch(
+        session: &Session,
+        reference: &Reference,
+        layout: &Layout,
+        wanted: Option<&Platform>,
+        call: &Call,
+    ) -> Result<Self> {
+        let began = Instant::now();
+        if let Some(digest) = reference.digest() {
+            return Err(Error::new(
+                Code::Unsupported,
+                format!("protocol v1 has no digests, so {digest} cannot be pulled with it"),
+            )
+            .hint("pull by tag"));
         }
+        let data = session.get_repository_data(reference.path(), call)?;
+        let tag = reference.tag().unwrap_or(LATEST);
+        let newest = session.get_remote_tag(&data.endpoints, reference.path(), tag, call)?;
+        let (root, history) = history(session, &data.endpoints, &newest, call)?;
+        let known = documents(session, &root, &history, call)?;
+        // Before the layers, which are large.
+        if let (Some(wanted), Some(newest)) = (wanted, known.last()) {
+            let found = platform(&newest.json)?;
+            if wanted.suits(&found).is_none() {
+                let message = format!("the image is for {found}, not for {wanted}");
+                return Err(Error::new(Code::NoPlatform, message));
+            }
+        }
+        let mut chain = Vec::with_capacity(known.len());
+        let mut layers = Vec::with_capacity(known.len());
+        for known in known {
+            let (image, report) = fetch(session, layout, &root, known, call)?;
+            chain.push(image);
+            layers.push(report);
+        }
+        let limits = session.endpoint().service().common().limits.clone();
+        Ok(Self {
+            image: convert(&chain)?,
+            layers,
+            staging: LayoutSource::new(layout.clone(), None, limits),
+            root,
+            shown: reference.name(),
+            began,
+        })
     }
-    let mut chain = Vec::with_capacity(known.len());
-    let mut blobs = Vec::with_capacity(known.len());
-    for known in known {
-        let (image, report) = fetch(session, layout, &root, known, call)?;
-        chain.push(image);
-        blobs.push(report);
+
+    /// What a copy of the image did, with what had been done before it: the layers as they came.
+    pub fn complete(self, done: &mut Done) {
+        done.began = self.began;
+        done.blobs = self.layers;
+        done.warnings.insert(0, WARNING.to_owned());
     }
-    let image = convert(&chain)?;
-    for document in [&image.config, &image.manifest] {
-        layout.put_bytes(&document.descriptor.digest, &document.bytes)?;
+}
+
+impl Source for ConvertedImage {
+    fn shown(&self) -> String {
+        self.shown.clone()
     }
-    layout.set_reference(&image.manifest.descriptor, name, call)?;
-    call.event(&serde_json::json!({"kind": "finish"}))?;
-    let manifest = image.manifest.descriptor;
-    Ok(Report {
-        reference: format!("{}@{}", reference.name(), manifest.digest),
-        manifests: vec![ManifestReport {
-            descriptor: manifest.clone(),
-            platform: Some(image.platform.clone()),
-        }],
-        descriptor: manifest,
-        platform: Some(image.platform),
-        endpoint: Some(Endpoint { url: root.to_string(), mirror: false }),
-        source_endpoint: None,
-        destination_endpoint: None,
-        tags: Vec::new(),
-        converted: Vec::new(),
-        destination: destination.to_owned(),
-        bytes_total: blobs.iter().map(|blob| blob.size).sum(),
-        bytes_transferred: blobs.iter().map(|blob| blob.bytes_transferred).sum(),
-        blobs,
-        duration_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-        warnings: vec![
-            "protocol v1 has no digests: the digests of this image were computed from the downloaded content"
-                .to_owned(),
-        ],
-    })
+
+    fn resolve(&self, call: &Call) -> Result<Document> {
+        let descriptor = self.image.manifest.descriptor.clone();
+        let bytes = self.manifest(&descriptor, call)?;
+        Ok(Document { descriptor, bytes })
+    }
+
+    fn manifest(&self, descriptor: &Descriptor, _call: &Call) -> Result<Vec<u8>> {
+        descriptor.verify(&self.image.manifest.bytes)?;
+        Ok(self.image.manifest.bytes.clone())
+    }
+
+    fn open_blob(
+        &self,
+        blob: &Descriptor,
+        offset: u64,
+        call: &Call,
+    ) -> Result<Box<dyn BlobRead + '_>> {
+        let config = &self.image.config;
+        if blob.digest != config.descriptor.digest {
+            return self.staging.open_blob(blob, offset, call);
+        }
+        let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+        Ok(Box::new(config.bytes.get(offset..).unwrap_or_default()))
+    }
+
+    fn each_endpoint(
+        &self,
+        _call: &Call,
+        read: &mut dyn FnMut(&dyn Source) -> Result<()>,
+    ) -> Result<()> {
+        read(self)
+    }
+
+    fn has_counted(&self, blob: &Descriptor) -> bool {
+        self.layers.iter().any(|layer| layer.digest == blob.digest)
+    }
+
+    fn referrers(&self, _subject: &Digest, _call: &Call) -> Result<Vec<Descriptor>> {
+        Ok(Vec::new())
+    }
+
+    fn tags(&self, _call: &Call) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
+    fn limits(&self) -> &Limits {
+        self.staging.limits()
+    }
+
+    fn concurrency(&self) -> usize {
+        self.staging.concurrency()
+    }
+
+    fn endpoint(&self) -> Option<Endpoint> {
+        Some(Endpoint { url: self.root.to_string(), mirror: false })
+    }
 }
 
 /// The chain from the newest image to the oldest, and the registry that has it: the first one that knows it.
@@ -226,6 +292,7 @@ fn fetch(
     let media_type = content.media_type();
     let diff_id = content.finish(id)?;
     let (digest, size) = blob.finish()?;
+    layout.mark(&digest);
     call.event(&serde_json::json!({
         "kind": "blob", "digest": digest, "media_type": media_type, "offset": size, "total": size,
         "done": true, "direction": "down", "source": Origin::Network,
