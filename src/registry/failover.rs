@@ -112,7 +112,8 @@ mod tests {
 
     fn failing(codes: &[Code], start: usize) -> Failures {
         let attempt = |code: &Code| Err::<(), _>(Error::new(*code, code.name()));
-        try_in_order(codes, start, attempt, |error, ..| Ok(is_no_answer(error))).expect_err("fails")
+        try_in_order(codes, start, attempt, |error, _, _| Ok(is_no_answer(error)))
+            .expect_err("fails")
     }
 
     #[test]

@@ -50,14 +50,14 @@ pub fn generate(root: &Path) -> Vec<Generated> {
     let cpp = std::fs::read_to_string(&cpp).unwrap_or_else(|e| panic!("{}: {e}", cpp.display()));
     [
         ("include/ocireg.h", header),
-        ("tests/abi/symbols.txt", symbols),
+        ("tests/data/symbols.txt", symbols),
         ("bindings/c/ocireg.hpp", cpp::filled(&surface, &cpp)),
         ("bindings/go/internal/capi/calls.go", go::calls_file(&surface)),
         ("bindings/go/internal/capi/calls_stub.go", go::stub_file(&surface)),
         ("bindings/python/ocireg/_ffi.py", python),
-        ("tests/e2e/c/requests.h", drivers::c(&surface)),
-        ("tests/e2e/go/calls.go", drivers::go(&surface)),
-        ("tests/e2e/python/calls.py", drivers::python(&surface)),
+        ("tests/bindings/e2e/c/requests.h", drivers::c(&surface)),
+        ("tests/bindings/e2e/go/calls.go", drivers::go(&surface)),
+        ("tests/bindings/e2e/python/calls.py", drivers::python(&surface)),
     ]
     .into_iter()
     .map(|(path, text)| Generated { path: path.into(), text })

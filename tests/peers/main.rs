@@ -1,0 +1,12 @@
+//! Programs that others wrote: registries, token servers, and the tools that people have beside this library.
+
+#[allow(dead_code, reason = "the suite uses the rest")]
+#[path = "../suite/c_surface/mod.rs"]
+mod c_surface;
+#[allow(dead_code, reason = "the suite uses the rest")]
+#[path = "../suite/scene.rs"]
+mod scene;
+
+mod conformance;
+mod docker_auth;
+mod registries;

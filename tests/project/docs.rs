@@ -1,0 +1,128 @@
+//! The documentation's own promises: links lead somewhere, and the programs in it compile.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use ocireg_testkit::stage;
+
+/// The Markdown files of the repository, below the root and docs/ and bindings/.
+fn pages() -> Vec<PathBuf> {
+    let mut pages = Vec::new();
+    for directory in ["", "docs", "bindings/c", "bindings/go", "bindings/python"] {
+        let entries = std::fs::read_dir(stage::root().join(directory)).expect("a directory");
+        pages.extend(
+            entries
+                .flatten()
+                .map(|entry| entry.path())
+                .filter(|path| path.extension().is_some_and(|extension| extension == "md")),
+        );
+    }
+    assert!(pages.len() > 10, "{pages:?}");
+    pages
+}
+
+/// What GitHub and mdBook make of a heading.
+fn anchor(heading: &str) -> String {
+    heading
+        .trim_start_matches('#')
+        .trim()
+        .to_lowercase()
+        .chars()
+        .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'))
+        .map(|c| if c == ' ' { '-' } else { c })
+        .collect()
+}
+
+fn anchors(page: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(page).expect("text");
+    text.lines().filter(|line| line.starts_with('#')).map(anchor).collect()
+}
+
+/// The targets of `[text](target)` outside of code.
+fn links(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut in_code = false;
+    for line in text.lines() {
+        in_code ^= line.starts_with("```");
+        let mut rest = if in_code { "" } else { line };
+        while let Some(start) = rest.find("](") {
+            rest = &rest[start + 2..];
+            let Some(end) = rest.find(')') else { break };
+            found.push(rest[..end].to_owned());
+            rest = &rest[end..];
+        }
+    }
+    found
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let mut checked = 0;
+    for page in pages() {
+        let text = std::fs::read_to_string(&page).expect("text");
+        for link in links(&text).iter().filter(|link| !link.contains("://")) {
+            let (file, fragment) = link.split_once('#').unwrap_or((link, ""));
+            let target = if file.is_empty() {
+                page.clone()
+            } else {
+                page.parent().expect("a directory").join(file)
+            };
+            assert!(target.exists(), "{}: {link} does not exist", page.display());
+            let known = fragment.is_empty() || anchors(&target).iter().any(|a| a == fragment);
+            assert!(known, "{}: {link} is not a heading", page.display());
+            checked += 1;
+        }
+    }
+    assert!(checked > 20, "{checked} links");
+}
+
+/// The blocks of one language.
+fn blocks(page: &str, language: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(stage::root().join(page)).expect("text");
+    let fence = format!("```{language}\n");
+    text.split(&fence)
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap_or("").to_owned())
+        .collect()
+}
+
+#[test]
+fn the_first_c_program_compiles_without_a_warning() {
+    let directory = ocireg_testkit::tempdir();
+    let source = directory.path().join("pull.c");
+    let programs = blocks("README.md", "c");
+    assert_eq!(programs.len(), 1);
+    std::fs::write(&source, &programs[0]).expect("written");
+    let mut compile = Command::new("cc");
+    compile.args(["-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror"]).arg(&source);
+    stage::run(compile.args(stage::flags()).arg("-o").arg(directory.path().join("pull")));
+}
+
+#[test]
+fn python_in_the_documentation_is_python() {
+    for page in ["README.md", "docs/images.md", "bindings/python/README.md"] {
+        for block in blocks(page, "python") {
+            let check = "import ast, sys, textwrap; ast.parse(textwrap.dedent(sys.argv[1]))";
+            stage::run(Command::new("python3").args(["-c", check, &block]));
+        }
+    }
+}
+
+/// A visitor knows after one screen what this is and how to start.
+#[test]
+fn the_front_page_is_one_screen() {
+    let text = std::fs::read_to_string(stage::root().join("README.md")).expect("text");
+    let front: Vec<&str> = text.lines().take(60).collect();
+    let front = front.join("\n");
+    for needed in [
+        "**Why.**",
+        "**Status.**",
+        "**Platforms.**",
+        "install.sh",
+        "ocireg_pull",
+        "pip install",
+        "go get",
+    ] {
+        assert!(front.contains(needed), "{needed} is not on the first page");
+    }
+}

@@ -1,0 +1,6 @@
+//! The promises of the repository about itself: its documentation, its language, its tables.
+
+mod architecture;
+mod docs;
+mod english;
+mod rows;
