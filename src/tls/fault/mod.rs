@@ -2,63 +2,19 @@
 //!
 //! Nothing of rustls' own words reaches the user but names of alerts and of rules that a server broke.
 
-use std::fmt::{self, Debug, Write};
-use std::path::{Path, PathBuf};
-use std::time::{Duration, UNIX_EPOCH};
+mod certificate;
+mod peer;
+mod words;
 
-use rustls::pki_types::UnixTime;
-use rustls::{
-    AlertDescription as Alert, CertificateError, Error as Failure, ExtendedKeyPurpose,
-    PeerIncompatible, PeerMisbehaved,
-};
+use rustls::{AlertDescription as Alert, Error as Failure, PeerIncompatible, PeerMisbehaved};
 
-use super::identity::Identity;
-use super::x509;
+pub use certificate::Fault;
+pub use peer::Peer;
+
 use crate::error::{Code, Error, Phase};
-
-/// Who is at the other end, and what we have for him.
-#[derive(Debug, Clone)]
-pub struct Peer {
-    /// `host`, or `host:port` where that is not the usual one.
-    authority: String,
-    /// Where its certificates are looked for.
-    directory: Option<PathBuf>,
-    root_cas: Vec<PathBuf>,
-    certificates: Vec<PathBuf>,
-    /// What its directory holds and could not be used.
-    skipped: Vec<String>,
-    is_proxy: bool,
-}
-
-impl Peer {
-    /// A registry, or another server that HTTP is spoken with.
-    ///
-    /// `certs_dir` is where the directories of registries are.
-    pub fn server(authority: String, identity: &Identity, certs_dir: Option<&Path>) -> Self {
-        Self {
-            directory: certs_dir.map(|base| base.join(&authority)),
-            authority,
-            root_cas: identity.root_cas.clone(),
-            certificates: identity.certificates.iter().map(|(cert, _)| cert.clone()).collect(),
-            skipped: identity.skipped.clone(),
-            is_proxy: false,
-        }
-    }
-
-    /// A proxy.
-    pub fn proxy(authority: String, identity: &Identity, certs_dir: Option<&Path>) -> Self {
-        Self { is_proxy: true, ..Self::server(authority, identity, certs_dir) }
-    }
-}
-
-impl fmt::Display for Peer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_proxy {
-            f.write_str("the proxy ")?;
-        }
-        f.write_str(&self.authority)
-    }
-}
+use certificate::{CLOCK, explain_certificate};
+use peer::list;
+use words::{snake, variant, words};
 
 /// How far the handshake had come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,37 +25,6 @@ pub enum Progress {
     PlainHttp,
     /// Version and cipher suite are agreed on; what failed came later.
     Agreed,
-}
-
-/// A fault of a certificate that rustls cannot tell us of.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Fault {
-    /// Nobody who is trusted has signed it; it signs itself.
-    SelfSigned,
-    /// Nobody who is trusted has signed it; this is who did.
-    Issuer(Option<String>),
-    /// What is wrong is a certificate further up the chain.
-    InChain(CertificateError),
-    /// An RSA key in the chain is too short; its bits.
-    ShortKey(usize),
-    /// The server does not hold the key of the certificate that it shows.
-    NotTheHolder,
-}
-
-/// Carried through rustls, and never shown.
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the certificate is at fault")
-    }
-}
-
-impl std::error::Error for Fault {}
-
-impl From<Fault> for Failure {
-    fn from(fault: Fault) -> Self {
-        let other = rustls::OtherError(std::sync::Arc::new(fault));
-        Failure::InvalidCertificate(CertificateError::Other(other))
-    }
 }
 
 /// What a failure of TLS with this peer means.
@@ -138,15 +63,7 @@ pub fn explain(failure: &Failure, peer: &Peer, progress: Progress) -> Error {
         Failure::PeerMisbehaved(what) => {
             tls(format!("{peer} violated the TLS protocol")).cause(words(what)).hint(DEFECT)
         }
-        Failure::InvalidMessage(_) if progress == Progress::PlainHttp => {
-            tls(format!("{peer} answered in plain HTTP instead of TLS")).hint(plain_hint(peer))
-        }
-        Failure::InvalidMessage(_) if progress == Progress::Began => {
-            tls(format!("{peer} does not speak TLS on this port")).hint(plain_hint(peer))
-        }
-        Failure::InvalidMessage(what) => {
-            tls(format!("{peer} sent a malformed TLS message")).cause(words(what)).hint(DEFECT)
-        }
+        Failure::InvalidMessage(what) => malformed(words(what), peer, progress),
         Failure::InappropriateMessage { .. } | Failure::InappropriateHandshakeMessage { .. } => {
             tls(format!("{peer} sent a TLS message out of order")).hint(DEFECT)
         }
@@ -167,6 +84,22 @@ pub fn explain(failure: &Failure, peer: &Peer, progress: Progress) -> Error {
     }
 }
 
+/// The peer sent what is no TLS, or not quite.
+fn malformed(what: String, peer: &Peer, progress: Progress) -> Error {
+    let tls = |message: String| Error::new(Code::Tls, message).phase(Phase::Tls);
+    match progress {
+        Progress::PlainHttp => {
+            tls(format!("{peer} answered in plain HTTP instead of TLS")).hint(plain_hint(peer))
+        }
+        Progress::Began => {
+            tls(format!("{peer} does not speak TLS on this port")).hint(plain_hint(peer))
+        }
+        Progress::Agreed => {
+            tls(format!("{peer} sent a malformed TLS message")).cause(what).hint(DEFECT)
+        }
+    }
+}
+
 /// The handshake ended without a word.
 pub fn hung_up(peer: &Peer) -> Error {
     Error::new(Code::Tls, format!("{peer} closed the connection during the TLS handshake"))
@@ -183,7 +116,6 @@ pub fn no_name(host: &str) -> Error {
 
 const UPDATE_SERVER: &str = "update the server's TLS software, or enable TLS 1.3 on it";
 const DEFECT: &str = "the server, or a device between it and this machine, has a defect; report this to its operator";
-const CLOCK: &str = "check this machine's clock";
 
 fn plain_hint(peer: &Peer) -> String {
     if peer.is_proxy {
@@ -277,317 +209,20 @@ fn client_certificate(alert: Alert, peer: &Peer) -> Error {
     peer.skipped.iter().fold(error, Error::cause)
 }
 
-/// `whose` is "the certificate", or one that stands above it.
-fn explain_certificate(problem: &CertificateError, peer: &Peer, whose: &str) -> Error {
-    let make = |why: &str, hint: &str| {
-        Error::new(Code::Certificate, format!("{whose} of {peer} {why}"))
-            .phase(Phase::Tls)
-            .hint(hint)
-    };
-    let renew = "renew it on the server, and check this machine's clock";
-    #[allow(deprecated)] // They may still come.
-    match problem {
-        CertificateError::Expired => make("has expired", renew),
-        CertificateError::ExpiredContext { not_after, .. } => {
-            make(&format!("expired on {}", date(*not_after)), renew)
-        }
-        CertificateError::NotValidYet => make("is not valid yet", CLOCK),
-        CertificateError::NotValidYetContext { not_before, .. } => {
-            make(&format!("is not valid before {}", date(*not_before)), CLOCK)
-        }
-        CertificateError::Revoked => make("is revoked", "issue the server a new certificate"),
-        CertificateError::UnknownIssuer => untrusted(None, peer, whose),
-        CertificateError::BadEncoding => make(
-            "cannot be read: it is not a valid X.509 certificate",
-            "replace the server's certificate",
-        ),
-        CertificateError::UnhandledCriticalExtension => make(
-            "has a critical extension that ocireg does not support",
-            "issue the server a certificate without it",
-        ),
-        CertificateError::UnknownRevocationStatus
-        | CertificateError::ExpiredRevocationList
-        | CertificateError::ExpiredRevocationListContext { .. }
-        | CertificateError::InvalidOcspResponse => {
-            make("cannot be checked for revocation", "renew the CA's revocation list")
-        }
-        CertificateError::BadSignature => make(
-            "was not signed by the CA that it names",
-            &format!(
-                "a CA of that name is trusted, but its key is another: {}",
-                save_hint("the present certificate of the CA", peer)
-            ),
-        ),
-        CertificateError::UnsupportedSignatureAlgorithm => {
-            make("is signed with an algorithm that ocireg does not support", SUPPORTED)
-        }
-        CertificateError::UnsupportedSignatureAlgorithmContext {
-            signature_algorithm_id, ..
-        } => make(
-            &format!(
-                "is signed with {}, which ocireg does not support",
-                x509::algorithm_name(signature_algorithm_id)
-            ),
-            SUPPORTED,
-        ),
-        CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext {
-            signature_algorithm_id,
-            public_key_algorithm_id,
-        } => make(
-            &format!(
-                "is signed with {} by a key of the kind {}, which ocireg does not support",
-                x509::algorithm_name(signature_algorithm_id),
-                x509::algorithm_name(public_key_algorithm_id)
-            ),
-            SUPPORTED,
-        ),
-        CertificateError::NotValidForName => {
-            make("is for another name", "use the name that the certificate is for")
-        }
-        CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty() => make(
-            "is for another name: it has no subject alternative name",
-            "issue the server a certificate with its name as subjectAltName; the common name does not count",
-        ),
-        CertificateError::NotValidForNameContext { presented, .. } => make(
-            &format!("is for another name: it is valid for {}", names(presented)),
-            "use one of these names, or issue the server a certificate for this one",
-        ),
-        CertificateError::InvalidPurpose => make("is not meant for servers", PURPOSE),
-        CertificateError::InvalidPurposeContext { presented, .. } => {
-            make(&format!("is not meant for servers, only for {}", purposes(presented)), PURPOSE)
-        }
-        CertificateError::Other(other) => {
-            if let Some(fault) = other.0.downcast_ref::<Fault>() {
-                explain_fault(fault, peer, whose)
-            } else if let Some(error) = other.0.downcast_ref::<webpki::Error>() {
-                let (why, hint) = explain_chain(error);
-                make(&why, hint)
-            } else {
-                make("cannot be trusted", "replace the server's certificate")
-            }
-        }
-        other => make(
-            &format!("cannot be trusted: {}", words(other)),
-            "replace the server's certificate",
-        ),
-    }
-}
-
-const SUPPORTED: &str = "issue a certificate that is signed with RSA (2048 bits or more), ECDSA on P-256, P-384 or P-521, or Ed25519, and with SHA-256 or better";
-const PURPOSE: &str = "issue the server a certificate whose extendedKeyUsage has serverAuth";
-
-fn explain_fault(fault: &Fault, peer: &Peer, whose: &str) -> Error {
-    match fault {
-        Fault::SelfSigned => {
-            let message = format!("{whose} of {peer} is self-signed and not trusted");
-            advise(Error::new(Code::Certificate, message), "this certificate", peer)
-        }
-        Fault::Issuer(issuer) => untrusted(issuer.as_deref(), peer, whose),
-        Fault::InChain(problem) => {
-            explain_certificate(problem, peer, "a CA certificate in the chain")
-        }
-        Fault::ShortKey(bits) => {
-            let message = format!(
-                "the certificate chain of {peer} has an RSA key of {bits} bits, which is too short"
-            );
-            Error::new(Code::Certificate, message)
-                .phase(Phase::Tls)
-                .hint("issue certificates with RSA keys of 2048 to 8192 bits, or with ECDSA keys")
-        }
-        Fault::NotTheHolder => {
-            let message =
-                format!("{peer} does not hold the key of the certificate that it presents");
-            Error::new(Code::Certificate, message).phase(Phase::Tls).hint(
-                "the server's certificate and key do not match, or somebody else answered in its place",
-            )
-        }
-    }
-}
-
-fn untrusted(issuer: Option<&str>, peer: &Peer, whose: &str) -> Error {
-    let signer = match issuer {
-        Some(name) => format!("the CA \"{name}\", which is not trusted"),
-        None => "a CA that is not trusted".to_owned(),
-    };
-    let message = format!("{whose} of {peer} is signed by {signer}");
-    advise(Error::new(Code::Certificate, message), "the CA's certificate", peer)
-}
-
-/// Says which files did not help, and which file would.
-fn advise(error: Error, what: &str, peer: &Peer) -> Error {
-    let error = if peer.root_cas.is_empty() {
-        error
-    } else {
-        error.cause(format!("{} did not sign it", list(&peer.root_cas)))
-    };
-    let error = peer.skipped.iter().fold(error, Error::cause).phase(Phase::Tls);
-    let save = save_hint(what, peer);
-    if peer.is_proxy {
-        return error.hint(save);
-    }
-    error.hint(format!(
-        "{save}; or add {} to insecure-registries to use it without verification",
-        peer.authority
-    ))
-}
-
-fn save_hint(what: &str, peer: &Peer) -> String {
-    match &peer.directory {
-        Some(directory) => format!("save {what} as {}", directory.join("ca.crt").display()),
-        None => format!(
-            "save {what} as {}/ca.crt in a directory that the option certs-dir names",
-            peer.authority
-        ),
-    }
-}
-
-/// What the verifier of chains found that rustls has no name for.
-fn explain_chain(error: &webpki::Error) -> (String, &'static str) {
-    const REISSUE: &str = "issue the server another certificate";
-    match error {
-        webpki::Error::CaUsedAsEndEntity => (
-            "is a CA certificate, which a server may not use as its own".to_owned(),
-            "issue the server a certificate without CA:TRUE in its basicConstraints",
-        ),
-        webpki::Error::EndEntityUsedAsCa => (
-            "is signed by a certificate that does not belong to a CA".to_owned(),
-            "issue the CA a certificate with CA:TRUE in its basicConstraints",
-        ),
-        webpki::Error::UnsupportedCertVersion => (
-            "is an X.509 certificate of version 1, which servers can no longer use".to_owned(),
-            "issue the server a certificate of version 3 with its name as subjectAltName",
-        ),
-        webpki::Error::NameConstraintViolation => (
-            "is for a name that its CA may not sign".to_owned(),
-            "the CA's certificate limits the names that it may sign (nameConstraints): use another CA",
-        ),
-        webpki::Error::PathLenConstraintViolated => (
-            "is signed by a CA that the CA above it does not allow".to_owned(),
-            "the chain is longer than a pathLen in it allows: use a CA further up",
-        ),
-        webpki::Error::MaximumPathBuildCallsExceeded
-        | webpki::Error::MaximumPathDepthExceeded
-        | webpki::Error::MaximumSignatureChecksExceeded
-        | webpki::Error::MaximumNameConstraintComparisonsExceeded => (
-            "has a chain that is too long or too complex to verify".to_owned(),
-            "configure the server to send only its certificate and the CA certificates above it",
-        ),
-        webpki::Error::UnsupportedCriticalExtension => (
-            "has a critical extension that ocireg does not support".to_owned(),
-            "issue the server a certificate without it",
-        ),
-        webpki::Error::SignatureAlgorithmMismatch => {
-            ("names two different algorithms for its signature".to_owned(), REISSUE)
-        }
-        other => (format!("is malformed: {}", words(other)), REISSUE),
-    }
-}
-
-/// A certificate's names, which come as `DnsName("registry.example")`.
-fn names(presented: &[String]) -> String {
-    let bare = |name: &String| {
-        let inner = name.split_once('(').map_or(name.as_str(), |(_, inner)| inner);
-        inner.trim_end_matches(')').trim_matches('"').to_owned()
-    };
-    let shown: Vec<String> = presented.iter().take(10).map(bare).collect();
-    let more = presented.len() - shown.len();
-    match more {
-        0 => shown.join(", "),
-        _ => format!("{} and {more} more", shown.join(", ")),
-    }
-}
-
-fn purposes(presented: &[ExtendedKeyPurpose]) -> String {
-    let name = |purpose: &ExtendedKeyPurpose| match purpose {
-        ExtendedKeyPurpose::ClientAuth => "client authentication".to_owned(),
-        ExtendedKeyPurpose::ServerAuth => "servers".to_owned(),
-        ExtendedKeyPurpose::Other(oid) => {
-            let arcs: Vec<String> = oid.iter().map(ToString::to_string).collect();
-            match arcs.join(".").as_str() {
-                "1.3.6.1.5.5.7.3.3" => "code signing".to_owned(),
-                "1.3.6.1.5.5.7.3.4" => "e-mail".to_owned(),
-                "1.3.6.1.5.5.7.3.8" => "time stamping".to_owned(),
-                "1.3.6.1.5.5.7.3.9" => "OCSP signing".to_owned(),
-                other => other.to_owned(),
-            }
-        }
-    };
-    let all: Vec<String> = presented.iter().map(name).collect();
-    if all.is_empty() { "nothing".to_owned() } else { all.join(", ") }
-}
-
-/// A moment of a certificate, as people read it.
-fn date(time: UnixTime) -> String {
-    const YEAR_9999: u64 = 253_402_300_799;
-    let seconds = time.as_secs().min(YEAR_9999);
-    httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds))
-}
-
-fn list(paths: &[PathBuf]) -> String {
-    let all: Vec<String> = paths.iter().map(|path: &PathBuf| path_text(path)).collect();
-    all.join(", ")
-}
-
-fn path_text(path: &Path) -> String {
-    path.display().to_string()
-}
-
-/// The name of a value's variant, without what it holds.
-fn variant(value: &impl Debug) -> String {
-    /// Keeps the identifier that debug text begins with; the rest may be long.
-    struct Identifier(String);
-    impl Write for Identifier {
-        fn write_str(&mut self, text: &str) -> fmt::Result {
-            for c in text.chars() {
-                if !c.is_ascii_alphanumeric() || self.0.len() > 100 {
-                    return Err(fmt::Error);
-                }
-                self.0.push(c);
-            }
-            Ok(())
-        }
-    }
-    let mut identifier = Identifier(String::new());
-    // It ends with an error where more than the identifier comes.
-    let _ = write!(identifier, "{value:?}");
-    identifier.0
-}
-
-/// `UnsolicitedCertExtension` as `unsolicited cert extension`.
-fn words(value: &impl Debug) -> String {
-    snake(&variant(value)).replace('_', " ")
-}
-
-/// `UnknownCA` as `unknown_ca`: the form that the standards write.
-fn snake(identifier: &str) -> String {
-    let mut text = String::with_capacity(identifier.len() + 8);
-    let mut previous = None;
-    let mut letters = identifier.chars().peekable();
-    while let Some(c) = letters.next() {
-        let begins = c.is_ascii_uppercase()
-            && previous.is_some_and(|p: char| {
-                !p.is_ascii_uppercase() || letters.peek().is_some_and(char::is_ascii_lowercase)
-            });
-        if begins {
-            text.push('_');
-        }
-        text.push(c.to_ascii_lowercase());
-        previous = Some(c);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
     use std::sync::Arc;
+    use std::time::Duration;
 
-    use rustls::pki_types::{ServerName, alg_id};
+    use rustls::pki_types::{ServerName, UnixTime, alg_id};
     use rustls::{
-        CertRevocationListError, ContentType, EncryptedClientHelloError, HandshakeType,
-        InconsistentKeys, InvalidMessage, OtherError,
+        CertRevocationListError, CertificateError, ContentType, EncryptedClientHelloError,
+        ExtendedKeyPurpose, HandshakeType, InconsistentKeys, InvalidMessage, OtherError,
     };
 
     use super::*;
+    use crate::tls::Identity;
 
     fn peers() -> Vec<Peer> {
         let registry = |identity: &Identity| {
