@@ -1,11 +1,15 @@
 //! What a call runs under: a deadline, cancellation, progress, a log.
 
+pub mod event;
+
 use std::convert::Infallible;
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
+
+pub use event::Event;
 
 use crate::error::{Code, Error, Phase, Result};
 use crate::log::{Level, Log, Record};
@@ -207,7 +211,7 @@ impl Call {
                 .hint(hint));
         }
         if self.caller_thread && self.silent_for() >= TICK {
-            self.report(r#"{"kind":"tick"}"#)?;
+            self.event(&Event::Tick {})?;
         }
         Ok(())
     }
@@ -304,11 +308,12 @@ impl Call {
     }
 
     /// Tells what happened: at once on the caller's thread, else by way of [`Call::report_events`].
-    pub fn event(&self, event: &serde_json::Value) -> Result<()> {
+    pub fn event(&self, event: &Event<'_>) -> Result<()> {
         if !self.has_progress() {
             return Ok(());
         }
-        let event = self.mask().json(event.to_string());
+        // Text and numbers always serialize.
+        let event = self.mask().json(serde_json::to_string(event).unwrap_or_default());
         if self.caller_thread {
             return self.report(&event);
         }

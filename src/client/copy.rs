@@ -2,7 +2,7 @@
 
 use super::locations::{self, Opening, Place};
 use super::options::CopyOptions;
-use crate::call::Call;
+use crate::call::{Call, Event};
 use crate::error::Result;
 use crate::names::location::Bare;
 use crate::registry::service::Service;
@@ -35,7 +35,7 @@ pub fn copy(
         tags: options.tags,
         mount_from: options.mount_from,
     });
-    call.event(&serde_json::json!({"kind": "start"}))?;
+    call.event(&Event::Start {})?;
     // What is here is looked at before anything is asked of the network.
     let (source, sink) = if to.reference().is_none() {
         let sink = locations::sink(service, &to, &writing, &call)?;

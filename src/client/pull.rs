@@ -2,7 +2,7 @@
 
 use super::locations::{self, Opening, Place};
 use super::options::PullOptions;
-use crate::call::Call;
+use crate::call::{Call, Event};
 use crate::error::{Error, Result};
 use crate::image::Source as _;
 use crate::names::location::{Bare, Location};
@@ -54,7 +54,7 @@ pub fn pull(
     }
     // A directory that cannot be written to is found out before anything is asked of the network.
     let sink = locations::sink(service, &to, &opening, &call)?;
-    call.event(&serde_json::json!({"kind": "start"}))?;
+    call.event(&Event::Start {})?;
     let source = locations::source(service, &from, &opening, &call)?;
     let done = engine::copy(&*source, &*sink, &image, &call)?;
     let name = format!("{}@{}", reference.name(), done.resolved);
@@ -79,7 +79,7 @@ fn pull_v1(
             .hint("write oci:DIR or oci:DIR:NAME"));
     };
     let layout = Layout::open_or_create(dir, call)?;
-    call.event(&serde_json::json!({"kind": "start"}))?;
+    call.event(&Event::Start {})?;
     let session = v1::Session::open(service, reference.domain(), opening.auth, call)?;
     let wanted = options.platform.as_ref();
     let source = Box::new(ConvertedImage::fetch(&session, reference, &layout, wanted, call)?);

@@ -2,7 +2,7 @@
 
 use super::locations::{self, Opening, Place};
 use super::options::PushOptions;
-use crate::call::Call;
+use crate::call::{Call, Event};
 use crate::error::{Error, Result};
 use crate::names::location::Bare;
 use crate::registry::service::Service;
@@ -44,7 +44,7 @@ pub fn push(
     });
     // What is missing here is found out before anything is asked of the network.
     let source = locations::source(service, &from, &opening, &call)?;
-    call.event(&serde_json::json!({"kind": "start"}))?;
+    call.event(&Event::Start {})?;
     let sink = locations::sink(service, &to, &opening, &call)?;
     let done = engine::copy(&*source, &*sink, &image, &call)?;
     let name = format!("{}@{}", reference.name(), done.root.digest);

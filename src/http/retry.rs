@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::call::Call;
+use crate::call::{Call, Event};
 use crate::config::settings::Retry;
 use crate::crypto;
 use crate::error::{Code, Error, Phase, Result};
@@ -79,17 +79,20 @@ impl<'a> Attempts<'a> {
                 .with("attempt", attempt)
                 .with("delay_ms", delay_ms)
         });
-        call.event(&serde_json::json!({
-            "kind": "retry",
-            "attempt": self.made + 1,
-            "delay_ms": delay_ms,
-            "code": failure.code().number(),
-            "message": failure.to_string(),
-        }))?;
+        let (attempt, code, message) =
+            (self.made + 1, failure.code().number(), failure.to_string());
+        let wait = Event::Wait {
+            delay_ms,
+            attempt: Some(attempt),
+            code: Some(code),
+            message: Some(&message),
+        };
+        call.event(&wait)?;
         call.sleep(delay).map_err(|error| {
             let phase = if error.code() == Code::Deadline { Phase::Deadline } else { Phase::Wait };
             error.phase(phase).cause(failure)
-        })
+        })?;
+        call.event(&Event::Retry { attempt, delay_ms, code, message: &message })
     }
 
     /// Doubles each time, up to the longest; between half and all of it, so that clients do not march in step.

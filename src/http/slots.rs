@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::call::Call;
+use crate::call::{Call, Event};
 use crate::error::Result;
 use crate::os::process;
 use crate::sync::{PerProcess, lock};
@@ -42,6 +42,7 @@ impl Slots {
     pub fn take(&self, host: &str, call: &Call) -> Result<Slot<'_>> {
         let places = self.places.get();
         let mut taken = lock(&places.taken);
+        let mut told = false;
         loop {
             let count = taken.entry(host.to_owned()).or_default();
             if *count < self.most {
@@ -50,6 +51,10 @@ impl Slots {
             }
             drop(taken);
             call.check()?;
+            if !told {
+                told = true;
+                call.event(&Event::Wait { delay_ms: 0, attempt: None, code: None, message: None })?;
+            }
             let waited = places.freed.wait_timeout(lock(&places.taken), LOOK);
             taken = waited.unwrap_or_else(PoisonError::into_inner).0;
         }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::Serialize;
 
-use crate::call::Call;
+use crate::call::{Call, Event};
 use crate::credentials::{AuthConfig, Credentials};
 use crate::crypto;
 use crate::error::{Code, Error, Result};
@@ -358,11 +358,7 @@ fn first_that_answers<T>(
                 .with("to", to)
                 .with("mirror", mirror)
         });
-        call.event(&serde_json::json!({
-            "kind": "endpoint",
-            "code": error.code().number(),
-            "message": error.to_string(),
-        }))?;
+        call.event(&Event::Endpoint { code: error.code().number(), message: &error.to_string() })?;
         Ok(true)
     };
     try_in_order(candidates, start, attempt, goes_on).map_err(Failures::most_telling)

@@ -2,8 +2,9 @@
 
 use super::plan::Plan;
 use super::progress::{Direction, Events};
-use super::report::{BlobReport, Origin};
+use super::report::BlobReport;
 use crate::call::Call;
+use crate::call::event::BlobSource;
 use crate::error::{Code, Error, Result};
 use crate::image::transport;
 use crate::image::{BlobWrite, Descriptor, Sink, Source};
@@ -36,7 +37,7 @@ impl<'a> Job<'a> {
         let is_there =
             self.plan.present.contains(&blob.digest) || self.sink.has_blob(blob, exact, call)?;
         if is_there || self.is_mounted(blob, call)? {
-            report.source = if is_there { Origin::Present } else { Origin::Mounted };
+            report.source = if is_there { BlobSource::Present } else { BlobSource::Mounted };
             if self.source.has_counted(blob) {
                 return Ok(report);
             }
@@ -46,7 +47,8 @@ impl<'a> Job<'a> {
         }
         let writer = self.sink.blob_writer(blob, call)?;
         report.resumed_from = writer.position();
-        report.source = if report.resumed_from > 0 { Origin::Resumed } else { Origin::Network };
+        report.source =
+            if report.resumed_from > 0 { BlobSource::Resumed } else { BlobSource::Network };
         call.add_done(report.resumed_from);
         let moving = Moving { blob, writer, report, events, again: false };
         moving.run(self.source, buffer, call)
@@ -187,7 +189,7 @@ impl Moving<'_> {
         call.forget_done(self.writer.position());
         self.writer.restart(call)?;
         self.report.resumed_from = 0;
-        self.report.source = Origin::Network;
+        self.report.source = BlobSource::Network;
         self.report.retries += 1;
         Ok(())
     }

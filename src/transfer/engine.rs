@@ -8,7 +8,7 @@ use super::plan::{Plan, Stored};
 use super::progress::{self, Direction};
 use super::report::{Done, ManifestReport};
 use super::workers;
-use crate::call::Call;
+use crate::call::{Call, Event};
 use crate::error::Result;
 use crate::image::transport::Origin;
 use crate::image::{Sink, Source};
@@ -37,7 +37,7 @@ pub fn copy(source: &dyn Source, sink: &dyn Sink, options: &Options, call: &Call
             is_local.then(|| source.small_blob(config, limit, call).ok()).flatten()
         })
     });
-    call.event(&serde_json::json!({"kind": "finish"}))?;
+    call.event(&Event::Finish {})?;
     let Plan { root, resolved, manifests, platform, converted, warnings, .. } = *plan;
     let manifests = manifests.into_iter().rev();
     let manifests = manifests

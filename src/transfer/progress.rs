@@ -2,34 +2,25 @@
 
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
+pub(super) use crate::call::event::Direction;
 
-use super::report::Origin;
-use crate::call::Call;
+use crate::call::event::BlobSource;
+use crate::call::{Call, Event};
 use crate::error::Result;
 use crate::image::Descriptor;
 
 /// The least time between two progress events of one blob.
 pub(super) const EVENT: Duration = Duration::from_millis(100);
 
-/// Which way bytes go, as seen from here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Direction {
-    Down,
-    Up,
-}
-
 /// Tells that a manifest has come, or was written.
 pub(super) fn manifest(descriptor: &Descriptor, direction: Direction, call: &Call) -> Result<()> {
-    call.event(&serde_json::json!({
-        "kind": "manifest",
-        "digest": descriptor.digest,
-        "media_type": descriptor.media_type,
-        "total": descriptor.size,
-        "done": true,
-        "direction": direction,
-    }))
+    call.event(&Event::Manifest {
+        digest: &descriptor.digest,
+        media_type: &descriptor.media_type,
+        total: descriptor.size,
+        done: true,
+        direction,
+    })
 }
 
 /// The progress events of one blob, not too many of them.
@@ -48,22 +39,22 @@ impl<'a> Events<'a> {
         &mut self,
         offset: u64,
         done: bool,
-        source: Origin,
+        source: BlobSource,
         call: &Call,
     ) -> Result<()> {
         if !call.has_progress() || (!done && self.last.is_some_and(|last| last.elapsed() < EVENT)) {
             return Ok(());
         }
         self.last = Some(Instant::now());
-        call.event(&serde_json::json!({
-            "kind": "blob",
-            "digest": self.blob.digest,
-            "media_type": self.blob.media_type,
-            "offset": offset,
-            "total": self.blob.size,
-            "done": done,
-            "direction": self.direction,
-            "source": source,
-        }))
+        call.event(&Event::Blob {
+            digest: Some(&self.blob.digest),
+            what: None,
+            media_type: Some(&self.blob.media_type),
+            offset,
+            total: Some(self.blob.size),
+            done,
+            direction: self.direction,
+            source,
+        })
     }
 }

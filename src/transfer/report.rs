@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 
+use crate::call::event::BlobSource;
 use crate::image::transport::Endpoint;
 use crate::image::{Descriptor, Platform, platform};
 use crate::names::digest::Digest;
@@ -75,7 +76,7 @@ pub struct BlobReport {
     /// Connections that were made again.
     pub retries: u32,
     /// Where it came from.
-    pub source: Origin,
+    pub source: BlobSource,
 }
 
 impl BlobReport {
@@ -88,23 +89,9 @@ impl BlobReport {
             bytes_transferred: 0,
             resumed_from: 0,
             retries: 0,
-            source: Origin::Present,
+            source: BlobSource::Present,
         }
     }
-}
-
-/// Where a blob came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Origin {
-    /// All of it was moved.
-    Network,
-    /// It was there.
-    Present,
-    /// An earlier call had moved a part of it.
-    Resumed,
-    /// The registry took it from another repository of its own.
-    Mounted,
 }
 
 /// A manifest that was written in another form.

@@ -8,7 +8,8 @@ use flate2::write::MultiGzDecoder;
 
 use super::convert::{OciImage, V1Image, convert, platform};
 use super::{ImageId, Root, Session};
-use crate::call::Call;
+use crate::call::event::{BlobSource, Direction};
+use crate::call::{Call, Event};
 use crate::config::settings::Limits;
 use crate::error::{Code, Error, Phase, Result};
 use crate::image::manifest::Document;
@@ -19,7 +20,7 @@ use crate::names::reference::Reference;
 use crate::store::Layout;
 use crate::store::place::LayoutSource;
 use crate::tar;
-use crate::transfer::report::{BlobReport, Done, Origin};
+use crate::transfer::report::{BlobReport, Done};
 
 /// What is read from a connection before it is written.
 const BUFFER: usize = 256 << 10;
@@ -280,10 +281,16 @@ fn fetch(
         call.add_done(filled as u64);
         if told.is_none_or(|told| told.elapsed() >= EVENT) {
             told = Some(Instant::now());
-            call.event(&serde_json::json!({
-                "kind": "blob", "what": id, "offset": offset, "done": false, "direction": "down",
-                "source": Origin::Network,
-            }))?;
+            call.event(&Event::Blob {
+                digest: None,
+                what: Some(id.as_str()),
+                media_type: None,
+                offset,
+                total: None,
+                done: false,
+                direction: Direction::Down,
+                source: BlobSource::Network,
+            })?;
         }
     }
     let Some(content) = content else {
@@ -293,10 +300,16 @@ fn fetch(
     let diff_id = content.finish(id)?;
     let (digest, size) = blob.finish()?;
     layout.mark(&digest);
-    call.event(&serde_json::json!({
-        "kind": "blob", "digest": digest, "media_type": media_type, "offset": size, "total": size,
-        "done": true, "direction": "down", "source": Origin::Network,
-    }))?;
+    call.event(&Event::Blob {
+        digest: Some(&digest),
+        what: None,
+        media_type: Some(media_type),
+        offset: size,
+        total: Some(size),
+        done: true,
+        direction: Direction::Down,
+        source: BlobSource::Network,
+    })?;
     let report = BlobReport {
         digest: digest.clone(),
         size,
@@ -304,7 +317,7 @@ fn fetch(
         bytes_transferred: size,
         resumed_from: 0,
         retries: reader.retries(),
-        source: Origin::Network,
+        source: BlobSource::Network,
     };
     let layer = Descriptor::new(media_type, digest, size);
     Ok((V1Image { json, layer, diff_id }, report))

@@ -97,3 +97,40 @@ fn the_header_names_every_option_with_its_default() {
     }
     assert!(missing.is_empty(), "not in include/ocireg.h:\n{}", missing.join("\n"));
 }
+
+/// The types that programs in Go and Python read events with have every key, and the header names every kind.
+#[test]
+fn the_bindings_know_every_event() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| fs::read_to_string(root.join(path)).expect(path);
+    let between = |text: &str, start: &str, end: &str| {
+        let rest = text.split_once(start).unwrap_or_else(|| panic!("{start}")).1.to_owned();
+        rest.split_once(end).expect("an end").0.to_owned()
+    };
+    let python = between(
+        &read("bindings/python/ocireg/documents.py"),
+        "class ProgressEvent(TypedDict, total=False):",
+        "\n\n\n",
+    );
+    let go =
+        between(&read("bindings/go/context.go"), "type ProgressEvent struct {", "type progressKey");
+    let c = between(
+        &read("include/ocireg.h"),
+        "@param event_json",
+        "typedef int32_t (*ocireg_progress_fn)",
+    );
+    for event in ocireg::call::event::DOCUMENTATION {
+        for text in [&python, &go, &c] {
+            assert!(
+                text.contains(&format!("\"{}\"", event.kind)),
+                "{} is not in: {text}",
+                event.kind
+            );
+        }
+        for (key, _) in event.keys {
+            assert!(python.contains(&format!("    {key}: ")), "Python: {key}");
+            assert!(go.contains(&format!("`json:\"{key}\"`")), "Go: {key}");
+            assert!(c.contains(&format!("`{key}`")), "C: {key}");
+        }
+    }
+}

@@ -474,6 +474,10 @@ fn listening() -> (Context, Arc<Mutex<Vec<Told>>>) {
     (context, told)
 }
 
+fn kinds_of(events: &[Value]) -> Vec<&str> {
+    events.iter().map(|event| event["kind"].as_str().expect("a kind")).collect()
+}
+
 fn kinds(told: &[Told]) -> Vec<&str> {
     told.iter().map(|told| told.event["kind"].as_str().expect("a kind")).collect()
 }
@@ -493,7 +497,7 @@ fn progress_of_a_pull() {
     assert_eq!(kinds[0], "start", "{kinds:?}");
     // https does not answer, http does.
     assert_eq!(kinds[1], "endpoint", "{kinds:?}");
-    for kind in ["retry", "manifest", "blob", "finish"] {
+    for kind in ["wait", "retry", "manifest", "blob", "finish"] {
         assert!(kinds.contains(&kind), "no {kind} in {kinds:?}");
     }
     assert_eq!(kinds.last(), Some(&"finish"));
@@ -518,6 +522,73 @@ fn progress_of_a_pull() {
         let running: Vec<u64> = running.map(|t| t.event["offset"].as_u64().unwrap()).collect();
         assert!(running.is_sorted(), "{running:?}");
     }
+}
+
+/// What the documentation says of events is what programs see: no kind and no key that is never sent, and none that is not
+/// documented.
+#[test]
+fn every_documented_event_is_sent_with_its_keys() {
+    use ocireg::call::event::DOCUMENTATION;
+    let registry = registry();
+    // A pause that is long enough for a tick.
+    registry.fault(Fault::on("/manifests/", Action::retry_after(503, "1")));
+    let service = Service::bare(json!({"max-concurrent-downloads": 1}));
+    let mut seen: Vec<Value> = Vec::new();
+    let listen = |call: &dyn Fn(&Context)| {
+        let (context, told) = listening();
+        call(&context);
+        drop(context);
+        let told = told.lock().unwrap();
+        told.iter().map(|told| told.event.clone()).collect::<Vec<_>>()
+    };
+    seen.extend(listen(&|context| {
+        pull(&service, Some(context), &reference(&registry), true).expect("a pull");
+    }));
+    // Two calls share the one transfer at a time.
+    registry.fault(Fault::on("/blobs/", Action::Trickle(100_000, Duration::from_millis(100))));
+    thread::scope(|scope| {
+        let pulls: Vec<_> = (0..2)
+            .map(|_| {
+                scope.spawn(|| {
+                    listen(&|context| {
+                        pull(&service, Some(context), &reference(&registry), true).expect("a pull");
+                    })
+                })
+            })
+            .collect();
+        pulls.into_iter().for_each(|pull| seen.extend(pull.join().expect("events")));
+    });
+    seen.extend(listen(&|context| {
+        let to = format!("docker://{}/other/app:1", registry.host());
+        let from = format!("docker://{}", reference(&registry));
+        service.copy(Some(context), &from, &to, &none()).expect("a copy");
+    }));
+    for documented in DOCUMENTATION {
+        let kind = documented.kind;
+        let own: Vec<_> = seen.iter().filter(|event| event["kind"] == kind).collect();
+        assert!(!own.is_empty(), "{kind} is never sent");
+        let keys = documented.keys.iter().map(|(key, _)| *key);
+        // An image of protocol v1 is pulled elsewhere.
+        for key in keys.clone().filter(|key| *key != "what") {
+            assert!(own.iter().any(|event| event.get(key).is_some()), "{kind} never has {key}");
+        }
+        for key in own.iter().flat_map(|event| event.as_object().expect("an object").keys()) {
+            assert!(key == "kind" || keys.clone().any(|known| known == key), "{kind}: {key}");
+        }
+    }
+    for kind in kinds_of(&seen) {
+        assert!(DOCUMENTATION.iter().any(|documented| documented.kind == kind), "{kind}");
+    }
+    for source in ["network", "mounted"] {
+        assert!(seen.iter().any(|event| event["source"] == source), "{source}");
+    }
+    let waits = |attempt: bool| {
+        seen.iter()
+            .any(|event| event["kind"] == "wait" && event.get("attempt").is_some() == attempt)
+    };
+    assert!(waits(true) && waits(false), "a wait for an attempt, and one for a place");
+    let at = |kind: &str| seen.iter().position(|event| event["kind"] == kind);
+    assert!(at("wait") < at("retry"), "the pause comes before the attempt");
 }
 
 /// Byte counts are of blobs: a bar for a call that moves none would say nothing true.
@@ -702,7 +773,8 @@ fn progress_stops_other_calls() {
     registry.fault(Fault::on("/manifests/", Action::retry_after(503, "20")).always());
     let service = Service::bare(none());
     let session = service.open(None, &reference(&registry), &none()).expect("a session");
-    let stopping = || Context::with_progress(|_, _, event| event["kind"] == "retry");
+    // Before the pause, not after it.
+    let stopping = || Context::with_progress(|_, _, event| event["kind"] == "wait");
     let stopped = [
         session.get_manifest(Some(&stopping()), None, &none()).map(drop),
         service.inspect(Some(&stopping()), &reference(&registry), &none()).map(drop),

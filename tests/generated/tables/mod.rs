@@ -1,6 +1,7 @@
 //! Writes what follows from the tables of the library: documentation, JSON Schemas and the option types of the bindings.
 
 mod errors;
+mod events;
 mod go;
 mod json_schema;
 mod markdown;
@@ -12,6 +13,7 @@ use serde_json::Value;
 /// Every generated file: its path below the root, and what it has to hold.
 pub fn files() -> Vec<(String, String)> {
     let mut files = vec![
+        ("docs/events.md".to_owned(), events::markdown()),
         ("docs/errors.md".to_owned(), errors::markdown()),
         ("bindings/go/errors_generated.go".to_owned(), errors::go()),
         ("docs/options.md".to_owned(), markdown::options()),
