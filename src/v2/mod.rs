@@ -1,6 +1,7 @@
 //! The protocol of today's registries, version 2.
 
 pub mod blob;
+mod document;
 pub mod foreign;
 pub mod pages;
 pub mod place;

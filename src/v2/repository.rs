@@ -2,15 +2,14 @@
 
 use url::Url;
 
+use super::Registry;
 use super::pages::{List, Listing, PageOptions};
-use super::{Registry, blob};
 use crate::call::Call;
 use crate::error::{Code, Error, Phase, Result};
 use crate::http::{Method, Reaches, Response, header};
 use crate::image::descriptor::{check_digest, check_size};
+use crate::image::manifest::Fetched;
 use crate::image::manifest::{self, Manifest};
-use crate::image::manifest::{Document, Fetched};
-use crate::image::select::{Chosen, Source, choose};
 use crate::image::{Descriptor, Platform, media_type};
 use crate::names::digest::{Algorithm, Digest};
 use crate::names::reference::{check_tag, is_tag};
@@ -56,10 +55,10 @@ impl std::str::FromStr for Selector {
 }
 
 /// An answer with a manifest: verified, but not read.
-struct Answer {
-    digest: Digest,
-    content_type: Option<String>,
-    bytes: Vec<u8>,
+pub(super) struct Answer {
+    pub(super) digest: Digest,
+    pub(super) content_type: Option<String>,
+    pub(super) bytes: Vec<u8>,
 }
 
 /// How a manifest is asked for.
@@ -136,32 +135,6 @@ impl Repository {
         self.read(selector, answer)
     }
 
-    /// The bytes of a manifest, verified; with a platform, those of that platform's image out of an index. A type that the
-    /// caller accepts by name need not be known.
-    pub fn document(
-        &self,
-        selector: &Selector,
-        options: &ManifestOptions,
-        call: &Call,
-    ) -> Result<Document> {
-        let answer = self.answer(selector, options, call)?;
-        let (sent_as, bytes) = (answer.content_type.as_deref(), &answer.bytes);
-        let media_type = manifest::foreign_type(sent_as, bytes, |kind| options.names(kind));
-        if let Some(media_type) = media_type.map_err(|e| self.unusable(selector, e))? {
-            let Answer { digest, bytes, .. } = answer;
-            let descriptor = Descriptor::new(media_type, digest, bytes.len() as u64);
-            return Ok(Document { descriptor, bytes });
-        }
-        let mut fetched = self.read(selector, answer)?;
-        if let (Manifest::Index(index), Some(platform)) = (&fetched.manifest, &options.platform) {
-            let source = Children { repository: self, max_size: options.max_size, call };
-            let limits = &self.registry.common().limits;
-            let Chosen { image, .. } = choose(index, platform, limits, &source)?;
-            fetched = image;
-        }
-        Ok(Document { descriptor: fetched.descriptor, bytes: fetched.bytes })
-    }
-
     /// The manifest that an index lists: its size is known, and must be that.
     pub fn child_manifest(
         &self,
@@ -198,7 +171,7 @@ impl Repository {
     }
 
     /// What the registry sends for a manifest, once it has been verified.
-    fn answer(
+    pub(super) fn answer(
         &self,
         selector: &Selector,
         options: &ManifestOptions,
@@ -240,7 +213,7 @@ impl Repository {
     }
 
     /// Reads a manifest that has been verified.
-    fn read(&self, selector: &Selector, answer: Answer) -> Result<Fetched> {
+    pub(super) fn read(&self, selector: &Selector, answer: Answer) -> Result<Fetched> {
         let Answer { digest, content_type, bytes } = answer;
         let limits = &self.registry.common().limits;
         let manifest = Manifest::parse(&bytes, content_type.as_deref(), limits)
@@ -249,7 +222,7 @@ impl Repository {
         Ok(Fetched { descriptor, bytes, manifest })
     }
 
-    fn unusable(&self, selector: &Selector, error: Error) -> Error {
+    pub(super) fn unusable(&self, selector: &Selector, error: Error) -> Error {
         error.context(format!("cannot use the manifest {selector} of {}", self.shown))
     }
 
@@ -334,27 +307,9 @@ impl Repository {
     }
 }
 
-/// The documents that an index of this repository leads to.
-struct Children<'a> {
-    repository: &'a Repository,
-    max_size: Option<u64>,
-    call: &'a Call,
-}
-
-impl Source for Children<'_> {
-    fn manifest(&self, child: &Descriptor) -> Result<Fetched> {
-        self.repository.child_manifest(child, self.max_size, self.call)
-    }
-
-    fn config(&self, config: &Descriptor) -> Result<Vec<u8>> {
-        let limit = self.repository.registry.common().limits.config;
-        blob::read_whole(self.repository, config, limit, self.call)
-    }
-}
-
 impl ManifestOptions {
     /// Whether the caller accepts this type by its name.
-    fn names(&self, kind: &str) -> bool {
+    pub(super) fn names(&self, kind: &str) -> bool {
         self.accept.iter().any(|accepted| media_type::essence(accepted) == kind)
     }
 }

@@ -3,48 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Union, cast
+from typing import Any, Union
 
 from . import _call, _ffi, _values
+from ._any_endpoint import AnyEndpoint
 from ._ffi import lib
-from ._owner import Owner
 from ._session import Session
-from .documents import AuthConfig, PingResult
-
-if TYPE_CHECKING:
-    from ._v1 import V1Endpoint
+from ._v1 import V1Endpoint
+from .documents import AuthConfig
 
 Headers = Mapping[str, Union[str, Sequence[str]]]
 """Names of headers and their values, one or several."""
 
 
-class Place(Owner):
-    """What the endpoints of both protocols have in common. ``str()`` is the address."""
-
-    def __init__(self, pointer: Any) -> None:
-        self._own(pointer, lib.ocireg_endpoint_free)
-
-    def __str__(self) -> str:
-        with self._handle as endpoint:
-            return _values.call_for_text(lib.ocireg_endpoint_to_string, endpoint)
-
-    def path(self, path: str) -> str:
-        """The address of a path under this endpoint."""
-        with self._handle as endpoint:
-            return _values.call_for_text(lib.ocireg_endpoint_path, endpoint, _values.text("path", path))
-
-    @property
-    def is_secure(self) -> bool:
-        """Whether the endpoint is reached by https with verified certificates."""
-        with self._handle as endpoint:
-            return _values.call_for_bool(lib.ocireg_endpoint_is_secure, endpoint)
-
-    def ping(self, *, timeout: float | None = None, context: _call.Context | None = None) -> PingResult:
-        """Asks the endpoint who it is, without credentials."""
-        return cast(PingResult, self._run(_values.call_for_json, lib.ocireg_endpoint_ping, timeout, context))
-
-
-class Endpoint(Place):
+class Endpoint(AnyEndpoint):
     """One place where a registry may be reached, made by :meth:`Service.new_endpoint`. ``str()`` is its address.
 
     Any number of threads may use it at once.
@@ -52,8 +24,6 @@ class Endpoint(Place):
 
     def to_v1(self, user_agent: str | None = None, headers: Headers | None = None) -> V1Endpoint:
         """The same place by protocol v1, with a User-Agent and headers for all its requests. Asks nobody."""
-        from ._v1 import V1Endpoint
-
         agent = _values.text("user_agent", user_agent)
         more = _values.headers(headers)
         with self._handle as endpoint:

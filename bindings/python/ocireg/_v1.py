@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple, cast
 
 from . import _call, _ffi, _values
-from ._endpoint import Place
+from ._any_endpoint import AnyEndpoint
 from ._ffi import lib
 from ._owner import Owner
 from ._reader import LayerReader
@@ -22,7 +22,7 @@ class V1Image(NamedTuple):
     layer_size: int | None
 
 
-class V1Endpoint(Place):
+class V1Endpoint(AnyEndpoint):
     """A v1 index or registry, made by :meth:`Service.new_v1_endpoint` and :meth:`Endpoint.to_v1`.
 
     Any number of threads may use it at once.

@@ -100,7 +100,7 @@ def test_every_handle_is_freed_once(monkeypatch: pytest.MonkeyPatch, image: Imag
             return free
 
     counting = Counting()
-    for module in ("_service", "_session", "_endpoint"):
+    for module in ("_service", "_session", "_any_endpoint"):
         monkeypatch.setattr(f"ocireg.{module}.lib", counting)
     with ocireg.Service(ALONE) as service, service.open_session(image.reference) as session:
         session.repository("other").close()
