@@ -49,7 +49,7 @@ type ServiceOptions struct {
 	Limits *Limits `json:"limits,omitempty"`
 	// How many downloads from one host may run at once, over all calls of the service. Default: 4.
 	MaxConcurrentDownloads int `json:"max-concurrent-downloads,omitempty"`
-	// How many uploads to one host may run at once. Not supported yet: ocireg uploads one blob at a time. Default: 1.
+	// How many uploads to one host may run at once, over all pushes and copies of the service. Default: 4.
 	MaxConcurrentUploads int `json:"max-concurrent-uploads,omitempty"`
 	// Whether environment variables may set proxies, the paths of configuration files and CA certificates, and the
 	// directory of temporary files. In a privileged process they never may. Default: true.

@@ -71,7 +71,7 @@ unsafe fn user_agent<'a>(user_agent: *const c_char) -> crate::error::Result<Opti
 /// - `timeouts`: `connect-ms` (30000), `tls-ms` (10000), `header-ms` (30000), `idle-ms` (30000), `auth-ms` (15000),
 ///   `total-ms` (0), `min-bytes-per-second` (0); 0 is no limit.
 /// - `retry`: `max-attempts` (5), `initial-ms` (250), `max-ms` (30000), `max-retry-after-ms` (60000).
-/// - `max-concurrent-downloads` (4): at once from one host.
+/// - `max-concurrent-downloads` (4), `max-concurrent-uploads` (4): at once from and to one host.
 /// - `limits`: the largest `manifest`, `config`, `list` (8 MiB each), `token` (1 MiB) and `error` (64 KiB); how many
 ///   `pages`, `children` (10000 each), `depth` (4), `urls` (16); `total` (64 MiB): all documents that one call
 ///   collects; `spool`: the temporary file of a v1 layer (no limit).
@@ -83,7 +83,7 @@ unsafe fn user_agent<'a>(user_agent: *const c_char) -> crate::error::Result<Opti
 /// - `v1`: false never speaks protocol v1; true lets a login try it last.
 /// - `trusted-realms`: pairs of a registry and a token server. `allow-upload-hosts`, `allow-foreign-urls`,
 ///   `allow-plain-http-credentials`, `allow-v1-endpoints`: lists of host[:port]. Each allows what is refused otherwise.
-/// - `hosts-dir`, `registries-conf`, `max-concurrent-uploads`: not supported yet; a value is OCIREG_UNSUPPORTED.
+/// - `hosts-dir`, `registries-conf`: not supported yet; a value is OCIREG_UNSUPPORTED.
 ///
 /// A proxy is `SCHEME://[USER:PASSWORD@]HOST[:PORT]` with the scheme http, https, socks5 or socks5h (which resolves host
 /// names at the proxy). Without the option, HTTP_PROXY (not in CGI programs), HTTPS_PROXY and NO_PROXY are used as they

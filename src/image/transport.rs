@@ -108,6 +108,12 @@ pub trait Sink: Send + Sync {
         Ok(())
     }
 
+    /// Waits until nobody else brings the blob to the same registry, as far as can be known here. What it gives is held until
+    /// the blob is there.
+    fn claim_blob(&self, _blob: &Descriptor, _call: &Call) -> Result<Box<dyn Claim + '_>> {
+        Ok(Box::new(()))
+    }
+
     /// Whether a blob is there and right. `exact`: its bytes are judged, not only its size, where they are at hand.
     fn has_blob(&self, blob: &Descriptor, exact: bool, call: &Call) -> Result<bool>;
 
@@ -216,6 +222,20 @@ pub trait BlobWrite {
         0
     }
 }
+
+/// The right to bring a blob.
+pub trait Claim {
+    /// Repositories of the same registry that others have brought it to.
+    fn origins(&self) -> Vec<Origin> {
+        Vec::new()
+    }
+
+    /// Tells others that it is there.
+    fn note(&self) {}
+}
+
+/// Where nobody else can be in the way.
+impl Claim for () {}
 
 /// A repository as others can mount from it.
 #[derive(Debug, Clone, PartialEq, Eq)]

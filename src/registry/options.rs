@@ -63,8 +63,8 @@ options! {
         "limits" => limits: Limits;
         /// How many downloads from one host may run at once, over all calls of the service.
         "max-concurrent-downloads" => max_concurrent_downloads: usize = 4, in 1..=1024;
-        /// How many uploads to one host may run at once. Not supported yet: ocireg uploads one blob at a time.
-        "max-concurrent-uploads" => max_concurrent_uploads: Option<u64>, else "1";
+        /// How many uploads to one host may run at once, over all pushes and copies of the service.
+        "max-concurrent-uploads" => max_concurrent_uploads: usize = 4, in 1..=1024;
         /// Whether environment variables may set proxies, the paths of configuration files and CA certificates, and the
         /// directory of temporary files. In a privileged process they never may.
         "environment" => environment: Environment = Environment::of_process(true);
@@ -133,12 +133,6 @@ impl ServiceOptions {
                     "remove the option or set it to \"\"; list mirrors in registry-mirrors",
                 ));
             }
-        }
-        if self.max_concurrent_uploads.is_some() {
-            return Err(not_yet(
-                "max-concurrent-uploads",
-                "remove the option: ocireg uploads one blob at a time",
-            ));
         }
         Ok(())
     }

@@ -32,6 +32,7 @@ use crate::sync::Current;
 use crate::tls::Identity;
 use crate::tls::certs_d::{self, TlsConfig};
 use crate::tls::system;
+use crate::v2::moving::Moving;
 use crate::v2::registry::Common;
 
 /// A handle on a service; cheap to clone, may be used from many threads.
@@ -458,6 +459,8 @@ impl Service {
             retry: settings.retry.clone(),
             limits: settings.limits.clone(),
             slots: Slots::new(settings.max_concurrent_downloads),
+            upload_slots: Slots::new(settings.max_concurrent_uploads),
+            moving: Moving::default(),
         })
     }
 

@@ -34,9 +34,11 @@ impl<'a> Job<'a> {
         let mut report = BlobReport::present(blob);
         let mut events = Events::new(blob, self.direction);
         let exact = self.plan.configs.contains(&blob.digest);
+        let claim = self.sink.claim_blob(blob, call)?;
         let is_there =
             self.plan.present.contains(&blob.digest) || self.sink.has_blob(blob, exact, call)?;
-        if is_there || self.is_mounted(blob, call)? {
+        if is_there || self.is_mounted(blob, &claim.origins(), call)? {
+            claim.note();
             report.source = if is_there { BlobSource::Present } else { BlobSource::Mounted };
             if self.source.has_counted(blob) {
                 return Ok(report);
@@ -51,11 +53,21 @@ impl<'a> Job<'a> {
             if report.resumed_from > 0 { BlobSource::Resumed } else { BlobSource::Network };
         call.add_done(report.resumed_from);
         let moving = Moving { blob, writer, report, events, again: false };
-        moving.run(self.source, buffer, call)
+        let moved = moving.run(self.source, buffer, call)?;
+        claim.note();
+        Ok(moved)
     }
 
-    fn is_mounted(&self, blob: &Descriptor, call: &Call) -> Result<bool> {
-        for from in &self.mounts {
+    /// From one of the repositories that may have it, or from where other calls have brought it.
+    fn is_mounted(
+        &self,
+        blob: &Descriptor,
+        brought_to: &[transport::Origin],
+        call: &Call,
+    ) -> Result<bool> {
+        let to = self.sink.origin();
+        let others = brought_to.iter().filter(|from| !self.mounts.contains(from));
+        for from in self.mounts.iter().chain(others).filter(|from| to.as_ref() != Some(from)) {
             if self.sink.mount_blob(blob, from, call)? {
                 return Ok(true);
             }

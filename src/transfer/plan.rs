@@ -400,14 +400,19 @@ fn find_what_is_there(manifests: &mut [Stored], sink: &dyn Sink, call: &Call) ->
     Ok(())
 }
 
-/// The blobs that need not be asked for.
+/// The blobs that need not be asked for. A layer that is not meant to be distributed may have been left out.
 fn present_of(manifests: &[Stored], entries: &[Descriptor]) -> HashSet<Digest> {
     let blobs = |is_there: bool| {
         let of = manifests.iter().filter(move |stored| stored.is_there == is_there);
-        of.flat_map(|stored| stored.config.iter().chain(&stored.layers)).map(|blob| &blob.digest)
+        of.flat_map(|stored| stored.config.iter().chain(&stored.layers))
     };
-    let asked: HashSet<&Digest> = blobs(false).chain(entries.iter().map(|e| &e.digest)).collect();
-    blobs(true).filter(|digest| !asked.contains(digest)).cloned().collect()
+    let asked: HashSet<&Digest> = blobs(false).chain(entries).map(|blob| &blob.digest).collect();
+    blobs(true)
+        .filter(|blob| !media_type::is_nondistributable(&blob.media_type))
+        .map(|blob| &blob.digest)
+        .filter(|digest| !asked.contains(digest))
+        .cloned()
+        .collect()
 }
 
 /// The blobs of images and indexes, each once; the same digest with two sizes is a lie.

@@ -3,6 +3,7 @@
 pub mod blob;
 mod document;
 pub mod foreign;
+pub mod moving;
 pub mod pages;
 pub mod place;
 pub mod registry;

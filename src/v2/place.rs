@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::Repository;
 use super::blob::{self, BlobReader};
+use super::moving;
 use super::pages::PageOptions;
 use super::repository::{ManifestOptions, Selector};
 use super::upload::{BlobWriter, PutOptions, check_told, is_answer, is_over};
@@ -14,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::http::slots::Slot;
 use crate::http::{self, Method, Payload, Reaches, header};
 use crate::image::manifest::Document;
-use crate::image::transport::{Endpoint, Origin};
+use crate::image::transport::{Claim, Endpoint, Origin};
 use crate::image::{BlobRead, BlobWrite, Descriptor, Sink, Source, media_type};
 use crate::names::digest::Digest;
 use crate::sync::lock;
@@ -186,6 +187,13 @@ impl Sink for Target {
         }
     }
 
+    fn claim_blob(&self, blob: &Descriptor, call: &Call) -> Result<Box<dyn Claim + '_>> {
+        let registry = self.repository.registry();
+        let origin = http::origin::Origin::of(registry.base()).to_string();
+        let claim = registry.common().moving.claim(origin.clone(), &blob.digest, call)?;
+        Ok(Box::new(Claimed { target: self, registry: origin, claim }))
+    }
+
     fn has_blob(&self, blob: &Descriptor, _exact: bool, call: &Call) -> Result<bool> {
         BlobWriter::exists(&self.repository, &blob.digest, Some(blob.size), call)
     }
@@ -205,9 +213,7 @@ impl Sink for Target {
 
     fn blob_writer(&self, blob: &Descriptor, call: &Call) -> Result<Box<dyn BlobWrite + '_>> {
         let registry = self.repository.registry();
-        // A copy within one registry reads and writes at once: with the same places for both it could wait for itself.
-        let host = format!("{} (uploads)", registry.base().authority());
-        let slot = registry.common().slots.take(&host, call)?;
+        let slot = registry.common().upload_slots.take(registry.base().authority(), call)?;
         let begun = lock(&self.begun).remove(&blob.digest);
         let writer = match begun {
             Some(writer) => writer,
@@ -262,7 +268,7 @@ impl Sink for Target {
     }
 
     fn concurrency(&self) -> usize {
-        self.repository.registry().common().slots.most()
+        self.repository.registry().common().upload_slots.most()
     }
 
     fn takes_nondistributable(&self) -> bool {
@@ -275,6 +281,25 @@ impl Sink for Target {
 
     fn endpoint(&self) -> Option<Endpoint> {
         Source::endpoint(self)
+    }
+}
+
+/// The right to bring a blob to the registry.
+struct Claimed<'a> {
+    target: &'a Target,
+    registry: String,
+    claim: moving::Claim<'a>,
+}
+
+impl Claim for Claimed<'_> {
+    fn origins(&self) -> Vec<Origin> {
+        let seen = self.claim.seen().map(str::to_owned);
+        let origin = seen.map(|repository| Origin { registry: self.registry.clone(), repository });
+        origin.into_iter().collect()
+    }
+
+    fn note(&self) {
+        self.claim.note(self.target.repository.name());
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use serde::Serialize;
 use url::Url;
 
+use super::moving::Moving;
 use crate::auth::challenge::Challenge;
 use crate::auth::{Authenticator, Authorization, Policy, Tokens};
 use crate::call::Call;
@@ -33,8 +34,12 @@ pub struct Common {
     pub retry: Retry,
     /// How much of an answer is accepted.
     pub limits: Limits,
-    /// How many blobs of one host move at once.
+    /// How many blobs of one host are read at once.
     pub slots: Slots,
+    /// How many blobs of one host are written at once.
+    pub upload_slots: Slots,
+    /// Which blobs are being written where.
+    pub moving: Moving,
 }
 
 /// A registry that speaks protocol v2.

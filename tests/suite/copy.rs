@@ -135,6 +135,16 @@ fn one_platform_is_copied_as_an_image() {
     let arm = &image.manifests[1].digest;
     assert_eq!(to.tag("demo/app", "1").as_deref(), Some(arm.as_str()));
     assert_eq!(report["platform"], "linux/arm64");
+    // Not the whole index, and no platform named: that of this machine.
+    let options = json!({"all_platforms": false});
+    let report = service(none())
+        .copy(None, &at(&from, "demo/app"), &at(&to, "demo/app"), &options)
+        .expect("a copy");
+    assert_eq!(report["manifests"].as_array().map(Vec::len), Some(1));
+    assert_ne!(report["descriptor"]["digest"], image.digest.as_str());
+    let both = json!({"all_platforms": true, "platform": "linux/arm64"});
+    let error = service(none()).copy(None, &at(&from, "demo/app"), "oci:none", &both);
+    assert_eq!(error.expect_err("both").argument(), "platform");
 }
 
 #[test]
@@ -469,6 +479,75 @@ fn many_copies_at_once_do_not_wait_for_each_other() {
             });
         }
     });
+}
+
+#[test]
+fn what_one_call_uploads_the_others_mount() {
+    let (from, to) = (Registry::plain(), Registry::plain());
+    let image = Spec::sized(2, 500_000).build();
+    image.push_to(&from, "demo/app", "1");
+    let pause = std::time::Duration::from_millis(20);
+    from.fault(Fault::on("/blobs/", Action::Trickle(50_000, pause)).method("GET").always());
+    let service = service(none());
+    std::thread::scope(|scope| {
+        for number in 0..4 {
+            let (service, from, to, image) = (&service, &from, &to, &image);
+            scope.spawn(move || {
+                let repository = format!("other/app{number}");
+                let (source, destination) = (at(from, "demo/app"), at(to, &repository));
+                service.copy(None, &source, &destination, &json!({})).expect("a copy");
+                assert_has(to, &repository, "1", image);
+            });
+        }
+    });
+    assert!(reads(&from, &image).iter().all(|count| *count == 1), "each blob is read once");
+    // A leader that fails leaves the blob to the next one.
+    let third = Registry::plain();
+    from.fault(Fault::on(&image.manifests[0].layers[0], Action::Flip(7)).method("GET").times(2));
+    let results: Vec<_> = std::thread::scope(|scope| {
+        let copies: Vec<_> = (0..3)
+            .map(|number| {
+                let (service, from, third) = (&service, &from, &third);
+                scope.spawn(move || {
+                    let destination = at(third, &format!("other/app{number}"));
+                    service.copy(None, &at(from, "demo/app"), &destination, &json!({})).is_ok()
+                })
+            })
+            .collect();
+        copies.into_iter().map(|copy| copy.join().expect("no panic")).collect()
+    });
+    assert_eq!(results.iter().filter(|ok| **ok).count(), 2, "{results:?}");
+}
+
+#[test]
+fn a_host_gets_no_more_uploads_at_once_than_allowed() {
+    for most in [1, 3] {
+        let (from, to) = (Registry::plain(), Registry::plain());
+        let image = Spec::sized(6, 100_000).build();
+        image.push_to(&from, "demo/app", "1");
+        // Uploads that have begun and not ended are those under way.
+        let pause = std::time::Duration::from_millis(10);
+        from.fault(Fault::on("/blobs/", Action::Trickle(30_000, pause)).method("GET").always());
+        let service =
+            service(json!({"max-concurrent-uploads": most, "max-concurrent-downloads": 8}));
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        let seen = std::thread::scope(|scope| {
+            let watch = scope.spawn(|| {
+                let mut seen = 0;
+                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    seen = seen.max(to.upload_count());
+                    std::thread::sleep(std::time::Duration::from_millis(1));
+                }
+                seen
+            });
+            let copied = service.copy(None, &at(&from, "demo/app"), &at(&to, "demo/app"), &none());
+            stop.store(true, std::sync::atomic::Ordering::Relaxed);
+            copied.expect("a copy");
+            watch.join().expect("no panic")
+        });
+        assert!((1..=most).contains(&seen), "{seen} of {most}");
+        assert_has(&to, "demo/app", "1", &image);
+    }
 }
 
 #[test]

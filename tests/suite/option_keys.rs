@@ -75,7 +75,10 @@ const KEYS: &[(&str, &[(&str, Shown)])] = &[
                 "max-concurrent-downloads",
                 By("pull.rs", "several_blobs_move_at_once_but_never_more_than_a_host_may"),
             ),
-            ("max-concurrent-uploads", Refused(|| json!(4))),
+            (
+                "max-concurrent-uploads",
+                By("copy.rs", "a_host_gets_no_more_uploads_at_once_than_allowed"),
+            ),
             (
                 "credential-helper-timeout-ms",
                 By("credentials.rs", "d2_d3_d5_bad_helpers_are_errors_within_their_time"),

@@ -184,8 +184,8 @@ ServiceOptions = TypedDict(
 - ``limits``: How much a registry may send.
 - ``max-concurrent-downloads``: How many downloads from one host may run at once, over all calls of the service.
   Default: 4.
-- ``max-concurrent-uploads``: How many uploads to one host may run at once. Not supported yet: ocireg uploads one blob
-  at a time. Default: 1.
+- ``max-concurrent-uploads``: How many uploads to one host may run at once, over all pushes and copies of the service.
+  Default: 4.
 - ``environment``: Whether environment variables may set proxies, the paths of configuration files and CA
   certificates, and the directory of temporary files. In a privileged process they never may. Default: ``True``.
 - ``preload``: Load the system's CA certificates when the service is created, for programs that change their root
