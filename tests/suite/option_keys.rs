@@ -184,7 +184,22 @@ const KEYS: &[(&str, &[(&str, Shown)])] = &[
         ],
     ),
     (
-        "open",
+        "config",
+        &[
+            ("registry-mirrors", By("service.rs", "a_load_that_fails_changes_nothing")),
+            ("insecure-registries", By("service.rs", "a_load_that_fails_changes_nothing")),
+            (
+                "allow-nondistributable-artifacts",
+                By("service.rs", "a_load_that_fails_changes_nothing"),
+            ),
+            (
+                "daemon-json",
+                By("service.rs", "a_real_daemon_json_is_read_and_explicit_options_win"),
+            ),
+        ],
+    ),
+    (
+        "session_open",
         &[
             ("auth", By("echo.rs", "a_failure_that_stays_is_masked_in_later_calls_too")),
             ("actions", By("tokens.rs", "the_order_of_actions_makes_no_second_token")),
@@ -325,10 +340,11 @@ fn give(scope: &str, document: Value, session: &Session, service: &Service) -> O
     let digest = format!("sha256:{}", "0".repeat(64));
     match scope {
         "service" => Service::new(&document).map(drop),
+        "config" => service.replace_config(&document),
         "proxy" | "timeouts" | "retry" | "limits" => {
             Service::new(&json!({scope: document})).map(drop)
         }
-        "open" => service.open(None, "127.0.0.1:1/x", &document).map(drop),
+        "session_open" => service.open(None, "127.0.0.1:1/x", &document).map(drop),
         "list_tags" => session.list_tags(None, &document).map(drop),
         "get_manifest" => session.get_manifest(None, None, &document).map(drop),
         "head_manifest" => session.head_manifest(None, None, &document).map(drop),
@@ -357,6 +373,15 @@ fn give(scope: &str, document: Value, session: &Session, service: &Service) -> O
         }
         "inspect" => service.inspect(None, "127.0.0.1:1/x", &document).map(drop),
         other => panic!("no place {other}"),
+    }
+}
+
+/// The library's tables, each of which stands here.
+#[test]
+fn every_document_is_here() {
+    let here: Vec<_> = KEYS.iter().map(|(scope, _)| *scope).collect();
+    for schema in ocireg::client::options::DOCUMENTS {
+        assert_eq!(here.contains(&schema.name), !schema.rows.is_empty(), "{}", schema.name);
     }
 }
 
