@@ -12,6 +12,7 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	ocireg "github.com/ocireg/ocireg/bindings/go"
@@ -52,6 +53,55 @@ func ExampleDefaultService_Pull() {
 	// network application/vnd.oci.image.config.v1+json
 	// network application/vnd.oci.image.layer.v1.tar
 	// network application/vnd.oci.image.layer.v1.tar
+}
+
+func ExampleDefaultService_Push() {
+	image, stop := exampleImage() // An image that somebody has built into a layout, pulled here.
+	defer stop()
+	directory, err := os.MkdirTemp("", "layout")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(directory)
+	service, err := ocireg.NewService(ocireg.ServiceOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer service.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	layout := "oci:" + directory + ":app"
+	if _, err := service.Pull(ctx, image, layout, nil); err != nil {
+		log.Fatal(err)
+	}
+
+	host, _, _ := strings.Cut(image, "/")
+	report, err := service.Push(ctx, layout, host+"/copies/app:v2", &ocireg.PushOptions{Tags: []string{"stable"}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(report.Tags)
+	// Output: [v2 stable]
+}
+
+func ExampleDefaultService_Copy() {
+	image, stop := exampleImage() // Such as "registry.example/team/app:v1".
+	defer stop()
+	service, err := ocireg.NewService(ocireg.ServiceOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer service.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+
+	host, _, _ := strings.Cut(image, "/")
+	report, err := service.Copy(ctx, "docker://"+image, "docker://"+host+"/copies/app:v2", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(report.BytesTransferred) // Within one registry blobs are mounted, if it allows that.
+	// Output: 0
 }
 
 func ExampleWithProgress() {

@@ -3,6 +3,7 @@ package ocireg
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/ocireg/ocireg/bindings/go/internal/capi"
@@ -33,25 +34,54 @@ type BlobReport struct {
 	Source string `json:"source"`
 }
 
-// PullReport is the result of a pull.
-type PullReport struct {
+// ImageReport is what the results of Pull, Push and Copy have in common.
+type ImageReport struct {
 	// Reference is the canonical reference, with the digest.
-	Reference        string           `json:"reference"`
-	Descriptor       Descriptor       `json:"descriptor"`
-	Manifests        []ManifestReport `json:"manifests"`
-	Platform         *Platform        `json:"platform"`
-	Endpoint         EndpointReport   `json:"endpoint"`
-	Destination      string           `json:"destination"`
-	Blobs            []BlobReport     `json:"blobs"`
-	BytesTotal       int64            `json:"bytes_total"`
-	BytesTransferred int64            `json:"bytes_transferred"`
-	Duration         time.Duration    `json:"-"`
-	Warnings         []string         `json:"warnings"`
-	// Attempts are the errors of the endpoints that were tried first.
-	Attempts []*Error `json:"attempts"`
+	Reference  string           `json:"reference"`
+	Descriptor Descriptor       `json:"descriptor"`
+	Manifests  []ManifestReport `json:"manifests"`
+	// Platform is nil unless one platform was chosen.
+	Platform         *Platform     `json:"platform"`
+	Destination      string        `json:"destination"`
+	Blobs            []BlobReport  `json:"blobs"`
+	BytesTotal       int64         `json:"bytes_total"`
+	BytesTransferred int64         `json:"bytes_transferred"`
+	Duration         time.Duration `json:"-"`
+	// Tags are the tags that now name the image in the registry.
+	Tags []string `json:"tags"`
+	// Converted are the manifests that were written in another form, because the options asked for it.
+	Converted []Conversion `json:"converted"`
+	Warnings  []string     `json:"warnings"`
 
 	// Raw is the JSON object that the library returned.
 	Raw json.RawMessage `json:"-"`
+}
+
+// Conversion is the digest of a manifest before and after it was converted.
+type Conversion struct {
+	From string `json:"from"`
+	To   string `json:"to"`
+}
+
+// PullReport is the result of a pull.
+type PullReport struct {
+	ImageReport
+	Endpoint EndpointReport `json:"endpoint"`
+	// Attempts are the errors of the endpoints that were tried first.
+	Attempts []*Error `json:"attempts"`
+}
+
+// PushReport is the result of a push.
+type PushReport struct {
+	ImageReport
+	Endpoint EndpointReport `json:"endpoint"`
+}
+
+// CopyReport is the result of a copy. An endpoint is nil if that end is not a registry.
+type CopyReport struct {
+	ImageReport
+	SourceEndpoint      *EndpointReport `json:"source_endpoint"`
+	DestinationEndpoint *EndpointReport `json:"destination_endpoint"`
 }
 
 // manifestText is a ManifestReport in the library's JSON.
@@ -69,20 +99,44 @@ func manifestReports(texts []manifestText) []ManifestReport {
 }
 
 // read decodes the library's JSON object.
-func (r *PullReport) read(document []byte) error {
+func (r *ImageReport) read(document []byte) error {
+	type fields ImageReport
 	all := struct {
-		*PullReport
+		*fields
 		Manifests  []manifestText `json:"manifests"`
 		Platform   *platformText  `json:"platform"`
 		DurationMS int64          `json:"duration_ms"`
-	}{PullReport: r}
+	}{fields: (*fields)(r)}
 	err := json.Unmarshal(document, &all)
 	r.Manifests, r.Platform = manifestReports(all.Manifests), (*Platform)(all.Platform)
 	r.Duration = fromMilliseconds(all.DurationMS)
 	return err
 }
 
-func (r *PullReport) keepRaw(raw json.RawMessage) { r.Raw = raw }
+func (r *ImageReport) keepRaw(raw json.RawMessage) { r.Raw = raw }
+
+func (r *PullReport) read(document []byte) error {
+	own := struct {
+		Endpoint *EndpointReport `json:"endpoint"`
+		Attempts *[]*Error       `json:"attempts"`
+	}{&r.Endpoint, &r.Attempts}
+	return errors.Join(r.ImageReport.read(document), json.Unmarshal(document, &own))
+}
+
+func (r *PushReport) read(document []byte) error {
+	own := struct {
+		Endpoint *EndpointReport `json:"endpoint"`
+	}{&r.Endpoint}
+	return errors.Join(r.ImageReport.read(document), json.Unmarshal(document, &own))
+}
+
+func (r *CopyReport) read(document []byte) error {
+	own := struct {
+		Source      **EndpointReport `json:"source_endpoint"`
+		Destination **EndpointReport `json:"destination_endpoint"`
+	}{&r.SourceEndpoint, &r.DestinationEndpoint}
+	return errors.Join(r.ImageReport.read(document), json.Unmarshal(document, &own))
+}
 
 // Pull pulls an image and verifies the size and digest of everything it transfers. The source is a reference such as
 // "busybox:1.36", and the destination a location such as "oci:DIRECTORY:NAME". Pull skips blobs that the destination
@@ -94,6 +148,33 @@ func (s *DefaultService) Pull(ctx context.Context, source, destination string, o
 	}
 	return decodeNew[PullReport](under(ctx, func(c *capi.Context) (string, error) {
 		return s.c.Pull(c, source, destination, document)
+	}))
+}
+
+// Push pushes an image from this machine, with all images of an index. The source is a location such as
+// "oci:DIRECTORY:NAME", and the destination a reference such as "registry.example/team/app:v1". Push skips what the
+// registry already has, and names the image when everything else is there. An interrupted push continues with what is
+// missing. The options may be nil.
+func (s *DefaultService) Push(ctx context.Context, source, destination string, options *PushOptions) (*PushReport, error) {
+	document, err := encodeOptional("options", options)
+	if err != nil {
+		return nil, err
+	}
+	return decodeNew[PushReport](under(ctx, func(c *capi.Context) (string, error) {
+		return s.c.Push(c, source, destination, document)
+	}))
+}
+
+// Copy copies an image from one location to another, with all images of an index. A location is a reference such as
+// "docker://registry.example/team/app:v1", or a layout such as "oci:DIRECTORY:NAME". Between registries nothing is
+// written to disk, and within one registry blobs are mounted if it allows that. The options may be nil.
+func (s *DefaultService) Copy(ctx context.Context, source, destination string, options *CopyOptions) (*CopyReport, error) {
+	document, err := encodeOptional("options", options)
+	if err != nil {
+		return nil, err
+	}
+	return decodeNew[CopyReport](under(ctx, func(c *capi.Context) (string, error) {
+		return s.c.Copy(c, source, destination, document)
 	}))
 }
 

@@ -444,3 +444,114 @@ func TestForgotten(t *testing.T) {
 	// The test's server holds the other end of the connection.
 	eventually(t, "the descriptors are closed", func() bool { return descriptors(t) <= open+2 })
 }
+
+func TestPush(t *testing.T) {
+	r := newRegistry(t)
+	image := r.addImage("team/app", "v1", 1000, 500_000)
+	service := newService(t)
+	layout := "oci:" + t.TempDir() + ":mine"
+	if _, err := service.Pull(t.Context(), r.host+"/team/app:v1", layout, nil); err != nil {
+		t.Fatal(err)
+	}
+	other := newRegistry(t)
+	var last ocireg.Progress
+	ctx := ocireg.WithProgress(t.Context(), func(p ocireg.Progress) error {
+		last = p
+		return nil
+	})
+	report, err := service.Push(ctx, layout, other.host+"/copies/app:v1", &ocireg.PushOptions{Tags: []string{"stable"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.Descriptor.Digest != image.Digest || report.Reference != other.host+"/copies/app@"+image.Digest ||
+		report.BytesTransferred != report.BytesTotal || report.BytesTotal < 501_000 || len(report.Blobs) != 3 ||
+		!reflect.DeepEqual(report.Tags, []string{"v1", "stable"}) || report.Raw == nil ||
+		!strings.HasPrefix(report.Endpoint.URL, "http://"+other.host) {
+		t.Errorf("%+v", report)
+	}
+	if last.Done != last.Total || last.Total != report.BytesTotal {
+		t.Errorf("%+v of %d bytes", last, report.BytesTotal)
+	}
+	for _, tag := range []string{"v1", "stable"} {
+		got, err := service.Inspect(t.Context(), other.host+"/copies/app:"+tag, nil)
+		if err != nil || got.Descriptor.Digest != image.Digest {
+			t.Errorf("%s: %+v, %v", tag, got, err)
+		}
+	}
+
+	report, err = service.Push(t.Context(), layout, other.host+"/copies/app:v1", nil)
+	if err != nil || report.BytesTransferred != 0 || report.Blobs[0].Source != "present" {
+		t.Errorf("%+v, %v", report, err)
+	}
+	if _, err = service.Push(t.Context(), layout+"x", other.host+"/copies/app", nil); !errors.Is(err, ocireg.ErrNotFound) {
+		t.Error(err)
+	}
+}
+
+func TestPushStopsWhenItsContextDoes(t *testing.T) {
+	r := newRegistry(t)
+	r.addImage("team/app", "v1", 1000)
+	service := newService(t)
+	layout := "oci:" + t.TempDir() + ":mine"
+	if _, err := service.Pull(t.Context(), r.host+"/team/app:v1", layout, nil); err != nil {
+		t.Fatal(err)
+	}
+	silent := newRegistry(t)
+	silent.holdUpload = make(chan struct{})
+	defer close(silent.holdUpload)
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	_, err := service.Push(ctx, layout, silent.host+"/app:v1", nil)
+	if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) > 5*time.Second {
+		t.Errorf("%v after %v", err, time.Since(start))
+	}
+}
+
+func TestCopy(t *testing.T) {
+	from, to := newRegistry(t), newRegistry(t)
+	image := from.addImage("team/app", "v1", 1000, 500_000)
+	service := newService(t)
+	report, err := service.Copy(t.Context(), "docker://"+from.host+"/team/app:v1", "docker://"+to.host+"/copies/app:v2", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.Descriptor.Digest != image.Digest || report.SourceEndpoint == nil || report.DestinationEndpoint == nil ||
+		!strings.HasPrefix(report.SourceEndpoint.URL, "http://"+from.host) ||
+		!strings.HasPrefix(report.DestinationEndpoint.URL, "http://"+to.host) || report.BytesTransferred < 501_000 {
+		t.Errorf("%+v", report)
+	}
+	// Within one registry nothing is sent.
+	report, err = service.Copy(t.Context(), "docker://"+to.host+"/copies/app:v2", "docker://"+to.host+"/more/app:v3", nil)
+	if err != nil || report.BytesTransferred != 0 || report.Blobs[0].Source == "network" {
+		t.Errorf("%+v, %v", report, err)
+	}
+	directory := t.TempDir()
+	report, err = service.Copy(t.Context(), "docker://"+to.host+"/more/app:v3", "oci:"+directory+":mine", &ocireg.CopyOptions{
+		SourceAuth: &ocireg.AuthConfig{},
+	})
+	if err != nil || report.DestinationEndpoint != nil || report.SourceEndpoint == nil {
+		t.Errorf("%+v, %v", report, err)
+	}
+	if tags, _ := verifyLayout(t, directory); !reflect.DeepEqual(tags, []string{"mine"}) {
+		t.Error(tags)
+	}
+}
+
+func TestHeadBlob(t *testing.T) {
+	r := newRegistry(t)
+	r.addImage("team/app", "v1", 1000)
+	layer := r.addBlob([]byte("found without being read"))
+	repository, err := newService(t).OpenRepository(t.Context(), r.host+"/team/app", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer repository.Close()
+	found, err := repository.HeadBlob(t.Context(), layer.Digest)
+	if err != nil || found.Digest != layer.Digest || found.Size != 24 {
+		t.Errorf("%+v, %v", found, err)
+	}
+	if _, err := repository.HeadBlob(t.Context(), digestOf(nil)); !errors.Is(err, ocireg.ErrNotFound) {
+		t.Error(err)
+	}
+}

@@ -47,8 +47,8 @@ type registryV2 struct {
 	blobFault func(w http.ResponseWriter, r *http.Request, data []byte) (answered bool)
 	// user and password, if set, are asked for.
 	user, password string
-	// upload is what has come of it, and holdUpload, if set, keeps its chunks waiting.
-	upload     []byte
+	// uploads are what has come of each, and holdUpload, if set, keeps their content waiting.
+	uploads    [][]byte
 	holdUpload chan struct{}
 	// status, if set, is all that is answered beside /v2/.
 	status int
@@ -125,6 +125,10 @@ func (r *registryV2) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	if name, what, ok := strings.Cut(path, "/manifests/"); ok {
+		if req.Method == http.MethodPut || req.Method == http.MethodDelete {
+			r.changeManifest(w, req, name, what)
+			return
+		}
 		r.mu.Lock()
 		m, ok := r.manifests[name][what]
 		known := r.manifests[name] != nil
@@ -151,6 +155,12 @@ func (r *registryV2) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	r.mu.Lock()
 	data, ok := r.blobs[digest]
+	if ok && req.Method == http.MethodDelete {
+		delete(r.blobs, digest)
+		w.WriteHeader(http.StatusAccepted)
+		r.mu.Unlock()
+		return
+	}
 	r.mu.Unlock()
 	if !ok {
 		refuse(w, http.StatusNotFound, "BLOB_UNKNOWN", "blob unknown to registry")
@@ -169,31 +179,61 @@ func (r *registryV2) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	w.Write(data[from:])
 }
 
-// serveUpload has one upload at a time.
+func (r *registryV2) changeManifest(w http.ResponseWriter, req *http.Request, name, what string) {
+	body, _ := io.ReadAll(req.Body)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if req.Method == http.MethodDelete {
+		if _, ok := r.manifests[name][what]; !ok {
+			refuse(w, http.StatusNotFound, "MANIFEST_UNKNOWN", "manifest unknown")
+			return
+		}
+		delete(r.manifests[name], what)
+		w.WriteHeader(http.StatusAccepted)
+		return
+	}
+	if r.manifests[name] == nil {
+		r.manifests[name] = map[string]stored{}
+	}
+	for _, key := range []string{what, digestOf(body)} {
+		r.manifests[name][key] = stored{req.Header.Get("Content-Type"), body}
+	}
+	w.Header().Set("Docker-Content-Digest", digestOf(body))
+	w.WriteHeader(http.StatusCreated)
+}
+
 func (r *registryV2) serveUpload(w http.ResponseWriter, req *http.Request, name string) {
 	body, _ := io.ReadAll(req.Body)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	w.Header().Set("Location", strings.TrimSuffix(req.URL.Path, name)+"1")
+	if req.Method == http.MethodPost {
+		r.uploads = append(r.uploads, nil)
+		name = strconv.Itoa(len(r.uploads) - 1)
+	}
+	at, err := strconv.Atoi(name)
+	if err != nil || at >= len(r.uploads) {
+		refuse(w, http.StatusNotFound, "BLOB_UPLOAD_UNKNOWN", "upload unknown to registry")
+		return
+	}
+	w.Header().Set("Location", req.URL.Path[:strings.LastIndex(req.URL.Path, "/")+1]+name)
 	_, mountable := r.blobs[req.URL.Query().Get("mount")]
 	switch {
 	case req.Method == http.MethodPost && mountable:
 		w.WriteHeader(http.StatusCreated)
 	case req.Method == http.MethodPost:
-		r.upload = nil
 		w.WriteHeader(http.StatusAccepted)
-	case req.Method == http.MethodPatch && r.holdUpload != nil:
+	case r.holdUpload != nil && (req.Method == http.MethodPatch || req.Method == http.MethodPut):
 		hold := r.holdUpload
 		r.mu.Unlock()
 		<-hold
 		r.mu.Lock()
 	case req.Method == http.MethodPatch:
-		r.upload = append(r.upload, body...)
-		w.Header().Set("Range", fmt.Sprintf("0-%d", len(r.upload)-1))
+		r.uploads[at] = append(r.uploads[at], body...)
+		w.Header().Set("Range", fmt.Sprintf("0-%d", len(r.uploads[at])-1))
 		w.WriteHeader(http.StatusAccepted)
 	case req.Method == http.MethodPut:
-		r.upload = append(r.upload, body...)
-		r.blobs[req.URL.Query().Get("digest")] = r.upload
+		r.uploads[at] = append(r.uploads[at], body...)
+		r.blobs[req.URL.Query().Get("digest")] = r.uploads[at]
 		w.WriteHeader(http.StatusCreated)
 	default:
 		w.WriteHeader(http.StatusNoContent)

@@ -304,7 +304,7 @@ fn cpp_header_is_complete() {
 
 /// The examples as a user builds them, with CMake's find_package.
 #[test]
-fn examples_build_and_pull() {
+fn examples_build_and_move_images() {
     let (big, directory) = (big(), ocireg_testkit::tempdir());
     let built = directory.path().join("build");
     let mut configure = Command::new("cmake");
@@ -322,6 +322,21 @@ fn examples_build_and_pull() {
     let registry = Registry::plain();
     let image = Spec::busybox(&["linux/amd64"]).build();
     image.push_to(&registry, "app", "1");
+    for language in ["c", "cpp"] {
+        let layout = format!("oci:{}:x", directory.path().join(language).display());
+        let (name, place) = (format!("copies/{language}"), format!("{}/copies", registry.host()));
+        let mut copy = Command::new(built.join(format!("copy-{language}")));
+        let report =
+            stage::output(copy.arg(format!("docker://{}/app:1", registry.host())).arg(&layout));
+        assert!(report.contains(&image.digest), "{report}");
+        let mut push = Command::new(built.join(format!("push-{language}")));
+        push.arg(&layout).arg(format!("{place}/{language}:1")).args(["2", "stable"]);
+        let said = stage::output(&mut push);
+        assert_eq!(said.trim_end(), format!("pushed {place}/{language}@{}", image.digest));
+        for tag in ["1", "2", "stable"] {
+            assert_eq!(registry.tag(&name, tag).as_deref(), Some(image.digest.as_str()), "{tag}");
+        }
+    }
     let layer = &image.manifests[0].layers[0];
     let size = image.blobs[layer].len().expect("a size");
     for name in ["list-c", "list-cpp"] {

@@ -871,6 +871,79 @@ fn pulls() {
 }
 
 #[test]
+fn pushes_and_copies() {
+    let fixtures = Fixtures::shared();
+    let again = json!({"bytes_transferred": 0, "descriptor": {"digest": "{multi}"},
+        "blobs": [{"source": "present"}, "*", "*", "*", "*", "*", "*", "*"]});
+    run(
+        "pushes_and_copies",
+        &*fixtures,
+        &[
+            does(&["service_new", "s", "{}"]),
+            gives(
+                &["copy", "s", "docker://{plain}/multi:1", "oci:{dir}/layout:mine", r"\N"],
+                json!({"descriptor": {"digest": "{multi}"}, "manifests": ["*", "*", "*", "*"],
+                    "source_endpoint": {"mirror": false}, "destination": "oci:{dir}/layout:mine"}),
+            ),
+            // What is there depends on which binding was first.
+            random(&[
+                "push",
+                "s",
+                "oci:{dir}/layout:mine",
+                "{plain}/pushed:1",
+                r#"{"tags":["2"]}"#,
+            ]),
+            does(&["progress", "on"]),
+            gives(
+                &["push", "s", "oci:{dir}/layout:mine", "{plain}/pushed:1", r"\N"],
+                again.clone(),
+            ),
+            gives(&["events"], json!("*")),
+            does(&["progress", "off"]),
+            gives(
+                &["inspect", "s", "{plain}/pushed:2", r"\N"],
+                json!({"descriptor": {"digest": "{multi}"}}),
+            ),
+            random(&["copy", "s", "docker://{plain}/multi:1", "docker://{plain}/copied:1", r"\N"]),
+            gives(
+                &["copy", "s", "docker://{plain}/multi:1", "docker://{plain}/copied:1", r"\N"],
+                again,
+            ),
+            gives(
+                &[
+                    "push",
+                    "s",
+                    "oci:{dir}/layout:mine",
+                    "docker://{plain}/pushed:arm",
+                    r#"{"platform":"linux/arm64"}"#,
+                ],
+                json!({"platform": "linux/arm64", "descriptor": {"digest": "{arm64}"}}),
+            ),
+            fails(
+                &["push", "s", "oci:{dir}/layout:other", "{plain}/pushed:1", r"\N"],
+                "NOT_FOUND",
+                json!({}),
+            ),
+            fails(
+                &["push", "s", "oci:{dir}/layout:mine", "{plain}/Pushed:1", r"\N"],
+                "INVALID_REFERENCE",
+                json!({}),
+            ),
+            fails(
+                &["copy", "s", "{plain}/multi:1", "oci:{dir}/layout", r"\N"],
+                "INVALID_ARGUMENT",
+                json!({"argument": "source"}),
+            ),
+            fails(
+                &["copy", "s", "docker://{plain}/multi:1", "oci:{dir}/layout", r#"{"auth":{}}"#],
+                "INVALID_JSON",
+                json!({"argument": "auth"}),
+            ),
+        ],
+    );
+}
+
+#[test]
 fn uploads() {
     let fixtures = Fixtures::shared();
     let content = "written through every binding, in two halves";

@@ -31,7 +31,7 @@ from .documents import (
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from .documents import InspectOptions, PullOptions, SessionOptions
+    from .documents import CopyOptions, InspectOptions, PullOptions, PushOptions, SessionOptions
 
 _Opened = TypeVar("_Opened")
 
@@ -363,11 +363,54 @@ class Service(Owner):
         **options: Unpack[PullOptions],
     ) -> Report:
         """Pulls an image, such as ``"alpine:3"``, to a place, such as ``"oci:DIRECTORY"``. What is there stays."""
+        return self._move(lib.ocireg_pull, source, destination, timeout, context, options)
+
+    def push(
+        self,
+        source: str,
+        destination: str,
+        *,
+        timeout: float | None = None,
+        context: _call.Context | None = None,
+        **options: Unpack[PushOptions],
+    ) -> Report:
+        """Pushes an image, such as ``"oci:DIRECTORY:NAME"``, to a registry, such as ``"registry.example/team/app:v1"``.
+
+        All images of an index go, unless ``platform`` chooses one. What the registry has already is not sent again, and
+        the image gets its name when everything else is there.
+        """
+        return self._move(lib.ocireg_push, source, destination, timeout, context, options)
+
+    def copy(
+        self,
+        source: str,
+        destination: str,
+        *,
+        timeout: float | None = None,
+        context: _call.Context | None = None,
+        **options: Unpack[CopyOptions],
+    ) -> Report:
+        """Copies an image between registries and layouts: ``"docker://REFERENCE"`` or ``"oci:DIRECTORY:NAME"`` each.
+
+        All images of an index go, unless ``platform`` chooses one. Between registries nothing is written to disk, and
+        within one registry blobs are mounted if it allows that.
+        """
+        return self._move(lib.ocireg_copy, source, destination, timeout, context, options)
+
+    def _move(
+        self,
+        function: Any,
+        source: str,
+        destination: str,
+        timeout: float | None,
+        context: _call.Context | None,
+        options: Any,
+    ) -> Report:
         return cast(
             Report,
             self._run(
                 _values.call_for_json,
-                lib.ocireg_pull,
+                function,
                 timeout,
                 context,
                 _values.text("source", source),

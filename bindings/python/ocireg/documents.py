@@ -251,15 +251,27 @@ class ReportBlob(TypedDict, total=False):
     source: str
 
 
+Conversion = TypedDict("Conversion", {"from": str, "to": str})
+"""The digest of a manifest before and after it was converted."""
+
+
 class Report(TypedDict, total=False):
-    """What a pull did. ``reference`` is canonical, with the digest; ``descriptor`` is the root of what was pulled."""
+    """What a pull, push or copy did. ``reference`` is canonical, with the digest; ``descriptor`` is its root.
+
+    A copy has ``source_endpoint`` and ``destination_endpoint`` in place of ``endpoint``, where these are registries.
+    ``tags`` now name the image in the registry; ``converted`` are manifests that were written in another form.
+    """
 
     reference: str
     descriptor: Descriptor
     manifests: list[PlatformDescriptor]
     platform: str
     endpoint: ReportEndpoint
+    source_endpoint: ReportEndpoint
+    destination_endpoint: ReportEndpoint
     destination: str
+    tags: list[str]
+    converted: list[Conversion]
     blobs: list[ReportBlob]
     bytes_total: int
     bytes_transferred: int

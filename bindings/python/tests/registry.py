@@ -44,7 +44,8 @@ class Registry:
         self.status: dict[str, tuple[int, dict[str, str], bytes]] = {}
         self.stalling = threading.Event()
         self.go_on = threading.Event()
-        self.upload = b""
+        self.uploads: dict[str, bytes] = {}
+        self.lock = threading.Lock()
         registry = self
 
         class Handler(_Handler):
@@ -152,30 +153,54 @@ class _Handler(BaseHTTPRequestHandler):
         self.answer_upload()
 
     def do_PUT(self) -> None:
-        self.answer_upload()
+        if "/manifests/" in self.path:
+            self.take_manifest(urlsplit(self.path).path.rpartition("/")[2])
+        else:
+            self.answer_upload()
 
     def do_DELETE(self) -> None:
-        self.answer_upload()
+        registry, (what, _, name) = self.kept, urlsplit(self.path).path.rpartition("/")
+        if what.endswith("/uploads"):
+            self.answer_upload()
+            return
+        registry.requests.append(Request(self.command, self.path, None))
+        kept: dict[str, Any] = registry.manifests if what.endswith("/manifests") else registry.blobs
+        if kept.pop(name, None) is None:
+            self.answer_error(404, "MANIFEST_UNKNOWN" if "/manifests/" in self.path else "BLOB_UNKNOWN", "unknown")
+        else:
+            self.answer(202, b"", "text/plain")
 
     def answer_upload(self) -> None:
-        """Has one upload at a time."""
         registry, address = self.kept, urlsplit(self.path)
         registry.requests.append(Request(self.command, self.path, self.headers.get("Content-Range")))
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-        headers = {"Location": address.path.rpartition("/")[0] + "/1"}
-        query = parse_qs(address.query)
-        if self.command == "POST":
-            registry.upload = b""
-            mounted = query.get("mount", [""])[0] in registry.blobs
-            self.answer(201 if mounted else 202, b"", "text/plain", headers)
-        elif self.command == "DELETE":
-            self.answer(200, b"", "text/plain")
-        else:
-            registry.upload += body
-            headers["Range"] = f"0-{len(registry.upload) - 1}"
+        query, (place, _, name) = parse_qs(address.query), address.path.rpartition("/")
+        with registry.lock:
+            if self.command == "POST":
+                name = str(len(registry.uploads) + 1)
+                registry.uploads[name] = b""
+                mounted = query.get("mount", [""])[0] in registry.blobs
+                self.answer(201 if mounted else 202, b"", "text/plain", {"Location": f"{place}/{name}"})
+                return
+            if self.command == "DELETE":
+                self.answer(200, b"", "text/plain")
+                return
+            registry.uploads[name] += body
+            headers = {"Location": f"{place}/{name}", "Range": f"0-{len(registry.uploads[name]) - 1}"}
             if self.command == "PUT":
-                registry.blobs[query["digest"][0]] = registry.upload
-            self.answer(201 if self.command == "PUT" else 202, b"", "text/plain", headers)
+                registry.blobs[query["digest"][0]] = registry.uploads[name]
+        self.answer(201 if self.command == "PUT" else 202, b"", "text/plain", headers)
+
+    def take_manifest(self, name: str) -> None:
+        registry = self.kept
+        registry.requests.append(Request(self.command, self.path, None))
+        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        digest = sha256(body)
+        for each in {digest, name}:
+            registry.manifests[each] = self.headers["Content-Type"], body
+        if name != digest and name not in registry.tags:
+            registry.tags.append(name)
+        self.answer(201, b"", "text/plain", {"Location": self.path, "Docker-Content-Digest": digest})
 
     def answer(self, status: int, body: bytes, media_type: str, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)

@@ -176,6 +176,15 @@ void images() {
 
     CHECK(has(service.inspect(image), "\"kind\":\"image\""));
     CHECK(has(service.pull(image, "oci:" + directory + "/plain"), "bytes_total"));
+    const std::string pushed = service.push("oci:" + directory + "/plain", registry + "/pushed:1", R"({"tags": ["2"]})");
+    CHECK(has(pushed, R"("tags":["1","2"])"));
+    const std::string copied = service.copy("docker://" + registry + "/pushed:2", "docker://" + registry + "/copied:1");
+    CHECK(has(copied, R"("bytes_transferred":0)") && has(copied, "destination_endpoint"));
+    CHECK(service.try_push("oci:" + directory + "/plain", "docker://" + registry + "/Pushed").error().code() ==
+          OCIREG_INVALID_REFERENCE);
+    CHECK(service.try_copy(image, "oci:" + directory + "/plain").error().code() == OCIREG_INVALID_ARGUMENT);
+    const std::string layer = ocireg::json_get(service.inspect(registry + "/copied:1"), "/layers/0/digest");
+    CHECK(ocireg::json_get(service.open(registry + "/copied").head_blob(layer), "/digest") == layer);
     const auto missing = service.try_pull(registry + "/no/such:1", "oci:" + directory + "/none");
     CHECK(!missing && missing.error().code() == OCIREG_NOT_FOUND && missing.error().http_status() == 404);
 }
