@@ -873,8 +873,7 @@ fn pulls() {
 #[test]
 fn pushes_and_copies() {
     let fixtures = Fixtures::shared();
-    let again = json!({"bytes_transferred": 0, "descriptor": {"digest": "{multi}"},
-        "blobs": [{"source": "present"}, "*", "*", "*", "*", "*", "*", "*"]});
+    let again = json!({"bytes_transferred": 0, "descriptor": {"digest": "{multi}"}});
     run(
         "pushes_and_copies",
         &*fixtures,
