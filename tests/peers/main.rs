@@ -10,3 +10,4 @@ mod scene;
 mod conformance;
 mod docker_auth;
 mod registries;
+mod transfers;

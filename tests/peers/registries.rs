@@ -33,7 +33,7 @@ const PASSWORD: &str = "wonderland";
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-fn built(module: &str, package: &str) -> PathBuf {
+pub fn built(module: &str, package: &str) -> PathBuf {
     let module = stage::root().join("tests/peers").join(module);
     peer::build(&module, package, Path::new(env!("CARGO_TARGET_TMPDIR")))
 }
@@ -41,19 +41,19 @@ fn built(module: &str, package: &str) -> PathBuf {
 static DISTRIBUTION: LazyLock<PathBuf> = LazyLock::new(|| built("distribution", "."));
 static OLAREG: LazyLock<PathBuf> =
     LazyLock::new(|| built("olareg", "github.com/olareg/olareg/cmd/olareg"));
-static CRANE: LazyLock<PathBuf> =
+pub static CRANE: LazyLock<PathBuf> =
     LazyLock::new(|| built("crane", "github.com/google/go-containerregistry/cmd/crane"));
 static TOKEN_SERVER: LazyLock<PathBuf> =
     LazyLock::new(|| built("token", "github.com/docker/distribution/contrib/token-server"));
 
 /// A registry that somebody else wrote.
-enum Registry {
+pub enum Registry {
     Cncf(Cncf),
     Other(Peer),
 }
 
 impl Registry {
-    fn host(&self) -> String {
+    pub fn host(&self) -> String {
         match self {
             Self::Cncf(registry) => registry.host(),
             Self::Other(registry) => registry.host(),
@@ -65,7 +65,7 @@ fn distribution<'a>() -> cncf::Options<'a> {
     cncf::Options { program: Some(DISTRIBUTION.clone()), ..cncf::Options::default() }
 }
 
-fn olareg(store: &'static str) -> Registry {
+pub fn olareg(store: &'static str) -> Registry {
     Registry::Other(Peer::start(&OLAREG, |port, directory| {
         let directory = directory.join("store");
         fs::create_dir_all(&directory).expect("a directory");
@@ -84,7 +84,7 @@ fn crane() -> Registry {
 }
 
 /// All of them, each for everybody, and whether it can tell what it has of an upload that was cut.
-fn registries() -> Vec<(&'static str, bool, Registry)> {
+pub fn registries() -> Vec<(&'static str, bool, Registry)> {
     vec![
         ("Debian's docker-registry", false, Registry::Cncf(Cncf::start(&cncf::Options::default()))),
         ("distribution, files", true, Registry::Cncf(Cncf::start(&distribution()))),
@@ -143,7 +143,7 @@ fn get(session: &Session, bytes: &[u8]) -> Result<Vec<u8>> {
 }
 
 /// Pseudo-random bytes: the same for the same seed, as many as are wanted.
-fn random(seed: u64, size: usize) -> Vec<u8> {
+pub fn random(seed: u64, size: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut next = || {
         state ^= state >> 12;

@@ -23,6 +23,8 @@ struct State {
     /// The bytes that still go through before the connection that carries them is cut.
     next: Mutex<Option<(Way, u64, Cut)>>,
     cuts: AtomicU64,
+    /// Whether what comes after a cut is cut, too.
+    for_good: AtomicBool,
     stopping: AtomicBool,
 }
 
@@ -70,6 +72,12 @@ impl Cutter {
         *lock(&self.state.next) = Some((way, after, how));
     }
 
+    /// The same, and from then on every connection is cut that carries anything this way.
+    pub fn sever(&self, way: Way, after: u64, how: Cut) {
+        self.state.for_good.store(true, Ordering::SeqCst);
+        self.cut(way, after, how);
+    }
+
     /// No cut is to come any more. Tells whether there was one since the last call of this.
     pub fn clear(&self) -> bool {
         *lock(&self.state.next) = None;
@@ -105,7 +113,10 @@ fn carry(state: &State, way: Way, mut from: TcpStream, mut into: TcpStream, clie
             {
                 if *left < length as u64 {
                     (through, cut) = (*left as usize, Some(*how));
-                    *next = None;
+                    *left = 0;
+                    if !state.for_good.load(Ordering::SeqCst) {
+                        *next = None;
+                    }
                 } else {
                     *left -= length as u64;
                 }
