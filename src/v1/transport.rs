@@ -192,6 +192,22 @@ impl Transport {
         if let Some(cookies) = cookies {
             request = request.header(header::COOKIE, &cookies, Reaches::Trusted)?;
         }
+        let response = self.send_with_proof(&request, identity, at_home, asks, call)?;
+        let trusted = is_trusted(&request.url) && is_trusted(&response.url);
+        self.learn(&response, at_home && (!response.crossed || trusted));
+        Ok(response)
+    }
+
+    /// Sends a request with what shows who we are, and once more with a new token where the index refuses a kept one.
+    fn send_with_proof(
+        &self,
+        request: &Request<'_>,
+        identity: &Identity,
+        at_home: bool,
+        asks: bool,
+        call: &Call,
+    ) -> Result<Response> {
+        let inner = &self.0;
         let with = |proof: Option<&str>| {
             let mut request = request.clone();
             if let Some(proof) = proof {
@@ -200,7 +216,7 @@ impl Transport {
             inner.common.client.send_as(&request, identity, call)
         };
         let first = self.authorization(&request.url, identity, at_home, asks, call)?;
-        let mut response = with(first.as_ref().map(|proof| proof.as_str()))?;
+        let response = with(first.as_ref().map(|proof| proof.as_str()))?;
         if let Some(Proof::Bearer(registry, scopes)) = &inner.proof
             && at_home
             && response.status == 401
@@ -210,11 +226,9 @@ impl Transport {
             let second = registry.auth().authorization(scopes, first.as_ref(), call)?;
             if let Some(second) = second.filter(|second| first.as_ref() != Some(second)) {
                 response.finish(call)?;
-                response = with(Some(&second))?;
+                return with(Some(&second));
             }
         }
-        let trusted = is_trusted(&request.url) && is_trusted(&response.url);
-        self.learn(&response, at_home && (!response.crossed || trusted));
         Ok(response)
     }
 

@@ -388,6 +388,16 @@ const RULES: &[Rule] = &[
         why: "os/child.rs starts processes",
     },
     Rule {
+        words: &["fs::read", "fs::read_to_string", "File::open", "File::create", "fs::write"],
+        only_in: &["os/"],
+        why: "os/ reads files within a bound, and writes them as a whole",
+    },
+    Rule {
+        words: &["RandomState", "rand", "getrandom"],
+        only_in: &["crypto/"],
+        why: "crypto/ makes random numbers",
+    },
+    Rule {
         words: &["print!", "println!", "eprint!", "eprintln!", "dbg!"],
         only_in: &[],
         why: "the standard streams are the host's",
@@ -533,6 +543,9 @@ fn what_stands_where_it_must_not_is_found() {
         ("low.rs", "use ureq::Agent;"),
         ("low.rs", "fn f() { std::process::Command::new(\"sh\"); }"),
         ("low.rs", "fn f() { println!(\"x\") }"),
+        ("low.rs", "fn f() { std::fs::read(p) }"),
+        ("low.rs", "use std::fs::File; fn f() { File::open(p) }"),
+        ("low.rs", "use std::hash::RandomState;"),
         ("http/client.rs", "fn f() { eprintln!(\"x\") }"),
     ] {
         assert!(faults(path, text) > 0, "{path}: {text}");

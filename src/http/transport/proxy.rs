@@ -88,28 +88,7 @@ impl ProxyConnector {
         let port = details.uri.port_u16().unwrap_or(if is_https { 443 } else { 80 });
         let host = details.uri.host().unwrap_or_default();
         let shown = format!("{host}:{port}");
-        let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
-        let dial = scope::with(|scope| scope.dial.clone())
-            .ok_or_else(|| carry(Error::internal("a connection is made outside of a call")))?;
-        let targets: Vec<Target<'_>> = if !details.addrs.is_empty() {
-            let addresses = dial.choose(&details.addrs).map_err(carry)?;
-            addresses.into_iter().map(Target::Address).collect()
-        } else if !self.server.finds_names() && !dial.is_any() {
-            return Err(carry(
-                Error::new(
-                    Code::Policy,
-                    format!("refused: the server pointed to {host}, whose address ocireg cannot check"),
-                )
-                .phase(Phase::Dns)
-                .hint(
-                    "nothing was sent; set the host's address in the option resolve, or let the proxy look it up with socks5h://",
-                ),
-            ));
-        } else if let Ok(address) = bare.parse() {
-            vec![Target::Address(SocketAddr::new(address, port))]
-        } else {
-            vec![Target::Name(host, port)]
-        };
+        let targets = self.socks_targets(details, host, port)?;
         let mut last = None;
         for target in targets {
             let mut socket = self.connect_to_proxy()?;
@@ -151,6 +130,37 @@ impl ProxyConnector {
             }
         }
         Err(carry(last.unwrap_or_else(|| Error::internal("no address was tried"))))
+    }
+
+    /// What a SOCKS proxy is asked to connect to: addresses that were found here and may be dialled, else the name.
+    fn socks_targets<'a>(
+        &self,
+        details: &ConnectionDetails,
+        host: &'a str,
+        port: u16,
+    ) -> io::Result<Vec<Target<'a>>> {
+        let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+        let dial = scope::with(|scope| scope.dial.clone())
+            .ok_or_else(|| carry(Error::internal("a connection is made outside of a call")))?;
+        Ok(if !details.addrs.is_empty() {
+            let addresses = dial.choose(&details.addrs).map_err(carry)?;
+            addresses.into_iter().map(Target::Address).collect()
+        } else if !self.server.finds_names() && !dial.is_any() {
+            return Err(carry(
+                Error::new(
+                    Code::Policy,
+                    format!("refused: the server pointed to {host}, whose address ocireg cannot check"),
+                )
+                .phase(Phase::Dns)
+                .hint(
+                    "nothing was sent; set the host's address in the option resolve, or let the proxy look it up with socks5h://",
+                ),
+            ));
+        } else if let Ok(address) = bare.parse() {
+            vec![Target::Address(SocketAddr::new(address, port))]
+        } else {
+            vec![Target::Name(host, port)]
+        })
     }
 
     fn tunnel(&self, target: &Uri) -> io::Result<Box<dyn Wire>> {

@@ -8,9 +8,11 @@ use std::time::Instant;
 
 use once_cell::sync::OnceCell;
 use rustls::ClientConfig;
-use rustls::client::UnbufferedClientConnection;
+use rustls::client::{ClientConnectionData, UnbufferedClientConnection};
 use rustls::pki_types::ServerName;
-use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedStatus};
+use rustls::unbuffered::{
+    ConnectionState, EncodeError, EncodeTlsData, EncryptError, UnbufferedStatus,
+};
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport,
 };
@@ -190,13 +192,9 @@ impl Tls {
             let mut found = None;
             match state {
                 Err(error) => {
-                    // The alert that rustls has queued tells the peer why; it is sent as far as that is possible.
-                    let received = &self.incoming[self.start..self.end];
-                    let http = received.starts_with(b"HTTP/");
+                    let http = self.incoming[self.start..self.end].starts_with(b"HTTP/");
                     self.start += discard;
-                    self.send_alert();
-                    let progress = self.progress(http);
-                    return Err(carry(fault::explain(&error, &self.peer, progress)));
+                    return Err(self.failed(&error, http));
                 }
                 Ok(ConnectionState::ReadTraffic(mut traffic)) => {
                     while let Some(record) = traffic.next_record() {
@@ -215,19 +213,7 @@ impl Tls {
                     found = Some(Step::Input);
                 }
                 Ok(ConnectionState::EncodeTlsData(mut encode)) => {
-                    let filled = self.outgoing.len();
-                    self.outgoing.resize(filled + RECORD, 0);
-                    let written = match encode.encode(&mut self.outgoing[filled..]) {
-                        Ok(written) => written,
-                        Err(EncodeError::InsufficientSize(needed)) => {
-                            self.outgoing.resize(filled + needed.required_size, 0);
-                            encode
-                                .encode(&mut self.outgoing[filled..])
-                                .map_err(|e| carry(Error::internal("TLS cannot encode").cause(e)))?
-                        }
-                        Err(e) => return Err(carry(Error::internal("TLS cannot encode").cause(e))),
-                    };
-                    self.outgoing.truncate(filled + written);
+                    append_encoded(&mut encode, &mut self.outgoing)?;
                 }
                 Ok(ConnectionState::TransmitTlsData(transmit)) if self.holds => transmit.done(),
                 Ok(ConnectionState::TransmitTlsData(transmit)) => {
@@ -255,6 +241,13 @@ impl Tls {
                 return Ok(found);
             }
         }
+    }
+
+    /// What a failure of rustls means here. The alert that it has queued tells the peer why, and is sent as far as that
+    /// is possible.
+    fn failed(&mut self, error: &rustls::Error, http: bool) -> io::Error {
+        self.send_alert();
+        carry(fault::explain(error, &self.peer, self.progress(http)))
     }
 
     fn progress(&self, http: bool) -> Progress {
@@ -397,6 +390,25 @@ impl Tls {
         self.start += discard;
         Ok(())
     }
+}
+
+/// Appends what the connection has to say.
+fn append_encoded(
+    encode: &mut EncodeTlsData<'_, ClientConnectionData>,
+    to: &mut Vec<u8>,
+) -> io::Result<()> {
+    let filled = to.len();
+    to.resize(filled + RECORD, 0);
+    let written = match encode.encode(&mut to[filled..]) {
+        Err(EncodeError::InsufficientSize(needed)) => {
+            to.resize(filled + needed.required_size, 0);
+            encode.encode(&mut to[filled..])
+        }
+        written => written,
+    };
+    let written = written.map_err(|e| carry(Error::internal("TLS cannot encode").cause(e)))?;
+    to.truncate(filled + written);
+    Ok(())
 }
 
 /// TLS with a proxy carries what goes through it.
