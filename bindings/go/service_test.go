@@ -157,6 +157,7 @@ func TestServiceOptions(t *testing.T) {
 		MaxConcurrentDownloads:         2,
 		Limits:                         &ocireg.Limits{Manifest: 1 << 20, Depth: 3},
 		Environment:                    &yes,
+		MaxConcurrentUploads:           3,
 		TrustedRealms:                  [][2]string{{"r.example", "auth.example"}},
 		AllowUploadHosts:               []string{"u.example"},
 		AllowForeignURLs:               []string{"f.example"},
@@ -168,7 +169,7 @@ func TestServiceOptions(t *testing.T) {
 		t.Fatal(err)
 	}
 	service.Close()
-	full.MaxConcurrentUploads = 3
+	full.HostsDir = "/nowhere"
 	if _, err := ocireg.NewService(full); !errors.Is(err, ocireg.ErrUnsupported) {
 		t.Errorf("an option that nothing follows yet: %v", err)
 	}

@@ -20,6 +20,7 @@ VALUES: dict[str, Any] = {
     "retry": dict.fromkeys(documents.Retry.__annotations__, 3),
     "limits": dict.fromkeys(documents.Limits.__annotations__, 1 << 20),
     "max-concurrent-downloads": 1,
+    "max-concurrent-uploads": 1,
     "environment": False,
     "preload": False,
     "v1": False,
