@@ -1,5 +1,7 @@
 //! One blob from here to there: present, mounted, or moved.
 
+use std::time::Duration;
+
 use super::plan::Plan;
 use super::progress::{Direction, Events};
 use super::report::BlobReport;
@@ -8,6 +10,9 @@ use crate::call::event::BlobSource;
 use crate::error::{Code, Error, Result};
 use crate::image::transport;
 use crate::image::{BlobWrite, Descriptor, Sink, Source};
+
+/// How long a registry may take to hear that an upload is over.
+const ABORT: Duration = Duration::from_secs(1);
 
 /// What has to be moved, from where to where.
 pub(super) struct Job<'a> {
@@ -129,7 +134,8 @@ impl Moving<'_> {
                 if !useless {
                     self.writer.keep();
                 }
-                self.writer.abort(call);
+                // Also if this thread was stopped because another one failed.
+                self.writer.abort(&call.worker().limited(ABORT));
                 Err(error)
             }
         }

@@ -17,8 +17,8 @@ use crate::image::transport::Endpoint;
 use crate::image::{BlobRead, Descriptor, Platform, Source, media_type};
 use crate::names::digest::{Algorithm, Digest, Hasher};
 use crate::names::reference::Reference;
-use crate::store::Layout;
 use crate::store::place::LayoutSource;
+use crate::store::{Layout, NewBlob};
 use crate::tar;
 use crate::transfer::report::{BlobReport, Done};
 
@@ -251,10 +251,9 @@ fn fetch(
     if let Some(size) = reader.size() {
         call.add_total(size);
     }
-    let mut blob = layout.new_blob()?;
-    let mut content: Option<Content> = None;
+    let mut arriving =
+        Arriving { id, blob: layout.new_blob()?, content: None, offset: 0, told: None };
     let mut buffer = vec![0; BUFFER];
-    let (mut offset, mut told) = (0, None::<Instant>);
     loop {
         let mut filled = 0;
         while filled < buffer.len() {
@@ -263,64 +262,82 @@ fn fetch(
                 read => filled += read,
             }
         }
-        let bytes = &buffer[..filled];
-        if bytes.is_empty() {
+        if filled == 0 {
             break;
         }
-        let content = match &mut content {
-            Some(content) => content,
-            none => none.insert(Content::of(bytes, id)?),
-        };
-        content.take(bytes, id, call)?;
-        blob.write(bytes)?;
-        offset += filled as u64;
-        if reader.size().is_none() {
-            // What there is in all is what has come.
-            call.add_total(filled as u64);
-        }
-        call.add_done(filled as u64);
-        if told.is_none_or(|told| told.elapsed() >= EVENT) {
-            told = Some(Instant::now());
-            call.event(&Event::Blob {
-                digest: None,
-                what: Some(id.as_str()),
-                media_type: None,
-                offset,
-                total: None,
-                done: false,
-                direction: Direction::Down,
-                source: BlobSource::Network,
-            })?;
-        }
+        arriving.take(&buffer[..filled], reader.size().is_some(), call)?;
     }
-    let Some(content) = content else {
-        return Err(wrong_layer(id, "it is empty"));
-    };
-    let media_type = content.media_type();
-    let diff_id = content.finish(id)?;
-    let (digest, size) = blob.finish()?;
-    layout.mark(&digest);
-    call.event(&Event::Blob {
-        digest: Some(&digest),
-        what: None,
-        media_type: Some(media_type),
-        offset: size,
-        total: Some(size),
-        done: true,
-        direction: Direction::Down,
-        source: BlobSource::Network,
-    })?;
+    let (layer, diff_id) = arriving.finish(layout, call)?;
     let report = BlobReport {
-        digest: digest.clone(),
-        size,
-        media_type: media_type.to_owned(),
-        bytes_transferred: size,
+        digest: layer.digest.clone(),
+        size: layer.size,
+        media_type: layer.media_type.clone(),
+        bytes_transferred: layer.size,
         resumed_from: 0,
         retries: reader.retries(),
         source: BlobSource::Network,
     };
-    let layer = Descriptor::new(media_type, digest, size);
     Ok((V1Image { json, layer, diff_id }, report))
+}
+
+/// A layer on its way into the layout.
+struct Arriving<'a> {
+    id: &'a ImageId,
+    blob: NewBlob,
+    content: Option<Content>,
+    offset: u64,
+    told: Option<Instant>,
+}
+
+impl Arriving<'_> {
+    fn take(&mut self, bytes: &[u8], size_is_known: bool, call: &Call) -> Result<()> {
+        let content = match &mut self.content {
+            Some(content) => content,
+            none => none.insert(Content::of(bytes, self.id)?),
+        };
+        content.take(bytes, self.id, call)?;
+        self.blob.write(bytes)?;
+        self.offset += bytes.len() as u64;
+        if !size_is_known {
+            // What there is in all is what has come.
+            call.add_total(bytes.len() as u64);
+        }
+        call.add_done(bytes.len() as u64);
+        if self.told.is_some_and(|told| told.elapsed() < EVENT) {
+            return Ok(());
+        }
+        self.told = Some(Instant::now());
+        call.event(&Event::Blob {
+            digest: None,
+            what: Some(self.id.as_str()),
+            media_type: None,
+            offset: self.offset,
+            total: None,
+            done: false,
+            direction: Direction::Down,
+            source: BlobSource::Network,
+        })
+    }
+
+    /// The blob that the layer became, and its digest without compression.
+    fn finish(self, layout: &Layout, call: &Call) -> Result<(Descriptor, Digest)> {
+        let content = self.content.ok_or_else(|| wrong_layer(self.id, "it is empty"))?;
+        let media_type = content.media_type();
+        let diff_id = content.finish(self.id)?;
+        let (digest, size) = self.blob.finish()?;
+        layout.mark(&digest);
+        call.event(&Event::Blob {
+            digest: Some(&digest),
+            what: None,
+            media_type: Some(media_type),
+            offset: size,
+            total: Some(size),
+            done: true,
+            direction: Direction::Down,
+            source: BlobSource::Network,
+        })?;
+        Ok((Descriptor::new(media_type, digest, size), diff_id))
+    }
 }
 
 /// What is in a layer, hashed without its compression.
