@@ -8,7 +8,7 @@ use crate::config::settings::{Limits, Retry, Timeouts};
 use crate::credentials::AuthConfig;
 use crate::error::{Code, Error, Result};
 use crate::image::Platform;
-use crate::json::schema::{Kind, OptionValue, Schema, options};
+use crate::json::schema::{Kind, OptionValue, Schema, options, wrong};
 use crate::json::strict::{Object, strings};
 use crate::names::digest::{Algorithm, Digest};
 use crate::names::reference::{check_path, check_tag};
@@ -16,6 +16,7 @@ use crate::registry::api_endpoint::ApiVersion;
 use crate::registry::options::{ConfigOptions, ProxyOptions, ServiceOptions};
 use crate::v2::upload::{CHUNK, LARGEST_CHUNK, OCTETS};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// Every options document, in the order of the documentation.
 pub const DOCUMENTS: &[&Schema] = &[
@@ -29,8 +30,12 @@ pub const DOCUMENTS: &[&Schema] = &[
     ListOptions::SCHEMA,
     ManifestOptions::SCHEMA,
     HeadOptions::SCHEMA,
+    PutManifestOptions::SCHEMA,
+    ReferrersOptions::SCHEMA,
     BlobOptions::SCHEMA,
+    GetBlobFileOptions::SCHEMA,
     PutBlobOptions::SCHEMA,
+    PutBlobFileOptions::SCHEMA,
     MountOptions::SCHEMA,
     CommitOptions::SCHEMA,
     PullOptions::SCHEMA,
@@ -55,7 +60,7 @@ options! {
 
 options! {
     /// Which entries of a list are returned.
-    pub struct ListOptions built by ListBuilder of call "list_tags" for ["ocireg_session_list_tags"] {
+    pub struct ListOptions built by ListBuilder of call "list_tags" for ["ocireg_session_list_tags", "ocireg_session_catalog"] {
         /// Return one page of about this many entries.
         "n" => n: Option<u32>, in 1..=2_147_483_647, else "all pages";
         /// Only return entries after this one.
@@ -82,6 +87,42 @@ options! {
     pub struct HeadOptions built by HeadBuilder of call "head_manifest" for ["ocireg_session_head_manifest"] {
         /// Media types to accept, even ones that ocireg does not know.
         "accept" => accept: Vec<String>;
+    }
+}
+
+options! {
+    /// How a manifest is stored.
+    pub struct PutManifestOptions built by PutManifestBuilder of call "put_manifest" for ["ocireg_session_put_manifest"] {
+        /// More tags for the same manifest.
+        "tags" => tags: Vec<String>;
+        /// The digest or ETag that the tag must have now. If it has another one, the call fails with `CONFLICT`.
+        "if_match" => if_match: Option<String>, else "not checked";
+    }
+    check together;
+}
+
+options! {
+    /// Which referrers are listed.
+    pub struct ReferrersOptions built by ReferrersBuilder of call "referrers" for ["ocireg_session_referrers"] {
+        /// Only manifests of this artifact type.
+        "artifact_type" => artifact_type: Option<String>, else "all types";
+        /// Only manifests with all of these annotations.
+        "annotations" => annotations: BTreeMap<String, String>;
+    }
+}
+
+options! {
+    /// How a blob is downloaded to a file.
+    pub struct GetBlobFileOptions built by GetBlobFileBuilder of call "get_blob_file" for ["ocireg_session_get_blob_file"] {
+        /// The size of the whole blob in bytes, which is checked.
+        "size" => size: Option<u64>, else "the registry's answer";
+        /// The blob's media type. Only nondistributable layers may come from `urls`.
+        "media_type" => media_type: String = OCTETS.to_owned();
+        /// Other addresses of a nondistributable layer, used if the registry does not have it and `allow-foreign-urls`
+        /// names the host.
+        "urls" => urls: Vec<String>;
+        /// Keep a partial file if the download fails, and continue that of an earlier download.
+        "resume" => resume: bool = true;
     }
 }
 
@@ -114,6 +155,27 @@ options! {
         /// The size of a chunk in bytes.
         "chunk_size" => chunk_size: usize = CHUNK, in 1..=LARGEST_CHUNK;
         /// Check first whether the repository already has the blob. Requires `digest`.
+        "check_exists" => check_exists: bool;
+    }
+    check together;
+}
+
+options! {
+    /// How a file is uploaded as a blob.
+    pub struct PutBlobFileOptions built by PutBlobFileBuilder of call "put_blob_file" for ["ocireg_session_put_blob_file"] {
+        /// The digest that the file must have.
+        "digest" => digest: Option<Digest>, else "not checked";
+        /// The size that the file must have in bytes.
+        "size" => size: Option<u64>, else "not checked";
+        /// The media type in the descriptor that is returned.
+        "media_type" => media_type: String = OCTETS.to_owned();
+        /// The digest algorithm of an upload without `digest`.
+        "algorithm" => algorithm: Option<Algorithm>, else "`sha256`";
+        /// Repositories of the same registry that the blob may be mounted from.
+        "mount_from" => mount_from: Vec<String>;
+        /// The size of a chunk in bytes.
+        "chunk_size" => chunk_size: usize = CHUNK, in 1..=LARGEST_CHUNK;
+        /// Check first whether the repository already has the blob.
         "check_exists" => check_exists: bool;
     }
     check together;
@@ -245,14 +307,46 @@ impl PutBlobOptions {
             let message = "mount_from and check_exists need the blob's digest in the option digest";
             return Err(Error::argument("digest", message));
         }
-        if let (Some(digest), Some(algorithm)) = (&self.digest, self.algorithm)
-            && digest.algorithm() != algorithm
-        {
-            let message = format!("algorithm is {}, but digest is {digest}", algorithm.name());
-            return Err(Error::argument("algorithm", message)
-                .hint("remove algorithm: the digest names it already"));
-        }
-        Ok(())
+        one_algorithm(self.digest.as_ref(), self.algorithm)
+    }
+}
+
+impl PutBlobFileOptions {
+    fn together(&self) -> Result<()> {
+        self.mount_from.iter().try_for_each(|from| check_path(from))?;
+        one_algorithm(self.digest.as_ref(), self.algorithm)
+    }
+}
+
+impl PutManifestOptions {
+    fn together(&self) -> Result<()> {
+        self.tags.iter().try_for_each(|tag| check_tag(tag).map_err(|e| e.in_argument("tags")))
+    }
+}
+
+fn one_algorithm(digest: Option<&Digest>, algorithm: Option<Algorithm>) -> Result<()> {
+    if let (Some(digest), Some(algorithm)) = (digest, algorithm)
+        && digest.algorithm() != algorithm
+    {
+        let message = format!("algorithm is {}, but digest is {digest}", algorithm.name());
+        return Err(Error::argument("algorithm", message)
+            .hint("remove algorithm: the digest names it already"));
+    }
+    Ok(())
+}
+
+/// Text by key.
+impl OptionValue for BTreeMap<String, String> {
+    const KIND: Kind = Kind::Map(&Kind::String);
+
+    fn read(value: Value, name: &str) -> Result<Self> {
+        let Value::Object(all) = value else { return Err(wrong(name, "an object")) };
+        let text = |(key, value)| Ok((key, String::read(value, name)?));
+        all.into_iter().map(text).collect()
+    }
+
+    fn json(&self) -> Option<Value> {
+        self.is_empty().then(|| Value::Object(serde_json::Map::new()))
     }
 }
 

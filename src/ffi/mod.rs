@@ -14,6 +14,7 @@ mod handle;
 mod memory;
 
 pub mod context;
+pub mod discover;
 pub mod endpoint;
 pub mod error;
 pub mod image;
@@ -28,6 +29,7 @@ pub mod version;
 pub mod writer;
 
 pub use context::*;
+pub use discover::*;
 pub use endpoint::*;
 pub use error::*;
 pub use image::*;

@@ -2,8 +2,9 @@
 
 use crate::client::inspect;
 use crate::client::options::{
-    BlobOptions, CommitOptions, HeadOptions, InspectOptions, ListOptions, ManifestOptions,
-    MountOptions, PutBlobOptions, SessionOptions,
+    BlobOptions, CommitOptions, GetBlobFileOptions, HeadOptions, InspectOptions, ListOptions,
+    ManifestOptions, MountOptions, PutBlobFileOptions, PutBlobOptions, PutManifestOptions,
+    ReferrersOptions, SessionOptions,
 };
 use crate::credentials::AuthConfig;
 use crate::error::Result;
@@ -13,7 +14,9 @@ use crate::registry::api_endpoint::ApiVersion;
 use crate::registry::session::OpenOptions;
 use crate::v1;
 use crate::v2::foreign::Wanted;
+use crate::v2::manifests;
 use crate::v2::pages::PageOptions;
+use crate::v2::referrers::Filter;
 use crate::v2::repository;
 use crate::v2::upload::PutOptions;
 use serde_json::Value;
@@ -105,4 +108,38 @@ pub(super) fn none(text: Option<&str>) -> Result<()> {
 pub(super) fn inspect(text: Option<&str>) -> Result<(Option<AuthConfig>, inspect::Options)> {
     let InspectOptions { auth, platform, config, layers } = InspectOptions::parse(text)?;
     Ok((auth, inspect::Options { platform, config, layers }))
+}
+
+/// How a manifest is put.
+pub(super) fn put_manifest(text: Option<&str>) -> Result<manifests::PutOptions> {
+    let PutManifestOptions { tags, if_match } = PutManifestOptions::parse(text)?;
+    Ok(manifests::PutOptions { tags, if_match })
+}
+
+/// Which referrers are listed.
+pub(super) fn referrers(text: Option<&str>) -> Result<Filter> {
+    let ReferrersOptions { artifact_type, annotations } = ReferrersOptions::parse(text)?;
+    Ok(Filter { artifact_type, annotations })
+}
+
+/// A blob with what the caller knows of it, its type, and whether an earlier download is continued.
+pub(super) fn get_blob_file(digest: Digest, text: Option<&str>) -> Result<(Wanted, String, bool)> {
+    let GetBlobFileOptions { size, media_type, urls, resume } = GetBlobFileOptions::parse(text)?;
+    Ok((Wanted::new(digest, size, &media_type, &urls), media_type, resume))
+}
+
+/// How a file is put as a blob.
+pub(super) fn put_blob_file(text: Option<&str>) -> Result<PutOptions> {
+    let PutBlobFileOptions {
+        digest,
+        size,
+        media_type,
+        algorithm,
+        mount_from,
+        chunk_size,
+        check_exists,
+    } = PutBlobFileOptions::parse(text)?;
+    let algorithm =
+        algorithm.or(digest.as_ref().map(Digest::algorithm)).unwrap_or(Algorithm::Sha256);
+    Ok(PutOptions { digest, size, media_type, algorithm, mount_from, chunk_size, check_exists })
 }

@@ -28,7 +28,9 @@ use crate::v2::upload::BlobWriter;
 /// Functions: ocireg_session_new(), ocireg_session_open(), ocireg_session_repository(), ocireg_session_id(),
 /// ocireg_session_info(), ocireg_session_ping(), ocireg_session_list_tags(), ocireg_session_get_manifest(),
 /// ocireg_session_head_manifest(), ocireg_session_head_blob(), ocireg_session_open_blob(), ocireg_session_put_blob(),
-/// ocireg_session_mount_blob(), ocireg_session_free(). By protocol v1: ocireg_session_get_repository_data(), ocireg_session_get_remote_tags(),
+/// ocireg_session_mount_blob(), ocireg_session_catalog(), ocireg_session_put_manifest(), ocireg_session_delete_manifest(),
+/// ocireg_session_delete_blob(), ocireg_session_referrers(), ocireg_session_get_blob_file(),
+/// ocireg_session_put_blob_file(), ocireg_session_free(). By protocol v1: ocireg_session_get_repository_data(), ocireg_session_get_remote_tags(),
 /// ocireg_session_get_remote_tag(), ocireg_session_get_remote_history(), ocireg_session_lookup_remote_image(),
 /// ocireg_session_get_remote_image_json(), ocireg_session_get_remote_image_layer(),
 /// ocireg_session_push_image_json_registry(), ocireg_session_push_image_layer_registry(),
@@ -63,7 +65,7 @@ unsafe fn either(session: *const ocireg_session) -> Result<Speaks> {
 ///
 /// # Safety
 /// As [`either`].
-unsafe fn session(session: *const ocireg_session) -> Result<Arc<Session>> {
+pub(super) unsafe fn session(session: *const ocireg_session) -> Result<Arc<Session>> {
     // SAFETY: passed on.
     match unsafe { either(session) }? {
         Speaks::V2(session) => Ok(session),

@@ -461,6 +461,7 @@ impl Service {
             slots: Slots::new(settings.max_concurrent_downloads),
             upload_slots: Slots::new(settings.max_concurrent_uploads),
             moving: Moving::default(),
+            referrer_tags: Slots::new(1),
         })
     }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::call::{Call, Event};
 use crate::credentials::{AuthConfig, Credentials};
 use crate::crypto;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Phase, Result};
 use crate::log::{Level, Record};
 use crate::names::host;
 use crate::names::reference::{Reference, check_path};
@@ -16,6 +16,7 @@ use crate::registry::endpoint::Endpoint;
 use crate::registry::failover::{Failures, is_final, is_no_answer, try_in_order};
 use crate::registry::service::Service;
 use crate::tls::Identity;
+use crate::v2::pages::{Listing, PageOptions};
 use crate::v2::place::Target;
 use crate::v2::registry::Common;
 use crate::v2::repository::Selector;
@@ -239,6 +240,16 @@ impl Session {
         }
     }
 
+    /// The repositories of the registry.
+    pub fn catalog(&self, options: &PageOptions, call: &Call) -> Result<Listing> {
+        let start = self.current.load(Ordering::Relaxed);
+        let (used, listing) = first_that_answers(&self.candidates, start, call, |candidate| {
+            candidate.registry.catalog(options, call)
+        })?;
+        self.current.store(used, Ordering::Relaxed);
+        Ok(listing)
+    }
+
     /// Does something with the repository at the endpoint in use, or at the next one where that one fails.
     pub fn with_repository<T>(
         &self,
@@ -258,19 +269,53 @@ impl Session {
     pub fn with_repository_to_push<T>(
         &self,
         call: &Call,
+        work: impl FnMut(&Repository) -> Result<T>,
+    ) -> Result<T> {
+        self.with_repository_to("push", "pull,push", call, work)
+    }
+
+    /// As [`Session::with_repository_to_push`], to delete from it.
+    pub fn with_repository_to_delete<T>(
+        &self,
+        call: &Call,
+        mut work: impl FnMut(&Repository) -> Result<T>,
+    ) -> Result<T> {
+        self.with_repository_to("delete", "pull,push,delete", call, |repository| {
+            match work(repository) {
+                // Some token servers know no such right, and give it only with all others.
+                Err(error)
+                    if error.details().phase == Some(Phase::Token)
+                        && matches!(
+                            error.code(),
+                            Code::Rejected | Code::Denied | Code::Unauthorized
+                        ) =>
+                {
+                    work(&repository.with_actions("*"))
+                }
+                done => done,
+            }
+        })
+    }
+
+    fn with_repository_to<T>(
+        &self,
+        action: &str,
+        usual: &str,
+        call: &Call,
         mut work: impl FnMut(&Repository) -> Result<T>,
     ) -> Result<T> {
         let (path, actions, reference) = self.repository_scope()?;
         // Nobody chose the actions of a session that was derived from another one.
         let actions = match reference {
-            None => "pull,push",
-            Some(_) if actions.split(',').any(|a| a == "push" || a == "*") => actions,
+            None => usual,
+            Some(_) if actions.split(',').any(|a| a == action || a == "*") => actions,
             Some(_) => {
+                let wanted = usual.replace(',', "\", \"");
                 return Err(Error::argument(
                     "session",
                     format!("the session was opened only for {actions}"),
                 )
-                .hint("open the session with the option actions set to [\"pull\", \"push\"]"));
+                .hint(format!("open the session with the option actions set to [\"{wanted}\"]")));
             }
         };
         // Mirrors come first, the registry's own endpoints after them.

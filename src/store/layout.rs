@@ -40,7 +40,7 @@ const BUFFER: usize = 256 << 10;
 /// How long a part that nobody resumes is kept.
 const PART_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-pub(super) const FILE_MODE: u32 = 0o666; // The umask takes from it, as for any file that a user makes.
+pub(crate) const FILE_MODE: u32 = 0o666; // The umask takes from it, as for any file that a user makes.
 
 /// An image layout held open; cheap to clone, usable from several threads and processes at once.
 #[derive(Debug, Clone)]
@@ -457,7 +457,7 @@ fn is_of_the_file_system(name: &str) -> bool {
         || [".nfs", ".fuse_hidden", ".Trash-"].iter().any(|prefix| name.starts_with(prefix))
 }
 
-pub(super) fn part_name(digest: &Digest) -> String {
+pub(crate) fn part_name(digest: &Digest) -> String {
     format!("{PARTIAL}{}-{}", digest.algorithm().name(), digest.hex())
 }
 
@@ -492,7 +492,7 @@ pub(super) fn ref_name(descriptor: &Descriptor) -> Option<&str> {
 }
 
 /// Hashes a file from where it stands to its end; gives the bytes read.
-pub(super) fn hash_file(
+pub(crate) fn hash_file(
     file: &mut std::fs::File,
     hasher: &mut Hasher,
     call: &Call,

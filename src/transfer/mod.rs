@@ -6,6 +6,6 @@ pub(crate) mod documents;
 pub mod engine;
 pub mod options;
 mod plan;
-mod progress;
+pub(crate) mod progress;
 pub mod report;
 mod workers;

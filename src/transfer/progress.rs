@@ -24,18 +24,18 @@ pub(super) fn manifest(descriptor: &Descriptor, direction: Direction, call: &Cal
 }
 
 /// The progress events of one blob, not too many of them.
-pub(super) struct Events<'a> {
+pub(crate) struct Events<'a> {
     blob: &'a Descriptor,
     direction: Direction,
     last: Option<Instant>,
 }
 
 impl<'a> Events<'a> {
-    pub(super) fn new(blob: &'a Descriptor, direction: Direction) -> Self {
+    pub(crate) fn new(blob: &'a Descriptor, direction: Direction) -> Self {
         Self { blob, direction, last: None }
     }
 
-    pub(super) fn tell(
+    pub(crate) fn tell(
         &mut self,
         offset: u64,
         done: bool,

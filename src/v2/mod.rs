@@ -3,9 +3,12 @@
 pub mod blob;
 mod document;
 pub mod foreign;
+pub mod manifests;
 pub mod moving;
+mod notice;
 pub mod pages;
 pub mod place;
+pub mod referrers;
 pub mod registry;
 pub mod repository;
 pub mod upload;

@@ -18,6 +18,7 @@ use crate::http::origin::{Origin, parse_sent};
 use crate::http::{header, link};
 use crate::log::{Level, Record};
 use crate::mask::Words;
+use crate::names::reference::check_path;
 
 /// What is wanted of a list.
 #[derive(Debug, Clone, Default)]
@@ -78,6 +79,23 @@ impl Listing {
         json.insert_str(0, &head);
         json.push_str("]}");
         json
+    }
+}
+
+impl Registry {
+    /// The registry's repositories.
+    pub fn catalog(&self, options: &PageOptions, call: &Call) -> Result<Listing> {
+        let of = Origin::of(self.base()).authority();
+        let list = List {
+            registry: self,
+            first: self.address("_catalog"),
+            scopes: vec!["registry:catalog:*".to_owned()],
+            key: "repositories",
+            of: &of,
+            is_entry: |name| check_path(name).is_ok(),
+            named: &|error| error,
+        };
+        list.fetch(options, call)
     }
 }
 
@@ -193,26 +211,8 @@ impl List<'_> {
         }
     }
 
-    /// A further page: of the same origin and below the same API path, or an error.
     fn address_of(&self, from: &Url, text: &str) -> Result<Url> {
-        let url = parse_sent(from, text, Code::Protocol, "a link to the next page")?;
-        let prefix = self.registry.address("");
-        if Origin::of(&url) != Origin::of(&prefix) || !url.path().starts_with(prefix.path()) {
-            return Err(Error::new(
-                Code::Policy,
-                format!(
-                    "the link to the next page of {} points to {}{}",
-                    self.of,
-                    Origin::of(&url),
-                    url.path()
-                ),
-            )
-            .url(&url)
-            .hint(
-                "ocireg follows pages only on the registry itself; report this to its operator",
-            ));
-        }
-        Ok(url)
+        page_address(self.registry, self.of, from, text)
     }
 
     fn endless(&self, what: &str) -> Error {
@@ -220,6 +220,25 @@ impl List<'_> {
             .url(&self.first)
             .hint("raise pages in the option limits, or report this to the registry's operator")
     }
+}
+
+/// A further page of a list of `of`: of the same origin and below the same API path, or an error.
+pub(super) fn page_address(registry: &Registry, of: &str, from: &Url, text: &str) -> Result<Url> {
+    let url = parse_sent(from, text, Code::Protocol, "a link to the next page")?;
+    let prefix = registry.address("");
+    if Origin::of(&url) != Origin::of(&prefix) || !url.path().starts_with(prefix.path()) {
+        return Err(Error::new(
+            Code::Policy,
+            format!(
+                "the link to the next page of {of} points to {}{}",
+                Origin::of(&url),
+                url.path()
+            ),
+        )
+        .url(&url)
+        .hint("ocireg follows pages only on the registry itself; report this to its operator"));
+    }
+    Ok(url)
 }
 
 /// Where a list goes on, with enough of its past to notice that it runs in a circle: as text, the `next` that callers

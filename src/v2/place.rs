@@ -1,19 +1,20 @@
 //! A repository as one end of a copy.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use super::Repository;
 use super::blob::{self, BlobReader};
 use super::moving;
 use super::pages::PageOptions;
+use super::referrers::Filter;
 use super::repository::{ManifestOptions, Selector};
-use super::upload::{BlobWriter, PutOptions, check_told, is_answer, is_over};
+use super::upload::{BlobWriter, PutOptions, is_answer, is_over};
 use crate::call::Call;
 use crate::config::settings::Limits;
 use crate::error::{Error, Result};
 use crate::http::slots::Slot;
-use crate::http::{self, Method, Payload, Reaches, header};
+use crate::http::{self, Method, Reaches, Response, header};
 use crate::image::manifest::Document;
 use crate::image::transport::{Claim, Endpoint, Origin};
 use crate::image::{BlobRead, BlobWrite, Descriptor, Sink, Source, media_type};
@@ -29,12 +30,20 @@ pub struct Target {
     nondistributable: bool,
     /// Uploads that were begun instead of a mount.
     begun: Arc<Mutex<HashMap<Digest, BlobWriter>>>,
+    /// Manifests that are listed among what refers to their subject.
+    listed: Arc<Mutex<HashSet<Digest>>>,
 }
 
 impl Target {
     /// The image `selector` of a repository.
     pub fn new(repository: Repository, selector: Selector) -> Self {
-        Self { repository, selector, nondistributable: false, begun: Arc::default() }
+        Self {
+            repository,
+            selector,
+            nondistributable: false,
+            begun: Arc::default(),
+            listed: Arc::default(),
+        }
     }
 
     /// The same where layers that are not meant to be distributed may be pushed.
@@ -102,8 +111,8 @@ impl Source for Target {
         blob::read_whole(&self.repository, blob, limit, call)
     }
 
-    fn referrers(&self, _subject: &Digest, _call: &Call) -> Result<Vec<Descriptor>> {
-        Ok(Vec::new())
+    fn referrers(&self, subject: &Digest, call: &Call) -> Result<Vec<Descriptor>> {
+        Ok(self.repository.referrers(subject, &Filter::default(), call)?.manifests)
     }
 
     fn tags(&self, call: &Call) -> Result<Vec<String>> {
@@ -137,25 +146,25 @@ impl Source for Target {
 }
 
 impl Target {
+    /// Puts a manifest under a tag or its digest, and these tags beside it; its subject knows of it then.
     fn put(
         &self,
         selector: &Selector,
+        tags: &[String],
         manifest: &Descriptor,
         bytes: &[u8],
         call: &Call,
     ) -> Result<()> {
-        let repository = &self.repository;
-        let doing = format!("put the manifest {selector} of {}", repository.shown());
-        let mut request = repository
-            .registry()
-            .request(repository.address(&format!("manifests/{selector}")), &doing)
-            .header(header::CONTENT_TYPE, &manifest.media_type, Reaches::Origin)?;
-        request.method = Method::PUT;
-        request.body = Payload::Bytes(bytes);
-        let taken = |status| matches!(status, 200..=202);
-        let response = repository.registry().fetch(&request, &repository.scopes(), taken, call)?;
-        check_told(&response, &manifest.digest)?;
-        response.finish(call)
+        let own = match selector {
+            Selector::Tag(tag) => Some(tag),
+            Selector::Digest(_) => None,
+        };
+        let tags: Vec<&str> = own.into_iter().chain(tags).map(String::as_str).collect();
+        let put = self.repository.put_described(manifest, &tags, bytes, call)?;
+        if put.subject.is_some() || put.subject_tag.is_some() {
+            lock(&self.listed).insert(manifest.digest.clone());
+        }
+        Ok(())
     }
 
     fn upload(&self, blob: &Descriptor, from: Vec<String>, call: &Call) -> Result<BlobWriter> {
@@ -238,7 +247,7 @@ impl Sink for Target {
         request.method = Method::HEAD;
         let wanted = |status| matches!(status, 200 | 404);
         match repository.registry().fetch(&request, &repository.scopes(), wanted, call) {
-            Ok(response) => Ok(response.status == 200),
+            Ok(response) => Ok(response.status == 200 && is_of(&response, manifest)),
             // Where it cannot be asked, it is written once more.
             Err(error) if is_answer(&error) && !is_over(&error) => Ok(false),
             Err(error) => Err(error),
@@ -246,7 +255,14 @@ impl Sink for Target {
     }
 
     fn put_manifest(&self, manifest: &Descriptor, bytes: &[u8], call: &Call) -> Result<()> {
-        self.put(&Selector::Digest(manifest.digest.clone()), manifest, bytes, call)
+        self.put(&Selector::Digest(manifest.digest.clone()), &[], manifest, bytes, call)
+    }
+
+    fn list_referrer(&self, referrer: &Descriptor, call: &Call) -> Result<()> {
+        if lock(&self.listed).contains(&referrer.digest) {
+            return Ok(());
+        }
+        self.repository.list_referrer(referrer, call)
     }
 
     fn set_names(
@@ -257,14 +273,11 @@ impl Sink for Target {
         call: &Call,
     ) -> Result<()> {
         self.check_root(root)?;
-        for tag in tags {
-            self.add_tag(root, bytes, tag, call)?;
-        }
-        self.put(&self.selector, root, bytes, call)
+        self.put(&self.selector, tags, root, bytes, call)
     }
 
     fn add_tag(&self, manifest: &Descriptor, bytes: &[u8], tag: &str, call: &Call) -> Result<()> {
-        self.put(&Selector::Tag(tag.to_owned()), manifest, bytes, call)
+        self.put(&Selector::Tag(tag.to_owned()), &[], manifest, bytes, call)
     }
 
     fn concurrency(&self) -> usize {
@@ -300,6 +313,20 @@ impl Claim for Claimed<'_> {
 
     fn note(&self) {
         self.claim.note(self.target.repository.name());
+    }
+}
+
+/// Whether an answer is that to a manifest, and not that of a server that says 200 to everything.
+fn is_of(response: &Response, manifest: &Descriptor) -> bool {
+    let told =
+        response.header("docker-content-digest").and_then(|text| text.parse::<Digest>().ok());
+    match told {
+        Some(told) if told.algorithm() == manifest.digest.algorithm() => told == manifest.digest,
+        _ => {
+            let kind = response.header("content-type").map(media_type::essence);
+            kind.as_deref() == Some(&*manifest.media_type)
+                && response.content_length().is_none_or(|length| length == manifest.size)
+        }
     }
 }
 

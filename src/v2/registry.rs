@@ -7,6 +7,7 @@ use serde::Serialize;
 use url::Url;
 
 use super::moving::Moving;
+use super::notice;
 use crate::auth::challenge::Challenge;
 use crate::auth::{Authenticator, Authorization, Policy, Tokens};
 use crate::call::Call;
@@ -18,6 +19,7 @@ use crate::http::origin::Origin;
 use crate::http::retry::Attempts;
 use crate::http::slots::Slots;
 use crate::http::{Client, Method, Reaches, Request, Response, header};
+use crate::mask::Words;
 use crate::sync::{PerProcess, inherited, lock};
 use crate::tls::Identity;
 
@@ -40,6 +42,8 @@ pub struct Common {
     pub upload_slots: Slots,
     /// Which blobs are being written where.
     pub moving: Moving,
+    /// Who may change a list of referrers now.
+    pub referrer_tags: Slots,
 }
 
 /// A registry that speaks protocol v2.
@@ -234,7 +238,25 @@ impl Registry {
         let mut reach = lock(self.reach.get());
         *reach = Some(reach.map_or(response.reach, |widest| widest.max(response.reach)));
         drop(reach);
+        if !response.crossed {
+            self.tell(&response, call);
+        }
         Ok(response)
+    }
+
+    /// Passes on what the registry says to its users beside its answer, each thing once a call.
+    fn tell(&self, response: &Response, call: &Call) {
+        let host = Origin::of(&self.base).authority();
+        for value in response.headers.get_all(header::WARNING) {
+            if let Some(text) = notice::warning(&String::from_utf8_lossy(value.as_bytes())) {
+                let text = call.mask().text(&format!("{host} warns: {text}"), Words::Ours);
+                call.warn("registry", text, |record| record);
+            }
+        }
+        if let Some(limit) = notice::Rate::of(response).filter(notice::Rate::is_low) {
+            let message = format!("{host} will soon refuse further requests: it allows {limit}");
+            call.warn("registry", message, |record| record.with("remaining", limit.remaining));
+        }
     }
 
     /// The attempts of one exchange, of which so many have failed.
@@ -273,6 +295,17 @@ impl Registry {
         if wanted(response.status) {
             return Ok(response);
         }
+        Err(self.refused(response, request, scopes, call))
+    }
+
+    /// What an answer means that is not the one that was wanted.
+    pub(super) fn refused(
+        &self,
+        response: Response,
+        request: &Request<'_>,
+        scopes: &[String],
+        call: &Call,
+    ) -> Error {
         let denied = response.status == 401
             && response.headers.get_all(header::WWW_AUTHENTICATE).iter().any(|value| {
                 String::from_utf8_lossy(value.as_bytes()).contains("insufficient_scope")
@@ -284,7 +317,7 @@ impl Registry {
         }
         let error = if denied { error.recode(Code::Denied) } else { error }
             .with(|d| d.method = Some(request.method.to_string()));
-        Err(self.auth.credentials().explain(error))
+        self.auth.credentials().explain(error)
     }
 }
 

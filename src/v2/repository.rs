@@ -58,6 +58,8 @@ impl std::str::FromStr for Selector {
 pub(super) struct Answer {
     pub(super) digest: Digest,
     pub(super) content_type: Option<String>,
+    /// What a change of it may be made to depend on.
+    pub(super) etag: Option<String>,
     pub(super) bytes: Vec<u8>,
 }
 
@@ -81,6 +83,12 @@ impl Repository {
             None => format!("{host}/{name}"),
         };
         Self { registry, name, shown, actions: actions.to_owned() }
+    }
+
+    /// The same with other rights.
+    #[must_use]
+    pub fn with_actions(&self, actions: &str) -> Self {
+        Self { actions: actions.to_owned(), ..self.clone() }
     }
 
     /// The registry that it is of.
@@ -133,6 +141,17 @@ impl Repository {
     ) -> Result<Fetched> {
         let answer = self.answer(selector, options, call)?;
         self.read(selector, answer)
+    }
+
+    /// What a tag names, and the entity tag that a change of it may depend on.
+    pub(super) fn tagged_document(
+        &self,
+        selector: &Selector,
+        call: &Call,
+    ) -> Result<(Fetched, Option<String>)> {
+        let mut answer = self.answer(selector, &ManifestOptions::default(), call)?;
+        let etag = answer.etag.take();
+        Ok((self.read(selector, answer)?, etag))
     }
 
     /// The manifest that an index lists: its size is known, and must be that.
@@ -209,12 +228,14 @@ impl Repository {
             }
             error
         })?;
-        Ok(Answer { digest, content_type, bytes })
+        let told = response.header("etag").filter(|tag| tag.starts_with('"'));
+        let etag = told.or_else(|| response.header(CONTENT_DIGEST)).map(str::to_owned);
+        Ok(Answer { digest, content_type, etag, bytes })
     }
 
     /// Reads a manifest that has been verified.
     pub(super) fn read(&self, selector: &Selector, answer: Answer) -> Result<Fetched> {
-        let Answer { digest, content_type, bytes } = answer;
+        let Answer { digest, content_type, bytes, .. } = answer;
         let limits = &self.registry.common().limits;
         let manifest = Manifest::parse(&bytes, content_type.as_deref(), limits)
             .map_err(|e| self.unusable(selector, e))?;

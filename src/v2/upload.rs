@@ -129,12 +129,21 @@ impl BlobWriter {
             if options.check_exists && Self::exists(repository, digest, options.size, call)? {
                 return Ok(State::Present);
             }
+            let mut begun = None;
             for from in &options.mount_from {
                 match Self::ask_mount(repository, digest, from, call)? {
-                    Mount::Mounted => return Ok(State::Present),
-                    Mount::Begun(place) => return Ok(State::Open(place)),
+                    Mount::Mounted => {
+                        begun.map_or(Ok(()), |place| give_up(repository, &place, call))?;
+                        return Ok(State::Present);
+                    }
+                    // The next repository may have it. If none has, the upload that was begun first goes on.
+                    Mount::Begun(place) if begun.is_none() => begun = Some(place),
+                    Mount::Begun(place) => give_up(repository, &place, call)?,
                     Mount::Refused => {}
                 }
+            }
+            if let Some(place) = begun {
+                return Ok(State::Open(place));
             }
         }
         let algorithm = options.digest.as_ref().map_or(options.algorithm, Digest::algorithm);
@@ -203,6 +212,13 @@ impl BlobWriter {
             }
             _ => response.finish(call).map(|()| Mount::Refused),
         }
+    }
+
+    /// What it will be, as far as that is known.
+    pub(crate) fn descriptor(&self) -> Descriptor {
+        let digest = self.options.digest.clone().unwrap_or_else(|| self.hasher.clone().finish());
+        let size = self.options.size.unwrap_or(self.written);
+        Descriptor::new(self.options.media_type.clone(), digest, size)
     }
 
     /// Takes all of the bytes, or fails for good.
@@ -282,17 +298,11 @@ impl BlobWriter {
             State::Present | State::Over | State::Failed(_, None) => return Ok(()),
         };
         self.chunk = Vec::new();
-        let doing = format!("abort an upload to {}", self.repository.shown());
-        let request = Request { method: Method::DELETE, ..self.request(&place, &doing) };
-        match self.send(&place, &request, call) {
-            Ok(response) => response.finish(call),
-            Err(e) if is_over(&e) => Err(e),
-            Err(_) => Ok(()),
-        }
+        give_up(&self.repository, &place, call)
     }
 
     /// Whether nothing needs to be written, because the repository has the blob.
-    pub(super) fn is_present(&self) -> bool {
+    pub(crate) fn is_present(&self) -> bool {
         matches!(self.state, State::Present)
     }
 
@@ -536,26 +546,51 @@ impl BlobWriter {
     }
 
     fn request<'a>(&'a self, place: &'a Place, doing: &'a str) -> Request<'a> {
-        let mut request = self.repository.registry().request(place.url.clone(), doing);
-        if let Some(identity) = &place.foreign {
-            request.identity = identity;
-        }
-        // Whom the caller allows by name may be anywhere.
-        request.rule = AddressRule::Named;
-        request
+        request_at(&self.repository, place, doing)
     }
 
     fn send(&self, place: &Place, request: &Request<'_>, call: &Call) -> Result<Response> {
-        let registry = self.repository.registry();
-        match place.foreign {
-            Some(_) => registry.common().client.send(request, call),
-            None => registry.send(request, &self.repository.scopes(), call),
-        }
+        send_to(&self.repository, place, request, call)
     }
 
     fn refusal(&self, response: Response, doing: &str, method: Method, call: &Call) -> Error {
         let limit = self.repository.registry().common().limits.error;
         response.into_error(doing, limit, call).with(|d| d.method = Some(method.to_string()))
+    }
+}
+
+/// A request about an upload, where it is.
+fn request_at<'a>(repository: &'a Repository, place: &'a Place, doing: &'a str) -> Request<'a> {
+    let mut request = repository.registry().request(place.url.clone(), doing);
+    if let Some(identity) = &place.foreign {
+        request.identity = identity;
+    }
+    // Whom the caller allows by name may be anywhere.
+    request.rule = AddressRule::Named;
+    request
+}
+
+fn send_to(
+    repository: &Repository,
+    place: &Place,
+    request: &Request<'_>,
+    call: &Call,
+) -> Result<Response> {
+    let registry = repository.registry();
+    match place.foreign {
+        Some(_) => registry.common().client.send(request, call),
+        None => registry.send(request, &repository.scopes(), call),
+    }
+}
+
+/// Ends an upload that nobody needs, so that the registry forgets what it has. What it says to that is no news.
+fn give_up(repository: &Repository, place: &Place, call: &Call) -> Result<()> {
+    let doing = format!("abort an upload to {}", repository.shown());
+    let request = Request { method: Method::DELETE, ..request_at(repository, place, &doing) };
+    match send_to(repository, place, &request, call) {
+        Ok(response) => response.finish(call),
+        Err(e) if is_over(&e) => Err(e),
+        Err(_) => Ok(()),
     }
 }
 
@@ -566,7 +601,7 @@ fn post<'a>(repository: &'a Repository, url: Url, doing: &'a str) -> Request<'a>
 }
 
 /// A digest that a registry names must be right.
-pub(super) fn check_told(response: &Response, digest: &Digest) -> Result<()> {
+fn check_told(response: &Response, digest: &Digest) -> Result<()> {
     match response.header("docker-content-digest").and_then(|text| text.parse::<Digest>().ok()) {
         Some(told) if told.algorithm() == digest.algorithm() => {
             check_digest(digest, told).map_err(|e| e.url(&response.url))

@@ -14,6 +14,7 @@ mod v1_scene;
 mod copy;
 mod credentials;
 mod crypto;
+mod discover;
 mod echo;
 mod faults;
 mod hostile;

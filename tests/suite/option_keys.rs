@@ -4,6 +4,7 @@
 //! to the library without a line here fails.
 
 use std::fs;
+use std::path::Path;
 use std::ptr;
 
 use crate::c_surface::images::Session;
@@ -239,6 +240,41 @@ const KEYS: &[(&str, &[(&str, Shown)])] = &[
         ],
     ),
     (
+        "put_manifest",
+        &[
+            ("tags", By("discover.rs", "several_tags_are_set_at_once_or_one_by_one")),
+            ("if_match", By("discover.rs", "a_tag_changes_only_if_it_is_what_was_expected")),
+        ],
+    ),
+    (
+        "referrers",
+        &[
+            ("artifact_type", By("discover.rs", "referrers_are_filtered_by_whoever_can")),
+            ("annotations", By("discover.rs", "referrers_are_filtered_by_whoever_can")),
+        ],
+    ),
+    (
+        "get_blob_file",
+        &[
+            ("size", By("discover.rs", "a_file_appears_whole_and_right_or_not_at_all")),
+            ("media_type", By("discover.rs", "a_file_appears_whole_and_right_or_not_at_all")),
+            ("urls", By("discover.rs", "a_layer_that_is_elsewhere_becomes_a_file")),
+            ("resume", By("discover.rs", "a_download_goes_on_where_it_was_cut")),
+        ],
+    ),
+    (
+        "put_blob_file",
+        &[
+            ("digest", By("discover.rs", "a_file_is_sent_only_if_it_is_what_was_promised")),
+            ("size", By("discover.rs", "a_file_is_sent_only_if_it_is_what_was_promised")),
+            ("media_type", By("discover.rs", "a_file_becomes_a_blob")),
+            ("algorithm", By("discover.rs", "a_file_becomes_a_blob")),
+            ("chunk_size", By("discover.rs", "a_file_becomes_a_blob")),
+            ("mount_from", By("discover.rs", "a_file_that_is_there_is_not_sent")),
+            ("check_exists", By("discover.rs", "a_file_that_is_there_is_not_sent")),
+        ],
+    ),
+    (
         "put_blob",
         &[
             ("chunk_size", By("e2e.rs", "uploads")),
@@ -350,6 +386,15 @@ fn give(scope: &str, document: Value, session: &Session, service: &Service) -> O
         "head_manifest" => session.head_manifest(None, None, &document).map(drop),
         "open_blob" => session.open_blob(None, &digest, 0, &document).map(drop),
         "put_blob" => session.put_blob(None, &document).map(drop),
+        "put_manifest" => session.put_manifest(None, None, b"{}", &document).map(drop),
+        "referrers" => session.referrers(&digest, &document).map(drop),
+        "get_blob_file" => {
+            let dir = ocireg_testkit::tempdir();
+            session.get_blob_file(None, &digest, &dir.path().join("x"), &document).map(drop)
+        }
+        "put_blob_file" => {
+            session.put_blob_file(None, Path::new("Cargo.toml"), &document).map(drop)
+        }
         "commit" => {
             let registry = Registry::plain();
             let session = service.open(None, &format!("{}/x", registry.host()), &push());

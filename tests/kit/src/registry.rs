@@ -337,6 +337,14 @@ impl Store {
             return error(404, "NAME_UNKNOWN", "repository name not known to registry");
         };
         let digest = repo.tags.get(reference).map_or(reference, String::as_str);
+        let digest = match reference.split_once('-') {
+            Some((algorithm, hex)) if self.quirks.has(|q| *q == Quirk::TagsAreDigests) => {
+                let told = format!("{algorithm}:{hex}");
+                if digest == reference { told } else { digest.to_owned() }
+            }
+            _ => digest.to_owned(),
+        };
+        let digest = digest.as_str();
         match repo.manifests.get(digest) {
             Some((media_type, bytes)) => Reply::new(200, Body::Bytes(bytes.clone()))
                 .with("Content-Type", media_type)
@@ -354,6 +362,9 @@ impl Store {
         let digest = if by_digest { reference.to_owned() } else { digest::sha256(&request.body) };
         let media_type = request.header("content-type").unwrap_or_default().to_owned();
         let mut tags = request.query("tag");
+        if self.quirks.has(|quirk| *quirk == Quirk::NoTagQuery) {
+            tags.clear();
+        }
         let mut reply = Reply::empty(201)
             .with("Location", &format!("/v2/{name}/manifests/{digest}"))
             .with("Docker-Content-Digest", &digest);
@@ -367,6 +378,13 @@ impl Store {
         }
         let mut repositories = lock(&self.repositories);
         let repo = repositories.entry(name.to_owned()).or_default();
+        let now = repo.tags.get(reference).map(|digest| format!("\"{digest}\""));
+        if let Some(expected) = request.header("if-match")
+            && now.as_deref() != Some(expected)
+            && !self.quirks.has(|quirk| *quirk == Quirk::NoIfMatch)
+        {
+            return error(412, "PRECONDITION_FAILED", "the tag names something else");
+        }
         repo.manifests.insert(digest.clone(), (media_type, request.body.clone().into()));
         if !by_digest {
             tags.push(reference.to_owned());
@@ -383,6 +401,13 @@ impl Store {
         let Some(repo) = repositories.get_mut(name) else {
             return error(404, "NAME_UNKNOWN", "repository name not known to registry");
         };
+        let refused = self.quirks.find(|quirk| match quirk {
+            Quirk::TagDeleteRefused(status) => Some(*status),
+            _ => None,
+        });
+        if let Some(status) = refused.filter(|_| !reference.contains(':')) {
+            return error(status, "DIGEST_INVALID", "provided digest is invalid");
+        }
         let there = if reference.contains(':') {
             repo.tags.retain(|_, digest| digest != reference);
             repo.manifests.remove(reference).is_some()

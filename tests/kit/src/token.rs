@@ -313,7 +313,9 @@ impl Verifier {
             entry["type"] == kind
                 && entry["name"] == name
                 && actions.iter().all(|wanted| {
-                    entry["actions"].as_array().is_some_and(|given| given.contains(&json!(wanted)))
+                    entry["actions"].as_array().is_some_and(|given| {
+                        given.contains(&json!(wanted)) || given.contains(&json!("*"))
+                    })
                 })
         });
         if granted { Ok(()) } else { Err("insufficient scope".into()) }

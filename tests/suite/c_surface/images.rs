@@ -1,6 +1,7 @@
 //! Contexts, sessions, readers and whole images as tests call them through the C surface.
 
 use std::ffi::{CStr, c_char, c_void};
+use std::path::Path;
 use std::ptr;
 
 use ocireg::ffi::*;
@@ -356,6 +357,115 @@ impl Session {
 }
 
 impl Session {
+    pub fn catalog(&self, options: &Value) -> Outcome<Value> {
+        let options = c(&options.to_string());
+        // SAFETY: live handles and text in, live places out.
+        call_json(|json, error| unsafe {
+            ocireg_session_catalog(self.0, ptr::null(), options.as_ptr(), json, error)
+        })
+    }
+
+    /// Without a media type it is the manifest's own.
+    pub fn put_manifest(
+        &self,
+        which: Option<&str>,
+        kind: Option<&str>,
+        bytes: &[u8],
+        options: &Value,
+    ) -> Outcome<Value> {
+        let (which, kind, options) = (which.map(c), kind.map(c), c(&options.to_string()));
+        let which = which.as_ref().map_or(ptr::null(), |text| text.as_ptr());
+        let kind = kind.as_ref().map_or(ptr::null(), |text| text.as_ptr());
+        // SAFETY: live handles, bytes and text in, live places out.
+        call_json(|json, error| unsafe {
+            ocireg_session_put_manifest(
+                self.0,
+                ptr::null(),
+                which,
+                kind,
+                bytes.as_ptr(),
+                bytes.len(),
+                options.as_ptr(),
+                json,
+                error,
+            )
+        })
+    }
+
+    pub fn delete_manifest(&self, which: &str) -> Outcome<()> {
+        let which = c(which);
+        // SAFETY: live handles and text in, a live place out.
+        call(|error| unsafe {
+            ocireg_session_delete_manifest(self.0, ptr::null(), which.as_ptr(), error)
+        })
+    }
+
+    pub fn delete_blob(&self, digest: &str) -> Outcome<()> {
+        let digest = c(digest);
+        // SAFETY: live handles and text in, a live place out.
+        call(|error| unsafe {
+            ocireg_session_delete_blob(self.0, ptr::null(), digest.as_ptr(), error)
+        })
+    }
+
+    pub fn referrers(&self, digest: &str, options: &Value) -> Outcome<Value> {
+        let (digest, options) = (c(digest), c(&options.to_string()));
+        // SAFETY: live handles and text in, live places out.
+        call_json(|json, error| unsafe {
+            ocireg_session_referrers(
+                self.0,
+                ptr::null(),
+                digest.as_ptr(),
+                options.as_ptr(),
+                json,
+                error,
+            )
+        })
+    }
+
+    pub fn get_blob_file(
+        &self,
+        context: Option<&Context>,
+        digest: &str,
+        path: &Path,
+        options: &Value,
+    ) -> Outcome<Value> {
+        let (digest, options) = (c(digest), c(&options.to_string()));
+        let path = c(path.to_str().expect("a path of text"));
+        // SAFETY: live handles and text in, live places out.
+        call_json(|json, error| unsafe {
+            ocireg_session_get_blob_file(
+                self.0,
+                pointer(context),
+                digest.as_ptr(),
+                path.as_ptr(),
+                options.as_ptr(),
+                json,
+                error,
+            )
+        })
+    }
+
+    pub fn put_blob_file(
+        &self,
+        context: Option<&Context>,
+        path: &Path,
+        options: &Value,
+    ) -> Outcome<Value> {
+        let (path, options) = (c(path.to_str().expect("a path of text")), c(&options.to_string()));
+        // SAFETY: live handles and text in, live places out.
+        call_json(|json, error| unsafe {
+            ocireg_session_put_blob_file(
+                self.0,
+                pointer(context),
+                path.as_ptr(),
+                options.as_ptr(),
+                json,
+                error,
+            )
+        })
+    }
+
     pub fn put_blob(&self, context: Option<&Context>, options: &Value) -> Outcome<Writer> {
         let options = c(&options.to_string());
         let mut writer = ptr::dangling_mut();

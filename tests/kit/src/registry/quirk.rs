@@ -45,6 +45,14 @@ pub enum Quirk {
     NoFilters,
     /// Nothing can be deleted.
     DeleteRefused(u16),
+    /// No tag can be deleted alone: that is answered with this status.
+    TagDeleteRefused(u16),
+    /// A manifest gets no tags beside the name that it is put under.
+    NoTagQuery,
+    /// A manifest is taken, but whatever it depends on is not looked at.
+    NoIfMatch,
+    /// A name made of a digest is taken for that digest, as GitLab does.
+    TagsAreDigests,
 }
 
 /// What an answer about an upload says that the registry has.

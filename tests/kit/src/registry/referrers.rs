@@ -56,7 +56,8 @@ impl Store {
         {
             all.truncate(most);
             let last = all.last().and_then(|d| d["digest"].as_str()).unwrap_or_default();
-            let filter = kind.as_ref().map(|k| format!("&artifactType={k}")).unwrap_or_default();
+            let filter = kind.as_ref().map(|k| k.replace('+', "%2B"));
+            let filter = filter.map(|k| format!("&artifactType={k}")).unwrap_or_default();
             link = Some(format!("<{}?last={last}{filter}>; rel=\"next\"", request.path()));
         }
         let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": all});

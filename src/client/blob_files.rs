@@ -1,0 +1,426 @@
+//! Blobs from and to files: a file appears under its name whole and right, or not at all.
+
+use std::fs::{File, Metadata};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::call::Call;
+use crate::call::event::{BlobSource, Direction};
+use crate::error::{Code, Error, Result};
+use crate::image::Descriptor;
+use crate::names::digest::{Digest, Hasher};
+use crate::os::atomic_file::AtomicFile;
+use crate::os::dir::Dir;
+use crate::os::file::open_regular;
+use crate::registry::session::Session;
+use crate::store::layout::{FILE_MODE, hash_file, part_name};
+use crate::transfer::progress::Events;
+use crate::v2::Repository;
+use crate::v2::blob::BlobReader;
+use crate::v2::foreign::Wanted;
+use crate::v2::upload::{BlobWriter, PutOptions};
+
+/// What is moved at a time.
+const BUFFER: usize = 256 << 10;
+
+/// A blob that was moved from or to a file.
+#[derive(Debug, Serialize)]
+pub struct Moved {
+    /// What it is.
+    #[serde(flatten)]
+    pub descriptor: Descriptor,
+    /// Whether it was there already.
+    pub existed: bool,
+    /// Bytes that this call moved.
+    pub bytes_transferred: u64,
+    /// What the user should know.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+/// Gets a blob into a file. With `resume` it goes on where an earlier call ended, and leaves what it has if it fails.
+pub fn get(
+    session: &Session,
+    blob: &Wanted,
+    media_type: &str,
+    path: &Path,
+    resume: bool,
+    call: &Call,
+) -> Result<Moved> {
+    let place = Place::of(path, &blob.digest)?;
+    let mut moved = Moved {
+        descriptor: Descriptor::new(media_type, blob.digest.clone(), 0),
+        existed: false,
+        bytes_transferred: 0,
+        warnings: Vec::new(),
+    };
+    if let Some(size) = place.has(blob, call)? {
+        moved.descriptor.size = size;
+        moved.existed = true;
+        call.set_total(size);
+        call.add_done(size);
+        Events::new(&moved.descriptor, Direction::Down).tell(
+            size,
+            true,
+            BlobSource::Present,
+            call,
+        )?;
+        return Ok(moved);
+    }
+    let mut part = place.begin(resume, call)?;
+    let got = if part.is_whole(blob) {
+        moved.descriptor.size = part.position;
+        call.set_total(part.position);
+        Ok(())
+    } else {
+        session.with_repository(call, |repository| part.fill(repository, blob, &mut moved, call))
+    };
+    match got {
+        Ok(()) => part.commit()?,
+        Err(error) => {
+            // A part that is wrong helps nobody, and one that filled the disk has to go.
+            let useless = matches!(
+                error.code(),
+                Code::DigestMismatch | Code::SizeMismatch | Code::NotFound | Code::NoSpace
+            );
+            if resume && !useless && part.shared {
+                part.file.keep();
+            }
+            return Err(error);
+        }
+    }
+    moved.warnings = call.warnings();
+    Ok(moved)
+}
+
+/// Where a blob's file will be.
+struct Place<'a> {
+    path: &'a Path,
+    dir: Dir,
+    name: String,
+    digest: &'a Digest,
+}
+
+impl<'a> Place<'a> {
+    fn of(path: &'a Path, digest: &'a Digest) -> Result<Self> {
+        let name = path.file_name().and_then(|name| name.to_str());
+        let Some(name) = name.filter(|_| !path.is_dir()) else {
+            return Err(Error::argument(
+                "path",
+                format!("{} is not the path of a file", path.display()),
+            )
+            .hint("append the name of the file to the directory"));
+        };
+        let parent = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        let dir = Dir::open(&parent).map_err(|e| {
+            Error::file(format!("cannot open the directory {}", parent.display()), &e)
+        })?;
+        let place = Self { path, dir, name: name.to_owned(), digest };
+        place.dir.check_writable().map_err(|e| place.failed(&e))?;
+        Ok(place)
+    }
+
+    /// The size of the file, if it is there and right.
+    fn has(&self, blob: &Wanted, call: &Call) -> Result<Option<u64>> {
+        let Ok(mut file) = self.dir.open_file(&self.name) else { return Ok(None) };
+        let length = file.metadata().map_err(|e| self.failed(&e))?.len();
+        if blob.size.is_some_and(|size| size != length) {
+            return Ok(None);
+        }
+        let mut hasher = Hasher::new(self.digest.algorithm());
+        hash_file(&mut file, &mut hasher, call, |e| self.failed(e))?;
+        Ok((hasher.finish() == *self.digest).then_some(length))
+    }
+
+    /// Begins the file, where an earlier call ended with `resume`.
+    fn begin(&'a self, resume: bool, call: &Call) -> Result<Part<'a>> {
+        let shared = AtomicFile::resume(&self.dir, &part_name(self.digest), FILE_MODE);
+        let (file, shared) = match shared.map_err(|e| self.failed(&e))? {
+            Some(file) => (file, true),
+            None => (AtomicFile::create(&self.dir, FILE_MODE).map_err(|e| self.failed(&e))?, false),
+        };
+        let hasher = Hasher::new(self.digest.algorithm());
+        let mut part = Part { place: self, file, shared, hasher, position: 0, resumed: false };
+        if !resume {
+            part.restart(call)?;
+            return Ok(part);
+        }
+        let failed = |e: &std::io::Error| self.failed(e);
+        match hash_file(part.file.file(), &mut part.hasher, call, failed) {
+            Ok(read) => part.position = read,
+            Err(error) => {
+                part.file.keep_on_drop();
+                return Err(error);
+            }
+        }
+        part.resumed = part.position > 0;
+        call.add_done(part.position);
+        Ok(part)
+    }
+
+    fn failed(&self, error: &std::io::Error) -> Error {
+        Error::file(format!("cannot write the file {}", self.path.display()), error)
+    }
+}
+
+/// A file in the making.
+struct Part<'a> {
+    place: &'a Place<'a>,
+    file: AtomicFile,
+    /// A later call finds it.
+    shared: bool,
+    hasher: Hasher,
+    position: u64,
+    /// Whether it holds something of an earlier call.
+    resumed: bool,
+}
+
+impl Part<'_> {
+    /// Whether an earlier call ended after the last byte.
+    fn is_whole(&self, blob: &Wanted) -> bool {
+        self.resumed
+            && blob.size.is_none_or(|size| size == self.position)
+            && self.hasher.clone().finish() == blob.digest
+    }
+
+    /// Gets the rest of the blob from one endpoint.
+    fn fill(
+        &mut self,
+        repository: &Repository,
+        blob: &Wanted,
+        moved: &mut Moved,
+        call: &Call,
+    ) -> Result<()> {
+        let common = repository.registry().common();
+        let _slot = common.slots.take(repository.registry().base().authority(), call)?;
+        loop {
+            match self.rest(repository, blob, moved, call) {
+                // What an earlier call left may be what is wrong, and not every server sends a part of a blob.
+                Err(error)
+                    if self.resumed
+                        && matches!(
+                            error.code(),
+                            Code::DigestMismatch
+                                | Code::SizeMismatch
+                                | Code::Protocol
+                                | Code::InvalidArgument
+                        ) =>
+                {
+                    self.restart(call)?;
+                }
+                Err(error) if error.code() == Code::DigestMismatch => {
+                    self.restart(call)?;
+                    return Err(error);
+                }
+                done => return done,
+            }
+        }
+    }
+
+    fn rest(
+        &mut self,
+        repository: &Repository,
+        blob: &Wanted,
+        moved: &mut Moved,
+        call: &Call,
+    ) -> Result<()> {
+        let hasher = Some(self.hasher.clone());
+        let repository = Arc::new(repository.clone());
+        let mut reader = BlobReader::resume(repository, blob, self.position, hasher, call)?;
+        moved.descriptor.size = reader.size().unwrap_or_default();
+        call.set_total(moved.descriptor.size);
+        let descriptor = moved.descriptor.clone();
+        let mut events = Events::new(&descriptor, Direction::Down);
+        let source = if self.resumed { BlobSource::Resumed } else { BlobSource::Network };
+        let mut buffer = vec![0; BUFFER];
+        loop {
+            let read = reader.read(&mut buffer, call)?;
+            if read == 0 {
+                break;
+            }
+            self.file.write_all(&buffer[..read]).map_err(|e| self.place.failed(&e))?;
+            self.hasher.update(&buffer[..read]);
+            self.position += read as u64;
+            moved.bytes_transferred += read as u64;
+            call.add_done(read as u64);
+            events.tell(self.position, false, source, call)?;
+        }
+        moved.descriptor.size = self.position;
+        call.set_total(self.position);
+        events.tell(self.position, true, source, call)
+    }
+
+    /// Drops what there is.
+    fn restart(&mut self, call: &Call) -> Result<()> {
+        self.file.truncate().map_err(|e| self.place.failed(&e))?;
+        call.forget_done(self.position);
+        self.hasher = Hasher::new(self.place.digest.algorithm());
+        (self.position, self.resumed) = (0, false);
+        Ok(())
+    }
+
+    fn commit(self) -> Result<()> {
+        let place = self.place;
+        let failed = |e: std::io::Error| place.failed(&e);
+        self.file.commit(&place.dir, &place.name).map_err(failed)?;
+        place.dir.sync().map(drop).map_err(failed)
+    }
+}
+
+/// Puts a file into a repository as a blob. One that changes meanwhile is SOURCE_CHANGED.
+pub fn put(session: &Session, path: &Path, options: PutOptions, call: &Call) -> Result<Moved> {
+    let mut source = Source::open(path)?;
+    if let Some(size) = options.size {
+        let named =
+            options.digest.as_ref().map_or_else(|| "the file".to_owned(), Digest::to_string);
+        if size != source.size() {
+            return Err(Error::new(
+                Code::SizeMismatch,
+                format!("{} has {} bytes, but {size} were expected", path.display(), source.size()),
+            )
+            .cause(format!("it should be {named}"))
+            .with(|d| {
+                d.size_expected = Some(size);
+                d.size_actual = Some(source.size());
+            }));
+        }
+    }
+    let mut options = PutOptions { size: Some(source.size()), ..options };
+    let asks = options.check_exists || !options.mount_from.is_empty();
+    let given = options.digest.clone();
+    if asks && given.is_none() {
+        options.digest = Some(source.hash(Hasher::new(options.algorithm), call)?);
+    }
+    call.set_total(source.size());
+    let moved = session.with_repository_to_push(call, |repository| {
+        let mut again = false;
+        loop {
+            match source.upload(repository, &options, call) {
+                // The registry has lost the upload, but the file is still there.
+                Err(error) if error.is_retryable() && is_lost(&error) && !again => again = true,
+                done => return done,
+            }
+        }
+    });
+    moved.map_err(|error| {
+        // What was hashed just now is something else already.
+        let changed = error.code() == Code::DigestMismatch && given.is_none();
+        if changed { source.changed().cause(error) } else { error }
+    })
+}
+
+/// Whether a new upload may succeed where this one failed.
+fn is_lost(error: &Error) -> bool {
+    matches!(error.code(), Code::NotFound | Code::Disconnected | Code::Timeout | Code::Server)
+}
+
+/// A file that is read, and watched for changes.
+struct Source<'a> {
+    path: &'a Path,
+    file: File,
+    state: Metadata,
+}
+
+impl<'a> Source<'a> {
+    fn open(path: &'a Path) -> Result<Self> {
+        let failed = format!("cannot read the file {}", path.display());
+        let file = open_regular(path).map_err(|e| e.into_error(&failed))?;
+        let state = file.metadata().map_err(|e| Error::file(failed, &e))?;
+        Ok(Self { path, file, state })
+    }
+
+    fn size(&self) -> u64 {
+        self.state.len()
+    }
+
+    fn hash(&mut self, mut hasher: Hasher, call: &Call) -> Result<Digest> {
+        let failed = |e: &std::io::Error| unreadable(self.path, e);
+        let read = hash_file(&mut self.file, &mut hasher, call, failed)?;
+        if read != self.size() {
+            return Err(self.changed());
+        }
+        self.check()?;
+        Ok(hasher.finish())
+    }
+
+    fn upload(
+        &mut self,
+        repository: &Repository,
+        options: &PutOptions,
+        call: &Call,
+    ) -> Result<Moved> {
+        self.file.seek(SeekFrom::Start(0)).map_err(|e| unreadable(self.path, &e))?;
+        let registry = repository.registry();
+        let slots = &registry.common().upload_slots;
+        let _slot = slots.take(registry.base().authority(), call)?;
+        let before = call.done();
+        let mut writer = BlobWriter::open(repository.clone(), options.clone(), call)?;
+        let existed = writer.is_present();
+        let sent = self.send(&mut writer, existed, call);
+        if sent.is_err() {
+            call.forget_done(call.done().saturating_sub(before));
+            writer.abort(call)?;
+        }
+        let descriptor = sent?;
+        let bytes_transferred = if existed { 0 } else { descriptor.size };
+        Ok(Moved { descriptor, existed, bytes_transferred, warnings: call.warnings() })
+    }
+
+    fn send(&mut self, writer: &mut BlobWriter, existed: bool, call: &Call) -> Result<Descriptor> {
+        let shown = writer.descriptor();
+        let mut events = Events::new(&shown, Direction::Up);
+        let source = if existed { BlobSource::Present } else { BlobSource::Network };
+        let (mut buffer, mut position) = (vec![0; BUFFER], 0);
+        loop {
+            call.check()?;
+            let read = match self.file.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(read) => read,
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(e) => return Err(unreadable(self.path, &e)),
+            };
+            position += read as u64;
+            if position > self.size() {
+                return Err(self.changed());
+            }
+            writer.write(&buffer[..read], call)?;
+            call.add_done(read as u64);
+            events.tell(position, false, source, call)?;
+        }
+        if position != self.size() {
+            return Err(self.changed());
+        }
+        self.check()?;
+        let descriptor = writer.commit(None, None, call)?;
+        Events::new(&descriptor, Direction::Up).tell(position, true, source, call)?;
+        Ok(descriptor)
+    }
+
+    /// Fails if the file has changed since it was opened.
+    fn check(&self) -> Result<()> {
+        let now = self.file.metadata().map_err(|e| unreadable(self.path, &e))?;
+        let of = |state: &Metadata| {
+            (state.len(), state.mtime(), state.mtime_nsec(), state.ctime(), state.ctime_nsec())
+        };
+        if of(&now) == of(&self.state) { Ok(()) } else { Err(self.changed()) }
+    }
+
+    fn changed(&self) -> Error {
+        Error::new(
+            Code::SourceChanged,
+            format!("{} changed while it was being uploaded", self.path.display()),
+        )
+        .hint("upload it again when no other program writes to it")
+    }
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Error {
+    Error::file(format!("cannot read the file {}", path.display()), error)
+}
