@@ -413,6 +413,88 @@ public:
     }
 
     // Made by bindings/gen from src/ffi: ocireg_session
+    /// Lists the repositories of the registry.
+    Result<std::string> try_catalog(Text options_json = nullptr, const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_session_catalog(handle_.get(), detail::raw(context), options_json.get(), out, error);
+        });
+    }
+    std::string catalog(Text options_json = nullptr, const Context *context = nullptr) const {
+        return try_catalog(options_json, context).value();
+    }
+
+    /// Stores a manifest or index. Everything that it lists must be in the repository.
+    Result<std::string> try_put_manifest(Text tag_or_digest, Text media_type, const uint8_t *data, size_t size,
+                                         Text options_json = nullptr, const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_session_put_manifest(handle_.get(), detail::raw(context), tag_or_digest.get(),
+                                               media_type.get(), data, size, options_json.get(), out, error);
+        });
+    }
+    std::string put_manifest(Text tag_or_digest, Text media_type, const uint8_t *data, size_t size,
+                             Text options_json = nullptr, const Context *context = nullptr) const {
+        return try_put_manifest(tag_or_digest, media_type, data, size, options_json, context).value();
+    }
+
+    /// Deletes a tag, or by its digest a manifest with all tags that name it. A tag is deleted alone, or the call
+    /// fails: the manifest that it names stays. A manifest with a `subject` leaves the list of what refers to that,
+    /// too.
+    Result<Done> try_delete_manifest(Text tag_or_digest = nullptr, const Context *context = nullptr) const {
+        return detail::done([&](ocireg_error **error) {
+            return ocireg_session_delete_manifest(handle_.get(), detail::raw(context), tag_or_digest.get(), error);
+        });
+    }
+    void delete_manifest(Text tag_or_digest = nullptr, const Context *context = nullptr) const {
+        try_delete_manifest(tag_or_digest, context).value();
+    }
+
+    /// Deletes a blob from the repository.
+    Result<Done> try_delete_blob(Text digest, const Context *context = nullptr) const {
+        return detail::done([&](ocireg_error **error) {
+            return ocireg_session_delete_blob(handle_.get(), detail::raw(context), digest.get(), error);
+        });
+    }
+    void delete_blob(Text digest, const Context *context = nullptr) const { try_delete_blob(digest, context).value(); }
+
+    /// Lists the manifests that refer to another one by their `subject`, such as signatures: by the referrers API, or
+    /// where the registry has none, by the tag that stands in for it.
+    Result<std::string> try_referrers(Text digest, Text options_json = nullptr,
+                                      const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_session_referrers(handle_.get(), detail::raw(context), digest.get(), options_json.get(), out,
+                                            error);
+        });
+    }
+    std::string referrers(Text digest, Text options_json = nullptr, const Context *context = nullptr) const {
+        return try_referrers(digest, options_json, context).value();
+    }
+
+    /// Downloads a blob to a file. The file appears under its name when it is whole and its digest was found right; one
+    /// that is there already and right is left as it is, another one is replaced.
+    Result<std::string> try_get_blob_file(Text digest, Text path, Text options_json = nullptr,
+                                          const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_session_get_blob_file(handle_.get(), detail::raw(context), digest.get(), path.get(),
+                                                options_json.get(), out, error);
+        });
+    }
+    std::string get_blob_file(Text digest, Text path, Text options_json = nullptr,
+                              const Context *context = nullptr) const {
+        return try_get_blob_file(digest, path, options_json, context).value();
+    }
+
+    /// Uploads a file as a blob.
+    Result<std::string> try_put_blob_file(Text path, Text options_json = nullptr,
+                                          const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_session_put_blob_file(handle_.get(), detail::raw(context), path.get(), options_json.get(),
+                                                out, error);
+        });
+    }
+    std::string put_blob_file(Text path, Text options_json = nullptr, const Context *context = nullptr) const {
+        return try_put_blob_file(path, options_json, context).value();
+    }
+
     /// Makes a session of one repository at the endpoints of another session.
     Result<Session> try_repository(Text name) const {
         return detail::wrap<Session>(detail::handle<ocireg_session, ocireg_session_free>(

@@ -265,6 +265,31 @@ type ManifestOptions struct {
 
 func (o ManifestOptions) document() ([]byte, error) { return marshalWith(o, o.Extra) }
 
+// PutManifestOptions say how a manifest is stored.
+type PutManifestOptions struct {
+	// More tags for the same manifest.
+	Tags []string `json:"tags,omitempty"`
+	// The digest or ETag that the tag must have now. If it has another one, the call fails with CONFLICT. Default: not
+	// checked.
+	IfMatch string `json:"if_match,omitempty"`
+
+	Extra Extra `json:"-"`
+}
+
+func (o PutManifestOptions) document() ([]byte, error) { return marshalWith(o, o.Extra) }
+
+// ReferrersOptions say which referrers are listed.
+type ReferrersOptions struct {
+	// Only manifests of this artifact type. Default: all types.
+	ArtifactType string `json:"artifact_type,omitempty"`
+	// Only manifests with all of these annotations.
+	Annotations map[string]string `json:"annotations,omitempty"`
+
+	Extra Extra `json:"-"`
+}
+
+func (o ReferrersOptions) document() ([]byte, error) { return marshalWith(o, o.Extra) }
+
 // BlobOptions say what is known about a blob.
 type BlobOptions struct {
 	// The position to start at, in bytes. If it is not 0, only the size can be checked, not the digest.
@@ -281,6 +306,23 @@ type BlobOptions struct {
 }
 
 func (o BlobOptions) document() ([]byte, error) { return marshalWith(o, o.Extra) }
+
+// GetBlobFileOptions say how a blob is downloaded to a file.
+type GetBlobFileOptions struct {
+	// The size of the whole blob in bytes, which is checked. Default: the registry's answer.
+	Size int64 `json:"size,omitempty"`
+	// The blob's media type. Only nondistributable layers may come from URLs. Default: "application/octet-stream".
+	MediaType string `json:"media_type,omitempty"`
+	// Other addresses of a nondistributable layer, used if the registry does not have it and AllowForeignURLs names the
+	// host.
+	URLs []string `json:"urls,omitempty"`
+	// Keep a partial file if the download fails, and continue that of an earlier download. Default: true.
+	Resume *bool `json:"resume,omitempty"`
+
+	Extra Extra `json:"-"`
+}
+
+func (o GetBlobFileOptions) document() ([]byte, error) { return marshalWith(o, o.Extra) }
 
 // PutBlobOptions say how a blob is uploaded.
 type PutBlobOptions struct {
@@ -303,6 +345,28 @@ type PutBlobOptions struct {
 }
 
 func (o PutBlobOptions) document() ([]byte, error) { return marshalWith(o, o.Extra) }
+
+// PutBlobFileOptions say how a file is uploaded as a blob.
+type PutBlobFileOptions struct {
+	// The digest that the file must have. Default: not checked.
+	Digest string `json:"digest,omitempty"`
+	// The size that the file must have in bytes. Default: not checked.
+	Size int64 `json:"size,omitempty"`
+	// The media type in the descriptor that is returned. Default: "application/octet-stream".
+	MediaType string `json:"media_type,omitempty"`
+	// The digest algorithm of an upload without Digest. Default: sha256.
+	Algorithm string `json:"algorithm,omitempty"`
+	// Repositories of the same registry that the blob may be mounted from.
+	MountFrom []string `json:"mount_from,omitempty"`
+	// The size of a chunk in bytes. Default: 4 MiB.
+	ChunkSize int64 `json:"chunk_size,omitempty"`
+	// Check first whether the repository already has the blob.
+	CheckExists bool `json:"check_exists,omitempty"`
+
+	Extra Extra `json:"-"`
+}
+
+func (o PutBlobFileOptions) document() ([]byte, error) { return marshalWith(o, o.Extra) }
 
 // CommitOptions say what must have been written.
 type CommitOptions struct {

@@ -75,7 +75,8 @@ pub fn get(
     let got = if part.is_whole(blob) {
         moved.descriptor.size = part.position;
         call.set_total(part.position);
-        Ok(())
+        let mut events = Events::new(&moved.descriptor, Direction::Down);
+        events.tell(part.position, true, BlobSource::Resumed, call)
     } else {
         session.with_repository(call, |repository| part.fill(repository, blob, &mut moved, call))
     };

@@ -12,13 +12,17 @@ __all__ = [
     "CommitOptions",
     "ConfigOptions",
     "CopyOptions",
+    "GetBlobFileOptions",
     "InspectOptions",
     "Limits",
     "ManifestOptions",
     "Proxies",
     "PullOptions",
     "PushOptions",
+    "PutBlobFileOptions",
     "PutBlobOptions",
+    "PutManifestOptions",
+    "ReferrersOptions",
     "Retry",
     "ServiceOptions",
     "SessionOptions",
@@ -264,6 +268,29 @@ class ManifestOptions(TypedDict, total=False):
     max_size: int
 
 
+class PutManifestOptions(TypedDict, total=False):
+    """How a manifest is stored.
+
+    - ``tags``: More tags for the same manifest.
+    - ``if_match``: The digest or ETag that the tag must have now. If it has another one, the call fails with
+      ``CONFLICT``. Default: not checked.
+    """
+
+    tags: list[str]
+    if_match: str
+
+
+class ReferrersOptions(TypedDict, total=False):
+    """Which referrers are listed.
+
+    - ``artifact_type``: Only manifests of this artifact type. Default: all types.
+    - ``annotations``: Only manifests with all of these annotations.
+    """
+
+    artifact_type: str
+    annotations: dict[str, str]
+
+
 class BlobOptions(TypedDict, total=False):
     """What is known about a blob.
 
@@ -278,6 +305,24 @@ class BlobOptions(TypedDict, total=False):
     urls: list[str]
 
 
+class GetBlobFileOptions(TypedDict, total=False):
+    """How a blob is downloaded to a file.
+
+    - ``size``: The size of the whole blob in bytes, which is checked. Default: the registry's answer.
+    - ``media_type``: The blob's media type. Only nondistributable layers may come from ``urls``. Default:
+      "application/octet-stream".
+    - ``urls``: Other addresses of a nondistributable layer, used if the registry does not have it and
+      ``allow-foreign-urls`` names the host.
+    - ``resume``: Keep a partial file if the download fails, and continue that of an earlier download. Default:
+      ``True``.
+    """
+
+    size: int
+    media_type: str
+    urls: list[str]
+    resume: bool
+
+
 class PutBlobOptions(TypedDict, total=False):
     """How a blob is uploaded.
 
@@ -288,6 +333,27 @@ class PutBlobOptions(TypedDict, total=False):
     - ``mount_from``: Repositories of the same registry that the blob may be mounted from. Requires ``digest``.
     - ``chunk_size``: The size of a chunk in bytes. Default: 4 MiB.
     - ``check_exists``: Check first whether the repository already has the blob. Requires ``digest``.
+    """
+
+    digest: str
+    size: int
+    media_type: str
+    algorithm: str
+    mount_from: list[str]
+    chunk_size: int
+    check_exists: bool
+
+
+class PutBlobFileOptions(TypedDict, total=False):
+    """How a file is uploaded as a blob.
+
+    - ``digest``: The digest that the file must have. Default: not checked.
+    - ``size``: The size that the file must have in bytes. Default: not checked.
+    - ``media_type``: The media type in the descriptor that is returned. Default: "application/octet-stream".
+    - ``algorithm``: The digest algorithm of an upload without ``digest``. Default: ``sha256``.
+    - ``mount_from``: Repositories of the same registry that the blob may be mounted from.
+    - ``chunk_size``: The size of a chunk in bytes. Default: 4 MiB.
+    - ``check_exists``: Check first whether the repository already has the blob.
     """
 
     digest: str

@@ -71,6 +71,109 @@ func NewContext() (*Context, error) {
 	return ownContext(contextOut), err
 }
 
+// Catalog calls ocireg_session_catalog.
+func (h *Session) Catalog(ctx *Context, optionsJSON *string) (string, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return "", err
+	}
+	defer h.release()
+	var jsonOut *C.char
+	err = call([]arg{optional("options_json", optionsJSON)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_session_catalog(self, ctx.raw(), in[0], &jsonOut, failure)
+		})
+	return takeText(jsonOut), err
+}
+
+// PutManifest calls ocireg_session_put_manifest.
+func (h *Session) PutManifest(ctx *Context, tagOrDigest *string, mediaType *string, data []byte, optionsJSON *string) (string, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return "", err
+	}
+	defer h.release()
+	var descriptorJSONOut *C.char
+	err = call([]arg{optional("tag_or_digest", tagOrDigest), optional("media_type", mediaType), optional("options_json", optionsJSON)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_session_put_manifest(self, ctx.raw(), in[0], in[1], (*C.uint8_t)(unsafe.Pointer(unsafe.SliceData(data))), C.size_t(len(data)), in[2], &descriptorJSONOut, failure)
+		})
+	return takeText(descriptorJSONOut), err
+}
+
+// DeleteManifest calls ocireg_session_delete_manifest.
+func (h *Session) DeleteManifest(ctx *Context, tagOrDigest *string) error {
+	self, err := h.acquire()
+	if err != nil {
+		return err
+	}
+	defer h.release()
+	err = call([]arg{optional("tag_or_digest", tagOrDigest)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_session_delete_manifest(self, ctx.raw(), in[0], failure)
+		})
+	return err
+}
+
+// DeleteBlob calls ocireg_session_delete_blob.
+func (h *Session) DeleteBlob(ctx *Context, digest string) error {
+	self, err := h.acquire()
+	if err != nil {
+		return err
+	}
+	defer h.release()
+	err = call([]arg{text("digest", digest)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_session_delete_blob(self, ctx.raw(), in[0], failure)
+		})
+	return err
+}
+
+// Referrers calls ocireg_session_referrers.
+func (h *Session) Referrers(ctx *Context, digest string, optionsJSON *string) (string, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return "", err
+	}
+	defer h.release()
+	var jsonOut *C.char
+	err = call([]arg{text("digest", digest), optional("options_json", optionsJSON)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_session_referrers(self, ctx.raw(), in[0], in[1], &jsonOut, failure)
+		})
+	return takeText(jsonOut), err
+}
+
+// GetBlobFile calls ocireg_session_get_blob_file.
+func (h *Session) GetBlobFile(ctx *Context, digest string, path string, optionsJSON *string) (string, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return "", err
+	}
+	defer h.release()
+	var descriptorJSONOut *C.char
+	err = call([]arg{text("digest", digest), text("path", path), optional("options_json", optionsJSON)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_session_get_blob_file(self, ctx.raw(), in[0], in[1], in[2], &descriptorJSONOut, failure)
+		})
+	return takeText(descriptorJSONOut), err
+}
+
+// PutBlobFile calls ocireg_session_put_blob_file.
+func (h *Session) PutBlobFile(ctx *Context, path string, optionsJSON *string) (string, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return "", err
+	}
+	defer h.release()
+	var descriptorJSONOut *C.char
+	err = call([]arg{text("path", path), optional("options_json", optionsJSON)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_session_put_blob_file(self, ctx.raw(), in[0], in[1], &descriptorJSONOut, failure)
+		})
+	return takeText(descriptorJSONOut), err
+}
+
 // NewEndpoint calls ocireg_endpoint_new.
 func (h *Service) NewEndpoint(apiEndpointJSON string) (*Endpoint, error) {
 	self, err := h.acquire()

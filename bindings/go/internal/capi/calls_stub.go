@@ -28,6 +28,34 @@ func NewContext() (*Context, error) {
 	return nil, noCgo()
 }
 
+func (*Session) Catalog(*Context, *string) (string, error) {
+	return "", noCgo()
+}
+
+func (*Session) PutManifest(*Context, *string, *string, []byte, *string) (string, error) {
+	return "", noCgo()
+}
+
+func (*Session) DeleteManifest(*Context, *string) error {
+	return noCgo()
+}
+
+func (*Session) DeleteBlob(*Context, string) error {
+	return noCgo()
+}
+
+func (*Session) Referrers(*Context, string, *string) (string, error) {
+	return "", noCgo()
+}
+
+func (*Session) GetBlobFile(*Context, string, string, *string) (string, error) {
+	return "", noCgo()
+}
+
+func (*Session) PutBlobFile(*Context, string, *string) (string, error) {
+	return "", noCgo()
+}
+
 func (*Service) NewEndpoint(string) (*Endpoint, error) {
 	return nil, noCgo()
 }

@@ -3,6 +3,60 @@
 /* Answers a request that is one call; says whether it was one. */
 static int called(void) {
     int32_t code;
+    if (named("session_catalog")) {
+        ocireg_session *self = handle_of('X', fields[1]);
+        if (self == NULL) return 1;
+        char *out = NULL;
+        code = ocireg_session_catalog(self, context, fields[2], &out, &error);
+        answer_text(code, out);
+        return 1;
+    }
+    if (named("session_put_manifest")) {
+        ocireg_session *self = handle_of('X', fields[1]);
+        if (self == NULL) return 1;
+        char *out = NULL;
+        code = ocireg_session_put_manifest(self, context, fields[2], fields[3], (const uint8_t *)fields[4], size_of(fields[4]), fields[5], &out, &error);
+        answer_text(code, out);
+        return 1;
+    }
+    if (named("session_delete_manifest")) {
+        ocireg_session *self = handle_of('X', fields[1]);
+        if (self == NULL) return 1;
+        code = ocireg_session_delete_manifest(self, context, fields[2], &error);
+        answer_nothing(code);
+        return 1;
+    }
+    if (named("session_delete_blob")) {
+        ocireg_session *self = handle_of('X', fields[1]);
+        if (self == NULL) return 1;
+        code = ocireg_session_delete_blob(self, context, fields[2], &error);
+        answer_nothing(code);
+        return 1;
+    }
+    if (named("session_referrers")) {
+        ocireg_session *self = handle_of('X', fields[1]);
+        if (self == NULL) return 1;
+        char *out = NULL;
+        code = ocireg_session_referrers(self, context, fields[2], fields[3], &out, &error);
+        answer_text(code, out);
+        return 1;
+    }
+    if (named("session_get_blob_file")) {
+        ocireg_session *self = handle_of('X', fields[1]);
+        if (self == NULL) return 1;
+        char *out = NULL;
+        code = ocireg_session_get_blob_file(self, context, fields[2], fields[3], fields[4], &out, &error);
+        answer_text(code, out);
+        return 1;
+    }
+    if (named("session_put_blob_file")) {
+        ocireg_session *self = handle_of('X', fields[1]);
+        if (self == NULL) return 1;
+        char *out = NULL;
+        code = ocireg_session_put_blob_file(self, context, fields[2], fields[3], &out, &error);
+        answer_text(code, out);
+        return 1;
+    }
     if (named("endpoint_new")) {
         ocireg_service *self = handle_of('S', fields[1]);
         if (self == NULL) return 1;

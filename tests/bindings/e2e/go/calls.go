@@ -4,6 +4,13 @@ package main
 
 // calls are the requests that are one call of a method: whose method, and its name.
 var calls = []struct{ request, of, method string }{
+	{"session_catalog", "session", "Catalog"},
+	{"session_put_manifest", "session", "PutManifest"},
+	{"session_delete_manifest", "session", "DeleteManifest"},
+	{"session_delete_blob", "session", "DeleteBlob"},
+	{"session_referrers", "session", "Referrers"},
+	{"session_get_blob_file", "session", "GetBlobFile"},
+	{"session_put_blob_file", "session", "PutBlobFile"},
 	{"endpoint_to_string", "endpoint", "ToString"},
 	{"endpoint_path", "endpoint", "Path"},
 	{"endpoint_is_secure", "endpoint", "IsSecure"},

@@ -15,6 +15,13 @@ class Call(NamedTuple):
 
 
 CALLS: dict[str, Call] = {
+    "session_catalog": Call("session", "catalog", ("options",), True),
+    "session_put_manifest": Call("session", "put_manifest", ("text", "text", "bytes", "options"), True),
+    "session_delete_manifest": Call("session", "delete_manifest", ("text",), True),
+    "session_delete_blob": Call("session", "delete_blob", ("text",), True),
+    "session_referrers": Call("session", "referrers", ("text", "options"), True),
+    "session_get_blob_file": Call("session", "get_blob_file", ("text", "text", "options"), True),
+    "session_put_blob_file": Call("session", "put_blob_file", ("text", "options"), True),
     "endpoint_to_string": Call("endpoint", "to_string", (), False),
     "endpoint_path": Call("endpoint", "path", ("text",), False),
     "endpoint_is_secure": Call("endpoint", "is_secure", (), False),
