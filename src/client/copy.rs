@@ -23,7 +23,12 @@ pub fn copy(
     let call = call.limited(service.timeouts().total);
     let write = WriteOptions { no_resume: !options.resume, verify_present: options.verify_present };
     let reading = Opening { auth: options.source_auth, ..Opening::default() };
-    let writing = Opening { auth: options.destination_auth, write, name: from.name() };
+    let writing = Opening {
+        auth: options.destination_auth,
+        write,
+        name: from.name(),
+        from_here: from.reference().is_none(),
+    };
     let image = Box::new(transfer::Options {
         all_platforms: transfer::all_platforms(options.all_platforms, options.platform.as_ref()),
         platform: options.platform,

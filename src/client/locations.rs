@@ -77,6 +77,8 @@ pub struct Opening {
     pub write: WriteOptions,
     /// The name of an image whose destination does not say one.
     pub name: Option<String>,
+    /// Whether what is written comes from this machine. A registry judges it by its digests, and nothing is hashed twice.
+    pub from_here: bool,
 }
 
 /// Opens a place to read an image from.
@@ -111,7 +113,7 @@ pub fn sink(
             let actions = vec!["pull".to_owned(), "push".to_owned()];
             let open = OpenOptions { auth: opening.auth.clone(), actions };
             let session = Session::open(service, reference, &open, call)?;
-            Ok(Box::new(session.target_to_push(call)?))
+            Ok(Box::new(session.target_to_push(call)?.trusting_source(opening.from_here)))
         }
         Place::Local(Location::Oci { dir, name }) => {
             let layout = Layout::open_or_create(dir, call)?;

@@ -40,7 +40,7 @@ pub fn pull(
         no_resume: options.resume == Some(false),
         verify_present: options.verify_present,
     };
-    let opening = Opening { auth: options.auth, write, name: from.name() };
+    let opening = Opening { auth: options.auth, write, name: from.name(), from_here: false };
     let image = Box::new(transfer::Options {
         platform: options.platform,
         all_platforms: options.all_platforms,

@@ -30,7 +30,12 @@ pub fn push(
             .hint("write docker://REFERENCE or REFERENCE"));
     };
     let call = call.limited(service.timeouts().total);
-    let opening = Opening { auth: options.auth, write: WriteOptions::default(), name: to.name() };
+    let opening = Opening {
+        auth: options.auth,
+        write: WriteOptions::default(),
+        name: to.name(),
+        from_here: true,
+    };
     let image = Box::new(transfer::Options {
         all_platforms: transfer::all_platforms(options.all_platforms, options.platform.as_ref()),
         platform: options.platform,

@@ -28,6 +28,8 @@ pub struct Target {
     selector: Selector,
     /// Whether layers may be pushed here that are not meant to be distributed.
     nondistributable: bool,
+    /// Whether what is written here was verified where it comes from.
+    trusts_source: bool,
     /// Uploads that were begun instead of a mount.
     begun: Arc<Mutex<HashMap<Digest, BlobWriter>>>,
     /// Manifests that are listed among what refers to their subject.
@@ -41,9 +43,16 @@ impl Target {
             repository,
             selector,
             nondistributable: false,
+            trusts_source: false,
             begun: Arc::default(),
             listed: Arc::default(),
         }
+    }
+
+    /// The same where nothing is hashed here: the registry judges by the digest that it is told.
+    #[must_use]
+    pub fn trusting_source(self, trusts_source: bool) -> Self {
+        Self { trusts_source, ..self }
     }
 
     /// The same where layers that are not meant to be distributed may be pushed.
@@ -175,7 +184,8 @@ impl Target {
             mount_from: from,
             ..PutOptions::default()
         };
-        BlobWriter::open(self.repository.clone(), options, call)
+        let writer = BlobWriter::open(self.repository.clone(), options, call)?;
+        Ok(if self.trusts_source { writer.unhashed() } else { writer })
     }
 }
 

@@ -66,7 +66,8 @@ impl Default for PutOptions {
 pub struct BlobWriter {
     repository: Repository,
     options: PutOptions,
-    hasher: Hasher,
+    /// None: the registry alone judges the bytes, by the digest that it is told at the end.
+    hasher: Option<Hasher>,
     written: u64,
     /// How many bytes the registry has; the chunk begins there.
     sent: u64,
@@ -101,7 +102,7 @@ impl BlobWriter {
     pub fn open(repository: Repository, options: PutOptions, call: &Call) -> Result<Self> {
         let state = Self::begin(&repository, &options, call)?;
         let algorithm = options.digest.as_ref().map_or(options.algorithm, Digest::algorithm);
-        let hasher = Hasher::new(algorithm);
+        let hasher = Some(Hasher::new(algorithm));
         let most = options.chunk_size.min(repository.registry().largest_chunk());
         let (written, sent, chunk) = (0, 0, Vec::new());
         Ok(Self { repository, options, hasher, written, sent, chunk, most, state })
@@ -214,9 +215,29 @@ impl BlobWriter {
         }
     }
 
+    /// The same without a hash of our own: what is written was verified already, or is by the registry.
+    #[must_use]
+    pub(super) fn unhashed(mut self) -> Self {
+        if self.options.digest.is_some() {
+            self.hasher = None;
+        }
+        self
+    }
+
+    fn algorithm(&self) -> Algorithm {
+        self.options.digest.as_ref().map_or(self.options.algorithm, Digest::algorithm)
+    }
+
+    /// What was written hashes to; without a hash of our own, what it is said to.
+    fn digest(&self) -> Digest {
+        let said = || self.options.digest.clone();
+        let hashed = self.hasher.clone().map(Hasher::finish).or_else(said);
+        hashed.unwrap_or_else(|| Digest::of(self.algorithm(), b""))
+    }
+
     /// What it will be, as far as that is known.
     pub(crate) fn descriptor(&self) -> Descriptor {
-        let digest = self.options.digest.clone().unwrap_or_else(|| self.hasher.clone().finish());
+        let digest = self.options.digest.clone().unwrap_or_else(|| self.digest());
         let size = self.options.size.unwrap_or(self.written);
         Descriptor::new(self.options.media_type.clone(), digest, size)
     }
@@ -229,7 +250,9 @@ impl BlobWriter {
 
     fn write_all(&mut self, mut bytes: &[u8], call: &Call) -> Result<()> {
         call.check()?;
-        self.hasher.update(bytes);
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(bytes);
+        }
         self.written += bytes.len() as u64;
         while let State::Open(place) = &self.state
             && !bytes.is_empty()
@@ -267,7 +290,7 @@ impl BlobWriter {
         size: Option<u64>,
         call: &Call,
     ) -> Result<Descriptor> {
-        let is = self.hasher.clone().finish();
+        let is = self.digest();
         for expected in self.options.digest.iter().chain(digest) {
             if expected.algorithm() != is.algorithm() {
                 return Err(Error::argument(
@@ -429,7 +452,7 @@ impl BlobWriter {
 
     /// As nothing before the bytes at hand was sent, a new upload loses nothing.
     fn begin_again(&mut self, call: &Call) -> Result<()> {
-        let algorithm = self.hasher.algorithm();
+        let algorithm = self.algorithm();
         self.state = State::Open(Self::begin_upload(&self.repository, algorithm, call)?);
         Ok(())
     }
@@ -506,7 +529,14 @@ impl BlobWriter {
         request.url.query_pairs_mut().append_pair("digest", &digest.to_string());
         let response = self.send(place, &request, call)?;
         if !matches!(response.status, 201 | 204) {
-            return Err(self.refusal(response, &doing, Method::PUT, call));
+            let error = self.refusal(response, &doing, Method::PUT, call);
+            let invalid = error.details().errors.iter().any(|e| e.code == "DIGEST_INVALID");
+            // What we have hashed ourselves was damaged on its way, or by the registry.
+            return Err(if invalid && self.hasher.is_none() {
+                error.recode(Code::DigestMismatch)
+            } else {
+                error
+            });
         }
         check_told(&response, digest)?;
         response.finish(call)

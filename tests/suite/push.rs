@@ -414,3 +414,20 @@ fn places_that_cannot_be_pushed_are_named() {
         assert_eq!((error.code, error.argument()), (INVALID_ARGUMENT, argument), "{error:?}");
     }
 }
+
+/// Blobs of a layout are not hashed on their way: the registry judges them, and what it refuses has no name.
+#[test]
+fn a_damaged_blob_of_a_layout_is_refused_by_the_registry() {
+    let (registry, local) = (Registry::plain(), Local::new(index()));
+    let layer = local.image.manifests[0].layers[0].clone();
+    let path = local.layout.path().join("blobs").join(layer.replace(':', "/"));
+    let mut bytes = fs::read(&path).expect("a blob");
+    bytes[0] ^= 1;
+    fs::write(&path, &bytes).expect("a blob");
+    let error = service(none())
+        .push(None, &local.location(), &app(&registry), &none())
+        .expect_err("the registry does not take it");
+    assert_eq!((error.code, &error.json["http_status"]), (100, &json!(400)), "{error:?}");
+    assert_eq!(registry.tag("demo/app", "1"), None);
+    assert!(registry.blob("demo/app", &layer).is_none());
+}
