@@ -102,24 +102,24 @@ impl<T: fmt::Debug> fmt::Debug for PerProcess<T> {
 
 /// A value that is replaced as a whole, and that a child inherits as it is at the fork.
 ///
-/// It lies in two places. Only the one that is not current is ever locked for a change, so that a child can always
+/// It is kept twice. Only the copy that is not current is ever locked for a change, so that a child can always
 /// read the other.
-pub struct Current<T>(PerProcess<Places<T>>);
+pub struct Current<T>(PerProcess<Copies<T>>);
 
-struct Places<T> {
+struct Copies<T> {
     changing: Mutex<()>,
-    places: [RwLock<T>; 2],
+    copies: [RwLock<T>; 2],
     current: AtomicUsize,
 }
 
 impl<T: Clone> Current<T> {
     /// With its first value.
     pub fn new(value: T) -> Self {
-        let heir: fn(Option<&Places<T>>) -> Places<T> = |parent| match parent {
-            Some(parent) => Places::new(parent.inherit()),
+        let heir: fn(Option<&Copies<T>>) -> Copies<T> = |parent| match parent {
+            Some(parent) => Copies::new(parent.inherit()),
             None => unreachable!("the first process has its value from the start"),
         };
-        Self(PerProcess::with(Places::new(value), heir))
+        Self(PerProcess::with(Copies::new(value), heir))
     }
 
     /// The value as it is now.
@@ -150,31 +150,31 @@ impl<T: Clone> Current<T> {
     }
 }
 
-impl<T: Clone> Places<T> {
+impl<T: Clone> Copies<T> {
     fn new(value: T) -> Self {
-        let places = [RwLock::new(value.clone()), RwLock::new(value)];
-        Self { changing: Mutex::new(()), places, current: AtomicUsize::new(0) }
+        let copies = [RwLock::new(value.clone()), RwLock::new(value)];
+        Self { changing: Mutex::new(()), copies, current: AtomicUsize::new(0) }
     }
 
-    fn read(&self, place: usize) -> RwLockReadGuard<'_, T> {
-        self.places[place].read().unwrap_or_else(PoisonError::into_inner)
+    fn read(&self, copy: usize) -> RwLockReadGuard<'_, T> {
+        self.copies[copy].read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self, place: usize) -> std::sync::RwLockWriteGuard<'_, T> {
-        self.places[place].write().unwrap_or_else(PoisonError::into_inner)
+    fn write(&self, copy: usize) -> std::sync::RwLockWriteGuard<'_, T> {
+        self.copies[copy].write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// In a child: the value at the fork.
     fn inherit(&self) -> T {
         let current = self.current.load(Ordering::Acquire);
-        for place in [current, 1 - current] {
-            match self.places[place].try_read() {
+        for copy in [current, 1 - current] {
+            match self.copies[copy].try_read() {
                 Ok(value) => return value.clone(),
                 Err(TryLockError::Poisoned(value)) => return value.into_inner().clone(),
                 Err(TryLockError::WouldBlock) => {}
             }
         }
-        unreachable!("a change locks one place at a time");
+        unreachable!("a change locks one copy at a time");
     }
 }
 

@@ -280,7 +280,7 @@ impl Authenticator {
             origin: Origin::of(&self.home).to_string(),
             realm: realm.to_string(),
             service,
-            identity: secret.fingerprint(),
+            secret: secret.fingerprint(),
         };
         let key = Key::new(holder.clone(), &wanted);
         let token = self

@@ -37,7 +37,7 @@ pub(super) struct Holder {
     pub(super) realm: String,
     pub(super) service: String,
     /// A digest of the credentials: who asks.
-    pub(super) identity: Digest,
+    pub(super) secret: Digest,
 }
 
 /// What a token is good for, and for whom.
@@ -405,7 +405,7 @@ mod tests {
                 origin: String::new(),
                 realm: number.to_string(),
                 service: String::new(),
-                identity: Digest::of(Algorithm::Sha256, b""),
+                secret: Digest::of(Algorithm::Sha256, b""),
             };
             Key::new(holder, &[])
         };
@@ -489,7 +489,7 @@ mod tests {
                 origin: number.to_string(),
                 realm: String::new(),
                 service: String::new(),
-                identity: Digest::of(Algorithm::Sha256, b""),
+                secret: Digest::of(Algorithm::Sha256, b""),
             };
             let ended = Token { text: Zeroizing::new("t".to_owned()), ends: Instant::now() };
             assert!(tokens.get(Key::new(holder, &[]), None, &call, || Ok(ended)).is_ok());

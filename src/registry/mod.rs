@@ -8,6 +8,7 @@ pub mod options;
 mod place;
 pub mod service;
 pub mod session;
+mod trust;
 
 pub use endpoint::Endpoint;
 pub use service::Service;

@@ -28,7 +28,7 @@ pub struct Session {
     id: String,
     candidates: Vec<Candidate>,
     current: AtomicUsize,
-    scope: Scope,
+    subject: Subject,
     /// What its opening warned of.
     warnings: Vec<String>,
 }
@@ -42,7 +42,7 @@ struct Candidate {
 
 /// What the session is about.
 #[derive(Debug, Clone)]
-enum Scope {
+enum Subject {
     Registry,
     Repository { path: String, actions: String, reference: Option<Reference> },
 }
@@ -85,7 +85,7 @@ impl Session {
         };
         let identity = endpoint.identity(call)?;
         let candidate = Candidate::new(endpoint.clone(), identity, auth);
-        Self::of(vec![candidate], 0, Scope::Registry, call.warnings())
+        Self::of(vec![candidate], 0, Subject::Registry, call.warnings())
     }
 
     /// A session of a reference's repository: its endpoints are asked in order, the first that answers is kept.
@@ -99,12 +99,12 @@ impl Session {
         let actions =
             if options.actions.is_empty() { "pull".to_owned() } else { options.actions.join(",") };
         let (domain, path) = (reference.domain(), reference.path());
-        let scope = Scope::Repository {
+        let subject = Subject::Repository {
             path: path.to_owned(),
             actions: actions.clone(),
             reference: Some(reference.clone()),
         };
-        Self::open_at(service, domain, path, &actions, scope, options, call)
+        Self::open_at(service, domain, path, &actions, subject, options, call)
     }
 
     /// A session of a whole registry, `host[:port]`: its endpoints are asked in order, the first that answers is kept.
@@ -114,7 +114,7 @@ impl Session {
         options: &OpenOptions,
         call: &Call,
     ) -> Result<Self> {
-        Self::open_at(service, host, "", "pull", Scope::Registry, options, call)
+        Self::open_at(service, host, "", "pull", Subject::Registry, options, call)
     }
 
     fn open_at(
@@ -122,7 +122,7 @@ impl Session {
         domain: &str,
         path: &str,
         actions: &str,
-        scope: Scope,
+        subject: Subject,
         options: &OpenOptions,
         call: &Call,
     ) -> Result<Self> {
@@ -155,29 +155,29 @@ impl Session {
         }
         let (current, ()) =
             first_that_answers(&candidates, 0, call, |c| c.registry.ping(call).map(drop))?;
-        Self::of(candidates, current, scope, call.warnings())
+        Self::of(candidates, current, subject, call.warnings())
     }
 
     fn of(
         candidates: Vec<Candidate>,
         current: usize,
-        scope: Scope,
+        subject: Subject,
         warnings: Vec<String>,
     ) -> Result<Self> {
         let (id, current) = (new_id()?, AtomicUsize::new(current));
-        Ok(Self { id, candidates, current, scope, warnings })
+        Ok(Self { id, candidates, current, subject, warnings })
     }
 
     /// The same endpoints for one repository of theirs.
     pub fn repository(&self, path: &str) -> Result<Self> {
         check_path(path)?;
-        let scope = Scope::Repository {
+        let subject = Subject::Repository {
             path: path.to_owned(),
             actions: "pull".to_owned(),
             reference: None,
         };
         let current = self.current.load(Ordering::Relaxed);
-        Self::of(self.candidates.clone(), current, scope, self.warnings.clone())
+        Self::of(self.candidates.clone(), current, subject, self.warnings.clone())
     }
 
     /// 64 random hex digits, another for each session.
@@ -188,9 +188,9 @@ impl Session {
     /// What the session is.
     pub fn info(&self) -> Info {
         let candidate = &self.candidates[self.current.load(Ordering::Relaxed)];
-        let (repository, reference) = match &self.scope {
-            Scope::Registry => (None, None),
-            Scope::Repository { path, reference, .. } => {
+        let (repository, reference) = match &self.subject {
+            Subject::Registry => (None, None),
+            Subject::Repository { path, reference, .. } => {
                 (Some(path.clone()), reference.as_ref().map(Reference::canonical))
             }
         };
@@ -211,7 +211,7 @@ impl Session {
 
     /// The image that the session is for, at the endpoint in use.
     pub fn target(&self) -> Result<Target> {
-        let (path, actions, _) = self.repository_scope()?;
+        let (path, actions, _) = self.repository_subject()?;
         let candidate = &self.candidates[self.current.load(Ordering::Relaxed)];
         let repository = Repository::new(candidate.registry.clone(), path.to_owned(), actions);
         Ok(Target::new(repository, self.selector(None)?))
@@ -234,8 +234,8 @@ impl Session {
         if let Some(text) = text {
             return text.parse();
         }
-        match &self.scope {
-            Scope::Repository { reference: Some(reference), .. } => Ok(selector_of(reference)),
+        match &self.subject {
+            Subject::Repository { reference: Some(reference), .. } => Ok(selector_of(reference)),
             _ => Ok(Selector::Tag("latest".to_owned())),
         }
     }
@@ -256,7 +256,7 @@ impl Session {
         call: &Call,
         mut work: impl FnMut(&Repository) -> Result<T>,
     ) -> Result<T> {
-        let (path, actions, _) = self.repository_scope()?;
+        let (path, actions, _) = self.repository_subject()?;
         let start = self.current.load(Ordering::Relaxed);
         let (used, result) = first_that_answers(&self.candidates, start, call, |candidate| {
             work(&Repository::new(candidate.registry.clone(), path.to_owned(), actions))
@@ -304,7 +304,7 @@ impl Session {
         call: &Call,
         mut work: impl FnMut(&Repository) -> Result<T>,
     ) -> Result<T> {
-        let (path, actions, reference) = self.repository_scope()?;
+        let (path, actions, reference) = self.repository_subject()?;
         // Nobody chose the actions of a session that was derived from another one.
         let actions = match reference {
             None => usual,
@@ -330,12 +330,12 @@ impl Session {
         Ok(result)
     }
 
-    fn repository_scope(&self) -> Result<(&str, &str, Option<&Reference>)> {
-        match &self.scope {
-            Scope::Repository { path, actions, reference } => {
+    fn repository_subject(&self) -> Result<(&str, &str, Option<&Reference>)> {
+        match &self.subject {
+            Subject::Repository { path, actions, reference } => {
                 Ok((path, actions, reference.as_ref()))
             }
-            Scope::Registry => Err(Error::new(
+            Subject::Registry => Err(Error::new(
                 Code::InvalidArgument,
                 "this call needs a repository, but the session is for a whole registry",
             )
