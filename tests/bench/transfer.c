@@ -1,4 +1,4 @@
-/* Pulls one image, and prints the process's highest memory: bench-pull OPTIONS_JSON SOURCE DESTINATION */
+/* Pulls, pushes or copies one image, and prints the process's highest memory: bench-transfer CALL SOURCE DESTINATION */
 #include <ocireg.h>
 #include <stdio.h>
 #include <string.h>
@@ -6,14 +6,20 @@
 int main(int argc, char **argv)
 {
     if (argc != 4) {
-        fprintf(stderr, "usage: bench-pull OPTIONS_JSON SOURCE DESTINATION\n");
+        fprintf(stderr, "usage: bench-transfer pull|push|copy SOURCE DESTINATION\n");
         return 2;
     }
     ocireg_service *service = NULL;
     ocireg_error *error = NULL;
-    int32_t code = ocireg_service_new(argv[1], &service, &error);
-    if (code == OCIREG_OK)
-        code = ocireg_pull(service, NULL, argv[2], argv[3], NULL, NULL, &error);
+    int32_t code = ocireg_service_new(NULL, &service, &error);
+    if (code == OCIREG_OK) {
+        if (strcmp(argv[1], "push") == 0)
+            code = ocireg_push(service, NULL, argv[2], argv[3], NULL, NULL, &error);
+        else if (strcmp(argv[1], "copy") == 0)
+            code = ocireg_copy(service, NULL, argv[2], argv[3], NULL, NULL, &error);
+        else
+            code = ocireg_pull(service, NULL, argv[2], argv[3], NULL, NULL, &error);
+    }
     if (code != OCIREG_OK)
         fprintf(stderr, "%s\n", ocireg_error_json(error));
     ocireg_error_free(error);
