@@ -839,12 +839,13 @@ int32_t ocireg_copy(const ocireg_service *service,
  *
  * @param service       the service; may be freed while the call runs. Not NULL.
  * @param context       the call's context; may be NULL.
- * @param source        a reference, or "docker://REFERENCE". Not NULL.
+ * @param source        a reference, "docker://REFERENCE", or "oci:DIR[:NAME]". Not NULL.
  * @param options_json  `auth` (AuthConfig; absent: what the service knows; {}: anonymous), `platform`
  *                      ("os[(version)]/arch[/variant]", default this machine's), `config` (default true; without it the
- *                      platform of a single image is not known), `layers` (default true); may be NULL.
- * @param json          receives the document, to be ended by ocireg_string_free(). Not NULL. Keys: `reference`, `name`,
- *                      `descriptor`, `kind` ("image", "index" or "artifact"), `endpoint`, and where they apply
+ *                      platform of a single image is not known), `layers` (default true), `dir_fd` (an open
+ *                      directory in which relative paths begin); may be NULL.
+ * @param json          receives the document, to be ended by ocireg_string_free(). Not NULL. Keys: `descriptor`,
+ *                      `kind` ("image", "index" or "artifact"), and where they apply `reference`, `name`, `endpoint`,
  *                      `platforms`, `platform`, `manifest`, `config`, `layers`, `artifact_type`, `subject`,
  *                      `annotations`, `warnings` (list of text).
  * @param error         receives an error on failure, owned by the caller; may be NULL.

@@ -484,6 +484,8 @@ type InspectOptions struct {
 	Config *bool `json:"config,omitempty"`
 	// Whether to list the layers. Default: true.
 	Layers *bool `json:"layers,omitempty"`
+	// An open directory in which a relative path begins. Default: the working directory.
+	DirFd int `json:"dir_fd,omitempty"`
 
 	Extra Extra `json:"-"`
 }

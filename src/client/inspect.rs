@@ -3,42 +3,30 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::locations::{self, Opening, Place};
+use super::options::InspectOptions;
 use crate::call::Call;
 use crate::error::{Code, Error, Result};
 use crate::image::manifest::Fetched;
 use crate::image::manifest::Kind;
 use crate::image::select::{Source as _, choose};
-use crate::image::transport::{Endpoint, Source as _};
+use crate::image::transport::Endpoint;
 use crate::image::{Descriptor, Manifest, Platform, media_type, platform};
 use crate::json::strict;
+use crate::names::location::Bare;
 use crate::names::reference::Reference;
-use crate::registry::session::Session;
+use crate::registry::service::Service;
 use crate::transfer::documents::Documents;
-
-/// How an inspection is done.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Whose image of an index; None is this machine's.
-    pub platform: Option<Platform>,
-    /// Whether the configuration is fetched.
-    pub config: bool,
-    /// Whether the layers are listed.
-    pub layers: bool,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { platform: None, config: true, layers: true }
-    }
-}
 
 /// What an image is.
 #[derive(Debug, Clone, Serialize)]
 pub struct Inspection {
-    /// The canonical reference, with the digest that it stands for.
-    pub reference: String,
-    /// The repository's name.
-    pub name: String,
+    /// Of an image in a registry: the canonical reference, with the digest that it stands for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// The repository's name; of an image on this machine, what it is called there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// The document that the reference stands for.
     pub descriptor: Descriptor,
     /// What that is.
@@ -67,8 +55,9 @@ pub struct Inspection {
     /// Annotations of the document that the reference stands for.
     #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     pub annotations: std::collections::BTreeMap<String, String>,
-    /// Who gave it.
-    pub endpoint: Endpoint,
+    /// Who gave it, if that is a registry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<Endpoint>,
     /// What the user should know though all went well.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
@@ -84,65 +73,75 @@ pub struct Offer {
     pub descriptor: Descriptor,
 }
 
-/// Inspects a reference through an open session.
+/// Tells what the image of a reference or of another location is.
 pub fn inspect(
-    session: &Session,
-    reference: &Reference,
-    options: &Options,
-    call: &Call,
+    service: &Service,
+    source: &str,
+    options: InspectOptions,
+    call: Call,
 ) -> Result<Inspection> {
-    let children = Documents { source: session, call };
+    let place = Place::parse(source, Bare::Reference, "source")?.within(options.dir_fd)?;
+    let call = call.limited(service.timeouts().total);
+    let opening = Opening { auth: options.auth.clone(), ..Opening::default() };
+    let source = locations::source(service, &place, &opening, &call)?;
+    let children = Documents { source: &*source, call: &call };
     let root = children.root()?;
-    let (mut platforms, mut platform) = (Vec::new(), None);
-    let image = match &root.manifest {
-        Manifest::Image(_) => Some(root.clone()),
-        Manifest::Index(index) => {
-            platforms = index
-                .manifests
-                .iter()
-                .map(|child| Offer { platform: child.platform.clone(), descriptor: child.clone() })
-                .collect();
-            let wanted = options.platform.clone().unwrap_or_else(Platform::host);
-            match choose(index, &wanted, session.limits(), &children) {
-                Ok(chosen) => {
-                    platform = chosen.platform;
-                    Some(chosen.image)
-                }
-                // An index without this machine's platform is no failure, unless the platform was asked for.
-                Err(error) if options.platform.is_none() && error.code() == Code::NoPlatform => {
-                    None
-                }
-                Err(error) => return Err(error),
-            }
-        }
-    };
-    let info = session.info();
     let mut inspection = Inspection {
-        reference: format!("{}@{}", reference.name(), root.descriptor.digest),
-        name: reference.name(),
+        reference: place.reference().map(|r| format!("{}@{}", r.name(), root.descriptor.digest)),
+        name: place.reference().map(Reference::name).or_else(|| place.name()),
         descriptor: root.descriptor.clone(),
         kind: root.manifest.kind(),
-        platforms,
-        platform,
+        platforms: offers(&root.manifest),
+        platform: None,
         manifest: None,
         config: None,
         layers: None,
         artifact_type: root.manifest.artifact_type().map(str::to_owned),
         subject: root.manifest.subject().cloned(),
         annotations: root.manifest.annotations().clone(),
-        endpoint: Endpoint { url: info.endpoint, mirror: info.mirror },
-        warnings: call.warnings(),
+        endpoint: None,
+        warnings: Vec::new(),
     };
-    if let Some(image) = image {
-        describe(&mut inspection, &image, options, &children)?;
+    if let Some(image) = image_of(root, &mut inspection, options.platform.as_ref(), &children)? {
+        describe(&mut inspection, &image, &options, &children)?;
     }
+    inspection.endpoint = source.endpoint();
+    inspection.warnings = call.warnings();
     Ok(inspection)
+}
+
+/// What an index lists.
+fn offers(manifest: &Manifest) -> Vec<Offer> {
+    let Manifest::Index(index) = manifest else { return Vec::new() };
+    let offer =
+        |child: &Descriptor| Offer { platform: child.platform.clone(), descriptor: child.clone() };
+    index.manifests.iter().map(offer).collect()
+}
+
+/// The image itself, or that of an index for the platform.
+fn image_of(
+    root: Fetched,
+    inspection: &mut Inspection,
+    platform: Option<&Platform>,
+    children: &Documents<'_>,
+) -> Result<Option<Fetched>> {
+    let Manifest::Index(index) = &root.manifest else { return Ok(Some(root)) };
+    let wanted = platform.cloned().unwrap_or_else(Platform::host);
+    match choose(index, &wanted, children.source.limits(), children) {
+        Ok(chosen) => {
+            inspection.platform = chosen.platform;
+            Ok(Some(chosen.image))
+        }
+        // An index without this machine's platform is no failure, unless the platform was asked for.
+        Err(error) if platform.is_none() && error.code() == Code::NoPlatform => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn describe(
     inspection: &mut Inspection,
     image: &Fetched,
-    options: &Options,
+    options: &InspectOptions,
     children: &Documents<'_>,
 ) -> Result<()> {
     inspection.manifest = Some(document(&image.bytes, "the manifest")?);

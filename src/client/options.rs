@@ -297,6 +297,8 @@ options! {
         "config" => config: bool = true;
         /// Whether to list the layers.
         "layers" => layers: bool = true;
+        /// An open directory in which a relative path begins.
+        "dir_fd" => dir_fd: Option<u32>, in 0..=2_147_483_647, else "the working directory";
     }
 }
 

@@ -6,27 +6,9 @@ use super::context::{call, ocireg_context};
 use super::error::ocireg_error;
 use super::handle;
 use super::memory::{Out, optional_text, text};
-use super::options;
 use super::service::ocireg_service;
-use crate::client::options::{CopyOptions, PullOptions, PushOptions};
+use crate::client::options::{CopyOptions, InspectOptions, PullOptions, PushOptions};
 use crate::client::{copy, inspect, pull, push};
-use crate::error::{Error, Result};
-use crate::names::location::Bare;
-use crate::names::location::Location;
-use crate::names::reference::Reference;
-use crate::registry::session::{OpenOptions, Session};
-
-/// The reference that a source names.
-fn reference_of(source: &str) -> Result<Reference> {
-    match Location::parse(source, Bare::Reference, "source")? {
-        Location::Registry(reference) => reference.parse(),
-        other => {
-            other.check_usable()?;
-            Err(Error::argument("source", "the source must be an image in a registry")
-                .hint("write docker://REFERENCE or REFERENCE"))
-        }
-    }
-}
 
 /// Pulls an image from its registry into an OCI layout. Nothing that is there already is transferred again, and
 /// every byte is verified by size and digest before it gets a final name.
@@ -203,12 +185,13 @@ pub unsafe extern "C" fn ocireg_copy(
 ///
 /// @param service       the service; may be freed while the call runs. Not NULL.
 /// @param context       the call's context; may be NULL.
-/// @param source        a reference, or "docker://REFERENCE". Not NULL.
+/// @param source        a reference, "docker://REFERENCE", or "oci:DIR[:NAME]". Not NULL.
 /// @param options_json  `auth` (AuthConfig; absent: what the service knows; {}: anonymous), `platform`
 ///                      ("os[(version)]/arch[/variant]", default this machine's), `config` (default true; without it the
-///                      platform of a single image is not known), `layers` (default true); may be NULL.
-/// @param json          receives the document, to be ended by ocireg_string_free(). Not NULL. Keys: `reference`, `name`,
-///                      `descriptor`, `kind` ("image", "index" or "artifact"), `endpoint`, and where they apply
+///                      platform of a single image is not known), `layers` (default true), `dir_fd` (an open
+///                      directory in which relative paths begin); may be NULL.
+/// @param json          receives the document, to be ended by ocireg_string_free(). Not NULL. Keys: `descriptor`,
+///                      `kind` ("image", "index" or "artifact"), and where they apply `reference`, `name`, `endpoint`,
 ///                      `platforms`, `platform`, `manifest`, `config`, `layers`, `artifact_type`, `subject`,
 ///                      `annotations`, `warnings` (list of text).
 /// @param error         receives an error on failure, owned by the caller; may be NULL.
@@ -237,12 +220,8 @@ pub unsafe extern "C" fn ocireg_inspect(
             )
         };
         let json = json.required("json")?;
-        let (service, call) = (service?.clone(), call?);
-        let reference = reference_of(source?)?;
-        let (auth, options) = options::inspect(options?)?;
-        let call = call.limited(service.timeouts().total);
-        let open = OpenOptions { auth, ..OpenOptions::default() };
-        let session = Session::open(&service, &reference, &open, &call)?;
-        json.set_json(&inspect::inspect(&session, &reference, &options, &call)?)
+        let (service, call, source) = (service?.clone(), call?, source?);
+        let options = InspectOptions::parse(options?)?;
+        json.set_json(&inspect::inspect(&service, source, options, call)?)
     })
 }

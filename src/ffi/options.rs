@@ -1,10 +1,9 @@
 //! The JSON of arguments that are no options of ours, and options as the rooms below want them.
 
-use crate::client::inspect;
 use crate::client::options::{
-    BlobOptions, CommitOptions, GetBlobFileOptions, HeadOptions, InspectOptions, ListOptions,
-    ManifestOptions, MountOptions, PutBlobFileOptions, PutBlobOptions, PutManifestOptions,
-    ReferrersOptions, SessionOptions,
+    BlobOptions, CommitOptions, GetBlobFileOptions, HeadOptions, ListOptions, ManifestOptions,
+    MountOptions, PutBlobFileOptions, PutBlobOptions, PutManifestOptions, ReferrersOptions,
+    SessionOptions,
 };
 use crate::credentials::AuthConfig;
 use crate::error::Result;
@@ -103,11 +102,6 @@ pub(super) fn commit(text: Option<&str>) -> Result<(Option<Digest>, Option<u64>)
 /// Checks the options of a mount, which has none yet.
 pub(super) fn none(text: Option<&str>) -> Result<()> {
     MountOptions::parse(text).map(drop)
-}
-
-pub(super) fn inspect(text: Option<&str>) -> Result<(Option<AuthConfig>, inspect::Options)> {
-    let InspectOptions { auth, platform, config, layers } = InspectOptions::parse(text)?;
-    Ok((auth, inspect::Options { platform, config, layers }))
 }
 
 /// How a manifest is put.

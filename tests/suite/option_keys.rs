@@ -367,6 +367,7 @@ const KEYS: &[(&str, &[(&str, Shown)])] = &[
             ("platform", By("e2e.rs", "pulls")),
             ("config", By("e2e.rs", "pulls")),
             ("layers", By("e2e.rs", "pulls")),
+            ("dir_fd", By("push.rs", "images_on_this_machine_are_inspected_too")),
         ],
     ),
 ];

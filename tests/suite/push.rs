@@ -402,6 +402,26 @@ fn relative_paths_begin_where_the_caller_says() {
 }
 
 #[test]
+fn images_on_this_machine_are_inspected_too() {
+    let (local, service) = (Local::new(index()), service(none()));
+    let told = service.inspect(None, &local.location(), &none()).expect("an inspection");
+    assert_eq!(told["descriptor"]["digest"], local.image.digest.as_str());
+    assert_eq!((&told["kind"], &told["name"]), (&json!("index"), &json!("x")));
+    assert_eq!(told["platforms"].as_array().map(Vec::len), Some(2));
+    assert_eq!((told.get("endpoint"), told.get("reference")), (None, None));
+    let parent = local.layout.path().parent().expect("a parent");
+    let name = local.layout.path().file_name().expect("a name").to_str().expect("UTF-8");
+    let directory = fs::File::open(parent).expect("open a directory");
+    let options = json!({"dir_fd": directory.as_raw_fd(), "platform": "linux/arm64"});
+    let told = service.inspect(None, &format!("oci:{name}"), &options).expect("an inspection");
+    assert_eq!(told["platform"], "linux/arm64");
+    assert_eq!(told["layers"].as_array().map(Vec::len), Some(2));
+    assert_eq!(told["config"]["architecture"], "arm64");
+    let error = service.inspect(None, &format!("oci:{name}:y"), &options).expect_err("no name");
+    assert_eq!(error.code, NOT_FOUND);
+}
+
+#[test]
 fn places_that_cannot_be_pushed_are_named() {
     let (local, service) = (Local::new(image()), service(none()));
     let location = local.location();

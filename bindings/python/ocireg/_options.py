@@ -478,9 +478,11 @@ class InspectOptions(TypedDict, total=False):
     - ``platform``: Inspect the image for this platform. Default: this machine's platform.
     - ``config``: Whether to get the image's configuration. Default: ``True``.
     - ``layers``: Whether to list the layers. Default: ``True``.
+    - ``dir_fd``: An open directory in which a relative path begins. Default: the working directory.
     """
 
     auth: AuthConfig
     platform: str
     config: bool
     layers: bool
+    dir_fd: int
