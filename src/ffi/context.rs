@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::error::ocireg_error;
 use super::guard;
 use super::handle;
-use super::memory::Out;
 use crate::call::{Call, Context, Progress};
 use crate::error::Result;
 
@@ -107,8 +106,7 @@ pub unsafe extern "C" fn ocireg_context_new(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let context = unsafe { Out::new(context) }.required("context")?;
+        args!(context = out(context));
         context.set(handle::into_raw(Context::new()?));
         Ok(())
     })

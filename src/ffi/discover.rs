@@ -3,11 +3,10 @@
 use std::ffi::c_char;
 use std::path::Path;
 
-use super::context::{call, ocireg_context};
+use super::context::ocireg_context;
 use super::error::ocireg_error;
-use super::memory::{Out, input, optional_text, text};
 use super::options;
-use super::session::{ocireg_session, session};
+use super::session::ocireg_session;
 use crate::client::blob_files;
 use crate::names::digest::Digest;
 
@@ -34,17 +33,13 @@ pub unsafe extern "C" fn ocireg_session_catalog(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let (json, call, session, options) = unsafe {
-            (
-                Out::new(json),
-                call(context),
-                self::session(session),
-                optional_text(options_json, "options_json"),
-            )
-        };
-        let (json, session, call) = (json.required("json")?, session?, call?);
-        let options = options::tags(options?)?;
+        args!(
+            json = out(json),
+            session = session_v2(session),
+            call = call(context),
+            options = optional_text(options_json)
+        );
+        let options = options::tags(options)?;
         json.set_text(session.catalog(&options, &call)?.into_json())
     })
 }
@@ -88,21 +83,17 @@ pub unsafe extern "C" fn ocireg_session_put_manifest(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let (descriptor, call, session, which, kind, bytes, options) = unsafe {
-            (
-                Out::new(descriptor_json),
-                call(context),
-                self::session(session),
-                optional_text(tag_or_digest, "tag_or_digest"),
-                optional_text(media_type, "media_type"),
-                input(data, size, "data"),
-                optional_text(options_json, "options_json"),
-            )
-        };
-        let (session, call, kind, bytes) = (session?, call?, kind?, bytes?);
-        let selector = which?.map(str::parse).transpose()?;
-        let options = options::put_manifest(options?)?;
+        args!(
+            descriptor = optional_out(descriptor_json),
+            session = session_v2(session),
+            call = call(context),
+            which = optional_text(tag_or_digest),
+            kind = optional_text(media_type),
+            bytes = bytes(data, size),
+            options = optional_text(options_json)
+        );
+        let selector = which.map(str::parse).transpose()?;
+        let options = options::put_manifest(options)?;
         let put = session.with_repository_to_push(&call, |repository| {
             repository.put_manifest(selector.as_ref(), kind, bytes, &options, &call)
         })?;
@@ -131,12 +122,12 @@ pub unsafe extern "C" fn ocireg_session_delete_manifest(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let (call, session, which) = unsafe {
-            (call(context), self::session(session), optional_text(tag_or_digest, "tag_or_digest"))
-        };
-        let (session, call) = (session?, call?);
-        let selector = session.selector(which?)?;
+        args!(
+            session = session_v2(session),
+            call = call(context),
+            which = optional_text(tag_or_digest)
+        );
+        let selector = session.selector(which)?;
         session.with_repository_to_delete(&call, |r| r.delete_manifest(&selector, &call))
     })
 }
@@ -160,11 +151,8 @@ pub unsafe extern "C" fn ocireg_session_delete_blob(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let (call, session, digest) =
-            unsafe { (call(context), self::session(session), text(digest, "digest")) };
-        let (session, call) = (session?, call?);
-        let digest: Digest = digest?.parse()?;
+        args!(session = session_v2(session), call = call(context), digest = text(digest));
+        let digest: Digest = digest.parse()?;
         session.with_repository_to_delete(&call, |r| r.delete_blob(&digest, &call))
     })
 }
@@ -195,19 +183,15 @@ pub unsafe extern "C" fn ocireg_session_referrers(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let (json, call, session, digest, options) = unsafe {
-            (
-                Out::new(json),
-                call(context),
-                self::session(session),
-                text(digest, "digest"),
-                optional_text(options_json, "options_json"),
-            )
-        };
-        let (json, session, call) = (json.required("json")?, session?, call?);
-        let digest: Digest = digest?.parse()?;
-        let filter = options::referrers(options?)?;
+        args!(
+            json = out(json),
+            session = session_v2(session),
+            call = call(context),
+            digest = text(digest),
+            options = optional_text(options_json)
+        );
+        let digest: Digest = digest.parse()?;
+        let filter = options::referrers(options)?;
         json.set_json(&session.with_repository(&call, |r| r.referrers(&digest, &filter, &call))?)
     })
 }
@@ -242,20 +226,16 @@ pub unsafe extern "C" fn ocireg_session_get_blob_file(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let (descriptor, call, session, digest, path, options) = unsafe {
-            (
-                Out::new(descriptor_json),
-                call(context),
-                self::session(session),
-                text(digest, "digest"),
-                text(path, "path"),
-                optional_text(options_json, "options_json"),
-            )
-        };
-        let (session, call, path) = (session?, call?, path?);
-        let digest: Digest = digest?.parse()?;
-        let (blob, kind, resume) = options::get_blob_file(digest, options?)?;
+        args!(
+            descriptor = optional_out(descriptor_json),
+            session = session_v2(session),
+            call = call(context),
+            digest = text(digest),
+            path = text(path),
+            options = optional_text(options_json)
+        );
+        let digest: Digest = digest.parse()?;
+        let (blob, kind, resume) = options::get_blob_file(digest, options)?;
         let moved = blob_files::get(&session, &blob, &kind, Path::new(path), resume, &call)?;
         descriptor.set_json(&moved)
     })
@@ -291,18 +271,14 @@ pub unsafe extern "C" fn ocireg_session_put_blob_file(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let (descriptor, call, session, path, options) = unsafe {
-            (
-                Out::new(descriptor_json),
-                call(context),
-                self::session(session),
-                text(path, "path"),
-                optional_text(options_json, "options_json"),
-            )
-        };
-        let (session, call, path) = (session?, call?, path?);
-        let options = options::put_blob_file(options?)?;
+        args!(
+            descriptor = optional_out(descriptor_json),
+            session = session_v2(session),
+            call = call(context),
+            path = text(path),
+            options = optional_text(options_json)
+        );
+        let options = options::put_blob_file(options)?;
         descriptor.set_json(&blob_files::put(&session, Path::new(path), options, &call)?)
     })
 }

@@ -2,15 +2,14 @@
 
 use std::ffi::c_char;
 
-use super::context::{call, ocireg_context};
+use super::context::ocireg_context;
 use super::error::ocireg_error;
 use super::handle;
-use super::memory::{self, Out, optional_text, text};
 use super::options;
-use super::service::{self, ocireg_service};
+use super::service::ocireg_service;
 use crate::config::registry::IndexInfo;
 use crate::credentials::AuthConfig;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::registry::api_endpoint::{ApiEndpoint, ApiVersion};
 use crate::registry::endpoint::Endpoint;
 use crate::registry::service::Service;
@@ -37,15 +36,6 @@ pub(super) enum Spoken {
     V2(Endpoint),
     /// Protocol v1.
     V1(v1::Endpoint),
-}
-
-/// The endpoint that C gave us; a clone of its own, so that the handle may be freed while the call runs.
-///
-/// # Safety
-/// `endpoint` is NULL or an endpoint of this library that is not freed before this returns.
-pub(super) unsafe fn endpoint(endpoint: *const ocireg_endpoint) -> Result<Spoken> {
-    // SAFETY: passed on.
-    unsafe { handle::required(endpoint, "endpoint") }.cloned()
 }
 
 impl Spoken {
@@ -86,12 +76,7 @@ pub unsafe extern "C" fn ocireg_endpoint_new(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let out = unsafe { Out::new(endpoint) }.required("endpoint")?;
-        // SAFETY: the header's contract.
-        let service = unsafe { service::service(service) }?;
-        // SAFETY: the header's contract.
-        let json = unsafe { memory::text(api_endpoint_json, "api_endpoint_json") }?;
+        args!(out = out(endpoint), service = handle(service), json = text(api_endpoint_json));
         let api = ApiEndpoint::parse(json, "api_endpoint_json")?;
         out.set(handle::into_raw(match api.version {
             ApiVersion::V1 => Spoken::V1(to_v1(&service, &api, v1::Headers::default())?),
@@ -137,21 +122,16 @@ pub unsafe extern "C" fn ocireg_endpoint_new_v1(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let (endpoint, call, service, index, user_agent, headers) = unsafe {
-            (
-                Out::new(endpoint),
-                call(context),
-                service::service(service),
-                text(index_json, "index_json"),
-                optional_text(user_agent, "user_agent"),
-                optional_text(headers_json, "headers_json"),
-            )
-        };
-        let endpoint = endpoint.required("endpoint")?;
-        let (service, call) = (service?, call?);
-        let index = IndexInfo::parse(index?, "index_json")?;
-        let headers = options::headers(user_agent?, headers?)?;
+        args!(
+            endpoint = out(endpoint),
+            service = handle(service),
+            call = call(context),
+            index = text(index_json),
+            user_agent = optional_text(user_agent),
+            headers = optional_text(headers_json)
+        );
+        let index = IndexInfo::parse(index, "index_json")?;
+        let headers = options::headers(user_agent, headers)?;
         endpoint.set(handle::into_raw(Spoken::V1(v1::Endpoint::new(
             &service, &index, headers, &call,
         )?)));
@@ -179,17 +159,13 @@ pub unsafe extern "C" fn ocireg_endpoint_to_v1(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let (v1, endpoint, user_agent, headers) = unsafe {
-            (
-                Out::new(v1),
-                self::endpoint(endpoint),
-                optional_text(user_agent, "user_agent"),
-                optional_text(headers_json, "headers_json"),
-            )
-        };
-        let (v1, endpoint) = (v1.required("v1")?, endpoint?);
-        let headers = options::headers(user_agent?, headers?)?;
+        args!(
+            v1 = out(v1),
+            endpoint = handle(endpoint),
+            user_agent = optional_text(user_agent),
+            headers = optional_text(headers_json)
+        );
+        let headers = options::headers(user_agent, headers)?;
         v1.set(handle::into_raw(Spoken::V1(match &endpoint {
             Spoken::V2(endpoint) => to_v1(endpoint.service(), endpoint.api(), headers)?,
             Spoken::V1(endpoint) => endpoint.with_headers(headers),
@@ -214,9 +190,8 @@ pub unsafe extern "C" fn ocireg_endpoint_to_string(
 ) -> i32 {
     guard!(error, {
         // SAFETY: the header's contract.
-        let out = unsafe { Out::new(text) }.required("text")?;
-        // SAFETY: the header's contract.
-        out.set_text(unsafe { self::endpoint(endpoint) }?.path(""))
+        args!(out = out(text), endpoint = handle(endpoint));
+        out.set_text(endpoint.path(""))
     })
 }
 
@@ -238,11 +213,8 @@ pub unsafe extern "C" fn ocireg_endpoint_path(
 ) -> i32 {
     guard!(error, {
         // SAFETY: the header's contract.
-        let out = unsafe { Out::new(text) }.required("text")?;
-        // SAFETY: the header's contract.
-        let endpoint = unsafe { self::endpoint(endpoint) }?;
-        // SAFETY: the header's contract.
-        out.set_text(endpoint.path(unsafe { memory::text(path, "path") }?))
+        args!(out = out(text), endpoint = handle(endpoint), path = text(path));
+        out.set_text(endpoint.path(path))
     })
 }
 
@@ -261,15 +233,8 @@ pub unsafe extern "C" fn ocireg_endpoint_is_secure(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        if secure.is_null() {
-            return Err(Error::argument("secure", "secure must not be NULL"));
-        }
-        // SAFETY: not NULL, and the header's contract.
-        unsafe { *secure = 0 };
-        // SAFETY: the header's contract.
-        let answer = unsafe { self::endpoint(endpoint) }?.is_secure();
-        // SAFETY: as above.
-        unsafe { *secure = i32::from(answer) };
+        args!(secure = number(secure), endpoint = handle(endpoint));
+        secure.set(i32::from(endpoint.is_secure()));
         Ok(())
     })
 }
@@ -304,11 +269,8 @@ pub unsafe extern "C" fn ocireg_endpoint_ping(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let (json, call, endpoint) =
-            unsafe { (Out::new(json), call(context), self::endpoint(endpoint)) };
-        let (json, call) = (json.required("json")?, call?);
-        match endpoint? {
+        args!(json = out(json), endpoint = handle(endpoint), call = call(context));
+        match endpoint {
             Spoken::V1(endpoint) => json.set_json(&endpoint.ping(&call)?),
             Spoken::V2(endpoint) => {
                 let session = Session::new(&endpoint, Some(AuthConfig::default()), &call)?;

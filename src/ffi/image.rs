@@ -2,10 +2,8 @@
 
 use std::ffi::c_char;
 
-use super::context::{call, ocireg_context};
+use super::context::ocireg_context;
 use super::error::ocireg_error;
-use super::handle;
-use super::memory::{Out, optional_text, text};
 use super::service::ocireg_service;
 use crate::client::options::{CopyOptions, InspectOptions, PullOptions, PushOptions};
 use crate::client::{copy, inspect, pull, push};
@@ -52,20 +50,15 @@ pub unsafe extern "C" fn ocireg_pull(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let (report, call, service, source, destination, options) = unsafe {
-            (
-                Out::new(report_json),
-                call(context),
-                handle::required(service, "service"),
-                text(source, "source"),
-                text(destination, "destination"),
-                optional_text(options_json, "options_json"),
-            )
-        };
-        let (service, call) = (service?.clone(), call?);
-        let (source, destination) = (source?, destination?);
-        let options = PullOptions::parse(options?)?;
+        args!(
+            report = optional_out(report_json),
+            service = handle(service),
+            call = call(context),
+            source = text(source),
+            destination = text(destination),
+            options = optional_text(options_json)
+        );
+        let options = PullOptions::parse(options)?;
         let done = pull::pull(&service, source, destination, options, call)?;
         report.set_json(&done)
     })
@@ -110,20 +103,15 @@ pub unsafe extern "C" fn ocireg_push(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let (report, call, service, source, destination, options) = unsafe {
-            (
-                Out::new(report_json),
-                call(context),
-                handle::required(service, "service"),
-                text(source, "source"),
-                text(destination, "destination"),
-                optional_text(options_json, "options_json"),
-            )
-        };
-        let (service, call) = (service?.clone(), call?);
-        let (source, destination) = (source?, destination?);
-        let options = PushOptions::parse(options?)?;
+        args!(
+            report = optional_out(report_json),
+            service = handle(service),
+            call = call(context),
+            source = text(source),
+            destination = text(destination),
+            options = optional_text(options_json)
+        );
+        let options = PushOptions::parse(options)?;
         report.set_json(&push::push(&service, source, destination, options, call)?)
     })
 }
@@ -163,20 +151,15 @@ pub unsafe extern "C" fn ocireg_copy(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let (report, call, service, source, destination, options) = unsafe {
-            (
-                Out::new(report_json),
-                call(context),
-                handle::required(service, "service"),
-                text(source, "source"),
-                text(destination, "destination"),
-                optional_text(options_json, "options_json"),
-            )
-        };
-        let (service, call) = (service?.clone(), call?);
-        let (source, destination) = (source?, destination?);
-        let options = CopyOptions::parse(options?)?;
+        args!(
+            report = optional_out(report_json),
+            service = handle(service),
+            call = call(context),
+            source = text(source),
+            destination = text(destination),
+            options = optional_text(options_json)
+        );
+        let options = CopyOptions::parse(options)?;
         report.set_json(&copy::copy(&service, source, destination, options, call)?)
     })
 }
@@ -209,19 +192,14 @@ pub unsafe extern "C" fn ocireg_inspect(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let (json, call, service, source, options) = unsafe {
-            (
-                Out::new(json),
-                call(context),
-                handle::required(service, "service"),
-                text(source, "source"),
-                optional_text(options_json, "options_json"),
-            )
-        };
-        let json = json.required("json")?;
-        let (service, call, source) = (service?.clone(), call?, source?);
-        let options = InspectOptions::parse(options?)?;
+        args!(
+            json = out(json),
+            service = handle(service),
+            call = call(context),
+            source = text(source),
+            options = optional_text(options_json)
+        );
+        let options = InspectOptions::parse(options)?;
         json.set_json(&inspect::inspect(&service, source, options, call)?)
     })
 }

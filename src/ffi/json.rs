@@ -3,9 +3,7 @@
 use std::ffi::c_char;
 
 use super::error::ocireg_error;
-use super::memory::{self, Out};
 use crate::credentials::AuthConfig;
-use crate::error::Error;
 use crate::json::pointer;
 
 /// Gets a value out of JSON, such as the `digest` of the first layer of a manifest.
@@ -38,12 +36,7 @@ pub unsafe extern "C" fn ocireg_json_get(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let out = unsafe { Out::new(text) }.required("text")?;
-        // SAFETY: the header's contract.
-        let json = unsafe { memory::text(json, "json") }?;
-        // SAFETY: the header's contract.
-        let pointer = unsafe { memory::text(pointer, "pointer") }?;
+        args!(out = out(text), json = text(json), pointer = text(pointer));
         out.set_text(pointer::get(json, pointer)?)
     })
 }
@@ -73,18 +66,9 @@ pub unsafe extern "C" fn ocireg_json_length(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        if length.is_null() {
-            return Err(Error::argument("length", "length must not be NULL"));
-        }
-        // SAFETY: not NULL, and the header's contract.
-        unsafe { *length = 0 };
-        // SAFETY: the header's contract.
-        let json = unsafe { memory::text(json, "json") }?;
-        // SAFETY: the header's contract.
-        let pointer = unsafe { memory::text(pointer, "pointer") }?;
+        args!(length = number(length), json = text(json), pointer = text(pointer));
         let counted = pointer::length(json, pointer)?;
-        // SAFETY: as above.
-        unsafe { *length = counted };
+        length.set(counted);
         Ok(())
     })
 }
@@ -121,14 +105,12 @@ pub unsafe extern "C" fn ocireg_auth_json(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let out = unsafe { Out::new(json) }.required("json")?;
-        // SAFETY: the header's contract.
-        let host = unsafe { memory::optional_text(host, "host") }?;
-        // SAFETY: the header's contract.
-        let username = unsafe { memory::optional_text(username, "username") }?;
-        // SAFETY: the header's contract.
-        let password = unsafe { memory::optional_text(password, "password") }?;
+        args!(
+            out = out(json),
+            host = optional_text(host),
+            username = optional_text(username),
+            password = optional_text(password)
+        );
         out.set_json(&AuthConfig::of_user(host, username, password)?)
     })
 }

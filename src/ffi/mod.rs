@@ -11,6 +11,8 @@
 mod guard;
 #[macro_use]
 mod handle;
+#[macro_use]
+mod args;
 mod memory;
 
 pub mod context;

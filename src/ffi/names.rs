@@ -4,7 +4,6 @@ use std::ffi::c_char;
 use std::path::Path;
 
 use super::error::ocireg_error;
-use super::memory::{self, Out};
 use crate::auth::challenge;
 use crate::config::registry::{IndexInfo, ServiceConfig, lookup_local};
 use crate::credentials;
@@ -29,10 +28,7 @@ pub unsafe extern "C" fn ocireg_convert_to_hostname(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let out = unsafe { Out::new(text) }.required("text")?;
-        // SAFETY: the header's contract.
-        let url = unsafe { memory::text(url, "url") }?;
+        args!(out = out(text), url = text(url));
         out.set_text(host::convert_to_hostname(url))
     })
 }
@@ -54,10 +50,7 @@ pub unsafe extern "C" fn ocireg_validate_index_name(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let out = unsafe { Out::new(text) }.required("text")?;
-        // SAFETY: the header's contract.
-        let name = unsafe { memory::text(name, "name") }?;
+        args!(out = out(text), name = text(name));
         out.set_text(host::validate_index_name(name)?)
     })
 }
@@ -78,10 +71,7 @@ pub unsafe extern "C" fn ocireg_validate_mirror(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let out = unsafe { Out::new(text) }.required("text")?;
-        // SAFETY: the header's contract.
-        let url = unsafe { memory::text(url, "url") }?;
+        args!(out = out(text), url = text(url));
         out.set_text(host::validate_mirror(url)?)
     })
 }
@@ -103,10 +93,7 @@ pub unsafe extern "C" fn ocireg_parse_reference(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let out = unsafe { Out::new(json) }.required("json")?;
-        // SAFETY: the header's contract.
-        let reference = unsafe { memory::text(reference, "reference") }?;
+        args!(out = out(json), reference = text(reference));
         out.set_json(&reference.parse::<Reference>()?)
     })
 }
@@ -130,10 +117,7 @@ pub unsafe extern "C" fn ocireg_parse_repository_info(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let out = unsafe { Out::new(json) }.required("json")?;
-        // SAFETY: the header's contract.
-        let reference = unsafe { memory::text(reference, "reference") }?;
+        args!(out = out(json), reference = text(reference));
         let reference: Reference = reference.parse()?;
         out.set_json(&ServiceConfig::default().repository(&reference, lookup_local)?)
     })
@@ -155,10 +139,7 @@ pub unsafe extern "C" fn ocireg_parse_search_index_info(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let out = unsafe { Out::new(json) }.required("json")?;
-        // SAFETY: the header's contract.
-        let term = unsafe { memory::text(term, "term") }?;
+        args!(out = out(json), term = text(term));
         let (index, _) = host::split_search_term(term);
         out.set_json(&ServiceConfig::default().index(index, lookup_local)?)
     })
@@ -180,10 +161,7 @@ pub unsafe extern "C" fn ocireg_auth_config_key(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let out = unsafe { Out::new(text) }.required("text")?;
-        // SAFETY: the header's contract.
-        let index_json = unsafe { memory::text(index_json, "index_json") }?;
+        args!(out = out(text), index_json = text(index_json));
         let index = IndexInfo::parse(index_json, "index_json")?;
         out.set_text(credentials::auth_config_key(&index))
     })
@@ -209,12 +187,11 @@ pub unsafe extern "C" fn ocireg_resolve_auth_config(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let out = unsafe { Out::new(json) }.required("json")?;
-        // SAFETY: the header's contract.
-        let auth_configs_json = unsafe { memory::text(auth_configs_json, "auth_configs_json") }?;
-        // SAFETY: the header's contract.
-        let index_json = unsafe { memory::text(index_json, "index_json") }?;
+        args!(
+            out = out(json),
+            auth_configs_json = text(auth_configs_json),
+            index_json = text(index_json)
+        );
         let configs = credentials::parse_auth_configs(auth_configs_json, "auth_configs_json")?;
         let index = IndexInfo::parse(index_json, "index_json")?;
         out.set_json(&credentials::resolve_auth_config(&configs, &index).unwrap_or_default())
@@ -238,10 +215,7 @@ pub unsafe extern "C" fn ocireg_parse_challenges(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let out = unsafe { Out::new(json) }.required("json")?;
-        // SAFETY: the header's contract.
-        let header_lines_json = unsafe { memory::text(header_lines_json, "header_lines_json") }?;
+        args!(out = out(json), header_lines_json = text(header_lines_json));
         let lines = strict::parse_strings(header_lines_json, "header_lines_json")?;
         out.set_json(&challenge::parse(lines.iter().map(String::as_str)))
     })
@@ -267,10 +241,7 @@ pub unsafe extern "C" fn ocireg_read_certs_directory(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let out = unsafe { Out::new(json) }.required("json")?;
-        // SAFETY: the header's contract.
-        let directory = unsafe { memory::text(directory, "directory") }?;
+        args!(out = out(json), directory = text(directory));
         out.set_json(&certs_d::read(Path::new(directory))?)
     })
 }
@@ -290,8 +261,7 @@ pub unsafe extern "C" fn ocireg_certs_dir(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let out = unsafe { Out::new(text) }.required("text")?;
+        args!(out = out(text));
         out.set_text(
             certs_d::default_directory(Environment::of_process(true)).display().to_string(),
         )

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, TryLockError};
 
-use super::context::{call, ocireg_context};
+use super::context::ocireg_context;
 use super::error::ocireg_error;
 use super::handle;
 use crate::call::Call;
@@ -96,14 +96,7 @@ pub unsafe extern "C" fn ocireg_reader_read(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        if count.is_null() {
-            return Err(Error::argument("count", "count must not be NULL"));
-        }
-        // SAFETY: not NULL, and the header's contract.
-        unsafe { *count = 0 };
-        // SAFETY: the header's contract.
-        let (reader, call) =
-            unsafe { (handle::required(reader.cast_const(), "reader")?.clone(), call(context)?) };
+        args!(count = number(count), reader = handle(reader), call = call(context));
         if buffer.is_null() {
             return Err(Error::argument("buffer", "buffer must not be NULL"));
         }
@@ -120,8 +113,7 @@ pub unsafe extern "C" fn ocireg_reader_read(
             std::slice::from_raw_parts_mut(buffer, capacity)
         };
         let read = with(&reader, |reader| reader.read(buffer, &call))?;
-        // SAFETY: as above.
-        unsafe { *count = read };
+        count.set(read);
         Ok(())
     })
 }
@@ -152,9 +144,7 @@ pub unsafe extern "C" fn ocireg_reader_verify(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let (reader, call) =
-            unsafe { (handle::required(reader.cast_const(), "reader")?.clone(), call(context)?) };
+        args!(reader = handle(reader), call = call(context));
         with(&reader, |reader| reader.verify(&call))
     })
 }

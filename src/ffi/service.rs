@@ -2,15 +2,13 @@
 
 use std::ffi::{CString, c_char, c_void};
 
-use super::context::{self, UserData, ocireg_context, ocireg_drop_fn};
+use super::context::{UserData, ocireg_context, ocireg_drop_fn};
 use super::error::ocireg_error;
 use super::handle;
-use super::memory::{self, Out};
 use crate::client::login;
 use crate::error::Error;
 use crate::json::strict;
 use crate::log::{Level, Sink};
-use crate::names::host;
 use crate::registry::options::ConfigOptions;
 use crate::registry::service::Service;
 use crate::v1::data::Limit;
@@ -33,28 +31,6 @@ pub struct ocireg_service {
 }
 
 handle_type!(ocireg_service, Service, b"ociservc");
-
-/// The service that C gave us; a clone of its own, so that the handle may be freed while the call runs.
-///
-/// # Safety
-/// `service` is NULL or a service of this library that is not freed before this returns.
-pub(super) unsafe fn service(service: *const ocireg_service) -> crate::error::Result<Service> {
-    // SAFETY: passed on.
-    unsafe { handle::required(service, "service") }.cloned()
-}
-
-/// What the caller wants to be called; NULL is what the service is called.
-///
-/// # Safety
-/// `user_agent` is NULL or text that lives as long as the result.
-unsafe fn user_agent<'a>(user_agent: *const c_char) -> crate::error::Result<Option<&'a str>> {
-    // SAFETY: passed on.
-    let text = unsafe { memory::optional_text(user_agent, "user_agent") }?;
-    if let Some(text) = text {
-        host::check_no_control(text, "user_agent")?;
-    }
-    Ok(text)
-}
 
 /// Creates a service from options.
 ///
@@ -106,10 +82,7 @@ pub unsafe extern "C" fn ocireg_service_new(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let out = unsafe { Out::new(service) }.required("service")?;
-        // SAFETY: the header's contract.
-        let options = unsafe { memory::optional_text(options_json, "options_json") }?;
+        args!(out = out(service), options = optional_text(options_json));
         out.set(handle::into_raw(Service::parse(options.unwrap_or("{}"))?));
         Ok(())
     })
@@ -133,10 +106,7 @@ pub unsafe extern "C" fn ocireg_service_config(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let out = unsafe { Out::new(json) }.required("json")?;
-        // SAFETY: the header's contract.
-        let service = unsafe { self::service(service) }?;
+        args!(out = out(json), service = handle(service));
         out.set_json(&*service.config())
     })
 }
@@ -159,10 +129,7 @@ pub unsafe extern "C" fn ocireg_service_replace_config(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let service = unsafe { self::service(service) }?;
-        // SAFETY: the header's contract.
-        let options_json = unsafe { memory::text(options_json, "options_json") }?;
+        args!(service = handle(service), options_json = text(options_json));
         service.replace_config(&ConfigOptions::lists(options_json)?)
     })
 }
@@ -183,10 +150,7 @@ pub unsafe extern "C" fn ocireg_service_load_mirrors(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let service = unsafe { self::service(service) }?;
-        // SAFETY: the header's contract.
-        let list_json = unsafe { memory::text(list_json, "list_json") }?;
+        args!(service = handle(service), list_json = text(list_json));
         service.load_mirrors(&strict::parse_strings(list_json, "list_json")?)
     })
 }
@@ -207,10 +171,7 @@ pub unsafe extern "C" fn ocireg_service_load_insecure_registries(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let service = unsafe { self::service(service) }?;
-        // SAFETY: the header's contract.
-        let list_json = unsafe { memory::text(list_json, "list_json") }?;
+        args!(service = handle(service), list_json = text(list_json));
         service.load_insecure_registries(&strict::parse_strings(list_json, "list_json")?)
     })
 }
@@ -231,10 +192,7 @@ pub unsafe extern "C" fn ocireg_service_load_allow_nondistributable_artifacts(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let service = unsafe { self::service(service) }?;
-        // SAFETY: the header's contract.
-        let list_json = unsafe { memory::text(list_json, "list_json") }?;
+        args!(service = handle(service), list_json = text(list_json));
         service
             .load_allow_nondistributable_artifacts(&strict::parse_strings(list_json, "list_json")?)
     })
@@ -263,14 +221,12 @@ pub unsafe extern "C" fn ocireg_service_lookup_pull_endpoints(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let out = unsafe { Out::new(json) }.required("json")?;
-        // SAFETY: the header's contract.
-        let service = unsafe { self::service(service) }?;
-        // SAFETY: the header's contract.
-        let hostname = unsafe { memory::text(hostname, "hostname") }?;
-        // SAFETY: the header's contract.
-        let call = unsafe { context::call(context) }?;
+        args!(
+            out = out(json),
+            service = handle(service),
+            hostname = text(hostname),
+            call = call(context)
+        );
         out.set_json(&service.lookup_pull_endpoints(hostname, &call)?)
     })
 }
@@ -297,14 +253,12 @@ pub unsafe extern "C" fn ocireg_service_lookup_push_endpoints(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let out = unsafe { Out::new(json) }.required("json")?;
-        // SAFETY: the header's contract.
-        let service = unsafe { self::service(service) }?;
-        // SAFETY: the header's contract.
-        let hostname = unsafe { memory::text(hostname, "hostname") }?;
-        // SAFETY: the header's contract.
-        let call = unsafe { context::call(context) }?;
+        args!(
+            out = out(json),
+            service = handle(service),
+            hostname = text(hostname),
+            call = call(context)
+        );
         out.set_json(&service.lookup_push_endpoints(hostname, &call)?)
     })
 }
@@ -331,14 +285,12 @@ pub unsafe extern "C" fn ocireg_service_resolve_repository(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let out = unsafe { Out::new(json) }.required("json")?;
-        // SAFETY: the header's contract.
-        let service = unsafe { self::service(service) }?;
-        // SAFETY: the header's contract.
-        let reference = unsafe { memory::text(reference, "reference") }?;
-        // SAFETY: the header's contract.
-        let call = unsafe { context::call(context) }?;
+        args!(
+            out = out(json),
+            service = handle(service),
+            reference = text(reference),
+            call = call(context)
+        );
         out.set_json(&service.resolve_repository(&reference.parse()?, &call)?)
     })
 }
@@ -365,14 +317,12 @@ pub unsafe extern "C" fn ocireg_service_tls_config(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let out = unsafe { Out::new(json) }.required("json")?;
-        // SAFETY: the header's contract.
-        let service = unsafe { self::service(service) }?;
-        // SAFETY: the header's contract.
-        let hostname = unsafe { memory::text(hostname, "hostname") }?;
-        // SAFETY: the header's contract.
-        let call = unsafe { context::call(context) }?;
+        args!(
+            out = out(json),
+            service = handle(service),
+            hostname = text(hostname),
+            call = call(context)
+        );
         out.set_json(&service.tls_config(hostname, &call)?)
     })
 }
@@ -397,20 +347,14 @@ pub unsafe extern "C" fn ocireg_service_is_insecure_registry(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        if insecure.is_null() {
-            return Err(Error::argument("insecure", "insecure must not be NULL"));
-        }
-        // SAFETY: not NULL, and the header's contract.
-        unsafe { *insecure = 0 };
-        // SAFETY: the header's contract.
-        let service = unsafe { self::service(service) }?;
-        // SAFETY: the header's contract.
-        let host = unsafe { memory::text(host, "host") }?;
-        // SAFETY: the header's contract.
-        let call = unsafe { context::call(context) }?;
+        args!(
+            insecure = number(insecure),
+            service = handle(service),
+            host = text(host),
+            call = call(context)
+        );
         let answer = service.is_insecure_registry(host, &call)?;
-        // SAFETY: checked above.
-        unsafe { *insecure = i32::from(answer) };
+        insecure.set(i32::from(answer));
         Ok(())
     })
 }
@@ -445,16 +389,13 @@ pub unsafe extern "C" fn ocireg_service_auth(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let out = unsafe { Out::new(json) }.required("json")?;
-        // SAFETY: the header's contract.
-        let service = unsafe { self::service(service) }?;
-        // SAFETY: the header's contract.
-        let auth = unsafe { memory::optional_text(auth_json, "auth_json") }?;
-        // SAFETY: the header's contract.
-        let user_agent = unsafe { self::user_agent(user_agent) }?;
-        // SAFETY: the header's contract.
-        let call = unsafe { context::call(context) }?;
+        args!(
+            out = out(json),
+            service = handle(service),
+            auth = optional_text(auth_json),
+            user_agent = user_agent(user_agent),
+            call = call(context)
+        );
         let auth = auth.map(|text| super::options::auth(text, "auth_json")).transpose()?;
         out.set_json(&login::auth(&service, auth.as_ref(), user_agent, &call)?)
     })
@@ -495,23 +436,18 @@ pub unsafe extern "C" fn ocireg_service_search(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let (out, service, call, term, auth, user_agent, headers) = unsafe {
-            (
-                Out::new(json),
-                self::service(service),
-                context::call(context),
-                memory::text(term, "term"),
-                memory::optional_text(auth_json, "auth_json"),
-                memory::optional_text(user_agent, "user_agent"),
-                memory::optional_text(headers_json, "headers_json"),
-            )
-        };
-        let out = out.required("json")?;
-        let (service, call, term) = (service?, call?, term?);
+        args!(
+            out = out(json),
+            service = handle(service),
+            call = call(context),
+            term = text(term),
+            auth = optional_text(auth_json),
+            user_agent = optional_text(user_agent),
+            headers = optional_text(headers_json)
+        );
         let limit = Limit::new(limit)?;
-        let auth = auth?.map(|text| super::options::auth(text, "auth_json")).transpose()?;
-        let headers = super::options::headers(user_agent?, headers?)?;
+        let auth = auth.map(|text| super::options::auth(text, "auth_json")).transpose()?;
+        let headers = super::options::headers(user_agent, headers)?;
         out.set_json(&search::search(&service, term, limit, auth, headers, &call)?)
     })
 }
@@ -555,14 +491,7 @@ pub unsafe extern "C" fn ocireg_service_credentials(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let out = unsafe { Out::new(json) }.required("json")?;
-        // SAFETY: the header's contract.
-        let service = unsafe { self::service(service) }?;
-        // SAFETY: the header's contract.
-        let host = unsafe { memory::text(host, "host") }?;
-        // SAFETY: the header's contract.
-        let call = unsafe { context::call(context) }?;
+        args!(out = out(json), service = handle(service), host = text(host), call = call(context));
         out.set_json(&service.credentials_summary(host, &call)?)
     })
 }
@@ -601,16 +530,13 @@ pub unsafe extern "C" fn ocireg_service_login(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let out = unsafe { Out::new(json) }.required("json")?;
-        // SAFETY: the header's contract.
-        let service = unsafe { self::service(service) }?;
-        // SAFETY: the header's contract.
-        let auth = unsafe { memory::text(auth_json, "auth_json") }?;
-        // SAFETY: the header's contract.
-        let user_agent = unsafe { self::user_agent(user_agent) }?;
-        // SAFETY: the header's contract.
-        let call = unsafe { context::call(context) }?;
+        args!(
+            out = out(json),
+            service = handle(service),
+            auth = text(auth_json),
+            user_agent = user_agent(user_agent),
+            call = call(context)
+        );
         let auth = super::options::auth(auth, "auth_json")?;
         out.set_json(&login::login(&service, &auth, user_agent, &call)?)
     })
@@ -637,12 +563,7 @@ pub unsafe extern "C" fn ocireg_service_logout(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let service = unsafe { self::service(service) }?;
-        // SAFETY: the header's contract.
-        let host = unsafe { memory::text(host, "host") }?;
-        // SAFETY: the header's contract.
-        let call = unsafe { context::call(context) }?;
+        args!(service = handle(service), host = text(host), call = call(context));
         login::logout(&service, host, &call)
     })
 }
@@ -685,9 +606,8 @@ pub unsafe extern "C" fn ocireg_service_set_log(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
+        args!(service = handle(service));
         let user_data = UserData::new(user_data, drop);
-        // SAFETY: the header's contract.
-        let service = unsafe { self::service(service) }?;
         let most = Level::from_number(max_level).ok_or_else(|| {
             Error::argument("max_level", format!("{max_level} is not a valid log level"))
                 .hint("log levels range from 0 (nothing) to 5 (everything)")

@@ -3,11 +3,12 @@
 use std::ffi::c_char;
 use std::sync::Arc;
 
-use super::context::{call, ocireg_context};
-use super::endpoint::{self, Spoken, ocireg_endpoint};
+use super::args;
+use super::context::ocireg_context;
+use super::endpoint::{Spoken, ocireg_endpoint};
 use super::error::ocireg_error;
 use super::handle;
-use super::memory::{Out, bytes_into_raw, optional_text, text};
+use super::memory::bytes_into_raw;
 use super::options;
 use super::reader::{Reader, ocireg_reader};
 use super::service::ocireg_service;
@@ -52,22 +53,16 @@ pub(super) enum Speaks {
     V1(Arc<v1::Session>),
 }
 
-/// The session of a handle; it outlives the handle.
-///
-/// # Safety
-/// `session` is NULL or a session of this library.
-unsafe fn either(session: *const ocireg_session) -> Result<Speaks> {
-    // SAFETY: passed on.
-    unsafe { handle::required(session, "session") }.cloned()
-}
-
 /// The session of a handle, if it speaks protocol v2.
 ///
 /// # Safety
-/// As [`either`].
-pub(super) unsafe fn session(session: *const ocireg_session) -> Result<Arc<Session>> {
+/// The contract of ffi/args.rs.
+pub(super) unsafe fn session_v2(
+    session: *const ocireg_session,
+    name: &str,
+) -> Result<Arc<Session>> {
     // SAFETY: passed on.
-    match unsafe { either(session) }? {
+    match unsafe { args::handle(session, name) }? {
         Speaks::V2(session) => Ok(session),
         Speaks::V1(_) => Err(other_protocol("v1", "v2")),
     }
@@ -76,10 +71,13 @@ pub(super) unsafe fn session(session: *const ocireg_session) -> Result<Arc<Sessi
 /// The session of a handle, if it speaks protocol v1.
 ///
 /// # Safety
-/// As [`either`].
-pub(super) unsafe fn session_v1(session: *const ocireg_session) -> Result<Arc<v1::Session>> {
+/// The contract of ffi/args.rs.
+pub(super) unsafe fn session_v1(
+    session: *const ocireg_session,
+    name: &str,
+) -> Result<Arc<v1::Session>> {
     // SAFETY: passed on.
-    match unsafe { either(session) }? {
+    match unsafe { args::handle(session, name) }? {
         Speaks::V1(session) => Ok(session),
         Speaks::V2(_) => Err(other_protocol("v2", "v1")),
     }
@@ -116,20 +114,16 @@ pub unsafe extern "C" fn ocireg_session_new(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let (session, call, endpoint, auth) = unsafe {
-            (
-                Out::new(session),
-                call(context),
-                endpoint::endpoint(endpoint),
-                optional_text(auth_json, "auth_json"),
-            )
-        };
-        let (session, endpoint) = (session.required("session")?, endpoint?);
-        let auth = auth?.map(|text| options::auth(text, "auth_json")).transpose()?;
+        args!(
+            session = out(session),
+            endpoint = handle(endpoint),
+            call = call(context),
+            auth = optional_text(auth_json)
+        );
+        let auth = auth.map(|text| options::auth(text, "auth_json")).transpose()?;
         session.set(handle::into_raw(match &endpoint {
-            Spoken::V2(endpoint) => Speaks::V2(Arc::new(Session::new(endpoint, auth, &call?)?)),
-            Spoken::V1(endpoint) => Speaks::V1(Arc::new(v1::Session::new(endpoint, auth, &call?)?)),
+            Spoken::V2(endpoint) => Speaks::V2(Arc::new(Session::new(endpoint, auth, &call)?)),
+            Spoken::V1(endpoint) => Speaks::V1(Arc::new(v1::Session::new(endpoint, auth, &call)?)),
         }));
         Ok(())
     })
@@ -164,20 +158,16 @@ pub unsafe extern "C" fn ocireg_session_open(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let (session, call, service, reference, options) = unsafe {
-            (
-                Out::new(session),
-                call(context),
-                handle::required(service, "service"),
-                optional_text(reference, "reference"),
-                optional_text(options_json, "options_json"),
-            )
-        };
-        let (session, service, call) = (session.required("session")?, service?.clone(), call?);
-        let options::Open { options, registry, protocol } = options::open(options?)?;
+        args!(
+            session = out(session),
+            service = handle(service),
+            call = call(context),
+            reference = optional_text(reference),
+            options = optional_text(options_json)
+        );
+        let options::Open { options, registry, protocol } = options::open(options)?;
         let call = call.limited(service.timeouts().total);
-        let reference: Option<Reference> = reference?.map(str::parse).transpose()?;
+        let reference: Option<Reference> = reference.map(str::parse).transpose()?;
         let host = match (&reference, &registry) {
             (Some(reference), None) => reference.domain(),
             (None, Some(host)) => host,
@@ -224,11 +214,8 @@ pub unsafe extern "C" fn ocireg_session_repository(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let (repository, parent, name) =
-            unsafe { (Out::new(repository), self::session(session), text(name, "name")) };
-        let repository = repository.required("repository")?;
-        let made = parent?.repository(name?)?;
+        args!(repository = out(repository), parent = session_v2(session), name = text(name));
+        let made = parent.repository(name)?;
         repository.set(handle::into_raw(Speaks::V2(Arc::new(made))));
         Ok(())
     })
@@ -249,10 +236,8 @@ pub unsafe extern "C" fn ocireg_session_id(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let (text, session) = unsafe { (Out::new(text), either(session)) };
-        let text = text.required("text")?;
-        match session? {
+        args!(text = out(text), session = handle(session));
+        match session {
             Speaks::V2(session) => text.set_text(session.id()),
             Speaks::V1(session) => text.set_text(session.id()),
         }
@@ -276,10 +261,8 @@ pub unsafe extern "C" fn ocireg_session_info(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let (json, session) = unsafe { (Out::new(json), either(session)) };
-        let json = json.required("json")?;
-        match session? {
+        args!(json = out(json), session = handle(session));
+        match session {
             Speaks::V2(session) => json.set_json(&session.info()),
             Speaks::V1(session) => json.set_json(&session.info()),
         }
@@ -303,10 +286,8 @@ pub unsafe extern "C" fn ocireg_session_ping(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let (json, call, session) = unsafe { (Out::new(json), call(context), either(session)) };
-        let (json, call) = (json.required("json")?, call?);
-        match session? {
+        args!(json = out(json), session = handle(session), call = call(context));
+        match session {
             Speaks::V2(session) => json.set_json(&session.ping(&call)?),
             Speaks::V1(session) => json.set_json(&session.ping(&call)?),
         }
@@ -335,17 +316,13 @@ pub unsafe extern "C" fn ocireg_session_list_tags(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let (json, call, session, options) = unsafe {
-            (
-                Out::new(json),
-                call(context),
-                self::session(session),
-                optional_text(options_json, "options_json"),
-            )
-        };
-        let (json, session, call) = (json.required("json")?, session?, call?);
-        let options = options::tags(options?)?;
+        args!(
+            json = out(json),
+            session = session_v2(session),
+            call = call(context),
+            options = optional_text(options_json)
+        );
+        let options = options::tags(options)?;
         json.set_text(session.with_repository(&call, |r| r.tags(&options, &call))?.into_json())
     })
 }
@@ -382,32 +359,22 @@ pub unsafe extern "C" fn ocireg_session_get_manifest(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        if !size.is_null() {
-            // SAFETY: the header's contract.
-            unsafe { *size = 0 };
-        }
-        // SAFETY: the header's contract.
-        let (descriptor, data, call, session, which, options) = unsafe {
-            (
-                Out::new(descriptor_json),
-                Out::new(data),
-                call(context),
-                self::session(session),
-                optional_text(tag_or_digest, "tag_or_digest"),
-                optional_text(options_json, "options_json"),
-            )
-        };
-        let (session, call) = (session?, call?);
-        let (selector, options) = (session.selector(which?)?, options::manifest(options?)?);
+        args!(
+            size = optional_number(size),
+            descriptor = optional_out(descriptor_json),
+            data = optional_out(data),
+            session = session_v2(session),
+            call = call(context),
+            which = optional_text(tag_or_digest),
+            options = optional_text(options_json)
+        );
+        let (selector, options) = (session.selector(which)?, options::manifest(options)?);
         let fetched = session.with_repository(&call, |r| r.document(&selector, &options, &call))?;
         descriptor.set_json(&fetched.descriptor)?;
         if data.wanted() {
             data.set(bytes_into_raw(&fetched.bytes));
         }
-        if !size.is_null() {
-            // SAFETY: the header's contract.
-            unsafe { *size = fetched.bytes.len() };
-        }
+        size.set(fetched.bytes.len());
         Ok(())
     })
 }
@@ -434,19 +401,14 @@ pub unsafe extern "C" fn ocireg_session_head_manifest(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let (descriptor, call, session, which, options) = unsafe {
-            (
-                Out::new(descriptor_json),
-                call(context),
-                self::session(session),
-                optional_text(tag_or_digest, "tag_or_digest"),
-                optional_text(options_json, "options_json"),
-            )
-        };
-        let descriptor = descriptor.required("descriptor_json")?;
-        let (session, call) = (session?, call?);
-        let (selector, options) = (session.selector(which?)?, options::head(options?)?);
+        args!(
+            descriptor = out(descriptor_json),
+            session = session_v2(session),
+            call = call(context),
+            which = optional_text(tag_or_digest),
+            options = optional_text(options_json)
+        );
+        let (selector, options) = (session.selector(which)?, options::head(options)?);
         let found =
             session.with_repository(&call, |r| r.head_manifest(&selector, &options, &call))?;
         descriptor.set_json(&found)
@@ -474,18 +436,13 @@ pub unsafe extern "C" fn ocireg_session_head_blob(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let (descriptor, call, session, digest) = unsafe {
-            (
-                Out::new(descriptor_json),
-                call(context),
-                self::session(session),
-                text(digest, "digest"),
-            )
-        };
-        let descriptor = descriptor.required("descriptor_json")?;
-        let (session, call) = (session?, call?);
-        let digest = digest?.parse()?;
+        args!(
+            descriptor = out(descriptor_json),
+            session = session_v2(session),
+            call = call(context),
+            digest = text(digest)
+        );
+        let digest = digest.parse()?;
         descriptor.set_json(&session.with_repository(&call, |r| r.head_blob(&digest, &call))?)
     })
 }
@@ -516,20 +473,15 @@ pub unsafe extern "C" fn ocireg_session_open_blob(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let (reader, call, session, digest, options) = unsafe {
-            (
-                Out::new(reader),
-                call(context),
-                self::session(session),
-                text(digest, "digest"),
-                optional_text(options_json, "options_json"),
-            )
-        };
-        let reader = reader.required("reader")?;
-        let (session, call) = (session?, call?);
-        let digest: crate::names::digest::Digest = digest?.parse()?;
-        let blob = options::blob(digest, options?)?;
+        args!(
+            reader = out(reader),
+            session = session_v2(session),
+            call = call(context),
+            digest = text(digest),
+            options = optional_text(options_json)
+        );
+        let digest: crate::names::digest::Digest = digest.parse()?;
+        let blob = options::blob(digest, options)?;
         let opened = session.with_repository(&call, |repository| {
             BlobReader::open(Arc::new(repository.clone()), &blob, offset, &call)
         })?;
@@ -565,18 +517,13 @@ pub unsafe extern "C" fn ocireg_session_put_blob(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let (writer, call, session, options) = unsafe {
-            (
-                Out::new(writer),
-                call(context),
-                self::session(session),
-                optional_text(options_json, "options_json"),
-            )
-        };
-        let writer = writer.required("writer")?;
-        let (session, call) = (session?, call?);
-        let options = options::put_blob(options?)?;
+        args!(
+            writer = out(writer),
+            session = session_v2(session),
+            call = call(context),
+            options = optional_text(options_json)
+        );
+        let options = options::put_blob(options)?;
         let opened = session.with_repository_to_push(&call, |repository| {
             BlobWriter::open(repository.clone(), options.clone(), &call)
         })?;
@@ -615,32 +562,23 @@ pub unsafe extern "C" fn ocireg_session_mount_blob(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        if !mounted.is_null() {
-            // SAFETY: the header's contract.
-            unsafe { *mounted = 0 };
-        }
-        // SAFETY: the header's contract.
-        let (writer, call, session, digest, from, options) = unsafe {
-            (
-                Out::new(writer),
-                call(context),
-                self::session(session),
-                text(digest, "digest"),
-                text(from_repository, "from_repository"),
-                optional_text(options_json, "options_json"),
-            )
-        };
-        let (session, call, from) = (session?, call?, from?);
-        let digest: crate::names::digest::Digest = digest?.parse()?;
+        args!(
+            mounted = optional_number(mounted),
+            writer = optional_out(writer),
+            session = session_v2(session),
+            call = call(context),
+            digest = text(digest),
+            from = text(from_repository),
+            options = optional_text(options_json)
+        );
+        let digest: crate::names::digest::Digest = digest.parse()?;
         check_path(from)?;
-        options::none(options?)?;
+        options::none(options)?;
         let begun = session.with_repository_to_push(&call, |repository| {
             BlobWriter::mount(repository.clone(), digest.clone(), from, &call)
         })?;
         match begun {
-            None if mounted.is_null() => {}
-            // SAFETY: the header's contract, and not NULL.
-            None => unsafe { *mounted = 1 },
+            None => mounted.set(1),
             Some(begun) if writer.wanted() => {
                 writer.set(super::writer::into_raw(Writer::Blob(Box::new(begun))));
             }

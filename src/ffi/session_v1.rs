@@ -2,11 +2,11 @@
 
 use std::ffi::c_char;
 
-use super::context::{call, ocireg_context};
+use super::context::ocireg_context;
 use super::error::ocireg_error;
-use super::memory::{Out, bytes_into_raw, input, text};
+use super::memory::bytes_into_raw;
 use super::reader::{Reader, ocireg_reader};
-use super::session::{ocireg_session, session_v1};
+use super::session::ocireg_session;
 use super::writer::{Writer, ocireg_writer};
 use crate::error::{Error, Result};
 use crate::json::strict;
@@ -51,12 +51,13 @@ pub unsafe extern "C" fn ocireg_session_get_repository_data(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let (json, call, session, reference) = unsafe {
-            (Out::new(json), call(context), session_v1(session), text(reference, "reference"))
-        };
-        let (json, session, call) = (json.required("json")?, session?, call?);
-        json.set_json(&session.get_repository_data(&path_of(reference?)?, &call)?)
+        args!(
+            json = out(json),
+            session = session_v1(session),
+            call = call(context),
+            reference = text(reference)
+        );
+        json.set_json(&session.get_repository_data(&path_of(reference)?, &call)?)
     })
 }
 
@@ -85,19 +86,15 @@ pub unsafe extern "C" fn ocireg_session_get_remote_tags(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let (json, call, session, roots, reference) = unsafe {
-            (
-                Out::new(json),
-                call(context),
-                session_v1(session),
-                text(registries_json, "registries_json"),
-                text(reference, "reference"),
-            )
-        };
-        let (json, session, call) = (json.required("json")?, session?, call?);
-        let roots = registries(roots?)?;
-        json.set_json(&session.get_remote_tags(&roots, &path_of(reference?)?, &call)?)
+        args!(
+            json = out(json),
+            session = session_v1(session),
+            call = call(context),
+            roots = text(registries_json),
+            reference = text(reference)
+        );
+        let roots = registries(roots)?;
+        json.set_json(&session.get_remote_tags(&roots, &path_of(reference)?, &call)?)
     })
 }
 
@@ -127,20 +124,16 @@ pub unsafe extern "C" fn ocireg_session_get_remote_tag(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let (out, call, session, roots, reference, tag) = unsafe {
-            (
-                Out::new(text),
-                call(context),
-                session_v1(session),
-                self::text(registries_json, "registries_json"),
-                self::text(reference, "reference"),
-                self::text(tag, "tag"),
-            )
-        };
-        let (out, session, call) = (out.required("text")?, session?, call?);
-        let roots = registries(roots?)?;
-        let id = session.get_remote_tag(&roots, &path_of(reference?)?, tag?, &call)?;
+        args!(
+            out = out(text),
+            session = session_v1(session),
+            call = call(context),
+            roots = text(registries_json),
+            reference = text(reference),
+            tag = text(tag)
+        );
+        let roots = registries(roots)?;
+        let id = session.get_remote_tag(&roots, &path_of(reference)?, tag, &call)?;
         out.set_text(id.as_str())
     })
 }
@@ -168,19 +161,15 @@ pub unsafe extern "C" fn ocireg_session_get_remote_history(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let (json, call, session, image_id, registry) = unsafe {
-            (
-                Out::new(json),
-                call(context),
-                session_v1(session),
-                text(image_id, "image_id"),
-                text(registry, "registry"),
-            )
-        };
-        let (json, session, call) = (json.required("json")?, session?, call?);
-        let image: ImageId = image_id?.parse()?;
-        json.set_json(&session.get_remote_history(&image, &root(registry?)?, &call)?)
+        args!(
+            json = out(json),
+            session = session_v1(session),
+            call = call(context),
+            image_id = text(image_id),
+            registry = text(registry)
+        );
+        let image: ImageId = image_id.parse()?;
+        json.set_json(&session.get_remote_history(&image, &root(registry)?, &call)?)
     })
 }
 
@@ -204,18 +193,14 @@ pub unsafe extern "C" fn ocireg_session_lookup_remote_image(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let (call, session, image_id, registry) = unsafe {
-            (
-                call(context),
-                session_v1(session),
-                text(image_id, "image_id"),
-                text(registry, "registry"),
-            )
-        };
-        let (session, call) = (session?, call?);
-        let image: ImageId = image_id?.parse()?;
-        session.lookup_remote_image(&image, &root(registry?)?, &call)
+        args!(
+            session = session_v1(session),
+            call = call(context),
+            image_id = text(image_id),
+            registry = text(registry)
+        );
+        let image: ImageId = image_id.parse()?;
+        session.lookup_remote_image(&image, &root(registry)?, &call)
     })
 }
 
@@ -246,39 +231,23 @@ pub unsafe extern "C" fn ocireg_session_get_remote_image_json(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        if !size.is_null() {
-            // SAFETY: the header's contract.
-            unsafe { *size = 0 };
-        }
-        if !image_size.is_null() {
-            // SAFETY: the header's contract.
-            unsafe { *image_size = -1 };
-        }
-        // SAFETY: the header's contract.
-        let (data, call, session, image_id, registry) = unsafe {
-            (
-                Out::new(data),
-                call(context),
-                session_v1(session),
-                text(image_id, "image_id"),
-                text(registry, "registry"),
-            )
-        };
-        let (session, call) = (session?, call?);
-        let image: ImageId = image_id?.parse()?;
-        let (bytes, layer) = session.get_remote_image_json(&image, &root(registry?)?, &call)?;
+        args!(
+            size = optional_number(size),
+            image_size = optional_number(image_size),
+            data = optional_out(data),
+            session = session_v1(session),
+            call = call(context),
+            image_id = text(image_id),
+            registry = text(registry)
+        );
+        let image: ImageId = image_id.parse()?;
+        let (bytes, layer) = session.get_remote_image_json(&image, &root(registry)?, &call)?;
         if data.wanted() {
             data.set(bytes_into_raw(&bytes));
         }
-        if !size.is_null() {
-            // SAFETY: the header's contract.
-            unsafe { *size = bytes.len() };
-        }
-        if let Some(layer) = layer.and_then(|layer| i64::try_from(layer).ok())
-            && !image_size.is_null()
-        {
-            // SAFETY: the header's contract.
-            unsafe { *image_size = layer };
+        size.set(bytes.len());
+        if let Some(layer) = layer.and_then(|layer| i64::try_from(layer).ok()) {
+            image_size.set(layer);
         }
         Ok(())
     })
@@ -308,25 +277,21 @@ pub unsafe extern "C" fn ocireg_session_get_remote_image_layer(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let (reader, call, session, image_id, registry) = unsafe {
-            (
-                Out::new(reader),
-                call(context),
-                session_v1(session),
-                text(image_id, "image_id"),
-                text(registry, "registry"),
-            )
-        };
-        let (reader, session, call) = (reader.required("reader")?, session?, call?);
-        let image: ImageId = image_id?.parse()?;
+        args!(
+            reader = out(reader),
+            session = session_v1(session),
+            call = call(context),
+            image_id = text(image_id),
+            registry = text(registry)
+        );
+        let image: ImageId = image_id.parse()?;
         let size = match image_size {
             -1 => None,
             size => Some(u64::try_from(size).map_err(|_| {
                 Error::argument("image_size", "image_size must be a number of bytes, or -1")
             })?),
         };
-        let layer = session.get_remote_image_layer(&image, &root(registry?)?, size, &call)?;
+        let layer = session.get_remote_image_layer(&image, &root(registry)?, size, &call)?;
         reader.set(super::reader::into_raw(Reader::Layer(Box::new(layer))));
         Ok(())
     })
@@ -357,19 +322,15 @@ pub unsafe extern "C" fn ocireg_session_push_image_json_registry(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let (call, session, image, registry, data) = unsafe {
-            (
-                call(context),
-                session_v1(session),
-                text(image_data_json, "image_data_json"),
-                text(registry, "registry"),
-                input(data, size, "data"),
-            )
-        };
-        let (session, call) = (session?, call?);
-        let image = ImgData::parse(image?, "image_data_json")?;
-        session.push_image_json_registry(&image, data?, &root(registry?)?, &call)
+        args!(
+            session = session_v1(session),
+            call = call(context),
+            image = text(image_data_json),
+            registry = text(registry),
+            data = bytes(data, size)
+        );
+        let image = ImgData::parse(image, "image_data_json")?;
+        session.push_image_json_registry(&image, data, &root(registry)?, &call)
     })
 }
 
@@ -401,22 +362,18 @@ pub unsafe extern "C" fn ocireg_session_push_image_layer_registry(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let (writer, call, session, image_id, registry, image_json) = unsafe {
-            (
-                Out::new(writer),
-                call(context),
-                session_v1(session),
-                text(image_id, "image_id"),
-                text(registry, "registry"),
-                input(image_json, size, "image_json"),
-            )
-        };
-        let (writer, session) = (writer.required("writer")?, session?);
-        call?.check()?;
-        let image: ImageId = image_id?.parse()?;
-        let json = image_json?.to_vec();
-        let layer = session.push_image_layer_registry(&image, &root(registry?)?, json)?;
+        args!(
+            writer = out(writer),
+            session = session_v1(session),
+            call = call(context),
+            image_id = text(image_id),
+            registry = text(registry),
+            image_json = bytes(image_json, size)
+        );
+        call.check()?;
+        let image: ImageId = image_id.parse()?;
+        let json = image_json.to_vec();
+        let layer = session.push_image_layer_registry(&image, &root(registry)?, json)?;
         writer.set(super::writer::into_raw(Writer::Layer(Box::new(layer))));
         Ok(())
     })
@@ -442,18 +399,14 @@ pub unsafe extern "C" fn ocireg_session_push_image_checksum_registry(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let (call, session, image, registry) = unsafe {
-            (
-                call(context),
-                session_v1(session),
-                text(image_data_json, "image_data_json"),
-                text(registry, "registry"),
-            )
-        };
-        let (session, call) = (session?, call?);
-        let image = ImgData::parse(image?, "image_data_json")?;
-        session.push_image_checksum_registry(&image, &root(registry?)?, &call)
+        args!(
+            session = session_v1(session),
+            call = call(context),
+            image = text(image_data_json),
+            registry = text(registry)
+        );
+        let image = ImgData::parse(image, "image_data_json")?;
+        session.push_image_checksum_registry(&image, &root(registry)?, &call)
     })
 }
 
@@ -481,21 +434,17 @@ pub unsafe extern "C" fn ocireg_session_push_registry_tag(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let (call, session, reference, revision, tag, registry) = unsafe {
-            (
-                call(context),
-                session_v1(session),
-                text(reference, "reference"),
-                text(revision, "revision"),
-                text(tag, "tag"),
-                text(registry, "registry"),
-            )
-        };
-        let (session, call) = (session?, call?);
-        let revision: ImageId = revision?.parse().map_err(|e: Error| e.in_argument("revision"))?;
-        let (path, registry) = (path_of(reference?)?, root(registry?)?);
-        session.push_registry_tag(&path, &revision, tag?, &registry, &call)
+        args!(
+            session = session_v1(session),
+            call = call(context),
+            reference = text(reference),
+            revision = text(revision),
+            tag = text(tag),
+            registry = text(registry)
+        );
+        let revision: ImageId = revision.parse().map_err(|e: Error| e.in_argument("revision"))?;
+        let (path, registry) = (path_of(reference)?, root(registry)?);
+        session.push_registry_tag(&path, &revision, tag, &registry, &call)
     })
 }
 
@@ -531,20 +480,16 @@ pub unsafe extern "C" fn ocireg_session_push_image_json_index(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let (json, call, session, reference, images, roots) = unsafe {
-            (
-                Out::new(json),
-                call(context),
-                session_v1(session),
-                text(reference, "reference"),
-                text(images_json, "images_json"),
-                text(registries_json, "registries_json"),
-            )
-        };
-        let (session, call) = (session?, call?);
-        let (path, roots) = (path_of(reference?)?, registries(roots?)?);
-        let images = ImgData::parse_list(images?, "images_json")?;
+        args!(
+            json = optional_out(json),
+            session = session_v1(session),
+            call = call(context),
+            reference = text(reference),
+            images = text(images_json),
+            roots = text(registries_json)
+        );
+        let (path, roots) = (path_of(reference)?, registries(roots)?);
+        let images = ImgData::parse_list(images, "images_json")?;
         let data = session.push_image_json_index(&path, &images, validate != 0, &roots, &call)?;
         json.set_json(&data)
     })
@@ -573,10 +518,12 @@ pub unsafe extern "C" fn ocireg_session_search_repositories(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let (json, call, session, term) =
-            unsafe { (Out::new(json), call(context), session_v1(session), text(term, "term")) };
-        let (json, session, call) = (json.required("json")?, session?, call?);
-        json.set_json(&session.search_repositories(term?, Limit::new(limit)?, &call)?)
+        args!(
+            json = out(json),
+            session = session_v1(session),
+            call = call(context),
+            term = text(term)
+        );
+        json.set_json(&session.search_repositories(term, Limit::new(limit)?, &call)?)
     })
 }

@@ -3,10 +3,9 @@
 use std::ffi::c_char;
 use std::sync::{Arc, Mutex, TryLockError};
 
-use super::context::{call, ocireg_context};
+use super::context::ocireg_context;
 use super::error::ocireg_error;
 use super::handle;
-use super::memory::{Out, input, optional_text};
 use super::options;
 use crate::error::{Code, Error, Result};
 use crate::v1::push_layer::LayerWriter;
@@ -73,14 +72,7 @@ pub unsafe extern "C" fn ocireg_writer_write(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let (writer, call, data) = unsafe {
-            (
-                handle::required(writer.cast_const(), "writer")?.clone(),
-                call(context)?,
-                input(data, size, "data")?,
-            )
-        };
+        args!(writer = handle(writer), call = call(context), data = bytes(data, size));
         with(&writer, |writer| match writer {
             Writer::Blob(blob) => blob.write(data, &call),
             Writer::Layer(layer) => layer.write(data, &call),
@@ -115,17 +107,13 @@ pub unsafe extern "C" fn ocireg_writer_commit(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let (json, writer, call, options) = unsafe {
-            (
-                Out::new(json),
-                handle::required(writer.cast_const(), "writer").cloned(),
-                call(context),
-                optional_text(options_json, "options_json"),
-            )
-        };
-        let (writer, call) = (writer?, call?);
-        let (digest, size) = options::commit(options?)?;
+        args!(
+            json = optional_out(json),
+            writer = handle(writer),
+            call = call(context),
+            options = optional_text(options_json)
+        );
+        let (digest, size) = options::commit(options)?;
         with(&writer, |writer| match writer {
             Writer::Blob(blob) => json.set_json(&blob.commit(digest.as_ref(), size, &call)?),
             Writer::Layer(_) if digest.is_some() => Err(Error::argument(
@@ -153,9 +141,7 @@ pub unsafe extern "C" fn ocireg_writer_abort(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
-        let (writer, call) =
-            unsafe { (handle::required(writer.cast_const(), "writer")?.clone(), call(context)?) };
+        args!(writer = handle(writer), call = call(context));
         with(&writer, |writer| match writer {
             Writer::Blob(blob) => blob.abort(&call),
             Writer::Layer(layer) => {
