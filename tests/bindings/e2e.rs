@@ -943,6 +943,71 @@ fn pushes_and_copies() {
 }
 
 #[test]
+fn what_a_repository_has() {
+    let fixtures = Fixtures::shared();
+    let all = r#"{"actions":["pull","push","delete"]}"#;
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.index.v1+json",
+        "manifests": [],
+    })
+    .to_string();
+    let stored = digest::sha256(manifest.as_bytes());
+    run(
+        "what_a_repository_has",
+        &*fixtures,
+        &[
+            does(&["service_new", "s", "{}"]),
+            does(&["session_open", "s", "m", "{plain}/multi:1", r"\N"]),
+            gives(
+                &["session_get_blob_file", "m", "{layer}", "{dir}/blob", r#"{"media_type":"a/b"}"#],
+                json!({"digest": "{layer}", "mediaType": "a/b", "existed": false}),
+            ),
+            gives(
+                &["session_get_blob_file", "m", "{layer}", "{dir}/blob", r"\N"],
+                json!({"existed": true, "bytes_transferred": 0}),
+            ),
+            gives(
+                &["session_referrers", "m", "{multi}", r#"{"artifact_type":"text/plain"}"#],
+                json!({"schemaVersion": 2, "manifests": []}),
+            ),
+            fails(
+                &["session_referrers", "m", "{multi}", r#"{"type":""}"#],
+                "INVALID_JSON",
+                json!({}),
+            ),
+            // Opened for nothing but pulling.
+            fails(
+                &["session_put_manifest", "m", "x", r"\N", &manifest, r"\N"],
+                "INVALID_ARGUMENT",
+                json!({"argument": "session"}),
+            ),
+            does(&["session_open", "s", "x", "{plain}/found", all]),
+            random(&["session_put_blob_file", "x", "{dir}/blob", r"\N"]),
+            gives(
+                &["session_put_blob_file", "x", "{dir}/blob", r#"{"check_exists":true}"#],
+                json!({"digest": "{layer}", "existed": true, "bytes_transferred": 0}),
+            ),
+            gives(
+                &["session_put_manifest", "x", "1", r"\N", &manifest, r#"{"tags":["2"]}"#],
+                json!({"digest": stored, "size": manifest.len()}),
+            ),
+            gives(&["session_head_manifest", "x", "2", r"\N"], json!({"digest": stored})),
+            fails(
+                &["session_put_manifest", "x", "sha256:{zeros}", r"\N", &manifest, r"\N"],
+                "DIGEST_MISMATCH",
+                json!({"digest_actual": stored}),
+            ),
+            does(&["session_delete_manifest", "x", &stored]),
+            fails(&["session_head_manifest", "x", "2", r"\N"], "NOT_FOUND", json!({})),
+            does(&["session_delete_blob", "x", "{layer}"]),
+            fails(&["session_head_blob", "x", "{layer}"], "NOT_FOUND", json!({"what": "blob"})),
+            fails(&["session_delete_blob", "x", "nonsense"], "INVALID_DIGEST", json!({})),
+        ],
+    );
+}
+
+#[test]
 fn uploads() {
     let fixtures = Fixtures::shared();
     let content = "written through every binding, in two halves";

@@ -11,12 +11,21 @@ from ._ffi import lib
 from ._owner import Owner
 from ._reader import BlobReader
 from ._writer import BlobWriter
-from .documents import Descriptor, PingResult, SessionInfo, TagList
+from .documents import BlobFile, Descriptor, PingResult, Referrers, RepositoryList, SessionInfo, StoredManifest, TagList
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from .documents import BlobOptions, ManifestOptions, PutBlobOptions, TagOptions
+    from .documents import (
+        BlobOptions,
+        GetBlobFileOptions,
+        ManifestOptions,
+        PutBlobFileOptions,
+        PutBlobOptions,
+        PutManifestOptions,
+        ReferrersOptions,
+        TagOptions,
+    )
 
 
 class Manifest(NamedTuple):
@@ -90,6 +99,19 @@ class Session(Owner):
                 return
             listed = self.list_tags(n=page, next=listed["next"], timeout=timeout, context=context)
 
+    def catalog(
+        self,
+        *,
+        timeout: float | None = None,
+        context: _call.Context | None = None,
+        **options: Unpack[TagOptions],
+    ) -> RepositoryList:
+        """The repositories of the registry: all, or with ``n`` one page. Not every registry tells."""
+        return cast(
+            RepositoryList,
+            self._run(_values.call_for_json, lib.ocireg_session_catalog, timeout, context, _values.options(options)),
+        )
+
     def head_manifest(
         self,
         tag_or_digest: str | None = None,
@@ -142,6 +164,121 @@ class Session(Owner):
             return Manifest(cast(Descriptor, _values.take_json(descriptor)), content)
 
         return _call.run(get, timeout, context)
+
+    def put_manifest(
+        self,
+        tag_or_digest: str | None,
+        media_type: str | None,
+        data: bytes,
+        *,
+        timeout: float | None = None,
+        context: _call.Context | None = None,
+        **options: Unpack[PutManifestOptions],
+    ) -> StoredManifest:
+        """Stores a manifest or index; everything that it lists must be in the repository.
+
+        Without ``tag_or_digest`` it is stored under its digest alone; without ``media_type`` it has its own. One with a
+        ``subject`` is found by :meth:`referrers` afterwards.
+        """
+        content = _values.lent("data", data)
+        return cast(
+            StoredManifest,
+            self._run(
+                _values.call_for_json,
+                lib.ocireg_session_put_manifest,
+                timeout,
+                context,
+                _values.text("tag_or_digest", tag_or_digest),
+                _values.text("media_type", media_type),
+                *content,
+                _values.options(options),
+            ),
+        )
+
+    def delete_manifest(
+        self,
+        tag_or_digest: str | None = None,
+        *,
+        timeout: float | None = None,
+        context: _call.Context | None = None,
+    ) -> None:
+        """Deletes a tag, or by its digest a manifest with all its tags; for the action ``delete``."""
+        self._run(
+            _values.call,
+            lib.ocireg_session_delete_manifest,
+            timeout,
+            context,
+            _values.text("tag_or_digest", tag_or_digest),
+        )
+
+    def referrers(
+        self,
+        digest: str,
+        *,
+        timeout: float | None = None,
+        context: _call.Context | None = None,
+        **options: Unpack[ReferrersOptions],
+    ) -> Referrers:
+        """The manifests whose ``subject`` has this digest, such as signatures; it need not be there itself."""
+        return cast(
+            Referrers,
+            self._run(
+                _values.call_for_json,
+                lib.ocireg_session_referrers,
+                timeout,
+                context,
+                _values.text("digest", digest),
+                _values.options(options),
+            ),
+        )
+
+    def delete_blob(self, digest: str, *, timeout: float | None = None, context: _call.Context | None = None) -> None:
+        """Deletes a blob; for the action ``delete``."""
+        self._run(_values.call, lib.ocireg_session_delete_blob, timeout, context, _values.text("digest", digest))
+
+    def get_blob_file(
+        self,
+        digest: str,
+        path: str,
+        *,
+        timeout: float | None = None,
+        context: _call.Context | None = None,
+        **options: Unpack[GetBlobFileOptions],
+    ) -> BlobFile:
+        """Downloads a blob to a file, which appears when all of it was verified. One that is the blob already stays."""
+        return cast(
+            BlobFile,
+            self._run(
+                _values.call_for_json,
+                lib.ocireg_session_get_blob_file,
+                timeout,
+                context,
+                _values.text("digest", digest),
+                _values.text("path", path),
+                _values.options(options),
+            ),
+        )
+
+    def put_blob_file(
+        self,
+        path: str,
+        *,
+        timeout: float | None = None,
+        context: _call.Context | None = None,
+        **options: Unpack[PutBlobFileOptions],
+    ) -> BlobFile:
+        """Uploads a file as a blob; for the action ``push``."""
+        return cast(
+            BlobFile,
+            self._run(
+                _values.call_for_json,
+                lib.ocireg_session_put_blob_file,
+                timeout,
+                context,
+                _values.text("path", path),
+                _values.options(options),
+            ),
+        )
 
     def head_blob(
         self, digest: str, *, timeout: float | None = None, context: _call.Context | None = None

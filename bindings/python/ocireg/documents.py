@@ -222,6 +222,43 @@ class TagList(TypedDict, total=False):
     warnings: list[str]
 
 
+class RepositoryList(TypedDict, total=False):
+    """Repositories of a registry; ``next`` leads to the next page, if there is one."""
+
+    repositories: list[str]
+    next: str
+    warnings: list[str]
+
+
+class StoredManifest(Descriptor, total=False):
+    """A manifest that was stored.
+
+    ``subject`` is there if the registry noted what the manifest refers to; else ``subject_tag`` lists it.
+    """
+
+    subject: str
+    subject_tag: str
+    warnings: list[str]
+
+
+class Referrers(TypedDict, total=False):
+    """An OCI index of manifests; ``source`` is ``"api"``, or ``"tag"`` where the registry has no referrers API."""
+
+    schemaVersion: int
+    mediaType: str
+    manifests: list[Descriptor]
+    source: str
+    warnings: list[str]
+
+
+class BlobFile(Descriptor, total=False):
+    """A blob that was moved from or to a file, unless it ``existed`` at the destination."""
+
+    existed: bool
+    bytes_transferred: int
+    warnings: list[str]
+
+
 # Images.
 
 
