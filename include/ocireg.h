@@ -1,5 +1,46 @@
 /* Made by bindings/gen from src/ffi: do not edit. OCIREG_UPDATE=1 cargo test --test generated makes it anew. */
 
+/*
+ * ocireg: a client for container registries.
+ *
+ * Link with the flags that `pkg-config --cflags --libs ocireg` prints.
+ *
+ * Pull an image into an OCI layout:
+ *
+ *     #include <ocireg.h>
+ *     #include <stdio.h>
+ *
+ *     int main(void) {
+ *         ocireg_service *service = NULL;
+ *         ocireg_error *error = NULL;
+ *         char *report = NULL;
+ *         int32_t code = ocireg_service_new("{}", &service, &error);
+ *         if (code == OCIREG_OK)
+ *             code = ocireg_pull(service, NULL, "alpine:3.20", "oci:images:alpine", NULL, &report, &error);
+ *         if (code == OCIREG_OK)
+ *             puts(report);
+ *         else
+ *             fprintf(stderr, "%s: %s\n", ocireg_code_name(code), ocireg_error_message(error));
+ *         ocireg_string_free(report);
+ *         ocireg_error_free(error);
+ *         ocireg_service_free(service);
+ *         return code != OCIREG_OK;
+ *     }
+ *
+ * Errors: a function that can fail returns OCIREG_OK (0) or a code, and stores an ocireg_error in its last parameter
+ * unless that is NULL. The caller owns the error: free it with ocireg_error_free(). There is no thread-local last error.
+ *
+ * Ownership: the library copies every string that you pass. It sets outputs to NULL, 0 or -1 before it starts, and the
+ * caller owns what it returns: free strings with ocireg_string_free(), bytes with ocireg_bytes_free(), and each handle
+ * with the function of its type that ends in _free(). Freeing NULL does nothing. Handles may be freed in any order, but
+ * a context only when the calls under it have returned. The strings of an ocireg_error belong to the error.
+ *
+ * Threads: calls block. A handle that a function takes as const may be used from several threads at once; any other
+ * from one thread at a time. To set a deadline, cancel a call or follow its progress, pass an ocireg_context.
+ *
+ * Strings are UTF-8 and end with a NUL byte. Options and results are JSON objects; an unknown option is an error.
+ */
+
 #ifndef OCIREG_H
 #define OCIREG_H
 

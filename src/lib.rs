@@ -1,8 +1,24 @@
-//! A client for container registries, made to be linked: the core of the C library `libocireg`.
+//! A client for container registries: pull, push, copy and inspect images, and speak to registries directly.
 //!
-//! The C surface (`include/ocireg.h`) is the interface that is kept stable; the Rust modules serve it and the
-//! tests. Data moves one way: reference text → [`mod@reference`] → service → session → manifest →
-//! blobs → store → report.
+//! ```no_run
+//! use ocireg::call::Call;
+//! use ocireg::client::{options::PullOptions, pull::pull};
+//! use ocireg::registry::service::Service;
+//!
+//! # fn main() -> ocireg::error::Result<()> {
+//! let service = Service::parse("{}")?;
+//! let options = PullOptions::parse(Some(r#"{"platform": "linux/arm64"}"#))?;
+//! let report = pull(&service, "alpine:3.20", "oci:images:alpine", options, Call::new(None))?;
+//! println!("{}", report.reference);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`client`] is the Rust API: what a call means, from its options to its report. Calls block; run them on threads of
+//! your own, and pass a [`call::Context`] to [`call::Call::new`] to set a deadline, cancel, or follow the progress.
+//!
+//! The C library `libocireg` is built from the same crate. Its header, `include/ocireg.h`, is the interface that stays
+//! stable; the Rust modules may change between minor versions.
 
 #![deny(unsafe_code)]
 #![deny(clippy::undocumented_unsafe_blocks)]
