@@ -267,7 +267,7 @@ typedef int32_t (*ocireg_progress_fn)(void *user_data, uint64_t done, uint64_t t
 typedef void (*ocireg_drop_fn)(void *user_data);
 
 /**
- * Told what the calls of a service do on the network.
+ * Log callback: receives a record of what the calls of a service do on the network.
  *
  * Called only on the thread that is inside the call. It must not throw, jump out, or free or change a handle that
  * the running call uses. Calls that it makes itself are not logged.
@@ -763,13 +763,13 @@ int32_t ocireg_error_retryable(const ocireg_error *error);
 void ocireg_error_free(ocireg_error *error);
 
 /**
- * Pulls an image from its registry into an OCI layout. Nothing that is there already is transferred again, and
- * every byte is verified by size and digest before it gets a final name.
+ * Pulls an image from a registry into an OCI layout. Blobs that the layout already has are not downloaded again. A blob
+ * appears under its final name only after its size and digest have been verified.
  *
  * @param service       the service; may be freed while the call runs. Not NULL.
  * @param context       the call's context; may be NULL.
  * @param source        a reference, or "docker://REFERENCE". Not NULL.
- * @param destination   "oci:DIR[:NAME]"; the directory is made if it does not exist. The first colon after DIR begins
+ * @param destination   "oci:DIR[:NAME]"; the directory is created if it does not exist. The first colon after DIR begins
  *                      NAME, which may hold slashes and colons itself, as in
  *                      oci:dest:docker.io/library/alpine:3.18; a directory whose path has a colon cannot be used.
  *                      Without NAME the image gets the reference's name and tag. Not NULL.
@@ -785,7 +785,7 @@ void ocireg_error_free(ocireg_error *error);
  *                      where their `urls` say if the registry does not have them and the service's option
  *                      allow-foreign-urls names the host), `protocol` ("v2"; "v1": the image of a v1 index, its layers
  *                      as they are, its digests computed here, its v1 JSON kept as history); may be NULL.
- * @param report_json   receives the report, to be ended by ocireg_string_free(); may be NULL. Keys: `reference`
+ * @param report_json   receives the report, owned by the caller; free with ocireg_string_free(); may be NULL. Keys: `reference`
  *                      (canonical, with digest), `descriptor` (what the name now stands for), `manifests`, `platform`,
  *                      `endpoint`, `destination`, `blobs` (each with `digest`, `size`, `media_type`,
  *                      `bytes_transferred`, `resumed_from`, `retries`, `source`), `bytes_total`,
@@ -793,7 +793,7 @@ void ocireg_error_free(ocireg_error *error);
  * @param error         receives an error on failure, owned by the caller; may be NULL.
  * @return OCIREG_OK or any code.
  *
- * Any thread; progress is told on this one. Blocks until the image is there. Since 0.1.
+ * Any thread; the progress callback runs on this thread. Blocks until the image is there. Since 0.1.
  */
 int32_t ocireg_pull(const ocireg_service *service,
                     const ocireg_context *context,
@@ -822,7 +822,7 @@ int32_t ocireg_pull(const ocireg_service *service,
  *                      types become OCI manifests, which changes their digests), `verify_present` (default false: ask for
  *                      each blob, even where the registry has a manifest that lists it), `dir_fd` (an open directory in
  *                      which relative paths begin); may be NULL.
- * @param report_json   receives the report, to be ended by ocireg_string_free(); may be NULL. Keys: `reference`
+ * @param report_json   receives the report, owned by the caller; free with ocireg_string_free(); may be NULL. Keys: `reference`
  *                      (canonical, with the digest that was pushed), `descriptor`, `manifests`, `platform`, `endpoint`,
  *                      `destination`, `tags` (those that now name the image), `blobs` (each with `digest`, `size`,
  *                      `media_type`, `bytes_transferred`, `resumed_from`, `retries`, `source`: "network", "present" or
@@ -831,7 +831,7 @@ int32_t ocireg_pull(const ocireg_service *service,
  * @param error         receives an error on failure, owned by the caller; may be NULL.
  * @return OCIREG_OK or any code.
  *
- * Any thread; progress is told on this one. Blocks until the registry has the image. Since 0.2.
+ * Any thread; the progress callback runs on this thread. Blocks until the registry has the image. Since 0.2.
  */
 int32_t ocireg_push(const ocireg_service *service,
                     const ocireg_context *context,
@@ -842,7 +842,7 @@ int32_t ocireg_push(const ocireg_service *service,
                     ocireg_error **error);
 
 /**
- * Copies an image from one place to another. Between registries nothing touches the disk, and within one registry blobs are
+ * Copies an image from a source to a destination. Between registries nothing touches the disk, and within one registry blobs are
  * mounted where it allows that. Bytes are never changed, unless `convert` asks for it. A copy that was interrupted goes on
  * with what is missing.
  *
@@ -860,12 +860,12 @@ int32_t ocireg_push(const ocireg_service *service,
  *                      media types become OCI manifests, which changes their digests), `verify_present` (default false:
  *                      check each blob that is there already), `resume` (default true: partial files of a layout are kept
  *                      and taken up), `dir_fd` (an open directory in which relative paths begin); may be NULL.
- * @param report_json   receives the report, to be ended by ocireg_string_free(); may be NULL. Keys: those of
+ * @param report_json   receives the report, owned by the caller; free with ocireg_string_free(); may be NULL. Keys: those of
  *                      ocireg_push(), with `source_endpoint` and `destination_endpoint` in place of `endpoint`.
  * @param error         receives an error on failure, owned by the caller; may be NULL.
  * @return OCIREG_OK or any code.
  *
- * Any thread; progress is told on this one. Blocks until the image is there. Since 0.2.
+ * Any thread; the progress callback runs on this thread. Blocks until the image is there. Since 0.2.
  */
 int32_t ocireg_copy(const ocireg_service *service,
                     const ocireg_context *context,
@@ -876,7 +876,7 @@ int32_t ocireg_copy(const ocireg_service *service,
                     ocireg_error **error);
 
 /**
- * Tells what an image is, without its layers.
+ * Describes an image without downloading its layers.
  *
  * @param service       the service; may be freed while the call runs. Not NULL.
  * @param context       the call's context; may be NULL.
@@ -885,10 +885,10 @@ int32_t ocireg_copy(const ocireg_service *service,
  *                      ("os[(version)]/arch[/variant]", default this machine's), `config` (default true; without it the
  *                      platform of a single image is not known), `layers` (default true), `dir_fd` (an open
  *                      directory in which relative paths begin); may be NULL.
- * @param json          receives the document, to be ended by ocireg_string_free(). Not NULL. Keys: `descriptor`,
+ * @param json          receives the document, owned by the caller; free with ocireg_string_free(). Not NULL. Keys: `descriptor`,
  *                      `kind` ("image", "index" or "artifact"), and where they apply `reference`, `name`, `endpoint`,
  *                      `platforms`, `platform`, `manifest`, `config`, `layers`, `artifact_type`, `subject`,
- *                      `annotations`, `warnings` (list of text).
+ *                      `annotations`, `warnings` (list of strings).
  * @param error         receives an error on failure, owned by the caller; may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_REFERENCE, OCIREG_NOT_FOUND,
  *         OCIREG_NO_PLATFORM, OCIREG_CREDENTIALS, OCIREG_CREDENTIAL_HELPER, any network, registry or content code, OCIREG_CANCELLED, OCIREG_DEADLINE.
@@ -1345,7 +1345,7 @@ int32_t ocireg_service_load_allow_nondistributable_artifacts(const ocireg_servic
  * @param context   deadline and cancellation; may be NULL.
  * @param hostname  the registry, host[:port]. Not NULL.
  * @param json      receives a list of objects: `URL`, `Version`, `Mirror`, `Official`, `TrimHostname`,
- *                  `AllowNondistributableArtifacts`, `TLSConfig`; freed by ocireg_string_free(). Not NULL.
+ *                  `AllowNondistributableArtifacts`, `TLSConfig`; owned by the caller; free with ocireg_string_free(). Not NULL.
  * @param error     receives an error on failure, owned by the caller; may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_CONFIG,
  *         OCIREG_IO
@@ -1366,7 +1366,7 @@ int32_t ocireg_service_lookup_pull_endpoints(const ocireg_service *service,
  * @param context   deadline and cancellation; may be NULL.
  * @param hostname  the registry, host[:port]. Not NULL.
  * @param json      receives a list of objects: `URL`, `Version`, `Mirror`, `Official`, `TrimHostname`,
- *                  `AllowNondistributableArtifacts`, `TLSConfig`; freed by ocireg_string_free(). Not NULL.
+ *                  `AllowNondistributableArtifacts`, `TLSConfig`; owned by the caller; free with ocireg_string_free(). Not NULL.
  * @param error     receives an error on failure, owned by the caller; may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_CONFIG,
  *         OCIREG_IO
@@ -1387,7 +1387,7 @@ int32_t ocireg_service_lookup_push_endpoints(const ocireg_service *service,
  * @param context    deadline and cancellation; may be NULL.
  * @param reference  the reference. Not NULL.
  * @param json       receives an object: `Name`, `Index` (`Name`, `Mirrors`, `Secure`, `Official`), `Official`,
- *                   `Class`; freed by ocireg_string_free(). Not NULL.
+ *                   `Class`; owned by the caller; free with ocireg_string_free(). Not NULL.
  * @param error      receives an error on failure, owned by the caller; may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8,
  *         OCIREG_INVALID_REFERENCE,
@@ -1408,7 +1408,7 @@ int32_t ocireg_service_resolve_repository(const ocireg_service *service,
  * @param context   deadline and cancellation; may be NULL.
  * @param hostname  the registry, host[:port]. Not NULL.
  * @param json      receives an object: `InsecureSkipVerify`, `MinVersion`, `RootCAs` (paths), `Certificates`
- *                  (objects of `cert` and `key`); freed by ocireg_string_free(). Not NULL.
+ *                  (objects of `cert` and `key`); owned by the caller; free with ocireg_string_free(). Not NULL.
  * @param error     receives an error on failure, owned by the caller; may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_CONFIG,
  *         OCIREG_IO
@@ -1455,7 +1455,7 @@ int32_t ocireg_service_is_insecure_registry(const ocireg_service *service,
  *                    index.
  * @param user_agent  what the caller is called in these requests, "" for nothing; NULL is the service's `user-agent`.
  * @param json        receives an object: `Status` ("Login Succeeded"), `IdentityToken` (what is to be kept in place of
- *                    the password; may be empty); freed by ocireg_string_free(). It may hold a secret. Not NULL.
+ *                    the password; may be empty); owned by the caller; free with ocireg_string_free(). It may hold a secret. Not NULL.
  * @param error       receives an error on failure, owned by the caller; may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON,
  *         OCIREG_CREDENTIALS, OCIREG_CREDENTIAL_HELPER, OCIREG_UNAUTHORIZED (wrong credentials), OCIREG_POLICY (they
@@ -1485,7 +1485,7 @@ int32_t ocireg_service_auth(const ocireg_service *service,
  * @param user_agent    the User-Agent of these requests; NULL or "" is the service's.
  * @param headers_json  more headers for them, an object of lists, {"X-Meta": ["value"]}; NULL is none.
  * @param json          receives an object: `query`, `num_results`, `results`, a list of objects: `name`, `description`,
- *                      `star_count`, `is_official`, `is_automated`; freed by ocireg_string_free(). Not NULL.
+ *                      `star_count`, `is_official`, `is_automated`; owned by the caller; free with ocireg_string_free(). Not NULL.
  * @param error         receives an error on failure, owned by the caller; may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT (a scheme in the term, or the limit), OCIREG_INVALID_HANDLE,
  *         OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON, OCIREG_INVALID_CONFIG, OCIREG_UNSUPPORTED (the service's option `v1`
@@ -1529,7 +1529,7 @@ int32_t ocireg_service_search(const ocireg_service *service,
  * @param host     the registry, host[:port], or a repository of it, host[:port]/path. Not NULL.
  * @param json     receives an object: `username`, `source` (`credentials` for the option, the path of a file, the
  *                 variable, or the name of a helper), `kind` ("password", "identity_token", "registry_token" or "anonymous"); what
- *                 does not apply is absent; freed by ocireg_string_free(). Not NULL.
+ *                 does not apply is absent; owned by the caller; free with ocireg_string_free(). Not NULL.
  * @param error    receives an error on failure, owned by the caller; may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_CREDENTIALS (a file
  *         that cannot be read or used), OCIREG_CREDENTIAL_HELPER, OCIREG_CANCELLED or OCIREG_DEADLINE.
@@ -1543,7 +1543,7 @@ int32_t ocireg_service_credentials(const ocireg_service *service,
                                    ocireg_error **error);
 
 /**
- * Logs in: asks the registry as ocireg_service_auth() does, and keeps what it took.
+ * Checks credentials with the registry, as ocireg_service_auth() does, then stores them.
  *
  * Kept by the helper that config.json names for the registry (`credHelpers`, else `credsStore`), else in config.json
  * itself, in the directory of the option `docker-config`, else in $DOCKER_CONFIG, else in ~/.docker; with
@@ -1558,7 +1558,7 @@ int32_t ocireg_service_credentials(const ocireg_service *service,
  *                    `identitytoken`; `serveraddress` is as in ocireg_service_auth(). Not NULL.
  * @param user_agent  what the caller is called in these requests, "" for nothing; NULL is the service's `user-agent`.
  * @param json        receives an object: `Status`, `IdentityToken` as ocireg_service_auth() has them, `stored`
- *                    ("config.json", the name of the helper, or "none"); freed by ocireg_string_free(). It may hold a
+ *                    ("config.json", the name of the helper, or "none"); owned by the caller; free with ocireg_string_free(). It may hold a
  *                    secret. Not NULL.
  * @param error       receives an error on failure, owned by the caller; may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON,
@@ -1619,7 +1619,7 @@ int32_t ocireg_service_set_log(const ocireg_service *service,
                                ocireg_error **error);
 
 /**
- * Frees a service. Calls on it that run end as they would; what was made from it lives on.
+ * Frees a service. Running calls and objects made from the service are not affected.
  *
  * @param service  a service, or NULL, which does nothing.
  *

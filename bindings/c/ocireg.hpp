@@ -870,8 +870,8 @@ public:
         return try_endpoint_v1(index_json, user_agent, headers_json, context).value();
     }
 
-    /// Pulls an image from its registry into an OCI layout. Nothing that is there already is transferred again, and
-    /// every byte is verified by size and digest before it gets a final name.
+    /// Pulls an image from a registry into an OCI layout. Blobs that the layout already has are not downloaded again. A
+    /// blob appears under its final name only after its size and digest have been verified.
     Result<std::string> try_pull(Text source, Text destination, Text options_json = nullptr,
                                  const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
@@ -899,9 +899,9 @@ public:
         return try_push(source, destination, options_json, context).value();
     }
 
-    /// Copies an image from one place to another. Between registries nothing touches the disk, and within one registry
-    /// blobs are mounted where it allows that. Bytes are never changed, unless `convert` asks for it. A copy that was
-    /// interrupted goes on with what is missing.
+    /// Copies an image from a source to a destination. Between registries nothing touches the disk, and within one
+    /// registry blobs are mounted where it allows that. Bytes are never changed, unless `convert` asks for it. A copy
+    /// that was interrupted goes on with what is missing.
     Result<std::string> try_copy(Text source, Text destination, Text options_json = nullptr,
                                  const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
@@ -914,7 +914,7 @@ public:
         return try_copy(source, destination, options_json, context).value();
     }
 
-    /// Tells what an image is, without its layers.
+    /// Describes an image without downloading its layers.
     Result<std::string> try_inspect(Text source, Text options_json = nullptr, const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
             return ocireg_inspect(handle_.get(), detail::raw(context), source.get(), options_json.get(), out, error);
@@ -1054,7 +1054,7 @@ public:
         return try_credentials(host, context).value();
     }
 
-    /// Logs in: asks the registry as ocireg_service_auth() does, and keeps what it took.
+    /// Checks credentials with the registry, as ocireg_service_auth() does, then stores them.
     Result<std::string> try_login(Text auth_json, Text user_agent = nullptr, const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
             return ocireg_service_login(handle_.get(), detail::raw(context), auth_json.get(), user_agent.get(), out,

@@ -8,13 +8,13 @@ use super::service::ocireg_service;
 use crate::client::options::{CopyOptions, InspectOptions, PullOptions, PushOptions};
 use crate::client::{copy, inspect, pull, push};
 
-/// Pulls an image from its registry into an OCI layout. Nothing that is there already is transferred again, and
-/// every byte is verified by size and digest before it gets a final name.
+/// Pulls an image from a registry into an OCI layout. Blobs that the layout already has are not downloaded again. A blob
+/// appears under its final name only after its size and digest have been verified.
 ///
 /// @param service       the service; may be freed while the call runs. Not NULL.
 /// @param context       the call's context; may be NULL.
 /// @param source        a reference, or "docker://REFERENCE". Not NULL.
-/// @param destination   "oci:DIR[:NAME]"; the directory is made if it does not exist. The first colon after DIR begins
+/// @param destination   "oci:DIR[:NAME]"; the directory is created if it does not exist. The first colon after DIR begins
 ///                      NAME, which may hold slashes and colons itself, as in
 ///                      oci:dest:docker.io/library/alpine:3.18; a directory whose path has a colon cannot be used.
 ///                      Without NAME the image gets the reference's name and tag. Not NULL.
@@ -30,7 +30,7 @@ use crate::client::{copy, inspect, pull, push};
 ///                      where their `urls` say if the registry does not have them and the service's option
 ///                      allow-foreign-urls names the host), `protocol` ("v2"; "v1": the image of a v1 index, its layers
 ///                      as they are, its digests computed here, its v1 JSON kept as history); may be NULL.
-/// @param report_json   receives the report, to be ended by ocireg_string_free(); may be NULL. Keys: `reference`
+/// @param report_json   receives the report, owned by the caller; free with ocireg_string_free(); may be NULL. Keys: `reference`
 ///                      (canonical, with digest), `descriptor` (what the name now stands for), `manifests`, `platform`,
 ///                      `endpoint`, `destination`, `blobs` (each with `digest`, `size`, `media_type`,
 ///                      `bytes_transferred`, `resumed_from`, `retries`, `source`), `bytes_total`,
@@ -38,7 +38,7 @@ use crate::client::{copy, inspect, pull, push};
 /// @param error         receives an error on failure, owned by the caller; may be NULL.
 /// @return OCIREG_OK or any code.
 ///
-/// Any thread; progress is told on this one. Blocks until the image is there. Since 0.1.
+/// Any thread; the progress callback runs on this thread. Blocks until the image is there. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_pull(
     service: *const ocireg_service,
@@ -82,7 +82,7 @@ pub unsafe extern "C" fn ocireg_pull(
 ///                      types become OCI manifests, which changes their digests), `verify_present` (default false: ask for
 ///                      each blob, even where the registry has a manifest that lists it), `dir_fd` (an open directory in
 ///                      which relative paths begin); may be NULL.
-/// @param report_json   receives the report, to be ended by ocireg_string_free(); may be NULL. Keys: `reference`
+/// @param report_json   receives the report, owned by the caller; free with ocireg_string_free(); may be NULL. Keys: `reference`
 ///                      (canonical, with the digest that was pushed), `descriptor`, `manifests`, `platform`, `endpoint`,
 ///                      `destination`, `tags` (those that now name the image), `blobs` (each with `digest`, `size`,
 ///                      `media_type`, `bytes_transferred`, `resumed_from`, `retries`, `source`: "network", "present" or
@@ -91,7 +91,7 @@ pub unsafe extern "C" fn ocireg_pull(
 /// @param error         receives an error on failure, owned by the caller; may be NULL.
 /// @return OCIREG_OK or any code.
 ///
-/// Any thread; progress is told on this one. Blocks until the registry has the image. Since 0.2.
+/// Any thread; the progress callback runs on this thread. Blocks until the registry has the image. Since 0.2.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_push(
     service: *const ocireg_service,
@@ -116,7 +116,7 @@ pub unsafe extern "C" fn ocireg_push(
     })
 }
 
-/// Copies an image from one place to another. Between registries nothing touches the disk, and within one registry blobs are
+/// Copies an image from a source to a destination. Between registries nothing touches the disk, and within one registry blobs are
 /// mounted where it allows that. Bytes are never changed, unless `convert` asks for it. A copy that was interrupted goes on
 /// with what is missing.
 ///
@@ -134,12 +134,12 @@ pub unsafe extern "C" fn ocireg_push(
 ///                      media types become OCI manifests, which changes their digests), `verify_present` (default false:
 ///                      check each blob that is there already), `resume` (default true: partial files of a layout are kept
 ///                      and taken up), `dir_fd` (an open directory in which relative paths begin); may be NULL.
-/// @param report_json   receives the report, to be ended by ocireg_string_free(); may be NULL. Keys: those of
+/// @param report_json   receives the report, owned by the caller; free with ocireg_string_free(); may be NULL. Keys: those of
 ///                      ocireg_push(), with `source_endpoint` and `destination_endpoint` in place of `endpoint`.
 /// @param error         receives an error on failure, owned by the caller; may be NULL.
 /// @return OCIREG_OK or any code.
 ///
-/// Any thread; progress is told on this one. Blocks until the image is there. Since 0.2.
+/// Any thread; the progress callback runs on this thread. Blocks until the image is there. Since 0.2.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_copy(
     service: *const ocireg_service,
@@ -164,7 +164,7 @@ pub unsafe extern "C" fn ocireg_copy(
     })
 }
 
-/// Tells what an image is, without its layers.
+/// Describes an image without downloading its layers.
 ///
 /// @param service       the service; may be freed while the call runs. Not NULL.
 /// @param context       the call's context; may be NULL.
@@ -173,10 +173,10 @@ pub unsafe extern "C" fn ocireg_copy(
 ///                      ("os[(version)]/arch[/variant]", default this machine's), `config` (default true; without it the
 ///                      platform of a single image is not known), `layers` (default true), `dir_fd` (an open
 ///                      directory in which relative paths begin); may be NULL.
-/// @param json          receives the document, to be ended by ocireg_string_free(). Not NULL. Keys: `descriptor`,
+/// @param json          receives the document, owned by the caller; free with ocireg_string_free(). Not NULL. Keys: `descriptor`,
 ///                      `kind` ("image", "index" or "artifact"), and where they apply `reference`, `name`, `endpoint`,
 ///                      `platforms`, `platform`, `manifest`, `config`, `layers`, `artifact_type`, `subject`,
-///                      `annotations`, `warnings` (list of text).
+///                      `annotations`, `warnings` (list of strings).
 /// @param error         receives an error on failure, owned by the caller; may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_REFERENCE, OCIREG_NOT_FOUND,
 ///         OCIREG_NO_PLATFORM, OCIREG_CREDENTIALS, OCIREG_CREDENTIAL_HELPER, any network, registry or content code, OCIREG_CANCELLED, OCIREG_DEADLINE.

@@ -205,7 +205,7 @@ pub unsafe extern "C" fn ocireg_service_load_allow_nondistributable_artifacts(
 /// @param context   deadline and cancellation; may be NULL.
 /// @param hostname  the registry, host[:port]. Not NULL.
 /// @param json      receives a list of objects: `URL`, `Version`, `Mirror`, `Official`, `TrimHostname`,
-///                  `AllowNondistributableArtifacts`, `TLSConfig`; freed by ocireg_string_free(). Not NULL.
+///                  `AllowNondistributableArtifacts`, `TLSConfig`; owned by the caller; free with ocireg_string_free(). Not NULL.
 /// @param error     receives an error on failure, owned by the caller; may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_CONFIG,
 ///         OCIREG_IO
@@ -237,7 +237,7 @@ pub unsafe extern "C" fn ocireg_service_lookup_pull_endpoints(
 /// @param context   deadline and cancellation; may be NULL.
 /// @param hostname  the registry, host[:port]. Not NULL.
 /// @param json      receives a list of objects: `URL`, `Version`, `Mirror`, `Official`, `TrimHostname`,
-///                  `AllowNondistributableArtifacts`, `TLSConfig`; freed by ocireg_string_free(). Not NULL.
+///                  `AllowNondistributableArtifacts`, `TLSConfig`; owned by the caller; free with ocireg_string_free(). Not NULL.
 /// @param error     receives an error on failure, owned by the caller; may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_CONFIG,
 ///         OCIREG_IO
@@ -269,7 +269,7 @@ pub unsafe extern "C" fn ocireg_service_lookup_push_endpoints(
 /// @param context    deadline and cancellation; may be NULL.
 /// @param reference  the reference. Not NULL.
 /// @param json       receives an object: `Name`, `Index` (`Name`, `Mirrors`, `Secure`, `Official`), `Official`,
-///                   `Class`; freed by ocireg_string_free(). Not NULL.
+///                   `Class`; owned by the caller; free with ocireg_string_free(). Not NULL.
 /// @param error      receives an error on failure, owned by the caller; may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8,
 ///         OCIREG_INVALID_REFERENCE,
@@ -301,7 +301,7 @@ pub unsafe extern "C" fn ocireg_service_resolve_repository(
 /// @param context   deadline and cancellation; may be NULL.
 /// @param hostname  the registry, host[:port]. Not NULL.
 /// @param json      receives an object: `InsecureSkipVerify`, `MinVersion`, `RootCAs` (paths), `Certificates`
-///                  (objects of `cert` and `key`); freed by ocireg_string_free(). Not NULL.
+///                  (objects of `cert` and `key`); owned by the caller; free with ocireg_string_free(). Not NULL.
 /// @param error     receives an error on failure, owned by the caller; may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_CONFIG,
 ///         OCIREG_IO
@@ -372,7 +372,7 @@ pub unsafe extern "C" fn ocireg_service_is_insecure_registry(
 ///                    index.
 /// @param user_agent  what the caller is called in these requests, "" for nothing; NULL is the service's `user-agent`.
 /// @param json        receives an object: `Status` ("Login Succeeded"), `IdentityToken` (what is to be kept in place of
-///                    the password; may be empty); freed by ocireg_string_free(). It may hold a secret. Not NULL.
+///                    the password; may be empty); owned by the caller; free with ocireg_string_free(). It may hold a secret. Not NULL.
 /// @param error       receives an error on failure, owned by the caller; may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON,
 ///         OCIREG_CREDENTIALS, OCIREG_CREDENTIAL_HELPER, OCIREG_UNAUTHORIZED (wrong credentials), OCIREG_POLICY (they
@@ -415,7 +415,7 @@ pub unsafe extern "C" fn ocireg_service_auth(
 /// @param user_agent    the User-Agent of these requests; NULL or "" is the service's.
 /// @param headers_json  more headers for them, an object of lists, {"X-Meta": ["value"]}; NULL is none.
 /// @param json          receives an object: `query`, `num_results`, `results`, a list of objects: `name`, `description`,
-///                      `star_count`, `is_official`, `is_automated`; freed by ocireg_string_free(). Not NULL.
+///                      `star_count`, `is_official`, `is_automated`; owned by the caller; free with ocireg_string_free(). Not NULL.
 /// @param error         receives an error on failure, owned by the caller; may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT (a scheme in the term, or the limit), OCIREG_INVALID_HANDLE,
 ///         OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON, OCIREG_INVALID_CONFIG, OCIREG_UNSUPPORTED (the service's option `v1`
@@ -476,7 +476,7 @@ pub unsafe extern "C" fn ocireg_service_search(
 /// @param host     the registry, host[:port], or a repository of it, host[:port]/path. Not NULL.
 /// @param json     receives an object: `username`, `source` (`credentials` for the option, the path of a file, the
 ///                 variable, or the name of a helper), `kind` ("password", "identity_token", "registry_token" or "anonymous"); what
-///                 does not apply is absent; freed by ocireg_string_free(). Not NULL.
+///                 does not apply is absent; owned by the caller; free with ocireg_string_free(). Not NULL.
 /// @param error    receives an error on failure, owned by the caller; may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_CREDENTIALS (a file
 ///         that cannot be read or used), OCIREG_CREDENTIAL_HELPER, OCIREG_CANCELLED or OCIREG_DEADLINE.
@@ -496,7 +496,7 @@ pub unsafe extern "C" fn ocireg_service_credentials(
     })
 }
 
-/// Logs in: asks the registry as ocireg_service_auth() does, and keeps what it took.
+/// Checks credentials with the registry, as ocireg_service_auth() does, then stores them.
 ///
 /// Kept by the helper that config.json names for the registry (`credHelpers`, else `credsStore`), else in config.json
 /// itself, in the directory of the option `docker-config`, else in $DOCKER_CONFIG, else in ~/.docker; with
@@ -511,7 +511,7 @@ pub unsafe extern "C" fn ocireg_service_credentials(
 ///                    `identitytoken`; `serveraddress` is as in ocireg_service_auth(). Not NULL.
 /// @param user_agent  what the caller is called in these requests, "" for nothing; NULL is the service's `user-agent`.
 /// @param json        receives an object: `Status`, `IdentityToken` as ocireg_service_auth() has them, `stored`
-///                    ("config.json", the name of the helper, or "none"); freed by ocireg_string_free(). It may hold a
+///                    ("config.json", the name of the helper, or "none"); owned by the caller; free with ocireg_string_free(). It may hold a
 ///                    secret. Not NULL.
 /// @param error       receives an error on failure, owned by the caller; may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON,
@@ -568,7 +568,7 @@ pub unsafe extern "C" fn ocireg_service_logout(
     })
 }
 
-/// Told what the calls of a service do on the network.
+/// Log callback: receives a record of what the calls of a service do on the network.
 ///
 /// Called only on the thread that is inside the call. It must not throw, jump out, or free or change a handle that
 /// the running call uses. Calls that it makes itself are not logged.
@@ -624,7 +624,7 @@ pub unsafe extern "C" fn ocireg_service_set_log(
     })
 }
 
-/// Frees a service. Calls on it that run end as they would; what was made from it lives on.
+/// Frees a service. Running calls and objects made from the service are not affected.
 ///
 /// @param service  a service, or NULL, which does nothing.
 ///
