@@ -1134,6 +1134,50 @@ inline std::string auth_json(Text host = nullptr, Text username = nullptr, Text 
     return try_auth_json(host, username, password).value();
 }
 
+/// Lists the images in an OCI layout.
+inline Result<std::string> try_layout_list(Text location, Text options_json = nullptr,
+                                           const Context *context = nullptr) {
+    return detail::text([&](char **out, ocireg_error **error) {
+        return ocireg_layout_list(location.get(), detail::raw(context), options_json.get(), out, error);
+    });
+}
+inline std::string layout_list(Text location, Text options_json = nullptr, const Context *context = nullptr) {
+    return try_layout_list(location, options_json, context).value();
+}
+
+/// Removes a name from an OCI layout. The blobs stay until ocireg_layout_collect() removes them.
+inline Result<std::string> try_layout_remove(Text location, Text options_json = nullptr,
+                                             const Context *context = nullptr) {
+    return detail::text([&](char **out, ocireg_error **error) {
+        return ocireg_layout_remove(location.get(), detail::raw(context), options_json.get(), out, error);
+    });
+}
+inline std::string layout_remove(Text location, Text options_json = nullptr, const Context *context = nullptr) {
+    return try_layout_remove(location, options_json, context).value();
+}
+
+/// Removes blobs that no image of an OCI layout needs, and partial downloads that are older than a week.
+inline Result<std::string> try_layout_collect(Text location, Text options_json = nullptr,
+                                              const Context *context = nullptr) {
+    return detail::text([&](char **out, ocireg_error **error) {
+        return ocireg_layout_collect(location.get(), detail::raw(context), options_json.get(), out, error);
+    });
+}
+inline std::string layout_collect(Text location, Text options_json = nullptr, const Context *context = nullptr) {
+    return try_layout_collect(location, options_json, context).value();
+}
+
+/// Hashes all blobs of an OCI layout, and looks for blobs that its images need and that are missing.
+inline Result<std::string> try_layout_verify(Text location, Text options_json = nullptr,
+                                             const Context *context = nullptr) {
+    return detail::text([&](char **out, ocireg_error **error) {
+        return ocireg_layout_verify(location.get(), detail::raw(context), options_json.get(), out, error);
+    });
+}
+inline std::string layout_verify(Text location, Text options_json = nullptr, const Context *context = nullptr) {
+    return try_layout_verify(location, options_json, context).value();
+}
+
 /// The host of a registry's address: drops one leading http:// or https://, then everything from the first /.
 inline Result<std::string> try_convert_to_hostname(Text url) {
     return detail::text([&](char **out, ocireg_error **error) {

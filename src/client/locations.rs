@@ -118,7 +118,7 @@ pub fn sink(
         Place::Local(Location::Oci { dir, name }) => {
             let layout = Layout::open_or_create(dir, call)?;
             let name = name.clone().or_else(|| opening.name.clone());
-            Ok(Box::new(LayoutSink::new(layout, name, opening.write.clone())?))
+            Ok(Box::new(LayoutSink::new(layout, name, opening.write.clone(), call)?))
         }
         Place::Local(other) => Err(unusable(other)),
     }

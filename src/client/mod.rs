@@ -3,6 +3,7 @@
 pub mod blob_files;
 pub mod copy;
 pub mod inspect;
+pub mod layout;
 pub mod locations;
 pub mod login;
 pub mod options;

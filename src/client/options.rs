@@ -42,6 +42,7 @@ pub const DOCUMENTS: &[&Schema] = &[
     PushOptions::SCHEMA,
     CopyOptions::SCHEMA,
     InspectOptions::SCHEMA,
+    CollectOptions::SCHEMA,
 ];
 
 options! {
@@ -299,6 +300,21 @@ options! {
         "layers" => layers: bool = true;
         /// An open directory in which a relative path begins.
         "dir_fd" => dir_fd: Option<u32>, in 0..=2_147_483_647, else "the working directory";
+    }
+}
+
+options! {
+    /// How a layout is listed, changed or verified: there are no options yet.
+    pub struct LayoutOptions built by LayoutBuilder of call "layout" for
+        ["ocireg_layout_list", "ocireg_layout_remove", "ocireg_layout_verify"] {
+    }
+}
+
+options! {
+    /// How blobs that no image needs are removed from a layout.
+    pub struct CollectOptions built by CollectBuilder of call "layout_collect" for ["ocireg_layout_collect"] {
+        /// Only report what would be removed.
+        "dry_run" => dry_run: bool;
     }
 }
 

@@ -84,7 +84,7 @@ fn pull_v1(
     let wanted = options.platform.as_ref();
     let source = Box::new(ConvertedImage::fetch(&session, reference, &layout, wanted, call)?);
     let name = name.clone().or(opening.name);
-    let sink = Box::new(LayoutSink::new(layout, name, opening.write)?);
+    let sink = Box::new(LayoutSink::new(layout, name, opening.write, call)?);
     let mut done = engine::copy(&*source, &*sink, options, call)?;
     let endpoint = source.endpoint();
     source.complete(&mut done);

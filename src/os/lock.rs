@@ -26,6 +26,19 @@ impl Drop for DirLock {
     }
 }
 
+/// Use of a directory beside others who share it: whoever wants it alone has to wait. Ends as [`DirLock`] does.
+#[derive(Debug)]
+pub struct SharedLock {
+    _lock: DirLock,
+}
+
+impl SharedLock {
+    /// Waits until nobody has the directory alone, unless the call ends first.
+    pub fn acquire(dir: &Dir, name: &str, caller: &dyn Caller) -> Result<Self> {
+        wait_for(dir, name, caller, attempt_shared).map(|lock| Self { _lock: lock })
+    }
+}
+
 /// What became of an attempt to lock a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Attempt {
@@ -39,7 +52,15 @@ pub(super) enum Attempt {
 
 /// Locks a file without waiting.
 pub(super) fn attempt(file: &File) -> io::Result<Attempt> {
-    match file.try_lock() {
+    outcome(file.try_lock())
+}
+
+fn attempt_shared(file: &File) -> io::Result<Attempt> {
+    outcome(file.try_lock_shared())
+}
+
+fn outcome(result: std::result::Result<(), TryLockError>) -> io::Result<Attempt> {
+    match result {
         Ok(()) => Ok(Attempt::Locked),
         Err(TryLockError::WouldBlock) => Ok(Attempt::Busy),
         Err(TryLockError::Error(e)) if is_unsupported(&e) => Ok(Attempt::Unsupported),
@@ -50,29 +71,55 @@ pub(super) fn attempt(file: &File) -> io::Result<Attempt> {
 impl DirLock {
     /// Waits for the lock, unless the call ends first; `name` is the directory's, for messages.
     pub fn acquire(dir: &Dir, name: &str, caller: &dyn Caller) -> Result<Self> {
-        let failed = |e: &std::io::Error| Error::file(format!("cannot lock {name}"), e);
-        let file = dir.reopen().map_err(|e| failed(&e))?;
-        let start = Instant::now();
-        loop {
-            match attempt(&file).map_err(|e| failed(&e))? {
-                Attempt::Locked => return Ok(Self(Some(file))),
-                Attempt::Unsupported => {
-                    let message = format!(
-                        "the file system of {name} does not support locks: make sure that no other process is writing there"
-                    );
-                    caller.warn(message);
-                    return Ok(Self(None));
-                }
-                Attempt::Busy if start.elapsed() >= PATIENCE => {
-                    return Err(Error::new(
-                        Code::Timeout,
-                        format!("{name} is locked by another process"),
-                    )
-                    .phase(Phase::Store)
-                    .hint("stop the process that is using the directory, or wait until it has finished, then try again"));
-                }
-                Attempt::Busy => caller.sleep(SLICE)?,
+        wait_for(dir, name, caller, attempt)
+    }
+
+    /// Takes the lock if nobody has it or shares it; None if somebody does.
+    pub fn try_acquire(dir: &Dir, name: &str) -> Result<Option<Self>> {
+        let file = open(dir, name)?;
+        match attempt(&file).map_err(|e| failed(name, &e))? {
+            Attempt::Locked => Ok(Some(Self(Some(file)))),
+            Attempt::Busy => Ok(None),
+            Attempt::Unsupported => Ok(Some(Self(None))),
+        }
+    }
+}
+
+fn open(dir: &Dir, name: &str) -> Result<File> {
+    dir.reopen().map_err(|e| failed(name, &e))
+}
+
+fn failed(name: &str, error: &io::Error) -> Error {
+    Error::file(format!("cannot lock {name}"), error)
+}
+
+fn wait_for(
+    dir: &Dir,
+    name: &str,
+    caller: &dyn Caller,
+    attempt: fn(&File) -> io::Result<Attempt>,
+) -> Result<DirLock> {
+    let file = open(dir, name)?;
+    let start = Instant::now();
+    loop {
+        match attempt(&file).map_err(|e| failed(name, &e))? {
+            Attempt::Locked => return Ok(DirLock(Some(file))),
+            Attempt::Unsupported => {
+                let message = format!(
+                    "the file system of {name} does not support locks: make sure that no other process is writing there"
+                );
+                caller.warn(message);
+                return Ok(DirLock(None));
             }
+            Attempt::Busy if start.elapsed() >= PATIENCE => {
+                return Err(Error::new(
+                    Code::Timeout,
+                    format!("{name} is locked by another process"),
+                )
+                .phase(Phase::Store)
+                .hint("stop the process that is using the directory, or wait until it has finished, then try again"));
+            }
+            Attempt::Busy => caller.sleep(SLICE)?,
         }
     }
 }

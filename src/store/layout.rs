@@ -159,6 +159,16 @@ impl Layout {
         let entry = serde_json::to_value(entry)
             .map_err(|e| Error::internal("cannot serialize a descriptor").cause(e))?;
         self.sync_blobs(call)?;
+        self.change_index(call, |entries| enter(entries, entry, name))
+    }
+
+    /// Removes entries from the index.
+    pub(super) fn drop_entries(&self, dropped: &dyn Fn(&Value) -> bool, call: &Call) -> Result<()> {
+        self.change_index(call, |entries| entries.retain(|entry| !dropped(entry)))
+    }
+
+    /// Changes the entries of the index, with nobody else doing so at the same time. The rest of it stays as it is.
+    fn change_index(&self, call: &Call, change: impl FnOnce(&mut Vec<Value>)) -> Result<()> {
         let _lock = DirLock::acquire(&self.root, &self.path.display().to_string(), call)?;
         let mut index = self.read_index()?.unwrap_or_else(empty_index);
         index.entry("schemaVersion").or_insert(json!(2));
@@ -169,7 +179,7 @@ impl Layout {
         let Some(entries) = entries.as_array_mut() else {
             return Err(self.malformed("its key \"manifests\" is not a list"));
         };
-        enter(entries, entry, name);
+        change(entries);
         let text = serde_json::to_vec(&index)
             .map_err(|e| Error::internal("cannot serialize an index").cause(e))?;
         AtomicFile::replace(&self.root, INDEX, FILE_MODE, &text)
@@ -263,7 +273,7 @@ impl Layout {
     }
 
     /// Removes temporary files whose makers are gone. Parts that a later pull can take up stay for a week.
-    fn sweep(&self) -> Result<()> {
+    pub(super) fn sweep(&self) -> Result<()> {
         for name in self.root.names().map_err(|e| self.failed("read", "", &e))? {
             let swept = if name.starts_with(TEMPORARY) {
                 sweep(&self.root, &name, |_| true)
@@ -300,6 +310,11 @@ impl Layout {
             .map_err(|e| self.failed_blobs(algorithm, &e))
     }
 
+    /// The directory of all blobs, which is made if it is missing.
+    pub(super) fn blobs_root(&self) -> Result<Dir> {
+        self.root.make_dir(BLOBS).map_err(|e| self.failed("use", BLOBS, &e))
+    }
+
     fn sync_blobs(&self, call: &Call) -> Result<()> {
         let mut durable = true;
         for algorithm in [Algorithm::Sha256, Algorithm::Sha384, Algorithm::Sha512] {
@@ -319,7 +334,7 @@ impl Layout {
         Ok(())
     }
 
-    fn blob_size(&self, digest: &Digest) -> Result<Option<u64>> {
+    pub(super) fn blob_size(&self, digest: &Digest) -> Result<Option<u64>> {
         let Some(blobs) = self.blobs(digest.algorithm())? else { return Ok(None) };
         let size = match &self.links {
             None => blobs.file_size(digest.hex()),

@@ -1,5 +1,6 @@
 //! Where images lie locally.
 
+pub mod cache;
 pub mod layout;
 pub mod marks;
 pub mod place;

@@ -15,6 +15,7 @@ use crate::image::manifest::Document;
 use crate::image::{BlobRead, BlobWrite, Descriptor, Manifest, Sink, Source, media_type};
 use crate::log::{Level, Record};
 use crate::names::digest::Digest;
+use crate::os::lock::SharedLock;
 
 /// How many blobs of a layout move at once: more make a disk no faster.
 const CONCURRENCY: usize = 4;
@@ -171,13 +172,21 @@ pub struct LayoutSink {
     name: Option<String>,
     options: WriteOptions,
     marks: Marks,
+    /// Keeps what is written, and not named yet, from being collected.
+    _writing: SharedLock,
 }
 
 impl LayoutSink {
     /// A layout in which the image gets a name, or none.
-    pub fn new(layout: Layout, name: Option<String>, options: WriteOptions) -> Result<Self> {
+    pub fn new(
+        layout: Layout,
+        name: Option<String>,
+        options: WriteOptions,
+        call: &Call,
+    ) -> Result<Self> {
+        let writing = layout.share_blobs(call)?;
         let marks = layout.marks()?;
-        Ok(Self { layout, name, options, marks })
+        Ok(Self { layout, name, options, marks, _writing: writing })
     }
 
     /// The layout.

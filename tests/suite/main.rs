@@ -22,6 +22,7 @@ mod identity;
 mod images;
 mod interrupt;
 mod json;
+mod layouts;
 mod log;
 mod login;
 mod manifest;

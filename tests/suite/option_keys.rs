@@ -370,6 +370,10 @@ const KEYS: &[(&str, &[(&str, Shown)])] = &[
             ("dir_fd", By("push.rs", "images_on_this_machine_are_inspected_too")),
         ],
     ),
+    (
+        "layout_collect",
+        &[("dry_run", By("layouts.rs", "a_removed_name_frees_its_blobs_for_the_next_collection"))],
+    ),
 ];
 
 /// Gives a document to the library in its place: the service's own, one within it, or that of a call.
@@ -418,6 +422,7 @@ fn give(scope: &str, document: Value, session: &Session, service: &Service) -> O
             service.copy(None, from, to, &document).map(drop)
         }
         "inspect" => service.inspect(None, "127.0.0.1:1/x", &document).map(drop),
+        "layout_collect" => crate::c_surface::layouts::collect("oci:/nowhere", &document).map(drop),
         other => panic!("no place {other}"),
     }
 }

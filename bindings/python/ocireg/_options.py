@@ -9,11 +9,13 @@ from ._auth import AuthConfig
 
 __all__ = [
     "BlobOptions",
+    "CollectOptions",
     "CommitOptions",
     "ConfigOptions",
     "CopyOptions",
     "GetBlobFileOptions",
     "InspectOptions",
+    "LayoutOptions",
     "Limits",
     "ManifestOptions",
     "Proxies",
@@ -486,3 +488,19 @@ class InspectOptions(TypedDict, total=False):
     config: bool
     layers: bool
     dir_fd: int
+
+
+class LayoutOptions(TypedDict, total=False):
+    """How a layout is listed, changed or verified: there are no options yet.
+
+    """
+
+
+
+class CollectOptions(TypedDict, total=False):
+    """How blobs that no image needs are removed from a layout.
+
+    - ``dry_run``: Only report what would be removed.
+    """
+
+    dry_run: bool

@@ -64,7 +64,7 @@ fn is_bytes(row: &Row) -> bool {
 
 fn bytes(number: u64) -> String {
     for (shift, unit) in [(30, "GiB"), (20, "MiB"), (10, "KiB")] {
-        if number >= 1 << shift && number % (1 << shift) == 0 {
+        if number >= 1 << shift && number.is_multiple_of(1 << shift) {
             return format!("{} {unit}", number >> shift);
         }
     }

@@ -3,9 +3,12 @@
 use std::fs;
 use std::path::Path;
 
+use ocireg::ffi::ocireg_layout_collect;
 use ocireg_testkit::digest;
 use ocireg_testkit::image::Image;
 use serde_json::Value;
+
+use super::{Outcome, c, call_json};
 
 /// Panics if a file under a final name is not what its name says; gives the number of blobs.
 pub fn assert_sound(layout: &Path) -> usize {
@@ -48,4 +51,13 @@ pub fn assert_holds(layout: &Path, image: &Image) {
     let index: Value = serde_json::from_slice(&index(layout)).expect("index.json is JSON");
     let listed = index["manifests"].as_array().expect("index.json lists manifests");
     assert!(listed.iter().any(|entry| entry["digest"] == image.digest.as_str()), "{index}");
+}
+
+/// Removes what no image of a layout needs.
+pub fn collect(location: &str, options: &Value) -> Outcome<Value> {
+    let (location, options) = (c(location), c(&options.to_string()));
+    // SAFETY: text in, live places out.
+    call_json(|json, error| unsafe {
+        ocireg_layout_collect(location.as_ptr(), std::ptr::null(), options.as_ptr(), json, error)
+    })
 }

@@ -366,6 +366,46 @@ func AuthJSON(host *string, username *string, password *string) (string, error) 
 	return takeText(jsonOut), err
 }
 
+// LayoutList calls ocireg_layout_list.
+func LayoutList(ctx *Context, location string, optionsJSON *string) (string, error) {
+	var jsonOut *C.char
+	err := call([]arg{text("location", location), optional("options_json", optionsJSON)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_layout_list(in[0], ctx.raw(), in[1], &jsonOut, failure)
+		})
+	return takeText(jsonOut), err
+}
+
+// LayoutRemove calls ocireg_layout_remove.
+func LayoutRemove(ctx *Context, location string, optionsJSON *string) (string, error) {
+	var jsonOut *C.char
+	err := call([]arg{text("location", location), optional("options_json", optionsJSON)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_layout_remove(in[0], ctx.raw(), in[1], &jsonOut, failure)
+		})
+	return takeText(jsonOut), err
+}
+
+// LayoutCollect calls ocireg_layout_collect.
+func LayoutCollect(ctx *Context, location string, optionsJSON *string) (string, error) {
+	var jsonOut *C.char
+	err := call([]arg{text("location", location), optional("options_json", optionsJSON)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_layout_collect(in[0], ctx.raw(), in[1], &jsonOut, failure)
+		})
+	return takeText(jsonOut), err
+}
+
+// LayoutVerify calls ocireg_layout_verify.
+func LayoutVerify(ctx *Context, location string, optionsJSON *string) (string, error) {
+	var jsonOut *C.char
+	err := call([]arg{text("location", location), optional("options_json", optionsJSON)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_layout_verify(in[0], ctx.raw(), in[1], &jsonOut, failure)
+		})
+	return takeText(jsonOut), err
+}
+
 // ConvertToHostname calls ocireg_convert_to_hostname.
 func ConvertToHostname(url string) (string, error) {
 	var textOut *C.char

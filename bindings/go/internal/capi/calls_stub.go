@@ -112,6 +112,22 @@ func AuthJSON(*string, *string, *string) (string, error) {
 	return "", noCgo()
 }
 
+func LayoutList(*Context, string, *string) (string, error) {
+	return "", noCgo()
+}
+
+func LayoutRemove(*Context, string, *string) (string, error) {
+	return "", noCgo()
+}
+
+func LayoutCollect(*Context, string, *string) (string, error) {
+	return "", noCgo()
+}
+
+func LayoutVerify(*Context, string, *string) (string, error) {
+	return "", noCgo()
+}
+
 func ConvertToHostname(string) (string, error) {
 	return "", noCgo()
 }

@@ -163,6 +163,30 @@ static int called(void) {
         answer_text(code, out);
         return 1;
     }
+    if (named("layout_list")) {
+        char *out = NULL;
+        code = ocireg_layout_list(fields[1], context, fields[2], &out, &error);
+        answer_text(code, out);
+        return 1;
+    }
+    if (named("layout_remove")) {
+        char *out = NULL;
+        code = ocireg_layout_remove(fields[1], context, fields[2], &out, &error);
+        answer_text(code, out);
+        return 1;
+    }
+    if (named("layout_collect")) {
+        char *out = NULL;
+        code = ocireg_layout_collect(fields[1], context, fields[2], &out, &error);
+        answer_text(code, out);
+        return 1;
+    }
+    if (named("layout_verify")) {
+        char *out = NULL;
+        code = ocireg_layout_verify(fields[1], context, fields[2], &out, &error);
+        answer_text(code, out);
+        return 1;
+    }
     if (named("convert_to_hostname")) {
         char *out = NULL;
         code = ocireg_convert_to_hostname(fields[1], &out, &error);
