@@ -492,14 +492,6 @@ type InspectOptions struct {
 
 func (o InspectOptions) document() ([]byte, error) { return marshalWith(o, o.Extra) }
 
-// LayoutOptions say how a layout is listed, changed or verified: there are no options yet.
-type LayoutOptions struct {
-
-	Extra Extra `json:"-"`
-}
-
-func (o LayoutOptions) document() ([]byte, error) { return marshalWith(o, o.Extra) }
-
 // CollectOptions say how blobs that no image needs are removed from a layout.
 type CollectOptions struct {
 	// Only report what would be removed.

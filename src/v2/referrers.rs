@@ -206,7 +206,7 @@ impl Repository {
         let index = match Manifest::parse(&bytes, Some(media_type::OCI_INDEX), limits) {
             Ok(Manifest::Index(index)) => index,
             Ok(Manifest::Image(_)) => {
-                return Err(self.no_list(Error::new(Code::InvalidManifest, "it is no index")));
+                return Err(self.no_list(Error::new(Code::InvalidManifest, "it is not an index")));
             }
             Err(error) => return Err(self.no_list(error).url(&response.url)),
         };
@@ -277,7 +277,7 @@ impl Repository {
                 Standing::Other(error) => {
                     return Err(error
                         .context(format!(
-                            "the tag {tag} of {} should list what refers to {subject}, but is no index",
+                            "the tag {tag} of {} should list what refers to {subject}, but is not an index",
                             self.shown()
                         ))
                         .recode(Code::InvalidManifest)

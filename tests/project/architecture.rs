@@ -133,12 +133,9 @@ impl Reading {
     fn function(&mut self, tokens: &[TokenTree], at: usize) {
         let Some(TokenTree::Ident(name)) = tokens.get(at + 1) else { return };
         let modifiers = ["const", "unsafe", "async"];
-        let before = tokens[..at].iter().rev();
+        let mut before = tokens[..at].iter().rev();
         let first = before
-            .skip_while(
-                |t| matches!(t, TokenTree::Ident(word) if modifiers.iter().any(|m| word == m)),
-            )
-            .next();
+            .find(|t| !matches!(t, TokenTree::Ident(word) if modifiers.iter().any(|m| word == m)));
         if matches!(first, Some(TokenTree::Ident(word)) if word == "pub") {
             self.public.push(name.to_string());
         }

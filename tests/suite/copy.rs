@@ -163,7 +163,8 @@ fn a_restart_skips_what_is_done() {
     assert_has(&to, "other/app", "1", &image);
     assert_eq!(reads(&from, &image).iter().sum::<usize>(), 1, "{report}");
     // And once more: nothing but the names.
-    (from.clear(), to.clear());
+    from.clear();
+    to.clear();
     service.copy(None, &source, &destination, &none()).expect("a copy");
     assert_eq!((uploaded(&to), reads(&from, &image).iter().sum::<usize>()), (0, 0));
 }

@@ -15,7 +15,6 @@ __all__ = [
     "CopyOptions",
     "GetBlobFileOptions",
     "InspectOptions",
-    "LayoutOptions",
     "Limits",
     "ManifestOptions",
     "Proxies",
@@ -488,13 +487,6 @@ class InspectOptions(TypedDict, total=False):
     config: bool
     layers: bool
     dir_fd: int
-
-
-class LayoutOptions(TypedDict, total=False):
-    """How a layout is listed, changed or verified: there are no options yet.
-
-    """
-
 
 
 class CollectOptions(TypedDict, total=False):
