@@ -69,6 +69,7 @@ from ._ffi import (
     INDEX_NAME,
     INDEX_SERVER,
 )
+from ._layouts import layout_collect, layout_list, layout_remove, layout_verify
 from ._log import TRACE, LogCallback
 from ._names import (
     auth_config_key,
@@ -166,6 +167,10 @@ __all__ = [
     "code_text",
     "convert_to_hostname",
     "documents",
+    "layout_collect",
+    "layout_list",
+    "layout_remove",
+    "layout_verify",
     "library_info",
     "library_version",
     "parse_challenges",

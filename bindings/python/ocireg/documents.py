@@ -318,6 +318,42 @@ class Report(TypedDict, total=False):
     attempts: list[ErrorDocument]
 
 
+class LayoutImage(TypedDict, total=False):
+    """One image of a layout. ``name`` is absent where it has none."""
+
+    name: str
+    descriptor: Descriptor
+
+
+class CollectedBlob(TypedDict):
+    """A blob that no image of a layout needs."""
+
+    digest: str
+    size: int
+
+
+class Collected(TypedDict):
+    """What a collection removed, or would remove."""
+
+    removed: list[CollectedBlob]
+    bytes: int
+
+
+class DamagedBlob(TypedDict):
+    """A blob that is missing or has the wrong content."""
+
+    digest: str
+    why: str
+
+
+class Verified(TypedDict):
+    """The state of a layout's blobs."""
+
+    damaged: list[DamagedBlob]
+    checked: int
+    bytes: int
+
+
 class Inspection(TypedDict, total=False):
     """What is known of an image without pulling it."""
 
