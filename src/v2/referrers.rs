@@ -258,7 +258,7 @@ impl Repository {
 
     /// Changes the list under the tag that stands in for the API; gives the tag, if it had to be written.
     ///
-    /// Others may change it at the same time: where the registry lets us, nobody's entry is lost.
+    /// Others may change it at the same time. What was written is read back, and merged again if it is gone.
     pub(super) fn change_tag(
         &self,
         subject: &Digest,
@@ -269,7 +269,7 @@ impl Repository {
         let slots = &self.registry().common().referrer_tags;
         // The calls of this process take turns.
         let _turn = slots.take(&format!("{}:{tag}", self.shown()), call)?;
-        let mut merged = 0;
+        let (mut merged, mut written) = (0, false);
         loop {
             let (mut document, manifests, etag) = match self.standing(subject, call)? {
                 Standing::Absent => (Value::Null, Vec::new(), None),
@@ -291,7 +291,7 @@ impl Repository {
             let has = manifests.iter().any(|entry| entry.digest == *digest);
             match change {
                 Change::Add(_) if has => return Ok(Some(tag)),
-                Change::Remove(_) if !has => return Ok(None),
+                Change::Remove(_) if !has => return Ok(written.then_some(tag)),
                 _ => {}
             }
             if !document.is_object() {
@@ -317,6 +317,12 @@ impl Repository {
             document["manifests"] = Value::Array(entries);
             let bytes = document.to_string().into_bytes();
             match self.put_tag(&tag, &bytes, etag.as_deref(), call) {
+                // Many registries ignore If-Match, and a first list has nothing to match: the next look shows whether somebody
+                // else has replaced it meanwhile.
+                Ok(()) if merged < MERGES => {
+                    merged += 1;
+                    written = true;
+                }
                 Ok(()) => return Ok(Some(tag)),
                 Err(error) if error.code() == Code::Conflict && merged < MERGES => {
                     merged += 1;
