@@ -1018,7 +1018,7 @@ int32_t ocireg_layout_list(const char *location,
  * @return OCIREG_OK, OCIREG_NOT_FOUND if no image has the name, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON,
  *         OCIREG_INVALID_MANIFEST, OCIREG_IO, OCIREG_NO_SPACE, OCIREG_PERMISSION, OCIREG_CANCELLED, OCIREG_DEADLINE.
  *
- * Safe to call from any thread, and while other processes use the layout. Waits for those that are changing its index.
+ * Safe to call from any thread, and while other processes use the layout. May wait for those that are changing its index.
  * Since 0.2.
  */
 int32_t ocireg_layout_remove(const char *location,
@@ -1043,7 +1043,7 @@ int32_t ocireg_layout_remove(const char *location,
  *         OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_MANIFEST or OCIREG_DIGEST_MISMATCH if a manifest is
  *         damaged (nothing is removed then), OCIREG_IO, OCIREG_PERMISSION, OCIREG_CANCELLED, OCIREG_DEADLINE.
  *
- * Safe to call from any thread. Pulls that begin meanwhile wait until it has finished. Since 0.2.
+ * Safe to call from any thread. Blocks while it reads and removes files; pulls that begin meanwhile wait for it. Since 0.2.
  */
 int32_t ocireg_layout_collect(const char *location,
                               const ocireg_context *context,

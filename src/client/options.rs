@@ -304,13 +304,6 @@ options! {
 }
 
 options! {
-    /// How a layout is listed, changed or verified: there are no options yet.
-    pub struct LayoutOptions built by LayoutBuilder of call "layout" for
-        ["ocireg_layout_list", "ocireg_layout_remove", "ocireg_layout_verify"] {
-    }
-}
-
-options! {
     /// How blobs that no image needs are removed from a layout.
     pub struct CollectOptions built by CollectBuilder of call "layout_collect" for ["ocireg_layout_collect"] {
         /// Only report what would be removed.

@@ -606,8 +606,9 @@ pub unsafe extern "C" fn ocireg_service_set_log(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        args!(service = handle(service));
+        // Taken first: whatever is wrong with the rest, `drop` is called for it.
         let user_data = UserData::new(user_data, drop);
+        args!(service = handle(service));
         let most = Level::from_number(max_level).ok_or_else(|| {
             Error::argument("max_level", format!("{max_level} is not a valid log level"))
                 .hint("log levels range from 0 (nothing) to 5 (everything)")

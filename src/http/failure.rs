@@ -116,7 +116,7 @@ pub fn from_status(doing: &str, url: &Url, status: u16, headers: &HeaderMap, bod
         401 => Code::Unauthorized,
         403 => Code::Denied,
         404 | 410 => Code::NotFound,
-        409 | 412 => Code::Conflict,
+        409 => Code::Conflict,
         429 => Code::RateLimited,
         408 | 425 | 500..=599 => Code::Server,
         300..=399 => Code::Redirect,

@@ -346,11 +346,11 @@ macro_rules! options {
             #[allow(dead_code)] // Not for a document within another one.
             pub fn parse(json: Option<&str>) -> $crate::error::Result<Self> {
                 let Some(json) = json else { return Ok(Self::default()) };
-                Self::read_from($crate::json::strict::Object::options(json, "options_json")?)
+                Self::read_keys($crate::json::strict::Object::options(json, "options_json")?)
             }
 
             #[allow(unused_mut)] // Of a document without options.
-            fn read_from(mut object: $crate::json::strict::Object) -> $crate::error::Result<Self> {
+            fn read_keys(mut object: $crate::json::strict::Object) -> $crate::error::Result<Self> {
                 let builder = $Builder {
                     $($field: $crate::json::schema::take(
                         &mut object,
@@ -368,7 +368,7 @@ macro_rules! options {
             const KIND: $crate::json::schema::Kind = $crate::json::schema::Kind::Document(Self::SCHEMA);
 
             fn read(value: serde_json::Value, name: &str) -> $crate::error::Result<Self> {
-                Self::read_from($crate::json::strict::Object::value(value, name, false)?)
+                Self::read_keys($crate::json::strict::Object::value(value, name, false)?)
             }
 
             fn json(&self) -> Option<serde_json::Value> {

@@ -107,7 +107,7 @@ options! {
     /// The proxy for each scheme. A proxy is `SCHEME://[USER:PASSWORD@]HOST[:PORT]` with the scheme `http`, `https`, `socks5` or
     /// `socks5h`, and `http://` may be left out. An HTTP proxy must allow CONNECT, which is used for http addresses, too.
     /// Loopback addresses also go through the proxy, unless `no-proxy` lists them.
-    pub struct ProxyOptions built by ProxyBuilder of service "proxy" {
+    pub struct ProxyOptions built by ProxyOptionsBuilder of service "proxy" {
         /// The proxy for http addresses; `""` is none.
         "http-proxy" => http_proxy: ProxyUrl, else "none";
         /// The proxy for https addresses; `""` is none.

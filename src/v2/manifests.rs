@@ -355,6 +355,8 @@ impl Putting<'_> {
             if changed && failures > 0 && self.is_named(name)? {
                 return Ok(Answer::default());
             }
+            // Nothing else of the request could fail so.
+            let error = if changed { error.recode(Code::Conflict) } else { error };
             attempts.again(repository.named(error), call)?;
         }
     }

@@ -94,6 +94,21 @@ fn good(function: &Function, parameter: &Parameter) -> String {
         ("ocireg_session_repository", "name") => "\"big\"",
         (_, "name") => "\"docker.io\"",
         (_, "url") => "\"https://mirror.example/\"",
+        ("ocireg_push", "source") => "destination",
+        ("ocireg_push", "destination") => "image_reference",
+        ("ocireg_copy", "source") => "image_location",
+        ("ocireg_layout_remove", "location") => "named_layout",
+        (_, "location") => "destination",
+        ("ocireg_session_put_manifest", "media_type") => "INDEX_TYPE",
+        ("ocireg_session_put_manifest", "data") => "empty_index",
+        ("ocireg_session_put_manifest", "size") => "sizeof empty_index - 1",
+        // What was put a moment ago.
+        ("ocireg_session_put_manifest" | "ocireg_session_delete_manifest", "tag_or_digest") => {
+            "\"spare\""
+        }
+        ("ocireg_session_delete_blob", "digest") => "SPARE_BLOB",
+        ("ocireg_session_get_blob_file", "path") => "new_file",
+        ("ocireg_session_put_blob_file", "path") => "spare_file",
         (_, "reference" | "source") => "image_reference",
         (_, "hostname" | "host") => "registry",
         (_, "destination") => "destination",
@@ -157,7 +172,9 @@ fn calls(function: &Function, body: &mut String) {
                 .expect("text");
         }
     };
-    emit(&format!("{name} good"), call(function, None), "OCIREG_OK", "NULL");
+    // Whether anything may be deleted is for the registry to say.
+    let code = if name.contains("_delete_") { "ANY" } else { "OCIREG_OK" };
+    emit(&format!("{name} good"), call(function, None), code, "NULL");
     for parameter in function.parameters.iter().filter(|p| p.kind.ends_with('*')) {
         let with = |value: &str| call(function, Some((&parameter.name, value)));
         let what = format!("{name} {}", parameter.name);
@@ -232,6 +249,12 @@ const HEAD: &str = r##"
 #define SILENT_FAILURE (-2)
 
 static const char *registry, *directory, *blob_digest;
+/* A file with the word "spare", which is a blob of the repository, and a file that a blob is written to. */
+static char spare_file[512], new_file[512];
+#define SPARE_BLOB "sha256:cf2d9706736982fb261656d2e712344c3c38bd94b34a444ea4f3ce97591cd48f"
+#define INDEX_TYPE "application/vnd.oci.image.index.v1+json"
+static const uint8_t empty_index[] = "{\"schemaVersion\":2,\"mediaType\":\"" INDEX_TYPE "\",\"manifests\":[]}";
+static char image_location[300], named_layout[800];
 static char image_reference[256], destination[512], endpoint_json[256], auth_json[256];
 /* Of a registry of protocol v1 that has one image, and to which another one is pushed again and again. */
 static char v1_reference[256], v1_root[256], v1_roots[264], v1_index[256];
@@ -301,6 +324,12 @@ int main(int argc, char **argv) {
     blob_digest = argv[3];
     snprintf(image_reference, sizeof image_reference, "%s/big:latest", registry);
     snprintf(destination, sizeof destination, "oci:%s/layout", directory);
+    snprintf(image_location, sizeof image_location, "docker://%s", image_reference);
+    snprintf(named_layout, sizeof named_layout, "%s:%s", destination, image_reference);
+    snprintf(new_file, sizeof new_file, "%s/blob", directory);
+    snprintf(spare_file, sizeof spare_file, "%s/spare", directory);
+    FILE *spare = fopen(spare_file, "w");
+    CHECK(spare != NULL && fputs("spare", spare) >= 0 && fclose(spare) == 0);
     snprintf(endpoint_json, sizeof endpoint_json, "{\"URL\": \"http://%s\", \"Version\": \"v2\"}", registry);
     snprintf(auth_json, sizeof auth_json,
              "{\"serveraddress\": \"%s\", \"username\": \"alice\", \"password\": \"p\"}", registry);
@@ -311,8 +340,8 @@ int main(int argc, char **argv) {
              argv[4]);
     OK(ocireg_service_new(options_json, &service_handle, &error));
     OK(ocireg_endpoint_new(service_handle, endpoint_json, &endpoint_handle, &error));
-    OK(ocireg_session_open(service_handle, NULL, image_reference, "{\"actions\": [\"pull\", \"push\"]}",
-                           &session_handle, &error));
+    OK(ocireg_session_open(service_handle, NULL, image_reference, "{\"actions\": [\"pull\", \"push\", \"delete\"]}", &session_handle, &error));
+    OK(ocireg_session_put_blob_file(session_handle, NULL, spare_file, NULL, NULL, &error));
     OK(ocireg_session_open_blob(session_handle, NULL, blob_digest, 0, NULL, &reader_handle, &error));
     OK(ocireg_session_put_blob(session_handle, NULL, NULL, &writer_handle, &error));
     OK(ocireg_endpoint_new_v1(service_handle, NULL, v1_index, NULL, NULL, &v1_endpoint, &error));
