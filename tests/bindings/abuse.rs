@@ -173,18 +173,19 @@ fn calls(function: &Function, body: &mut String) {
         }
     };
     // Whether anything may be deleted is for the registry to say.
-    let code = if name.contains("_delete_") { "ANY" } else { "OCIREG_OK" };
-    emit(&format!("{name} good"), call(function, None), code, "NULL");
+    let usual = if name.contains("_delete_") { "ANY" } else { "OCIREG_OK" };
+    emit(&format!("{name} good"), call(function, None), usual, "NULL");
     for parameter in function.parameters.iter().filter(|p| p.kind.ends_with('*')) {
         let with = |value: &str| call(function, Some((&parameter.name, value)));
         let what = format!("{name} {}", parameter.name);
         let quoted = format!("{:?}", parameter.name);
         if parameter.name == "error" {
-            // The good call before has ended the writer.
-            let code = if name == "ocireg_writer_commit" {
-                "OCIREG_INVALID_ARGUMENT"
-            } else {
-                "OCIREG_OK"
+            // The good call before has used up the writer.
+            let code = match name.as_str() {
+                "ocireg_writer_commit" => "OCIREG_INVALID_ARGUMENT",
+                // And the name.
+                "ocireg_layout_remove" => "OCIREG_NOT_FOUND",
+                _ => usual,
             };
             emit(&format!("{what} NULL"), with("NULL"), code, "NULL");
         } else if nullable(function, parameter) {
