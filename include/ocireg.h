@@ -178,7 +178,7 @@ typedef struct ocireg_endpoint ocireg_endpoint;
 /**
  * Why a call failed: a code, one line of text, and a JSON document with everything that is known.
  *
- * Made by a failing function in its last parameter, if that is not NULL; owned by the caller and ended by
+ * Made by a failing function in its last parameter, if that is not NULL; the caller frees it with
  * ocireg_error_free(). May be read from any thread at any time: it never changes.
  *
  * Functions: ocireg_error_code(), ocireg_error_message(), ocireg_error_json(), ocireg_error_hint(),
@@ -306,8 +306,8 @@ void ocireg_bytes_free(uint8_t *data);
 /**
  * Makes a context without deadline and callback.
  *
- * @param context  receives the context, to be ended by ocireg_context_free(). Not NULL.
- * @param error    receives an error on failure, owned by the caller; may be NULL.
+ * @param context  receives the context; the caller frees it with ocireg_context_free(). Not NULL.
+ * @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, or OCIREG_IO when the process has no descriptor left.
  *
  * Any thread. Never blocks. Since 0.1.
@@ -370,7 +370,7 @@ void ocireg_context_free(ocireg_context *context);
  *                      `next` (what an earlier page gave); may be NULL.
  * @param json          receives `repositories`, where a page follows `next`, and `warnings`: what is not a valid path
  *                      is left out. Free it with ocireg_string_free(). Not NULL.
- * @param error         receives an error on failure, owned by the caller; may be NULL.
+ * @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_NOT_FOUND or OCIREG_UNSUPPORTED where the
  *         registry does not list its repositories, OCIREG_LIMIT, OCIREG_POLICY, any network or registry code,
  *         OCIREG_CANCELLED, OCIREG_DEADLINE.
@@ -400,9 +400,9 @@ int32_t ocireg_session_catalog(const ocireg_session *session,
  * @param options_json     `tags` (more tags for the same manifest), `if_match` (the digest or ETag that the tag must have
  *                         now); may be NULL.
  * @param descriptor_json  receives the OCI descriptor, with `subject` (the digest, where the registry took note of it),
- *                         `subject_tag` (the tag that lists the manifest, where it did not) and `warnings`; to be ended by
+ *                         `subject_tag` (the tag that lists the manifest, where it did not) and `warnings`; the caller frees it with
  *                         ocireg_string_free(); may be NULL.
- * @param error            receives an error on failure, owned by the caller; may be NULL.
+ * @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_INVALID_REFERENCE,
  *         OCIREG_INVALID_MANIFEST, OCIREG_DIGEST_MISMATCH, OCIREG_CONFLICT when the tag is not what if_match says,
  *         OCIREG_UNSUPPORTED, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
@@ -429,7 +429,7 @@ int32_t ocireg_session_put_manifest(const ocireg_session *session,
  *                       ocireg_session_repository(). Not NULL.
  * @param context        the call's context; may be NULL.
  * @param tag_or_digest  which one; NULL is that of the session's reference, else "latest".
- * @param error          receives an error on failure, owned by the caller; may be NULL.
+ * @param error          receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_DIGEST, OCIREG_INVALID_REFERENCE, OCIREG_NOT_FOUND,
  *         OCIREG_UNSUPPORTED where the registry cannot delete it or its operator does not allow that, any network or
  *         registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
@@ -448,7 +448,7 @@ int32_t ocireg_session_delete_manifest(const ocireg_session *session,
  *                 Not NULL.
  * @param context  the call's context; may be NULL.
  * @param digest   the blob's digest. Not NULL.
- * @param error    receives an error on failure, owned by the caller; may be NULL.
+ * @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_DIGEST, OCIREG_NOT_FOUND, OCIREG_UNSUPPORTED where the
  *         registry does not delete blobs, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
  *
@@ -470,7 +470,7 @@ int32_t ocireg_session_delete_blob(const ocireg_session *session,
  *                      all of them); may be NULL.
  * @param json          receives an OCI index of them with `source` ("api" or "tag") and `warnings`. Free it with
  *                      ocireg_string_free(). Not NULL.
- * @param error         receives an error on failure, owned by the caller; may be NULL.
+ * @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_INVALID_MANIFEST,
  *         OCIREG_LIMIT, OCIREG_POLICY when a page leads to another host, any network or registry code, OCIREG_CANCELLED,
  *         OCIREG_DEADLINE.
@@ -497,8 +497,8 @@ int32_t ocireg_session_referrers(const ocireg_session *session,
  *                         ocireg_session_open_blob()), `resume` (default true: a partial file is kept beside the file if
  *                         the call fails, and taken up by the next call); may be NULL.
  * @param descriptor_json  receives the OCI descriptor with `existed` (the file was there already), `bytes_transferred`
- *                         and `warnings`; to be ended by ocireg_string_free(); may be NULL.
- * @param error            receives an error on failure, owned by the caller; may be NULL.
+ *                         and `warnings`; the caller frees it with ocireg_string_free(); may be NULL.
+ * @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_NOT_FOUND,
  *         OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH, OCIREG_IO, OCIREG_NO_SPACE, OCIREG_PERMISSION, any network or
  *         registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
@@ -526,8 +526,8 @@ int32_t ocireg_session_get_blob_file(const ocireg_session *session,
  *                         `chunk_size` (bytes, default 4 MiB), `check_exists` (look first). For mount_from and
  *                         check_exists a file without a digest is hashed first; may be NULL.
  * @param descriptor_json  receives the OCI descriptor with `existed` (the repository has it already, or could mount it),
- *                         `bytes_transferred` and `warnings`; to be ended by ocireg_string_free(); may be NULL.
- * @param error            receives an error on failure, owned by the caller; may be NULL.
+ *                         `bytes_transferred` and `warnings`; the caller frees it with ocireg_string_free(); may be NULL.
+ * @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_INVALID_REFERENCE,
  *         OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH, OCIREG_SOURCE_CHANGED when the file changes meanwhile,
  *         OCIREG_IO, OCIREG_PERMISSION, OCIREG_POLICY as for ocireg_session_put_blob(), any network or registry code,
@@ -549,8 +549,8 @@ int32_t ocireg_session_put_blob_file(const ocireg_session *session,
  * @param api_endpoint_json  an object as the lookups give it; only `URL` is required. Without `TLSConfig` the
  *                           service's configuration for the host applies. `InsecureSkipVerify` alone sends no
  *                           credentials: list the host in `insecure-registries`. Other keys are ignored. Not NULL.
- * @param endpoint           receives the endpoint, to be ended by ocireg_endpoint_free(). Not NULL.
- * @param error              receives an error on failure, owned by the caller; may be NULL.
+ * @param endpoint           receives the endpoint; the caller frees it with ocireg_endpoint_free(). Not NULL.
+ * @param error              receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT (also for an address with user info, query, fragment, another scheme
  *         than http and https, or a host that no URL can hold), OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8,
  *         OCIREG_INVALID_JSON, or OCIREG_UNSUPPORTED for a MinVersion other than 1.2, and for Version v1 where the
@@ -572,8 +572,8 @@ int32_t ocireg_endpoint_new(const ocireg_service *service,
  * @param index_json    an IndexInfo: `Name` (host[:port]), `Secure`, `Official`. Not NULL.
  * @param user_agent    the User-Agent of all its requests; NULL or "" is the service's.
  * @param headers_json  more headers of all its requests, {"Name": ["value"]}; may be NULL.
- * @param endpoint      receives the endpoint, to be ended by ocireg_endpoint_free(). Not NULL.
- * @param error         receives an error on failure, owned by the caller; may be NULL. With a secure index its hint says
+ * @param endpoint      receives the endpoint; the caller frees it with ocireg_endpoint_free(). Not NULL.
+ * @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL. With a secure index its hint says
  *                      how to allow another one; `attempts` holds the failures by https and http.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT (also for an address that ends in v2), OCIREG_INVALID_JSON,
  *         OCIREG_INVALID_CONFIG when the certificates of its directory cannot be used, OCIREG_UNSUPPORTED when the
@@ -595,8 +595,8 @@ int32_t ocireg_endpoint_new_v1(const ocireg_service *service,
  * @param endpoint      an endpoint of either protocol. Not NULL.
  * @param user_agent    the User-Agent of all its requests; NULL or "" is the service's.
  * @param headers_json  more headers of all its requests, {"Name": ["value"]}; may be NULL.
- * @param v1            receives the endpoint, to be ended by ocireg_endpoint_free(). Not NULL.
- * @param error         receives an error on failure, owned by the caller; may be NULL.
+ * @param v1            receives the endpoint; the caller frees it with ocireg_endpoint_free(). Not NULL.
+ * @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_CONFIG when the certificates of its
  *         directory cannot be used, OCIREG_UNSUPPORTED when the option v1 of the service is false.
  *
@@ -612,8 +612,8 @@ int32_t ocireg_endpoint_to_v1(const ocireg_endpoint *endpoint,
  * The address of the endpoint's API: the URL with one / at its end, and `v2/` or `v1/`.
  *
  * @param endpoint  an endpoint. Not NULL.
- * @param text      receives the address; freed by ocireg_string_free(). Not NULL.
- * @param error     receives an error on failure, owned by the caller; may be NULL.
+ * @param text      receives the address; the caller frees it with ocireg_string_free(). Not NULL.
+ * @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT or OCIREG_INVALID_HANDLE.
  *
  * Any thread. Never blocks. Since 0.1.
@@ -625,8 +625,8 @@ int32_t ocireg_endpoint_to_string(const ocireg_endpoint *endpoint, char **text, 
  *
  * @param endpoint  an endpoint. Not NULL.
  * @param path      the path, as it stands in an address, without a / in front. Not NULL.
- * @param text      receives the address; freed by ocireg_string_free(). Not NULL.
- * @param error     receives an error on failure, owned by the caller; may be NULL.
+ * @param text      receives the address; the caller frees it with ocireg_string_free(). Not NULL.
+ * @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE or OCIREG_INVALID_UTF8.
  *
  * Any thread. Never blocks. Since 0.1.
@@ -638,7 +638,7 @@ int32_t ocireg_endpoint_path(const ocireg_endpoint *endpoint, const char *path, 
  *
  * @param endpoint  an endpoint. Not NULL.
  * @param secure    receives 1 or 0. Not NULL.
- * @param error     receives an error on failure, owned by the caller; may be NULL.
+ * @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT or OCIREG_INVALID_HANDLE.
  *
  * Any thread. Never blocks: asks no name server. Since 0.1.
@@ -659,10 +659,10 @@ void ocireg_endpoint_free(ocireg_endpoint *endpoint);
  *
  * @param endpoint  an endpoint. Not NULL.
  * @param context   the call's context; may be NULL.
- * @param json      receives `protocol`, to be ended by ocireg_string_free(). With "v2" there are `confirmed` (whether the
+ * @param json      receives `protocol`; the caller frees it with ocireg_string_free(). With "v2" there are `confirmed` (whether the
  *                  version header says registry/2.0) and `challenges` (a list of `scheme` and `parameters`), with "v1"
  *                  `standalone` (whether it needs no index) and, if it says one, `version`. Not NULL.
- * @param error     receives an error on failure, owned by the caller; may be NULL.
+ * @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
  *
  * Any thread. Blocks: DNS, connection, one exchange. Since 0.1.
@@ -790,7 +790,7 @@ void ocireg_error_free(ocireg_error *error);
  *                      `endpoint`, `destination`, `blobs` (each with `digest`, `size`, `media_type`,
  *                      `bytes_transferred`, `resumed_from`, `retries`, `source`), `bytes_total`,
  *                      `bytes_transferred`, `duration_ms`, `warnings`.
- * @param error         receives an error on failure, owned by the caller; may be NULL.
+ * @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK or any code.
  *
  * Any thread; the progress callback runs on this thread. Blocks until the image is there. Since 0.1.
@@ -828,7 +828,7 @@ int32_t ocireg_pull(const ocireg_service *service,
  *                      `media_type`, `bytes_transferred`, `resumed_from`, `retries`, `source`: "network", "present" or
  *                      "mounted"), `bytes_total`, `bytes_transferred`, `duration_ms`, `converted` (each with `from` and
  *                      `to`), `warnings`.
- * @param error         receives an error on failure, owned by the caller; may be NULL.
+ * @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK or any code.
  *
  * Any thread; the progress callback runs on this thread. Blocks until the registry has the image. Since 0.2.
@@ -862,7 +862,7 @@ int32_t ocireg_push(const ocireg_service *service,
  *                      and taken up), `dir_fd` (an open directory in which relative paths begin); may be NULL.
  * @param report_json   receives the report, owned by the caller; free with ocireg_string_free(); may be NULL. Keys: those of
  *                      ocireg_push(), with `source_endpoint` and `destination_endpoint` in place of `endpoint`.
- * @param error         receives an error on failure, owned by the caller; may be NULL.
+ * @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK or any code.
  *
  * Any thread; the progress callback runs on this thread. Blocks until the image is there. Since 0.2.
@@ -889,7 +889,7 @@ int32_t ocireg_copy(const ocireg_service *service,
  *                      `kind` ("image", "index" or "artifact"), and where they apply `reference`, `name`, `endpoint`,
  *                      `platforms`, `platform`, `manifest`, `config`, `layers`, `artifact_type`, `subject`,
  *                      `annotations`, `warnings` (list of strings).
- * @param error         receives an error on failure, owned by the caller; may be NULL.
+ * @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_REFERENCE, OCIREG_NOT_FOUND,
  *         OCIREG_NO_PLATFORM, OCIREG_CREDENTIALS, OCIREG_CREDENTIAL_HELPER, any network, registry or content code, OCIREG_CANCELLED, OCIREG_DEADLINE.
  *
@@ -918,8 +918,8 @@ int32_t ocireg_inspect(const ocireg_service *service,
  *                 more than 32 levels. Not NULL.
  * @param pointer  the JSON Pointer, such as /layers/0/digest. Not NULL.
  * @param text     receives the value: a string without quotes and escapes, anything else (numbers, true, false, null,
- *                 objects, arrays) as it stands in the JSON; freed by ocireg_string_free(). Not NULL.
- * @param error    receives an error on failure, owned by the caller; may be NULL.
+ *                 objects, arrays) as it stands in the JSON; the caller frees it with ocireg_string_free(). Not NULL.
+ * @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK; OCIREG_NOT_FOUND when there is no such value; OCIREG_INVALID_ARGUMENT for a pointer that does not
  *         begin with / or has a ~ without 0 or 1; OCIREG_INVALID_UTF8; OCIREG_INVALID_JSON; OCIREG_UNSUPPORTED when
  *         the value is a string that holds a NUL character.
@@ -944,7 +944,7 @@ int32_t ocireg_json_get(const char *json,
  * @param json     JSON, as for ocireg_json_get(). Not NULL.
  * @param pointer  the JSON Pointer of the array or object; "" is the whole. Not NULL.
  * @param length   receives the number; 0 on failure. Not NULL.
- * @param error    receives an error on failure, owned by the caller; may be NULL.
+ * @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK; OCIREG_NOT_FOUND when there is no such value; OCIREG_INVALID_ARGUMENT for a value that is not an
  *         array or object, and for a pointer that is not valid; OCIREG_INVALID_UTF8; OCIREG_INVALID_JSON.
  *
@@ -974,8 +974,8 @@ int32_t ocireg_json_length(const char *json,
  * @param password  the user's password or access token; it may have several lines, as a JSON key file has. NULL is
  *                  not allowed with a username; "" is an empty password.
  * @param json      receives the AuthConfig: `username`, `password`, `serveraddress` where not empty; it holds the
- *                  password; freed by ocireg_string_free(), which overwrites it. Not NULL.
- * @param error     receives an error on failure, owned by the caller; may be NULL. It never holds the password.
+ *                  password; the caller frees it with ocireg_string_free(), which overwrites it. Not NULL.
+ * @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL. It never holds the password.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT or OCIREG_INVALID_UTF8.
  *
  * Any thread. Never blocks. Since 0.2.
@@ -1077,8 +1077,8 @@ int32_t ocireg_layout_verify(const char *location,
  * The host of a registry's address: drops one leading http:// or https://, then everything from the first /.
  *
  * @param url    the address. Not NULL.
- * @param text   receives the host; freed by ocireg_string_free(). Not NULL.
- * @param error  receives an error on failure, owned by the caller; may be NULL.
+ * @param text   receives the host; the caller frees it with ocireg_string_free(). Not NULL.
+ * @param error  receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT or OCIREG_INVALID_UTF8.
  *
  * Any thread. Never blocks. Since 0.1.
@@ -1089,8 +1089,8 @@ int32_t ocireg_convert_to_hostname(const char *url, char **text, ocireg_error **
  * The name of an index as the library uses it: index.docker.io becomes docker.io, others stay as they are.
  *
  * @param name   the name. Not NULL.
- * @param text   receives the name; freed by ocireg_string_free(). Not NULL.
- * @param error  receives an error on failure, owned by the caller; may be NULL.
+ * @param text   receives the name; the caller frees it with ocireg_string_free(). Not NULL.
+ * @param error  receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8, or OCIREG_INVALID_CONFIG for a name that
  *         begins or ends
  *         with a hyphen.
@@ -1103,8 +1103,8 @@ int32_t ocireg_validate_index_name(const char *name, char **text, ocireg_error *
  * Checks the address of a mirror and ensures one / at its end.
  *
  * @param url    the address: http or https, without user info, query and fragment; a path is allowed. Not NULL.
- * @param text   receives the address; freed by ocireg_string_free(). Not NULL.
- * @param error  receives an error on failure, owned by the caller; may be NULL.
+ * @param text   receives the address; the caller frees it with ocireg_string_free(). Not NULL.
+ * @param error  receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8, or OCIREG_INVALID_CONFIG, whose message never
  *         holds a password.
  *
@@ -1119,7 +1119,7 @@ int32_t ocireg_validate_mirror(const char *url, char **text, ocireg_error **erro
  * @param json       receives an object: `domain`, `path`, `tag`, `digest` ("" where absent),
  *                   `name`, `familiar_name`, `familiar`, `canonical`, `with_default_tag`; freed by
  *                   ocireg_string_free(). Not NULL.
- * @param error      receives an error on failure, owned by the caller; may be NULL.
+ * @param error      receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8 or OCIREG_INVALID_REFERENCE.
  *
  * Any thread. Never blocks. Since 0.1.
@@ -1132,36 +1132,40 @@ int32_t ocireg_parse_reference(const char *reference, char **json, ocireg_error 
  *
  * @param reference  the reference. Not NULL.
  * @param json       receives an object: `Name`, `Index` (as of
- *                   ocireg_parse_search_index_info()), `Official`, `Class`; freed by ocireg_string_free(). Not
+ *                   ocireg_parse_search_index_info()), `Official`, `Class`; the caller frees it with ocireg_string_free(). Not
  *                   NULL.
- * @param error      receives an error on failure, owned by the caller; may be NULL.
+ * @param error      receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8, OCIREG_INVALID_REFERENCE or
  *         OCIREG_INVALID_CONFIG.
  *
  * Any thread. Never blocks. Since 0.1.
  */
-int32_t ocireg_parse_repository_info(const char *reference, char **json, ocireg_error **error);
+int32_t ocireg_parse_repository_info(const char *reference,
+                                     char **json,
+                                     ocireg_error **error);
 
 /**
  * The index that a search term names, without a configuration and without asking a name server.
  *
  * @param term   the term, [HOST[:PORT]/]TERM. Not NULL.
- * @param json   receives an object: `Name`, `Mirrors`, `Secure`, `Official`; freed by ocireg_string_free(). Not
+ * @param json   receives an object: `Name`, `Mirrors`, `Secure`, `Official`; the caller frees it with ocireg_string_free(). Not
  *               NULL.
- * @param error  receives an error on failure, owned by the caller; may be NULL.
+ * @param error  receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8 or OCIREG_INVALID_CONFIG.
  *
  * Any thread. Never blocks. Since 0.1.
  */
-int32_t ocireg_parse_search_index_info(const char *term, char **json, ocireg_error **error);
+int32_t ocireg_parse_search_index_info(const char *term,
+                                       char **json,
+                                       ocireg_error **error);
 
 /**
  * The key under which the credentials of an index are kept: https://index.docker.io/v1/ for the official
  * one, else its name.
  *
  * @param index_json  an index: `Name`, `Mirrors`, `Secure`, `Official`. Not NULL.
- * @param text        receives the key; freed by ocireg_string_free(). Not NULL.
- * @param error       receives an error on failure, owned by the caller; may be NULL.
+ * @param text        receives the key; the caller frees it with ocireg_string_free(). Not NULL.
+ * @param error       receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8 or OCIREG_INVALID_JSON.
  *
  * Any thread. Never blocks. Since 0.1.
@@ -1176,8 +1180,8 @@ int32_t ocireg_auth_config_key(const char *index_json, char **text, ocireg_error
  * @param index_json         an index: `Name`, `Mirrors`, `Secure`, `Official`. Not NULL.
  * @param json               receives an AuthConfig: `username`, `password`, `auth`,
  *                           `serveraddress`, `identitytoken`, `registrytoken` where not empty; {} if there is
- *                           none; freed by ocireg_string_free(). Not NULL.
- * @param error              receives an error on failure, owned by the caller; may be NULL.
+ *                           none; the caller frees it with ocireg_string_free(). Not NULL.
+ * @param error              receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8 or OCIREG_INVALID_JSON.
  *
  * Any thread. Never blocks. Since 0.1.
@@ -1194,12 +1198,14 @@ int32_t ocireg_resolve_auth_config(const char *auth_configs_json,
  * @param header_lines_json  a list of the header's values. Not NULL.
  * @param json               receives a list of objects: `scheme` (in lower case) and `parameters`; freed by
  *                           ocireg_string_free(). Not NULL.
- * @param error              receives an error on failure, owned by the caller; may be NULL.
+ * @param error              receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8 or OCIREG_INVALID_JSON.
  *
  * Any thread. Never blocks. Since 0.1.
  */
-int32_t ocireg_parse_challenges(const char *header_lines_json, char **json, ocireg_error **error);
+int32_t ocireg_parse_challenges(const char *header_lines_json,
+                                char **json,
+                                ocireg_error **error);
 
 /**
  * Reads a directory of certificates as it is kept for a registry: *.crt are CA certificates, X.cert with X.key
@@ -1209,7 +1215,7 @@ int32_t ocireg_parse_challenges(const char *header_lines_json, char **json, ocir
  * @param json       receives an object: `InsecureSkipVerify` (false), `MinVersion`,
  *                   `RootCAs` (paths, in name order), `Certificates` (objects of `cert` and `key`); freed by
  *                   ocireg_string_free(). Not NULL.
- * @param error      receives an error on failure, owned by the caller; may be NULL.
+ * @param error      receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8, OCIREG_INVALID_CONFIG when a certificate or
  *         key lacks
  *         its other half, OCIREG_PERMISSION or OCIREG_IO when something cannot be read.
@@ -1222,8 +1228,8 @@ int32_t ocireg_read_certs_directory(const char *directory, char **json, ocireg_e
  * The directory whose subdirectories hold registries' certificates: /etc/docker/certs.d, or, under rootlesskit,
  * docker/certs.d in the user's configuration directory.
  *
- * @param text   receives the path; freed by ocireg_string_free(). Not NULL.
- * @param error  receives an error on failure, owned by the caller; may be NULL.
+ * @param text   receives the path; the caller frees it with ocireg_string_free(). Not NULL.
+ * @param error  receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK or OCIREG_INVALID_ARGUMENT.
  *
  * Any thread. Reads the environment (ROOTLESSKIT_STATE_DIR, XDG_CONFIG_HOME, HOME), but not in a set-user-ID or
@@ -1243,7 +1249,7 @@ int32_t ocireg_certs_dir(char **text, ocireg_error **error);
  * @param capacity  its size; not 0.
  * @param count     receives how many bytes were read. 0 is the end, and says that size and digest were found right
  *                  (from an offset on: the size; of a layer: the size, where it is known). Not NULL.
- * @param error     receives an error on failure, owned by the caller; may be NULL.
+ * @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_BUSY, OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH, any network
  *         or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
  *
@@ -1271,7 +1277,7 @@ int32_t ocireg_reader_read(ocireg_reader *reader,
  *
  * @param reader   a reader. Not NULL.
  * @param context  the call's context; may be NULL.
- * @param error    receives an error on failure, owned by the caller; may be NULL.
+ * @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK when the whole blob has been read and is right; else as ocireg_reader_read(). After
  *         OCIREG_CANCELLED and OCIREG_DEADLINE it can be called again with another context.
  *
@@ -1338,7 +1344,7 @@ void ocireg_reader_free(ocireg_reader *reader);
  *
  * @param options_json  a JSON object of options; NULL for none. Copied.
  * @param service       receives the service. Free it with ocireg_service_free(). Not NULL.
- * @param error         receives an error on failure, owned by the caller; may be NULL.
+ * @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON (malformed, unknown or
  *         duplicate key, wrong type), OCIREG_INVALID_CONFIG (a value that cannot be used), OCIREG_CREDENTIALS, or
  *         OCIREG_IO or OCIREG_PERMISSION when a file that an option names cannot be read.
@@ -1357,7 +1363,7 @@ int32_t ocireg_service_new(const char *options_json,
  *                 `AllowNondistributableArtifactsHostnames`, `InsecureRegistryCIDRs`, `IndexConfigs`, `Mirrors`;
  *                 freed
  *                 by ocireg_string_free(). Not NULL.
- * @param error    receives an error on failure, owned by the caller; may be NULL.
+ * @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT or OCIREG_INVALID_HANDLE.
  *
  * Any thread. Never blocks. Since 0.1.
@@ -1370,7 +1376,7 @@ int32_t ocireg_service_config(const ocireg_service *service, char **json, ocireg
  * @param service       a service. Not NULL.
  * @param options_json  an object of `registry-mirrors`, `insecure-registries`, `allow-nondistributable-artifacts`;
  *                      what is absent becomes empty. `daemon-json` may name a file to take them from. Not NULL.
- * @param error         receives an error on failure, owned by the caller; may be NULL.
+ * @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON, or
  *         OCIREG_INVALID_CONFIG for a bad entry; the configuration is then what it was.
  *
@@ -1386,7 +1392,7 @@ int32_t ocireg_service_replace_config(const ocireg_service *service,
  *
  * @param service    a service. Not NULL.
  * @param list_json  a list of addresses. Not NULL.
- * @param error      receives an error on failure, owned by the caller; may be NULL.
+ * @param error      receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON, or
  *         OCIREG_INVALID_CONFIG for a bad entry; the configuration is then what it was.
  *
@@ -1399,7 +1405,7 @@ int32_t ocireg_service_load_mirrors(const ocireg_service *service, const char *l
  *
  * @param service    a service. Not NULL.
  * @param list_json  a list of host[:port] or blocks of addresses. Not NULL.
- * @param error      receives an error on failure, owned by the caller; may be NULL.
+ * @param error      receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON, or
  *         OCIREG_INVALID_CONFIG for a bad entry; the configuration is then what it was.
  *
@@ -1414,7 +1420,7 @@ int32_t ocireg_service_load_insecure_registries(const ocireg_service *service,
  *
  * @param service    a service. Not NULL.
  * @param list_json  a list of host[:port] or blocks of addresses. Not NULL.
- * @param error      receives an error on failure, owned by the caller; may be NULL.
+ * @param error      receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON, or
  *         OCIREG_INVALID_CONFIG for a bad entry; the configuration is then what it was.
  *
@@ -1433,7 +1439,7 @@ int32_t ocireg_service_load_allow_nondistributable_artifacts(const ocireg_servic
  * @param hostname  the registry, host[:port]. Not NULL.
  * @param json      receives a list of objects: `URL`, `Version`, `Mirror`, `Official`, `TrimHostname`,
  *                  `AllowNondistributableArtifacts`, `TLSConfig`; owned by the caller; free with ocireg_string_free(). Not NULL.
- * @param error     receives an error on failure, owned by the caller; may be NULL.
+ * @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_CONFIG,
  *         OCIREG_IO
  *         or OCIREG_PERMISSION when the host's certificates cannot be used, OCIREG_CANCELLED or OCIREG_DEADLINE.
@@ -1454,7 +1460,7 @@ int32_t ocireg_service_lookup_pull_endpoints(const ocireg_service *service,
  * @param hostname  the registry, host[:port]. Not NULL.
  * @param json      receives a list of objects: `URL`, `Version`, `Mirror`, `Official`, `TrimHostname`,
  *                  `AllowNondistributableArtifacts`, `TLSConfig`; owned by the caller; free with ocireg_string_free(). Not NULL.
- * @param error     receives an error on failure, owned by the caller; may be NULL.
+ * @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_CONFIG,
  *         OCIREG_IO
  *         or OCIREG_PERMISSION when the host's certificates cannot be used, OCIREG_CANCELLED or OCIREG_DEADLINE.
@@ -1475,7 +1481,7 @@ int32_t ocireg_service_lookup_push_endpoints(const ocireg_service *service,
  * @param reference  the reference. Not NULL.
  * @param json       receives an object: `Name`, `Index` (`Name`, `Mirrors`, `Secure`, `Official`), `Official`,
  *                   `Class`; owned by the caller; free with ocireg_string_free(). Not NULL.
- * @param error      receives an error on failure, owned by the caller; may be NULL.
+ * @param error      receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8,
  *         OCIREG_INVALID_REFERENCE,
  *         OCIREG_INVALID_CONFIG, OCIREG_CANCELLED or OCIREG_DEADLINE.
@@ -1496,7 +1502,7 @@ int32_t ocireg_service_resolve_repository(const ocireg_service *service,
  * @param hostname  the registry, host[:port]. Not NULL.
  * @param json      receives an object: `InsecureSkipVerify`, `MinVersion`, `RootCAs` (paths), `Certificates`
  *                  (objects of `cert` and `key`); owned by the caller; free with ocireg_string_free(). Not NULL.
- * @param error     receives an error on failure, owned by the caller; may be NULL.
+ * @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_CONFIG,
  *         OCIREG_IO
  *         or OCIREG_PERMISSION when the host's certificates cannot be used, OCIREG_CANCELLED or OCIREG_DEADLINE.
@@ -1516,7 +1522,7 @@ int32_t ocireg_service_tls_config(const ocireg_service *service,
  * @param context   deadline and cancellation; may be NULL.
  * @param host      the registry, host[:port]. Not NULL.
  * @param insecure  receives 1 or 0. Not NULL.
- * @param error     receives an error on failure, owned by the caller; may be NULL.
+ * @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_CANCELLED or
  *         OCIREG_DEADLINE.
  *
@@ -1543,7 +1549,7 @@ int32_t ocireg_service_is_insecure_registry(const ocireg_service *service,
  * @param user_agent  what the caller is called in these requests, "" for nothing; NULL is the service's `user-agent`.
  * @param json        receives an object: `Status` ("Login Succeeded"), `IdentityToken` (what is to be kept in place of
  *                    the password; may be empty); owned by the caller; free with ocireg_string_free(). It may hold a secret. Not NULL.
- * @param error       receives an error on failure, owned by the caller; may be NULL.
+ * @param error       receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON,
  *         OCIREG_CREDENTIALS, OCIREG_CREDENTIAL_HELPER, OCIREG_UNAUTHORIZED (wrong credentials), OCIREG_POLICY (they
  *         would go where they must not), or any failure of the network and of the registry.
@@ -1573,7 +1579,7 @@ int32_t ocireg_service_auth(const ocireg_service *service,
  * @param headers_json  more headers for them, an object of lists, {"X-Meta": ["value"]}; NULL is none.
  * @param json          receives an object: `query`, `num_results`, `results`, a list of objects: `name`, `description`,
  *                      `star_count`, `is_official`, `is_automated`; owned by the caller; free with ocireg_string_free(). Not NULL.
- * @param error         receives an error on failure, owned by the caller; may be NULL.
+ * @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT (a scheme in the term, or the limit), OCIREG_INVALID_HANDLE,
  *         OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON, OCIREG_INVALID_CONFIG, OCIREG_UNSUPPORTED (the service's option `v1`
  *         is false), OCIREG_CREDENTIALS, OCIREG_CREDENTIAL_HELPER, OCIREG_UNAUTHORIZED, OCIREG_POLICY, or any failure of
@@ -1617,7 +1623,7 @@ int32_t ocireg_service_search(const ocireg_service *service,
  * @param json     receives an object: `username`, `source` (`credentials` for the option, the path of a file, the
  *                 variable, or the name of a helper), `kind` ("password", "identity_token", "registry_token" or "anonymous"); what
  *                 does not apply is absent; owned by the caller; free with ocireg_string_free(). Not NULL.
- * @param error    receives an error on failure, owned by the caller; may be NULL.
+ * @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_CREDENTIALS (a file
  *         that cannot be read or used), OCIREG_CREDENTIAL_HELPER, OCIREG_CANCELLED or OCIREG_DEADLINE.
  *
@@ -1647,7 +1653,7 @@ int32_t ocireg_service_credentials(const ocireg_service *service,
  * @param json        receives an object: `Status`, `IdentityToken` as ocireg_service_auth() has them, `stored`
  *                    ("config.json", the name of the helper, or "none"); owned by the caller; free with ocireg_string_free(). It may hold a
  *                    secret. Not NULL.
- * @param error       receives an error on failure, owned by the caller; may be NULL.
+ * @param error       receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON,
  *         OCIREG_CREDENTIALS (a file that cannot be used), OCIREG_CREDENTIAL_HELPER, OCIREG_IO, OCIREG_NO_SPACE or
  *         OCIREG_PERMISSION when the file cannot be saved (it is then as it was), or what ocireg_service_auth() fails
@@ -1670,7 +1676,7 @@ int32_t ocireg_service_login(const ocireg_service *service,
  * @param service  a service. Not NULL.
  * @param context  deadline and cancellation; may be NULL.
  * @param host     the registry, host[:port] or an address; docker.io is the official one. Not NULL.
- * @param error    receives an error on failure, owned by the caller; may be NULL.
+ * @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_CREDENTIALS (a file
  *         that cannot be used), OCIREG_CREDENTIAL_HELPER, OCIREG_IO, OCIREG_NO_SPACE or OCIREG_PERMISSION when the file
  *         cannot be saved (it is then as it was), OCIREG_CANCELLED or OCIREG_DEADLINE.
@@ -1693,7 +1699,7 @@ int32_t ocireg_service_logout(const ocireg_service *service,
  * @param user_data  handed to the callback; may be NULL.
  * @param drop       called once with user_data when the callback will not be called any more, also when this call
  *                   fails; may be NULL. A call that is inside the callback keeps it until that returns.
- * @param error      receives an error on failure, owned by the caller; may be NULL.
+ * @param error      receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT or OCIREG_INVALID_HANDLE.
  *
  * Any thread, not from inside a callback. Never blocks. Since 0.1.
@@ -1720,8 +1726,8 @@ void ocireg_service_free(ocireg_service *service);
  * @param endpoint   the endpoint; may be freed afterwards. Not NULL.
  * @param context    the call's context; may be NULL.
  * @param auth_json  the credentials, an AuthConfig; "{}" is anonymous; NULL is what the service knows for the host.
- * @param session    receives the session, to be ended by ocireg_session_free(). Not NULL.
- * @param error      receives an error on failure, owned by the caller; may be NULL.
+ * @param session    receives the session; the caller frees it with ocireg_session_free(). Not NULL.
+ * @param error      receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_UNSUPPORTED, OCIREG_CREDENTIALS when
  *         $REGISTRY_AUTH_FILE names a file that cannot be used, with protocol v1 any network code, OCIREG_CANCELLED,
  *         OCIREG_DEADLINE. A credential helper that fails is the failure of the first call that changes something or is
@@ -1744,12 +1750,12 @@ int32_t ocireg_session_new(const ocireg_endpoint *endpoint,
  * @param context       the call's context; may be NULL.
  * @param reference     the reference, such as "alpine:3.20" or "registry.example/team/app@sha256:…". Not NULL,
  *                      unless the option registry says what to open.
- * @param options_json  `auth` (AuthConfig; absent: what the service knows; {}: anonymous), `actions` (list of text,
+ * @param options_json  `auth` (AuthConfig; absent: what the service knows; {}: anonymous), `actions` (list of strings,
  *                      default ["pull"]; with others no mirrors are asked), `registry` (host[:port], with a NULL
  *                      reference: the whole registry), `protocol` ("v2"; "v1": the session is of the index at the
  *                      reference's host, which is asked as by ocireg_endpoint_new_v1()); may be NULL.
- * @param session       receives the session, to be ended by ocireg_session_free(). Not NULL.
- * @param error         receives an error on failure, owned by the caller; may be NULL. `attempts` holds the failure
+ * @param session       receives the session; the caller frees it with ocireg_session_free(). Not NULL.
+ * @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL. `attempts` holds the failure
  *                      of each endpoint.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_REFERENCE, OCIREG_UNSUPPORTED,
  *         OCIREG_CREDENTIALS or OCIREG_CREDENTIAL_HELPER when a source of credentials fails and `actions` are more than
@@ -1769,8 +1775,8 @@ int32_t ocireg_session_open(const ocireg_service *service,
  *
  * @param session     a session; may be freed afterwards. Not NULL.
  * @param name        the repository's path at the registry, such as "library/alpine". Not NULL.
- * @param repository  receives the session, to be ended by ocireg_session_free(). Not NULL.
- * @param error       receives an error on failure, owned by the caller; may be NULL.
+ * @param repository  receives the session; the caller frees it with ocireg_session_free(). Not NULL.
+ * @param error       receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_REFERENCE.
  *
  * Any thread. Never blocks. Since 0.1.
@@ -1784,8 +1790,8 @@ int32_t ocireg_session_repository(const ocireg_session *session,
  * The session's id: 64 random hex digits.
  *
  * @param session  a session. Not NULL.
- * @param text     receives the id, to be ended by ocireg_string_free(). Not NULL.
- * @param error    receives an error on failure, owned by the caller; may be NULL.
+ * @param text     receives the id; the caller frees it with ocireg_string_free(). Not NULL.
+ * @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT.
  *
  * Any thread. Never blocks. Since 0.1.
@@ -1794,12 +1800,12 @@ int32_t ocireg_session_id(const ocireg_session *session, char **text, ocireg_err
 
 /**
  * What the session is: `protocol` ("v2" or "v1"), `endpoint` (the address in use), `mirror`, and where they apply
- * `repository` (the path), `reference` (canonical) and `warnings` (list of text: what went wrong when the session was
+ * `repository` (the path), `reference` (canonical) and `warnings` (list of strings: what went wrong when the session was
  * opened, though it was opened, such as a credential helper that failed).
  *
  * @param session  a session. Not NULL.
- * @param json     receives the document, to be ended by ocireg_string_free(). Not NULL.
- * @param error    receives an error on failure, owned by the caller; may be NULL.
+ * @param json     receives the document; the caller frees it with ocireg_string_free(). Not NULL.
+ * @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT.
  *
  * Any thread. Never blocks. Since 0.1.
@@ -1813,8 +1819,8 @@ int32_t ocireg_session_info(const ocireg_session *session,
  *
  * @param session  a session. Not NULL.
  * @param context  the call's context; may be NULL.
- * @param json     receives what ocireg_endpoint_ping() gives, to be ended by ocireg_string_free(). Not NULL.
- * @param error    receives an error on failure, owned by the caller; may be NULL.
+ * @param json     receives what ocireg_endpoint_ping() gives; the caller frees it with ocireg_string_free(). Not NULL.
+ * @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
  *
  * Any thread. Blocks: DNS, connection, one exchange. Since 0.1.
@@ -1833,7 +1839,7 @@ int32_t ocireg_session_ping(const ocireg_session *session,
  *                      `next` (what an earlier page gave); may be NULL.
  * @param json          receives `name`, `tags`, where a page follows `next`, and `warnings`: what is not a valid tag
  *                      is left out. Free it with ocireg_string_free(). Not NULL.
- * @param error         receives an error on failure, owned by the caller; may be NULL.
+ * @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_NOT_FOUND, OCIREG_LIMIT, OCIREG_POLICY,
  *         any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
  *
@@ -1854,10 +1860,10 @@ int32_t ocireg_session_list_tags(const ocireg_session *session,
  * @param options_json     `platform` ("os[(version)]/arch[/variant]": selects the image of that platform from an index),
  *                         `accept` (media types; a manifest of any type listed here is returned, even one that this
  *                         library cannot interpret), `max_size` (bytes); may be NULL.
- * @param descriptor_json  receives the OCI descriptor, to be ended by ocireg_string_free(); may be NULL.
- * @param data             receives the exact bytes, to be ended by ocireg_bytes_free(); may be NULL.
+ * @param descriptor_json  receives the OCI descriptor; the caller frees it with ocireg_string_free(); may be NULL.
+ * @param data             receives the exact bytes; the caller frees them with ocireg_bytes_free(); may be NULL.
  * @param size             receives their number; may be NULL.
- * @param error            receives an error on failure, owned by the caller; may be NULL.
+ * @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_INVALID_REFERENCE,
  *         OCIREG_NOT_FOUND, OCIREG_INVALID_MANIFEST, OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH, OCIREG_LIMIT,
  *         OCIREG_NO_PLATFORM, OCIREG_UNSUPPORTED, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
@@ -1883,8 +1889,8 @@ int32_t ocireg_session_get_manifest(const ocireg_session *session,
  * @param context          the call's context; may be NULL.
  * @param tag_or_digest    which one; NULL is that of the session's reference, else "latest".
  * @param options_json     `accept` (media types); may be NULL.
- * @param descriptor_json  receives the OCI descriptor, to be ended by ocireg_string_free(). Not NULL.
- * @param error            receives an error on failure, owned by the caller; may be NULL.
+ * @param descriptor_json  receives the OCI descriptor; the caller frees it with ocireg_string_free(). Not NULL.
+ * @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_INVALID_REFERENCE,
  *         OCIREG_NOT_FOUND, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
  *
@@ -1903,9 +1909,9 @@ int32_t ocireg_session_head_manifest(const ocireg_session *session,
  * @param session          a session of a repository. Not NULL.
  * @param context          the call's context; may be NULL.
  * @param digest           the blob's digest. Not NULL.
- * @param descriptor_json  receives the OCI descriptor, to be ended by ocireg_string_free(). Not NULL. Its `mediaType` is
+ * @param descriptor_json  receives the OCI descriptor; the caller frees it with ocireg_string_free(). Not NULL. Its `mediaType` is
  *                         application/octet-stream: only a manifest knows more.
- * @param error            receives an error on failure, owned by the caller; may be NULL.
+ * @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_DIGEST, OCIREG_NOT_FOUND, OCIREG_PROTOCOL when the registry
  *         does not tell the size, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
  *
@@ -1927,8 +1933,8 @@ int32_t ocireg_session_head_blob(const ocireg_session *session,
  * @param options_json  `size` (bytes of the blob, checked), `media_type`, `urls` (where a layer of a
  *                      nondistributable type is, if the registry does not have it: asked without credentials, at
  *                      hosts of the service's option allow-foreign-urls only; not used for other types); may be NULL.
- * @param reader        receives the reader, to be ended by ocireg_reader_free(). Not NULL.
- * @param error         receives an error on failure, owned by the caller; may be NULL.
+ * @param reader        receives the reader; the caller frees it with ocireg_reader_free(). Not NULL.
+ * @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_NOT_FOUND,
  *         OCIREG_SIZE_MISMATCH, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
  *
@@ -1954,8 +1960,8 @@ int32_t ocireg_session_open_blob(const ocireg_session *session,
  *                      default sha256), `mount_from` (repositories of the registry that
  *                      may have the blob; needs a digest), `chunk_size` (bytes, default 4 MiB), `check_exists` (look
  *                      first; needs a digest); may be NULL. A blob that is there already takes no network.
- * @param writer        receives the writer, to be ended by ocireg_writer_free(). Not NULL.
- * @param error         receives an error on failure, owned by the caller; may be NULL.
+ * @param writer        receives the writer; the caller frees it with ocireg_writer_free(). Not NULL.
+ * @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_INVALID_REFERENCE,
  *         OCIREG_POLICY when the registry sends the upload to another host (the option allow-upload-hosts allows it),
  *         any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
@@ -1979,8 +1985,8 @@ int32_t ocireg_session_put_blob(const ocireg_session *session,
  * @param options_json     no keys yet; may be NULL.
  * @param mounted          receives 1 if the blob is in the repository now, else 0; may be NULL.
  * @param writer           receives NULL if it was mounted, else a writer that goes on with the upload that the registry
- *                         began instead, to be ended by ocireg_writer_free(); may be NULL: then that is aborted.
- * @param error            receives an error on failure, owned by the caller; may be NULL. That the registry does not
+ *                         began instead; the caller frees it with ocireg_writer_free(); may be NULL: then that is aborted.
+ * @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL. That the registry does not
  *                         mount is no failure.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_INVALID_REFERENCE,
  *         OCIREG_POLICY when the registry sends the upload to another host (the option allow-upload-hosts allows it),
@@ -2014,8 +2020,8 @@ void ocireg_session_free(ocireg_session *session);
  * @param context    the call's context; may be NULL.
  * @param reference  the repository, such as "busybox" or "registry.example/team/app"; a tag is ignored. Not NULL.
  * @param json       receives `ImgList` (id to `id`, `checksum`, `Tag`) and `Endpoints` (roots for the other
- *                   functions), to be ended by ocireg_string_free(). Not NULL.
- * @param error      receives an error on failure, owned by the caller; may be NULL.
+ *                   functions); the caller frees it with ocireg_string_free(). Not NULL.
+ * @param error      receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2,
  *         OCIREG_INVALID_REFERENCE, OCIREG_NOT_FOUND (`what` is "repository"), OCIREG_POLICY when the index names a
  *         registry at another host (the option allow-v1-endpoints allows it) or credentials would go over plain http,
@@ -2038,8 +2044,8 @@ int32_t ocireg_session_get_repository_data(const ocireg_session *session,
  * @param registries_json  a list of roots that end in /v1/, asked in order. Not NULL.
  * @param reference        the repository, such as "busybox" or "registry.example/team/app"; a tag is ignored. Not
  *                         NULL.
- * @param json             receives an object of tag to image id, to be ended by ocireg_string_free(). Not NULL.
- * @param error            receives an error on failure, owned by the caller; may be NULL.
+ * @param json             receives an object of tag to image id; the caller frees it with ocireg_string_free(). Not NULL.
+ * @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_INVALID_JSON,
  *         OCIREG_INVALID_REFERENCE, OCIREG_NOT_FOUND (`what` is "repository"), any network or registry code,
  *         OCIREG_CANCELLED, OCIREG_DEADLINE.
@@ -2062,8 +2068,8 @@ int32_t ocireg_session_get_remote_tags(const ocireg_session *session,
  * @param reference        the repository, such as "busybox" or "registry.example/team/app"; a tag is ignored. Not
  *                         NULL.
  * @param tag              the tag. Not NULL.
- * @param text             receives the id, to be ended by ocireg_string_free(). Not NULL.
- * @param error            receives an error on failure, owned by the caller; may be NULL.
+ * @param text             receives the id; the caller frees it with ocireg_string_free(). Not NULL.
+ * @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_INVALID_JSON,
  *         OCIREG_INVALID_REFERENCE, OCIREG_NOT_FOUND, any network or registry code, OCIREG_CANCELLED,
  *         OCIREG_DEADLINE.
@@ -2085,8 +2091,8 @@ int32_t ocireg_session_get_remote_tag(const ocireg_session *session,
  * @param context   the call's context; may be NULL.
  * @param image_id  the id of an image, 64 lower-case hex digits. Not NULL.
  * @param registry  the root of a registry, which ends in /v1/. Not NULL.
- * @param json      receives a list of ids, the image's own first, to be ended by ocireg_string_free(). Not NULL.
- * @param error     receives an error on failure, owned by the caller; may be NULL.
+ * @param json      receives a list of ids, the image's own first; the caller frees it with ocireg_string_free(). Not NULL.
+ * @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_NOT_FOUND,
  *         OCIREG_PROTOCOL when the list does not begin with the image or goes in a circle, any network or registry
  *         code, OCIREG_CANCELLED, OCIREG_DEADLINE.
@@ -2107,7 +2113,7 @@ int32_t ocireg_session_get_remote_history(const ocireg_session *session,
  * @param context   the call's context; may be NULL.
  * @param image_id  the id of an image, 64 lower-case hex digits. Not NULL.
  * @param registry  the root of a registry, which ends in /v1/. Not NULL.
- * @param error     receives an error on failure, owned by the caller; may be NULL.
+ * @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_NOT_FOUND, any
  *         network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
  *
@@ -2126,10 +2132,10 @@ int32_t ocireg_session_lookup_remote_image(const ocireg_session *session,
  * @param context     the call's context; may be NULL.
  * @param image_id    the id of an image, 64 lower-case hex digits. Not NULL.
  * @param registry    the root of a registry, which ends in /v1/. Not NULL.
- * @param data        receives the bytes, to be ended by ocireg_bytes_free(); may be NULL.
+ * @param data        receives the bytes; the caller frees it with ocireg_bytes_free(); may be NULL.
  * @param size        receives their number; may be NULL.
  * @param image_size  receives the size of the layer in bytes, -1 if the registry does not tell; may be NULL.
- * @param error       receives an error on failure, owned by the caller; may be NULL.
+ * @param error       receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_NOT_FOUND,
  *         OCIREG_PROTOCOL when it is the JSON of another image, OCIREG_LIMIT, any network or registry code,
  *         OCIREG_CANCELLED, OCIREG_DEADLINE.
@@ -2153,8 +2159,8 @@ int32_t ocireg_session_get_remote_image_json(const ocireg_session *session,
  * @param image_id    the id of an image, 64 lower-case hex digits. Not NULL.
  * @param registry    the root of a registry, which ends in /v1/. Not NULL.
  * @param image_size  what ocireg_session_get_remote_image_json() gave; -1 or 0 if it is not known.
- * @param reader      receives the reader, to be ended by ocireg_reader_free(). Not NULL.
- * @param error       receives an error on failure, owned by the caller; may be NULL.
+ * @param reader      receives the reader; the caller frees it with ocireg_reader_free(). Not NULL.
+ * @param error       receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_NOT_FOUND,
  *         OCIREG_SIZE_MISMATCH, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
  *
@@ -2177,7 +2183,7 @@ int32_t ocireg_session_get_remote_image_layer(const ocireg_session *session,
  * @param registry         the root of a registry, which ends in /v1/. Not NULL.
  * @param data             the JSON, borrowed for the call; Not NULL unless size is 0.
  * @param size             how many bytes.
- * @param error            receives an error on failure, owned by the caller; may be NULL.
+ * @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_INVALID_JSON,
  *         OCIREG_ALREADY_EXISTS when the registry has the image, any network or registry code, OCIREG_CANCELLED,
  *         OCIREG_DEADLINE.
@@ -2202,8 +2208,8 @@ int32_t ocireg_session_push_image_json_registry(const ocireg_session *session,
  * @param registry    the root of a registry, which ends in /v1/. Not NULL.
  * @param image_json  the JSON of the image, copied; Not NULL unless size is 0.
  * @param size        its bytes.
- * @param writer      receives the writer, to be ended by ocireg_writer_free(). Not NULL.
- * @param error       receives an error on failure, owned by the caller; may be NULL.
+ * @param writer      receives the writer; the caller frees it with ocireg_writer_free(). Not NULL.
+ * @param error       receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_IO,
  *         OCIREG_NO_SPACE or OCIREG_PERMISSION when there can be no temporary file, any network or registry code,
  *         OCIREG_CANCELLED, OCIREG_DEADLINE.
@@ -2226,7 +2232,7 @@ int32_t ocireg_session_push_image_layer_registry(const ocireg_session *session,
  * @param context          the call's context; may be NULL.
  * @param image_data_json  the image: `id`, `checksum`, `checksum_payload`, `Tag`. Not NULL.
  * @param registry         the root of a registry, which ends in /v1/. Not NULL.
- * @param error            receives an error on failure, owned by the caller; may be NULL.
+ * @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_INVALID_JSON,
  *         OCIREG_ALREADY_EXISTS, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
  *
@@ -2247,7 +2253,7 @@ int32_t ocireg_session_push_image_checksum_registry(const ocireg_session *sessio
  * @param revision   the id of the image. Not NULL.
  * @param tag        the tag. Not NULL.
  * @param registry   the root of a registry, which ends in /v1/. Not NULL.
- * @param error      receives an error on failure, owned by the caller; may be NULL.
+ * @param error      receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2,
  *         OCIREG_INVALID_REFERENCE, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
  *
@@ -2275,8 +2281,8 @@ int32_t ocireg_session_push_registry_tag(const ocireg_session *session,
  * @param registries_json  the roots of the registries that have the images, told to the index with `validate`. Not
  *                         NULL.
  * @param json             receives `ImgList` (empty) and `Endpoints` (where the images are to go, without
- *                         `validate`), to be ended by ocireg_string_free(); may be NULL.
- * @param error            receives an error on failure, owned by the caller; may be NULL.
+ *                         `validate`); the caller frees it with ocireg_string_free(); may be NULL.
+ * @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_INVALID_JSON,
  *         OCIREG_INVALID_REFERENCE, OCIREG_REDIRECT, OCIREG_POLICY when the index leads to another host (the option
  *         allow-v1-endpoints allows it), any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
@@ -2300,8 +2306,8 @@ int32_t ocireg_session_push_image_json_index(const ocireg_session *session,
  * @param term     what to look for. Not NULL.
  * @param limit    how many results, 1 to 100.
  * @param json     receives `query`, `num_results` and `results` (`name`, `description`, `star_count`, `is_official`,
- *                 `is_automated`), to be ended by ocireg_string_free(). Not NULL.
- * @param error    receives an error on failure, owned by the caller; may be NULL.
+ *                 `is_automated`); the caller frees it with ocireg_string_free(). Not NULL.
+ * @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_LIMIT, any
  *         network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
  *
@@ -2378,7 +2384,7 @@ const char *ocireg_code_text(int32_t code);
  * @param context  the call's context; may be NULL.
  * @param data     the bytes, borrowed for the call; Not NULL unless size is 0.
  * @param size     how many.
- * @param error    receives an error on failure, owned by the caller; may be NULL.
+ * @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_BUSY, OCIREG_POLICY when the registry sends the upload to another
  *         host, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE. For a layer OCIREG_LIMIT when it is larger
  *         than `spool` of the option `limits`, OCIREG_NO_SPACE or OCIREG_IO when it cannot be kept.
@@ -2401,10 +2407,10 @@ int32_t ocireg_writer_write(ocireg_writer *writer,
  * @param context       the call's context; may be NULL.
  * @param options_json  `digest` and `size`: what must have been written, beside what was said when the writer was made
  *                      (of a layer only `size`); may be NULL.
- * @param json          receives the blob's OCI descriptor, to be ended by ocireg_string_free(); of a layer an object of
+ * @param json          receives the blob's OCI descriptor; the caller frees it with ocireg_string_free(); of a layer an object of
  *                      `checksum` (the tarsum) and `checksum_payload`, for
  *                      ocireg_session_push_image_checksum_registry(); may be NULL.
- * @param error         receives an error on failure, owned by the caller; may be NULL.
+ * @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_BUSY,
  *         OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH, OCIREG_POLICY, any network or registry code, OCIREG_CANCELLED,
  *         OCIREG_DEADLINE.
@@ -2422,7 +2428,7 @@ int32_t ocireg_writer_commit(ocireg_writer *writer,
  *
  * @param writer   a writer. Not NULL.
  * @param context  the call's context; may be NULL.
- * @param error    receives an error on failure, owned by the caller; may be NULL.
+ * @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
  * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_BUSY, OCIREG_CANCELLED, OCIREG_DEADLINE. What the registry
  *         answers is no error: it forgets uploads in time.
  *

@@ -513,8 +513,8 @@ public:
     std::string id() const { return try_id().value(); }
 
     /// What the session is: `protocol` ("v2" or "v1"), `endpoint` (the address in use), `mirror`, and where they apply
-    /// `repository` (the path), `reference` (canonical) and `warnings` (list of text: what went wrong when the session
-    /// was opened, though it was opened, such as a credential helper that failed).
+    /// `repository` (the path), `reference` (canonical) and `warnings` (list of strings: what went wrong when the
+    /// session was opened, though it was opened, such as a credential helper that failed).
     Result<std::string> try_info() const {
         return detail::text([&](char **out, ocireg_error **error) {
             return ocireg_session_info(handle_.get(), out, error);

@@ -95,8 +95,8 @@ pub(super) unsafe fn call(context: *const ocireg_context) -> Result<Call> {
 
 /// Makes a context without deadline and callback.
 ///
-/// @param context  receives the context, to be ended by ocireg_context_free(). Not NULL.
-/// @param error    receives an error on failure, owned by the caller; may be NULL.
+/// @param context  receives the context; the caller frees it with ocireg_context_free(). Not NULL.
+/// @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, or OCIREG_IO when the process has no descriptor left.
 ///
 /// Any thread. Never blocks. Since 0.1.

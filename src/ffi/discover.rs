@@ -18,7 +18,7 @@ use crate::names::digest::Digest;
 ///                      `next` (what an earlier page gave); may be NULL.
 /// @param json          receives `repositories`, where a page follows `next`, and `warnings`: what is not a valid path
 ///                      is left out. Free it with ocireg_string_free(). Not NULL.
-/// @param error         receives an error on failure, owned by the caller; may be NULL.
+/// @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_NOT_FOUND or OCIREG_UNSUPPORTED where the
 ///         registry does not list its repositories, OCIREG_LIMIT, OCIREG_POLICY, any network or registry code,
 ///         OCIREG_CANCELLED, OCIREG_DEADLINE.
@@ -60,9 +60,9 @@ pub unsafe extern "C" fn ocireg_session_catalog(
 /// @param options_json     `tags` (more tags for the same manifest), `if_match` (the digest or ETag that the tag must have
 ///                         now); may be NULL.
 /// @param descriptor_json  receives the OCI descriptor, with `subject` (the digest, where the registry took note of it),
-///                         `subject_tag` (the tag that lists the manifest, where it did not) and `warnings`; to be ended by
+///                         `subject_tag` (the tag that lists the manifest, where it did not) and `warnings`; the caller frees it with
 ///                         ocireg_string_free(); may be NULL.
-/// @param error            receives an error on failure, owned by the caller; may be NULL.
+/// @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_INVALID_REFERENCE,
 ///         OCIREG_INVALID_MANIFEST, OCIREG_DIGEST_MISMATCH, OCIREG_CONFLICT when the tag is not what if_match says,
 ///         OCIREG_UNSUPPORTED, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
@@ -108,7 +108,7 @@ pub unsafe extern "C" fn ocireg_session_put_manifest(
 ///                       ocireg_session_repository(). Not NULL.
 /// @param context        the call's context; may be NULL.
 /// @param tag_or_digest  which one; NULL is that of the session's reference, else "latest".
-/// @param error          receives an error on failure, owned by the caller; may be NULL.
+/// @param error          receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_DIGEST, OCIREG_INVALID_REFERENCE, OCIREG_NOT_FOUND,
 ///         OCIREG_UNSUPPORTED where the registry cannot delete it or its operator does not allow that, any network or
 ///         registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
@@ -138,7 +138,7 @@ pub unsafe extern "C" fn ocireg_session_delete_manifest(
 ///                 Not NULL.
 /// @param context  the call's context; may be NULL.
 /// @param digest   the blob's digest. Not NULL.
-/// @param error    receives an error on failure, owned by the caller; may be NULL.
+/// @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_DIGEST, OCIREG_NOT_FOUND, OCIREG_UNSUPPORTED where the
 ///         registry does not delete blobs, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
 ///
@@ -167,7 +167,7 @@ pub unsafe extern "C" fn ocireg_session_delete_blob(
 ///                      all of them); may be NULL.
 /// @param json          receives an OCI index of them with `source` ("api" or "tag") and `warnings`. Free it with
 ///                      ocireg_string_free(). Not NULL.
-/// @param error         receives an error on failure, owned by the caller; may be NULL.
+/// @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_INVALID_MANIFEST,
 ///         OCIREG_LIMIT, OCIREG_POLICY when a page leads to another host, any network or registry code, OCIREG_CANCELLED,
 ///         OCIREG_DEADLINE.
@@ -208,8 +208,8 @@ pub unsafe extern "C" fn ocireg_session_referrers(
 ///                         ocireg_session_open_blob()), `resume` (default true: a partial file is kept beside the file if
 ///                         the call fails, and taken up by the next call); may be NULL.
 /// @param descriptor_json  receives the OCI descriptor with `existed` (the file was there already), `bytes_transferred`
-///                         and `warnings`; to be ended by ocireg_string_free(); may be NULL.
-/// @param error            receives an error on failure, owned by the caller; may be NULL.
+///                         and `warnings`; the caller frees it with ocireg_string_free(); may be NULL.
+/// @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_NOT_FOUND,
 ///         OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH, OCIREG_IO, OCIREG_NO_SPACE, OCIREG_PERMISSION, any network or
 ///         registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
@@ -253,8 +253,8 @@ pub unsafe extern "C" fn ocireg_session_get_blob_file(
 ///                         `chunk_size` (bytes, default 4 MiB), `check_exists` (look first). For mount_from and
 ///                         check_exists a file without a digest is hashed first; may be NULL.
 /// @param descriptor_json  receives the OCI descriptor with `existed` (the repository has it already, or could mount it),
-///                         `bytes_transferred` and `warnings`; to be ended by ocireg_string_free(); may be NULL.
-/// @param error            receives an error on failure, owned by the caller; may be NULL.
+///                         `bytes_transferred` and `warnings`; the caller frees it with ocireg_string_free(); may be NULL.
+/// @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_INVALID_REFERENCE,
 ///         OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH, OCIREG_SOURCE_CHANGED when the file changes meanwhile,
 ///         OCIREG_IO, OCIREG_PERMISSION, OCIREG_POLICY as for ocireg_session_put_blob(), any network or registry code,

@@ -60,8 +60,8 @@ impl Spoken {
 /// @param api_endpoint_json  an object as the lookups give it; only `URL` is required. Without `TLSConfig` the
 ///                           service's configuration for the host applies. `InsecureSkipVerify` alone sends no
 ///                           credentials: list the host in `insecure-registries`. Other keys are ignored. Not NULL.
-/// @param endpoint           receives the endpoint, to be ended by ocireg_endpoint_free(). Not NULL.
-/// @param error              receives an error on failure, owned by the caller; may be NULL.
+/// @param endpoint           receives the endpoint; the caller frees it with ocireg_endpoint_free(). Not NULL.
+/// @param error              receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT (also for an address with user info, query, fragment, another scheme
 ///         than http and https, or a host that no URL can hold), OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8,
 ///         OCIREG_INVALID_JSON, or OCIREG_UNSUPPORTED for a MinVersion other than 1.2, and for Version v1 where the
@@ -103,8 +103,8 @@ fn to_v1(service: &Service, api: &ApiEndpoint, headers: v1::Headers) -> Result<v
 /// @param index_json    an IndexInfo: `Name` (host[:port]), `Secure`, `Official`. Not NULL.
 /// @param user_agent    the User-Agent of all its requests; NULL or "" is the service's.
 /// @param headers_json  more headers of all its requests, {"Name": ["value"]}; may be NULL.
-/// @param endpoint      receives the endpoint, to be ended by ocireg_endpoint_free(). Not NULL.
-/// @param error         receives an error on failure, owned by the caller; may be NULL. With a secure index its hint says
+/// @param endpoint      receives the endpoint; the caller frees it with ocireg_endpoint_free(). Not NULL.
+/// @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL. With a secure index its hint says
 ///                      how to allow another one; `attempts` holds the failures by https and http.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT (also for an address that ends in v2), OCIREG_INVALID_JSON,
 ///         OCIREG_INVALID_CONFIG when the certificates of its directory cannot be used, OCIREG_UNSUPPORTED when the
@@ -144,8 +144,8 @@ pub unsafe extern "C" fn ocireg_endpoint_new_v1(
 /// @param endpoint      an endpoint of either protocol. Not NULL.
 /// @param user_agent    the User-Agent of all its requests; NULL or "" is the service's.
 /// @param headers_json  more headers of all its requests, {"Name": ["value"]}; may be NULL.
-/// @param v1            receives the endpoint, to be ended by ocireg_endpoint_free(). Not NULL.
-/// @param error         receives an error on failure, owned by the caller; may be NULL.
+/// @param v1            receives the endpoint; the caller frees it with ocireg_endpoint_free(). Not NULL.
+/// @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_CONFIG when the certificates of its
 ///         directory cannot be used, OCIREG_UNSUPPORTED when the option v1 of the service is false.
 ///
@@ -177,8 +177,8 @@ pub unsafe extern "C" fn ocireg_endpoint_to_v1(
 /// The address of the endpoint's API: the URL with one / at its end, and `v2/` or `v1/`.
 ///
 /// @param endpoint  an endpoint. Not NULL.
-/// @param text      receives the address; freed by ocireg_string_free(). Not NULL.
-/// @param error     receives an error on failure, owned by the caller; may be NULL.
+/// @param text      receives the address; the caller frees it with ocireg_string_free(). Not NULL.
+/// @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT or OCIREG_INVALID_HANDLE.
 ///
 /// Any thread. Never blocks. Since 0.1.
@@ -199,8 +199,8 @@ pub unsafe extern "C" fn ocireg_endpoint_to_string(
 ///
 /// @param endpoint  an endpoint. Not NULL.
 /// @param path      the path, as it stands in an address, without a / in front. Not NULL.
-/// @param text      receives the address; freed by ocireg_string_free(). Not NULL.
-/// @param error     receives an error on failure, owned by the caller; may be NULL.
+/// @param text      receives the address; the caller frees it with ocireg_string_free(). Not NULL.
+/// @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE or OCIREG_INVALID_UTF8.
 ///
 /// Any thread. Never blocks. Since 0.1.
@@ -222,7 +222,7 @@ pub unsafe extern "C" fn ocireg_endpoint_path(
 ///
 /// @param endpoint  an endpoint. Not NULL.
 /// @param secure    receives 1 or 0. Not NULL.
-/// @param error     receives an error on failure, owned by the caller; may be NULL.
+/// @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT or OCIREG_INVALID_HANDLE.
 ///
 /// Any thread. Never blocks: asks no name server. Since 0.1.
@@ -254,10 +254,10 @@ pub unsafe extern "C" fn ocireg_endpoint_free(endpoint: *mut ocireg_endpoint) {
 ///
 /// @param endpoint  an endpoint. Not NULL.
 /// @param context   the call's context; may be NULL.
-/// @param json      receives `protocol`, to be ended by ocireg_string_free(). With "v2" there are `confirmed` (whether the
+/// @param json      receives `protocol`; the caller frees it with ocireg_string_free(). With "v2" there are `confirmed` (whether the
 ///                  version header says registry/2.0) and `challenges` (a list of `scheme` and `parameters`), with "v1"
 ///                  `standalone` (whether it needs no index) and, if it says one, `version`. Not NULL.
-/// @param error     receives an error on failure, owned by the caller; may be NULL.
+/// @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
 ///
 /// Any thread. Blocks: DNS, connection, one exchange. Since 0.1.

@@ -7,7 +7,7 @@ use crate::error::{Details, Error};
 
 /// Why a call failed: a code, one line of text, and a JSON document with everything that is known.
 ///
-/// Made by a failing function in its last parameter, if that is not NULL; owned by the caller and ended by
+/// Made by a failing function in its last parameter, if that is not NULL; the caller frees it with
 /// ocireg_error_free(). May be read from any thread at any time: it never changes.
 ///
 /// Functions: ocireg_error_code(), ocireg_error_message(), ocireg_error_json(), ocireg_error_hint(),

@@ -35,7 +35,7 @@ use crate::client::{copy, inspect, pull, push};
 ///                      `endpoint`, `destination`, `blobs` (each with `digest`, `size`, `media_type`,
 ///                      `bytes_transferred`, `resumed_from`, `retries`, `source`), `bytes_total`,
 ///                      `bytes_transferred`, `duration_ms`, `warnings`.
-/// @param error         receives an error on failure, owned by the caller; may be NULL.
+/// @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK or any code.
 ///
 /// Any thread; the progress callback runs on this thread. Blocks until the image is there. Since 0.1.
@@ -88,7 +88,7 @@ pub unsafe extern "C" fn ocireg_pull(
 ///                      `media_type`, `bytes_transferred`, `resumed_from`, `retries`, `source`: "network", "present" or
 ///                      "mounted"), `bytes_total`, `bytes_transferred`, `duration_ms`, `converted` (each with `from` and
 ///                      `to`), `warnings`.
-/// @param error         receives an error on failure, owned by the caller; may be NULL.
+/// @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK or any code.
 ///
 /// Any thread; the progress callback runs on this thread. Blocks until the registry has the image. Since 0.2.
@@ -136,7 +136,7 @@ pub unsafe extern "C" fn ocireg_push(
 ///                      and taken up), `dir_fd` (an open directory in which relative paths begin); may be NULL.
 /// @param report_json   receives the report, owned by the caller; free with ocireg_string_free(); may be NULL. Keys: those of
 ///                      ocireg_push(), with `source_endpoint` and `destination_endpoint` in place of `endpoint`.
-/// @param error         receives an error on failure, owned by the caller; may be NULL.
+/// @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK or any code.
 ///
 /// Any thread; the progress callback runs on this thread. Blocks until the image is there. Since 0.2.
@@ -177,7 +177,7 @@ pub unsafe extern "C" fn ocireg_copy(
 ///                      `kind` ("image", "index" or "artifact"), and where they apply `reference`, `name`, `endpoint`,
 ///                      `platforms`, `platform`, `manifest`, `config`, `layers`, `artifact_type`, `subject`,
 ///                      `annotations`, `warnings` (list of strings).
-/// @param error         receives an error on failure, owned by the caller; may be NULL.
+/// @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_REFERENCE, OCIREG_NOT_FOUND,
 ///         OCIREG_NO_PLATFORM, OCIREG_CREDENTIALS, OCIREG_CREDENTIAL_HELPER, any network, registry or content code, OCIREG_CANCELLED, OCIREG_DEADLINE.
 ///

@@ -21,8 +21,8 @@ use crate::json::pointer;
 ///                 more than 32 levels. Not NULL.
 /// @param pointer  the JSON Pointer, such as /layers/0/digest. Not NULL.
 /// @param text     receives the value: a string without quotes and escapes, anything else (numbers, true, false, null,
-///                 objects, arrays) as it stands in the JSON; freed by ocireg_string_free(). Not NULL.
-/// @param error    receives an error on failure, owned by the caller; may be NULL.
+///                 objects, arrays) as it stands in the JSON; the caller frees it with ocireg_string_free(). Not NULL.
+/// @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK; OCIREG_NOT_FOUND when there is no such value; OCIREG_INVALID_ARGUMENT for a pointer that does not
 ///         begin with / or has a ~ without 0 or 1; OCIREG_INVALID_UTF8; OCIREG_INVALID_JSON; OCIREG_UNSUPPORTED when
 ///         the value is a string that holds a NUL character.
@@ -53,7 +53,7 @@ pub unsafe extern "C" fn ocireg_json_get(
 /// @param json     JSON, as for ocireg_json_get(). Not NULL.
 /// @param pointer  the JSON Pointer of the array or object; "" is the whole. Not NULL.
 /// @param length   receives the number; 0 on failure. Not NULL.
-/// @param error    receives an error on failure, owned by the caller; may be NULL.
+/// @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK; OCIREG_NOT_FOUND when there is no such value; OCIREG_INVALID_ARGUMENT for a value that is not an
 ///         array or object, and for a pointer that is not valid; OCIREG_INVALID_UTF8; OCIREG_INVALID_JSON.
 ///
@@ -91,8 +91,8 @@ pub unsafe extern "C" fn ocireg_json_length(
 /// @param password  the user's password or access token; it may have several lines, as a JSON key file has. NULL is
 ///                  not allowed with a username; "" is an empty password.
 /// @param json      receives the AuthConfig: `username`, `password`, `serveraddress` where not empty; it holds the
-///                  password; freed by ocireg_string_free(), which overwrites it. Not NULL.
-/// @param error     receives an error on failure, owned by the caller; may be NULL. It never holds the password.
+///                  password; the caller frees it with ocireg_string_free(), which overwrites it. Not NULL.
+/// @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL. It never holds the password.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT or OCIREG_INVALID_UTF8.
 ///
 /// Any thread. Never blocks. Since 0.2.

@@ -16,8 +16,8 @@ use crate::tls::certs_d;
 /// The host of a registry's address: drops one leading http:// or https://, then everything from the first /.
 ///
 /// @param url    the address. Not NULL.
-/// @param text   receives the host; freed by ocireg_string_free(). Not NULL.
-/// @param error  receives an error on failure, owned by the caller; may be NULL.
+/// @param text   receives the host; the caller frees it with ocireg_string_free(). Not NULL.
+/// @param error  receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT or OCIREG_INVALID_UTF8.
 ///
 /// Any thread. Never blocks. Since 0.1.
@@ -36,8 +36,8 @@ pub unsafe extern "C" fn ocireg_convert_to_hostname(
 /// The name of an index as the library uses it: index.docker.io becomes docker.io, others stay as they are.
 ///
 /// @param name   the name. Not NULL.
-/// @param text   receives the name; freed by ocireg_string_free(). Not NULL.
-/// @param error  receives an error on failure, owned by the caller; may be NULL.
+/// @param text   receives the name; the caller frees it with ocireg_string_free(). Not NULL.
+/// @param error  receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8, or OCIREG_INVALID_CONFIG for a name that
 ///         begins or ends
 ///         with a hyphen.
@@ -58,8 +58,8 @@ pub unsafe extern "C" fn ocireg_validate_index_name(
 /// Checks the address of a mirror and ensures one / at its end.
 ///
 /// @param url    the address: http or https, without user info, query and fragment; a path is allowed. Not NULL.
-/// @param text   receives the address; freed by ocireg_string_free(). Not NULL.
-/// @param error  receives an error on failure, owned by the caller; may be NULL.
+/// @param text   receives the address; the caller frees it with ocireg_string_free(). Not NULL.
+/// @param error  receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8, or OCIREG_INVALID_CONFIG, whose message never
 ///         holds a password.
 ///
@@ -82,7 +82,7 @@ pub unsafe extern "C" fn ocireg_validate_mirror(
 /// @param json       receives an object: `domain`, `path`, `tag`, `digest` ("" where absent),
 ///                   `name`, `familiar_name`, `familiar`, `canonical`, `with_default_tag`; freed by
 ///                   ocireg_string_free(). Not NULL.
-/// @param error      receives an error on failure, owned by the caller; may be NULL.
+/// @param error      receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8 or OCIREG_INVALID_REFERENCE.
 ///
 /// Any thread. Never blocks. Since 0.1.
@@ -103,9 +103,9 @@ pub unsafe extern "C" fn ocireg_parse_reference(
 ///
 /// @param reference  the reference. Not NULL.
 /// @param json       receives an object: `Name`, `Index` (as of
-///                   ocireg_parse_search_index_info()), `Official`, `Class`; freed by ocireg_string_free(). Not
+///                   ocireg_parse_search_index_info()), `Official`, `Class`; the caller frees it with ocireg_string_free(). Not
 ///                   NULL.
-/// @param error      receives an error on failure, owned by the caller; may be NULL.
+/// @param error      receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8, OCIREG_INVALID_REFERENCE or
 ///         OCIREG_INVALID_CONFIG.
 ///
@@ -126,9 +126,9 @@ pub unsafe extern "C" fn ocireg_parse_repository_info(
 /// The index that a search term names, without a configuration and without asking a name server.
 ///
 /// @param term   the term, [HOST[:PORT]/]TERM. Not NULL.
-/// @param json   receives an object: `Name`, `Mirrors`, `Secure`, `Official`; freed by ocireg_string_free(). Not
+/// @param json   receives an object: `Name`, `Mirrors`, `Secure`, `Official`; the caller frees it with ocireg_string_free(). Not
 ///               NULL.
-/// @param error  receives an error on failure, owned by the caller; may be NULL.
+/// @param error  receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8 or OCIREG_INVALID_CONFIG.
 ///
 /// Any thread. Never blocks. Since 0.1.
@@ -149,8 +149,8 @@ pub unsafe extern "C" fn ocireg_parse_search_index_info(
 /// one, else its name.
 ///
 /// @param index_json  an index: `Name`, `Mirrors`, `Secure`, `Official`. Not NULL.
-/// @param text        receives the key; freed by ocireg_string_free(). Not NULL.
-/// @param error       receives an error on failure, owned by the caller; may be NULL.
+/// @param text        receives the key; the caller frees it with ocireg_string_free(). Not NULL.
+/// @param error       receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8 or OCIREG_INVALID_JSON.
 ///
 /// Any thread. Never blocks. Since 0.1.
@@ -174,8 +174,8 @@ pub unsafe extern "C" fn ocireg_auth_config_key(
 /// @param index_json         an index: `Name`, `Mirrors`, `Secure`, `Official`. Not NULL.
 /// @param json               receives an AuthConfig: `username`, `password`, `auth`,
 ///                           `serveraddress`, `identitytoken`, `registrytoken` where not empty; {} if there is
-///                           none; freed by ocireg_string_free(). Not NULL.
-/// @param error              receives an error on failure, owned by the caller; may be NULL.
+///                           none; the caller frees it with ocireg_string_free(). Not NULL.
+/// @param error              receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8 or OCIREG_INVALID_JSON.
 ///
 /// Any thread. Never blocks. Since 0.1.
@@ -204,7 +204,7 @@ pub unsafe extern "C" fn ocireg_resolve_auth_config(
 /// @param header_lines_json  a list of the header's values. Not NULL.
 /// @param json               receives a list of objects: `scheme` (in lower case) and `parameters`; freed by
 ///                           ocireg_string_free(). Not NULL.
-/// @param error              receives an error on failure, owned by the caller; may be NULL.
+/// @param error              receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8 or OCIREG_INVALID_JSON.
 ///
 /// Any thread. Never blocks. Since 0.1.
@@ -228,7 +228,7 @@ pub unsafe extern "C" fn ocireg_parse_challenges(
 /// @param json       receives an object: `InsecureSkipVerify` (false), `MinVersion`,
 ///                   `RootCAs` (paths, in name order), `Certificates` (objects of `cert` and `key`); freed by
 ///                   ocireg_string_free(). Not NULL.
-/// @param error      receives an error on failure, owned by the caller; may be NULL.
+/// @param error      receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8, OCIREG_INVALID_CONFIG when a certificate or
 ///         key lacks
 ///         its other half, OCIREG_PERMISSION or OCIREG_IO when something cannot be read.
@@ -249,8 +249,8 @@ pub unsafe extern "C" fn ocireg_read_certs_directory(
 /// The directory whose subdirectories hold registries' certificates: /etc/docker/certs.d, or, under rootlesskit,
 /// docker/certs.d in the user's configuration directory.
 ///
-/// @param text   receives the path; freed by ocireg_string_free(). Not NULL.
-/// @param error  receives an error on failure, owned by the caller; may be NULL.
+/// @param text   receives the path; the caller frees it with ocireg_string_free(). Not NULL.
+/// @param error  receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK or OCIREG_INVALID_ARGUMENT.
 ///
 /// Any thread. Reads the environment (ROOTLESSKIT_STATE_DIR, XDG_CONFIG_HOME, HOME), but not in a set-user-ID or

@@ -81,7 +81,7 @@ fn with<T>(reader: &Mutex<Reader>, work: impl FnOnce(&mut Reader) -> Result<T>) 
 /// @param capacity  its size; not 0.
 /// @param count     receives how many bytes were read. 0 is the end, and says that size and digest were found right
 ///                  (from an offset on: the size; of a layer: the size, where it is known). Not NULL.
-/// @param error     receives an error on failure, owned by the caller; may be NULL.
+/// @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_BUSY, OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH, any network
 ///         or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
 ///
@@ -132,7 +132,7 @@ pub unsafe extern "C" fn ocireg_reader_read(
 ///
 /// @param reader   a reader. Not NULL.
 /// @param context  the call's context; may be NULL.
-/// @param error    receives an error on failure, owned by the caller; may be NULL.
+/// @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK when the whole blob has been read and is right; else as ocireg_reader_read(). After
 ///         OCIREG_CANCELLED and OCIREG_DEADLINE it can be called again with another context.
 ///

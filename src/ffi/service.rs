@@ -69,7 +69,7 @@ handle_type!(ocireg_service, Service, b"ociservc");
 ///
 /// @param options_json  a JSON object of options; NULL for none. Copied.
 /// @param service       receives the service. Free it with ocireg_service_free(). Not NULL.
-/// @param error         receives an error on failure, owned by the caller; may be NULL.
+/// @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON (malformed, unknown or
 ///         duplicate key, wrong type), OCIREG_INVALID_CONFIG (a value that cannot be used), OCIREG_CREDENTIALS, or
 ///         OCIREG_IO or OCIREG_PERMISSION when a file that an option names cannot be read.
@@ -95,7 +95,7 @@ pub unsafe extern "C" fn ocireg_service_new(
 ///                 `AllowNondistributableArtifactsHostnames`, `InsecureRegistryCIDRs`, `IndexConfigs`, `Mirrors`;
 ///                 freed
 ///                 by ocireg_string_free(). Not NULL.
-/// @param error    receives an error on failure, owned by the caller; may be NULL.
+/// @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT or OCIREG_INVALID_HANDLE.
 ///
 /// Any thread. Never blocks. Since 0.1.
@@ -116,7 +116,7 @@ pub unsafe extern "C" fn ocireg_service_config(
 /// @param service       a service. Not NULL.
 /// @param options_json  an object of `registry-mirrors`, `insecure-registries`, `allow-nondistributable-artifacts`;
 ///                      what is absent becomes empty. `daemon-json` may name a file to take them from. Not NULL.
-/// @param error         receives an error on failure, owned by the caller; may be NULL.
+/// @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON, or
 ///         OCIREG_INVALID_CONFIG for a bad entry; the configuration is then what it was.
 ///
@@ -138,7 +138,7 @@ pub unsafe extern "C" fn ocireg_service_replace_config(
 ///
 /// @param service    a service. Not NULL.
 /// @param list_json  a list of addresses. Not NULL.
-/// @param error      receives an error on failure, owned by the caller; may be NULL.
+/// @param error      receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON, or
 ///         OCIREG_INVALID_CONFIG for a bad entry; the configuration is then what it was.
 ///
@@ -159,7 +159,7 @@ pub unsafe extern "C" fn ocireg_service_load_mirrors(
 ///
 /// @param service    a service. Not NULL.
 /// @param list_json  a list of host[:port] or blocks of addresses. Not NULL.
-/// @param error      receives an error on failure, owned by the caller; may be NULL.
+/// @param error      receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON, or
 ///         OCIREG_INVALID_CONFIG for a bad entry; the configuration is then what it was.
 ///
@@ -180,7 +180,7 @@ pub unsafe extern "C" fn ocireg_service_load_insecure_registries(
 ///
 /// @param service    a service. Not NULL.
 /// @param list_json  a list of host[:port] or blocks of addresses. Not NULL.
-/// @param error      receives an error on failure, owned by the caller; may be NULL.
+/// @param error      receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON, or
 ///         OCIREG_INVALID_CONFIG for a bad entry; the configuration is then what it was.
 ///
@@ -206,7 +206,7 @@ pub unsafe extern "C" fn ocireg_service_load_allow_nondistributable_artifacts(
 /// @param hostname  the registry, host[:port]. Not NULL.
 /// @param json      receives a list of objects: `URL`, `Version`, `Mirror`, `Official`, `TrimHostname`,
 ///                  `AllowNondistributableArtifacts`, `TLSConfig`; owned by the caller; free with ocireg_string_free(). Not NULL.
-/// @param error     receives an error on failure, owned by the caller; may be NULL.
+/// @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_CONFIG,
 ///         OCIREG_IO
 ///         or OCIREG_PERMISSION when the host's certificates cannot be used, OCIREG_CANCELLED or OCIREG_DEADLINE.
@@ -238,7 +238,7 @@ pub unsafe extern "C" fn ocireg_service_lookup_pull_endpoints(
 /// @param hostname  the registry, host[:port]. Not NULL.
 /// @param json      receives a list of objects: `URL`, `Version`, `Mirror`, `Official`, `TrimHostname`,
 ///                  `AllowNondistributableArtifacts`, `TLSConfig`; owned by the caller; free with ocireg_string_free(). Not NULL.
-/// @param error     receives an error on failure, owned by the caller; may be NULL.
+/// @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_CONFIG,
 ///         OCIREG_IO
 ///         or OCIREG_PERMISSION when the host's certificates cannot be used, OCIREG_CANCELLED or OCIREG_DEADLINE.
@@ -270,7 +270,7 @@ pub unsafe extern "C" fn ocireg_service_lookup_push_endpoints(
 /// @param reference  the reference. Not NULL.
 /// @param json       receives an object: `Name`, `Index` (`Name`, `Mirrors`, `Secure`, `Official`), `Official`,
 ///                   `Class`; owned by the caller; free with ocireg_string_free(). Not NULL.
-/// @param error      receives an error on failure, owned by the caller; may be NULL.
+/// @param error      receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8,
 ///         OCIREG_INVALID_REFERENCE,
 ///         OCIREG_INVALID_CONFIG, OCIREG_CANCELLED or OCIREG_DEADLINE.
@@ -302,7 +302,7 @@ pub unsafe extern "C" fn ocireg_service_resolve_repository(
 /// @param hostname  the registry, host[:port]. Not NULL.
 /// @param json      receives an object: `InsecureSkipVerify`, `MinVersion`, `RootCAs` (paths), `Certificates`
 ///                  (objects of `cert` and `key`); owned by the caller; free with ocireg_string_free(). Not NULL.
-/// @param error     receives an error on failure, owned by the caller; may be NULL.
+/// @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_CONFIG,
 ///         OCIREG_IO
 ///         or OCIREG_PERMISSION when the host's certificates cannot be used, OCIREG_CANCELLED or OCIREG_DEADLINE.
@@ -333,7 +333,7 @@ pub unsafe extern "C" fn ocireg_service_tls_config(
 /// @param context   deadline and cancellation; may be NULL.
 /// @param host      the registry, host[:port]. Not NULL.
 /// @param insecure  receives 1 or 0. Not NULL.
-/// @param error     receives an error on failure, owned by the caller; may be NULL.
+/// @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_CANCELLED or
 ///         OCIREG_DEADLINE.
 ///
@@ -373,7 +373,7 @@ pub unsafe extern "C" fn ocireg_service_is_insecure_registry(
 /// @param user_agent  what the caller is called in these requests, "" for nothing; NULL is the service's `user-agent`.
 /// @param json        receives an object: `Status` ("Login Succeeded"), `IdentityToken` (what is to be kept in place of
 ///                    the password; may be empty); owned by the caller; free with ocireg_string_free(). It may hold a secret. Not NULL.
-/// @param error       receives an error on failure, owned by the caller; may be NULL.
+/// @param error       receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON,
 ///         OCIREG_CREDENTIALS, OCIREG_CREDENTIAL_HELPER, OCIREG_UNAUTHORIZED (wrong credentials), OCIREG_POLICY (they
 ///         would go where they must not), or any failure of the network and of the registry.
@@ -416,7 +416,7 @@ pub unsafe extern "C" fn ocireg_service_auth(
 /// @param headers_json  more headers for them, an object of lists, {"X-Meta": ["value"]}; NULL is none.
 /// @param json          receives an object: `query`, `num_results`, `results`, a list of objects: `name`, `description`,
 ///                      `star_count`, `is_official`, `is_automated`; owned by the caller; free with ocireg_string_free(). Not NULL.
-/// @param error         receives an error on failure, owned by the caller; may be NULL.
+/// @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT (a scheme in the term, or the limit), OCIREG_INVALID_HANDLE,
 ///         OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON, OCIREG_INVALID_CONFIG, OCIREG_UNSUPPORTED (the service's option `v1`
 ///         is false), OCIREG_CREDENTIALS, OCIREG_CREDENTIAL_HELPER, OCIREG_UNAUTHORIZED, OCIREG_POLICY, or any failure of
@@ -477,7 +477,7 @@ pub unsafe extern "C" fn ocireg_service_search(
 /// @param json     receives an object: `username`, `source` (`credentials` for the option, the path of a file, the
 ///                 variable, or the name of a helper), `kind` ("password", "identity_token", "registry_token" or "anonymous"); what
 ///                 does not apply is absent; owned by the caller; free with ocireg_string_free(). Not NULL.
-/// @param error    receives an error on failure, owned by the caller; may be NULL.
+/// @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_CREDENTIALS (a file
 ///         that cannot be read or used), OCIREG_CREDENTIAL_HELPER, OCIREG_CANCELLED or OCIREG_DEADLINE.
 ///
@@ -513,7 +513,7 @@ pub unsafe extern "C" fn ocireg_service_credentials(
 /// @param json        receives an object: `Status`, `IdentityToken` as ocireg_service_auth() has them, `stored`
 ///                    ("config.json", the name of the helper, or "none"); owned by the caller; free with ocireg_string_free(). It may hold a
 ///                    secret. Not NULL.
-/// @param error       receives an error on failure, owned by the caller; may be NULL.
+/// @param error       receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON,
 ///         OCIREG_CREDENTIALS (a file that cannot be used), OCIREG_CREDENTIAL_HELPER, OCIREG_IO, OCIREG_NO_SPACE or
 ///         OCIREG_PERMISSION when the file cannot be saved (it is then as it was), or what ocireg_service_auth() fails
@@ -549,7 +549,7 @@ pub unsafe extern "C" fn ocireg_service_login(
 /// @param service  a service. Not NULL.
 /// @param context  deadline and cancellation; may be NULL.
 /// @param host     the registry, host[:port] or an address; docker.io is the official one. Not NULL.
-/// @param error    receives an error on failure, owned by the caller; may be NULL.
+/// @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_CREDENTIALS (a file
 ///         that cannot be used), OCIREG_CREDENTIAL_HELPER, OCIREG_IO, OCIREG_NO_SPACE or OCIREG_PERMISSION when the file
 ///         cannot be saved (it is then as it was), OCIREG_CANCELLED or OCIREG_DEADLINE.
@@ -592,7 +592,7 @@ pub type ocireg_log_fn =
 /// @param user_data  handed to the callback; may be NULL.
 /// @param drop       called once with user_data when the callback will not be called any more, also when this call
 ///                   fails; may be NULL. A call that is inside the callback keeps it until that returns.
-/// @param error      receives an error on failure, owned by the caller; may be NULL.
+/// @param error      receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT or OCIREG_INVALID_HANDLE.
 ///
 /// Any thread, not from inside a callback. Never blocks. Since 0.1.

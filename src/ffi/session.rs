@@ -96,8 +96,8 @@ fn other_protocol(speaks: &str, needed: &str) -> Error {
 /// @param endpoint   the endpoint; may be freed afterwards. Not NULL.
 /// @param context    the call's context; may be NULL.
 /// @param auth_json  the credentials, an AuthConfig; "{}" is anonymous; NULL is what the service knows for the host.
-/// @param session    receives the session, to be ended by ocireg_session_free(). Not NULL.
-/// @param error      receives an error on failure, owned by the caller; may be NULL.
+/// @param session    receives the session; the caller frees it with ocireg_session_free(). Not NULL.
+/// @param error      receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_UNSUPPORTED, OCIREG_CREDENTIALS when
 ///         $REGISTRY_AUTH_FILE names a file that cannot be used, with protocol v1 any network code, OCIREG_CANCELLED,
 ///         OCIREG_DEADLINE. A credential helper that fails is the failure of the first call that changes something or is
@@ -136,12 +136,12 @@ pub unsafe extern "C" fn ocireg_session_new(
 /// @param context       the call's context; may be NULL.
 /// @param reference     the reference, such as "alpine:3.20" or "registry.example/team/app@sha256:…". Not NULL,
 ///                      unless the option registry says what to open.
-/// @param options_json  `auth` (AuthConfig; absent: what the service knows; {}: anonymous), `actions` (list of text,
+/// @param options_json  `auth` (AuthConfig; absent: what the service knows; {}: anonymous), `actions` (list of strings,
 ///                      default ["pull"]; with others no mirrors are asked), `registry` (host[:port], with a NULL
 ///                      reference: the whole registry), `protocol` ("v2"; "v1": the session is of the index at the
 ///                      reference's host, which is asked as by ocireg_endpoint_new_v1()); may be NULL.
-/// @param session       receives the session, to be ended by ocireg_session_free(). Not NULL.
-/// @param error         receives an error on failure, owned by the caller; may be NULL. `attempts` holds the failure
+/// @param session       receives the session; the caller frees it with ocireg_session_free(). Not NULL.
+/// @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL. `attempts` holds the failure
 ///                      of each endpoint.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_REFERENCE, OCIREG_UNSUPPORTED,
 ///         OCIREG_CREDENTIALS or OCIREG_CREDENTIAL_HELPER when a source of credentials fails and `actions` are more than
@@ -201,8 +201,8 @@ pub unsafe extern "C" fn ocireg_session_open(
 ///
 /// @param session     a session; may be freed afterwards. Not NULL.
 /// @param name        the repository's path at the registry, such as "library/alpine". Not NULL.
-/// @param repository  receives the session, to be ended by ocireg_session_free(). Not NULL.
-/// @param error       receives an error on failure, owned by the caller; may be NULL.
+/// @param repository  receives the session; the caller frees it with ocireg_session_free(). Not NULL.
+/// @param error       receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_REFERENCE.
 ///
 /// Any thread. Never blocks. Since 0.1.
@@ -224,8 +224,8 @@ pub unsafe extern "C" fn ocireg_session_repository(
 /// The session's id: 64 random hex digits.
 ///
 /// @param session  a session. Not NULL.
-/// @param text     receives the id, to be ended by ocireg_string_free(). Not NULL.
-/// @param error    receives an error on failure, owned by the caller; may be NULL.
+/// @param text     receives the id; the caller frees it with ocireg_string_free(). Not NULL.
+/// @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT.
 ///
 /// Any thread. Never blocks. Since 0.1.
@@ -245,12 +245,12 @@ pub unsafe extern "C" fn ocireg_session_id(
 }
 
 /// What the session is: `protocol` ("v2" or "v1"), `endpoint` (the address in use), `mirror`, and where they apply
-/// `repository` (the path), `reference` (canonical) and `warnings` (list of text: what went wrong when the session was
+/// `repository` (the path), `reference` (canonical) and `warnings` (list of strings: what went wrong when the session was
 /// opened, though it was opened, such as a credential helper that failed).
 ///
 /// @param session  a session. Not NULL.
-/// @param json     receives the document, to be ended by ocireg_string_free(). Not NULL.
-/// @param error    receives an error on failure, owned by the caller; may be NULL.
+/// @param json     receives the document; the caller frees it with ocireg_string_free(). Not NULL.
+/// @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT.
 ///
 /// Any thread. Never blocks. Since 0.1.
@@ -273,8 +273,8 @@ pub unsafe extern "C" fn ocireg_session_info(
 ///
 /// @param session  a session. Not NULL.
 /// @param context  the call's context; may be NULL.
-/// @param json     receives what ocireg_endpoint_ping() gives, to be ended by ocireg_string_free(). Not NULL.
-/// @param error    receives an error on failure, owned by the caller; may be NULL.
+/// @param json     receives what ocireg_endpoint_ping() gives; the caller frees it with ocireg_string_free(). Not NULL.
+/// @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
 ///
 /// Any thread. Blocks: DNS, connection, one exchange. Since 0.1.
@@ -302,7 +302,7 @@ pub unsafe extern "C" fn ocireg_session_ping(
 ///                      `next` (what an earlier page gave); may be NULL.
 /// @param json          receives `name`, `tags`, where a page follows `next`, and `warnings`: what is not a valid tag
 ///                      is left out. Free it with ocireg_string_free(). Not NULL.
-/// @param error         receives an error on failure, owned by the caller; may be NULL.
+/// @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_NOT_FOUND, OCIREG_LIMIT, OCIREG_POLICY,
 ///         any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
 ///
@@ -335,10 +335,10 @@ pub unsafe extern "C" fn ocireg_session_list_tags(
 /// @param options_json     `platform` ("os[(version)]/arch[/variant]": selects the image of that platform from an index),
 ///                         `accept` (media types; a manifest of any type listed here is returned, even one that this
 ///                         library cannot interpret), `max_size` (bytes); may be NULL.
-/// @param descriptor_json  receives the OCI descriptor, to be ended by ocireg_string_free(); may be NULL.
-/// @param data             receives the exact bytes, to be ended by ocireg_bytes_free(); may be NULL.
+/// @param descriptor_json  receives the OCI descriptor; the caller frees it with ocireg_string_free(); may be NULL.
+/// @param data             receives the exact bytes; the caller frees them with ocireg_bytes_free(); may be NULL.
 /// @param size             receives their number; may be NULL.
-/// @param error            receives an error on failure, owned by the caller; may be NULL.
+/// @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_INVALID_REFERENCE,
 ///         OCIREG_NOT_FOUND, OCIREG_INVALID_MANIFEST, OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH, OCIREG_LIMIT,
 ///         OCIREG_NO_PLATFORM, OCIREG_UNSUPPORTED, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
@@ -385,8 +385,8 @@ pub unsafe extern "C" fn ocireg_session_get_manifest(
 /// @param context          the call's context; may be NULL.
 /// @param tag_or_digest    which one; NULL is that of the session's reference, else "latest".
 /// @param options_json     `accept` (media types); may be NULL.
-/// @param descriptor_json  receives the OCI descriptor, to be ended by ocireg_string_free(). Not NULL.
-/// @param error            receives an error on failure, owned by the caller; may be NULL.
+/// @param descriptor_json  receives the OCI descriptor; the caller frees it with ocireg_string_free(). Not NULL.
+/// @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_INVALID_REFERENCE,
 ///         OCIREG_NOT_FOUND, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
 ///
@@ -420,9 +420,9 @@ pub unsafe extern "C" fn ocireg_session_head_manifest(
 /// @param session          a session of a repository. Not NULL.
 /// @param context          the call's context; may be NULL.
 /// @param digest           the blob's digest. Not NULL.
-/// @param descriptor_json  receives the OCI descriptor, to be ended by ocireg_string_free(). Not NULL. Its `mediaType` is
+/// @param descriptor_json  receives the OCI descriptor; the caller frees it with ocireg_string_free(). Not NULL. Its `mediaType` is
 ///                         application/octet-stream: only a manifest knows more.
-/// @param error            receives an error on failure, owned by the caller; may be NULL.
+/// @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_DIGEST, OCIREG_NOT_FOUND, OCIREG_PROTOCOL when the registry
 ///         does not tell the size, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
 ///
@@ -456,8 +456,8 @@ pub unsafe extern "C" fn ocireg_session_head_blob(
 /// @param options_json  `size` (bytes of the blob, checked), `media_type`, `urls` (where a layer of a
 ///                      nondistributable type is, if the registry does not have it: asked without credentials, at
 ///                      hosts of the service's option allow-foreign-urls only; not used for other types); may be NULL.
-/// @param reader        receives the reader, to be ended by ocireg_reader_free(). Not NULL.
-/// @param error         receives an error on failure, owned by the caller; may be NULL.
+/// @param reader        receives the reader; the caller frees it with ocireg_reader_free(). Not NULL.
+/// @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_NOT_FOUND,
 ///         OCIREG_SIZE_MISMATCH, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
 ///
@@ -501,8 +501,8 @@ pub unsafe extern "C" fn ocireg_session_open_blob(
 ///                      default sha256), `mount_from` (repositories of the registry that
 ///                      may have the blob; needs a digest), `chunk_size` (bytes, default 4 MiB), `check_exists` (look
 ///                      first; needs a digest); may be NULL. A blob that is there already takes no network.
-/// @param writer        receives the writer, to be ended by ocireg_writer_free(). Not NULL.
-/// @param error         receives an error on failure, owned by the caller; may be NULL.
+/// @param writer        receives the writer; the caller frees it with ocireg_writer_free(). Not NULL.
+/// @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_INVALID_REFERENCE,
 ///         OCIREG_POLICY when the registry sends the upload to another host (the option allow-upload-hosts allows it),
 ///         any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
@@ -542,8 +542,8 @@ pub unsafe extern "C" fn ocireg_session_put_blob(
 /// @param options_json     no keys yet; may be NULL.
 /// @param mounted          receives 1 if the blob is in the repository now, else 0; may be NULL.
 /// @param writer           receives NULL if it was mounted, else a writer that goes on with the upload that the registry
-///                         began instead, to be ended by ocireg_writer_free(); may be NULL: then that is aborted.
-/// @param error            receives an error on failure, owned by the caller; may be NULL. That the registry does not
+///                         began instead; the caller frees it with ocireg_writer_free(); may be NULL: then that is aborted.
+/// @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL. That the registry does not
 ///                         mount is no failure.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_INVALID_REFERENCE,
 ///         OCIREG_POLICY when the registry sends the upload to another host (the option allow-upload-hosts allows it),

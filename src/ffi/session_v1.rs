@@ -34,8 +34,8 @@ fn root(text: &str) -> Result<Root> {
 /// @param context    the call's context; may be NULL.
 /// @param reference  the repository, such as "busybox" or "registry.example/team/app"; a tag is ignored. Not NULL.
 /// @param json       receives `ImgList` (id to `id`, `checksum`, `Tag`) and `Endpoints` (roots for the other
-///                   functions), to be ended by ocireg_string_free(). Not NULL.
-/// @param error      receives an error on failure, owned by the caller; may be NULL.
+///                   functions); the caller frees it with ocireg_string_free(). Not NULL.
+/// @param error      receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2,
 ///         OCIREG_INVALID_REFERENCE, OCIREG_NOT_FOUND (`what` is "repository"), OCIREG_POLICY when the index names a
 ///         registry at another host (the option allow-v1-endpoints allows it) or credentials would go over plain http,
@@ -69,8 +69,8 @@ pub unsafe extern "C" fn ocireg_session_get_repository_data(
 /// @param registries_json  a list of roots that end in /v1/, asked in order. Not NULL.
 /// @param reference        the repository, such as "busybox" or "registry.example/team/app"; a tag is ignored. Not
 ///                         NULL.
-/// @param json             receives an object of tag to image id, to be ended by ocireg_string_free(). Not NULL.
-/// @param error            receives an error on failure, owned by the caller; may be NULL.
+/// @param json             receives an object of tag to image id; the caller frees it with ocireg_string_free(). Not NULL.
+/// @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_INVALID_JSON,
 ///         OCIREG_INVALID_REFERENCE, OCIREG_NOT_FOUND (`what` is "repository"), any network or registry code,
 ///         OCIREG_CANCELLED, OCIREG_DEADLINE.
@@ -106,8 +106,8 @@ pub unsafe extern "C" fn ocireg_session_get_remote_tags(
 /// @param reference        the repository, such as "busybox" or "registry.example/team/app"; a tag is ignored. Not
 ///                         NULL.
 /// @param tag              the tag. Not NULL.
-/// @param text             receives the id, to be ended by ocireg_string_free(). Not NULL.
-/// @param error            receives an error on failure, owned by the caller; may be NULL.
+/// @param text             receives the id; the caller frees it with ocireg_string_free(). Not NULL.
+/// @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_INVALID_JSON,
 ///         OCIREG_INVALID_REFERENCE, OCIREG_NOT_FOUND, any network or registry code, OCIREG_CANCELLED,
 ///         OCIREG_DEADLINE.
@@ -144,8 +144,8 @@ pub unsafe extern "C" fn ocireg_session_get_remote_tag(
 /// @param context   the call's context; may be NULL.
 /// @param image_id  the id of an image, 64 lower-case hex digits. Not NULL.
 /// @param registry  the root of a registry, which ends in /v1/. Not NULL.
-/// @param json      receives a list of ids, the image's own first, to be ended by ocireg_string_free(). Not NULL.
-/// @param error     receives an error on failure, owned by the caller; may be NULL.
+/// @param json      receives a list of ids, the image's own first; the caller frees it with ocireg_string_free(). Not NULL.
+/// @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_NOT_FOUND,
 ///         OCIREG_PROTOCOL when the list does not begin with the image or goes in a circle, any network or registry
 ///         code, OCIREG_CANCELLED, OCIREG_DEADLINE.
@@ -179,7 +179,7 @@ pub unsafe extern "C" fn ocireg_session_get_remote_history(
 /// @param context   the call's context; may be NULL.
 /// @param image_id  the id of an image, 64 lower-case hex digits. Not NULL.
 /// @param registry  the root of a registry, which ends in /v1/. Not NULL.
-/// @param error     receives an error on failure, owned by the caller; may be NULL.
+/// @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_NOT_FOUND, any
 ///         network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
 ///
@@ -210,10 +210,10 @@ pub unsafe extern "C" fn ocireg_session_lookup_remote_image(
 /// @param context     the call's context; may be NULL.
 /// @param image_id    the id of an image, 64 lower-case hex digits. Not NULL.
 /// @param registry    the root of a registry, which ends in /v1/. Not NULL.
-/// @param data        receives the bytes, to be ended by ocireg_bytes_free(); may be NULL.
+/// @param data        receives the bytes; the caller frees it with ocireg_bytes_free(); may be NULL.
 /// @param size        receives their number; may be NULL.
 /// @param image_size  receives the size of the layer in bytes, -1 if the registry does not tell; may be NULL.
-/// @param error       receives an error on failure, owned by the caller; may be NULL.
+/// @param error       receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_NOT_FOUND,
 ///         OCIREG_PROTOCOL when it is the JSON of another image, OCIREG_LIMIT, any network or registry code,
 ///         OCIREG_CANCELLED, OCIREG_DEADLINE.
@@ -260,8 +260,8 @@ pub unsafe extern "C" fn ocireg_session_get_remote_image_json(
 /// @param image_id    the id of an image, 64 lower-case hex digits. Not NULL.
 /// @param registry    the root of a registry, which ends in /v1/. Not NULL.
 /// @param image_size  what ocireg_session_get_remote_image_json() gave; -1 or 0 if it is not known.
-/// @param reader      receives the reader, to be ended by ocireg_reader_free(). Not NULL.
-/// @param error       receives an error on failure, owned by the caller; may be NULL.
+/// @param reader      receives the reader; the caller frees it with ocireg_reader_free(). Not NULL.
+/// @param error       receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_NOT_FOUND,
 ///         OCIREG_SIZE_MISMATCH, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
 ///
@@ -305,7 +305,7 @@ pub unsafe extern "C" fn ocireg_session_get_remote_image_layer(
 /// @param registry         the root of a registry, which ends in /v1/. Not NULL.
 /// @param data             the JSON, borrowed for the call; Not NULL unless size is 0.
 /// @param size             how many bytes.
-/// @param error            receives an error on failure, owned by the caller; may be NULL.
+/// @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_INVALID_JSON,
 ///         OCIREG_ALREADY_EXISTS when the registry has the image, any network or registry code, OCIREG_CANCELLED,
 ///         OCIREG_DEADLINE.
@@ -343,8 +343,8 @@ pub unsafe extern "C" fn ocireg_session_push_image_json_registry(
 /// @param registry    the root of a registry, which ends in /v1/. Not NULL.
 /// @param image_json  the JSON of the image, copied; Not NULL unless size is 0.
 /// @param size        its bytes.
-/// @param writer      receives the writer, to be ended by ocireg_writer_free(). Not NULL.
-/// @param error       receives an error on failure, owned by the caller; may be NULL.
+/// @param writer      receives the writer; the caller frees it with ocireg_writer_free(). Not NULL.
+/// @param error       receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_IO,
 ///         OCIREG_NO_SPACE or OCIREG_PERMISSION when there can be no temporary file, any network or registry code,
 ///         OCIREG_CANCELLED, OCIREG_DEADLINE.
@@ -385,7 +385,7 @@ pub unsafe extern "C" fn ocireg_session_push_image_layer_registry(
 /// @param context          the call's context; may be NULL.
 /// @param image_data_json  the image: `id`, `checksum`, `checksum_payload`, `Tag`. Not NULL.
 /// @param registry         the root of a registry, which ends in /v1/. Not NULL.
-/// @param error            receives an error on failure, owned by the caller; may be NULL.
+/// @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_INVALID_JSON,
 ///         OCIREG_ALREADY_EXISTS, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
 ///
@@ -418,7 +418,7 @@ pub unsafe extern "C" fn ocireg_session_push_image_checksum_registry(
 /// @param revision   the id of the image. Not NULL.
 /// @param tag        the tag. Not NULL.
 /// @param registry   the root of a registry, which ends in /v1/. Not NULL.
-/// @param error      receives an error on failure, owned by the caller; may be NULL.
+/// @param error      receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2,
 ///         OCIREG_INVALID_REFERENCE, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
 ///
@@ -461,8 +461,8 @@ pub unsafe extern "C" fn ocireg_session_push_registry_tag(
 /// @param registries_json  the roots of the registries that have the images, told to the index with `validate`. Not
 ///                         NULL.
 /// @param json             receives `ImgList` (empty) and `Endpoints` (where the images are to go, without
-///                         `validate`), to be ended by ocireg_string_free(); may be NULL.
-/// @param error            receives an error on failure, owned by the caller; may be NULL.
+///                         `validate`); the caller frees it with ocireg_string_free(); may be NULL.
+/// @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_INVALID_JSON,
 ///         OCIREG_INVALID_REFERENCE, OCIREG_REDIRECT, OCIREG_POLICY when the index leads to another host (the option
 ///         allow-v1-endpoints allows it), any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
@@ -502,8 +502,8 @@ pub unsafe extern "C" fn ocireg_session_push_image_json_index(
 /// @param term     what to look for. Not NULL.
 /// @param limit    how many results, 1 to 100.
 /// @param json     receives `query`, `num_results` and `results` (`name`, `description`, `star_count`, `is_official`,
-///                 `is_automated`), to be ended by ocireg_string_free(). Not NULL.
-/// @param error    receives an error on failure, owned by the caller; may be NULL.
+///                 `is_automated`); the caller frees it with ocireg_string_free(). Not NULL.
+/// @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_LIMIT, any
 ///         network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
 ///

@@ -57,7 +57,7 @@ fn with<T>(writer: &Mutex<Writer>, work: impl FnOnce(&mut Writer) -> Result<T>) 
 /// @param context  the call's context; may be NULL.
 /// @param data     the bytes, borrowed for the call; Not NULL unless size is 0.
 /// @param size     how many.
-/// @param error    receives an error on failure, owned by the caller; may be NULL.
+/// @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_BUSY, OCIREG_POLICY when the registry sends the upload to another
 ///         host, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE. For a layer OCIREG_LIMIT when it is larger
 ///         than `spool` of the option `limits`, OCIREG_NO_SPACE or OCIREG_IO when it cannot be kept.
@@ -89,10 +89,10 @@ pub unsafe extern "C" fn ocireg_writer_write(
 /// @param context       the call's context; may be NULL.
 /// @param options_json  `digest` and `size`: what must have been written, beside what was said when the writer was made
 ///                      (of a layer only `size`); may be NULL.
-/// @param json          receives the blob's OCI descriptor, to be ended by ocireg_string_free(); of a layer an object of
+/// @param json          receives the blob's OCI descriptor; the caller frees it with ocireg_string_free(); of a layer an object of
 ///                      `checksum` (the tarsum) and `checksum_payload`, for
 ///                      ocireg_session_push_image_checksum_registry(); may be NULL.
-/// @param error         receives an error on failure, owned by the caller; may be NULL.
+/// @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_BUSY,
 ///         OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH, OCIREG_POLICY, any network or registry code, OCIREG_CANCELLED,
 ///         OCIREG_DEADLINE.
@@ -129,7 +129,7 @@ pub unsafe extern "C" fn ocireg_writer_commit(
 ///
 /// @param writer   a writer. Not NULL.
 /// @param context  the call's context; may be NULL.
-/// @param error    receives an error on failure, owned by the caller; may be NULL.
+/// @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
 /// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_BUSY, OCIREG_CANCELLED, OCIREG_DEADLINE. What the registry
 ///         answers is no error: it forgets uploads in time.
 ///
