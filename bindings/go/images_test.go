@@ -497,8 +497,9 @@ func TestPushStopsWhenItsContextDoes(t *testing.T) {
 		t.Fatal(err)
 	}
 	silent := newRegistry(t)
-	silent.holdUpload = make(chan struct{})
-	defer close(silent.holdUpload)
+	hold := make(chan struct{})
+	defer close(hold)
+	silent.change(func() { silent.holdUpload = hold })
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	start := time.Now()
