@@ -68,7 +68,7 @@ impl Placeholders {
     fn take() -> Self {
         let mut taken = lock(TAKEN.get());
         taken.openers += 1;
-        while (0..FIRST).any(|number| !is_open(number)) {
+        while !standard_streams_are_open() {
             let flags = OFlags::PATH | OFlags::CLOEXEC;
             // Without a descriptor left, `work` fails as well, and says so.
             let Ok(place) = openat(CWD, "/", flags, Mode::empty()) else { break };
@@ -92,6 +92,19 @@ impl Drop for Placeholders {
         if taken.openers == 0 {
             taken.places.clear();
         }
+    }
+}
+
+/// Asks for all three at once, because it is asked before everything that is opened.
+fn standard_streams_are_open() -> bool {
+    let mut streams = [0, 1, 2].map(|fd| libc::pollfd { fd, events: 0, revents: 0 });
+    // SAFETY: the pointer and the count are those of an array that outlives the call, which does not wait.
+    let asked = unsafe { libc::poll(streams.as_mut_ptr(), streams.len() as libc::nfds_t, 0) };
+    match asked {
+        0 => true,
+        1.. => streams.iter().all(|stream| stream.revents & libc::POLLNVAL == 0),
+        // A process may be forbidden to poll.
+        _ => (0..FIRST).all(is_open),
     }
 }
 

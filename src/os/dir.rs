@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::{DirBuilder, File};
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::DirBuilderExt;
@@ -106,10 +106,10 @@ impl Dir {
         }))
     }
 
-    /// Adds a line to a file, which is made if it is missing.
-    pub fn append(&self, name: &str, line: &[u8]) -> io::Result<()> {
+    /// Opens a file to add lines to, which is made if it is missing.
+    pub fn open_to_append(&self, name: &str) -> io::Result<File> {
         let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE;
-        self.open_regular(name, flags, Mode::from_raw_mode(0o666))?.write_all(line)
+        self.open_regular(name, flags, Mode::from_raw_mode(0o666))
     }
 
     /// Whether files can be made here.

@@ -4,8 +4,10 @@
 //! `.ocireg-part-<algorithm>-<hex>` (taken up again by a later pull) or under a random name.
 
 use std::fmt;
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
@@ -47,6 +49,10 @@ pub(crate) const FILE_MODE: u32 = 0o666; // The umask takes from it, as for any 
 pub struct Layout {
     root: Dir,
     path: PathBuf,
+    /// The directories of blobs that were used, by algorithm.
+    blobs: Arc<[OnceLock<Dir>; 3]>,
+    /// Where marks are added, once there was one.
+    pub(super) marks_file: Arc<OnceLock<File>>,
     /// Within which blobs may be links: of a layout that is only read. None: they may not be links at all.
     links: Option<Bounds>,
 }
@@ -56,7 +62,13 @@ impl Layout {
     pub fn open(path: &Path) -> Result<Self> {
         let root = open_root(path)?;
         let links = Some(Bounds::new(root.clone(), path));
-        let layout = Self { root, path: path.to_owned(), links };
+        let layout = Self {
+            root,
+            path: path.to_owned(),
+            blobs: Arc::default(),
+            marks_file: Arc::default(),
+            links,
+        };
         if layout.check_marker()? {
             return Ok(layout);
         }
@@ -73,7 +85,13 @@ impl Layout {
             io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => Ok(()),
             _ => Err(Error::file(format!("cannot create the directory {}", path.display()), &e)),
         })?;
-        let layout = Self { root: open_root(path)?, path: path.to_owned(), links: None };
+        let layout = Self {
+            root: open_root(path)?,
+            path: path.to_owned(),
+            blobs: Arc::default(),
+            marks_file: Arc::default(),
+            links: None,
+        };
         layout.root.check_writable().map_err(|e| layout.failed("write to", "", &e))?;
         if layout.check_marker()? {
             layout.read_index()?;
@@ -295,19 +313,26 @@ impl Layout {
     }
 
     pub(super) fn blobs(&self, algorithm: Algorithm) -> Result<Option<Dir>> {
+        let kept = &self.blobs[algorithm as usize];
+        if let Some(dir) = kept.get() {
+            return Ok(Some(dir.clone()));
+        }
         let opened = self.root.open_dir(BLOBS).and_then(|blobs| blobs.open_dir(algorithm.name()));
         match opened {
-            Ok(dir) => Ok(Some(dir)),
+            Ok(dir) => Ok(Some(kept.get_or_init(|| dir).clone())),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(self.failed_blobs(algorithm, &e)),
         }
     }
 
     pub(super) fn make_blobs(&self, algorithm: Algorithm) -> Result<Dir> {
-        self.root
-            .make_dir(BLOBS)
-            .and_then(|blobs| blobs.make_dir(algorithm.name()))
-            .map_err(|e| self.failed_blobs(algorithm, &e))
+        let kept = &self.blobs[algorithm as usize];
+        if let Some(dir) = kept.get() {
+            return Ok(dir.clone());
+        }
+        let made = self.root.make_dir(BLOBS).and_then(|blobs| blobs.make_dir(algorithm.name()));
+        let dir = made.map_err(|e| self.failed_blobs(algorithm, &e))?;
+        Ok(kept.get_or_init(|| dir).clone())
     }
 
     /// The directory of all blobs, which is made if it is missing.
@@ -347,7 +372,7 @@ impl Layout {
         size.map_err(|e| self.failed_blob("use", digest, &e))
     }
 
-    pub(super) fn open_blob(&self, digest: &Digest) -> Result<std::fs::File> {
+    pub(super) fn open_blob(&self, digest: &Digest) -> Result<File> {
         let missing = || {
             let path = self.path.display();
             Error::new(Code::NotFound, format!("{path} does not contain the blob {digest}"))
@@ -362,7 +387,7 @@ impl Layout {
     }
 
     /// Opens a blob in the directory of its algorithm.
-    fn open_in(&self, blobs: &Dir, digest: &Digest) -> io::Result<std::fs::File> {
+    fn open_in(&self, blobs: &Dir, digest: &Digest) -> io::Result<File> {
         match &self.links {
             None => blobs.open_file(digest.hex()),
             Some(bounds) => {
@@ -476,7 +501,7 @@ pub(crate) fn part_name(digest: &Digest) -> String {
     format!("{PARTIAL}{}-{}", digest.algorithm().name(), digest.hex())
 }
 
-fn is_old(file: &std::fs::File) -> bool {
+fn is_old(file: &File) -> bool {
     let age = file.metadata().and_then(|m| m.modified()).map(|at| at.elapsed());
     matches!(age, Ok(Ok(age)) if age > PART_LIFETIME)
 }
@@ -508,7 +533,7 @@ pub(super) fn ref_name(descriptor: &Descriptor) -> Option<&str> {
 
 /// Hashes a file from where it stands to its end; gives the bytes read.
 pub(crate) fn hash_file(
-    file: &mut std::fs::File,
+    file: &mut File,
     hasher: &mut Hasher,
     call: &Call,
     failed: impl Fn(&io::Error) -> Error,
@@ -530,7 +555,7 @@ pub(crate) fn hash_file(
 }
 
 /// The whole of a file, None if it is longer than `limit`.
-fn read_limited(file: std::fs::File, limit: u64) -> io::Result<Option<Vec<u8>>> {
+fn read_limited(file: File, limit: u64) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
     Ok((bytes.len() as u64 <= limit).then_some(bytes))

@@ -4,7 +4,8 @@
 //! these, and its blob is hashed again before it is taken for present. Other programs pass the file over.
 
 use std::collections::HashMap;
-use std::io::Read;
+use std::fs::File;
+use std::io::{Read, Write};
 
 use super::Layout;
 use crate::error::{Error, Result};
@@ -43,9 +44,17 @@ impl Layout {
 
     /// Remembers that a blob was verified. Where that cannot be written, it is hashed again the next time.
     pub fn mark(&self, blob: &Digest) {
-        if let Some(state) = self.state(blob) {
-            drop(self.root().append(MARKS, format!("{blob} {state}\n").as_bytes()));
-        }
+        let Some(state) = self.state(blob) else { return };
+        let file = match self.marks_file.get() {
+            Some(file) => file,
+            None => {
+                let Ok(opened) = self.root().open_to_append(MARKS) else { return };
+                self.marks_file.get_or_init(|| opened)
+            }
+        };
+        // One write, so that lines of several threads and processes do not mix.
+        let mut file: &File = file;
+        drop(file.write_all(format!("{blob} {state}\n").as_bytes()));
     }
 
     fn state(&self, blob: &Digest) -> Option<String> {
