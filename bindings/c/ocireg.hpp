@@ -413,88 +413,6 @@ public:
     }
 
     // Made by bindings/gen from src/ffi: ocireg_session
-    /// Lists the repositories of the registry.
-    Result<std::string> try_catalog(Text options_json = nullptr, const Context *context = nullptr) const {
-        return detail::text([&](char **out, ocireg_error **error) {
-            return ocireg_session_catalog(handle_.get(), detail::raw(context), options_json.get(), out, error);
-        });
-    }
-    std::string catalog(Text options_json = nullptr, const Context *context = nullptr) const {
-        return try_catalog(options_json, context).value();
-    }
-
-    /// Stores a manifest or index. Everything that it lists must be in the repository.
-    Result<std::string> try_put_manifest(Text tag_or_digest, Text media_type, const uint8_t *data, size_t size,
-                                         Text options_json = nullptr, const Context *context = nullptr) const {
-        return detail::text([&](char **out, ocireg_error **error) {
-            return ocireg_session_put_manifest(handle_.get(), detail::raw(context), tag_or_digest.get(),
-                                               media_type.get(), data, size, options_json.get(), out, error);
-        });
-    }
-    std::string put_manifest(Text tag_or_digest, Text media_type, const uint8_t *data, size_t size,
-                             Text options_json = nullptr, const Context *context = nullptr) const {
-        return try_put_manifest(tag_or_digest, media_type, data, size, options_json, context).value();
-    }
-
-    /// Deletes a tag, or by its digest a manifest with all tags that name it. A tag is deleted alone, or the call
-    /// fails: the manifest that it names stays. A manifest with a `subject` leaves the list of what refers to that,
-    /// too.
-    Result<Done> try_delete_manifest(Text tag_or_digest = nullptr, const Context *context = nullptr) const {
-        return detail::done([&](ocireg_error **error) {
-            return ocireg_session_delete_manifest(handle_.get(), detail::raw(context), tag_or_digest.get(), error);
-        });
-    }
-    void delete_manifest(Text tag_or_digest = nullptr, const Context *context = nullptr) const {
-        try_delete_manifest(tag_or_digest, context).value();
-    }
-
-    /// Deletes a blob from the repository.
-    Result<Done> try_delete_blob(Text digest, const Context *context = nullptr) const {
-        return detail::done([&](ocireg_error **error) {
-            return ocireg_session_delete_blob(handle_.get(), detail::raw(context), digest.get(), error);
-        });
-    }
-    void delete_blob(Text digest, const Context *context = nullptr) const { try_delete_blob(digest, context).value(); }
-
-    /// Lists the manifests that refer to another one by their `subject`, such as signatures: by the referrers API, or
-    /// where the registry has none, by the tag that stands in for it.
-    Result<std::string> try_referrers(Text digest, Text options_json = nullptr,
-                                      const Context *context = nullptr) const {
-        return detail::text([&](char **out, ocireg_error **error) {
-            return ocireg_session_referrers(handle_.get(), detail::raw(context), digest.get(), options_json.get(), out,
-                                            error);
-        });
-    }
-    std::string referrers(Text digest, Text options_json = nullptr, const Context *context = nullptr) const {
-        return try_referrers(digest, options_json, context).value();
-    }
-
-    /// Downloads a blob to a file. The file appears under its name when it is whole and its digest was found right; one
-    /// that is there already and right is left as it is, another one is replaced.
-    Result<std::string> try_get_blob_file(Text digest, Text path, Text options_json = nullptr,
-                                          const Context *context = nullptr) const {
-        return detail::text([&](char **out, ocireg_error **error) {
-            return ocireg_session_get_blob_file(handle_.get(), detail::raw(context), digest.get(), path.get(),
-                                                options_json.get(), out, error);
-        });
-    }
-    std::string get_blob_file(Text digest, Text path, Text options_json = nullptr,
-                              const Context *context = nullptr) const {
-        return try_get_blob_file(digest, path, options_json, context).value();
-    }
-
-    /// Uploads a file as a blob.
-    Result<std::string> try_put_blob_file(Text path, Text options_json = nullptr,
-                                          const Context *context = nullptr) const {
-        return detail::text([&](char **out, ocireg_error **error) {
-            return ocireg_session_put_blob_file(handle_.get(), detail::raw(context), path.get(), options_json.get(),
-                                                out, error);
-        });
-    }
-    std::string put_blob_file(Text path, Text options_json = nullptr, const Context *context = nullptr) const {
-        return try_put_blob_file(path, options_json, context).value();
-    }
-
     /// Makes a session of one repository at the endpoints of another session.
     Result<Session> try_repository(Text name) const {
         return detail::wrap<Session>(detail::handle<ocireg_session, ocireg_session_free>(
@@ -530,6 +448,16 @@ public:
     }
     std::string ping(const Context *context = nullptr) const { return try_ping(context).value(); }
 
+    /// Lists the repositories of the registry.
+    Result<std::string> try_catalog(Text options_json = nullptr, const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_session_catalog(handle_.get(), detail::raw(context), options_json.get(), out, error);
+        });
+    }
+    std::string catalog(Text options_json = nullptr, const Context *context = nullptr) const {
+        return try_catalog(options_json, context).value();
+    }
+
     /// The repository's tags.
     Result<std::string> try_list_tags(Text options_json = nullptr, const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
@@ -538,6 +466,19 @@ public:
     }
     std::string list_tags(Text options_json = nullptr, const Context *context = nullptr) const {
         return try_list_tags(options_json, context).value();
+    }
+
+    /// Lists the manifests that refer to another one by their `subject`, such as signatures: by the referrers API, or
+    /// where the registry has none, by the tag that stands in for it.
+    Result<std::string> try_referrers(Text digest, Text options_json = nullptr,
+                                      const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_session_referrers(handle_.get(), detail::raw(context), digest.get(), options_json.get(), out,
+                                            error);
+        });
+    }
+    std::string referrers(Text digest, Text options_json = nullptr, const Context *context = nullptr) const {
+        return try_referrers(digest, options_json, context).value();
     }
 
     /// Looks a manifest up without its content, where the registry can tell.
@@ -551,6 +492,31 @@ public:
     std::string head_manifest(Text tag_or_digest = nullptr, Text options_json = nullptr,
                               const Context *context = nullptr) const {
         return try_head_manifest(tag_or_digest, options_json, context).value();
+    }
+
+    /// Stores a manifest or index. Everything that it lists must be in the repository.
+    Result<std::string> try_put_manifest(Text tag_or_digest, Text media_type, const uint8_t *data, size_t size,
+                                         Text options_json = nullptr, const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_session_put_manifest(handle_.get(), detail::raw(context), tag_or_digest.get(),
+                                               media_type.get(), data, size, options_json.get(), out, error);
+        });
+    }
+    std::string put_manifest(Text tag_or_digest, Text media_type, const uint8_t *data, size_t size,
+                             Text options_json = nullptr, const Context *context = nullptr) const {
+        return try_put_manifest(tag_or_digest, media_type, data, size, options_json, context).value();
+    }
+
+    /// Deletes a tag, or by its digest a manifest with all tags that name it. A tag is deleted alone, or the call
+    /// fails: the manifest that it names stays. A manifest with a `subject` leaves the list of what refers to that,
+    /// too.
+    Result<Done> try_delete_manifest(Text tag_or_digest = nullptr, const Context *context = nullptr) const {
+        return detail::done([&](ocireg_error **error) {
+            return ocireg_session_delete_manifest(handle_.get(), detail::raw(context), tag_or_digest.get(), error);
+        });
+    }
+    void delete_manifest(Text tag_or_digest = nullptr, const Context *context = nullptr) const {
+        try_delete_manifest(tag_or_digest, context).value();
     }
 
     /// Looks a blob up without its content.
@@ -587,6 +553,51 @@ public:
     }
     Writer put_blob(Text options_json = nullptr, const Context *context = nullptr) const {
         return try_put_blob(options_json, context).value();
+    }
+
+    /// Deletes a blob from the repository.
+    Result<Done> try_delete_blob(Text digest, const Context *context = nullptr) const {
+        return detail::done([&](ocireg_error **error) {
+            return ocireg_session_delete_blob(handle_.get(), detail::raw(context), digest.get(), error);
+        });
+    }
+    void delete_blob(Text digest, const Context *context = nullptr) const { try_delete_blob(digest, context).value(); }
+
+    /// Downloads a blob to a file. The file appears under its name when it is whole and its digest was found right; one
+    /// that is there already and right is left as it is, another one is replaced.
+    Result<std::string> try_get_blob_file(Text digest, Text path, Text options_json = nullptr,
+                                          const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_session_get_blob_file(handle_.get(), detail::raw(context), digest.get(), path.get(),
+                                                options_json.get(), out, error);
+        });
+    }
+    std::string get_blob_file(Text digest, Text path, Text options_json = nullptr,
+                              const Context *context = nullptr) const {
+        return try_get_blob_file(digest, path, options_json, context).value();
+    }
+
+    /// Uploads a file as a blob.
+    Result<std::string> try_put_blob_file(Text path, Text options_json = nullptr,
+                                          const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_session_put_blob_file(handle_.get(), detail::raw(context), path.get(), options_json.get(),
+                                                out, error);
+        });
+    }
+    std::string put_blob_file(Text path, Text options_json = nullptr, const Context *context = nullptr) const {
+        return try_put_blob_file(path, options_json, context).value();
+    }
+
+    /// Searches the index.
+    Result<std::string> try_search_repositories(Text term, int32_t limit, const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_session_search_repositories(handle_.get(), detail::raw(context), term.get(), limit, out,
+                                                      error);
+        });
+    }
+    std::string search_repositories(Text term, int32_t limit, const Context *context = nullptr) const {
+        return try_search_repositories(term, limit, context).value();
     }
 
     /// Asks the index for a repository: its images, and the registries that have them. What token the index gives is
@@ -729,17 +740,6 @@ public:
                                       const Context *context = nullptr) const {
         return try_push_image_json_index(reference, images_json, validate, registries_json, context).value();
     }
-
-    /// Searches the index.
-    Result<std::string> try_search_repositories(Text term, int32_t limit, const Context *context = nullptr) const {
-        return detail::text([&](char **out, ocireg_error **error) {
-            return ocireg_session_search_repositories(handle_.get(), detail::raw(context), term.get(), limit, out,
-                                                      error);
-        });
-    }
-    std::string search_repositories(Text term, int32_t limit, const Context *context = nullptr) const {
-        return try_search_repositories(term, limit, context).value();
-    }
     // End of what is made.
 
     ocireg_session *get() const noexcept { return handle_.get(); }
@@ -755,6 +755,17 @@ public:
     explicit Endpoint(Handle handle) noexcept : handle_(std::move(handle)) {}
 
     // Made by bindings/gen from src/ffi: ocireg_endpoint
+    /// Makes a session of a whole registry at one endpoint.
+    Result<Session> try_session(Text auth_json = nullptr, const Context *context = nullptr) const {
+        return detail::wrap<Session>(detail::handle<ocireg_session, ocireg_session_free>(
+            [&](ocireg_session **out, ocireg_error **error) {
+                return ocireg_session_new(handle_.get(), detail::raw(context), auth_json.get(), out, error);
+            }));
+    }
+    Session session(Text auth_json = nullptr, const Context *context = nullptr) const {
+        return try_session(auth_json, context).value();
+    }
+
     /// The same place by protocol v1: the address of an endpoint, its TLS configuration, and other headers. Asks
     /// nobody.
     Result<Endpoint> try_to_v1(Text user_agent = nullptr, Text headers_json = nullptr) const {
@@ -798,17 +809,6 @@ public:
         });
     }
     std::string ping(const Context *context = nullptr) const { return try_ping(context).value(); }
-
-    /// Makes a session of a whole registry at one endpoint.
-    Result<Session> try_session(Text auth_json = nullptr, const Context *context = nullptr) const {
-        return detail::wrap<Session>(detail::handle<ocireg_session, ocireg_session_free>(
-            [&](ocireg_session **out, ocireg_error **error) {
-                return ocireg_session_new(handle_.get(), detail::raw(context), auth_json.get(), out, error);
-            }));
-    }
-    Session session(Text auth_json = nullptr, const Context *context = nullptr) const {
-        return try_session(auth_json, context).value();
-    }
     // End of what is made.
 
     ocireg_endpoint *get() const noexcept { return handle_.get(); }
@@ -846,28 +846,46 @@ public:
     void set_log(int32_t max_level, Log log) const { try_set_log(max_level, std::move(log)).value(); }
 
     // Made by bindings/gen from src/ffi: ocireg_service
-    /// Makes an endpoint. Does not speak to it.
-    Result<Endpoint> try_endpoint(Text api_endpoint_json) const {
-        return detail::wrap<Endpoint>(detail::handle<ocireg_endpoint, ocireg_endpoint_free>(
-            [&](ocireg_endpoint **out, ocireg_error **error) {
-                return ocireg_endpoint_new(handle_.get(), api_endpoint_json.get(), out, error);
-            }));
+    /// The configuration as it is now, a copy.
+    Result<std::string> try_config() const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_service_config(handle_.get(), out, error);
+        });
     }
-    Endpoint endpoint(Text api_endpoint_json) const { return try_endpoint(api_endpoint_json).value(); }
+    std::string config() const { return try_config().value(); }
 
-    /// Finds the endpoint of a v1 index or registry: asks it for `_ping` by https, and by http after that where the
-    /// index is not secure. The official index is not asked.
-    Result<Endpoint> try_endpoint_v1(Text index_json, Text user_agent = nullptr, Text headers_json = nullptr,
-                                     const Context *context = nullptr) const {
-        return detail::wrap<Endpoint>(detail::handle<ocireg_endpoint, ocireg_endpoint_free>(
-            [&](ocireg_endpoint **out, ocireg_error **error) {
-                return ocireg_endpoint_new_v1(handle_.get(), detail::raw(context), index_json.get(), user_agent.get(),
-                                              headers_json.get(), out, error);
-            }));
+    /// Puts a whole new configuration in place of the old, at once or not at all.
+    Result<Done> try_replace_config(Text options_json) const {
+        return detail::done([&](ocireg_error **error) {
+            return ocireg_service_replace_config(handle_.get(), options_json.get(), error);
+        });
     }
-    Endpoint endpoint_v1(Text index_json, Text user_agent = nullptr, Text headers_json = nullptr,
-                         const Context *context = nullptr) const {
-        return try_endpoint_v1(index_json, user_agent, headers_json, context).value();
+    void replace_config(Text options_json) const { try_replace_config(options_json).value(); }
+
+    /// Replaces the mirrors of the official registry.
+    Result<Done> try_load_mirrors(Text list_json) const {
+        return detail::done([&](ocireg_error **error) {
+            return ocireg_service_load_mirrors(handle_.get(), list_json.get(), error);
+        });
+    }
+    void load_mirrors(Text list_json) const { try_load_mirrors(list_json).value(); }
+
+    /// Replaces the registries whose certificates are not verified; this machine is always one of them.
+    Result<Done> try_load_insecure_registries(Text list_json) const {
+        return detail::done([&](ocireg_error **error) {
+            return ocireg_service_load_insecure_registries(handle_.get(), list_json.get(), error);
+        });
+    }
+    void load_insecure_registries(Text list_json) const { try_load_insecure_registries(list_json).value(); }
+
+    /// Replaces the registries that layers with foreign addresses may be pushed to.
+    Result<Done> try_load_allow_nondistributable_artifacts(Text list_json) const {
+        return detail::done([&](ocireg_error **error) {
+            return ocireg_service_load_allow_nondistributable_artifacts(handle_.get(), list_json.get(), error);
+        });
+    }
+    void load_allow_nondistributable_artifacts(Text list_json) const {
+        try_load_allow_nondistributable_artifacts(list_json).value();
     }
 
     /// Pulls an image from a registry into an OCI layout. Blobs that the layout already has are not downloaded again. A
@@ -924,46 +942,60 @@ public:
         return try_inspect(source, options_json, context).value();
     }
 
-    /// The configuration as it is now, a copy.
-    Result<std::string> try_config() const {
+    /// Asks a registry whether it takes credentials. Keeps nothing.
+    Result<std::string> try_auth(Text auth_json = nullptr, Text user_agent = nullptr,
+                                 const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
-            return ocireg_service_config(handle_.get(), out, error);
+            return ocireg_service_auth(handle_.get(), detail::raw(context), auth_json.get(), user_agent.get(), out,
+                                       error);
         });
     }
-    std::string config() const { return try_config().value(); }
+    std::string auth(Text auth_json = nullptr, Text user_agent = nullptr, const Context *context = nullptr) const {
+        return try_auth(auth_json, user_agent, context).value();
+    }
 
-    /// Puts a whole new configuration in place of the old, at once or not at all.
-    Result<Done> try_replace_config(Text options_json) const {
-        return detail::done([&](ocireg_error **error) {
-            return ocireg_service_replace_config(handle_.get(), options_json.get(), error);
+    /// Checks credentials with the registry, as ocireg_service_auth() does, then stores them.
+    Result<std::string> try_login(Text auth_json, Text user_agent = nullptr, const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_service_login(handle_.get(), detail::raw(context), auth_json.get(), user_agent.get(), out,
+                                        error);
         });
     }
-    void replace_config(Text options_json) const { try_replace_config(options_json).value(); }
+    std::string login(Text auth_json, Text user_agent = nullptr, const Context *context = nullptr) const {
+        return try_login(auth_json, user_agent, context).value();
+    }
 
-    /// Replaces the mirrors of the official registry.
-    Result<Done> try_load_mirrors(Text list_json) const {
+    /// Logs out: the helper that config.json names for the registry forgets its credentials, and so does config.json,
+    /// under whatever name a login put them there. Nothing to forget is no failure. The registry is not asked. A logout
+    /// from Docker Hub also removes the tokens that `docker login` in a browser left there.
+    Result<Done> try_logout(Text host, const Context *context = nullptr) const {
         return detail::done([&](ocireg_error **error) {
-            return ocireg_service_load_mirrors(handle_.get(), list_json.get(), error);
+            return ocireg_service_logout(handle_.get(), detail::raw(context), host.get(), error);
         });
     }
-    void load_mirrors(Text list_json) const { try_load_mirrors(list_json).value(); }
+    void logout(Text host, const Context *context = nullptr) const { try_logout(host, context).value(); }
 
-    /// Replaces the registries whose certificates are not verified; this machine is always one of them.
-    Result<Done> try_load_insecure_registries(Text list_json) const {
-        return detail::done([&](ocireg_error **error) {
-            return ocireg_service_load_insecure_registries(handle_.get(), list_json.get(), error);
+    /// Which credentials would be used for a registry, and where they come from; never the secret.
+    Result<std::string> try_credentials(Text host, const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_service_credentials(handle_.get(), detail::raw(context), host.get(), out, error);
         });
     }
-    void load_insecure_registries(Text list_json) const { try_load_insecure_registries(list_json).value(); }
+    std::string credentials(Text host, const Context *context = nullptr) const {
+        return try_credentials(host, context).value();
+    }
 
-    /// Replaces the registries that layers with foreign addresses may be pushed to.
-    Result<Done> try_load_allow_nondistributable_artifacts(Text list_json) const {
-        return detail::done([&](ocireg_error **error) {
-            return ocireg_service_load_allow_nondistributable_artifacts(handle_.get(), list_json.get(), error);
-        });
+    /// Opens a session of a reference's repository, or of a whole registry: asks its endpoints (mirrors first) for
+    /// protocol v2 in order and keeps the first that answers. Later calls may move on to the next one.
+    Result<Session> try_open(Text reference, Text options_json = nullptr, const Context *context = nullptr) const {
+        return detail::wrap<Session>(detail::handle<ocireg_session, ocireg_session_free>(
+            [&](ocireg_session **out, ocireg_error **error) {
+                return ocireg_session_open(handle_.get(), detail::raw(context), reference.get(), options_json.get(),
+                                           out, error);
+            }));
     }
-    void load_allow_nondistributable_artifacts(Text list_json) const {
-        try_load_allow_nondistributable_artifacts(list_json).value();
+    Session open(Text reference, Text options_json = nullptr, const Context *context = nullptr) const {
+        return try_open(reference, options_json, context).value();
     }
 
     /// The endpoints to pull from, in the order to try them: mirrors of the official registry, then https, then http
@@ -1019,16 +1051,28 @@ public:
         return try_is_insecure_registry(host, context).value();
     }
 
-    /// Asks a registry whether it takes credentials. Keeps nothing.
-    Result<std::string> try_auth(Text auth_json = nullptr, Text user_agent = nullptr,
-                                 const Context *context = nullptr) const {
-        return detail::text([&](char **out, ocireg_error **error) {
-            return ocireg_service_auth(handle_.get(), detail::raw(context), auth_json.get(), user_agent.get(), out,
-                                       error);
-        });
+    /// Makes an endpoint. Does not speak to it.
+    Result<Endpoint> try_endpoint(Text api_endpoint_json) const {
+        return detail::wrap<Endpoint>(detail::handle<ocireg_endpoint, ocireg_endpoint_free>(
+            [&](ocireg_endpoint **out, ocireg_error **error) {
+                return ocireg_endpoint_new(handle_.get(), api_endpoint_json.get(), out, error);
+            }));
     }
-    std::string auth(Text auth_json = nullptr, Text user_agent = nullptr, const Context *context = nullptr) const {
-        return try_auth(auth_json, user_agent, context).value();
+    Endpoint endpoint(Text api_endpoint_json) const { return try_endpoint(api_endpoint_json).value(); }
+
+    /// Finds the endpoint of a v1 index or registry: asks it for `_ping` by https, and by http after that where the
+    /// index is not secure. The official index is not asked.
+    Result<Endpoint> try_endpoint_v1(Text index_json, Text user_agent = nullptr, Text headers_json = nullptr,
+                                     const Context *context = nullptr) const {
+        return detail::wrap<Endpoint>(detail::handle<ocireg_endpoint, ocireg_endpoint_free>(
+            [&](ocireg_endpoint **out, ocireg_error **error) {
+                return ocireg_endpoint_new_v1(handle_.get(), detail::raw(context), index_json.get(), user_agent.get(),
+                                              headers_json.get(), out, error);
+            }));
+    }
+    Endpoint endpoint_v1(Text index_json, Text user_agent = nullptr, Text headers_json = nullptr,
+                         const Context *context = nullptr) const {
+        return try_endpoint_v1(index_json, user_agent, headers_json, context).value();
     }
 
     /// Searches an index for repositories, by protocol v1.
@@ -1042,50 +1086,6 @@ public:
     std::string search(Text term, int32_t limit, Text auth_json = nullptr, Text user_agent = nullptr,
                        Text headers_json = nullptr, const Context *context = nullptr) const {
         return try_search(term, limit, auth_json, user_agent, headers_json, context).value();
-    }
-
-    /// Which credentials would be used for a registry, and where they come from; never the secret.
-    Result<std::string> try_credentials(Text host, const Context *context = nullptr) const {
-        return detail::text([&](char **out, ocireg_error **error) {
-            return ocireg_service_credentials(handle_.get(), detail::raw(context), host.get(), out, error);
-        });
-    }
-    std::string credentials(Text host, const Context *context = nullptr) const {
-        return try_credentials(host, context).value();
-    }
-
-    /// Checks credentials with the registry, as ocireg_service_auth() does, then stores them.
-    Result<std::string> try_login(Text auth_json, Text user_agent = nullptr, const Context *context = nullptr) const {
-        return detail::text([&](char **out, ocireg_error **error) {
-            return ocireg_service_login(handle_.get(), detail::raw(context), auth_json.get(), user_agent.get(), out,
-                                        error);
-        });
-    }
-    std::string login(Text auth_json, Text user_agent = nullptr, const Context *context = nullptr) const {
-        return try_login(auth_json, user_agent, context).value();
-    }
-
-    /// Logs out: the helper that config.json names for the registry forgets its credentials, and so does config.json,
-    /// under whatever name a login put them there. Nothing to forget is no failure. The registry is not asked. A logout
-    /// from Docker Hub also removes the tokens that `docker login` in a browser left there.
-    Result<Done> try_logout(Text host, const Context *context = nullptr) const {
-        return detail::done([&](ocireg_error **error) {
-            return ocireg_service_logout(handle_.get(), detail::raw(context), host.get(), error);
-        });
-    }
-    void logout(Text host, const Context *context = nullptr) const { try_logout(host, context).value(); }
-
-    /// Opens a session of a reference's repository, or of a whole registry: asks its endpoints (mirrors first) for
-    /// protocol v2 in order and keeps the first that answers. Later calls may move on to the next one.
-    Result<Session> try_open(Text reference, Text options_json = nullptr, const Context *context = nullptr) const {
-        return detail::wrap<Session>(detail::handle<ocireg_session, ocireg_session_free>(
-            [&](ocireg_session **out, ocireg_error **error) {
-                return ocireg_session_open(handle_.get(), detail::raw(context), reference.get(), options_json.get(),
-                                           out, error);
-            }));
-    }
-    Session open(Text reference, Text options_json = nullptr, const Context *context = nullptr) const {
-        return try_open(reference, options_json, context).value();
     }
     // End of what is made.
 
@@ -1105,35 +1105,6 @@ private:
 };
 
 // Made by bindings/gen from src/ffi: functions
-/// Gets a value out of JSON, such as the `digest` of the first layer of a manifest.
-inline Result<std::string> try_json_get(Text json, Text pointer) {
-    return detail::text([&](char **out, ocireg_error **error) {
-        return ocireg_json_get(json.get(), pointer.get(), out, error);
-    });
-}
-inline std::string json_get(Text json, Text pointer) { return try_json_get(json, pointer).value(); }
-
-/// Counts the elements of an array, or the keys of an object, in JSON.
-inline Result<size_t> try_json_length(Text json, Text pointer) {
-    size_t out = 0;
-    return detail::result(
-        [&](ocireg_error **error) {
-            return ocireg_json_length(json.get(), pointer.get(), &out, error);
-        },
-        [&] { return out; });
-}
-inline size_t json_length(Text json, Text pointer) { return try_json_length(json, pointer).value(); }
-
-/// Makes the JSON of an AuthConfig from a user name and a password, with everything escaped that must be.
-inline Result<std::string> try_auth_json(Text host = nullptr, Text username = nullptr, Text password = nullptr) {
-    return detail::text([&](char **out, ocireg_error **error) {
-        return ocireg_auth_json(host.get(), username.get(), password.get(), out, error);
-    });
-}
-inline std::string auth_json(Text host = nullptr, Text username = nullptr, Text password = nullptr) {
-    return try_auth_json(host, username, password).value();
-}
-
 /// Lists the images in an OCI layout.
 inline Result<std::string> try_layout_list(Text location, Text options_json = nullptr,
                                            const Context *context = nullptr) {
@@ -1273,6 +1244,35 @@ inline Result<std::string> try_certs_dir() {
     });
 }
 inline std::string certs_dir() { return try_certs_dir().value(); }
+
+/// Gets a value out of JSON, such as the `digest` of the first layer of a manifest.
+inline Result<std::string> try_json_get(Text json, Text pointer) {
+    return detail::text([&](char **out, ocireg_error **error) {
+        return ocireg_json_get(json.get(), pointer.get(), out, error);
+    });
+}
+inline std::string json_get(Text json, Text pointer) { return try_json_get(json, pointer).value(); }
+
+/// Counts the elements of an array, or the keys of an object, in JSON.
+inline Result<size_t> try_json_length(Text json, Text pointer) {
+    size_t out = 0;
+    return detail::result(
+        [&](ocireg_error **error) {
+            return ocireg_json_length(json.get(), pointer.get(), &out, error);
+        },
+        [&] { return out; });
+}
+inline size_t json_length(Text json, Text pointer) { return try_json_length(json, pointer).value(); }
+
+/// Makes the JSON of an AuthConfig from a user name and a password, with everything escaped that must be.
+inline Result<std::string> try_auth_json(Text host = nullptr, Text username = nullptr, Text password = nullptr) {
+    return detail::text([&](char **out, ocireg_error **error) {
+        return ocireg_auth_json(host.get(), username.get(), password.get(), out, error);
+    });
+}
+inline std::string auth_json(Text host = nullptr, Text username = nullptr, Text password = nullptr) {
+    return try_auth_json(host, username, password).value();
+}
 // End of what is made.
 
 } // namespace ocireg

@@ -1,4 +1,4 @@
-//! `ocireg_context`.
+//! Contexts: deadlines, cancellation and progress.
 
 use std::ffi::{CString, c_char, c_void};
 use std::time::Duration;
@@ -14,9 +14,6 @@ use crate::error::Result;
 ///
 /// ocireg_context_cancel() may be called from any thread and from a signal handler; everything else from one
 /// thread at a time, and not while a call runs under the context.
-///
-/// Functions: ocireg_context_new(), ocireg_context_set_timeout(), ocireg_context_set_progress(),
-/// ocireg_context_cancel(), ocireg_context_free().
 pub struct ocireg_context {
     _opaque: [u8; 0],
 }

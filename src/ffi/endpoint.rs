@@ -1,4 +1,4 @@
-//! `ocireg_endpoint`.
+//! Endpoints: one address of one registry.
 
 use std::ffi::c_char;
 
@@ -20,9 +20,6 @@ use crate::v1;
 ///
 /// Never changes; may be used from any number of threads at once. May be freed while a call on it runs, and before
 /// what was made from it.
-///
-/// Functions: ocireg_endpoint_new(), ocireg_endpoint_new_v1(), ocireg_endpoint_to_v1(), ocireg_endpoint_to_string(),
-/// ocireg_endpoint_path(), ocireg_endpoint_is_secure(), ocireg_endpoint_ping(), ocireg_endpoint_free().
 pub struct ocireg_endpoint {
     _opaque: [u8; 0],
 }

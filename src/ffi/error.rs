@@ -1,4 +1,4 @@
-//! `ocireg_error`.
+//! Errors: what went wrong, and what can be done about it.
 
 use std::ffi::{CString, c_char};
 
@@ -9,9 +9,6 @@ use crate::error::{Details, Error};
 ///
 /// Made by a failing function in its last parameter, if that is not NULL; the caller frees it with
 /// ocireg_error_free(). May be read from any thread at any time: it never changes.
-///
-/// Functions: ocireg_error_code(), ocireg_error_message(), ocireg_error_json(), ocireg_error_hint(),
-/// ocireg_error_http_status(), ocireg_error_retry_after_ms(), ocireg_error_retryable(), ocireg_error_free().
 pub struct ocireg_error {
     _opaque: [u8; 0],
 }

@@ -1,4 +1,4 @@
-//! Whole images: `ocireg_pull`, `ocireg_push`, `ocireg_copy`, `ocireg_inspect`.
+//! Whole images: pull, push, copy, inspect.
 
 use std::ffi::c_char;
 

@@ -1,4 +1,4 @@
-//! JSON for programs without a parser.
+//! Helpers for programs without a JSON parser.
 
 use std::ffi::c_char;
 

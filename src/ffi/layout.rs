@@ -1,4 +1,4 @@
-//! Layouts as caches: `ocireg_layout_list`, `ocireg_layout_remove`, `ocireg_layout_collect`, `ocireg_layout_verify`.
+//! OCI layouts as caches: list, remove, collect garbage, verify.
 
 use std::ffi::c_char;
 

@@ -1,4 +1,4 @@
-//! Text and bytes across the boundary.
+//! Memory: free what the library returned.
 
 use std::ffi::{CStr, CString, c_char};
 

@@ -13,24 +13,54 @@ mod guard;
 mod handle;
 #[macro_use]
 mod args;
-mod memory;
+mod options;
+
+// The header lists types and functions in the order of these modules, and begins each module's functions with its first
+// line of documentation. The blank lines keep rustfmt from sorting them.
+
+pub mod service;
+
+pub mod image;
 
 pub mod context;
-pub mod discover;
-pub mod endpoint;
+
 pub mod error;
-pub mod image;
-pub mod json;
-pub mod layout;
-pub mod names;
-mod options;
-pub mod reader;
-pub mod service;
+
+pub mod memory;
+
+pub mod login;
+
 pub mod session;
-pub mod session_v1;
-pub mod version;
+
+pub mod discover;
+
+pub mod manifests;
+
+pub mod blobs;
+
+pub mod reader;
+
 pub mod writer;
 
+pub mod layout;
+
+pub mod lookup;
+
+pub mod endpoint;
+
+pub mod search;
+
+pub mod session_v1;
+
+pub mod session_v1_push;
+
+pub mod names;
+
+pub mod json;
+
+pub mod version;
+
+pub use blobs::*;
 pub use context::*;
 pub use discover::*;
 pub use endpoint::*;
@@ -38,11 +68,16 @@ pub use error::*;
 pub use image::*;
 pub use json::*;
 pub use layout::*;
+pub use login::*;
+pub use lookup::*;
+pub use manifests::*;
 pub use memory::{ocireg_bytes_free, ocireg_string_free};
 pub use names::*;
 pub use reader::*;
+pub use search::*;
 pub use service::*;
 pub use session::*;
 pub use session_v1::*;
+pub use session_v1_push::*;
 pub use version::*;
 pub use writer::*;

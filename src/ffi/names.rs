@@ -1,4 +1,4 @@
-//! Names, mirrors, references, credentials' keys, challenges: no handle, no network.
+//! Helpers for names, mirrors, credentials and certificates. They never use the network.
 
 use std::ffi::c_char;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! `ocireg_reader`.
+//! Readers: a blob or layer, read as a stream.
 
 use std::sync::{Arc, Mutex, TryLockError};
 
@@ -14,8 +14,6 @@ use crate::v2::blob::BlobReader;
 ///
 /// May move between threads, but only one may use it at a time; a second one gets OCIREG_BUSY. Holds what it needs
 /// of its session: that may be freed before it.
-///
-/// Functions: ocireg_reader_read(), ocireg_reader_verify(), ocireg_reader_size(), ocireg_reader_free().
 pub struct ocireg_reader {
     _opaque: [u8; 0],
 }

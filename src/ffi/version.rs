@@ -1,4 +1,4 @@
-//! Version, and what codes are called.
+//! The version of the library, and the names of error codes.
 
 use std::ffi::{CString, c_char};
 

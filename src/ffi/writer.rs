@@ -1,4 +1,4 @@
-//! `ocireg_writer`.
+//! Writers: a blob or layer, written as a stream.
 
 use std::ffi::c_char;
 use std::sync::{Arc, Mutex, TryLockError};
@@ -15,8 +15,6 @@ use crate::v2::upload::BlobWriter;
 ///
 /// May move between threads, but only one may use it at a time; a second one gets OCIREG_BUSY. Holds what it needs
 /// of its session: that may be freed before it.
-///
-/// Functions: ocireg_writer_write(), ocireg_writer_commit(), ocireg_writer_abort(), ocireg_writer_free().
 pub struct ocireg_writer {
     _opaque: [u8; 0],
 }

@@ -11,18 +11,6 @@ fn header() -> String {
 }
 
 #[test]
-fn the_committed_header_is_the_generated_one() {
-    for file in ocireg_bindings_gen::generate(stage::root()) {
-        if std::env::var_os("OCIREG_UPDATE_HEADER").is_some() {
-            file.write(stage::root()).expect("written");
-        }
-        if file.path.ends_with("ocireg.h") {
-            assert!(file.is_current(stage::root()), "OCIREG_UPDATE=1 cargo test --test generated");
-        }
-    }
-}
-
-#[test]
 fn compiles_alone_and_twice_as_strict_c_and_cpp() {
     let dir = ocireg_testkit::tempdir();
     let include = format!("-I{}", stage::root().join("include").display());
@@ -107,8 +95,6 @@ fn version_macros_are_those_of_the_package() {
     );
 }
 
-/// Each function says what it does, what every parameter is, what it returns, which threads may call it, whether it
-/// waits, and since when it exists.
 #[test]
 fn nothing_but_the_librarys_own_functions_is_declared() {
     let header = header();
@@ -122,6 +108,8 @@ fn nothing_but_the_librarys_own_functions_is_declared() {
     assert!(foreign.is_empty(), "{:?}", foreign.iter().map(|f| &f.name).collect::<Vec<_>>());
 }
 
+/// Each function says what it does, what every parameter is, what it returns, which threads may call it, whether it
+/// waits, and since when it exists.
 #[test]
 fn every_function_is_documented() {
     let functions = functions(&header());
@@ -170,7 +158,7 @@ fn every_function_is_documented() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-/// Each opaque type lists its functions and says how threads may share it.
+/// Each opaque type says how threads may share it, and can be freed.
 #[test]
 fn every_type_is_documented() {
     let header = header();
@@ -181,14 +169,8 @@ fn every_type_is_documented() {
         let name = name.split_whitespace().next().expect("a name");
         types += 1;
         assert!(doc.contains("thread"), "{name} does not say how threads may share it");
-        let listed = doc.split("Functions:").nth(1).unwrap_or_else(|| panic!("{name} lists none"));
         let free = format!("{name}_free");
         assert!(names.contains(&free), "{free} is missing");
-        for function in names.iter().filter(|f| {
-            f.strip_prefix(name).is_some_and(|rest| rest.starts_with('_') && !rest.contains("__"))
-        }) {
-            assert!(listed.contains(function.as_str()), "{name} does not list {function}");
-        }
     }
     assert!(types >= 2, "the header's types are found");
 }

@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use crate::surface::{Section, Surface};
+
 /// The whole header.
-pub fn header(root: &Path) -> String {
+pub fn header(root: &Path, surface: &Surface) -> String {
     let mut config =
         cbindgen::Config::from_file(root.join("cbindgen.toml")).expect("cbindgen.toml");
     config.after_includes = Some(constants(root));
@@ -14,7 +16,20 @@ pub fn header(root: &Path) -> String {
         .generate()
         .expect("the C surface can be written as a header")
         .write(&mut header);
-    String::from_utf8(header).expect("the header is text")
+    let header = String::from_utf8(header).expect("the header is text");
+    surface.sections.iter().fold(header, |header, section| with_title(&header, section))
+}
+
+/// The header with the section's title before its first function.
+fn with_title(header: &str, section: &Section) -> String {
+    let call = format!("{}(", section.first);
+    let declares = |line: &str| !line.starts_with([' ', '/']) && line.contains(&call);
+    let declaration = header.lines().find(|line| declares(line));
+    let declaration = declaration.unwrap_or_else(|| panic!("{call} is in the header"));
+    let at = header.find(&format!("\n{declaration}")).expect("it was found");
+    let comment = header[..at].rfind("/**\n").expect("each function is documented");
+    let (before, after) = header.split_at(comment);
+    format!("{before}/*\n * {title}\n */\n\n{after}", title = section.title)
 }
 
 /// Codes, version and the constants of the registry package, as macros.

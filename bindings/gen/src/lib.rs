@@ -41,7 +41,7 @@ impl Generated {
 #[must_use]
 pub fn generate(root: &Path) -> Vec<Generated> {
     let surface = Surface::read(root);
-    let header = header::header(root);
+    let header = header::header(root, &surface);
     let mut symbols: Vec<&str> = surface.functions.iter().map(|f| f.name.as_str()).collect();
     symbols.sort_unstable();
     let symbols = symbols.join("\n") + "\n";

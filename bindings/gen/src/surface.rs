@@ -12,6 +12,16 @@ pub struct Surface {
     pub handles: Vec<String>,
     /// The types of callbacks.
     pub callbacks: Vec<Callback>,
+    /// The modules that export functions, in the order of the header.
+    pub sections: Vec<Section>,
+}
+
+/// A module of `src/ffi` that exports functions.
+pub struct Section {
+    /// The first line of its documentation.
+    pub title: String,
+    /// The name of its first function.
+    pub first: String,
 }
 
 /// A type of callbacks, such as `ocireg_log_fn`.
@@ -209,7 +219,7 @@ impl Surface {
     /// Reads `src/ffi` below the root of the repository.
     pub fn read(root: &Path) -> Self {
         let directory = root.join("src/ffi");
-        let mut items = Vec::new();
+        let (mut items, mut sections) = (Vec::new(), Vec::new());
         for item in &parse(&directory.join("mod.rs")).items {
             let Item::Mod(module) = item else { continue };
             if module.content.is_some() {
@@ -219,19 +229,21 @@ impl Surface {
                 directory.join(format!("{}.rs", module.ident)),
                 directory.join(module.ident.to_string()).join("mod.rs"),
             );
-            items.extend(parse(if file.exists() { &file } else { &room }).items);
+            let file = parse(if file.exists() { &file } else { &room });
+            let first = file.items.iter().find_map(exported);
+            if let Some(first) = first {
+                let text = documentation(&file.attrs);
+                let title = text.lines().next().unwrap_or_default().to_owned();
+                sections.push(Section { title, first: first.sig.ident.to_string() });
+            }
+            items.extend(file.items);
         }
         let names = Names::of(&items);
-        let functions: Vec<Function> = items
-            .iter()
-            .filter_map(|item| match item {
-                Item::Fn(function) if is_exported(function) => Some(names.function(function)),
-                _ => None,
-            })
-            .collect();
+        let functions: Vec<Function> =
+            items.iter().filter_map(exported).map(|function| names.function(function)).collect();
         let callbacks = items.iter().filter_map(|item| names.callback(item)).collect();
         assert!(functions.len() > 50, "the functions of src/ffi are found");
-        Self { functions, handles: names.handles, callbacks }
+        Self { functions, handles: names.handles, callbacks, sections }
     }
 
     /// Whether a handle is for one thread at a time: some call takes it without `const`.
@@ -249,8 +261,16 @@ fn parse(path: &Path) -> syn::File {
     syn::parse_file(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
-fn is_exported(function: &ItemFn) -> bool {
-    matches!(function.vis, syn::Visibility::Public(_)) && function.sig.abi.is_some()
+/// The function that an item is, if C can call it.
+fn exported(item: &Item) -> Option<&ItemFn> {
+    match item {
+        Item::Fn(function)
+            if matches!(function.vis, syn::Visibility::Public(_)) && function.sig.abi.is_some() =>
+        {
+            Some(function)
+        }
+        _ => None,
+    }
 }
 
 /// The types that are declared for C.

@@ -78,11 +78,11 @@ DEFAULT_REGISTRY_VERSION_HEADER = "Docker-Distribution-Api-Version"
 
 
 # One type for each kind of handle: mixing them up is then a TypeError.
-class ocireg_context(Structure):
+class ocireg_service(Structure):
     pass
 
 
-class ocireg_endpoint(Structure):
+class ocireg_context(Structure):
     pass
 
 
@@ -90,15 +90,11 @@ class ocireg_error(Structure):
     pass
 
 
-class ocireg_reader(Structure):
-    pass
-
-
-class ocireg_service(Structure):
-    pass
-
-
 class ocireg_session(Structure):
+    pass
+
+
+class ocireg_reader(Structure):
     pass
 
 
@@ -106,48 +102,44 @@ class ocireg_writer(Structure):
     pass
 
 
+class ocireg_endpoint(Structure):
+    pass
+
+
+ocireg_log_fn = CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
 ocireg_progress_fn = CFUNCTYPE(c_int32, c_void_p, c_uint64, c_uint64, c_char_p)
 ocireg_drop_fn = CFUNCTYPE(None, c_void_p)
-ocireg_log_fn = CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
 
-_context = POINTER(ocireg_context)
-_endpoint = POINTER(ocireg_endpoint)
-_error = POINTER(ocireg_error)
-_reader = POINTER(ocireg_reader)
 _service = POINTER(ocireg_service)
+_context = POINTER(ocireg_context)
+_error = POINTER(ocireg_error)
 _session = POINTER(ocireg_session)
+_reader = POINTER(ocireg_reader)
 _writer = POINTER(ocireg_writer)
+_endpoint = POINTER(ocireg_endpoint)
 _text = c_char_p
 _text_out = POINTER(c_void_p)
 _bytes = POINTER(c_uint8)
 
 # Function → result, parameters.
 PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
-    "ocireg_string_free": (None, [c_void_p]),
-    "ocireg_bytes_free": (None, [_bytes]),
+    "ocireg_service_new": (c_int32, [_text, POINTER(_service), POINTER(_error)]),
+    "ocireg_service_config": (c_int32, [_service, _text_out, POINTER(_error)]),
+    "ocireg_service_replace_config": (c_int32, [_service, _text, POINTER(_error)]),
+    "ocireg_service_load_mirrors": (c_int32, [_service, _text, POINTER(_error)]),
+    "ocireg_service_load_insecure_registries": (c_int32, [_service, _text, POINTER(_error)]),
+    "ocireg_service_load_allow_nondistributable_artifacts": (c_int32, [_service, _text, POINTER(_error)]),
+    "ocireg_service_set_log": (c_int32, [_service, c_int32, ocireg_log_fn, c_void_p, ocireg_drop_fn, POINTER(_error)]),
+    "ocireg_service_free": (None, [_service]),
+    "ocireg_pull": (c_int32, [_service, _context, _text, _text, _text, _text_out, POINTER(_error)]),
+    "ocireg_push": (c_int32, [_service, _context, _text, _text, _text, _text_out, POINTER(_error)]),
+    "ocireg_copy": (c_int32, [_service, _context, _text, _text, _text, _text_out, POINTER(_error)]),
+    "ocireg_inspect": (c_int32, [_service, _context, _text, _text, _text_out, POINTER(_error)]),
     "ocireg_context_new": (c_int32, [POINTER(_context), POINTER(_error)]),
     "ocireg_context_set_timeout": (None, [_context, c_uint64]),
     "ocireg_context_set_progress": (None, [_context, ocireg_progress_fn, c_void_p, ocireg_drop_fn]),
     "ocireg_context_cancel": (None, [_context]),
     "ocireg_context_free": (None, [_context]),
-    "ocireg_session_catalog": (c_int32, [_session, _context, _text, _text_out, POINTER(_error)]),
-    "ocireg_session_put_manifest": (
-        c_int32,
-        [_session, _context, _text, _text, _bytes, c_size_t, _text, _text_out, POINTER(_error)],
-    ),
-    "ocireg_session_delete_manifest": (c_int32, [_session, _context, _text, POINTER(_error)]),
-    "ocireg_session_delete_blob": (c_int32, [_session, _context, _text, POINTER(_error)]),
-    "ocireg_session_referrers": (c_int32, [_session, _context, _text, _text, _text_out, POINTER(_error)]),
-    "ocireg_session_get_blob_file": (c_int32, [_session, _context, _text, _text, _text, _text_out, POINTER(_error)]),
-    "ocireg_session_put_blob_file": (c_int32, [_session, _context, _text, _text, _text_out, POINTER(_error)]),
-    "ocireg_endpoint_new": (c_int32, [_service, _text, POINTER(_endpoint), POINTER(_error)]),
-    "ocireg_endpoint_new_v1": (c_int32, [_service, _context, _text, _text, _text, POINTER(_endpoint), POINTER(_error)]),
-    "ocireg_endpoint_to_v1": (c_int32, [_endpoint, _text, _text, POINTER(_endpoint), POINTER(_error)]),
-    "ocireg_endpoint_to_string": (c_int32, [_endpoint, _text_out, POINTER(_error)]),
-    "ocireg_endpoint_path": (c_int32, [_endpoint, _text, _text_out, POINTER(_error)]),
-    "ocireg_endpoint_is_secure": (c_int32, [_endpoint, POINTER(c_int32), POINTER(_error)]),
-    "ocireg_endpoint_free": (None, [_endpoint]),
-    "ocireg_endpoint_ping": (c_int32, [_endpoint, _context, _text_out, POINTER(_error)]),
     "ocireg_error_code": (c_int32, [_error]),
     "ocireg_error_message": (c_char_p, [_error]),
     "ocireg_error_json": (c_char_p, [_error]),
@@ -156,65 +148,32 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "ocireg_error_retry_after_ms": (c_int64, [_error]),
     "ocireg_error_retryable": (c_int32, [_error]),
     "ocireg_error_free": (None, [_error]),
-    "ocireg_pull": (c_int32, [_service, _context, _text, _text, _text, _text_out, POINTER(_error)]),
-    "ocireg_push": (c_int32, [_service, _context, _text, _text, _text, _text_out, POINTER(_error)]),
-    "ocireg_copy": (c_int32, [_service, _context, _text, _text, _text, _text_out, POINTER(_error)]),
-    "ocireg_inspect": (c_int32, [_service, _context, _text, _text, _text_out, POINTER(_error)]),
-    "ocireg_json_get": (c_int32, [_text, _text, _text_out, POINTER(_error)]),
-    "ocireg_json_length": (c_int32, [_text, _text, POINTER(c_size_t), POINTER(_error)]),
-    "ocireg_auth_json": (c_int32, [_text, _text, _text, _text_out, POINTER(_error)]),
-    "ocireg_layout_list": (c_int32, [_text, _context, _text, _text_out, POINTER(_error)]),
-    "ocireg_layout_remove": (c_int32, [_text, _context, _text, _text_out, POINTER(_error)]),
-    "ocireg_layout_collect": (c_int32, [_text, _context, _text, _text_out, POINTER(_error)]),
-    "ocireg_layout_verify": (c_int32, [_text, _context, _text, _text_out, POINTER(_error)]),
-    "ocireg_convert_to_hostname": (c_int32, [_text, _text_out, POINTER(_error)]),
-    "ocireg_validate_index_name": (c_int32, [_text, _text_out, POINTER(_error)]),
-    "ocireg_validate_mirror": (c_int32, [_text, _text_out, POINTER(_error)]),
-    "ocireg_parse_reference": (c_int32, [_text, _text_out, POINTER(_error)]),
-    "ocireg_parse_repository_info": (c_int32, [_text, _text_out, POINTER(_error)]),
-    "ocireg_parse_search_index_info": (c_int32, [_text, _text_out, POINTER(_error)]),
-    "ocireg_auth_config_key": (c_int32, [_text, _text_out, POINTER(_error)]),
-    "ocireg_resolve_auth_config": (c_int32, [_text, _text, _text_out, POINTER(_error)]),
-    "ocireg_parse_challenges": (c_int32, [_text, _text_out, POINTER(_error)]),
-    "ocireg_read_certs_directory": (c_int32, [_text, _text_out, POINTER(_error)]),
-    "ocireg_certs_dir": (c_int32, [_text_out, POINTER(_error)]),
-    "ocireg_reader_read": (c_int32, [_reader, _context, _bytes, c_size_t, POINTER(c_size_t), POINTER(_error)]),
-    "ocireg_reader_verify": (c_int32, [_reader, _context, POINTER(_error)]),
-    "ocireg_reader_size": (c_int64, [_reader]),
-    "ocireg_reader_free": (None, [_reader]),
-    "ocireg_service_new": (c_int32, [_text, POINTER(_service), POINTER(_error)]),
-    "ocireg_service_config": (c_int32, [_service, _text_out, POINTER(_error)]),
-    "ocireg_service_replace_config": (c_int32, [_service, _text, POINTER(_error)]),
-    "ocireg_service_load_mirrors": (c_int32, [_service, _text, POINTER(_error)]),
-    "ocireg_service_load_insecure_registries": (c_int32, [_service, _text, POINTER(_error)]),
-    "ocireg_service_load_allow_nondistributable_artifacts": (c_int32, [_service, _text, POINTER(_error)]),
-    "ocireg_service_lookup_pull_endpoints": (c_int32, [_service, _context, _text, _text_out, POINTER(_error)]),
-    "ocireg_service_lookup_push_endpoints": (c_int32, [_service, _context, _text, _text_out, POINTER(_error)]),
-    "ocireg_service_resolve_repository": (c_int32, [_service, _context, _text, _text_out, POINTER(_error)]),
-    "ocireg_service_tls_config": (c_int32, [_service, _context, _text, _text_out, POINTER(_error)]),
-    "ocireg_service_is_insecure_registry": (c_int32, [_service, _context, _text, POINTER(c_int32), POINTER(_error)]),
+    "ocireg_string_free": (None, [c_void_p]),
+    "ocireg_bytes_free": (None, [_bytes]),
     "ocireg_service_auth": (c_int32, [_service, _context, _text, _text, _text_out, POINTER(_error)]),
-    "ocireg_service_search": (
-        c_int32,
-        [_service, _context, _text, c_int32, _text, _text, _text, _text_out, POINTER(_error)],
-    ),
-    "ocireg_service_credentials": (c_int32, [_service, _context, _text, _text_out, POINTER(_error)]),
     "ocireg_service_login": (c_int32, [_service, _context, _text, _text, _text_out, POINTER(_error)]),
     "ocireg_service_logout": (c_int32, [_service, _context, _text, POINTER(_error)]),
-    "ocireg_service_set_log": (c_int32, [_service, c_int32, ocireg_log_fn, c_void_p, ocireg_drop_fn, POINTER(_error)]),
-    "ocireg_service_free": (None, [_service]),
-    "ocireg_session_new": (c_int32, [_endpoint, _context, _text, POINTER(_session), POINTER(_error)]),
+    "ocireg_service_credentials": (c_int32, [_service, _context, _text, _text_out, POINTER(_error)]),
     "ocireg_session_open": (c_int32, [_service, _context, _text, _text, POINTER(_session), POINTER(_error)]),
+    "ocireg_session_new": (c_int32, [_endpoint, _context, _text, POINTER(_session), POINTER(_error)]),
     "ocireg_session_repository": (c_int32, [_session, _text, POINTER(_session), POINTER(_error)]),
     "ocireg_session_id": (c_int32, [_session, _text_out, POINTER(_error)]),
     "ocireg_session_info": (c_int32, [_session, _text_out, POINTER(_error)]),
     "ocireg_session_ping": (c_int32, [_session, _context, _text_out, POINTER(_error)]),
+    "ocireg_session_free": (None, [_session]),
+    "ocireg_session_catalog": (c_int32, [_session, _context, _text, _text_out, POINTER(_error)]),
     "ocireg_session_list_tags": (c_int32, [_session, _context, _text, _text_out, POINTER(_error)]),
+    "ocireg_session_referrers": (c_int32, [_session, _context, _text, _text, _text_out, POINTER(_error)]),
     "ocireg_session_get_manifest": (
         c_int32,
         [_session, _context, _text, _text, _text_out, POINTER(_bytes), POINTER(c_size_t), POINTER(_error)],
     ),
     "ocireg_session_head_manifest": (c_int32, [_session, _context, _text, _text, _text_out, POINTER(_error)]),
+    "ocireg_session_put_manifest": (
+        c_int32,
+        [_session, _context, _text, _text, _bytes, c_size_t, _text, _text_out, POINTER(_error)],
+    ),
+    "ocireg_session_delete_manifest": (c_int32, [_session, _context, _text, POINTER(_error)]),
     "ocireg_session_head_blob": (c_int32, [_session, _context, _text, _text_out, POINTER(_error)]),
     "ocireg_session_open_blob": (
         c_int32,
@@ -225,7 +184,39 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
         c_int32,
         [_session, _context, _text, _text, _text, POINTER(c_int32), POINTER(_writer), POINTER(_error)],
     ),
-    "ocireg_session_free": (None, [_session]),
+    "ocireg_session_delete_blob": (c_int32, [_session, _context, _text, POINTER(_error)]),
+    "ocireg_session_get_blob_file": (c_int32, [_session, _context, _text, _text, _text, _text_out, POINTER(_error)]),
+    "ocireg_session_put_blob_file": (c_int32, [_session, _context, _text, _text, _text_out, POINTER(_error)]),
+    "ocireg_reader_read": (c_int32, [_reader, _context, _bytes, c_size_t, POINTER(c_size_t), POINTER(_error)]),
+    "ocireg_reader_verify": (c_int32, [_reader, _context, POINTER(_error)]),
+    "ocireg_reader_size": (c_int64, [_reader]),
+    "ocireg_reader_free": (None, [_reader]),
+    "ocireg_writer_write": (c_int32, [_writer, _context, _bytes, c_size_t, POINTER(_error)]),
+    "ocireg_writer_commit": (c_int32, [_writer, _context, _text, _text_out, POINTER(_error)]),
+    "ocireg_writer_abort": (c_int32, [_writer, _context, POINTER(_error)]),
+    "ocireg_writer_free": (None, [_writer]),
+    "ocireg_layout_list": (c_int32, [_text, _context, _text, _text_out, POINTER(_error)]),
+    "ocireg_layout_remove": (c_int32, [_text, _context, _text, _text_out, POINTER(_error)]),
+    "ocireg_layout_collect": (c_int32, [_text, _context, _text, _text_out, POINTER(_error)]),
+    "ocireg_layout_verify": (c_int32, [_text, _context, _text, _text_out, POINTER(_error)]),
+    "ocireg_service_lookup_pull_endpoints": (c_int32, [_service, _context, _text, _text_out, POINTER(_error)]),
+    "ocireg_service_lookup_push_endpoints": (c_int32, [_service, _context, _text, _text_out, POINTER(_error)]),
+    "ocireg_service_resolve_repository": (c_int32, [_service, _context, _text, _text_out, POINTER(_error)]),
+    "ocireg_service_tls_config": (c_int32, [_service, _context, _text, _text_out, POINTER(_error)]),
+    "ocireg_service_is_insecure_registry": (c_int32, [_service, _context, _text, POINTER(c_int32), POINTER(_error)]),
+    "ocireg_endpoint_new": (c_int32, [_service, _text, POINTER(_endpoint), POINTER(_error)]),
+    "ocireg_endpoint_new_v1": (c_int32, [_service, _context, _text, _text, _text, POINTER(_endpoint), POINTER(_error)]),
+    "ocireg_endpoint_to_v1": (c_int32, [_endpoint, _text, _text, POINTER(_endpoint), POINTER(_error)]),
+    "ocireg_endpoint_to_string": (c_int32, [_endpoint, _text_out, POINTER(_error)]),
+    "ocireg_endpoint_path": (c_int32, [_endpoint, _text, _text_out, POINTER(_error)]),
+    "ocireg_endpoint_is_secure": (c_int32, [_endpoint, POINTER(c_int32), POINTER(_error)]),
+    "ocireg_endpoint_free": (None, [_endpoint]),
+    "ocireg_endpoint_ping": (c_int32, [_endpoint, _context, _text_out, POINTER(_error)]),
+    "ocireg_service_search": (
+        c_int32,
+        [_service, _context, _text, c_int32, _text, _text, _text, _text_out, POINTER(_error)],
+    ),
+    "ocireg_session_search_repositories": (c_int32, [_session, _context, _text, c_int32, _text_out, POINTER(_error)]),
     "ocireg_session_get_repository_data": (c_int32, [_session, _context, _text, _text_out, POINTER(_error)]),
     "ocireg_session_get_remote_tags": (c_int32, [_session, _context, _text, _text, _text_out, POINTER(_error)]),
     "ocireg_session_get_remote_tag": (c_int32, [_session, _context, _text, _text, _text, _text_out, POINTER(_error)]),
@@ -253,16 +244,25 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
         c_int32,
         [_session, _context, _text, _text, c_int32, _text, _text_out, POINTER(_error)],
     ),
-    "ocireg_session_search_repositories": (c_int32, [_session, _context, _text, c_int32, _text_out, POINTER(_error)]),
+    "ocireg_convert_to_hostname": (c_int32, [_text, _text_out, POINTER(_error)]),
+    "ocireg_validate_index_name": (c_int32, [_text, _text_out, POINTER(_error)]),
+    "ocireg_validate_mirror": (c_int32, [_text, _text_out, POINTER(_error)]),
+    "ocireg_parse_reference": (c_int32, [_text, _text_out, POINTER(_error)]),
+    "ocireg_parse_repository_info": (c_int32, [_text, _text_out, POINTER(_error)]),
+    "ocireg_parse_search_index_info": (c_int32, [_text, _text_out, POINTER(_error)]),
+    "ocireg_auth_config_key": (c_int32, [_text, _text_out, POINTER(_error)]),
+    "ocireg_resolve_auth_config": (c_int32, [_text, _text, _text_out, POINTER(_error)]),
+    "ocireg_parse_challenges": (c_int32, [_text, _text_out, POINTER(_error)]),
+    "ocireg_read_certs_directory": (c_int32, [_text, _text_out, POINTER(_error)]),
+    "ocireg_certs_dir": (c_int32, [_text_out, POINTER(_error)]),
+    "ocireg_json_get": (c_int32, [_text, _text, _text_out, POINTER(_error)]),
+    "ocireg_json_length": (c_int32, [_text, _text, POINTER(c_size_t), POINTER(_error)]),
+    "ocireg_auth_json": (c_int32, [_text, _text, _text, _text_out, POINTER(_error)]),
     "ocireg_version": (c_char_p, []),
     "ocireg_version_info": (c_char_p, []),
     "ocireg_version_number": (c_uint32, []),
     "ocireg_code_name": (c_char_p, [c_int32]),
     "ocireg_code_text": (c_char_p, [c_int32]),
-    "ocireg_writer_write": (c_int32, [_writer, _context, _bytes, c_size_t, POINTER(_error)]),
-    "ocireg_writer_commit": (c_int32, [_writer, _context, _text, _text_out, POINTER(_error)]),
-    "ocireg_writer_abort": (c_int32, [_writer, _context, POINTER(_error)]),
-    "ocireg_writer_free": (None, [_writer]),
 }
 
 lib, library_path = load(PROTOTYPES)

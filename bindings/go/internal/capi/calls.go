@@ -9,27 +9,6 @@ import "C"
 
 import "unsafe"
 
-// Endpoint is an ocireg_endpoint.
-type Endpoint struct{ handle[*C.ocireg_endpoint] }
-
-func ownEndpoint(p *C.ocireg_endpoint) *Endpoint {
-	if p == nil {
-		return nil
-	}
-	o := &Endpoint{}
-	return own(o, &o.handle, p, func(p *C.ocireg_endpoint) { C.ocireg_endpoint_free(p) })
-}
-
-// Reader is an ocireg_reader.
-type Reader struct{ single[*C.ocireg_reader] }
-
-func ownReader(p *C.ocireg_reader) *Reader {
-	if p == nil {
-		return nil
-	}
-	return &Reader{single[*C.ocireg_reader]{p, func(p *C.ocireg_reader) { C.ocireg_reader_free(p) }}}
-}
-
 // Service is an ocireg_service.
 type Service struct{ handle[*C.ocireg_service] }
 
@@ -52,6 +31,16 @@ func ownSession(p *C.ocireg_session) *Session {
 	return own(o, &o.handle, p, func(p *C.ocireg_session) { C.ocireg_session_free(p) })
 }
 
+// Reader is an ocireg_reader.
+type Reader struct{ single[*C.ocireg_reader] }
+
+func ownReader(p *C.ocireg_reader) *Reader {
+	if p == nil {
+		return nil
+	}
+	return &Reader{single[*C.ocireg_reader]{p, func(p *C.ocireg_reader) { C.ocireg_reader_free(p) }}}
+}
+
 // Writer is an ocireg_writer.
 type Writer struct{ single[*C.ocireg_writer] }
 
@@ -62,6 +51,157 @@ func ownWriter(p *C.ocireg_writer) *Writer {
 	return &Writer{single[*C.ocireg_writer]{p, func(p *C.ocireg_writer) { C.ocireg_writer_free(p) }}}
 }
 
+// Endpoint is an ocireg_endpoint.
+type Endpoint struct{ handle[*C.ocireg_endpoint] }
+
+func ownEndpoint(p *C.ocireg_endpoint) *Endpoint {
+	if p == nil {
+		return nil
+	}
+	o := &Endpoint{}
+	return own(o, &o.handle, p, func(p *C.ocireg_endpoint) { C.ocireg_endpoint_free(p) })
+}
+
+// NewService calls ocireg_service_new.
+func NewService(optionsJSON *string) (*Service, error) {
+	var serviceOut *C.ocireg_service
+	err := call([]arg{optional("options_json", optionsJSON)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_service_new(in[0], &serviceOut, failure)
+		})
+	return ownService(serviceOut), err
+}
+
+// Config calls ocireg_service_config.
+func (h *Service) Config() (string, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return "", err
+	}
+	defer h.release()
+	var jsonOut *C.char
+	err = call(nil, func(_ []*C.char, failure **C.ocireg_error) C.int32_t {
+		return C.ocireg_service_config(self, &jsonOut, failure)
+	})
+	return takeText(jsonOut), err
+}
+
+// ReplaceConfig calls ocireg_service_replace_config.
+func (h *Service) ReplaceConfig(optionsJSON string) error {
+	self, err := h.acquire()
+	if err != nil {
+		return err
+	}
+	defer h.release()
+	err = call([]arg{text("options_json", optionsJSON)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_service_replace_config(self, in[0], failure)
+		})
+	return err
+}
+
+// LoadMirrors calls ocireg_service_load_mirrors.
+func (h *Service) LoadMirrors(listJSON string) error {
+	self, err := h.acquire()
+	if err != nil {
+		return err
+	}
+	defer h.release()
+	err = call([]arg{text("list_json", listJSON)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_service_load_mirrors(self, in[0], failure)
+		})
+	return err
+}
+
+// LoadInsecureRegistries calls ocireg_service_load_insecure_registries.
+func (h *Service) LoadInsecureRegistries(listJSON string) error {
+	self, err := h.acquire()
+	if err != nil {
+		return err
+	}
+	defer h.release()
+	err = call([]arg{text("list_json", listJSON)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_service_load_insecure_registries(self, in[0], failure)
+		})
+	return err
+}
+
+// LoadAllowNondistributableArtifacts calls ocireg_service_load_allow_nondistributable_artifacts.
+func (h *Service) LoadAllowNondistributableArtifacts(listJSON string) error {
+	self, err := h.acquire()
+	if err != nil {
+		return err
+	}
+	defer h.release()
+	err = call([]arg{text("list_json", listJSON)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_service_load_allow_nondistributable_artifacts(self, in[0], failure)
+		})
+	return err
+}
+
+// Pull calls ocireg_pull.
+func (h *Service) Pull(ctx *Context, source string, destination string, optionsJSON *string) (string, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return "", err
+	}
+	defer h.release()
+	var reportJSONOut *C.char
+	err = call([]arg{text("source", source), text("destination", destination), optional("options_json", optionsJSON)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_pull(self, ctx.raw(), in[0], in[1], in[2], &reportJSONOut, failure)
+		})
+	return takeText(reportJSONOut), err
+}
+
+// Push calls ocireg_push.
+func (h *Service) Push(ctx *Context, source string, destination string, optionsJSON *string) (string, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return "", err
+	}
+	defer h.release()
+	var reportJSONOut *C.char
+	err = call([]arg{text("source", source), text("destination", destination), optional("options_json", optionsJSON)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_push(self, ctx.raw(), in[0], in[1], in[2], &reportJSONOut, failure)
+		})
+	return takeText(reportJSONOut), err
+}
+
+// Copy calls ocireg_copy.
+func (h *Service) Copy(ctx *Context, source string, destination string, optionsJSON *string) (string, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return "", err
+	}
+	defer h.release()
+	var reportJSONOut *C.char
+	err = call([]arg{text("source", source), text("destination", destination), optional("options_json", optionsJSON)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_copy(self, ctx.raw(), in[0], in[1], in[2], &reportJSONOut, failure)
+		})
+	return takeText(reportJSONOut), err
+}
+
+// Inspect calls ocireg_inspect.
+func (h *Service) Inspect(ctx *Context, source string, optionsJSON *string) (string, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return "", err
+	}
+	defer h.release()
+	var jsonOut *C.char
+	err = call([]arg{text("source", source), optional("options_json", optionsJSON)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_inspect(self, ctx.raw(), in[0], in[1], &jsonOut, failure)
+		})
+	return takeText(jsonOut), err
+}
+
 // NewContext calls ocireg_context_new.
 func NewContext() (*Context, error) {
 	var contextOut *C.ocireg_context
@@ -69,6 +209,152 @@ func NewContext() (*Context, error) {
 		return C.ocireg_context_new(&contextOut, failure)
 	})
 	return ownContext(contextOut), err
+}
+
+// Auth calls ocireg_service_auth.
+func (h *Service) Auth(ctx *Context, authJSON *string, userAgent *string) (string, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return "", err
+	}
+	defer h.release()
+	var jsonOut *C.char
+	err = call([]arg{optional("auth_json", authJSON), optional("user_agent", userAgent)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_service_auth(self, ctx.raw(), in[0], in[1], &jsonOut, failure)
+		})
+	return takeText(jsonOut), err
+}
+
+// Login calls ocireg_service_login.
+func (h *Service) Login(ctx *Context, authJSON string, userAgent *string) (string, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return "", err
+	}
+	defer h.release()
+	var jsonOut *C.char
+	err = call([]arg{text("auth_json", authJSON), optional("user_agent", userAgent)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_service_login(self, ctx.raw(), in[0], in[1], &jsonOut, failure)
+		})
+	return takeText(jsonOut), err
+}
+
+// Logout calls ocireg_service_logout.
+func (h *Service) Logout(ctx *Context, host string) error {
+	self, err := h.acquire()
+	if err != nil {
+		return err
+	}
+	defer h.release()
+	err = call([]arg{text("host", host)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_service_logout(self, ctx.raw(), in[0], failure)
+		})
+	return err
+}
+
+// Credentials calls ocireg_service_credentials.
+func (h *Service) Credentials(ctx *Context, host string) (string, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return "", err
+	}
+	defer h.release()
+	var jsonOut *C.char
+	err = call([]arg{text("host", host)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_service_credentials(self, ctx.raw(), in[0], &jsonOut, failure)
+		})
+	return takeText(jsonOut), err
+}
+
+// OpenSession calls ocireg_session_open.
+func (h *Service) OpenSession(ctx *Context, reference string, optionsJSON *string) (*Session, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return nil, err
+	}
+	defer h.release()
+	var sessionOut *C.ocireg_session
+	err = call([]arg{text("reference", reference), optional("options_json", optionsJSON)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_session_open(self, ctx.raw(), in[0], in[1], &sessionOut, failure)
+		})
+	return ownSession(sessionOut), err
+}
+
+// NewSession calls ocireg_session_new.
+func (h *Endpoint) NewSession(ctx *Context, authJSON *string) (*Session, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return nil, err
+	}
+	defer h.release()
+	var sessionOut *C.ocireg_session
+	err = call([]arg{optional("auth_json", authJSON)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_session_new(self, ctx.raw(), in[0], &sessionOut, failure)
+		})
+	return ownSession(sessionOut), err
+}
+
+// Repository calls ocireg_session_repository.
+func (h *Session) Repository(name string) (*Session, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return nil, err
+	}
+	defer h.release()
+	var repositoryOut *C.ocireg_session
+	err = call([]arg{text("name", name)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_session_repository(self, in[0], &repositoryOut, failure)
+		})
+	return ownSession(repositoryOut), err
+}
+
+// ID calls ocireg_session_id.
+func (h *Session) ID() (string, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return "", err
+	}
+	defer h.release()
+	var textOut *C.char
+	err = call(nil, func(_ []*C.char, failure **C.ocireg_error) C.int32_t {
+		return C.ocireg_session_id(self, &textOut, failure)
+	})
+	return takeText(textOut), err
+}
+
+// Info calls ocireg_session_info.
+func (h *Session) Info() (string, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return "", err
+	}
+	defer h.release()
+	var jsonOut *C.char
+	err = call(nil, func(_ []*C.char, failure **C.ocireg_error) C.int32_t {
+		return C.ocireg_session_info(self, &jsonOut, failure)
+	})
+	return takeText(jsonOut), err
+}
+
+// Ping calls ocireg_session_ping.
+func (h *Session) Ping(ctx *Context) (string, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return "", err
+	}
+	defer h.release()
+	var jsonOut *C.char
+	err = call(nil, func(_ []*C.char, failure **C.ocireg_error) C.int32_t {
+		return C.ocireg_session_ping(self, ctx.raw(), &jsonOut, failure)
+	})
+	return takeText(jsonOut), err
 }
 
 // Catalog calls ocireg_session_catalog.
@@ -84,6 +370,68 @@ func (h *Session) Catalog(ctx *Context, optionsJSON *string) (string, error) {
 			return C.ocireg_session_catalog(self, ctx.raw(), in[0], &jsonOut, failure)
 		})
 	return takeText(jsonOut), err
+}
+
+// ListTags calls ocireg_session_list_tags.
+func (h *Session) ListTags(ctx *Context, optionsJSON *string) (string, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return "", err
+	}
+	defer h.release()
+	var jsonOut *C.char
+	err = call([]arg{optional("options_json", optionsJSON)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_session_list_tags(self, ctx.raw(), in[0], &jsonOut, failure)
+		})
+	return takeText(jsonOut), err
+}
+
+// Referrers calls ocireg_session_referrers.
+func (h *Session) Referrers(ctx *Context, digest string, optionsJSON *string) (string, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return "", err
+	}
+	defer h.release()
+	var jsonOut *C.char
+	err = call([]arg{text("digest", digest), optional("options_json", optionsJSON)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_session_referrers(self, ctx.raw(), in[0], in[1], &jsonOut, failure)
+		})
+	return takeText(jsonOut), err
+}
+
+// GetManifest calls ocireg_session_get_manifest.
+func (h *Session) GetManifest(ctx *Context, tagOrDigest *string, optionsJSON *string) (string, []byte, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return "", nil, err
+	}
+	defer h.release()
+	var descriptorJSONOut *C.char
+	var dataOut *C.uint8_t
+	var dataOutSize C.size_t
+	err = call([]arg{optional("tag_or_digest", tagOrDigest), optional("options_json", optionsJSON)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_session_get_manifest(self, ctx.raw(), in[0], in[1], &descriptorJSONOut, &dataOut, &dataOutSize, failure)
+		})
+	return takeText(descriptorJSONOut), takeBytes(dataOut, dataOutSize), err
+}
+
+// HeadManifest calls ocireg_session_head_manifest.
+func (h *Session) HeadManifest(ctx *Context, tagOrDigest *string, optionsJSON *string) (string, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return "", err
+	}
+	defer h.release()
+	var descriptorJSONOut *C.char
+	err = call([]arg{optional("tag_or_digest", tagOrDigest), optional("options_json", optionsJSON)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_session_head_manifest(self, ctx.raw(), in[0], in[1], &descriptorJSONOut, failure)
+		})
+	return takeText(descriptorJSONOut), err
 }
 
 // PutManifest calls ocireg_session_put_manifest.
@@ -115,6 +463,67 @@ func (h *Session) DeleteManifest(ctx *Context, tagOrDigest *string) error {
 	return err
 }
 
+// HeadBlob calls ocireg_session_head_blob.
+func (h *Session) HeadBlob(ctx *Context, digest string) (string, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return "", err
+	}
+	defer h.release()
+	var descriptorJSONOut *C.char
+	err = call([]arg{text("digest", digest)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_session_head_blob(self, ctx.raw(), in[0], &descriptorJSONOut, failure)
+		})
+	return takeText(descriptorJSONOut), err
+}
+
+// OpenBlob calls ocireg_session_open_blob.
+func (h *Session) OpenBlob(ctx *Context, digest string, offset uint64, optionsJSON *string) (*Reader, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return nil, err
+	}
+	defer h.release()
+	var readerOut *C.ocireg_reader
+	err = call([]arg{text("digest", digest), optional("options_json", optionsJSON)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_session_open_blob(self, ctx.raw(), in[0], C.uint64_t(offset), in[1], &readerOut, failure)
+		})
+	return ownReader(readerOut), err
+}
+
+// PutBlob calls ocireg_session_put_blob.
+func (h *Session) PutBlob(ctx *Context, optionsJSON *string) (*Writer, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return nil, err
+	}
+	defer h.release()
+	var writerOut *C.ocireg_writer
+	err = call([]arg{optional("options_json", optionsJSON)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_session_put_blob(self, ctx.raw(), in[0], &writerOut, failure)
+		})
+	return ownWriter(writerOut), err
+}
+
+// MountBlob calls ocireg_session_mount_blob.
+func (h *Session) MountBlob(ctx *Context, digest string, fromRepository string, optionsJSON *string) (bool, *Writer, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return false, nil, err
+	}
+	defer h.release()
+	var mountedOut C.int32_t
+	var writerOut *C.ocireg_writer
+	err = call([]arg{text("digest", digest), text("from_repository", fromRepository), optional("options_json", optionsJSON)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_session_mount_blob(self, ctx.raw(), in[0], in[1], in[2], &mountedOut, &writerOut, failure)
+		})
+	return mountedOut != 0, ownWriter(writerOut), err
+}
+
 // DeleteBlob calls ocireg_session_delete_blob.
 func (h *Session) DeleteBlob(ctx *Context, digest string) error {
 	self, err := h.acquire()
@@ -127,21 +536,6 @@ func (h *Session) DeleteBlob(ctx *Context, digest string) error {
 			return C.ocireg_session_delete_blob(self, ctx.raw(), in[0], failure)
 		})
 	return err
-}
-
-// Referrers calls ocireg_session_referrers.
-func (h *Session) Referrers(ctx *Context, digest string, optionsJSON *string) (string, error) {
-	self, err := h.acquire()
-	if err != nil {
-		return "", err
-	}
-	defer h.release()
-	var jsonOut *C.char
-	err = call([]arg{text("digest", digest), optional("options_json", optionsJSON)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_session_referrers(self, ctx.raw(), in[0], in[1], &jsonOut, failure)
-		})
-	return takeText(jsonOut), err
 }
 
 // GetBlobFile calls ocireg_session_get_blob_file.
@@ -172,6 +566,189 @@ func (h *Session) PutBlobFile(ctx *Context, path string, optionsJSON *string) (s
 			return C.ocireg_session_put_blob_file(self, ctx.raw(), in[0], in[1], &descriptorJSONOut, failure)
 		})
 	return takeText(descriptorJSONOut), err
+}
+
+// Read calls ocireg_reader_read.
+func (h *Reader) Read(ctx *Context, buffer []byte) (int, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return 0, err
+	}
+	defer h.release()
+	var countOut C.size_t
+	err = call(nil, func(_ []*C.char, failure **C.ocireg_error) C.int32_t {
+		return C.ocireg_reader_read(self, ctx.raw(), (*C.uint8_t)(unsafe.Pointer(unsafe.SliceData(buffer))), C.size_t(len(buffer)), &countOut, failure)
+	})
+	return int(countOut), err
+}
+
+// Verify calls ocireg_reader_verify.
+func (h *Reader) Verify(ctx *Context) error {
+	self, err := h.acquire()
+	if err != nil {
+		return err
+	}
+	defer h.release()
+	err = call(nil, func(_ []*C.char, failure **C.ocireg_error) C.int32_t {
+		return C.ocireg_reader_verify(self, ctx.raw(), failure)
+	})
+	return err
+}
+
+// Write calls ocireg_writer_write.
+func (h *Writer) Write(ctx *Context, data []byte) error {
+	self, err := h.acquire()
+	if err != nil {
+		return err
+	}
+	defer h.release()
+	err = call(nil, func(_ []*C.char, failure **C.ocireg_error) C.int32_t {
+		return C.ocireg_writer_write(self, ctx.raw(), (*C.uint8_t)(unsafe.Pointer(unsafe.SliceData(data))), C.size_t(len(data)), failure)
+	})
+	return err
+}
+
+// Commit calls ocireg_writer_commit.
+func (h *Writer) Commit(ctx *Context, optionsJSON *string) (string, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return "", err
+	}
+	defer h.release()
+	var jsonOut *C.char
+	err = call([]arg{optional("options_json", optionsJSON)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_writer_commit(self, ctx.raw(), in[0], &jsonOut, failure)
+		})
+	return takeText(jsonOut), err
+}
+
+// Abort calls ocireg_writer_abort.
+func (h *Writer) Abort(ctx *Context) error {
+	self, err := h.acquire()
+	if err != nil {
+		return err
+	}
+	defer h.release()
+	err = call(nil, func(_ []*C.char, failure **C.ocireg_error) C.int32_t {
+		return C.ocireg_writer_abort(self, ctx.raw(), failure)
+	})
+	return err
+}
+
+// LayoutList calls ocireg_layout_list.
+func LayoutList(ctx *Context, location string, optionsJSON *string) (string, error) {
+	var jsonOut *C.char
+	err := call([]arg{text("location", location), optional("options_json", optionsJSON)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_layout_list(in[0], ctx.raw(), in[1], &jsonOut, failure)
+		})
+	return takeText(jsonOut), err
+}
+
+// LayoutRemove calls ocireg_layout_remove.
+func LayoutRemove(ctx *Context, location string, optionsJSON *string) (string, error) {
+	var jsonOut *C.char
+	err := call([]arg{text("location", location), optional("options_json", optionsJSON)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_layout_remove(in[0], ctx.raw(), in[1], &jsonOut, failure)
+		})
+	return takeText(jsonOut), err
+}
+
+// LayoutCollect calls ocireg_layout_collect.
+func LayoutCollect(ctx *Context, location string, optionsJSON *string) (string, error) {
+	var jsonOut *C.char
+	err := call([]arg{text("location", location), optional("options_json", optionsJSON)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_layout_collect(in[0], ctx.raw(), in[1], &jsonOut, failure)
+		})
+	return takeText(jsonOut), err
+}
+
+// LayoutVerify calls ocireg_layout_verify.
+func LayoutVerify(ctx *Context, location string, optionsJSON *string) (string, error) {
+	var jsonOut *C.char
+	err := call([]arg{text("location", location), optional("options_json", optionsJSON)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_layout_verify(in[0], ctx.raw(), in[1], &jsonOut, failure)
+		})
+	return takeText(jsonOut), err
+}
+
+// LookupPullEndpoints calls ocireg_service_lookup_pull_endpoints.
+func (h *Service) LookupPullEndpoints(ctx *Context, hostname string) (string, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return "", err
+	}
+	defer h.release()
+	var jsonOut *C.char
+	err = call([]arg{text("hostname", hostname)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_service_lookup_pull_endpoints(self, ctx.raw(), in[0], &jsonOut, failure)
+		})
+	return takeText(jsonOut), err
+}
+
+// LookupPushEndpoints calls ocireg_service_lookup_push_endpoints.
+func (h *Service) LookupPushEndpoints(ctx *Context, hostname string) (string, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return "", err
+	}
+	defer h.release()
+	var jsonOut *C.char
+	err = call([]arg{text("hostname", hostname)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_service_lookup_push_endpoints(self, ctx.raw(), in[0], &jsonOut, failure)
+		})
+	return takeText(jsonOut), err
+}
+
+// ResolveRepository calls ocireg_service_resolve_repository.
+func (h *Service) ResolveRepository(ctx *Context, reference string) (string, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return "", err
+	}
+	defer h.release()
+	var jsonOut *C.char
+	err = call([]arg{text("reference", reference)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_service_resolve_repository(self, ctx.raw(), in[0], &jsonOut, failure)
+		})
+	return takeText(jsonOut), err
+}
+
+// TLSConfig calls ocireg_service_tls_config.
+func (h *Service) TLSConfig(ctx *Context, hostname string) (string, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return "", err
+	}
+	defer h.release()
+	var jsonOut *C.char
+	err = call([]arg{text("hostname", hostname)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_service_tls_config(self, ctx.raw(), in[0], &jsonOut, failure)
+		})
+	return takeText(jsonOut), err
+}
+
+// IsInsecureRegistry calls ocireg_service_is_insecure_registry.
+func (h *Service) IsInsecureRegistry(ctx *Context, host string) (bool, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return false, err
+	}
+	defer h.release()
+	var insecureOut C.int32_t
+	err = call([]arg{text("host", host)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_service_is_insecure_registry(self, ctx.raw(), in[0], &insecureOut, failure)
+		})
+	return insecureOut != 0, err
 }
 
 // NewEndpoint calls ocireg_endpoint_new.
@@ -276,442 +853,6 @@ func (h *Endpoint) Ping(ctx *Context) (string, error) {
 	return takeText(jsonOut), err
 }
 
-// Pull calls ocireg_pull.
-func (h *Service) Pull(ctx *Context, source string, destination string, optionsJSON *string) (string, error) {
-	self, err := h.acquire()
-	if err != nil {
-		return "", err
-	}
-	defer h.release()
-	var reportJSONOut *C.char
-	err = call([]arg{text("source", source), text("destination", destination), optional("options_json", optionsJSON)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_pull(self, ctx.raw(), in[0], in[1], in[2], &reportJSONOut, failure)
-		})
-	return takeText(reportJSONOut), err
-}
-
-// Push calls ocireg_push.
-func (h *Service) Push(ctx *Context, source string, destination string, optionsJSON *string) (string, error) {
-	self, err := h.acquire()
-	if err != nil {
-		return "", err
-	}
-	defer h.release()
-	var reportJSONOut *C.char
-	err = call([]arg{text("source", source), text("destination", destination), optional("options_json", optionsJSON)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_push(self, ctx.raw(), in[0], in[1], in[2], &reportJSONOut, failure)
-		})
-	return takeText(reportJSONOut), err
-}
-
-// Copy calls ocireg_copy.
-func (h *Service) Copy(ctx *Context, source string, destination string, optionsJSON *string) (string, error) {
-	self, err := h.acquire()
-	if err != nil {
-		return "", err
-	}
-	defer h.release()
-	var reportJSONOut *C.char
-	err = call([]arg{text("source", source), text("destination", destination), optional("options_json", optionsJSON)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_copy(self, ctx.raw(), in[0], in[1], in[2], &reportJSONOut, failure)
-		})
-	return takeText(reportJSONOut), err
-}
-
-// Inspect calls ocireg_inspect.
-func (h *Service) Inspect(ctx *Context, source string, optionsJSON *string) (string, error) {
-	self, err := h.acquire()
-	if err != nil {
-		return "", err
-	}
-	defer h.release()
-	var jsonOut *C.char
-	err = call([]arg{text("source", source), optional("options_json", optionsJSON)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_inspect(self, ctx.raw(), in[0], in[1], &jsonOut, failure)
-		})
-	return takeText(jsonOut), err
-}
-
-// JSONGet calls ocireg_json_get.
-func JSONGet(json string, pointer string) (string, error) {
-	var textOut *C.char
-	err := call([]arg{text("json", json), text("pointer", pointer)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_json_get(in[0], in[1], &textOut, failure)
-		})
-	return takeText(textOut), err
-}
-
-// JSONLength calls ocireg_json_length.
-func JSONLength(json string, pointer string) (int, error) {
-	var lengthOut C.size_t
-	err := call([]arg{text("json", json), text("pointer", pointer)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_json_length(in[0], in[1], &lengthOut, failure)
-		})
-	return int(lengthOut), err
-}
-
-// AuthJSON calls ocireg_auth_json.
-func AuthJSON(host *string, username *string, password *string) (string, error) {
-	var jsonOut *C.char
-	err := call([]arg{optional("host", host), optional("username", username), optional("password", password)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_auth_json(in[0], in[1], in[2], &jsonOut, failure)
-		})
-	return takeText(jsonOut), err
-}
-
-// LayoutList calls ocireg_layout_list.
-func LayoutList(ctx *Context, location string, optionsJSON *string) (string, error) {
-	var jsonOut *C.char
-	err := call([]arg{text("location", location), optional("options_json", optionsJSON)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_layout_list(in[0], ctx.raw(), in[1], &jsonOut, failure)
-		})
-	return takeText(jsonOut), err
-}
-
-// LayoutRemove calls ocireg_layout_remove.
-func LayoutRemove(ctx *Context, location string, optionsJSON *string) (string, error) {
-	var jsonOut *C.char
-	err := call([]arg{text("location", location), optional("options_json", optionsJSON)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_layout_remove(in[0], ctx.raw(), in[1], &jsonOut, failure)
-		})
-	return takeText(jsonOut), err
-}
-
-// LayoutCollect calls ocireg_layout_collect.
-func LayoutCollect(ctx *Context, location string, optionsJSON *string) (string, error) {
-	var jsonOut *C.char
-	err := call([]arg{text("location", location), optional("options_json", optionsJSON)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_layout_collect(in[0], ctx.raw(), in[1], &jsonOut, failure)
-		})
-	return takeText(jsonOut), err
-}
-
-// LayoutVerify calls ocireg_layout_verify.
-func LayoutVerify(ctx *Context, location string, optionsJSON *string) (string, error) {
-	var jsonOut *C.char
-	err := call([]arg{text("location", location), optional("options_json", optionsJSON)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_layout_verify(in[0], ctx.raw(), in[1], &jsonOut, failure)
-		})
-	return takeText(jsonOut), err
-}
-
-// ConvertToHostname calls ocireg_convert_to_hostname.
-func ConvertToHostname(url string) (string, error) {
-	var textOut *C.char
-	err := call([]arg{text("url", url)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_convert_to_hostname(in[0], &textOut, failure)
-		})
-	return takeText(textOut), err
-}
-
-// ValidateIndexName calls ocireg_validate_index_name.
-func ValidateIndexName(name string) (string, error) {
-	var textOut *C.char
-	err := call([]arg{text("name", name)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_validate_index_name(in[0], &textOut, failure)
-		})
-	return takeText(textOut), err
-}
-
-// ValidateMirror calls ocireg_validate_mirror.
-func ValidateMirror(url string) (string, error) {
-	var textOut *C.char
-	err := call([]arg{text("url", url)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_validate_mirror(in[0], &textOut, failure)
-		})
-	return takeText(textOut), err
-}
-
-// ParseReference calls ocireg_parse_reference.
-func ParseReference(reference string) (string, error) {
-	var jsonOut *C.char
-	err := call([]arg{text("reference", reference)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_parse_reference(in[0], &jsonOut, failure)
-		})
-	return takeText(jsonOut), err
-}
-
-// ParseRepositoryInfo calls ocireg_parse_repository_info.
-func ParseRepositoryInfo(reference string) (string, error) {
-	var jsonOut *C.char
-	err := call([]arg{text("reference", reference)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_parse_repository_info(in[0], &jsonOut, failure)
-		})
-	return takeText(jsonOut), err
-}
-
-// ParseSearchIndexInfo calls ocireg_parse_search_index_info.
-func ParseSearchIndexInfo(term string) (string, error) {
-	var jsonOut *C.char
-	err := call([]arg{text("term", term)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_parse_search_index_info(in[0], &jsonOut, failure)
-		})
-	return takeText(jsonOut), err
-}
-
-// AuthConfigKey calls ocireg_auth_config_key.
-func AuthConfigKey(indexJSON string) (string, error) {
-	var textOut *C.char
-	err := call([]arg{text("index_json", indexJSON)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_auth_config_key(in[0], &textOut, failure)
-		})
-	return takeText(textOut), err
-}
-
-// ResolveAuthConfig calls ocireg_resolve_auth_config.
-func ResolveAuthConfig(authConfigsJSON string, indexJSON string) (string, error) {
-	var jsonOut *C.char
-	err := call([]arg{text("auth_configs_json", authConfigsJSON), text("index_json", indexJSON)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_resolve_auth_config(in[0], in[1], &jsonOut, failure)
-		})
-	return takeText(jsonOut), err
-}
-
-// ParseChallenges calls ocireg_parse_challenges.
-func ParseChallenges(headerLinesJSON string) (string, error) {
-	var jsonOut *C.char
-	err := call([]arg{text("header_lines_json", headerLinesJSON)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_parse_challenges(in[0], &jsonOut, failure)
-		})
-	return takeText(jsonOut), err
-}
-
-// ReadCertsDirectory calls ocireg_read_certs_directory.
-func ReadCertsDirectory(directory string) (string, error) {
-	var jsonOut *C.char
-	err := call([]arg{text("directory", directory)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_read_certs_directory(in[0], &jsonOut, failure)
-		})
-	return takeText(jsonOut), err
-}
-
-// CertsDir calls ocireg_certs_dir.
-func CertsDir() (string, error) {
-	var textOut *C.char
-	err := call(nil, func(_ []*C.char, failure **C.ocireg_error) C.int32_t {
-		return C.ocireg_certs_dir(&textOut, failure)
-	})
-	return takeText(textOut), err
-}
-
-// Read calls ocireg_reader_read.
-func (h *Reader) Read(ctx *Context, buffer []byte) (int, error) {
-	self, err := h.acquire()
-	if err != nil {
-		return 0, err
-	}
-	defer h.release()
-	var countOut C.size_t
-	err = call(nil, func(_ []*C.char, failure **C.ocireg_error) C.int32_t {
-		return C.ocireg_reader_read(self, ctx.raw(), (*C.uint8_t)(unsafe.Pointer(unsafe.SliceData(buffer))), C.size_t(len(buffer)), &countOut, failure)
-	})
-	return int(countOut), err
-}
-
-// Verify calls ocireg_reader_verify.
-func (h *Reader) Verify(ctx *Context) error {
-	self, err := h.acquire()
-	if err != nil {
-		return err
-	}
-	defer h.release()
-	err = call(nil, func(_ []*C.char, failure **C.ocireg_error) C.int32_t {
-		return C.ocireg_reader_verify(self, ctx.raw(), failure)
-	})
-	return err
-}
-
-// NewService calls ocireg_service_new.
-func NewService(optionsJSON *string) (*Service, error) {
-	var serviceOut *C.ocireg_service
-	err := call([]arg{optional("options_json", optionsJSON)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_service_new(in[0], &serviceOut, failure)
-		})
-	return ownService(serviceOut), err
-}
-
-// Config calls ocireg_service_config.
-func (h *Service) Config() (string, error) {
-	self, err := h.acquire()
-	if err != nil {
-		return "", err
-	}
-	defer h.release()
-	var jsonOut *C.char
-	err = call(nil, func(_ []*C.char, failure **C.ocireg_error) C.int32_t {
-		return C.ocireg_service_config(self, &jsonOut, failure)
-	})
-	return takeText(jsonOut), err
-}
-
-// ReplaceConfig calls ocireg_service_replace_config.
-func (h *Service) ReplaceConfig(optionsJSON string) error {
-	self, err := h.acquire()
-	if err != nil {
-		return err
-	}
-	defer h.release()
-	err = call([]arg{text("options_json", optionsJSON)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_service_replace_config(self, in[0], failure)
-		})
-	return err
-}
-
-// LoadMirrors calls ocireg_service_load_mirrors.
-func (h *Service) LoadMirrors(listJSON string) error {
-	self, err := h.acquire()
-	if err != nil {
-		return err
-	}
-	defer h.release()
-	err = call([]arg{text("list_json", listJSON)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_service_load_mirrors(self, in[0], failure)
-		})
-	return err
-}
-
-// LoadInsecureRegistries calls ocireg_service_load_insecure_registries.
-func (h *Service) LoadInsecureRegistries(listJSON string) error {
-	self, err := h.acquire()
-	if err != nil {
-		return err
-	}
-	defer h.release()
-	err = call([]arg{text("list_json", listJSON)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_service_load_insecure_registries(self, in[0], failure)
-		})
-	return err
-}
-
-// LoadAllowNondistributableArtifacts calls ocireg_service_load_allow_nondistributable_artifacts.
-func (h *Service) LoadAllowNondistributableArtifacts(listJSON string) error {
-	self, err := h.acquire()
-	if err != nil {
-		return err
-	}
-	defer h.release()
-	err = call([]arg{text("list_json", listJSON)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_service_load_allow_nondistributable_artifacts(self, in[0], failure)
-		})
-	return err
-}
-
-// LookupPullEndpoints calls ocireg_service_lookup_pull_endpoints.
-func (h *Service) LookupPullEndpoints(ctx *Context, hostname string) (string, error) {
-	self, err := h.acquire()
-	if err != nil {
-		return "", err
-	}
-	defer h.release()
-	var jsonOut *C.char
-	err = call([]arg{text("hostname", hostname)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_service_lookup_pull_endpoints(self, ctx.raw(), in[0], &jsonOut, failure)
-		})
-	return takeText(jsonOut), err
-}
-
-// LookupPushEndpoints calls ocireg_service_lookup_push_endpoints.
-func (h *Service) LookupPushEndpoints(ctx *Context, hostname string) (string, error) {
-	self, err := h.acquire()
-	if err != nil {
-		return "", err
-	}
-	defer h.release()
-	var jsonOut *C.char
-	err = call([]arg{text("hostname", hostname)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_service_lookup_push_endpoints(self, ctx.raw(), in[0], &jsonOut, failure)
-		})
-	return takeText(jsonOut), err
-}
-
-// ResolveRepository calls ocireg_service_resolve_repository.
-func (h *Service) ResolveRepository(ctx *Context, reference string) (string, error) {
-	self, err := h.acquire()
-	if err != nil {
-		return "", err
-	}
-	defer h.release()
-	var jsonOut *C.char
-	err = call([]arg{text("reference", reference)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_service_resolve_repository(self, ctx.raw(), in[0], &jsonOut, failure)
-		})
-	return takeText(jsonOut), err
-}
-
-// TLSConfig calls ocireg_service_tls_config.
-func (h *Service) TLSConfig(ctx *Context, hostname string) (string, error) {
-	self, err := h.acquire()
-	if err != nil {
-		return "", err
-	}
-	defer h.release()
-	var jsonOut *C.char
-	err = call([]arg{text("hostname", hostname)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_service_tls_config(self, ctx.raw(), in[0], &jsonOut, failure)
-		})
-	return takeText(jsonOut), err
-}
-
-// IsInsecureRegistry calls ocireg_service_is_insecure_registry.
-func (h *Service) IsInsecureRegistry(ctx *Context, host string) (bool, error) {
-	self, err := h.acquire()
-	if err != nil {
-		return false, err
-	}
-	defer h.release()
-	var insecureOut C.int32_t
-	err = call([]arg{text("host", host)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_service_is_insecure_registry(self, ctx.raw(), in[0], &insecureOut, failure)
-		})
-	return insecureOut != 0, err
-}
-
-// Auth calls ocireg_service_auth.
-func (h *Service) Auth(ctx *Context, authJSON *string, userAgent *string) (string, error) {
-	self, err := h.acquire()
-	if err != nil {
-		return "", err
-	}
-	defer h.release()
-	var jsonOut *C.char
-	err = call([]arg{optional("auth_json", authJSON), optional("user_agent", userAgent)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_service_auth(self, ctx.raw(), in[0], in[1], &jsonOut, failure)
-		})
-	return takeText(jsonOut), err
-}
-
 // Search calls ocireg_service_search.
 func (h *Service) Search(ctx *Context, term string, limit int32, authJSON *string, userAgent *string, headersJSON *string) (string, error) {
 	self, err := h.acquire()
@@ -727,243 +868,19 @@ func (h *Service) Search(ctx *Context, term string, limit int32, authJSON *strin
 	return takeText(jsonOut), err
 }
 
-// Credentials calls ocireg_service_credentials.
-func (h *Service) Credentials(ctx *Context, host string) (string, error) {
+// SearchRepositories calls ocireg_session_search_repositories.
+func (h *Session) SearchRepositories(ctx *Context, term string, limit int32) (string, error) {
 	self, err := h.acquire()
 	if err != nil {
 		return "", err
 	}
 	defer h.release()
 	var jsonOut *C.char
-	err = call([]arg{text("host", host)},
+	err = call([]arg{text("term", term)},
 		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_service_credentials(self, ctx.raw(), in[0], &jsonOut, failure)
+			return C.ocireg_session_search_repositories(self, ctx.raw(), in[0], C.int32_t(limit), &jsonOut, failure)
 		})
 	return takeText(jsonOut), err
-}
-
-// Login calls ocireg_service_login.
-func (h *Service) Login(ctx *Context, authJSON string, userAgent *string) (string, error) {
-	self, err := h.acquire()
-	if err != nil {
-		return "", err
-	}
-	defer h.release()
-	var jsonOut *C.char
-	err = call([]arg{text("auth_json", authJSON), optional("user_agent", userAgent)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_service_login(self, ctx.raw(), in[0], in[1], &jsonOut, failure)
-		})
-	return takeText(jsonOut), err
-}
-
-// Logout calls ocireg_service_logout.
-func (h *Service) Logout(ctx *Context, host string) error {
-	self, err := h.acquire()
-	if err != nil {
-		return err
-	}
-	defer h.release()
-	err = call([]arg{text("host", host)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_service_logout(self, ctx.raw(), in[0], failure)
-		})
-	return err
-}
-
-// NewSession calls ocireg_session_new.
-func (h *Endpoint) NewSession(ctx *Context, authJSON *string) (*Session, error) {
-	self, err := h.acquire()
-	if err != nil {
-		return nil, err
-	}
-	defer h.release()
-	var sessionOut *C.ocireg_session
-	err = call([]arg{optional("auth_json", authJSON)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_session_new(self, ctx.raw(), in[0], &sessionOut, failure)
-		})
-	return ownSession(sessionOut), err
-}
-
-// OpenSession calls ocireg_session_open.
-func (h *Service) OpenSession(ctx *Context, reference string, optionsJSON *string) (*Session, error) {
-	self, err := h.acquire()
-	if err != nil {
-		return nil, err
-	}
-	defer h.release()
-	var sessionOut *C.ocireg_session
-	err = call([]arg{text("reference", reference), optional("options_json", optionsJSON)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_session_open(self, ctx.raw(), in[0], in[1], &sessionOut, failure)
-		})
-	return ownSession(sessionOut), err
-}
-
-// Repository calls ocireg_session_repository.
-func (h *Session) Repository(name string) (*Session, error) {
-	self, err := h.acquire()
-	if err != nil {
-		return nil, err
-	}
-	defer h.release()
-	var repositoryOut *C.ocireg_session
-	err = call([]arg{text("name", name)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_session_repository(self, in[0], &repositoryOut, failure)
-		})
-	return ownSession(repositoryOut), err
-}
-
-// ID calls ocireg_session_id.
-func (h *Session) ID() (string, error) {
-	self, err := h.acquire()
-	if err != nil {
-		return "", err
-	}
-	defer h.release()
-	var textOut *C.char
-	err = call(nil, func(_ []*C.char, failure **C.ocireg_error) C.int32_t {
-		return C.ocireg_session_id(self, &textOut, failure)
-	})
-	return takeText(textOut), err
-}
-
-// Info calls ocireg_session_info.
-func (h *Session) Info() (string, error) {
-	self, err := h.acquire()
-	if err != nil {
-		return "", err
-	}
-	defer h.release()
-	var jsonOut *C.char
-	err = call(nil, func(_ []*C.char, failure **C.ocireg_error) C.int32_t {
-		return C.ocireg_session_info(self, &jsonOut, failure)
-	})
-	return takeText(jsonOut), err
-}
-
-// Ping calls ocireg_session_ping.
-func (h *Session) Ping(ctx *Context) (string, error) {
-	self, err := h.acquire()
-	if err != nil {
-		return "", err
-	}
-	defer h.release()
-	var jsonOut *C.char
-	err = call(nil, func(_ []*C.char, failure **C.ocireg_error) C.int32_t {
-		return C.ocireg_session_ping(self, ctx.raw(), &jsonOut, failure)
-	})
-	return takeText(jsonOut), err
-}
-
-// ListTags calls ocireg_session_list_tags.
-func (h *Session) ListTags(ctx *Context, optionsJSON *string) (string, error) {
-	self, err := h.acquire()
-	if err != nil {
-		return "", err
-	}
-	defer h.release()
-	var jsonOut *C.char
-	err = call([]arg{optional("options_json", optionsJSON)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_session_list_tags(self, ctx.raw(), in[0], &jsonOut, failure)
-		})
-	return takeText(jsonOut), err
-}
-
-// GetManifest calls ocireg_session_get_manifest.
-func (h *Session) GetManifest(ctx *Context, tagOrDigest *string, optionsJSON *string) (string, []byte, error) {
-	self, err := h.acquire()
-	if err != nil {
-		return "", nil, err
-	}
-	defer h.release()
-	var descriptorJSONOut *C.char
-	var dataOut *C.uint8_t
-	var dataOutSize C.size_t
-	err = call([]arg{optional("tag_or_digest", tagOrDigest), optional("options_json", optionsJSON)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_session_get_manifest(self, ctx.raw(), in[0], in[1], &descriptorJSONOut, &dataOut, &dataOutSize, failure)
-		})
-	return takeText(descriptorJSONOut), takeBytes(dataOut, dataOutSize), err
-}
-
-// HeadManifest calls ocireg_session_head_manifest.
-func (h *Session) HeadManifest(ctx *Context, tagOrDigest *string, optionsJSON *string) (string, error) {
-	self, err := h.acquire()
-	if err != nil {
-		return "", err
-	}
-	defer h.release()
-	var descriptorJSONOut *C.char
-	err = call([]arg{optional("tag_or_digest", tagOrDigest), optional("options_json", optionsJSON)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_session_head_manifest(self, ctx.raw(), in[0], in[1], &descriptorJSONOut, failure)
-		})
-	return takeText(descriptorJSONOut), err
-}
-
-// HeadBlob calls ocireg_session_head_blob.
-func (h *Session) HeadBlob(ctx *Context, digest string) (string, error) {
-	self, err := h.acquire()
-	if err != nil {
-		return "", err
-	}
-	defer h.release()
-	var descriptorJSONOut *C.char
-	err = call([]arg{text("digest", digest)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_session_head_blob(self, ctx.raw(), in[0], &descriptorJSONOut, failure)
-		})
-	return takeText(descriptorJSONOut), err
-}
-
-// OpenBlob calls ocireg_session_open_blob.
-func (h *Session) OpenBlob(ctx *Context, digest string, offset uint64, optionsJSON *string) (*Reader, error) {
-	self, err := h.acquire()
-	if err != nil {
-		return nil, err
-	}
-	defer h.release()
-	var readerOut *C.ocireg_reader
-	err = call([]arg{text("digest", digest), optional("options_json", optionsJSON)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_session_open_blob(self, ctx.raw(), in[0], C.uint64_t(offset), in[1], &readerOut, failure)
-		})
-	return ownReader(readerOut), err
-}
-
-// PutBlob calls ocireg_session_put_blob.
-func (h *Session) PutBlob(ctx *Context, optionsJSON *string) (*Writer, error) {
-	self, err := h.acquire()
-	if err != nil {
-		return nil, err
-	}
-	defer h.release()
-	var writerOut *C.ocireg_writer
-	err = call([]arg{optional("options_json", optionsJSON)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_session_put_blob(self, ctx.raw(), in[0], &writerOut, failure)
-		})
-	return ownWriter(writerOut), err
-}
-
-// MountBlob calls ocireg_session_mount_blob.
-func (h *Session) MountBlob(ctx *Context, digest string, fromRepository string, optionsJSON *string) (bool, *Writer, error) {
-	self, err := h.acquire()
-	if err != nil {
-		return false, nil, err
-	}
-	defer h.release()
-	var mountedOut C.int32_t
-	var writerOut *C.ocireg_writer
-	err = call([]arg{text("digest", digest), text("from_repository", fromRepository), optional("options_json", optionsJSON)},
-		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_session_mount_blob(self, ctx.raw(), in[0], in[1], in[2], &mountedOut, &writerOut, failure)
-		})
-	return mountedOut != 0, ownWriter(writerOut), err
 }
 
 // GetRepositoryData calls ocireg_session_get_repository_data.
@@ -1144,58 +1061,141 @@ func (h *Session) PushImageJSONIndex(ctx *Context, reference string, imagesJSON 
 	return takeText(jsonOut), err
 }
 
-// SearchRepositories calls ocireg_session_search_repositories.
-func (h *Session) SearchRepositories(ctx *Context, term string, limit int32) (string, error) {
-	self, err := h.acquire()
-	if err != nil {
-		return "", err
-	}
-	defer h.release()
-	var jsonOut *C.char
-	err = call([]arg{text("term", term)},
+// ConvertToHostname calls ocireg_convert_to_hostname.
+func ConvertToHostname(url string) (string, error) {
+	var textOut *C.char
+	err := call([]arg{text("url", url)},
 		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_session_search_repositories(self, ctx.raw(), in[0], C.int32_t(limit), &jsonOut, failure)
+			return C.ocireg_convert_to_hostname(in[0], &textOut, failure)
+		})
+	return takeText(textOut), err
+}
+
+// ValidateIndexName calls ocireg_validate_index_name.
+func ValidateIndexName(name string) (string, error) {
+	var textOut *C.char
+	err := call([]arg{text("name", name)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_validate_index_name(in[0], &textOut, failure)
+		})
+	return takeText(textOut), err
+}
+
+// ValidateMirror calls ocireg_validate_mirror.
+func ValidateMirror(url string) (string, error) {
+	var textOut *C.char
+	err := call([]arg{text("url", url)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_validate_mirror(in[0], &textOut, failure)
+		})
+	return takeText(textOut), err
+}
+
+// ParseReference calls ocireg_parse_reference.
+func ParseReference(reference string) (string, error) {
+	var jsonOut *C.char
+	err := call([]arg{text("reference", reference)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_parse_reference(in[0], &jsonOut, failure)
 		})
 	return takeText(jsonOut), err
 }
 
-// Write calls ocireg_writer_write.
-func (h *Writer) Write(ctx *Context, data []byte) error {
-	self, err := h.acquire()
-	if err != nil {
-		return err
-	}
-	defer h.release()
-	err = call(nil, func(_ []*C.char, failure **C.ocireg_error) C.int32_t {
-		return C.ocireg_writer_write(self, ctx.raw(), (*C.uint8_t)(unsafe.Pointer(unsafe.SliceData(data))), C.size_t(len(data)), failure)
-	})
-	return err
-}
-
-// Commit calls ocireg_writer_commit.
-func (h *Writer) Commit(ctx *Context, optionsJSON *string) (string, error) {
-	self, err := h.acquire()
-	if err != nil {
-		return "", err
-	}
-	defer h.release()
+// ParseRepositoryInfo calls ocireg_parse_repository_info.
+func ParseRepositoryInfo(reference string) (string, error) {
 	var jsonOut *C.char
-	err = call([]arg{optional("options_json", optionsJSON)},
+	err := call([]arg{text("reference", reference)},
 		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
-			return C.ocireg_writer_commit(self, ctx.raw(), in[0], &jsonOut, failure)
+			return C.ocireg_parse_repository_info(in[0], &jsonOut, failure)
 		})
 	return takeText(jsonOut), err
 }
 
-// Abort calls ocireg_writer_abort.
-func (h *Writer) Abort(ctx *Context) error {
-	self, err := h.acquire()
-	if err != nil {
-		return err
-	}
-	defer h.release()
-	err = call(nil, func(_ []*C.char, failure **C.ocireg_error) C.int32_t {
-		return C.ocireg_writer_abort(self, ctx.raw(), failure)
+// ParseSearchIndexInfo calls ocireg_parse_search_index_info.
+func ParseSearchIndexInfo(term string) (string, error) {
+	var jsonOut *C.char
+	err := call([]arg{text("term", term)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_parse_search_index_info(in[0], &jsonOut, failure)
+		})
+	return takeText(jsonOut), err
+}
+
+// AuthConfigKey calls ocireg_auth_config_key.
+func AuthConfigKey(indexJSON string) (string, error) {
+	var textOut *C.char
+	err := call([]arg{text("index_json", indexJSON)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_auth_config_key(in[0], &textOut, failure)
+		})
+	return takeText(textOut), err
+}
+
+// ResolveAuthConfig calls ocireg_resolve_auth_config.
+func ResolveAuthConfig(authConfigsJSON string, indexJSON string) (string, error) {
+	var jsonOut *C.char
+	err := call([]arg{text("auth_configs_json", authConfigsJSON), text("index_json", indexJSON)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_resolve_auth_config(in[0], in[1], &jsonOut, failure)
+		})
+	return takeText(jsonOut), err
+}
+
+// ParseChallenges calls ocireg_parse_challenges.
+func ParseChallenges(headerLinesJSON string) (string, error) {
+	var jsonOut *C.char
+	err := call([]arg{text("header_lines_json", headerLinesJSON)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_parse_challenges(in[0], &jsonOut, failure)
+		})
+	return takeText(jsonOut), err
+}
+
+// ReadCertsDirectory calls ocireg_read_certs_directory.
+func ReadCertsDirectory(directory string) (string, error) {
+	var jsonOut *C.char
+	err := call([]arg{text("directory", directory)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_read_certs_directory(in[0], &jsonOut, failure)
+		})
+	return takeText(jsonOut), err
+}
+
+// CertsDir calls ocireg_certs_dir.
+func CertsDir() (string, error) {
+	var textOut *C.char
+	err := call(nil, func(_ []*C.char, failure **C.ocireg_error) C.int32_t {
+		return C.ocireg_certs_dir(&textOut, failure)
 	})
-	return err
+	return takeText(textOut), err
+}
+
+// JSONGet calls ocireg_json_get.
+func JSONGet(json string, pointer string) (string, error) {
+	var textOut *C.char
+	err := call([]arg{text("json", json), text("pointer", pointer)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_json_get(in[0], in[1], &textOut, failure)
+		})
+	return takeText(textOut), err
+}
+
+// JSONLength calls ocireg_json_length.
+func JSONLength(json string, pointer string) (int, error) {
+	var lengthOut C.size_t
+	err := call([]arg{text("json", json), text("pointer", pointer)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_json_length(in[0], in[1], &lengthOut, failure)
+		})
+	return int(lengthOut), err
+}
+
+// AuthJSON calls ocireg_auth_json.
+func AuthJSON(host *string, username *string, password *string) (string, error) {
+	var jsonOut *C.char
+	err := call([]arg{optional("host", host), optional("username", username), optional("password", password)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_auth_json(in[0], in[1], in[2], &jsonOut, failure)
+		})
+	return takeText(jsonOut), err
 }

@@ -4,14 +4,6 @@
 
 package capi
 
-type Endpoint struct{}
-
-func (*Endpoint) Close() {}
-
-type Reader struct{}
-
-func (*Reader) Free() {}
-
 type Service struct{}
 
 func (*Service) Close() {}
@@ -20,15 +12,119 @@ type Session struct{}
 
 func (*Session) Close() {}
 
+type Reader struct{}
+
+func (*Reader) Free() {}
+
 type Writer struct{}
 
 func (*Writer) Free() {}
+
+type Endpoint struct{}
+
+func (*Endpoint) Close() {}
+
+func NewService(*string) (*Service, error) {
+	return nil, noCgo()
+}
+
+func (*Service) Config() (string, error) {
+	return "", noCgo()
+}
+
+func (*Service) ReplaceConfig(string) error {
+	return noCgo()
+}
+
+func (*Service) LoadMirrors(string) error {
+	return noCgo()
+}
+
+func (*Service) LoadInsecureRegistries(string) error {
+	return noCgo()
+}
+
+func (*Service) LoadAllowNondistributableArtifacts(string) error {
+	return noCgo()
+}
+
+func (*Service) Pull(*Context, string, string, *string) (string, error) {
+	return "", noCgo()
+}
+
+func (*Service) Push(*Context, string, string, *string) (string, error) {
+	return "", noCgo()
+}
+
+func (*Service) Copy(*Context, string, string, *string) (string, error) {
+	return "", noCgo()
+}
+
+func (*Service) Inspect(*Context, string, *string) (string, error) {
+	return "", noCgo()
+}
 
 func NewContext() (*Context, error) {
 	return nil, noCgo()
 }
 
+func (*Service) Auth(*Context, *string, *string) (string, error) {
+	return "", noCgo()
+}
+
+func (*Service) Login(*Context, string, *string) (string, error) {
+	return "", noCgo()
+}
+
+func (*Service) Logout(*Context, string) error {
+	return noCgo()
+}
+
+func (*Service) Credentials(*Context, string) (string, error) {
+	return "", noCgo()
+}
+
+func (*Service) OpenSession(*Context, string, *string) (*Session, error) {
+	return nil, noCgo()
+}
+
+func (*Endpoint) NewSession(*Context, *string) (*Session, error) {
+	return nil, noCgo()
+}
+
+func (*Session) Repository(string) (*Session, error) {
+	return nil, noCgo()
+}
+
+func (*Session) ID() (string, error) {
+	return "", noCgo()
+}
+
+func (*Session) Info() (string, error) {
+	return "", noCgo()
+}
+
+func (*Session) Ping(*Context) (string, error) {
+	return "", noCgo()
+}
+
 func (*Session) Catalog(*Context, *string) (string, error) {
+	return "", noCgo()
+}
+
+func (*Session) ListTags(*Context, *string) (string, error) {
+	return "", noCgo()
+}
+
+func (*Session) Referrers(*Context, string, *string) (string, error) {
+	return "", noCgo()
+}
+
+func (*Session) GetManifest(*Context, *string, *string) (string, []byte, error) {
+	return "", nil, noCgo()
+}
+
+func (*Session) HeadManifest(*Context, *string, *string) (string, error) {
 	return "", noCgo()
 }
 
@@ -40,12 +136,24 @@ func (*Session) DeleteManifest(*Context, *string) error {
 	return noCgo()
 }
 
-func (*Session) DeleteBlob(*Context, string) error {
-	return noCgo()
+func (*Session) HeadBlob(*Context, string) (string, error) {
+	return "", noCgo()
 }
 
-func (*Session) Referrers(*Context, string, *string) (string, error) {
-	return "", noCgo()
+func (*Session) OpenBlob(*Context, string, uint64, *string) (*Reader, error) {
+	return nil, noCgo()
+}
+
+func (*Session) PutBlob(*Context, *string) (*Writer, error) {
+	return nil, noCgo()
+}
+
+func (*Session) MountBlob(*Context, string, string, *string) (bool, *Writer, error) {
+	return false, nil, noCgo()
+}
+
+func (*Session) DeleteBlob(*Context, string) error {
+	return noCgo()
 }
 
 func (*Session) GetBlobFile(*Context, string, string, *string) (string, error) {
@@ -54,6 +162,62 @@ func (*Session) GetBlobFile(*Context, string, string, *string) (string, error) {
 
 func (*Session) PutBlobFile(*Context, string, *string) (string, error) {
 	return "", noCgo()
+}
+
+func (*Reader) Read(*Context, []byte) (int, error) {
+	return 0, noCgo()
+}
+
+func (*Reader) Verify(*Context) error {
+	return noCgo()
+}
+
+func (*Writer) Write(*Context, []byte) error {
+	return noCgo()
+}
+
+func (*Writer) Commit(*Context, *string) (string, error) {
+	return "", noCgo()
+}
+
+func (*Writer) Abort(*Context) error {
+	return noCgo()
+}
+
+func LayoutList(*Context, string, *string) (string, error) {
+	return "", noCgo()
+}
+
+func LayoutRemove(*Context, string, *string) (string, error) {
+	return "", noCgo()
+}
+
+func LayoutCollect(*Context, string, *string) (string, error) {
+	return "", noCgo()
+}
+
+func LayoutVerify(*Context, string, *string) (string, error) {
+	return "", noCgo()
+}
+
+func (*Service) LookupPullEndpoints(*Context, string) (string, error) {
+	return "", noCgo()
+}
+
+func (*Service) LookupPushEndpoints(*Context, string) (string, error) {
+	return "", noCgo()
+}
+
+func (*Service) ResolveRepository(*Context, string) (string, error) {
+	return "", noCgo()
+}
+
+func (*Service) TLSConfig(*Context, string) (string, error) {
+	return "", noCgo()
+}
+
+func (*Service) IsInsecureRegistry(*Context, string) (bool, error) {
+	return false, noCgo()
 }
 
 func (*Service) NewEndpoint(string) (*Endpoint, error) {
@@ -84,216 +248,12 @@ func (*Endpoint) Ping(*Context) (string, error) {
 	return "", noCgo()
 }
 
-func (*Service) Pull(*Context, string, string, *string) (string, error) {
-	return "", noCgo()
-}
-
-func (*Service) Push(*Context, string, string, *string) (string, error) {
-	return "", noCgo()
-}
-
-func (*Service) Copy(*Context, string, string, *string) (string, error) {
-	return "", noCgo()
-}
-
-func (*Service) Inspect(*Context, string, *string) (string, error) {
-	return "", noCgo()
-}
-
-func JSONGet(string, string) (string, error) {
-	return "", noCgo()
-}
-
-func JSONLength(string, string) (int, error) {
-	return 0, noCgo()
-}
-
-func AuthJSON(*string, *string, *string) (string, error) {
-	return "", noCgo()
-}
-
-func LayoutList(*Context, string, *string) (string, error) {
-	return "", noCgo()
-}
-
-func LayoutRemove(*Context, string, *string) (string, error) {
-	return "", noCgo()
-}
-
-func LayoutCollect(*Context, string, *string) (string, error) {
-	return "", noCgo()
-}
-
-func LayoutVerify(*Context, string, *string) (string, error) {
-	return "", noCgo()
-}
-
-func ConvertToHostname(string) (string, error) {
-	return "", noCgo()
-}
-
-func ValidateIndexName(string) (string, error) {
-	return "", noCgo()
-}
-
-func ValidateMirror(string) (string, error) {
-	return "", noCgo()
-}
-
-func ParseReference(string) (string, error) {
-	return "", noCgo()
-}
-
-func ParseRepositoryInfo(string) (string, error) {
-	return "", noCgo()
-}
-
-func ParseSearchIndexInfo(string) (string, error) {
-	return "", noCgo()
-}
-
-func AuthConfigKey(string) (string, error) {
-	return "", noCgo()
-}
-
-func ResolveAuthConfig(string, string) (string, error) {
-	return "", noCgo()
-}
-
-func ParseChallenges(string) (string, error) {
-	return "", noCgo()
-}
-
-func ReadCertsDirectory(string) (string, error) {
-	return "", noCgo()
-}
-
-func CertsDir() (string, error) {
-	return "", noCgo()
-}
-
-func (*Reader) Read(*Context, []byte) (int, error) {
-	return 0, noCgo()
-}
-
-func (*Reader) Verify(*Context) error {
-	return noCgo()
-}
-
-func NewService(*string) (*Service, error) {
-	return nil, noCgo()
-}
-
-func (*Service) Config() (string, error) {
-	return "", noCgo()
-}
-
-func (*Service) ReplaceConfig(string) error {
-	return noCgo()
-}
-
-func (*Service) LoadMirrors(string) error {
-	return noCgo()
-}
-
-func (*Service) LoadInsecureRegistries(string) error {
-	return noCgo()
-}
-
-func (*Service) LoadAllowNondistributableArtifacts(string) error {
-	return noCgo()
-}
-
-func (*Service) LookupPullEndpoints(*Context, string) (string, error) {
-	return "", noCgo()
-}
-
-func (*Service) LookupPushEndpoints(*Context, string) (string, error) {
-	return "", noCgo()
-}
-
-func (*Service) ResolveRepository(*Context, string) (string, error) {
-	return "", noCgo()
-}
-
-func (*Service) TLSConfig(*Context, string) (string, error) {
-	return "", noCgo()
-}
-
-func (*Service) IsInsecureRegistry(*Context, string) (bool, error) {
-	return false, noCgo()
-}
-
-func (*Service) Auth(*Context, *string, *string) (string, error) {
-	return "", noCgo()
-}
-
 func (*Service) Search(*Context, string, int32, *string, *string, *string) (string, error) {
 	return "", noCgo()
 }
 
-func (*Service) Credentials(*Context, string) (string, error) {
+func (*Session) SearchRepositories(*Context, string, int32) (string, error) {
 	return "", noCgo()
-}
-
-func (*Service) Login(*Context, string, *string) (string, error) {
-	return "", noCgo()
-}
-
-func (*Service) Logout(*Context, string) error {
-	return noCgo()
-}
-
-func (*Endpoint) NewSession(*Context, *string) (*Session, error) {
-	return nil, noCgo()
-}
-
-func (*Service) OpenSession(*Context, string, *string) (*Session, error) {
-	return nil, noCgo()
-}
-
-func (*Session) Repository(string) (*Session, error) {
-	return nil, noCgo()
-}
-
-func (*Session) ID() (string, error) {
-	return "", noCgo()
-}
-
-func (*Session) Info() (string, error) {
-	return "", noCgo()
-}
-
-func (*Session) Ping(*Context) (string, error) {
-	return "", noCgo()
-}
-
-func (*Session) ListTags(*Context, *string) (string, error) {
-	return "", noCgo()
-}
-
-func (*Session) GetManifest(*Context, *string, *string) (string, []byte, error) {
-	return "", nil, noCgo()
-}
-
-func (*Session) HeadManifest(*Context, *string, *string) (string, error) {
-	return "", noCgo()
-}
-
-func (*Session) HeadBlob(*Context, string) (string, error) {
-	return "", noCgo()
-}
-
-func (*Session) OpenBlob(*Context, string, uint64, *string) (*Reader, error) {
-	return nil, noCgo()
-}
-
-func (*Session) PutBlob(*Context, *string) (*Writer, error) {
-	return nil, noCgo()
-}
-
-func (*Session) MountBlob(*Context, string, string, *string) (bool, *Writer, error) {
-	return false, nil, noCgo()
 }
 
 func (*Session) GetRepositoryData(*Context, string) (string, error) {
@@ -344,18 +304,58 @@ func (*Session) PushImageJSONIndex(*Context, string, string, int32, string) (str
 	return "", noCgo()
 }
 
-func (*Session) SearchRepositories(*Context, string, int32) (string, error) {
+func ConvertToHostname(string) (string, error) {
 	return "", noCgo()
 }
 
-func (*Writer) Write(*Context, []byte) error {
-	return noCgo()
-}
-
-func (*Writer) Commit(*Context, *string) (string, error) {
+func ValidateIndexName(string) (string, error) {
 	return "", noCgo()
 }
 
-func (*Writer) Abort(*Context) error {
-	return noCgo()
+func ValidateMirror(string) (string, error) {
+	return "", noCgo()
+}
+
+func ParseReference(string) (string, error) {
+	return "", noCgo()
+}
+
+func ParseRepositoryInfo(string) (string, error) {
+	return "", noCgo()
+}
+
+func ParseSearchIndexInfo(string) (string, error) {
+	return "", noCgo()
+}
+
+func AuthConfigKey(string) (string, error) {
+	return "", noCgo()
+}
+
+func ResolveAuthConfig(string, string) (string, error) {
+	return "", noCgo()
+}
+
+func ParseChallenges(string) (string, error) {
+	return "", noCgo()
+}
+
+func ReadCertsDirectory(string) (string, error) {
+	return "", noCgo()
+}
+
+func CertsDir() (string, error) {
+	return "", noCgo()
+}
+
+func JSONGet(string, string) (string, error) {
+	return "", noCgo()
+}
+
+func JSONLength(string, string) (int, error) {
+	return 0, noCgo()
+}
+
+func AuthJSON(*string, *string, *string) (string, error) {
+	return "", noCgo()
 }
