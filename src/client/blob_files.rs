@@ -1,8 +1,7 @@
 //! Blobs from and to files: a file appears under its name whole and right, or not at all.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,9 +14,9 @@ use crate::image::Descriptor;
 use crate::names::digest::{Digest, Hasher};
 use crate::os::atomic_file::AtomicFile;
 use crate::os::dir::Dir;
-use crate::os::file::open_regular;
+use crate::os::file::{State, open_regular};
 use crate::registry::session::Session;
-use crate::store::layout::{FILE_MODE, hash_file, part_name};
+use crate::store::part::{FILE_MODE, hash_file, part_name};
 use crate::transfer::progress::Events;
 use crate::v2::Repository;
 use crate::v2::blob::BlobReader;
@@ -326,19 +325,19 @@ fn is_lost(error: &Error) -> bool {
 struct Source<'a> {
     path: &'a Path,
     file: File,
-    state: Metadata,
+    state: State,
 }
 
 impl<'a> Source<'a> {
     fn open(path: &'a Path) -> Result<Self> {
         let failed = format!("cannot read the file {}", path.display());
         let file = open_regular(path).map_err(|e| e.into_error(&failed))?;
-        let state = file.metadata().map_err(|e| Error::file(failed, &e))?;
+        let state = State::of(&file).map_err(|e| Error::file(failed, &e))?;
         Ok(Self { path, file, state })
     }
 
     fn size(&self) -> u64 {
-        self.state.len()
+        self.state.size
     }
 
     fn hash(&mut self, mut hasher: Hasher, call: &Call) -> Result<Digest> {
@@ -406,11 +405,8 @@ impl<'a> Source<'a> {
 
     /// Fails if the file has changed since it was opened.
     fn check(&self) -> Result<()> {
-        let now = self.file.metadata().map_err(|e| unreadable(self.path, &e))?;
-        let of = |state: &Metadata| {
-            (state.len(), state.mtime(), state.mtime_nsec(), state.ctime(), state.ctime_nsec())
-        };
-        if of(&now) == of(&self.state) { Ok(()) } else { Err(self.changed()) }
+        let now = State::of(&self.file).map_err(|e| unreadable(self.path, &e))?;
+        if now == self.state { Ok(()) } else { Err(self.changed()) }
     }
 
     fn changed(&self) -> Error {

@@ -1,8 +1,9 @@
 //! From any place to any other.
 
+use super::artifact::{Making, refuse_for_files, refuse_overwrite};
 use super::locations::{self, Opening, Place};
 use super::options::CopyOptions;
-use crate::call::{Call, Event};
+use crate::call::Call;
 use crate::error::Result;
 use crate::names::location::Bare;
 use crate::registry::service::Service;
@@ -28,9 +29,30 @@ pub fn copy(
         write,
         name: from.name(),
         from_here: from.reference().is_none(),
+        overwrite: options.overwrite,
+        only_named_tag: options.subject.is_some(),
+    };
+    let made = Making {
+        artifact_type: options.artifact_type,
+        files: options.files,
+        annotations: options.annotations,
+        subject: options.subject,
+        config: options.config,
+    };
+    let all_platforms = if to.is_files() {
+        refuse_for_files(&[
+            ("all_platforms", options.all_platforms == Some(true)),
+            ("referrers", options.referrers),
+            ("digest_tags", options.digest_tags),
+            ("tags", !options.tags.is_empty()),
+        ])?;
+        false
+    } else {
+        refuse_overwrite(options.overwrite)?;
+        transfer::all_platforms(options.all_platforms, options.platform.as_ref())
     };
     let image = Box::new(transfer::Options {
-        all_platforms: transfer::all_platforms(options.all_platforms, options.platform.as_ref()),
+        all_platforms,
         platform: options.platform,
         nondistributable: options.nondistributable,
         verify_present: options.verify_present,
@@ -40,15 +62,8 @@ pub fn copy(
         tags: options.tags,
         mount_from: options.mount_from,
     });
-    call.event(&Event::Start {})?;
-    // What is here is looked at before anything is asked of the network.
-    let (source, sink) = if to.reference().is_none() {
-        let sink = locations::sink(service, &to, &writing, &call)?;
-        (locations::source(service, &from, &reading, &call)?, sink)
-    } else {
-        let source = locations::source(service, &from, &reading, &call)?;
-        (source, locations::sink(service, &to, &writing, &call)?)
-    };
+    let ends = ((&from, &reading), (&to, &writing));
+    let (source, sink) = locations::both(service, ends.0, ends.1, made, &call)?;
     let done = engine::copy(&*source, &*sink, &image, &call)?;
     let name = match (to.reference(), from.reference()) {
         (Some(to), _) => format!("{}@{}", to.name(), done.root.digest),
@@ -59,7 +74,7 @@ pub fn copy(
     report.source_endpoint = source.endpoint();
     report.destination_endpoint = sink.endpoint();
     if let Some(reference) = to.reference() {
-        report.tags = locations::tags(reference, image.tags);
+        report.tags = locations::tags(reference, &writing, image.tags);
     }
     report.warnings.splice(..0, call.warnings());
     Ok(report)

@@ -1,8 +1,9 @@
 //! From a location to the end of a copy that it is: one line for each kind of place.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::call::Call;
+use super::artifact::Making;
+use crate::call::{Call, Event};
 use crate::credentials::AuthConfig;
 use crate::error::{Error, Result};
 use crate::image::{Sink, Source};
@@ -11,6 +12,7 @@ use crate::names::reference::Reference;
 use crate::registry::service::Service;
 use crate::registry::session::{OpenOptions, Session, check_openable, selector_of};
 use crate::store::Layout;
+use crate::store::files::{Artifact, FilesOptions, FilesSink, FilesSource};
 use crate::store::place::{LayoutSink, LayoutSource, WriteOptions};
 use crate::v2::repository::Selector;
 
@@ -58,6 +60,11 @@ impl Place {
         }
     }
 
+    /// Whether it is a directory with the files of an artifact.
+    pub fn is_files(&self) -> bool {
+        matches!(self, Self::Local(Location::Files { .. }))
+    }
+
     /// What an image of this place is called where its next place does not say: name and tag, or name and digest.
     pub fn name(&self) -> Option<String> {
         match self {
@@ -79,6 +86,10 @@ pub struct Opening {
     pub name: Option<String>,
     /// Whether what is written comes from this machine. A registry judges it by its digests, and nothing is hashed twice.
     pub from_here: bool,
+    /// Whether files may be replaced.
+    pub overwrite: bool,
+    /// Whether a registry's tag is set only if the reference names it.
+    pub only_named_tag: bool,
 }
 
 /// Opens a place to read an image from.
@@ -97,8 +108,56 @@ pub fn source(
             let limits = service.limits().clone();
             Ok(Box::new(LayoutSource::new(Layout::open(dir)?, name.clone(), limits)))
         }
+        Place::Local(Location::Files { dir }) => {
+            Ok(Box::new(files_source(service, dir, Artifact::default(), call)?))
+        }
         Place::Local(other) => Err(unusable(other)),
     }
+}
+
+fn files_source(
+    service: &Service,
+    dir: &Path,
+    artifact: Artifact,
+    call: &Call,
+) -> Result<FilesSource> {
+    FilesSource::open(dir, artifact, service.limits().clone(), call)
+}
+
+/// Opens both ends of a copy. What is on this machine is looked at before anything is asked of the network.
+///
+/// A directory of files is the artifact that is to be `made`.
+pub(super) fn both(
+    service: &Service,
+    from: (&Place, &Opening),
+    to: (&Place, &Opening),
+    made: Making,
+    call: &Call,
+) -> Result<(Box<dyn Source>, Box<dyn Sink>)> {
+    let ((from, reading), (to, writing)) = (from, to);
+    let started = || call.event(&Event::Start {});
+    if let Place::Local(Location::Files { dir }) = from {
+        let subject = made.subject.clone();
+        let mut source = files_source(service, dir, made.artifact(), call)?;
+        started()?;
+        let sink = sink(service, to, writing, call)?;
+        if let Some(subject) = subject {
+            let found = sink.find_manifest(&subject, call);
+            source.refer_to(
+                found.map_err(|e| e.context("cannot find the subject").in_argument("subject"))?,
+            );
+        }
+        return Ok((Box::new(source), sink));
+    }
+    made.refuse()?;
+    if to.reference().is_none() {
+        let sink = sink(service, to, writing, call)?;
+        started()?;
+        return Ok((source(service, from, reading, call)?, sink));
+    }
+    let source = source(service, from, reading, call)?;
+    started()?;
+    Ok((source, sink(service, to, writing, call)?))
 }
 
 /// Opens a place to write an image to. A directory that cannot be written to is found out here.
@@ -113,12 +172,19 @@ pub fn sink(
             let actions = vec!["pull".to_owned(), "push".to_owned()];
             let open = OpenOptions { auth: opening.auth.clone(), actions };
             let session = Session::open(service, reference, &open, call)?;
-            Ok(Box::new(session.target_to_push(call)?.trusting_source(opening.from_here)))
+            let target = session.target_to_push(call)?.trusting_source(opening.from_here);
+            let is_tagged = !opening.only_named_tag || is_named(reference);
+            Ok(Box::new(if is_tagged { target } else { target.without_tag() }))
         }
         Place::Local(Location::Oci { dir, name }) => {
             let layout = Layout::open_or_create(dir, call)?;
             let name = name.clone().or_else(|| opening.name.clone());
             Ok(Box::new(LayoutSink::new(layout, name, opening.write.clone(), call)?))
+        }
+        Place::Local(Location::Files { dir }) => {
+            let options =
+                FilesOptions { overwrite: opening.overwrite, no_resume: opening.write.no_resume };
+            Ok(Box::new(FilesSink::open(dir, options, service.limits().clone())?))
         }
         Place::Local(other) => Err(unusable(other)),
     }
@@ -131,11 +197,16 @@ fn unusable(location: &Location) -> Error {
     })
 }
 
+/// Whether a reference says which image of its repository it means.
+fn is_named(reference: &Reference) -> bool {
+    reference.tag().is_some() || reference.digest().is_some()
+}
+
 /// The tags that a repository has for an image that was written to `reference` and these other tags.
-pub(super) fn tags(reference: &Reference, others: Vec<String>) -> Vec<String> {
+pub(super) fn tags(reference: &Reference, opening: &Opening, others: Vec<String>) -> Vec<String> {
     let own = match selector_of(reference) {
-        Selector::Tag(tag) => Some(tag),
-        Selector::Digest(_) => None,
+        Selector::Tag(tag) if !opening.only_named_tag || is_named(reference) => Some(tag),
+        _ => None,
     };
     let mut tags: Vec<String> = Vec::new();
     for tag in own.into_iter().chain(others) {

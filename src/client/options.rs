@@ -7,7 +7,7 @@
 use crate::config::settings::{Limits, Retry, Timeouts};
 use crate::credentials::AuthConfig;
 use crate::error::{Code, Error, Result};
-use crate::image::Platform;
+use crate::image::{Platform, media_type};
 use crate::json::schema::{Kind, OptionValue, Schema, options, wrong};
 use crate::json::strict::{Object, strings};
 use crate::names::digest::{Algorithm, Digest};
@@ -39,6 +39,8 @@ pub const DOCUMENTS: &[&Schema] = &[
     MountOptions::SCHEMA,
     CommitOptions::SCHEMA,
     PullOptions::SCHEMA,
+    ArtifactFile::SCHEMA,
+    ArtifactConfig::SCHEMA,
     PushOptions::SCHEMA,
     CopyOptions::SCHEMA,
     InspectOptions::SCHEMA,
@@ -219,8 +221,38 @@ options! {
         "referrers" => referrers: bool;
         /// Check the uncompressed layers against the image's configuration. Not supported yet.
         "verify_diff_ids" => verify_diff_ids: bool;
+        /// To `files:DIR`: replace files that have other content.
+        "overwrite" => overwrite: bool;
         /// An open directory in which a relative path begins.
         "dir_fd" => dir_fd: Option<u32>, in 0..=2_147_483_647, else "the working directory";
+    }
+    check together;
+}
+
+options! {
+    /// A file of an artifact.
+    pub struct ArtifactFile built by ArtifactFileBuilder of call "artifact_file" {
+        /// The path of the file, relative to the directory, or absolute. A symbolic link must not leave the directory.
+        "path" => path: String, else "required";
+        /// The name of the file in the artifact, which a pull gives to it: a path below the directory.
+        "title" => title: Option<String>, else "`path`";
+        /// The media type of the layer.
+        "media_type" => media_type: Option<String>, else "`application/vnd.oci.image.layer.v1.tar`";
+        /// Annotations of the layer.
+        "annotations" => annotations: BTreeMap<String, String>;
+    }
+    check together;
+}
+
+options! {
+    /// The file that is an artifact's configuration.
+    pub struct ArtifactConfig built by ArtifactConfigBuilder of call "artifact_config" {
+        /// The path of the file, relative to the directory, or absolute.
+        "path" => path: String, else "required";
+        /// The media type of the configuration.
+        "media_type" => media_type: Option<String>, else "`application/vnd.unknown.config.v1+json`";
+        /// Annotations of the configuration.
+        "annotations" => annotations: BTreeMap<String, String>;
     }
     check together;
 }
@@ -248,6 +280,18 @@ options! {
         "convert" => convert: Option<Conversion>, else "nothing is changed";
         /// Check each blob, even if the registry has a manifest that lists it.
         "verify_present" => verify_present: bool;
+        /// Of `files:DIR`: what kind of artifact it is, a media type.
+        "artifact_type" => artifact_type: Option<String>, else "`application/vnd.unknown.artifact.v1`, unless `config` has a media type";
+        /// Of `files:DIR`: the files of the artifact.
+        "files" => files: Option<Vec<ArtifactFile>>, else "every regular file in the directory, sorted by name";
+        /// Of `files:DIR`: annotations of the manifest. Without `org.opencontainers.image.created` the same files give the
+        /// same digest.
+        "annotations" => annotations: BTreeMap<String, String>;
+        /// Of `files:DIR`: the digest of a manifest at the destination that the artifact refers to. If the destination does
+        /// not name a tag, the artifact gets none.
+        "subject" => subject: Option<Digest>, else "none";
+        /// Of `files:DIR`: the file that is the artifact's configuration; a path, or an object.
+        "config" => config: Option<ConfigFile>, else "an empty JSON object";
         /// An open directory in which a relative path begins.
         "dir_fd" => dir_fd: Option<u32>, in 0..=2_147_483_647, else "the working directory";
     }
@@ -281,6 +325,20 @@ options! {
         "verify_present" => verify_present: bool;
         /// Keep partial files, and continue those of an interrupted copy.
         "resume" => resume: bool = true;
+        /// Of `files:DIR`: what kind of artifact it is, a media type.
+        "artifact_type" => artifact_type: Option<String>, else "`application/vnd.unknown.artifact.v1`, unless `config` has a media type";
+        /// Of `files:DIR`: the files of the artifact.
+        "files" => files: Option<Vec<ArtifactFile>>, else "every regular file in the directory, sorted by name";
+        /// Of `files:DIR`: annotations of the manifest. Without `org.opencontainers.image.created` the same files give the
+        /// same digest.
+        "annotations" => annotations: BTreeMap<String, String>;
+        /// Of `files:DIR`: the digest of a manifest at the destination that the artifact refers to. If the destination does
+        /// not name a tag, the artifact gets none.
+        "subject" => subject: Option<Digest>, else "none";
+        /// Of `files:DIR`: the file that is the artifact's configuration; a path, or an object.
+        "config" => config: Option<ConfigFile>, else "an empty JSON object";
+        /// To `files:DIR`: replace files that have other content.
+        "overwrite" => overwrite: bool;
         /// An open directory in which relative paths begin.
         "dir_fd" => dir_fd: Option<u32>, in 0..=2_147_483_647, else "the working directory";
     }
@@ -361,6 +419,81 @@ impl OptionValue for BTreeMap<String, String> {
     }
 }
 
+impl ArtifactFile {
+    fn together(&self) -> Result<()> {
+        check_file(&self.path)?;
+        // Programs use any string for the types of layers.
+        match &self.media_type {
+            Some(kind) if kind.is_empty() || kind.contains(char::is_control) => {
+                Err(bad_type("media_type", kind))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl ArtifactConfig {
+    fn together(&self) -> Result<()> {
+        check_file(&self.path)?;
+        check_type("media_type", self.media_type.as_deref())
+    }
+}
+
+/// A configuration as an option: its path, or that with more about it.
+#[derive(Debug, Clone)]
+pub struct ConfigFile(pub(crate) ArtifactConfig);
+
+impl OptionValue for ConfigFile {
+    const KIND: Kind = Kind::Either(&Kind::Path, &Kind::Document(ArtifactConfig::SCHEMA));
+
+    fn read(value: Value, name: &str) -> Result<Self> {
+        match value {
+            Value::String(path) => ArtifactConfig::builder().path(path).build().map(Self),
+            object => ArtifactConfig::read(object, name).map(Self),
+        }
+    }
+
+    fn json(&self) -> Option<Value> {
+        None
+    }
+}
+
+fn check_file(path: &str) -> Result<()> {
+    if path.is_empty() || path.contains('\0') {
+        return Err(Error::argument(
+            "path",
+            "the path of a file is missing or contains a NUL character",
+        )
+        .hint("set path to the path of a file, relative to the directory"));
+    }
+    Ok(())
+}
+
+fn check_type(key: &str, kind: Option<&str>) -> Result<()> {
+    match kind {
+        Some(kind) if !media_type::is_valid(kind) => Err(bad_type(key, kind)),
+        _ => Ok(()),
+    }
+}
+
+fn bad_type(key: &str, kind: &str) -> Error {
+    Error::argument(key, format!("{kind:?} is not a valid media type"))
+        .hint("write type/subtype, such as application/vnd.example.thing.v1+json")
+}
+
+impl OptionValue for Vec<ArtifactFile> {
+    const KIND: Kind = Kind::List(&Kind::Document(ArtifactFile::SCHEMA));
+
+    fn read(value: Value, name: &str) -> Result<Self> {
+        let Value::Array(files) = value else { return Err(wrong(name, "a list of objects")) };
+        files.into_iter().map(|file| ArtifactFile::read(file, name)).collect()
+    }
+
+    fn json(&self) -> Option<Value> {
+        None
+    }
+}
+
 impl PullOptions {
     fn together(&self) -> Result<()> {
         if self.protocol == ApiVersion::V1 {
@@ -395,6 +528,7 @@ impl PushOptions {
     fn together(&self) -> Result<()> {
         one_choice(self.platform.as_ref(), self.all_platforms == Some(true))?;
         without_conversion(self.convert.as_ref(), self.referrers, self.digest_tags)?;
+        check_type("artifact_type", self.artifact_type.as_deref())?;
         self.mount_from.iter().try_for_each(|from| check_path(from))?;
         self.tags.iter().try_for_each(|tag| check_tag(tag).map_err(|e| e.in_argument("tags")))
     }
@@ -404,6 +538,7 @@ impl CopyOptions {
     fn together(&self) -> Result<()> {
         one_choice(self.platform.as_ref(), self.all_platforms == Some(true))?;
         without_conversion(self.convert.as_ref(), self.referrers, self.digest_tags)?;
+        check_type("artifact_type", self.artifact_type.as_deref())?;
         self.mount_from.iter().try_for_each(|from| check_path(from))?;
         self.tags.iter().try_for_each(|tag| check_tag(tag).map_err(|e| e.in_argument("tags")))
     }

@@ -1,5 +1,6 @@
 //! From a registry to a place on this machine.
 
+use super::artifact::{refuse_for_files, refuse_overwrite};
 use super::locations::{self, Opening, Place};
 use super::options::PullOptions;
 use crate::call::{Call, Event};
@@ -32,15 +33,29 @@ pub fn pull(
     };
     let to = Place::parse(destination, Bare::Refused, "destination")?.within(options.dir_fd)?;
     if to.reference().is_some() {
-        return Err(Error::argument("destination", "the destination must be an OCI layout")
-            .hint("write oci:DIR or oci:DIR:NAME"));
+        return Err(Error::argument("destination", "the destination must be on this machine")
+            .hint("write oci:DIR, oci:DIR:NAME or files:DIR"));
     }
     let call = call.limited(service.timeouts().total);
     let write = WriteOptions {
         no_resume: options.resume == Some(false),
         verify_present: options.verify_present,
     };
-    let opening = Opening { auth: options.auth, write, name: from.name(), from_here: false };
+    let opening = Opening {
+        auth: options.auth,
+        write,
+        name: from.name(),
+        overwrite: options.overwrite,
+        ..Opening::default()
+    };
+    if to.is_files() {
+        refuse_for_files(&[
+            ("all_platforms", options.all_platforms),
+            ("referrers", options.referrers),
+        ])?;
+    } else {
+        refuse_overwrite(options.overwrite)?;
+    }
     let image = Box::new(transfer::Options {
         platform: options.platform,
         all_platforms: options.all_platforms,

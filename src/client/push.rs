@@ -1,12 +1,12 @@
 //! From a place on this machine to a registry.
 
+use super::artifact::Making;
 use super::locations::{self, Opening, Place};
 use super::options::PushOptions;
-use crate::call::{Call, Event};
+use crate::call::Call;
 use crate::error::{Error, Result};
 use crate::names::location::Bare;
 use crate::registry::service::Service;
-use crate::store::place::WriteOptions;
 use crate::transfer::report::Report;
 use crate::transfer::{engine, options as transfer};
 
@@ -21,8 +21,9 @@ pub fn push(
 ) -> Result<Report> {
     let from = Place::parse(source, Bare::Refused, "source")?.within(options.dir_fd)?;
     if from.reference().is_some() {
-        return Err(Error::argument("source", "the source must be an image on this machine")
-            .hint("write oci:DIR or oci:DIR:NAME; ocireg_copy() copies between registries"));
+        return Err(Error::argument("source", "the source must be an image on this machine").hint(
+            "write oci:DIR, oci:DIR:NAME or files:DIR; ocireg_copy() copies between registries",
+        ));
     }
     let to = Place::parse(destination, Bare::Reference, "destination")?;
     let Some(reference) = to.reference() else {
@@ -32,9 +33,17 @@ pub fn push(
     let call = call.limited(service.timeouts().total);
     let opening = Opening {
         auth: options.auth,
-        write: WriteOptions::default(),
         name: to.name(),
         from_here: true,
+        only_named_tag: options.subject.is_some(),
+        ..Opening::default()
+    };
+    let made = Making {
+        artifact_type: options.artifact_type,
+        files: options.files,
+        annotations: options.annotations,
+        subject: options.subject,
+        config: options.config,
     };
     let image = Box::new(transfer::Options {
         all_platforms: transfer::all_platforms(options.all_platforms, options.platform.as_ref()),
@@ -47,15 +56,13 @@ pub fn push(
         tags: options.tags,
         mount_from: options.mount_from,
     });
-    // What is missing here is found out before anything is asked of the network.
-    let source = locations::source(service, &from, &opening, &call)?;
-    call.event(&Event::Start {})?;
-    let sink = locations::sink(service, &to, &opening, &call)?;
+    let ends = ((&from, &opening), (&to, &opening));
+    let (source, sink) = locations::both(service, ends.0, ends.1, made, &call)?;
     let done = engine::copy(&*source, &*sink, &image, &call)?;
     let name = format!("{}@{}", reference.name(), done.root.digest);
     let mut report = done.into_report(name, destination);
     report.endpoint = sink.endpoint();
-    report.tags = locations::tags(reference, image.tags);
+    report.tags = locations::tags(reference, &opening, image.tags);
     report.warnings.splice(..0, call.warnings());
     Ok(report)
 }

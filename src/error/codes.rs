@@ -197,7 +197,7 @@ codes! {
         hint "check the spelling of the repository, tag and digest"
         example "cannot get the manifest of app:2: registry.example answered 404 Not Found: MANIFEST_UNKNOWN: manifest unknown";
     AlreadyExists = 81 "ALREADY_EXISTS" "The object to be created already exists."
-        when "A registry of protocol v1 already has the image."
+        when "A registry of protocol v1 already has the image, or a file of an artifact already exists with other content."
         hint "if it is the same content, there is nothing to do"
         example "cannot upload the image: the registry already has it";
     RateLimited = 82 "RATE_LIMITED" "The registry has received too many requests."

@@ -21,11 +21,24 @@ pub const DOCKER_SCHEMA1: &str = "application/vnd.docker.distribution.manifest.v
 /// The signed form of [`DOCKER_SCHEMA1`].
 pub const DOCKER_SCHEMA1_SIGNED: &str = "application/vnd.docker.distribution.manifest.v1+prettyjws";
 
+/// The empty JSON object, in the place of a configuration or of layers that an artifact does not have.
+pub const OCI_EMPTY: &str = "application/vnd.oci.empty.v1+json";
+
 /// What to send as `Accept` when asking for a manifest by tag or digest.
 pub const ACCEPT_MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, \
     application/vnd.oci.image.manifest.v1+json, \
     application/vnd.docker.distribution.manifest.list.v2+json, \
     application/vnd.docker.distribution.manifest.v2+json";
+
+/// Whether this is `type/subtype`, with characters and lengths as RFC 6838 has them.
+pub fn is_valid(media_type: &str) -> bool {
+    let is_name = |name: &str| {
+        name.len() <= 127
+            && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&b))
+    };
+    media_type.split_once('/').is_some_and(|(kind, subtype)| is_name(kind) && is_name(subtype))
+}
 
 /// The media type of a `Content-Type` value: lower case, without parameters.
 pub fn essence(content_type: &str) -> String {

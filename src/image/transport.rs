@@ -108,6 +108,20 @@ pub trait Sink: Send + Sync {
         Ok(())
     }
 
+    /// Whether a blob belongs here. Where a blob is a file, one without a name is left out.
+    fn takes_blob(&self, _blob: &Descriptor) -> bool {
+        true
+    }
+
+    /// A manifest that is there already, such as the one that a new manifest is to refer to. NOT_FOUND where there is none.
+    fn find_manifest(&self, digest: &Digest, _call: &Call) -> Result<Descriptor> {
+        Err(Error::new(
+            Code::NotFound,
+            format!("{} does not contain the manifest {digest}", self.shown()),
+        )
+        .with(|d| d.what = Some("manifest")))
+    }
+
     /// Waits until nobody else brings the blob to the same registry, as far as can be known here. What it gives is held until
     /// the blob is there.
     fn claim_blob(&self, _blob: &Descriptor, _call: &Call) -> Result<Box<dyn Claim + '_>> {

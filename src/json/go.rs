@@ -1,4 +1,4 @@
-//! JSON as Go's encoding/json reads it, for the files of Docker and of the containers tools.
+//! JSON as Go's encoding/json reads and writes it, for the files of Docker and of the containers tools.
 //!
 //! A key means a field whatever its letter case, null is an empty value, and of two values for one field the last
 //! counts. A value of a wrong type is the failure of whoever asks for it, not of the whole file. The library's own
@@ -19,6 +19,24 @@ use crate::json::strict::fold;
 /// A value that has another type than the reader needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WrongType;
+
+/// JSON as Go writes it, byte for byte: compact, and without characters that HTML or JavaScript treat specially.
+pub fn to_vec(value: &impl serde::Serialize) -> serde_json::Result<Vec<u8>> {
+    let mut text = serde_json::to_string(value)?;
+    // Outside of strings JSON has none of these.
+    for (special, escape) in [
+        ("<", "\\u003c"),
+        (">", "\\u003e"),
+        ("&", "\\u0026"),
+        ("\u{2028}", "\\u2028"),
+        ("\u{2029}", "\\u2029"),
+    ] {
+        if text.contains(special) {
+            text = text.replace(special, escape);
+        }
+    }
+    Ok(text.into_bytes())
+}
 
 /// The text of a file: without a byte order mark, also from the UTF-16 that the mark announces. What is not valid
 /// text becomes U+FFFD, as in Go.

@@ -117,9 +117,8 @@ impl Location {
     /// Refuses, as UNSUPPORTED, the locations that can be named but not used yet.
     pub fn check_usable(&self) -> Result<()> {
         let what = match self {
-            Self::Registry(_) | Self::Oci { .. } => return Ok(()),
+            Self::Registry(_) | Self::Oci { .. } | Self::Files { .. } => return Ok(()),
             Self::OciArchive { .. } | Self::DockerArchive { .. } => "archives",
-            Self::Files { .. } => "artifact files",
         };
         Err(Error::new(
             Code::Unsupported,

@@ -105,12 +105,21 @@ impl AtomicFile {
     /// Makes the content durable and gives the file its name in `dir`, of the same file system.
     ///
     /// The name itself survives a power cut only after [`Dir::sync`].
-    pub fn commit(mut self, dir: &Dir, name: &str) -> io::Result<()> {
+    pub fn commit(self, dir: &Dir, name: &str) -> io::Result<()> {
+        self.finish(|temporary, made_in| made_in.rename(temporary, dir, name))
+    }
+
+    /// The same where nothing has the name: whatever got it meanwhile stays, and this fails.
+    pub fn commit_new(self, dir: &Dir, name: &str) -> io::Result<()> {
+        self.finish(|temporary, made_in| made_in.rename_new(temporary, dir, name))
+    }
+
+    fn finish(mut self, rename: impl FnOnce(&str, &Dir) -> io::Result<()>) -> io::Result<()> {
         match self.file.sync_data() {
             Err(e) if !is_unsupported(&e) => return Err(e),
             _ => {}
         }
-        self.dir.rename(&self.temporary, dir, name)?;
+        rename(&self.temporary, &self.dir)?;
         self.remove = false;
         Ok(())
     }

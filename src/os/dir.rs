@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{
-    self, Access, AtFlags, CWD, FileType, Mode, OFlags, Stat, StatxAttributes, StatxFlags,
+    self, Access, AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, Stat, StatxAttributes,
+    StatxFlags,
 };
 use rustix::io::Errno;
 
@@ -64,6 +65,12 @@ impl Dir {
             Err(e) => return Err(e),
         };
         if file.metadata()?.is_file() { Ok(file) } else { Err(irregular()) }
+    }
+
+    /// Whether a directory has the name; a symbolic link to one is none.
+    pub fn is_dir(&self, name: &str) -> io::Result<bool> {
+        let stat = self.stat(name)?;
+        Ok(stat.is_some_and(|s| FileType::from_raw_mode(s.st_mode) == FileType::Directory))
     }
 
     /// Bytes of a regular file, None if nothing has the name; anything else is an error.
@@ -145,6 +152,18 @@ impl Dir {
         Ok(fs::renameat(&*self.0, from, &*to_dir.0, to)?)
     }
 
+    /// Renames, unless something has the new name: then it fails with EEXIST.
+    pub(super) fn rename_new(&self, from: &str, to_dir: &Self, to: &str) -> io::Result<()> {
+        match fs::renameat_with(&*self.0, from, &*to_dir.0, to, RenameFlags::NOREPLACE) {
+            // The file system cannot do both at once.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => match to_dir.stat(to)? {
+                Some(_) => Err(Errno::EXIST.into()),
+                None => self.rename(from, to_dir, to),
+            },
+            renamed => Ok(renamed?),
+        }
+    }
+
     /// Removes a file.
     pub fn remove(&self, name: &str) -> io::Result<()> {
         Ok(fs::unlinkat(&*self.0, name, AtFlags::empty())?)
@@ -172,6 +191,6 @@ fn is(error: &io::Error, errno: Errno) -> bool {
     Errno::from_io_error(error) == Some(errno)
 }
 
-fn irregular() -> io::Error {
+pub(super) fn irregular() -> io::Error {
     io::Error::other("expected a regular file, but found a link, directory or device")
 }

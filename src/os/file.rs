@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
@@ -20,6 +21,27 @@ pub struct Content {
     pub bytes: Zeroizing<Vec<u8>>,
     /// Its state when it was opened.
     pub state: Metadata,
+}
+
+/// What becomes another whenever a file is written to or replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// Bytes.
+    pub size: u64,
+    node: (u64, u64),
+    times: [(i64, i64); 2],
+}
+
+impl State {
+    /// The state of an open file now.
+    pub fn of(file: &File) -> io::Result<Self> {
+        let state = file.metadata()?;
+        Ok(Self {
+            size: state.len(),
+            node: (state.dev(), state.ino()),
+            times: [(state.mtime(), state.mtime_nsec()), (state.ctime(), state.ctime_nsec())],
+        })
+    }
 }
 
 /// Why a file could not be read.

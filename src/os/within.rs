@@ -7,10 +7,19 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
-use super::dir::Dir;
+use super::dir::{Dir, irregular};
 
 /// More links than that are a circle.
 const MOST_LINKS: usize = 40;
+
+/// What a path leads to.
+#[derive(Debug)]
+pub enum Found {
+    /// A regular file.
+    File(File),
+    /// A directory.
+    Dir(Dir),
+}
 
 /// A directory that the links below it must not leave.
 #[derive(Debug, Clone)]
@@ -31,7 +40,19 @@ impl Bounds {
     pub fn open_file(&self, below: &[Dir], name: &str) -> io::Result<File> {
         let mut directories = vec![self.root.clone()];
         directories.extend_from_slice(below);
-        let mut rest = VecDeque::from([name.to_owned()]);
+        match self.walk(directories, name)? {
+            Found::File(file) => Ok(file),
+            Found::Dir(_) => Err(irregular()),
+        }
+    }
+
+    /// Opens what a relative path leads to, in the same way.
+    pub fn open(&self, path: &str) -> io::Result<Found> {
+        self.walk(vec![self.root.clone()], path)
+    }
+
+    fn walk(&self, mut directories: Vec<Dir>, path: &str) -> io::Result<Found> {
+        let mut rest: VecDeque<String> = path.split('/').map(str::to_owned).collect();
         let mut links = 0;
         while let Some(component) = rest.pop_front() {
             match component.as_str() {
@@ -63,8 +84,8 @@ impl Bounds {
                     }
                 }
                 Err(e) if e.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => {
-                    if rest.is_empty() {
-                        return directory.open_file(&component);
+                    if rest.is_empty() && !directory.is_dir(&component)? {
+                        return directory.open_file(&component).map(Found::File);
                     }
                     let next = directory.open_dir(&component)?;
                     directories.push(next);
@@ -72,7 +93,7 @@ impl Bounds {
                 Err(e) => return Err(e),
             }
         }
-        Err(Errno::ISDIR.into())
+        Ok(Found::Dir(directories.pop().unwrap_or_else(|| self.root.clone())))
     }
 }
 

@@ -6,7 +6,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Layout;
-use super::layout::{REF_NAME, hash_file, ref_name};
+use super::layout::{REF_NAME, ref_name};
+use super::part::hash_file;
 use crate::call::Call;
 use crate::config::settings::Limits;
 use crate::error::{Code, Error, Phase, Result};

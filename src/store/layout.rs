@@ -8,10 +8,10 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use super::part::{self, FILE_MODE, hash_file, sweep_parts};
 use crate::call::Call;
 use crate::config::settings::Limits;
 use crate::error::{Code, Error, Phase, Result};
@@ -19,7 +19,7 @@ use crate::image::descriptor::{check_digest, check_size};
 use crate::image::{Descriptor, Manifest, media_type};
 use crate::json::strict;
 use crate::names::digest::{Algorithm, Digest, Hasher};
-use crate::os::atomic_file::{AtomicFile, TEMPORARY, sweep};
+use crate::os::atomic_file::{AtomicFile, TEMPORARY};
 use crate::os::dir::Dir;
 use crate::os::lock::DirLock;
 use crate::os::within::Bounds;
@@ -30,19 +30,10 @@ pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
 const MARKER: &str = "oci-layout";
 const INDEX: &str = "index.json";
 const BLOBS: &str = "blobs";
-const PARTIAL: &str = ".ocireg-part-";
 const VERSION: &str = "1.0.0";
 
 /// Bytes of `index.json` that are read: a few hundred thousand images.
 const INDEX_LIMIT: u64 = 64 << 20;
-
-/// What is hashed again at a time.
-const BUFFER: usize = 256 << 10;
-
-/// How long a part that nobody resumes is kept.
-const PART_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-
-pub(crate) const FILE_MODE: u32 = 0o666; // The umask takes from it, as for any file that a user makes.
 
 /// An image layout held open; cheap to clone, usable from several threads and processes at once.
 #[derive(Debug, Clone)]
@@ -292,20 +283,8 @@ impl Layout {
 
     /// Removes temporary files whose makers are gone. Parts that a later pull can take up stay for a week.
     pub(super) fn sweep(&self) -> Result<()> {
-        for name in self.root.names().map_err(|e| self.failed("read", "", &e))? {
-            let swept = if name.starts_with(TEMPORARY) {
-                sweep(&self.root, &name, |_| true)
-            } else if let Some(part) = name.strip_prefix(PARTIAL) {
-                let blob = part.replacen('-', ":", 1).parse::<Digest>();
-                let done = blob.is_ok_and(|blob| matches!(self.blob_size(&blob), Ok(Some(_))));
-                sweep(&self.root, &name, |file| done || is_old(file))
-            } else {
-                Ok(())
-            };
-            // What cannot be swept, or is gone already, is no reason to refuse the layout.
-            drop(swept);
-        }
-        Ok(())
+        let done = |blob: &Digest| matches!(self.blob_size(blob), Ok(Some(_)));
+        sweep_parts(&self.root, done).map_err(|e| self.failed("read", "", &e))
     }
 
     pub(super) fn root(&self) -> &Dir {
@@ -456,16 +435,16 @@ impl Layout {
 
     pub(super) fn failed(&self, verb: &str, name: &str, error: &io::Error) -> Error {
         let path = if name.is_empty() { self.path.clone() } else { self.path.join(name) };
-        let made = Error::file(format!("cannot {verb} {}", path.display()), error);
-        match error.kind() {
-            io::ErrorKind::Other => made.hint("remove what is there, or choose another directory"),
-            _ => made,
-        }
+        part::failed(verb, &path, error)
     }
 
     pub(super) fn failed_blob(&self, verb: &str, digest: &Digest, error: &io::Error) -> Error {
-        let name = format!("{BLOBS}/{}/{}", digest.algorithm().name(), digest.hex());
-        self.failed(verb, &name, error)
+        part::failed(verb, &self.blob_path(digest), error)
+    }
+
+    /// Where a blob is, for messages.
+    pub(super) fn blob_path(&self, digest: &Digest) -> PathBuf {
+        self.path.join(BLOBS).join(digest.algorithm().name()).join(digest.hex())
     }
 
     fn failed_blobs(&self, algorithm: Algorithm, error: &io::Error) -> Error {
@@ -497,15 +476,6 @@ fn is_of_the_file_system(name: &str) -> bool {
         || [".nfs", ".fuse_hidden", ".Trash-"].iter().any(|prefix| name.starts_with(prefix))
 }
 
-pub(crate) fn part_name(digest: &Digest) -> String {
-    format!("{PARTIAL}{}-{}", digest.algorithm().name(), digest.hex())
-}
-
-fn is_old(file: &File) -> bool {
-    let age = file.metadata().and_then(|m| m.modified()).map(|at| at.elapsed());
-    matches!(age, Ok(Ok(age)) if age > PART_LIFETIME)
-}
-
 fn empty_index() -> Map<String, Value> {
     let mut index = Map::new();
     index.insert("schemaVersion".to_owned(), json!(2));
@@ -529,29 +499,6 @@ fn enter(entries: &mut Vec<Value>, entry: Value, name: Option<&str>) {
 
 pub(super) fn ref_name(descriptor: &Descriptor) -> Option<&str> {
     descriptor.annotations.as_ref()?.get(REF_NAME).map(String::as_str)
-}
-
-/// Hashes a file from where it stands to its end; gives the bytes read.
-pub(crate) fn hash_file(
-    file: &mut File,
-    hasher: &mut Hasher,
-    call: &Call,
-    failed: impl Fn(&io::Error) -> Error,
-) -> Result<u64> {
-    let mut buffer = vec![0; BUFFER];
-    let mut total = 0;
-    loop {
-        call.check()?;
-        match file.read(&mut buffer) {
-            Ok(0) => return Ok(total),
-            Ok(count) => {
-                hasher.update(&buffer[..count]);
-                total += count as u64;
-            }
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(failed(&e)),
-        }
-    }
 }
 
 /// The whole of a file, None if it is longer than `limit`.

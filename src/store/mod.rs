@@ -1,8 +1,10 @@
 //! Where images lie locally.
 
 pub mod cache;
+pub mod files;
 pub mod layout;
 pub mod marks;
+pub mod part;
 pub mod place;
 pub mod writer;
 

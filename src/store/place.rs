@@ -200,6 +200,13 @@ impl Sink for LayoutSink {
         shown(&self.layout)
     }
 
+    fn find_manifest(&self, digest: &Digest, _call: &Call) -> Result<Descriptor> {
+        let limits = Limits::default();
+        let bytes = self.layout.read_blob(digest, limits.manifest)?;
+        let manifest = Manifest::parse(&bytes, None, &limits)?;
+        Ok(Descriptor::new(manifest.media_type(), digest.clone(), bytes.len() as u64))
+    }
+
     /// One that this library has verified is taken as it was then if nobody has changed its file since; others are hashed.
     fn has_blob(&self, blob: &Descriptor, exact: bool, call: &Call) -> Result<bool> {
         if !self.layout.has_blob(&blob.digest, blob.size)? {

@@ -234,9 +234,7 @@ impl<'a> Walk<'a> {
         } else if media_type::is_manifest_by_name(&child.media_type) {
             self.unread(child)
         } else {
-            let entry = self.needed(child.clone())?;
-            self.entries.push(entry);
-            Ok(())
+            self.entry(child)
         }
     }
 
@@ -260,20 +258,24 @@ impl<'a> Walk<'a> {
     fn store(&mut self, fetched: Fetched, platform: Option<Platform>) -> Result<()> {
         let Fetched { descriptor, bytes, manifest } = fetched;
         let (mut config, mut layers, mut children) = (None, Vec::new(), Vec::new());
-        match manifest {
+        match &manifest {
             Manifest::Image(image) => {
                 let blobs = image.layers.len() as u64 + 1;
                 self.left = self.left.checked_sub(blobs).ok_or_else(too_many)?;
-                config = Some(self.needed(image.config)?);
-                layers = image.layers.into_iter().map(|d| self.needed(d)).collect::<Result<_>>()?;
+                config = Some(self.needed(&image.config));
+                layers = image.layers.iter().map(|blob| self.needed(blob)).collect();
             }
             Manifest::Index(index) => {
-                children = index.manifests.into_iter().map(|child| child.digest).collect();
+                children = index.manifests.iter().map(|child| child.digest.clone()).collect();
             }
         }
         let stored =
             Stored { descriptor, platform, bytes: None, is_there: false, config, layers, children };
-        self.push(stored, bytes)
+        self.push(stored, bytes)?;
+        match manifest {
+            Manifest::Image(_) => manifest.children().try_for_each(|blob| self.bring(blob)),
+            Manifest::Index(_) => Ok(()),
+        }
     }
 
     /// Its bytes go to the destination if that takes them now, and are kept as far as there is room if not.
@@ -292,22 +294,36 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// What is needed of a blob's descriptor. Content that it has in itself goes to the destination at once.
-    fn needed(&self, blob: Descriptor) -> Result<Descriptor> {
-        if let Some(bytes) = blob.embedded()? {
-            let call = self.documents.call;
-            call.check()?;
-            if !self.sink.has_blob(&blob, true, call)? {
-                let mut writer = self.sink.blob_writer(&blob, call)?;
-                if writer.position() > 0 {
-                    writer.restart(call)?;
-                }
-                writer.write(&bytes, call)?;
-                writer.commit(call)?;
-            }
+    /// What is needed of a blob's descriptor.
+    fn needed(&self, blob: &Descriptor) -> Descriptor {
+        let urls = if self.options.nondistributable { blob.urls.clone() } else { Vec::new() };
+        Descriptor {
+            urls,
+            ..Descriptor::new(blob.media_type.clone(), blob.digest.clone(), blob.size)
         }
-        let urls = if self.options.nondistributable { blob.urls } else { Vec::new() };
-        Ok(Descriptor { urls, ..Descriptor::new(blob.media_type, blob.digest, blob.size) })
+    }
+
+    /// Content that a descriptor has in itself goes to the destination at once.
+    fn bring(&self, blob: &Descriptor) -> Result<()> {
+        let Some(bytes) = blob.embedded()? else { return Ok(()) };
+        let call = self.documents.call;
+        call.check()?;
+        if self.sink.has_blob(blob, true, call)? {
+            return Ok(());
+        }
+        let mut writer = self.sink.blob_writer(blob, call)?;
+        if writer.position() > 0 {
+            writer.restart(call)?;
+        }
+        writer.write(&bytes, call)?;
+        writer.commit(call)
+    }
+
+    /// An entry of an index that is no manifest.
+    fn entry(&mut self, child: &Descriptor) -> Result<()> {
+        self.bring(child)?;
+        self.entries.push(self.needed(child));
+        Ok(())
     }
 
     /// A manifest of a type that only its name tells.
@@ -331,11 +347,7 @@ impl<'a> Walk<'a> {
                 self.push(stored, bytes)
             }
             // The name was that of a blob.
-            Err(error) if error.code() == Code::NotFound => {
-                let entry = self.needed(child.clone())?;
-                self.entries.push(entry);
-                Ok(())
-            }
+            Err(error) if error.code() == Code::NotFound => self.entry(child),
             Err(error) => Err(error),
         }
     }
@@ -427,7 +439,7 @@ fn blobs_of(
     let mut sizes: HashMap<Digest, u64> = HashMap::new();
     let mut blobs = Vec::new();
     let of_images = manifests.iter().flat_map(|stored| stored.config.iter().chain(&stored.layers));
-    for blob in of_images.chain(entries) {
+    for blob in of_images.chain(entries).filter(|blob| sink.takes_blob(blob)) {
         if media_type::is_nondistributable(&blob.media_type) && !with_nondistributable {
             let verb = if sink.endpoint().is_some() { "push" } else { "fetch" };
             warnings.push(format!(

@@ -28,6 +28,8 @@ pub struct Target {
     selector: Selector,
     /// Whether layers may be pushed here that are not meant to be distributed.
     nondistributable: bool,
+    /// Whether what is written gets no tag but those that the call names.
+    untagged: bool,
     /// Whether what is written here was verified where it comes from.
     trusts_source: bool,
     /// Uploads that were begun instead of a mount.
@@ -43,6 +45,7 @@ impl Target {
             repository,
             selector,
             nondistributable: false,
+            untagged: false,
             trusts_source: false,
             begun: Arc::default(),
             listed: Arc::default(),
@@ -53,6 +56,12 @@ impl Target {
     #[must_use]
     pub fn trusting_source(self, trusts_source: bool) -> Self {
         Self { trusts_source, ..self }
+    }
+
+    /// The same where an image is written under its digest.
+    #[must_use]
+    pub fn without_tag(self) -> Self {
+        Self { untagged: true, ..self }
     }
 
     /// The same where layers that are not meant to be distributed may be pushed.
@@ -206,6 +215,11 @@ impl Sink for Target {
         }
     }
 
+    fn find_manifest(&self, digest: &Digest, call: &Call) -> Result<Descriptor> {
+        let selector = Selector::Digest(digest.clone());
+        self.repository.head_manifest(&selector, &ManifestOptions::default(), call)
+    }
+
     fn claim_blob(&self, blob: &Descriptor, call: &Call) -> Result<Box<dyn Claim + '_>> {
         let registry = self.repository.registry();
         let origin = http::origin::Origin::of(registry.base()).to_string();
@@ -283,7 +297,9 @@ impl Sink for Target {
         call: &Call,
     ) -> Result<()> {
         self.check_root(root)?;
-        self.put(&self.selector, tags, root, bytes, call)
+        let by_digest = Selector::Digest(root.digest.clone());
+        let selector = if self.untagged { &by_digest } else { &self.selector };
+        self.put(selector, tags, root, bytes, call)
     }
 
     fn add_tag(&self, manifest: &Descriptor, bytes: &[u8], tag: &str, call: &Call) -> Result<()> {

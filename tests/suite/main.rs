@@ -11,6 +11,7 @@ mod openssl;
 mod scene;
 mod v1_scene;
 
+mod artifacts;
 mod copy;
 mod credentials;
 mod crypto;

@@ -311,7 +311,25 @@ const KEYS: &[(&str, &[(&str, Shown)])] = &[
             ),
             ("referrers", By("copy.rs", "referrers_come_and_go_with_the_image")),
             ("verify_diff_ids", Refused(yes)),
+            ("overwrite", By("artifacts.rs", "files_are_replaced_only_on_request")),
             ("dir_fd", By("push.rs", "relative_paths_begin_where_the_caller_says")),
+        ],
+    ),
+    (
+        "artifact_file",
+        &[
+            ("path", By("artifacts.rs", "an_artifact_has_what_the_options_say")),
+            ("title", By("artifacts.rs", "an_artifact_has_what_the_options_say")),
+            ("media_type", By("artifacts.rs", "an_artifact_has_what_the_options_say")),
+            ("annotations", By("artifacts.rs", "an_artifact_has_what_the_options_say")),
+        ],
+    ),
+    (
+        "artifact_config",
+        &[
+            ("path", By("artifacts.rs", "an_artifact_has_what_the_options_say")),
+            ("media_type", By("artifacts.rs", "an_artifact_has_what_the_options_say")),
+            ("annotations", By("artifacts.rs", "an_artifact_has_what_the_options_say")),
         ],
     ),
     (
@@ -336,6 +354,14 @@ const KEYS: &[(&str, &[(&str, Shown)])] = &[
                 By("copy.rs", "docker_manifests_become_oci_ones_only_where_that_is_wanted"),
             ),
             ("verify_present", By("push.rs", "what_the_registry_has_is_not_sent_again")),
+            ("artifact_type", By("artifacts.rs", "an_artifact_has_what_the_options_say")),
+            ("files", By("artifacts.rs", "an_artifact_has_what_the_options_say")),
+            ("annotations", By("artifacts.rs", "an_artifact_has_what_the_options_say")),
+            ("config", By("artifacts.rs", "an_artifact_has_what_the_options_say")),
+            (
+                "subject",
+                By("artifacts.rs", "an_artifact_refers_to_its_subject_and_leaves_its_tag_alone"),
+            ),
             ("dir_fd", By("push.rs", "relative_paths_begin_where_the_caller_says")),
         ],
     ),
@@ -357,6 +383,15 @@ const KEYS: &[(&str, &[(&str, Shown)])] = &[
             ),
             ("verify_present", By("copy.rs", "a_layout_is_verified_where_that_is_wanted")),
             ("resume", By("copy.rs", "a_copy_into_a_layout_goes_on_where_it_was_cut")),
+            ("artifact_type", By("artifacts.rs", "an_artifact_has_what_the_options_say")),
+            ("files", By("artifacts.rs", "an_artifact_has_what_the_options_say")),
+            ("annotations", By("artifacts.rs", "an_artifact_has_what_the_options_say")),
+            ("config", By("artifacts.rs", "an_artifact_has_what_the_options_say")),
+            (
+                "subject",
+                By("artifacts.rs", "an_artifact_refers_to_its_subject_and_leaves_its_tag_alone"),
+            ),
+            ("overwrite", By("artifacts.rs", "files_are_replaced_only_on_request")),
             ("dir_fd", By("copy.rs", "layouts_are_copied_too")),
         ],
     ),
@@ -410,6 +445,13 @@ fn give(scope: &str, document: Value, session: &Session, service: &Service) -> O
             let layout = ocireg_testkit::tempdir();
             let destination = format!("oci:{}:x", layout.path().display());
             service.pull(None, "127.0.0.1:1/x", &destination, &document).map(drop)
+        }
+        "artifact_file" | "artifact_config" => {
+            let directory = ocireg_testkit::tempdir();
+            let key = if scope == "artifact_file" { "files" } else { "config" };
+            let value = if key == "files" { json!([document]) } else { document };
+            let source = format!("files:{}", directory.path().display());
+            service.push(None, &source, "127.0.0.1:1/x", &json!({key: value})).map(drop)
         }
         "push" => {
             let layout = ocireg_testkit::tempdir();

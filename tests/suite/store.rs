@@ -195,7 +195,8 @@ fn locations_are_parsed() {
     ] {
         let read = Location::parse(text, Bare::Reference, "source").unwrap();
         assert_eq!(read, location, "{text}");
-        let built = matches!(read, Location::Registry(_) | Location::Oci { .. });
+        let built =
+            matches!(read, Location::Registry(_) | Location::Oci { .. } | Location::Files { .. });
         match read.check_usable() {
             Ok(()) => assert!(built, "{text}"),
             Err(e) => {

@@ -71,6 +71,7 @@ fn kind(kind: Kind) -> String {
             words.join(", ")
         }
         Kind::List(Kind::Pair(_)) => "list of pairs of strings".to_owned(),
+        Kind::List(Kind::Document(schema)) => format!("list of objects: [{0}](#{0})", schema.name),
         Kind::List(item) => format!("list of {}s", self::kind(*item)),
         Kind::Pair(item) => format!("pair of {}s", self::kind(*item)),
         Kind::Map(value) => format!("object: name → {}", self::kind(*value)),

@@ -1,0 +1,83 @@
+//! The options of a call that are about an artifact's files, and what the other options cannot do for them.
+
+use super::options::{ArtifactConfig, ArtifactFile, ConfigFile};
+use crate::error::{Error, Result};
+use crate::names::digest::Digest;
+use crate::store::files::{Artifact, Entry};
+use std::collections::BTreeMap;
+
+/// How the artifact is made whose files are pushed or copied.
+#[derive(Debug, Default)]
+pub(super) struct Making {
+    pub(super) artifact_type: Option<String>,
+    pub(super) files: Option<Vec<ArtifactFile>>,
+    pub(super) annotations: BTreeMap<String, String>,
+    pub(super) subject: Option<Digest>,
+    pub(super) config: Option<ConfigFile>,
+}
+
+impl Making {
+    /// Fails if an option is set though nothing is made: the source is no directory of files.
+    pub(super) fn refuse(&self) -> Result<()> {
+        for (key, set) in [
+            ("artifact_type", self.artifact_type.is_some()),
+            ("files", self.files.is_some()),
+            ("annotations", !self.annotations.is_empty()),
+            ("subject", self.subject.is_some()),
+            ("config", self.config.is_some()),
+        ] {
+            if set {
+                let message = format!("{key} can be used only if the source is files:DIR");
+                return Err(Error::argument(key, message)
+                    .hint("push the files from a directory, written as files:DIR"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What is made, without its subject.
+    pub(super) fn artifact(self) -> Artifact {
+        Artifact {
+            artifact_type: self.artifact_type,
+            files: self.files.map(|files| files.into_iter().map(Entry::from).collect()),
+            annotations: self.annotations,
+            config: self.config.map(|ConfigFile(config)| config.into()),
+        }
+    }
+}
+
+impl From<ArtifactFile> for Entry {
+    fn from(file: ArtifactFile) -> Self {
+        let ArtifactFile { path, title, media_type, annotations } = file;
+        Self { path, title, media_type, annotations }
+    }
+}
+
+impl From<ArtifactConfig> for Entry {
+    fn from(config: ArtifactConfig) -> Self {
+        let ArtifactConfig { path, media_type, annotations } = config;
+        Self { path, title: None, media_type, annotations }
+    }
+}
+
+/// Fails if one of these options is set though the destination is a directory of files, which cannot do what it asks for.
+pub(super) fn refuse_for_files(options: &[(&str, bool)]) -> Result<()> {
+    match options.iter().find(|(_, set)| *set) {
+        None => Ok(()),
+        Some((key, _)) => Err(Error::argument(
+            key,
+            format!("{key} cannot be used if the destination is files:DIR, which holds the files of one artifact"),
+        )
+        .hint(format!("remove {key}, or use an OCI layout (oci:DIR) as the destination"))),
+    }
+}
+
+/// Fails if files are to be replaced where there are none.
+pub(super) fn refuse_overwrite(overwrite: bool) -> Result<()> {
+    if overwrite {
+        let message = "overwrite can be used only if the destination is files:DIR";
+        return Err(Error::argument("overwrite", message)
+            .hint("remove overwrite: what a layout or a registry has is replaced only by name"));
+    }
+    Ok(())
+}

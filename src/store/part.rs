@@ -1,0 +1,259 @@
+//! Content in the making whose digest is known: a hidden file beside its final place, which a later call can take up.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::call::Call;
+use crate::error::{Error, Result};
+use crate::image::descriptor::{check_digest, check_size};
+use crate::names::digest::{Digest, Hasher};
+use crate::os::atomic_file::{AtomicFile, TEMPORARY, sweep};
+use crate::os::dir::Dir;
+
+/// What the names of parts begin with.
+const PARTIAL: &str = ".ocireg-part-";
+
+/// What is hashed again at a time.
+const BUFFER: usize = 256 << 10;
+
+pub(crate) const FILE_MODE: u32 = 0o666; // The umask takes from it, as for any file that a user makes.
+
+/// How long a part that nobody resumes is kept.
+const LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// The name of the part of this content.
+pub(crate) fn part_name(digest: &Digest) -> String {
+    format!("{PARTIAL}{}-{}", digest.algorithm().name(), digest.hex())
+}
+
+/// Removes temporary files of a directory whose makers are gone. Parts that a later call can take up stay for a week, unless
+/// their content is there already.
+pub(super) fn sweep_parts(dir: &Dir, is_done: impl Fn(&Digest) -> bool) -> io::Result<()> {
+    for name in dir.names()? {
+        let swept = if name.starts_with(TEMPORARY) {
+            sweep(dir, &name, |_| true)
+        } else if let Some(part) = name.strip_prefix(PARTIAL) {
+            let done = part.replacen('-', ":", 1).parse().is_ok_and(|digest| is_done(&digest));
+            sweep(dir, &name, |file| done || is_old(file))
+        } else {
+            Ok(())
+        };
+        // What cannot be swept, or is gone already, is no reason to refuse the directory.
+        drop(swept);
+    }
+    Ok(())
+}
+
+fn is_old(file: &File) -> bool {
+    let age = file.metadata().and_then(|m| m.modified()).map(|at| at.elapsed());
+    matches!(age, Ok(Ok(age)) if age > LIFETIME)
+}
+
+/// Content in the making: hashes what it writes, and gets its name once size and digest match.
+///
+/// Dropped without [`Part::commit`] or [`Part::keep`], what was written is removed.
+pub struct Part {
+    /// What it will be, for messages.
+    shown: PathBuf,
+    digest: Digest,
+    size: u64,
+    file: AtomicFile,
+    hasher: Hasher,
+    position: u64,
+    resumed_from: u64,
+    /// The file has the name under which a later writer finds it.
+    shared: bool,
+}
+
+impl Part {
+    /// Begins to write in a directory. With `resume` it goes on where an earlier, interrupted writer ended: what that one
+    /// left is hashed again first.
+    ///
+    /// While another process writes the same content, this one writes its own copy; the last one stays.
+    pub fn begin(
+        dir: &Dir,
+        shown: PathBuf,
+        digest: &Digest,
+        size: u64,
+        resume: bool,
+        call: &Call,
+    ) -> Result<Self> {
+        let failed = |e: &io::Error| failed("write", &shown, e);
+        let shared = AtomicFile::resume(dir, &part_name(digest), FILE_MODE);
+        let (file, shared) = match shared.map_err(|e| failed(&e))? {
+            Some(file) => (file, true),
+            None => (AtomicFile::create(dir, FILE_MODE).map_err(|e| failed(&e))?, false),
+        };
+        let hasher = Hasher::new(digest.algorithm());
+        let digest = digest.clone();
+        let mut part =
+            Self { shown, digest, size, file, hasher, position: 0, resumed_from: 0, shared };
+        if shared {
+            part.take_up(resume, call)?;
+        }
+        Ok(part)
+    }
+
+    /// What is written.
+    pub fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    /// Bytes that it will have.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Bytes that an earlier writer had left; 0 for a fresh start.
+    pub fn resumed_from(&self) -> u64 {
+        self.resumed_from
+    }
+
+    /// Bytes there are: the offset of the next write. Equal to the size, nothing is left to fetch.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The file itself.
+    pub fn file(&mut self) -> &mut File {
+        self.file.file()
+    }
+
+    /// Appends bytes, with one system call as a rule: give 256 KiB or more at a time.
+    ///
+    /// More bytes than the size are SIZE_MISMATCH, and none of them is written.
+    pub fn write(&mut self, mut bytes: &[u8]) -> Result<()> {
+        if bytes.len() as u64 > self.size - self.position {
+            let actual = self.position.saturating_add(bytes.len() as u64);
+            return check_size(&self.digest, self.size, actual);
+        }
+        while !bytes.is_empty() {
+            let count = match self.file.write(bytes) {
+                Ok(0) => return Err(self.failed(&io::ErrorKind::WriteZero.into())),
+                Ok(count) => count,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                Err(e) => return Err(self.failed(&e)),
+            };
+            // After a short write the hash must know what the file holds, not what was meant.
+            let (written, rest) = bytes.split_at(count);
+            self.hasher.update(written);
+            self.position += count as u64;
+            bytes = rest;
+        }
+        Ok(())
+    }
+
+    /// Begins again at offset 0.
+    pub fn reset(&mut self) -> Result<()> {
+        self.file.truncate().map_err(|e| self.failed(&e))?;
+        self.hasher = Hasher::new(self.digest.algorithm());
+        self.position = 0;
+        self.resumed_from = 0;
+        Ok(())
+    }
+
+    /// Whether all bytes are there and right: SIZE_MISMATCH or DIGEST_MISMATCH if not.
+    pub fn verify(&self) -> Result<()> {
+        check_size(&self.digest, self.size, self.position)?;
+        check_digest(&self.digest, self.hasher.clone().finish())
+    }
+
+    /// Gives what was just verified its name in `dir`, of the same file system. What has the name is replaced.
+    pub fn commit(self, dir: &Dir, name: &str) -> Result<()> {
+        let Self { shown, file, .. } = self;
+        file.commit(dir, name).map_err(|e| failed("write", &shown, &e))
+    }
+
+    /// The same where nothing has the name; false, and nothing is changed, if something has.
+    pub fn commit_new(self, dir: &Dir, name: &str) -> Result<bool> {
+        let Self { shown, file, .. } = self;
+        match file.commit_new(dir, name) {
+            Ok(()) => Ok(true),
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(e) => Err(failed("write", &shown, &e)),
+        }
+    }
+
+    /// Leaves what was written for a later writer to take up. A second writer of the same content leaves nothing.
+    pub fn keep(self) {
+        if self.shared && self.position > 0 {
+            self.file.keep();
+        }
+    }
+
+    /// Hashes what an earlier writer left, or drops it where it cannot be the beginning of the content.
+    fn take_up(&mut self, resume: bool, call: &Call) -> Result<()> {
+        let length = self.file.file().metadata().map_err(|e| self.failed(&e))?.len();
+        if !resume || length > self.size {
+            return self.reset();
+        }
+        if length == 0 {
+            return Ok(());
+        }
+        let Self { shown, file, hasher, .. } = self;
+        let failed = |e: &io::Error| failed("read the partial file of", shown, e);
+        let read = match hash_file(file.file(), hasher, call, failed) {
+            Ok(read) => read,
+            Err(e) => {
+                // Cancelled while reading: the part is as good as before.
+                self.file.keep_on_drop();
+                return Err(e);
+            }
+        };
+        self.position = read;
+        self.resumed_from = read;
+        if self.position > self.size || (self.position == self.size && self.verify().is_err()) {
+            return self.reset();
+        }
+        Ok(())
+    }
+
+    fn failed(&self, error: &io::Error) -> Error {
+        failed("write", &self.shown, error).with(|d| d.bytes_done = Some(self.position))
+    }
+}
+
+/// Hashes a file from where it stands to its end; gives the bytes read.
+pub(crate) fn hash_file(
+    file: &mut std::fs::File,
+    hasher: &mut Hasher,
+    call: &Call,
+    failed: impl Fn(&io::Error) -> Error,
+) -> Result<u64> {
+    let mut buffer = vec![0; BUFFER];
+    let mut total = 0;
+    loop {
+        call.check()?;
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(total),
+            Ok(count) => {
+                hasher.update(&buffer[..count]);
+                total += count as u64;
+            }
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(failed(&e)),
+        }
+    }
+}
+
+/// A failure about a file or directory that is worked in.
+pub(super) fn failed(verb: &str, path: &std::path::Path, error: &io::Error) -> Error {
+    let made = Error::file(format!("cannot {verb} {}", path.display()), error);
+    match error.kind() {
+        io::ErrorKind::Other => made.hint("remove what is there, or choose another directory"),
+        _ => made,
+    }
+}
+
+impl fmt::Debug for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Part")
+            .field("digest", &self.digest)
+            .field("size", &self.size)
+            .field("position", &self.position)
+            .finish_non_exhaustive()
+    }
+}
