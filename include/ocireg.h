@@ -417,8 +417,8 @@ void ocireg_service_free(ocireg_service *service);
  */
 
 /**
- * Pulls an image from a registry into an OCI layout. Blobs that the layout already has are not downloaded again. A blob
- * appears under its final name only after its size and digest have been verified.
+ * Pulls an image from a registry into an OCI layout, or the files of an artifact into a directory. Blobs that the destination
+ * already has are not downloaded again. A blob appears under its final name only after its size and digest have been verified.
  *
  * @param service       the service; may be freed while the call runs. Not NULL.
  * @param context       the call's context; may be NULL.
@@ -426,7 +426,10 @@ void ocireg_service_free(ocireg_service *service);
  * @param destination   "oci:DIR[:NAME]"; the directory is created if it does not exist. The first colon after DIR begins
  *                      NAME, which may hold slashes and colons itself, as in
  *                      oci:dest:docker.io/library/alpine:3.18; a directory whose path has a colon cannot be used.
- *                      Without NAME the image gets the reference's name and tag. Not NULL.
+ *                      Without NAME the image gets the reference's name and tag. Or "files:DIR": each layer of an artifact
+ *                      with the annotation org.opencontainers.image.title becomes a file with this path below DIR, as oras
+ *                      does it. Titles that would lead out of DIR, or through a symbolic link, are errors. Layers without a
+ *                      title are left out and named in `warnings`. Not NULL.
  * @param options_json  `auth` (AuthConfig; absent: what the service knows; {}: anonymous), `platform`
  *                      ("os[(version)]/arch[/variant]", such as linux/arm/v7 or windows(10.0.20348)/amd64; default this
  *                      machine's, with the level of its CPU), `all_platforms` (the whole index), `resume`
@@ -438,7 +441,9 @@ void ocireg_service_free(ocireg_service *service);
  *                      `nondistributable` (default false: fetch such layers too, from
  *                      where their `urls` say if the registry does not have them and the service's option
  *                      allow-foreign-urls names the host), `protocol` ("v2"; "v1": the image of a v1 index, its layers
- *                      as they are, its digests computed here, its v1 JSON kept as history); may be NULL.
+ *                      as they are, its digests computed here, its v1 JSON kept as history), `overwrite` (default false:
+ *                      a file that exists in "files:DIR" with other content is replaced; without it the call fails with
+ *                      OCIREG_ALREADY_EXISTS); may be NULL.
  * @param report_json   receives the report, owned by the caller; free with ocireg_string_free(); may be NULL. Keys: `reference`
  *                      (canonical, with digest), `descriptor` (what the name now stands for), `manifests`, `platform`,
  *                      `endpoint`, `destination`, `blobs` (each with `digest`, `size`, `media_type`,
@@ -464,7 +469,8 @@ int32_t ocireg_pull(const ocireg_service *service,
  *
  * @param service       the service; may be freed while the call runs. Not NULL.
  * @param context       the call's context; may be NULL.
- * @param source        "oci:DIR[:NAME]"; without NAME the only image. Not NULL.
+ * @param source        "oci:DIR[:NAME]"; without NAME the only image. Or "files:DIR": an artifact is made of the files in
+ *                      DIR, as oras makes it. Not NULL.
  * @param destination   a reference, or "docker://REFERENCE". With a digest, the image must have it. Not NULL.
  * @param options_json  `auth` (AuthConfig; absent: what the service knows; {}: anonymous), `platform` (push the image for
  *                      this platform only), `all_platforms` (the whole index; default true, unless `platform` is set),
@@ -475,7 +481,12 @@ int32_t ocireg_pull(const ocireg_service *service,
  *                      service's option allow-nondistributable-artifacts), `convert` ("oci": manifests with Docker media
  *                      types become OCI manifests, which changes their digests), `verify_present` (default false: ask for
  *                      each blob, even where the registry has a manifest that lists it), `dir_fd` (an open directory in
- *                      which relative paths begin); may be NULL.
+ *                      which relative paths begin). For "files:DIR" also `artifact_type`, `files` (list of objects with `path`,
+ *                      relative to DIR or absolute, `title`, `media_type`, `annotations`; default every regular file in DIR,
+ *                      sorted by name, with its name as title), `annotations` (of the manifest), `subject` (the digest of
+ *                      a manifest at the destination that the artifact refers to; without a tag in the destination
+ *                      nothing is tagged), `config` (the path of the file that is the artifact's configuration, or an object
+ *                      with `path`, `media_type`, `annotations`); may be NULL.
  * @param report_json   receives the report, owned by the caller; free with ocireg_string_free(); may be NULL. Keys: `reference`
  *                      (canonical, with the digest that was pushed), `descriptor`, `manifests`, `platform`, `endpoint`,
  *                      `destination`, `tags` (those that now name the image), `blobs` (each with `digest`, `size`,
@@ -502,7 +513,7 @@ int32_t ocireg_push(const ocireg_service *service,
  *
  * @param service       the service; may be freed while the call runs. Not NULL.
  * @param context       the call's context; may be NULL.
- * @param source        "docker://REFERENCE" or "oci:DIR[:NAME]". Not NULL.
+ * @param source        "docker://REFERENCE", "oci:DIR[:NAME]" or "files:DIR". Not NULL.
  * @param destination   the same. Without NAME the image gets the name that it has at the source. Not NULL.
  * @param options_json  `source_auth` and `destination_auth` (AuthConfig; absent: what the service knows; {}: anonymous),
  *                      `platform` (copy the image for this platform only), `all_platforms` (the whole index; default true,
@@ -513,7 +524,9 @@ int32_t ocireg_push(const ocireg_service *service,
  *                      `nondistributable` (default false: such layers as well), `convert` ("oci": manifests with Docker
  *                      media types become OCI manifests, which changes their digests), `verify_present` (default false:
  *                      check each blob that is there already), `resume` (default true: partial files of a layout are kept
- *                      and taken up), `dir_fd` (an open directory in which relative paths begin); may be NULL.
+ *                      and taken up), `dir_fd` (an open directory in which relative paths begin), `overwrite` (default false:
+ *                      replace files with other content in the destination "files:DIR"). For the source "files:DIR" also
+ *                      `artifact_type`, `files`, `annotations`, `subject` and `config`, as in ocireg_push(); may be NULL.
  * @param report_json   receives the report, owned by the caller; free with ocireg_string_free(); may be NULL. Keys: those of
  *                      ocireg_push(), with `source_endpoint` and `destination_endpoint` in place of `endpoint`.
  * @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
@@ -534,7 +547,8 @@ int32_t ocireg_copy(const ocireg_service *service,
  *
  * @param service       the service; may be freed while the call runs. Not NULL.
  * @param context       the call's context; may be NULL.
- * @param source        a reference, "docker://REFERENCE", or "oci:DIR[:NAME]". Not NULL.
+ * @param source        a reference, "docker://REFERENCE", "oci:DIR[:NAME]", or "files:DIR", which is described as the
+ *                      artifact that ocireg_push() makes of it without options. Not NULL.
  * @param options_json  `auth` (AuthConfig; absent: what the service knows; {}: anonymous), `platform`
  *                      ("os[(version)]/arch[/variant]", default this machine's), `config` (default true; without it the
  *                      platform of a single image is not known), `layers` (default true), `dir_fd` (an open

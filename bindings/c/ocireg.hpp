@@ -888,8 +888,9 @@ public:
         try_load_allow_nondistributable_artifacts(list_json).value();
     }
 
-    /// Pulls an image from a registry into an OCI layout. Blobs that the layout already has are not downloaded again. A
-    /// blob appears under its final name only after its size and digest have been verified.
+    /// Pulls an image from a registry into an OCI layout, or the files of an artifact into a directory. Blobs that the
+    /// destination already has are not downloaded again. A blob appears under its final name only after its size and
+    /// digest have been verified.
     Result<std::string> try_pull(Text source, Text destination, Text options_json = nullptr,
                                  const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {

@@ -400,6 +400,8 @@ type PullOptions struct {
 	Referrers bool `json:"referrers,omitempty"`
 	// Check the uncompressed layers against the image's configuration. Not supported yet: [ErrUnsupported].
 	VerifyDiffIDs bool `json:"verify_diff_ids,omitempty"`
+	// To files:DIR: replace files that have other content.
+	Overwrite bool `json:"overwrite,omitempty"`
 	// An open directory in which a relative path begins. Default: the working directory.
 	DirFd int `json:"dir_fd,omitempty"`
 
@@ -407,6 +409,29 @@ type PullOptions struct {
 }
 
 func (o PullOptions) document() ([]byte, error) { return marshalWith(o, o.Extra) }
+
+// ArtifactFile is a file of an artifact.
+type ArtifactFile struct {
+	// The path of the file, relative to the directory, or absolute. A symbolic link must not leave the directory. Default:
+	// required.
+	Path string `json:"path,omitempty"`
+	// The name of the file in the artifact, which a pull gives to it: a path below the directory. Default: Path.
+	Title string `json:"title,omitempty"`
+	// The media type of the layer. Default: application/vnd.oci.image.layer.v1.tar.
+	MediaType string `json:"media_type,omitempty"`
+	// Annotations of the layer.
+	Annotations map[string]string `json:"annotations,omitempty"`
+}
+
+// ArtifactConfig is the file that is an artifact's configuration.
+type ArtifactConfig struct {
+	// The path of the file, relative to the directory, or absolute. Default: required.
+	Path string `json:"path,omitempty"`
+	// The media type of the configuration. Default: application/vnd.unknown.config.v1+json.
+	MediaType string `json:"media_type,omitempty"`
+	// Annotations of the configuration.
+	Annotations map[string]string `json:"annotations,omitempty"`
+}
 
 // PushOptions say how an image is pushed.
 type PushOptions struct {
@@ -431,6 +456,19 @@ type PushOptions struct {
 	Convert string `json:"convert,omitempty"`
 	// Check each blob, even if the registry has a manifest that lists it.
 	VerifyPresent bool `json:"verify_present,omitempty"`
+	// Of files:DIR: what kind of artifact it is, a media type. Default: application/vnd.unknown.artifact.v1, unless Config
+	// has a media type.
+	ArtifactType string `json:"artifact_type,omitempty"`
+	// Of files:DIR: the files of the artifact. Default: every regular file in the directory, sorted by name.
+	Files []ArtifactFile `json:"files,omitzero"`
+	// Of files:DIR: annotations of the manifest. Without org.opencontainers.image.created the same files give the same
+	// digest.
+	Annotations map[string]string `json:"annotations,omitempty"`
+	// Of files:DIR: the digest of a manifest at the destination that the artifact refers to. If the destination does not
+	// name a tag, the artifact gets none. Default: none.
+	Subject string `json:"subject,omitempty"`
+	// Of files:DIR: the file that is the artifact's configuration; a path, or an object. Default: an empty JSON object.
+	Config *ArtifactConfig `json:"config,omitempty"`
 	// An open directory in which a relative path begins. Default: the working directory.
 	DirFd int `json:"dir_fd,omitempty"`
 
@@ -466,6 +504,21 @@ type CopyOptions struct {
 	VerifyPresent bool `json:"verify_present,omitempty"`
 	// Keep partial files, and continue those of an interrupted copy. Default: true.
 	Resume *bool `json:"resume,omitempty"`
+	// Of files:DIR: what kind of artifact it is, a media type. Default: application/vnd.unknown.artifact.v1, unless Config
+	// has a media type.
+	ArtifactType string `json:"artifact_type,omitempty"`
+	// Of files:DIR: the files of the artifact. Default: every regular file in the directory, sorted by name.
+	Files []ArtifactFile `json:"files,omitzero"`
+	// Of files:DIR: annotations of the manifest. Without org.opencontainers.image.created the same files give the same
+	// digest.
+	Annotations map[string]string `json:"annotations,omitempty"`
+	// Of files:DIR: the digest of a manifest at the destination that the artifact refers to. If the destination does not
+	// name a tag, the artifact gets none. Default: none.
+	Subject string `json:"subject,omitempty"`
+	// Of files:DIR: the file that is the artifact's configuration; a path, or an object. Default: an empty JSON object.
+	Config *ArtifactConfig `json:"config,omitempty"`
+	// To files:DIR: replace files that have other content.
+	Overwrite bool `json:"overwrite,omitempty"`
 	// An open directory in which relative paths begin. Default: the working directory.
 	DirFd int `json:"dir_fd,omitempty"`
 

@@ -49,14 +49,14 @@ impl Making {
 impl From<ArtifactFile> for Entry {
     fn from(file: ArtifactFile) -> Self {
         let ArtifactFile { path, title, media_type, annotations } = file;
-        Self { path, title, media_type, annotations }
+        Self { path: path.unwrap_or_default(), title, media_type, annotations }
     }
 }
 
 impl From<ArtifactConfig> for Entry {
     fn from(config: ArtifactConfig) -> Self {
         let ArtifactConfig { path, media_type, annotations } = config;
-        Self { path, title: None, media_type, annotations }
+        Self { path: path.unwrap_or_default(), title: None, media_type, annotations }
     }
 }
 

@@ -233,7 +233,7 @@ options! {
     /// A file of an artifact.
     pub struct ArtifactFile built by ArtifactFileBuilder of call "artifact_file" {
         /// The path of the file, relative to the directory, or absolute. A symbolic link must not leave the directory.
-        "path" => path: String, else "required";
+        "path" => path: Option<String>, else "required";
         /// The name of the file in the artifact, which a pull gives to it: a path below the directory.
         "title" => title: Option<String>, else "`path`";
         /// The media type of the layer.
@@ -248,7 +248,7 @@ options! {
     /// The file that is an artifact's configuration.
     pub struct ArtifactConfig built by ArtifactConfigBuilder of call "artifact_config" {
         /// The path of the file, relative to the directory, or absolute.
-        "path" => path: String, else "required";
+        "path" => path: Option<String>, else "required";
         /// The media type of the configuration.
         "media_type" => media_type: Option<String>, else "`application/vnd.unknown.config.v1+json`";
         /// Annotations of the configuration.
@@ -421,7 +421,7 @@ impl OptionValue for BTreeMap<String, String> {
 
 impl ArtifactFile {
     fn together(&self) -> Result<()> {
-        check_file(&self.path)?;
+        check_file(self.path.as_deref())?;
         // Programs use any string for the types of layers.
         match &self.media_type {
             Some(kind) if kind.is_empty() || kind.contains(char::is_control) => {
@@ -434,7 +434,7 @@ impl ArtifactFile {
 
 impl ArtifactConfig {
     fn together(&self) -> Result<()> {
-        check_file(&self.path)?;
+        check_file(self.path.as_deref())?;
         check_type("media_type", self.media_type.as_deref())
     }
 }
@@ -458,8 +458,8 @@ impl OptionValue for ConfigFile {
     }
 }
 
-fn check_file(path: &str) -> Result<()> {
-    if path.is_empty() || path.contains('\0') {
+fn check_file(path: Option<&str>) -> Result<()> {
+    if path.is_none_or(|path| path.is_empty() || path.contains('\0')) {
         return Err(Error::argument(
             "path",
             "the path of a file is missing or contains a NUL character",

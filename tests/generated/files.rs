@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use ocireg::client::options::DOCUMENTS;
+use ocireg::json::schema::Group;
 
 use crate::{declarations, tables};
 use ocireg_bindings_gen::generate;
@@ -73,11 +74,15 @@ fn the_header_names_every_option_with_its_default() {
         let doc = &function.unwrap_or_else(|| panic!("{name} is in the header")).doc;
         doc.split_whitespace().collect::<Vec<_>>().join(" ")
     };
-    let service = ["ocireg_service_new"];
+    let (service, artifact) = (["ocireg_service_new"], ["ocireg_push"]);
     let mut missing = Vec::new();
     for schema in DOCUMENTS {
         // A document within another one is described where that one is.
-        let names = if schema.functions.is_empty() { &service[..] } else { schema.functions };
+        let names = match (schema.functions, schema.group) {
+            ([], Group::Service) => &service[..],
+            ([], Group::Call) => &artifact[..],
+            (functions, _) => functions,
+        };
         for (row, default) in schema.rows.iter().zip((schema.defaults)()) {
             let default = tables::default_to_name(row, default.as_ref());
             for name in names {

@@ -8,6 +8,8 @@ from typing import TypedDict, Union
 from ._auth import AuthConfig
 
 __all__ = [
+    "ArtifactConfig",
+    "ArtifactFile",
     "BlobOptions",
     "CollectOptions",
     "CommitOptions",
@@ -125,6 +127,36 @@ addresses, too. Loopback addresses also go through the proxy, unless ``no-proxy`
   includes its subdomains), ``.domain`` (only the subdomains), an address, a network in CIDR notation, or ``*``. All but
   networks may end in ``:port``.
 """
+
+
+class ArtifactFile(TypedDict, total=False):
+    """A file of an artifact.
+
+    - ``path``: The path of the file, relative to the directory, or absolute. A symbolic link must not leave the
+      directory. Default: required.
+    - ``title``: The name of the file in the artifact, which a pull gives to it: a path below the directory. Default:
+      ``path``.
+    - ``media_type``: The media type of the layer. Default: ``application/vnd.oci.image.layer.v1.tar``.
+    - ``annotations``: Annotations of the layer.
+    """
+
+    path: str
+    title: str
+    media_type: str
+    annotations: dict[str, str]
+
+
+class ArtifactConfig(TypedDict, total=False):
+    """The file that is an artifact's configuration.
+
+    - ``path``: The path of the file, relative to the directory, or absolute. Default: required.
+    - ``media_type``: The media type of the configuration. Default: ``application/vnd.unknown.config.v1+json``.
+    - ``annotations``: Annotations of the configuration.
+    """
+
+    path: str
+    media_type: str
+    annotations: dict[str, str]
 
 
 ServiceOptions = TypedDict(
@@ -389,6 +421,7 @@ class PullOptions(TypedDict, total=False):
     - ``verify_present``: Verify the digests of all blobs that the destination already has.
     - ``referrers``: Pull what refers to the image and its children, such as signatures.
     - ``verify_diff_ids``: Check the uncompressed layers against the image's configuration. Not supported yet.
+    - ``overwrite``: To ``files:DIR``: replace files that have other content.
     - ``dir_fd``: An open directory in which a relative path begins. Default: the working directory.
     """
 
@@ -401,6 +434,7 @@ class PullOptions(TypedDict, total=False):
     verify_present: bool
     referrers: bool
     verify_diff_ids: bool
+    overwrite: bool
     dir_fd: int
 
 
@@ -419,6 +453,16 @@ class PushOptions(TypedDict, total=False):
     - ``convert``: ``oci`` turns manifests with Docker media types into OCI manifests, which changes their digests.
       Default: nothing is changed.
     - ``verify_present``: Check each blob, even if the registry has a manifest that lists it.
+    - ``artifact_type``: Of ``files:DIR``: what kind of artifact it is, a media type. Default:
+      ``application/vnd.unknown.artifact.v1``, unless ``config`` has a media type.
+    - ``files``: Of ``files:DIR``: the files of the artifact. Default: every regular file in the directory, sorted by
+      name.
+    - ``annotations``: Of ``files:DIR``: annotations of the manifest. Without ``org.opencontainers.image.created`` the
+      same files give the same digest.
+    - ``subject``: Of ``files:DIR``: the digest of a manifest at the destination that the artifact refers to. If the
+      destination does not name a tag, the artifact gets none. Default: none.
+    - ``config``: Of ``files:DIR``: the file that is the artifact's configuration; a path, or an object. Default: an
+      empty JSON object.
     - ``dir_fd``: An open directory in which a relative path begins. Default: the working directory.
     """
 
@@ -432,6 +476,11 @@ class PushOptions(TypedDict, total=False):
     nondistributable: bool
     convert: str
     verify_present: bool
+    artifact_type: str
+    files: list[ArtifactFile]
+    annotations: dict[str, str]
+    subject: str
+    config: Union[str, ArtifactConfig]
     dir_fd: int
 
 
@@ -454,6 +503,17 @@ class CopyOptions(TypedDict, total=False):
       Default: nothing is changed.
     - ``verify_present``: Check each blob that the destination already has; in a layout, verify its digest.
     - ``resume``: Keep partial files, and continue those of an interrupted copy. Default: ``True``.
+    - ``artifact_type``: Of ``files:DIR``: what kind of artifact it is, a media type. Default:
+      ``application/vnd.unknown.artifact.v1``, unless ``config`` has a media type.
+    - ``files``: Of ``files:DIR``: the files of the artifact. Default: every regular file in the directory, sorted by
+      name.
+    - ``annotations``: Of ``files:DIR``: annotations of the manifest. Without ``org.opencontainers.image.created`` the
+      same files give the same digest.
+    - ``subject``: Of ``files:DIR``: the digest of a manifest at the destination that the artifact refers to. If the
+      destination does not name a tag, the artifact gets none. Default: none.
+    - ``config``: Of ``files:DIR``: the file that is the artifact's configuration; a path, or an object. Default: an
+      empty JSON object.
+    - ``overwrite``: To ``files:DIR``: replace files that have other content.
     - ``dir_fd``: An open directory in which relative paths begin. Default: the working directory.
     """
 
@@ -469,6 +529,12 @@ class CopyOptions(TypedDict, total=False):
     convert: str
     verify_present: bool
     resume: bool
+    artifact_type: str
+    files: list[ArtifactFile]
+    annotations: dict[str, str]
+    subject: str
+    config: Union[str, ArtifactConfig]
+    overwrite: bool
     dir_fd: int
 
 

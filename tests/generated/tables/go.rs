@@ -84,7 +84,11 @@ fn document(text: &mut String, schema: &'static Schema) {
         let _ = if durations {
             writeln!(text, "\t{field} {kind}")
         } else {
-            writeln!(text, "\t{field} {kind} `json:\"{},omitempty\"`", row.key)
+            // An empty list may say something else than an absent one.
+            let of_call = schema.group == Group::Call && default.is_none();
+            let is_list = of_call && matches!(row.kind, Kind::List(_));
+            let omit = if is_list { "omitzero" } else { "omitempty" };
+            writeln!(text, "\t{field} {kind} `json:\"{},{omit}\"`", row.key)
         };
     }
     if !schema.functions.is_empty() {
