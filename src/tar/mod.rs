@@ -10,6 +10,7 @@ pub mod entries;
 mod header;
 mod records;
 mod sparse;
+pub mod write;
 
 pub use archive::Archive;
 pub(crate) use header::BLOCK;
