@@ -27,18 +27,31 @@
  *         return code != OCIREG_OK;
  *     }
  *
- * Errors: a function that can fail returns OCIREG_OK (0) or a code, and stores an ocireg_error in its last parameter
- * unless that is NULL. The caller owns the error: free it with ocireg_error_free(). There is no thread-local last error.
+ * Errors: a function that can fail returns OCIREG_OK (0) or an error code, and stores an ocireg_error in its last
+ * parameter unless that is NULL. The caller owns the error: free it with ocireg_error_free(). There is no thread-local
+ * last error. Each function lists the codes that have a particular meaning there. In addition,
+ *   - each function may return OCIREG_INVALID_ARGUMENT (a required pointer is NULL, or a value is not valid),
+ *     OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON (malformed JSON, or an unknown option), and
+ *     OCIREG_INTERNAL or OCIREG_PANIC, which you should report;
+ *   - a function that takes a context may return OCIREG_CANCELLED or OCIREG_DEADLINE;
+ *   - a function that uses the network may return the codes from 40 to 49 (the connection failed or is not allowed),
+ *     from 60 to 63 (credentials) and from 80 to 85 (the registry's answer).
+ * ocireg_error_retryable() says whether it makes sense to try again, ocireg_error_hint() what the user can do.
  *
  * Ownership: the library copies every string that you pass. It sets outputs to NULL, 0 or -1 before it starts, and the
  * caller owns what it returns: free strings with ocireg_string_free(), bytes with ocireg_bytes_free(), and each handle
  * with the function of its type that ends in _free(). Freeing NULL does nothing. Handles may be freed in any order, but
- * a context only when the calls under it have returned. The strings of an ocireg_error belong to the error.
+ * free a context only when the calls under it have returned. The strings of an ocireg_error belong to the error.
  *
- * Threads: calls block. A handle that a function takes as const may be used from several threads at once; any other
- * from one thread at a time. To set a deadline, cancel a call or follow its progress, pass an ocireg_context.
+ * Threads: calls block the calling thread. A handle that a function takes as const may be used from several threads at
+ * once; any other handle from one thread at a time. To set a deadline, cancel a call or follow its progress, pass an
+ * ocireg_context.
  *
  * Strings are UTF-8 and end with a NUL byte. Options and results are JSON objects; an unknown option is an error.
+ * ocireg_json_get() reads results in programs that have no JSON parser.
+ *
+ * A reference names an image in a registry: [HOST[:PORT]/]PATH[:TAG][@DIGEST]. A location is where an image is read
+ * from or written to: docker://REFERENCE for a registry, oci:DIR[:NAME] for an OCI layout in a directory.
  */
 
 #ifndef OCIREG_H
@@ -186,11 +199,10 @@ typedef struct ocireg_error ocireg_error;
 typedef struct ocireg_reader ocireg_reader;
 
 /**
- * A registry service: a configuration (mirrors, insecure registries, certificates, credentials, limits) and what
- * follows from it for hosts and references.
+ * A configuration (mirrors, insecure registries, certificates, credentials, proxies, limits) that calls start from.
  *
- * May be used from any number of threads at once; the configuration is replaced as a whole, and no lock is held
- * while a call waits. May be freed while a call on it runs, and before what was made from it.
+ * A program usually creates one service and keeps it. It may be used from any number of threads at once, and no lock
+ * is held while a call waits. It may be freed while calls on it run, and before the objects that were created from it.
  */
 typedef struct ocireg_service ocireg_service;
 
@@ -213,15 +225,15 @@ typedef struct ocireg_writer ocireg_writer;
 /**
  * Log callback: receives a record of what the calls of a service do on the network.
  *
- * Called only on the thread that is inside the call. It must not throw, jump out, or free or change a handle that
- * the running call uses. Calls that it makes itself are not logged.
+ * It is called only on the thread that is inside the call. It must not throw, jump out, or free or change a handle
+ * that the running call uses. Calls that the callback makes are not logged.
  *
- * @param user_data    what was given to ocireg_service_set_log().
- * @param level        1 error, 2 warning, 3 information, 4 debugging, 5 tracing.
- * @param record_json  the record, borrowed for the call: `time_ms`, `level` (as a word), `target` (the part of the
- *                     library that tells), `message`, and what else applies: the keys of the error document,
- *                     `duration_ms`, `attempt`, `delay_ms`, `from`, `to`, `kind`, `source` and others; ignore those
- *                     that are not known. No record holds a secret, a query or a header.
+ * @param user_data    The pointer that was passed to ocireg_service_set_log().
+ * @param level        1 (error), 2 (warning), 3 (information), 4 (debug) or 5 (trace).
+ * @param record_json  A JSON object, valid until the callback returns: `time_ms`, `level` (as a word), `target` (the
+ *                     part of the library), `message`, and the keys that apply: those of ocireg_error_json(),
+ *                     `duration_ms`, `attempt`, `delay_ms`, `from`, `to`, `kind`, `source` and others. Ignore keys
+ *                     that you do not know. A record never contains a secret, a query string or a header.
  */
 typedef void (*ocireg_log_fn)(void *user_data, int32_t level, const char *record_json);
 
@@ -259,142 +271,161 @@ extern "C" {
 /**
  * Creates a service from options.
  *
- * Every option is optional; an unknown key is an error. Times are in milliseconds, sizes in bytes.
+ * Every option is optional. An unknown key is an error. Times are in milliseconds, sizes in bytes; the default is in
+ * parentheses. docs/options.md describes each option in more detail.
  *
- * - `registry-mirrors`, `insecure-registries`, `allow-nondistributable-artifacts`: lists of strings, as in Docker's
- *   daemon.json. `daemon-json` is the path of such a file; explicit options win over it.
- * - `certs-dir` (/etc/docker/certs.d), `docker-config` (the directory of config.json; $DOCKER_CONFIG or ~/.docker):
- *   paths; "" looks nowhere. `credentials`: host or host/path to AuthConfig.
- * - `credential-helper-timeout-ms`: how long a credential helper may run; 0 is as long as the call. As `auth-ms`.
- * - `resolve`: host to a list of addresses, instead of DNS; `*` is every other host, [] does not resolve.
- * - `proxy`: a URL, or an object with `http-proxy`, `https-proxy` and `no-proxy`; "" uses none. See below.
- * - `user-agent` (ocireg/VERSION), `user-agent-prefix`: put before it, such as the name and version of your program.
+ * - `registry-mirrors`, `insecure-registries`, `allow-nondistributable-artifacts`: lists of strings with the same
+ *   meaning as in Docker's daemon.json.
+ * - `daemon-json`: the path of such a file. Explicit options win over the file.
+ * - `certs-dir` (/etc/docker/certs.d): the directory of certificates, with a subdirectory for each registry. ""
+ *   ignores all of them.
+ * - `docker-config` ($DOCKER_CONFIG or ~/.docker): the directory that contains config.json. "" ignores all credential
+ *   files.
+ * - `credentials`: an object that maps host[:port] or host[:port]/path to an AuthConfig.
+ * - `credential-helper-timeout-ms` (`auth-ms` of `timeouts`): how long a credential helper may run. 0: as long as the
+ *   call.
+ * - `resolve`: an object that maps host names to lists of addresses, which are used instead of DNS. "*" stands for
+ *   every other name. A name with an empty list does not resolve.
+ * - `proxy` (the environment's): a URL, or an object with `http-proxy`, `https-proxy` and `no-proxy`. "" uses no
+ *   proxy. See below.
+ * - `user-agent` (ocireg/VERSION): the User-Agent header. `user-agent-prefix` (none) is put in front of it, for
+ *   example the name and version of your program.
  * - `timeouts`: `connect-ms` (30000), `tls-ms` (10000), `header-ms` (30000), `idle-ms` (30000), `auth-ms` (15000),
- *   `total-ms` (0), `min-bytes-per-second` (0); 0 is no limit.
+ *   `total-ms` (0), `min-bytes-per-second` (0). 0 means no limit.
  * - `retry`: `max-attempts` (5), `initial-ms` (250), `max-ms` (30000), `max-retry-after-ms` (60000).
- * - `max-concurrent-downloads` (4), `max-concurrent-uploads` (4): at once from and to one host.
- * - `limits`: the largest `manifest`, `config`, `list` (8 MiB each), `token` (1 MiB) and `error` (64 KiB); how many
- *   `pages`, `children` (10000 each), `depth` (4), `urls` (16); `total` (64 MiB): all documents that one call
- *   collects; `spool`: the temporary file of a v1 layer (no limit).
- * - `environment` (true): whether environment variables may name proxies, credential files, CA certificates and the
- *   directory of temporary files. Always false in a set-user-ID, set-group-ID or file-capability program, whose
- *   environment belongs to a caller with fewer rights.
- * - `preload` (false): true reads the system's CA certificates now instead of at the first TLS connection, for
- *   programs that change their root directory later.
- * - `v1`: false never speaks protocol v1; true lets a login try it last.
- * - `trusted-realms`: pairs of a registry and a token server. `allow-upload-hosts`, `allow-foreign-urls`,
- *   `allow-plain-http-credentials`, `allow-v1-endpoints`: lists of host[:port]. Each allows what is refused otherwise.
- * - `hosts-dir`, `registries-conf`: not supported yet; a value is OCIREG_UNSUPPORTED.
+ * - `max-concurrent-downloads` (4), `max-concurrent-uploads` (4): how many transfers from or to one host may run at
+ *   once.
+ * - `limits`: the largest `manifest`, `config`, `list` (8 MiB each), `token` (1 MiB) and `error` (64 KiB); the number
+ *   of `pages`, `children` (10000 each), `depth` (4), `urls` (16); `total` (64 MiB), the size of all JSON that one
+ *   call may collect; `spool` (no limit), the size of the temporary file for a layer of protocol v1.
+ * - `environment` (true): whether environment variables may set proxies, credential files, CA certificates and the
+ *   directory of temporary files. It is always false in a set-user-ID, set-group-ID or file-capability program,
+ *   because the environment then belongs to a caller with fewer rights.
+ * - `preload` (false): load the system's CA certificates now instead of at the first TLS connection, for programs that
+ *   change their root directory later.
+ * - `v1`: false makes calls that ask for protocol v1 fail; true lets a login try it last.
+ * - `trusted-realms`: a list of [registry, token server] pairs. The token server may get the registry's credentials
+ *   even if it is on a more private network than the registry.
+ * - `allow-upload-hosts`, `allow-foreign-urls`, `allow-plain-http-credentials`, `allow-v1-endpoints`: lists of
+ *   host[:port]. Each allows something that is refused by default; the error's hint names the option.
+ * - `hosts-dir`, `registries-conf`: not supported yet. A value other than "" fails with OCIREG_UNSUPPORTED.
  *
- * A proxy is `SCHEME://[USER:PASSWORD@]HOST[:PORT]` with the scheme http, https, socks5 or socks5h (which resolves host
- * names at the proxy). Without the option, HTTP_PROXY (not in CGI programs), HTTPS_PROXY and NO_PROXY are used as they
- * are now, also in lower case, but never for loopback addresses. `no-proxy` is a list like NO_PROXY: names (and
- * everything below them), `.name` (only what is below), addresses and blocks, each but blocks with an optional `:port`,
- * or `*`. Where the proxy resolves host names, only addresses that are written in a URL can be judged.
+ * A proxy is `SCHEME://[USER:PASSWORD@]HOST[:PORT]`. The scheme is http, https, socks5 or socks5h (the proxy resolves
+ * host names). Without the option, HTTP_PROXY (not in CGI programs), HTTPS_PROXY and NO_PROXY, also in lower case, are
+ * read for each call, and loopback addresses are always reached directly. `no-proxy` is a comma-separated list like
+ * NO_PROXY: a domain (which includes its subdomains), `.domain` (only its subdomains), an address, a network in CIDR
+ * notation, or `*`. All but networks may end in `:port`. If the proxy resolves host names, rules about private
+ * addresses apply only to addresses that are written in a URL.
  *
- * @param options_json  a JSON object of options; NULL for none. Copied.
- * @param service       receives the service. Free it with ocireg_service_free(). Not NULL.
- * @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON (malformed, unknown or
- *         duplicate key, wrong type), OCIREG_INVALID_CONFIG (a value that cannot be used), OCIREG_CREDENTIALS, or
- *         OCIREG_IO or OCIREG_PERMISSION when a file that an option names cannot be read.
+ * @param options_json  The options as a JSON object. May be NULL.
+ * @param service       Receives the service. Free it with ocireg_service_free(). Not NULL.
+ * @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code:
+ *         - OCIREG_INVALID_JSON: malformed JSON, an unknown or duplicate key, or a value of the wrong type.
+ *         - OCIREG_INVALID_CONFIG: a value cannot be used, such as a mirror with a query.
+ *         - OCIREG_CREDENTIALS: an entry of `credentials` cannot be used.
+ *         - OCIREG_IO, OCIREG_PERMISSION: the file that `daemon-json` names cannot be read.
  *
- * Any thread. Reads the file that `daemon-json` names, no other. Never asks the network. Since 0.1.
+ * Safe to call from any thread. Reads the file that `daemon-json` names. Never uses the network. Since 0.1.
  */
 int32_t ocireg_service_new(const char *options_json,
                            ocireg_service **service,
                            ocireg_error **error);
 
 /**
- * The configuration as it is now, a copy.
+ * Returns the current registry configuration.
  *
- * @param service  a service. Not NULL.
- * @param json     receives an object as the Engine API's RegistryConfig: `AllowNondistributableArtifactsCIDRs`,
- *                 `AllowNondistributableArtifactsHostnames`, `InsecureRegistryCIDRs`, `IndexConfigs`, `Mirrors`;
- *                 freed
- *                 by ocireg_string_free(). Not NULL.
- * @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT or OCIREG_INVALID_HANDLE.
+ * @param service  The service. Not NULL.
+ * @param json     Receives a JSON object like RegistryConfig of Docker's Engine API:
+ *                 `AllowNondistributableArtifactsCIDRs`, `AllowNondistributableArtifactsHostnames`,
+ *                 `InsecureRegistryCIDRs`, `IndexConfigs`, `Mirrors`. Free it with ocireg_string_free(). Not NULL.
+ * @param error    Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code.
  *
- * Any thread. Never blocks. Since 0.1.
+ * Safe to call from any thread. Never blocks. Since 0.1.
  */
 int32_t ocireg_service_config(const ocireg_service *service, char **json, ocireg_error **error);
 
 /**
- * Puts a whole new configuration in place of the old, at once or not at all.
+ * Replaces the whole registry configuration atomically.
  *
- * @param service       a service. Not NULL.
- * @param options_json  an object of `registry-mirrors`, `insecure-registries`, `allow-nondistributable-artifacts`;
- *                      what is absent becomes empty. `daemon-json` may name a file to take them from. Not NULL.
- * @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON, or
- *         OCIREG_INVALID_CONFIG for a bad entry; the configuration is then what it was.
+ * Calls that are running keep the configuration that they started with. If the new configuration is not valid, the old
+ * one stays.
  *
- * Any thread; calls that run keep the configuration they began with. Reads the file that `daemon-json` names.
- * Since 0.1.
+ * @param service       The service. Not NULL.
+ * @param options_json  A JSON object with `registry-mirrors`, `insecure-registries` and
+ *                      `allow-nondistributable-artifacts`. A list that is absent becomes empty, unless `daemon-json`
+ *                      names a file that contains it. Not NULL.
+ * @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code:
+ *         - OCIREG_INVALID_CONFIG: an entry of a list is not valid.
+ *         - OCIREG_IO, OCIREG_PERMISSION: the file that `daemon-json` names cannot be read.
+ *
+ * Safe to call from any thread. Reads the file that `daemon-json` names. Since 0.1.
  */
 int32_t ocireg_service_replace_config(const ocireg_service *service,
                                       const char *options_json,
                                       ocireg_error **error);
 
 /**
- * Replaces the mirrors of the official registry.
+ * Replaces the mirrors of Docker Hub.
  *
- * @param service    a service. Not NULL.
- * @param list_json  a list of addresses. Not NULL.
- * @param error      receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON, or
- *         OCIREG_INVALID_CONFIG for a bad entry; the configuration is then what it was.
+ * @param service    The service. Not NULL.
+ * @param list_json  A JSON list of URLs. Not NULL.
+ * @param error      Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK, or OCIREG_INVALID_CONFIG if an entry is not valid; the old list then stays.
  *
- * Any thread; calls that run keep the configuration they began with. Never blocks. Since 0.1.
+ * Safe to call from any thread. Never blocks. Calls that are running keep the old list. Since 0.1.
  */
 int32_t ocireg_service_load_mirrors(const ocireg_service *service, const char *list_json, ocireg_error **error);
 
 /**
- * Replaces the registries whose certificates are not verified; this machine is always one of them.
+ * Replaces the list of insecure registries, whose certificates are not verified and which may be used over plain HTTP.
  *
- * @param service    a service. Not NULL.
- * @param list_json  a list of host[:port] or blocks of addresses. Not NULL.
- * @param error      receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON, or
- *         OCIREG_INVALID_CONFIG for a bad entry; the configuration is then what it was.
+ * Addresses in 127.0.0.0/8 are always insecure registries.
  *
- * Any thread; calls that run keep the configuration they began with. Never blocks. Since 0.1.
+ * @param service    The service. Not NULL.
+ * @param list_json  A JSON list of host[:port] and of networks in CIDR notation. Not NULL.
+ * @param error      Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK, or OCIREG_INVALID_CONFIG if an entry is not valid; the old list then stays.
+ *
+ * Safe to call from any thread. Never blocks. Calls that are running keep the old list. Since 0.1.
  */
 int32_t ocireg_service_load_insecure_registries(const ocireg_service *service,
                                                 const char *list_json,
                                                 ocireg_error **error);
 
 /**
- * Replaces the registries that layers with foreign addresses may be pushed to.
+ * Replaces the list of registries that nondistributable layers may be pushed to.
  *
- * @param service    a service. Not NULL.
- * @param list_json  a list of host[:port] or blocks of addresses. Not NULL.
- * @param error      receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON, or
- *         OCIREG_INVALID_CONFIG for a bad entry; the configuration is then what it was.
+ * @param service    The service. Not NULL.
+ * @param list_json  A JSON list of host[:port] and of networks in CIDR notation. Not NULL.
+ * @param error      Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK, or OCIREG_INVALID_CONFIG if an entry is not valid; the old list then stays.
  *
- * Any thread; calls that run keep the configuration they began with. Never blocks. Since 0.1.
+ * Safe to call from any thread. Never blocks. Calls that are running keep the old list. Since 0.1.
  */
 int32_t ocireg_service_load_allow_nondistributable_artifacts(const ocireg_service *service,
                                                              const char *list_json,
                                                              ocireg_error **error);
 
 /**
- * Sets where the calls of a service log, or ends that: each request, retry, authentication, redirect, change of the
- * endpoint, connection through a proxy, and how TLS was made. Also for what was made from the service before.
+ * Sets or removes the log callback of a service.
  *
- * @param service    the service. Not NULL.
- * @param max_level  the last level that is wanted: 0 none, 1 errors, 2 warnings, 3 information, 4 debugging,
- *                   5 tracing. A record that is not wanted costs nothing.
- * @param log        the callback, in place of the one before; NULL for none.
- * @param user_data  handed to the callback; may be NULL.
- * @param drop       called once with user_data when the callback will not be called any more, also when this call
- *                   fails; may be NULL. A call that is inside the callback keeps it until that returns.
- * @param error      receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT or OCIREG_INVALID_HANDLE.
+ * The callback receives each request, retry, authentication, redirect, change of endpoint, proxy connection and TLS
+ * handshake, also of sessions, readers and writers that were created before.
  *
- * Any thread, not from inside a callback. Never blocks. Since 0.1.
+ * @param service    The service. Not NULL.
+ * @param max_level  The most detailed level that is logged: 0 (nothing), 1 (errors), 2 (warnings), 3 (information), 4
+ *                   (debug) or 5 (trace).
+ * @param log        The callback, which replaces the previous one. NULL removes it.
+ * @param user_data  Passed to the callback. May be NULL.
+ * @param drop       Called once with user_data when the callback will not be called any more, even if this function
+ *                   fails. If another thread is inside the callback, `drop` is called after it returns. May be NULL.
+ * @param error      Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK, or OCIREG_INVALID_ARGUMENT if max_level is not valid.
+ *
+ * Safe to call from any thread, but not from a callback. Never blocks. Since 0.1.
  */
 int32_t ocireg_service_set_log(const ocireg_service *service,
                                int32_t max_level,
@@ -404,11 +435,13 @@ int32_t ocireg_service_set_log(const ocireg_service *service,
                                ocireg_error **error);
 
 /**
- * Frees a service. Running calls and objects made from the service are not affected.
+ * Frees a service.
  *
- * @param service  a service, or NULL, which does nothing.
+ * Calls that are running, and objects that were created from the service, are not affected.
  *
- * One thread, once. Never blocks. Since 0.1.
+ * @param service  The service. NULL does nothing.
+ *
+ * Call it once. Safe to call from any thread. Never blocks. Since 0.1.
  */
 void ocireg_service_free(ocireg_service *service);
 
@@ -417,42 +450,62 @@ void ocireg_service_free(ocireg_service *service);
  */
 
 /**
- * Pulls an image from a registry into an OCI layout, or the files of an artifact into a directory. Blobs that the destination
- * already has are not downloaded again. A blob appears under its final name only after its size and digest have been verified.
+ * Pulls an image from a registry into an OCI layout, or the files of an artifact into a directory.
  *
- * @param service       the service; may be freed while the call runs. Not NULL.
- * @param context       the call's context; may be NULL.
- * @param source        a reference, or "docker://REFERENCE". Not NULL.
- * @param destination   "oci:DIR[:NAME]"; the directory is created if it does not exist. The first colon after DIR begins
- *                      NAME, which may hold slashes and colons itself, as in
- *                      oci:dest:docker.io/library/alpine:3.18; a directory whose path has a colon cannot be used.
- *                      Without NAME the image gets the reference's name and tag. Or "files:DIR": each layer of an artifact
- *                      with the annotation org.opencontainers.image.title becomes a file with this path below DIR, as oras
- *                      does it. Titles that would lead out of DIR, or through a symbolic link, are errors. Layers without a
- *                      title are left out and named in `warnings`. Not NULL.
- * @param options_json  `auth` (AuthConfig; absent: what the service knows; {}: anonymous), `platform`
- *                      ("os[(version)]/arch[/variant]", such as linux/arm/v7 or windows(10.0.20348)/amd64; default this
- *                      machine's, with the level of its CPU), `all_platforms` (the whole index), `resume`
- *                      (default true: partial files are kept and taken up), `referrers` (default false: what
- *                      refers to the image and to its children as well, such as signatures; in a layout they are
- *                      entries without a name), `verify_diff_ids` (must be false in this version), `dir_fd` (an open
- *                      directory in which relative paths begin), `verify_present` (default false: hash every blob again that is
- *                      there already, not only those that changed since this library verified them),
- *                      `nondistributable` (default false: fetch such layers too, from
- *                      where their `urls` say if the registry does not have them and the service's option
- *                      allow-foreign-urls names the host), `protocol` ("v2"; "v1": the image of a v1 index, its layers
- *                      as they are, its digests computed here, its v1 JSON kept as history), `overwrite` (default false:
- *                      a file that exists in "files:DIR" with other content is replaced; without it the call fails with
- *                      OCIREG_ALREADY_EXISTS); may be NULL.
- * @param report_json   receives the report, owned by the caller; free with ocireg_string_free(); may be NULL. Keys: `reference`
- *                      (canonical, with digest), `descriptor` (what the name now stands for), `manifests`, `platform`,
- *                      `endpoint`, `destination`, `blobs` (each with `digest`, `size`, `media_type`,
- *                      `bytes_transferred`, `resumed_from`, `retries`, `source`), `bytes_total`,
- *                      `bytes_transferred`, `duration_ms`, `warnings`.
- * @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK or any code.
+ * Blobs that the destination already has are not downloaded again. A blob appears under its final name only after its
+ * size and digest have been verified, and the image gets its name last. Example:
  *
- * Any thread; the progress callback runs on this thread. Blocks until the image is there. Since 0.1.
+ * @code
+ * char *report = NULL;
+ * int32_t code = ocireg_pull(service, context, "alpine:3.20", "oci:images:alpine", "{\"platform\": \"linux/arm64\"}",
+ *                            &report, &error);
+ * @endcode
+ *
+ * @param service       The service. Not NULL.
+ * @param context       The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param source        A reference such as "alpine:3.20", or "docker://REFERENCE". Not NULL.
+ * @param destination   "oci:DIR[:NAME]". The directory is created if it does not exist. The first colon after DIR
+ *                      starts NAME, which may contain slashes and colons, as in
+ *                      oci:dest:docker.io/library/alpine:3.18; the path DIR cannot contain a colon. Without NAME the
+ *                      image is named after the reference, with its tag. Or "files:DIR": each layer of an artifact
+ *                      that has the annotation org.opencontainers.image.title becomes a file with that path below DIR,
+ *                      as oras does it. A title that leads out of DIR, or through a symbolic link, is an error. Layers
+ *                      without a title are skipped and listed in `warnings`. Not NULL.
+ * @param options_json  A JSON object; may be NULL:
+ *                      - `auth` (AuthConfig; default: the service's credentials; {} is anonymous)
+ *                      - `platform`: "os[(version)]/arch[/variant]", such as linux/arm/v7 or windows(10.0.20348)/amd64
+ *                        (default: this machine, with the level of its CPU)
+ *                      - `all_platforms` (default false): pull the whole index
+ *                      - `resume` (default true): keep partial files if the call fails, and continue them in the next
+ *                        call
+ *                      - `referrers` (default false): also pull what refers to the image and to its children, such as
+ *                        signatures; in a layout these have no name
+ *                      - `verify_diff_ids`: must be false in this version
+ *                      - `verify_present` (default false): hash all blobs that the layout already has, not only those
+ *                        that have changed since this library last verified them
+ *                      - `nondistributable` (default false): also pull nondistributable layers, from their `urls` if
+ *                        the registry does not have them and the service's option allow-foreign-urls lists the host
+ *                      - `dir_fd` (default: the working directory): an open directory that relative paths start from
+ *                      - `protocol` (default "v2"): "v1" pulls an image from a v1 index; its layers are unchanged, its
+ *                        digests are computed here, and its v1 JSON is kept as history
+ *                      - `overwrite` (default false): replace files in "files:DIR" that have other content; without it
+ *                        the call fails with OCIREG_ALREADY_EXISTS
+ * @param report_json   Receives the report as a JSON object: `reference` (canonical, with digest), `descriptor` (of
+ *                      what the name now refers to), `manifests`, `platform`, `endpoint`, `destination`, `blobs` (each
+ *                      with `digest`, `size`, `media_type`, `bytes_transferred`, `resumed_from`, `retries`, `source`),
+ *                      `bytes_total`, `bytes_transferred`, `duration_ms`, `warnings`. Free it with
+ *                      ocireg_string_free(). May be NULL.
+ * @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_NOT_FOUND: the registry does not have the image.
+ *         - OCIREG_UNAUTHORIZED, OCIREG_DENIED: log in, or pass other credentials.
+ *         - OCIREG_NO_PLATFORM: the index has no image for this platform; the error's hint lists those it has.
+ *         - OCIREG_RATE_LIMITED: try again after ocireg_error_retry_after_ms().
+ *         - OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH: the registry sent other content than the manifest names.
+ *         - OCIREG_NO_SPACE, OCIREG_PERMISSION, OCIREG_IO: the destination cannot be written.
+ *
+ * Safe to call from any thread; the progress callback runs on the same thread. Blocks until the image is complete.
+ * Since 0.1.
  */
 int32_t ocireg_pull(const ocireg_service *service,
                     const ocireg_context *context,
@@ -463,40 +516,58 @@ int32_t ocireg_pull(const ocireg_service *service,
                     ocireg_error **error);
 
 /**
- * Pushes an image from this machine to a registry, with all images of an index. Nothing that the registry has already is
- * sent again, and the image gets its name there only when everything else is there. A push that was interrupted goes on
- * with what is missing.
+ * Pushes an image from this machine to a registry, by default for all its platforms.
  *
- * @param service       the service; may be freed while the call runs. Not NULL.
- * @param context       the call's context; may be NULL.
- * @param source        "oci:DIR[:NAME]"; without NAME the only image. Or "files:DIR": an artifact is made of the files in
- *                      DIR, as oras makes it. Not NULL.
- * @param destination   a reference, or "docker://REFERENCE". With a digest, the image must have it. Not NULL.
- * @param options_json  `auth` (AuthConfig; absent: what the service knows; {}: anonymous), `platform` (push the image for
- *                      this platform only), `all_platforms` (the whole index; default true, unless `platform` is set),
- *                      `tags` (more tags for the image), `mount_from` (repositories of the same registry that blobs may be
- *                      mounted from), `referrers` (default false: what refers to the image and to its children as well,
- *                      such as signatures), `digest_tags` (default false: what is found by a tag made of a digest as well),
- *                      `nondistributable` (default false: such layers as well; they are always pushed to the hosts of the
- *                      service's option allow-nondistributable-artifacts), `convert` ("oci": manifests with Docker media
- *                      types become OCI manifests, which changes their digests), `verify_present` (default false: ask for
- *                      each blob, even where the registry has a manifest that lists it), `dir_fd` (an open directory in
- *                      which relative paths begin). For "files:DIR" also `artifact_type`, `files` (list of objects with `path`,
- *                      relative to DIR or absolute, `title`, `media_type`, `annotations`; default every regular file in DIR,
- *                      sorted by name, with its name as title), `annotations` (of the manifest), `subject` (the digest of
- *                      a manifest at the destination that the artifact refers to; without a tag in the destination
- *                      nothing is tagged), `config` (the path of the file that is the artifact's configuration, or an object
- *                      with `path`, `media_type`, `annotations`); may be NULL.
- * @param report_json   receives the report, owned by the caller; free with ocireg_string_free(); may be NULL. Keys: `reference`
- *                      (canonical, with the digest that was pushed), `descriptor`, `manifests`, `platform`, `endpoint`,
- *                      `destination`, `tags` (those that now name the image), `blobs` (each with `digest`, `size`,
- *                      `media_type`, `bytes_transferred`, `resumed_from`, `retries`, `source`: "network", "present" or
- *                      "mounted"), `bytes_total`, `bytes_transferred`, `duration_ms`, `converted` (each with `from` and
- *                      `to`), `warnings`.
- * @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK or any code.
+ * Content that the registry already has is not sent again, and the image gets its tag only after everything else has
+ * arrived. To continue an interrupted push, push again.
  *
- * Any thread; the progress callback runs on this thread. Blocks until the registry has the image. Since 0.2.
+ * @param service       The service. Not NULL.
+ * @param context       The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param source        "oci:DIR[:NAME]". NAME may be left out if the layout has only one image. Or "files:DIR": the
+ *                      files in DIR are pushed as an artifact, as oras does it. Not NULL.
+ * @param destination   A reference, or "docker://REFERENCE". If it has a digest, the image must have that digest. Not
+ *                      NULL.
+ * @param options_json  A JSON object; may be NULL:
+ *                      - `auth` (AuthConfig; default: the service's credentials; {} is anonymous)
+ *                      - `platform`: push only the image for this platform
+ *                      - `all_platforms` (default true, unless `platform` is set): push the whole index
+ *                      - `tags`: a list of more tags for the image
+ *                      - `mount_from`: a list of repositories of the same registry that blobs may be mounted from
+ *                      - `referrers` (default false): also push what refers to the image and to its children, such as
+ *                        signatures
+ *                      - `digest_tags` (default false): also push what is found by a tag made of a digest
+ *                      - `nondistributable` (default false): also push nondistributable layers; hosts in the service's
+ *                        option allow-nondistributable-artifacts always get them
+ *                      - `convert`: "oci" converts manifests with Docker media types to OCI manifests, which changes
+ *                        their digests
+ *                      - `verify_present` (default false): check each blob, even if the registry has a manifest that
+ *                        lists it
+ *                      - `dir_fd` (default: the working directory): an open directory that relative paths start from
+ *                      - `artifact_type`: the artifact type of "files:DIR"
+ *                      - `files`: a list of objects with `path` (relative to DIR, or absolute), `title`, `media_type`
+ *                        and `annotations` (default: every regular file in DIR, sorted by name, with its name as
+ *                        title)
+ *                      - `annotations`: the annotations of the artifact's manifest
+ *                      - `subject`: the digest of a manifest at the destination that the artifact refers to; if the
+ *                        destination has no tag, the artifact gets none
+ *                      - `config`: the path of a file that is the artifact's configuration, or an object with `path`,
+ *                        `media_type` and `annotations`
+ * @param report_json   Receives the report as a JSON object: `reference` (canonical, with the digest that was pushed),
+ *                      `descriptor`, `manifests`, `platform`, `endpoint`, `destination`, `tags` (all tags that now
+ *                      refer to the image), `blobs` (each with `digest`, `size`, `media_type`, `bytes_transferred`,
+ *                      `resumed_from`, `retries` and `source`: "network", "present" or "mounted"), `bytes_total`,
+ *                      `bytes_transferred`, `duration_ms`, `converted` (each with `from` and `to`), `warnings`. Free
+ *                      it with ocireg_string_free(). May be NULL.
+ * @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_NOT_FOUND: the layout does not contain the image.
+ *         - OCIREG_UNAUTHORIZED, OCIREG_DENIED: log in, or pass credentials that may push to this repository.
+ *         - OCIREG_REJECTED: the registry does not accept a blob or manifest.
+ *         - OCIREG_POLICY: the registry sent the upload to another host; the option allow-upload-hosts allows it.
+ *         - OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH: a blob of the layout is damaged.
+ *
+ * Safe to call from any thread; the progress callback runs on the same thread. Blocks until the registry has the
+ * image. Since 0.2.
  */
 int32_t ocireg_push(const ocireg_service *service,
                     const ocireg_context *context,
@@ -507,32 +578,45 @@ int32_t ocireg_push(const ocireg_service *service,
                     ocireg_error **error);
 
 /**
- * Copies an image from a source to a destination. Between registries nothing touches the disk, and within one registry blobs are
- * mounted where it allows that. Bytes are never changed, unless `convert` asks for it. A copy that was interrupted goes on
- * with what is missing.
+ * Copies an image from any source to any destination.
  *
- * @param service       the service; may be freed while the call runs. Not NULL.
- * @param context       the call's context; may be NULL.
+ * A copy between registries does not use the disk, and within one registry blobs are mounted if the registry allows
+ * it. Content is never changed, unless `convert` is set. To continue an interrupted copy, copy again.
+ *
+ * @param service       The service. Not NULL.
+ * @param context       The deadline, cancellation and progress callback of this call. May be NULL.
  * @param source        "docker://REFERENCE", "oci:DIR[:NAME]" or "files:DIR". Not NULL.
- * @param destination   the same. Without NAME the image gets the name that it has at the source. Not NULL.
- * @param options_json  `source_auth` and `destination_auth` (AuthConfig; absent: what the service knows; {}: anonymous),
- *                      `platform` (copy the image for this platform only), `all_platforms` (the whole index; default true,
- *                      unless `platform` is set), `tags` (more tags for the image), `mount_from` (more repositories of the
- *                      destination's registry that blobs may be mounted from; that of the source is asked anyway),
- *                      `referrers` (default false: what refers to the image and to its children as well, such as
- *                      signatures), `digest_tags` (default false: what is found by a tag made of a digest as well),
- *                      `nondistributable` (default false: such layers as well), `convert` ("oci": manifests with Docker
- *                      media types become OCI manifests, which changes their digests), `verify_present` (default false:
- *                      check each blob that is there already), `resume` (default true: partial files of a layout are kept
- *                      and taken up), `dir_fd` (an open directory in which relative paths begin), `overwrite` (default false:
- *                      replace files with other content in the destination "files:DIR"). For the source "files:DIR" also
- *                      `artifact_type`, `files`, `annotations`, `subject` and `config`, as in ocireg_push(); may be NULL.
- * @param report_json   receives the report, owned by the caller; free with ocireg_string_free(); may be NULL. Keys: those of
- *                      ocireg_push(), with `source_endpoint` and `destination_endpoint` in place of `endpoint`.
- * @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK or any code.
+ * @param destination   "docker://REFERENCE", "oci:DIR[:NAME]" or "files:DIR". Without NAME the image keeps the name
+ *                      that it has at the source. Not NULL.
+ * @param options_json  A JSON object; may be NULL:
+ *                      - `source_auth`, `destination_auth` (AuthConfig; default: the service's credentials; {} is
+ *                        anonymous)
+ *                      - `platform`: copy only the image for this platform
+ *                      - `all_platforms` (default true, unless `platform` is set): copy the whole index
+ *                      - `tags`: a list of more tags for the image
+ *                      - `mount_from`: a list of more repositories of the destination's registry that blobs may be
+ *                        mounted from; the source's repository is always tried
+ *                      - `referrers` (default false): also copy what refers to the image and to its children, such as
+ *                        signatures
+ *                      - `digest_tags` (default false): also copy what is found by a tag made of a digest
+ *                      - `nondistributable` (default false): also copy nondistributable layers
+ *                      - `convert`: "oci" converts manifests with Docker media types to OCI manifests, which changes
+ *                        their digests
+ *                      - `verify_present` (default false): check each blob that the destination already has
+ *                      - `resume` (default true): keep partial files of a layout if the call fails, and continue them
+ *                        in the next call
+ *                      - `dir_fd` (default: the working directory): an open directory that relative paths start from
+ *                      - `overwrite` (default false): replace files in the destination "files:DIR" that have other
+ *                        content
+ *                      - `artifact_type`, `files`, `annotations`, `subject`, `config`: for the source "files:DIR", as
+ *                        in ocireg_push()
+ * @param report_json   Receives the report as a JSON object, with the keys of ocireg_push() but `source_endpoint` and
+ *                      `destination_endpoint` instead of `endpoint`. Free it with ocireg_string_free(). May be NULL.
+ * @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, as for ocireg_pull() and ocireg_push().
  *
- * Any thread; the progress callback runs on this thread. Blocks until the image is there. Since 0.2.
+ * Safe to call from any thread; the progress callback runs on the same thread. Blocks until the destination has the
+ * image. Since 0.2.
  */
 int32_t ocireg_copy(const ocireg_service *service,
                     const ocireg_context *context,
@@ -545,23 +629,28 @@ int32_t ocireg_copy(const ocireg_service *service,
 /**
  * Describes an image without downloading its layers.
  *
- * @param service       the service; may be freed while the call runs. Not NULL.
- * @param context       the call's context; may be NULL.
- * @param source        a reference, "docker://REFERENCE", "oci:DIR[:NAME]", or "files:DIR", which is described as the
- *                      artifact that ocireg_push() makes of it without options. Not NULL.
- * @param options_json  `auth` (AuthConfig; absent: what the service knows; {}: anonymous), `platform`
- *                      ("os[(version)]/arch[/variant]", default this machine's), `config` (default true; without it the
- *                      platform of a single image is not known), `layers` (default true), `dir_fd` (an open
- *                      directory in which relative paths begin); may be NULL.
- * @param json          receives the document, owned by the caller; free with ocireg_string_free(). Not NULL. Keys: `descriptor`,
- *                      `kind` ("image", "index" or "artifact"), and where they apply `reference`, `name`, `endpoint`,
- *                      `platforms`, `platform`, `manifest`, `config`, `layers`, `artifact_type`, `subject`,
- *                      `annotations`, `warnings` (list of strings).
- * @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_REFERENCE, OCIREG_NOT_FOUND,
- *         OCIREG_NO_PLATFORM, OCIREG_CREDENTIALS, OCIREG_CREDENTIAL_HELPER, any network, registry or content code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ * @param service       The service. Not NULL.
+ * @param context       The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param source        A reference, "docker://REFERENCE", "oci:DIR[:NAME]" or "files:DIR", which is described as the
+ *                      artifact that ocireg_push() would make of it without options. Not NULL.
+ * @param options_json  A JSON object; may be NULL:
+ *                      - `auth` (AuthConfig; default: the service's credentials; {} is anonymous)
+ *                      - `platform`: "os[(version)]/arch[/variant]" (default: this machine)
+ *                      - `config` (default true): read the image's configuration; without it the platform of a single
+ *                        image is not known
+ *                      - `layers` (default true): list the layers
+ *                      - `dir_fd` (default: the working directory): an open directory that relative paths start from
+ * @param json          Receives a JSON object: `descriptor`, `kind` ("image", "index" or "artifact"), and the keys
+ *                      that apply: `reference`, `name`, `endpoint`, `platforms`, `platform`, `manifest`, `config`,
+ *                      `layers`, `artifact_type`, `subject`, `annotations`, `warnings` (a list of strings). Free it
+ *                      with ocireg_string_free(). Not NULL.
+ * @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_NOT_FOUND: the image does not exist.
+ *         - OCIREG_NO_PLATFORM: the index has no image for this platform.
+ *         - OCIREG_UNSUPPORTED: the manifest has Docker's schema 1.
  *
- * Any thread. Blocks: a few exchanges. Since 0.1.
+ * Safe to call from any thread. Blocks for a few requests. Since 0.1.
  */
 int32_t ocireg_inspect(const ocireg_service *service,
                        const ocireg_context *context,

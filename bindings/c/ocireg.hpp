@@ -846,7 +846,7 @@ public:
     void set_log(int32_t max_level, Log log) const { try_set_log(max_level, std::move(log)).value(); }
 
     // Made by bindings/gen from src/ffi: ocireg_service
-    /// The configuration as it is now, a copy.
+    /// Returns the current registry configuration.
     Result<std::string> try_config() const {
         return detail::text([&](char **out, ocireg_error **error) {
             return ocireg_service_config(handle_.get(), out, error);
@@ -854,7 +854,7 @@ public:
     }
     std::string config() const { return try_config().value(); }
 
-    /// Puts a whole new configuration in place of the old, at once or not at all.
+    /// Replaces the whole registry configuration atomically.
     Result<Done> try_replace_config(Text options_json) const {
         return detail::done([&](ocireg_error **error) {
             return ocireg_service_replace_config(handle_.get(), options_json.get(), error);
@@ -862,7 +862,7 @@ public:
     }
     void replace_config(Text options_json) const { try_replace_config(options_json).value(); }
 
-    /// Replaces the mirrors of the official registry.
+    /// Replaces the mirrors of Docker Hub.
     Result<Done> try_load_mirrors(Text list_json) const {
         return detail::done([&](ocireg_error **error) {
             return ocireg_service_load_mirrors(handle_.get(), list_json.get(), error);
@@ -870,7 +870,8 @@ public:
     }
     void load_mirrors(Text list_json) const { try_load_mirrors(list_json).value(); }
 
-    /// Replaces the registries whose certificates are not verified; this machine is always one of them.
+    /// Replaces the list of insecure registries, whose certificates are not verified and which may be used over plain
+    /// HTTP.
     Result<Done> try_load_insecure_registries(Text list_json) const {
         return detail::done([&](ocireg_error **error) {
             return ocireg_service_load_insecure_registries(handle_.get(), list_json.get(), error);
@@ -878,7 +879,7 @@ public:
     }
     void load_insecure_registries(Text list_json) const { try_load_insecure_registries(list_json).value(); }
 
-    /// Replaces the registries that layers with foreign addresses may be pushed to.
+    /// Replaces the list of registries that nondistributable layers may be pushed to.
     Result<Done> try_load_allow_nondistributable_artifacts(Text list_json) const {
         return detail::done([&](ocireg_error **error) {
             return ocireg_service_load_allow_nondistributable_artifacts(handle_.get(), list_json.get(), error);
@@ -888,9 +889,7 @@ public:
         try_load_allow_nondistributable_artifacts(list_json).value();
     }
 
-    /// Pulls an image from a registry into an OCI layout, or the files of an artifact into a directory. Blobs that the
-    /// destination already has are not downloaded again. A blob appears under its final name only after its size and
-    /// digest have been verified.
+    /// Pulls an image from a registry into an OCI layout, or the files of an artifact into a directory.
     Result<std::string> try_pull(Text source, Text destination, Text options_json = nullptr,
                                  const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
@@ -903,9 +902,7 @@ public:
         return try_pull(source, destination, options_json, context).value();
     }
 
-    /// Pushes an image from this machine to a registry, with all images of an index. Nothing that the registry has
-    /// already is sent again, and the image gets its name there only when everything else is there. A push that was
-    /// interrupted goes on with what is missing.
+    /// Pushes an image from this machine to a registry, by default for all its platforms.
     Result<std::string> try_push(Text source, Text destination, Text options_json = nullptr,
                                  const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
@@ -918,9 +915,7 @@ public:
         return try_push(source, destination, options_json, context).value();
     }
 
-    /// Copies an image from a source to a destination. Between registries nothing touches the disk, and within one
-    /// registry blobs are mounted where it allows that. Bytes are never changed, unless `convert` asks for it. A copy
-    /// that was interrupted goes on with what is missing.
+    /// Copies an image from any source to any destination.
     Result<std::string> try_copy(Text source, Text destination, Text options_json = nullptr,
                                  const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {

@@ -8,42 +8,62 @@ use super::service::ocireg_service;
 use crate::client::options::{CopyOptions, InspectOptions, PullOptions, PushOptions};
 use crate::client::{copy, inspect, pull, push};
 
-/// Pulls an image from a registry into an OCI layout, or the files of an artifact into a directory. Blobs that the destination
-/// already has are not downloaded again. A blob appears under its final name only after its size and digest have been verified.
+/// Pulls an image from a registry into an OCI layout, or the files of an artifact into a directory.
 ///
-/// @param service       the service; may be freed while the call runs. Not NULL.
-/// @param context       the call's context; may be NULL.
-/// @param source        a reference, or "docker://REFERENCE". Not NULL.
-/// @param destination   "oci:DIR[:NAME]"; the directory is created if it does not exist. The first colon after DIR begins
-///                      NAME, which may hold slashes and colons itself, as in
-///                      oci:dest:docker.io/library/alpine:3.18; a directory whose path has a colon cannot be used.
-///                      Without NAME the image gets the reference's name and tag. Or "files:DIR": each layer of an artifact
-///                      with the annotation org.opencontainers.image.title becomes a file with this path below DIR, as oras
-///                      does it. Titles that would lead out of DIR, or through a symbolic link, are errors. Layers without a
-///                      title are left out and named in `warnings`. Not NULL.
-/// @param options_json  `auth` (AuthConfig; absent: what the service knows; {}: anonymous), `platform`
-///                      ("os[(version)]/arch[/variant]", such as linux/arm/v7 or windows(10.0.20348)/amd64; default this
-///                      machine's, with the level of its CPU), `all_platforms` (the whole index), `resume`
-///                      (default true: partial files are kept and taken up), `referrers` (default false: what
-///                      refers to the image and to its children as well, such as signatures; in a layout they are
-///                      entries without a name), `verify_diff_ids` (must be false in this version), `dir_fd` (an open
-///                      directory in which relative paths begin), `verify_present` (default false: hash every blob again that is
-///                      there already, not only those that changed since this library verified them),
-///                      `nondistributable` (default false: fetch such layers too, from
-///                      where their `urls` say if the registry does not have them and the service's option
-///                      allow-foreign-urls names the host), `protocol` ("v2"; "v1": the image of a v1 index, its layers
-///                      as they are, its digests computed here, its v1 JSON kept as history), `overwrite` (default false:
-///                      a file that exists in "files:DIR" with other content is replaced; without it the call fails with
-///                      OCIREG_ALREADY_EXISTS); may be NULL.
-/// @param report_json   receives the report, owned by the caller; free with ocireg_string_free(); may be NULL. Keys: `reference`
-///                      (canonical, with digest), `descriptor` (what the name now stands for), `manifests`, `platform`,
-///                      `endpoint`, `destination`, `blobs` (each with `digest`, `size`, `media_type`,
-///                      `bytes_transferred`, `resumed_from`, `retries`, `source`), `bytes_total`,
-///                      `bytes_transferred`, `duration_ms`, `warnings`.
-/// @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK or any code.
+/// Blobs that the destination already has are not downloaded again. A blob appears under its final name only after its
+/// size and digest have been verified, and the image gets its name last. Example:
 ///
-/// Any thread; the progress callback runs on this thread. Blocks until the image is there. Since 0.1.
+/// @code
+/// char *report = NULL;
+/// int32_t code = ocireg_pull(service, context, "alpine:3.20", "oci:images:alpine", "{\"platform\": \"linux/arm64\"}",
+///                            &report, &error);
+/// @endcode
+///
+/// @param service       The service. Not NULL.
+/// @param context       The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param source        A reference such as "alpine:3.20", or "docker://REFERENCE". Not NULL.
+/// @param destination   "oci:DIR[:NAME]". The directory is created if it does not exist. The first colon after DIR
+///                      starts NAME, which may contain slashes and colons, as in
+///                      oci:dest:docker.io/library/alpine:3.18; the path DIR cannot contain a colon. Without NAME the
+///                      image is named after the reference, with its tag. Or "files:DIR": each layer of an artifact
+///                      that has the annotation org.opencontainers.image.title becomes a file with that path below DIR,
+///                      as oras does it. A title that leads out of DIR, or through a symbolic link, is an error. Layers
+///                      without a title are skipped and listed in `warnings`. Not NULL.
+/// @param options_json  A JSON object; may be NULL:
+///                      - `auth` (AuthConfig; default: the service's credentials; {} is anonymous)
+///                      - `platform`: "os[(version)]/arch[/variant]", such as linux/arm/v7 or windows(10.0.20348)/amd64
+///                        (default: this machine, with the level of its CPU)
+///                      - `all_platforms` (default false): pull the whole index
+///                      - `resume` (default true): keep partial files if the call fails, and continue them in the next
+///                        call
+///                      - `referrers` (default false): also pull what refers to the image and to its children, such as
+///                        signatures; in a layout these have no name
+///                      - `verify_diff_ids`: must be false in this version
+///                      - `verify_present` (default false): hash all blobs that the layout already has, not only those
+///                        that have changed since this library last verified them
+///                      - `nondistributable` (default false): also pull nondistributable layers, from their `urls` if
+///                        the registry does not have them and the service's option allow-foreign-urls lists the host
+///                      - `dir_fd` (default: the working directory): an open directory that relative paths start from
+///                      - `protocol` (default "v2"): "v1" pulls an image from a v1 index; its layers are unchanged, its
+///                        digests are computed here, and its v1 JSON is kept as history
+///                      - `overwrite` (default false): replace files in "files:DIR" that have other content; without it
+///                        the call fails with OCIREG_ALREADY_EXISTS
+/// @param report_json   Receives the report as a JSON object: `reference` (canonical, with digest), `descriptor` (of
+///                      what the name now refers to), `manifests`, `platform`, `endpoint`, `destination`, `blobs` (each
+///                      with `digest`, `size`, `media_type`, `bytes_transferred`, `resumed_from`, `retries`, `source`),
+///                      `bytes_total`, `bytes_transferred`, `duration_ms`, `warnings`. Free it with
+///                      ocireg_string_free(). May be NULL.
+/// @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_NOT_FOUND: the registry does not have the image.
+///         - OCIREG_UNAUTHORIZED, OCIREG_DENIED: log in, or pass other credentials.
+///         - OCIREG_NO_PLATFORM: the index has no image for this platform; the error's hint lists those it has.
+///         - OCIREG_RATE_LIMITED: try again after ocireg_error_retry_after_ms().
+///         - OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH: the registry sent other content than the manifest names.
+///         - OCIREG_NO_SPACE, OCIREG_PERMISSION, OCIREG_IO: the destination cannot be written.
+///
+/// Safe to call from any thread; the progress callback runs on the same thread. Blocks until the image is complete.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_pull(
     service: *const ocireg_service,
@@ -69,40 +89,58 @@ pub unsafe extern "C" fn ocireg_pull(
     })
 }
 
-/// Pushes an image from this machine to a registry, with all images of an index. Nothing that the registry has already is
-/// sent again, and the image gets its name there only when everything else is there. A push that was interrupted goes on
-/// with what is missing.
+/// Pushes an image from this machine to a registry, by default for all its platforms.
 ///
-/// @param service       the service; may be freed while the call runs. Not NULL.
-/// @param context       the call's context; may be NULL.
-/// @param source        "oci:DIR[:NAME]"; without NAME the only image. Or "files:DIR": an artifact is made of the files in
-///                      DIR, as oras makes it. Not NULL.
-/// @param destination   a reference, or "docker://REFERENCE". With a digest, the image must have it. Not NULL.
-/// @param options_json  `auth` (AuthConfig; absent: what the service knows; {}: anonymous), `platform` (push the image for
-///                      this platform only), `all_platforms` (the whole index; default true, unless `platform` is set),
-///                      `tags` (more tags for the image), `mount_from` (repositories of the same registry that blobs may be
-///                      mounted from), `referrers` (default false: what refers to the image and to its children as well,
-///                      such as signatures), `digest_tags` (default false: what is found by a tag made of a digest as well),
-///                      `nondistributable` (default false: such layers as well; they are always pushed to the hosts of the
-///                      service's option allow-nondistributable-artifacts), `convert` ("oci": manifests with Docker media
-///                      types become OCI manifests, which changes their digests), `verify_present` (default false: ask for
-///                      each blob, even where the registry has a manifest that lists it), `dir_fd` (an open directory in
-///                      which relative paths begin). For "files:DIR" also `artifact_type`, `files` (list of objects with `path`,
-///                      relative to DIR or absolute, `title`, `media_type`, `annotations`; default every regular file in DIR,
-///                      sorted by name, with its name as title), `annotations` (of the manifest), `subject` (the digest of
-///                      a manifest at the destination that the artifact refers to; without a tag in the destination
-///                      nothing is tagged), `config` (the path of the file that is the artifact's configuration, or an object
-///                      with `path`, `media_type`, `annotations`); may be NULL.
-/// @param report_json   receives the report, owned by the caller; free with ocireg_string_free(); may be NULL. Keys: `reference`
-///                      (canonical, with the digest that was pushed), `descriptor`, `manifests`, `platform`, `endpoint`,
-///                      `destination`, `tags` (those that now name the image), `blobs` (each with `digest`, `size`,
-///                      `media_type`, `bytes_transferred`, `resumed_from`, `retries`, `source`: "network", "present" or
-///                      "mounted"), `bytes_total`, `bytes_transferred`, `duration_ms`, `converted` (each with `from` and
-///                      `to`), `warnings`.
-/// @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK or any code.
+/// Content that the registry already has is not sent again, and the image gets its tag only after everything else has
+/// arrived. To continue an interrupted push, push again.
 ///
-/// Any thread; the progress callback runs on this thread. Blocks until the registry has the image. Since 0.2.
+/// @param service       The service. Not NULL.
+/// @param context       The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param source        "oci:DIR[:NAME]". NAME may be left out if the layout has only one image. Or "files:DIR": the
+///                      files in DIR are pushed as an artifact, as oras does it. Not NULL.
+/// @param destination   A reference, or "docker://REFERENCE". If it has a digest, the image must have that digest. Not
+///                      NULL.
+/// @param options_json  A JSON object; may be NULL:
+///                      - `auth` (AuthConfig; default: the service's credentials; {} is anonymous)
+///                      - `platform`: push only the image for this platform
+///                      - `all_platforms` (default true, unless `platform` is set): push the whole index
+///                      - `tags`: a list of more tags for the image
+///                      - `mount_from`: a list of repositories of the same registry that blobs may be mounted from
+///                      - `referrers` (default false): also push what refers to the image and to its children, such as
+///                        signatures
+///                      - `digest_tags` (default false): also push what is found by a tag made of a digest
+///                      - `nondistributable` (default false): also push nondistributable layers; hosts in the service's
+///                        option allow-nondistributable-artifacts always get them
+///                      - `convert`: "oci" converts manifests with Docker media types to OCI manifests, which changes
+///                        their digests
+///                      - `verify_present` (default false): check each blob, even if the registry has a manifest that
+///                        lists it
+///                      - `dir_fd` (default: the working directory): an open directory that relative paths start from
+///                      - `artifact_type`: the artifact type of "files:DIR"
+///                      - `files`: a list of objects with `path` (relative to DIR, or absolute), `title`, `media_type`
+///                        and `annotations` (default: every regular file in DIR, sorted by name, with its name as
+///                        title)
+///                      - `annotations`: the annotations of the artifact's manifest
+///                      - `subject`: the digest of a manifest at the destination that the artifact refers to; if the
+///                        destination has no tag, the artifact gets none
+///                      - `config`: the path of a file that is the artifact's configuration, or an object with `path`,
+///                        `media_type` and `annotations`
+/// @param report_json   Receives the report as a JSON object: `reference` (canonical, with the digest that was pushed),
+///                      `descriptor`, `manifests`, `platform`, `endpoint`, `destination`, `tags` (all tags that now
+///                      refer to the image), `blobs` (each with `digest`, `size`, `media_type`, `bytes_transferred`,
+///                      `resumed_from`, `retries` and `source`: "network", "present" or "mounted"), `bytes_total`,
+///                      `bytes_transferred`, `duration_ms`, `converted` (each with `from` and `to`), `warnings`. Free
+///                      it with ocireg_string_free(). May be NULL.
+/// @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_NOT_FOUND: the layout does not contain the image.
+///         - OCIREG_UNAUTHORIZED, OCIREG_DENIED: log in, or pass credentials that may push to this repository.
+///         - OCIREG_REJECTED: the registry does not accept a blob or manifest.
+///         - OCIREG_POLICY: the registry sent the upload to another host; the option allow-upload-hosts allows it.
+///         - OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH: a blob of the layout is damaged.
+///
+/// Safe to call from any thread; the progress callback runs on the same thread. Blocks until the registry has the
+/// image. Since 0.2.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_push(
     service: *const ocireg_service,
@@ -127,32 +165,45 @@ pub unsafe extern "C" fn ocireg_push(
     })
 }
 
-/// Copies an image from a source to a destination. Between registries nothing touches the disk, and within one registry blobs are
-/// mounted where it allows that. Bytes are never changed, unless `convert` asks for it. A copy that was interrupted goes on
-/// with what is missing.
+/// Copies an image from any source to any destination.
 ///
-/// @param service       the service; may be freed while the call runs. Not NULL.
-/// @param context       the call's context; may be NULL.
+/// A copy between registries does not use the disk, and within one registry blobs are mounted if the registry allows
+/// it. Content is never changed, unless `convert` is set. To continue an interrupted copy, copy again.
+///
+/// @param service       The service. Not NULL.
+/// @param context       The deadline, cancellation and progress callback of this call. May be NULL.
 /// @param source        "docker://REFERENCE", "oci:DIR[:NAME]" or "files:DIR". Not NULL.
-/// @param destination   the same. Without NAME the image gets the name that it has at the source. Not NULL.
-/// @param options_json  `source_auth` and `destination_auth` (AuthConfig; absent: what the service knows; {}: anonymous),
-///                      `platform` (copy the image for this platform only), `all_platforms` (the whole index; default true,
-///                      unless `platform` is set), `tags` (more tags for the image), `mount_from` (more repositories of the
-///                      destination's registry that blobs may be mounted from; that of the source is asked anyway),
-///                      `referrers` (default false: what refers to the image and to its children as well, such as
-///                      signatures), `digest_tags` (default false: what is found by a tag made of a digest as well),
-///                      `nondistributable` (default false: such layers as well), `convert` ("oci": manifests with Docker
-///                      media types become OCI manifests, which changes their digests), `verify_present` (default false:
-///                      check each blob that is there already), `resume` (default true: partial files of a layout are kept
-///                      and taken up), `dir_fd` (an open directory in which relative paths begin), `overwrite` (default false:
-///                      replace files with other content in the destination "files:DIR"). For the source "files:DIR" also
-///                      `artifact_type`, `files`, `annotations`, `subject` and `config`, as in ocireg_push(); may be NULL.
-/// @param report_json   receives the report, owned by the caller; free with ocireg_string_free(); may be NULL. Keys: those of
-///                      ocireg_push(), with `source_endpoint` and `destination_endpoint` in place of `endpoint`.
-/// @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK or any code.
+/// @param destination   "docker://REFERENCE", "oci:DIR[:NAME]" or "files:DIR". Without NAME the image keeps the name
+///                      that it has at the source. Not NULL.
+/// @param options_json  A JSON object; may be NULL:
+///                      - `source_auth`, `destination_auth` (AuthConfig; default: the service's credentials; {} is
+///                        anonymous)
+///                      - `platform`: copy only the image for this platform
+///                      - `all_platforms` (default true, unless `platform` is set): copy the whole index
+///                      - `tags`: a list of more tags for the image
+///                      - `mount_from`: a list of more repositories of the destination's registry that blobs may be
+///                        mounted from; the source's repository is always tried
+///                      - `referrers` (default false): also copy what refers to the image and to its children, such as
+///                        signatures
+///                      - `digest_tags` (default false): also copy what is found by a tag made of a digest
+///                      - `nondistributable` (default false): also copy nondistributable layers
+///                      - `convert`: "oci" converts manifests with Docker media types to OCI manifests, which changes
+///                        their digests
+///                      - `verify_present` (default false): check each blob that the destination already has
+///                      - `resume` (default true): keep partial files of a layout if the call fails, and continue them
+///                        in the next call
+///                      - `dir_fd` (default: the working directory): an open directory that relative paths start from
+///                      - `overwrite` (default false): replace files in the destination "files:DIR" that have other
+///                        content
+///                      - `artifact_type`, `files`, `annotations`, `subject`, `config`: for the source "files:DIR", as
+///                        in ocireg_push()
+/// @param report_json   Receives the report as a JSON object, with the keys of ocireg_push() but `source_endpoint` and
+///                      `destination_endpoint` instead of `endpoint`. Free it with ocireg_string_free(). May be NULL.
+/// @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, as for ocireg_pull() and ocireg_push().
 ///
-/// Any thread; the progress callback runs on this thread. Blocks until the image is there. Since 0.2.
+/// Safe to call from any thread; the progress callback runs on the same thread. Blocks until the destination has the
+/// image. Since 0.2.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_copy(
     service: *const ocireg_service,
@@ -179,23 +230,28 @@ pub unsafe extern "C" fn ocireg_copy(
 
 /// Describes an image without downloading its layers.
 ///
-/// @param service       the service; may be freed while the call runs. Not NULL.
-/// @param context       the call's context; may be NULL.
-/// @param source        a reference, "docker://REFERENCE", "oci:DIR[:NAME]", or "files:DIR", which is described as the
-///                      artifact that ocireg_push() makes of it without options. Not NULL.
-/// @param options_json  `auth` (AuthConfig; absent: what the service knows; {}: anonymous), `platform`
-///                      ("os[(version)]/arch[/variant]", default this machine's), `config` (default true; without it the
-///                      platform of a single image is not known), `layers` (default true), `dir_fd` (an open
-///                      directory in which relative paths begin); may be NULL.
-/// @param json          receives the document, owned by the caller; free with ocireg_string_free(). Not NULL. Keys: `descriptor`,
-///                      `kind` ("image", "index" or "artifact"), and where they apply `reference`, `name`, `endpoint`,
-///                      `platforms`, `platform`, `manifest`, `config`, `layers`, `artifact_type`, `subject`,
-///                      `annotations`, `warnings` (list of strings).
-/// @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_REFERENCE, OCIREG_NOT_FOUND,
-///         OCIREG_NO_PLATFORM, OCIREG_CREDENTIALS, OCIREG_CREDENTIAL_HELPER, any network, registry or content code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+/// @param service       The service. Not NULL.
+/// @param context       The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param source        A reference, "docker://REFERENCE", "oci:DIR[:NAME]" or "files:DIR", which is described as the
+///                      artifact that ocireg_push() would make of it without options. Not NULL.
+/// @param options_json  A JSON object; may be NULL:
+///                      - `auth` (AuthConfig; default: the service's credentials; {} is anonymous)
+///                      - `platform`: "os[(version)]/arch[/variant]" (default: this machine)
+///                      - `config` (default true): read the image's configuration; without it the platform of a single
+///                        image is not known
+///                      - `layers` (default true): list the layers
+///                      - `dir_fd` (default: the working directory): an open directory that relative paths start from
+/// @param json          Receives a JSON object: `descriptor`, `kind` ("image", "index" or "artifact"), and the keys
+///                      that apply: `reference`, `name`, `endpoint`, `platforms`, `platform`, `manifest`, `config`,
+///                      `layers`, `artifact_type`, `subject`, `annotations`, `warnings` (a list of strings). Free it
+///                      with ocireg_string_free(). Not NULL.
+/// @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_NOT_FOUND: the image does not exist.
+///         - OCIREG_NO_PLATFORM: the index has no image for this platform.
+///         - OCIREG_UNSUPPORTED: the manifest has Docker's schema 1.
 ///
-/// Any thread. Blocks: a few exchanges. Since 0.1.
+/// Safe to call from any thread. Blocks for a few requests. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_inspect(
     service: *const ocireg_service,

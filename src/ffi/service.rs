@@ -11,11 +11,10 @@ use crate::log::{Level, Sink};
 use crate::registry::options::ConfigOptions;
 use crate::registry::service::Service;
 
-/// A registry service: a configuration (mirrors, insecure registries, certificates, credentials, limits) and what
-/// follows from it for hosts and references.
+/// A configuration (mirrors, insecure registries, certificates, credentials, proxies, limits) that calls start from.
 ///
-/// May be used from any number of threads at once; the configuration is replaced as a whole, and no lock is held
-/// while a call waits. May be freed while a call on it runs, and before what was made from it.
+/// A program usually creates one service and keeps it. It may be used from any number of threads at once, and no lock
+/// is held while a call waits. It may be freed while calls on it run, and before the objects that were created from it.
 pub struct ocireg_service {
     _opaque: [u8; 0],
 }
@@ -24,47 +23,62 @@ handle_type!(ocireg_service, Service, b"ociservc");
 
 /// Creates a service from options.
 ///
-/// Every option is optional; an unknown key is an error. Times are in milliseconds, sizes in bytes.
+/// Every option is optional. An unknown key is an error. Times are in milliseconds, sizes in bytes; the default is in
+/// parentheses. docs/options.md describes each option in more detail.
 ///
-/// - `registry-mirrors`, `insecure-registries`, `allow-nondistributable-artifacts`: lists of strings, as in Docker's
-///   daemon.json. `daemon-json` is the path of such a file; explicit options win over it.
-/// - `certs-dir` (/etc/docker/certs.d), `docker-config` (the directory of config.json; $DOCKER_CONFIG or ~/.docker):
-///   paths; "" looks nowhere. `credentials`: host or host/path to AuthConfig.
-/// - `credential-helper-timeout-ms`: how long a credential helper may run; 0 is as long as the call. As `auth-ms`.
-/// - `resolve`: host to a list of addresses, instead of DNS; `*` is every other host, [] does not resolve.
-/// - `proxy`: a URL, or an object with `http-proxy`, `https-proxy` and `no-proxy`; "" uses none. See below.
-/// - `user-agent` (ocireg/VERSION), `user-agent-prefix`: put before it, such as the name and version of your program.
+/// - `registry-mirrors`, `insecure-registries`, `allow-nondistributable-artifacts`: lists of strings with the same
+///   meaning as in Docker's daemon.json.
+/// - `daemon-json`: the path of such a file. Explicit options win over the file.
+/// - `certs-dir` (/etc/docker/certs.d): the directory of certificates, with a subdirectory for each registry. ""
+///   ignores all of them.
+/// - `docker-config` ($DOCKER_CONFIG or ~/.docker): the directory that contains config.json. "" ignores all credential
+///   files.
+/// - `credentials`: an object that maps host[:port] or host[:port]/path to an AuthConfig.
+/// - `credential-helper-timeout-ms` (`auth-ms` of `timeouts`): how long a credential helper may run. 0: as long as the
+///   call.
+/// - `resolve`: an object that maps host names to lists of addresses, which are used instead of DNS. "*" stands for
+///   every other name. A name with an empty list does not resolve.
+/// - `proxy` (the environment's): a URL, or an object with `http-proxy`, `https-proxy` and `no-proxy`. "" uses no
+///   proxy. See below.
+/// - `user-agent` (ocireg/VERSION): the User-Agent header. `user-agent-prefix` (none) is put in front of it, for
+///   example the name and version of your program.
 /// - `timeouts`: `connect-ms` (30000), `tls-ms` (10000), `header-ms` (30000), `idle-ms` (30000), `auth-ms` (15000),
-///   `total-ms` (0), `min-bytes-per-second` (0); 0 is no limit.
+///   `total-ms` (0), `min-bytes-per-second` (0). 0 means no limit.
 /// - `retry`: `max-attempts` (5), `initial-ms` (250), `max-ms` (30000), `max-retry-after-ms` (60000).
-/// - `max-concurrent-downloads` (4), `max-concurrent-uploads` (4): at once from and to one host.
-/// - `limits`: the largest `manifest`, `config`, `list` (8 MiB each), `token` (1 MiB) and `error` (64 KiB); how many
-///   `pages`, `children` (10000 each), `depth` (4), `urls` (16); `total` (64 MiB): all documents that one call
-///   collects; `spool`: the temporary file of a v1 layer (no limit).
-/// - `environment` (true): whether environment variables may name proxies, credential files, CA certificates and the
-///   directory of temporary files. Always false in a set-user-ID, set-group-ID or file-capability program, whose
-///   environment belongs to a caller with fewer rights.
-/// - `preload` (false): true reads the system's CA certificates now instead of at the first TLS connection, for
-///   programs that change their root directory later.
-/// - `v1`: false never speaks protocol v1; true lets a login try it last.
-/// - `trusted-realms`: pairs of a registry and a token server. `allow-upload-hosts`, `allow-foreign-urls`,
-///   `allow-plain-http-credentials`, `allow-v1-endpoints`: lists of host[:port]. Each allows what is refused otherwise.
-/// - `hosts-dir`, `registries-conf`: not supported yet; a value is OCIREG_UNSUPPORTED.
+/// - `max-concurrent-downloads` (4), `max-concurrent-uploads` (4): how many transfers from or to one host may run at
+///   once.
+/// - `limits`: the largest `manifest`, `config`, `list` (8 MiB each), `token` (1 MiB) and `error` (64 KiB); the number
+///   of `pages`, `children` (10000 each), `depth` (4), `urls` (16); `total` (64 MiB), the size of all JSON that one
+///   call may collect; `spool` (no limit), the size of the temporary file for a layer of protocol v1.
+/// - `environment` (true): whether environment variables may set proxies, credential files, CA certificates and the
+///   directory of temporary files. It is always false in a set-user-ID, set-group-ID or file-capability program,
+///   because the environment then belongs to a caller with fewer rights.
+/// - `preload` (false): load the system's CA certificates now instead of at the first TLS connection, for programs that
+///   change their root directory later.
+/// - `v1`: false makes calls that ask for protocol v1 fail; true lets a login try it last.
+/// - `trusted-realms`: a list of [registry, token server] pairs. The token server may get the registry's credentials
+///   even if it is on a more private network than the registry.
+/// - `allow-upload-hosts`, `allow-foreign-urls`, `allow-plain-http-credentials`, `allow-v1-endpoints`: lists of
+///   host[:port]. Each allows something that is refused by default; the error's hint names the option.
+/// - `hosts-dir`, `registries-conf`: not supported yet. A value other than "" fails with OCIREG_UNSUPPORTED.
 ///
-/// A proxy is `SCHEME://[USER:PASSWORD@]HOST[:PORT]` with the scheme http, https, socks5 or socks5h (which resolves host
-/// names at the proxy). Without the option, HTTP_PROXY (not in CGI programs), HTTPS_PROXY and NO_PROXY are used as they
-/// are now, also in lower case, but never for loopback addresses. `no-proxy` is a list like NO_PROXY: names (and
-/// everything below them), `.name` (only what is below), addresses and blocks, each but blocks with an optional `:port`,
-/// or `*`. Where the proxy resolves host names, only addresses that are written in a URL can be judged.
+/// A proxy is `SCHEME://[USER:PASSWORD@]HOST[:PORT]`. The scheme is http, https, socks5 or socks5h (the proxy resolves
+/// host names). Without the option, HTTP_PROXY (not in CGI programs), HTTPS_PROXY and NO_PROXY, also in lower case, are
+/// read for each call, and loopback addresses are always reached directly. `no-proxy` is a comma-separated list like
+/// NO_PROXY: a domain (which includes its subdomains), `.domain` (only its subdomains), an address, a network in CIDR
+/// notation, or `*`. All but networks may end in `:port`. If the proxy resolves host names, rules about private
+/// addresses apply only to addresses that are written in a URL.
 ///
-/// @param options_json  a JSON object of options; NULL for none. Copied.
-/// @param service       receives the service. Free it with ocireg_service_free(). Not NULL.
-/// @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON (malformed, unknown or
-///         duplicate key, wrong type), OCIREG_INVALID_CONFIG (a value that cannot be used), OCIREG_CREDENTIALS, or
-///         OCIREG_IO or OCIREG_PERMISSION when a file that an option names cannot be read.
+/// @param options_json  The options as a JSON object. May be NULL.
+/// @param service       Receives the service. Free it with ocireg_service_free(). Not NULL.
+/// @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code:
+///         - OCIREG_INVALID_JSON: malformed JSON, an unknown or duplicate key, or a value of the wrong type.
+///         - OCIREG_INVALID_CONFIG: a value cannot be used, such as a mirror with a query.
+///         - OCIREG_CREDENTIALS: an entry of `credentials` cannot be used.
+///         - OCIREG_IO, OCIREG_PERMISSION: the file that `daemon-json` names cannot be read.
 ///
-/// Any thread. Reads the file that `daemon-json` names, no other. Never asks the network. Since 0.1.
+/// Safe to call from any thread. Reads the file that `daemon-json` names. Never uses the network. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_service_new(
     options_json: *const c_char,
@@ -78,17 +92,16 @@ pub unsafe extern "C" fn ocireg_service_new(
     })
 }
 
-/// The configuration as it is now, a copy.
+/// Returns the current registry configuration.
 ///
-/// @param service  a service. Not NULL.
-/// @param json     receives an object as the Engine API's RegistryConfig: `AllowNondistributableArtifactsCIDRs`,
-///                 `AllowNondistributableArtifactsHostnames`, `InsecureRegistryCIDRs`, `IndexConfigs`, `Mirrors`;
-///                 freed
-///                 by ocireg_string_free(). Not NULL.
-/// @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT or OCIREG_INVALID_HANDLE.
+/// @param service  The service. Not NULL.
+/// @param json     Receives a JSON object like RegistryConfig of Docker's Engine API:
+///                 `AllowNondistributableArtifactsCIDRs`, `AllowNondistributableArtifactsHostnames`,
+///                 `InsecureRegistryCIDRs`, `IndexConfigs`, `Mirrors`. Free it with ocireg_string_free(). Not NULL.
+/// @param error    Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code.
 ///
-/// Any thread. Never blocks. Since 0.1.
+/// Safe to call from any thread. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_service_config(
     service: *const ocireg_service,
@@ -101,17 +114,21 @@ pub unsafe extern "C" fn ocireg_service_config(
     })
 }
 
-/// Puts a whole new configuration in place of the old, at once or not at all.
+/// Replaces the whole registry configuration atomically.
 ///
-/// @param service       a service. Not NULL.
-/// @param options_json  an object of `registry-mirrors`, `insecure-registries`, `allow-nondistributable-artifacts`;
-///                      what is absent becomes empty. `daemon-json` may name a file to take them from. Not NULL.
-/// @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON, or
-///         OCIREG_INVALID_CONFIG for a bad entry; the configuration is then what it was.
+/// Calls that are running keep the configuration that they started with. If the new configuration is not valid, the old
+/// one stays.
 ///
-/// Any thread; calls that run keep the configuration they began with. Reads the file that `daemon-json` names.
-/// Since 0.1.
+/// @param service       The service. Not NULL.
+/// @param options_json  A JSON object with `registry-mirrors`, `insecure-registries` and
+///                      `allow-nondistributable-artifacts`. A list that is absent becomes empty, unless `daemon-json`
+///                      names a file that contains it. Not NULL.
+/// @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code:
+///         - OCIREG_INVALID_CONFIG: an entry of a list is not valid.
+///         - OCIREG_IO, OCIREG_PERMISSION: the file that `daemon-json` names cannot be read.
+///
+/// Safe to call from any thread. Reads the file that `daemon-json` names. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_service_replace_config(
     service: *const ocireg_service,
@@ -124,15 +141,14 @@ pub unsafe extern "C" fn ocireg_service_replace_config(
     })
 }
 
-/// Replaces the mirrors of the official registry.
+/// Replaces the mirrors of Docker Hub.
 ///
-/// @param service    a service. Not NULL.
-/// @param list_json  a list of addresses. Not NULL.
-/// @param error      receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON, or
-///         OCIREG_INVALID_CONFIG for a bad entry; the configuration is then what it was.
+/// @param service    The service. Not NULL.
+/// @param list_json  A JSON list of URLs. Not NULL.
+/// @param error      Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK, or OCIREG_INVALID_CONFIG if an entry is not valid; the old list then stays.
 ///
-/// Any thread; calls that run keep the configuration they began with. Never blocks. Since 0.1.
+/// Safe to call from any thread. Never blocks. Calls that are running keep the old list. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_service_load_mirrors(
     service: *const ocireg_service,
@@ -145,15 +161,16 @@ pub unsafe extern "C" fn ocireg_service_load_mirrors(
     })
 }
 
-/// Replaces the registries whose certificates are not verified; this machine is always one of them.
+/// Replaces the list of insecure registries, whose certificates are not verified and which may be used over plain HTTP.
 ///
-/// @param service    a service. Not NULL.
-/// @param list_json  a list of host[:port] or blocks of addresses. Not NULL.
-/// @param error      receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON, or
-///         OCIREG_INVALID_CONFIG for a bad entry; the configuration is then what it was.
+/// Addresses in 127.0.0.0/8 are always insecure registries.
 ///
-/// Any thread; calls that run keep the configuration they began with. Never blocks. Since 0.1.
+/// @param service    The service. Not NULL.
+/// @param list_json  A JSON list of host[:port] and of networks in CIDR notation. Not NULL.
+/// @param error      Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK, or OCIREG_INVALID_CONFIG if an entry is not valid; the old list then stays.
+///
+/// Safe to call from any thread. Never blocks. Calls that are running keep the old list. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_service_load_insecure_registries(
     service: *const ocireg_service,
@@ -166,15 +183,14 @@ pub unsafe extern "C" fn ocireg_service_load_insecure_registries(
     })
 }
 
-/// Replaces the registries that layers with foreign addresses may be pushed to.
+/// Replaces the list of registries that nondistributable layers may be pushed to.
 ///
-/// @param service    a service. Not NULL.
-/// @param list_json  a list of host[:port] or blocks of addresses. Not NULL.
-/// @param error      receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON, or
-///         OCIREG_INVALID_CONFIG for a bad entry; the configuration is then what it was.
+/// @param service    The service. Not NULL.
+/// @param list_json  A JSON list of host[:port] and of networks in CIDR notation. Not NULL.
+/// @param error      Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK, or OCIREG_INVALID_CONFIG if an entry is not valid; the old list then stays.
 ///
-/// Any thread; calls that run keep the configuration they began with. Never blocks. Since 0.1.
+/// Safe to call from any thread. Never blocks. Calls that are running keep the old list. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_service_load_allow_nondistributable_artifacts(
     service: *const ocireg_service,
@@ -190,32 +206,34 @@ pub unsafe extern "C" fn ocireg_service_load_allow_nondistributable_artifacts(
 
 /// Log callback: receives a record of what the calls of a service do on the network.
 ///
-/// Called only on the thread that is inside the call. It must not throw, jump out, or free or change a handle that
-/// the running call uses. Calls that it makes itself are not logged.
+/// It is called only on the thread that is inside the call. It must not throw, jump out, or free or change a handle
+/// that the running call uses. Calls that the callback makes are not logged.
 ///
-/// @param user_data    what was given to ocireg_service_set_log().
-/// @param level        1 error, 2 warning, 3 information, 4 debugging, 5 tracing.
-/// @param record_json  the record, borrowed for the call: `time_ms`, `level` (as a word), `target` (the part of the
-///                     library that tells), `message`, and what else applies: the keys of the error document,
-///                     `duration_ms`, `attempt`, `delay_ms`, `from`, `to`, `kind`, `source` and others; ignore those
-///                     that are not known. No record holds a secret, a query or a header.
+/// @param user_data    The pointer that was passed to ocireg_service_set_log().
+/// @param level        1 (error), 2 (warning), 3 (information), 4 (debug) or 5 (trace).
+/// @param record_json  A JSON object, valid until the callback returns: `time_ms`, `level` (as a word), `target` (the
+///                     part of the library), `message`, and the keys that apply: those of ocireg_error_json(),
+///                     `duration_ms`, `attempt`, `delay_ms`, `from`, `to`, `kind`, `source` and others. Ignore keys
+///                     that you do not know. A record never contains a secret, a query string or a header.
 pub type ocireg_log_fn =
     Option<unsafe extern "C" fn(user_data: *mut c_void, level: i32, record_json: *const c_char)>;
 
-/// Sets where the calls of a service log, or ends that: each request, retry, authentication, redirect, change of the
-/// endpoint, connection through a proxy, and how TLS was made. Also for what was made from the service before.
+/// Sets or removes the log callback of a service.
 ///
-/// @param service    the service. Not NULL.
-/// @param max_level  the last level that is wanted: 0 none, 1 errors, 2 warnings, 3 information, 4 debugging,
-///                   5 tracing. A record that is not wanted costs nothing.
-/// @param log        the callback, in place of the one before; NULL for none.
-/// @param user_data  handed to the callback; may be NULL.
-/// @param drop       called once with user_data when the callback will not be called any more, also when this call
-///                   fails; may be NULL. A call that is inside the callback keeps it until that returns.
-/// @param error      receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT or OCIREG_INVALID_HANDLE.
+/// The callback receives each request, retry, authentication, redirect, change of endpoint, proxy connection and TLS
+/// handshake, also of sessions, readers and writers that were created before.
 ///
-/// Any thread, not from inside a callback. Never blocks. Since 0.1.
+/// @param service    The service. Not NULL.
+/// @param max_level  The most detailed level that is logged: 0 (nothing), 1 (errors), 2 (warnings), 3 (information), 4
+///                   (debug) or 5 (trace).
+/// @param log        The callback, which replaces the previous one. NULL removes it.
+/// @param user_data  Passed to the callback. May be NULL.
+/// @param drop       Called once with user_data when the callback will not be called any more, even if this function
+///                   fails. If another thread is inside the callback, `drop` is called after it returns. May be NULL.
+/// @param error      Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK, or OCIREG_INVALID_ARGUMENT if max_level is not valid.
+///
+/// Safe to call from any thread, but not from a callback. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_service_set_log(
     service: *const ocireg_service,
@@ -245,11 +263,13 @@ pub unsafe extern "C" fn ocireg_service_set_log(
     })
 }
 
-/// Frees a service. Running calls and objects made from the service are not affected.
+/// Frees a service.
 ///
-/// @param service  a service, or NULL, which does nothing.
+/// Calls that are running, and objects that were created from the service, are not affected.
 ///
-/// One thread, once. Never blocks. Since 0.1.
+/// @param service  The service. NULL does nothing.
+///
+/// Call it once. Safe to call from any thread. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_service_free(service: *mut ocireg_service) {
     // SAFETY: the header's contract.
