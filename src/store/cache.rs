@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Layout;
-use super::layout::{REF_NAME, ref_name};
+use super::index::{REF_NAME, ref_name};
 use super::part::hash_file;
 use crate::call::Call;
 use crate::config::settings::Limits;

@@ -11,29 +11,17 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::{Map, Value, json};
 
+use super::index::{self, BLOBS, INDEX, INDEX_LIMIT, MARKER, MARKER_LIMIT};
 use super::part::{self, FILE_MODE, hash_file, sweep_parts};
 use crate::call::Call;
-use crate::config::settings::Limits;
 use crate::error::{Code, Error, Phase, Result};
+use crate::image::Descriptor;
 use crate::image::descriptor::{check_digest, check_size};
-use crate::image::{Descriptor, Manifest, media_type};
-use crate::json::strict;
 use crate::names::digest::{Algorithm, Digest, Hasher};
 use crate::os::atomic_file::{AtomicFile, TEMPORARY};
 use crate::os::dir::Dir;
 use crate::os::lock::DirLock;
 use crate::os::within::Bounds;
-
-/// The annotation that names an image within a layout.
-pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
-
-const MARKER: &str = "oci-layout";
-const INDEX: &str = "index.json";
-const BLOBS: &str = "blobs";
-const VERSION: &str = "1.0.0";
-
-/// Bytes of `index.json` that are read: a few hundred thousand images.
-const INDEX_LIMIT: u64 = 64 << 20;
 
 /// An image layout held open; cheap to clone, usable from several threads and processes at once.
 #[derive(Debug, Clone)]
@@ -161,14 +149,9 @@ impl Layout {
         name: Option<&str>,
         call: &Call,
     ) -> Result<()> {
-        let mut entry = descriptor.clone();
-        if let Some(name) = name {
-            entry.annotations.get_or_insert_default().insert(REF_NAME.to_owned(), name.to_owned());
-        }
-        let entry = serde_json::to_value(entry)
-            .map_err(|e| Error::internal("cannot serialize a descriptor").cause(e))?;
+        let entry = index::entry(descriptor, name)?;
         self.sync_blobs(call)?;
-        self.change_index(call, |entries| enter(entries, entry, name))
+        self.change_index(call, |entries| index::enter(entries, entry, name))
     }
 
     /// Removes entries from the index.
@@ -179,7 +162,7 @@ impl Layout {
     /// Changes the entries of the index, with nobody else doing so at the same time. The rest of it stays as it is.
     fn change_index(&self, call: &Call, change: impl FnOnce(&mut Vec<Value>)) -> Result<()> {
         let _lock = DirLock::acquire(&self.root, &self.path.display().to_string(), call)?;
-        let mut index = self.read_index()?.unwrap_or_else(empty_index);
+        let mut index = self.read_index()?.unwrap_or_else(index::empty);
         index.entry("schemaVersion").or_insert(json!(2));
         let entries = index.entry("manifests").or_insert(Value::Null);
         if entries.is_null() {
@@ -198,48 +181,13 @@ impl Layout {
     /// The images of the index with their names, in its order.
     pub fn references(&self) -> Result<Vec<Descriptor>> {
         let Some(bytes) = self.index_bytes()? else { return Ok(Vec::new()) };
-        if self.parse_index(&bytes)?.get("manifests").is_none() {
-            return Ok(Vec::new());
-        }
-        let limits = Limits::builder().manifest(INDEX_LIMIT).children(u64::MAX).build()?;
-        match Manifest::parse(&bytes, None, &limits) {
-            Ok(Manifest::Index(index)) => Ok(index.manifests),
-            Ok(Manifest::Image(_)) => Err(self.malformed("it is not an index")),
-            Err(e) => Err(self.malformed(e)),
-        }
+        let path = self.path.join(INDEX);
+        index::Named(&path.display()).entries(&bytes).map_err(left_alone)
     }
 
     /// The image of a name; without a name the only image.
     pub fn resolve(&self, tag: Option<&str>) -> Result<Descriptor> {
-        let entries = self.references()?;
-        let path = self.path.display();
-        let list = || {
-            let names = entries.iter().map(|d| ref_name(d).unwrap_or("(no name)"));
-            format!("{path} contains: {}", names.collect::<Vec<_>>().join(", "))
-        };
-        let Some(first) = entries.first() else {
-            return Err(Error::new(Code::NotFound, format!("{path} does not contain an image"))
-                .with(|d| d.what = Some("image"))
-                .hint("pull an image into it first"));
-        };
-        match tag {
-            Some(tag) => {
-                entries.iter().find(|d| ref_name(d) == Some(tag)).cloned().ok_or_else(|| {
-                    Error::new(
-                        Code::NotFound,
-                        format!("{path} does not contain an image named {tag:?}"),
-                    )
-                    .with(|d| d.what = Some("image"))
-                    .hint(list())
-                })
-            }
-            None if entries.iter().all(|d| d.digest == first.digest) => Ok(first.clone()),
-            None => Err(Error::new(
-                Code::InvalidArgument,
-                format!("{path} contains more than one image"),
-            )
-            .hint(format!("choose one with oci:DIR:NAME; {}", list()))),
-        }
+        index::resolve(&self.references()?, tag, &self.path, "oci:DIR")
     }
 
     /// Whether the directory says that it is a layout; an error if it says so wrongly.
@@ -249,20 +197,10 @@ impl Layout {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(e) => return Err(self.failed("read", MARKER, &e)),
         };
-        let bytes = read_limited(file, 4096).map_err(|e| self.failed("read", MARKER, &e))?;
-        let marker: Option<Value> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        let version = marker.as_ref().and_then(|m| m.get("imageLayoutVersion")?.as_str());
-        match version {
-            Some(version) if version.starts_with("1.") => Ok(true),
-            Some(version) => Err(Error::new(
-                Code::Unsupported,
-                format!(
-                    "{} is an image layout of version {version:?}, which is not supported",
-                    self.path.display()
-                ),
-            )
-            .phase(Phase::Store)
-            .hint("use an image layout of version 1")),
+        let bytes =
+            read_limited(file, MARKER_LIMIT).map_err(|e| self.failed("read", MARKER, &e))?;
+        match index::check_marker(bytes.as_deref(), &self.path)? {
+            Some(()) => Ok(true),
             None => Err(self.is_none("its file oci-layout is malformed")),
         }
     }
@@ -276,8 +214,7 @@ impl Layout {
         if !names.iter().all(|name| name.starts_with(TEMPORARY) || is_of_the_file_system(name)) {
             return Err(self.is_none("it is not empty and does not contain the file oci-layout"));
         }
-        let marker = json!({ "imageLayoutVersion": VERSION }).to_string();
-        AtomicFile::replace(&self.root, MARKER, FILE_MODE, marker.as_bytes())
+        AtomicFile::replace(&self.root, MARKER, FILE_MODE, &index::marker())
             .map_err(|e| self.failed("write", MARKER, &e))
     }
 
@@ -394,34 +331,12 @@ impl Layout {
     }
 
     fn parse_index(&self, bytes: &[u8]) -> Result<Map<String, Value>> {
-        // The user's own file: as large as it is.
-        strict::check_up_to(bytes, usize::MAX).map_err(|e| self.malformed(e))?;
-        let index: Map<String, Value> =
-            serde_json::from_slice(bytes).map_err(|e| self.malformed(e))?;
-        // Go programs write an empty list as null, or not at all.
-        let sound = match index.get("manifests") {
-            None | Some(Value::Null) => true,
-            Some(Value::Array(entries)) => entries.iter().all(Value::is_object),
-            Some(_) => false,
-        };
-        if !sound {
-            return Err(self.malformed("its key \"manifests\" is not a list of JSON objects"));
-        }
-        if let Some(key) = ["config", "layers"].into_iter().find(|key| index.contains_key(*key)) {
-            return Err(
-                self.malformed(format!("it has the key {key:?}, which belongs in a manifest"))
-            );
-        }
-        Ok(index)
+        let path = self.path.join(INDEX);
+        index::Named(&path.display()).parse(bytes).map_err(left_alone)
     }
 
     fn malformed(&self, why: impl fmt::Display) -> Error {
-        let path = self.path.join(INDEX);
-        Error::new(Code::InvalidManifest, format!("{} is malformed: {why}", path.display()))
-            .phase(Phase::Store)
-            .hint(
-                "repair or remove the file, or choose another directory; the file was not changed",
-            )
+        left_alone(index::Named(&self.path.join(INDEX).display()).malformed(why))
     }
 
     fn is_none(&self, why: &str) -> Error {
@@ -476,29 +391,9 @@ fn is_of_the_file_system(name: &str) -> bool {
         || [".nfs", ".fuse_hidden", ".Trash-"].iter().any(|prefix| name.starts_with(prefix))
 }
 
-fn empty_index() -> Map<String, Value> {
-    let mut index = Map::new();
-    index.insert("schemaVersion".to_owned(), json!(2));
-    index.insert("mediaType".to_owned(), json!(media_type::OCI_INDEX));
-    index.insert("manifests".to_owned(), json!([]));
-    index
-}
-
-/// Puts an entry in the place of those it replaces: of the same name, or as nameless and of the same digest.
-fn enter(entries: &mut Vec<Value>, entry: Value, name: Option<&str>) {
-    let name_of = |e: &Value| Some(e.get("annotations")?.get(REF_NAME)?.as_str()?.to_owned());
-    let digest = entry.get("digest").cloned();
-    let replaced = |e: &Value| match name_of(e) {
-        Some(old) => Some(old.as_str()) == name,
-        None => e.get("digest") == digest.as_ref(),
-    };
-    let at = entries.iter().position(replaced).unwrap_or(entries.len());
-    entries.retain(|e| !replaced(e));
-    entries.insert(at.min(entries.len()), entry);
-}
-
-pub(super) fn ref_name(descriptor: &Descriptor) -> Option<&str> {
-    descriptor.annotations.as_ref()?.get(REF_NAME).map(String::as_str)
+/// What can be done about an index that cannot be used.
+fn left_alone(error: Error) -> Error {
+    error.hint("repair or remove the file, or choose another directory; the file was not changed")
 }
 
 /// The whole of a file, None if it is longer than `limit`.

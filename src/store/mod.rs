@@ -2,12 +2,14 @@
 
 pub mod cache;
 pub mod files;
+mod index;
 pub mod layout;
 pub mod marks;
 pub mod part;
 pub mod place;
 pub mod writer;
 
+pub use index::REF_NAME;
 pub use layout::Layout;
 pub use marks::Marks;
 pub use writer::{BlobWriter, NewBlob};

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::OnceLock;
 
-use super::layout::ref_name;
+use super::index::ref_name;
 use super::{BlobWriter, Layout, Marks};
 use crate::call::Call;
 use crate::config::settings::Limits;
@@ -18,26 +18,44 @@ use crate::names::digest::Digest;
 use crate::os::lock::SharedLock;
 
 /// How many blobs of a layout move at once: more make a disk no faster.
-const CONCURRENCY: usize = 4;
+pub(super) const CONCURRENCY: usize = 4;
 
 /// What a layout with Docker media types is not good for.
-const DOCKER_IN_LAYOUT: &str = "the image has Docker media types, which umoci and older versions \
+pub(super) const DOCKER_IN_LAYOUT: &str = "the image has Docker media types, which umoci and older versions \
     of skopeo cannot read from an OCI layout by name";
+
+/// What holds the files of a layout: a directory, or an archive.
+pub trait Contents: Send + Sync {
+    /// What messages call it.
+    fn shown(&self) -> String;
+
+    /// The images of the index with their names, in its order.
+    fn references(&self) -> Result<Vec<Descriptor>>;
+
+    /// The image of a name; without a name the only image.
+    fn resolve(&self, name: Option<&str>) -> Result<Descriptor>;
+
+    /// A small blob whole, verified; LIMIT if it has more than `limit` bytes.
+    fn read_blob(&self, digest: &Digest, limit: u64) -> Result<Vec<u8>>;
+
+    /// A blob from `offset` on. Its size is judged.
+    fn open_blob(&self, blob: &Descriptor, offset: u64) -> Result<Box<dyn BlobRead + '_>>;
+}
 
 /// An image of a layout, to be read.
 #[derive(Debug)]
-pub struct LayoutSource {
-    layout: Layout,
+pub struct LayoutSource<C = Layout> {
+    contents: C,
     name: Option<String>,
     limits: Limits,
     /// What refers to what, read when it is first asked for.
     referrers: OnceLock<HashMap<Digest, Vec<Descriptor>>>,
 }
 
-impl LayoutSource {
+impl<C: Contents> LayoutSource<C> {
     /// The image of this name; without a name the only one.
-    pub fn new(layout: Layout, name: Option<String>, limits: Limits) -> Self {
-        Self { layout, name, limits, referrers: OnceLock::new() }
+    pub fn new(contents: C, name: Option<String>, limits: Limits) -> Self {
+        Self { contents, name, limits, referrers: OnceLock::new() }
     }
 
     fn document(&self, entry: Descriptor) -> Result<Document> {
@@ -48,7 +66,7 @@ impl LayoutSource {
 
     fn manifest_bytes(&self, descriptor: &Descriptor) -> Result<Vec<u8>> {
         let limit = self.limits.manifest;
-        let bytes = self.layout.read_blob(&descriptor.digest, limit)?;
+        let bytes = self.contents.read_blob(&descriptor.digest, limit)?;
         check_size(&descriptor.digest, descriptor.size, bytes.len() as u64)?;
         Ok(bytes)
     }
@@ -56,7 +74,7 @@ impl LayoutSource {
     /// The entries of the index by their subjects. What cannot be read refers to nothing that is known.
     fn read_referrers(&self) -> Result<HashMap<Digest, Vec<Descriptor>>> {
         let mut found: HashMap<Digest, Vec<Descriptor>> = HashMap::new();
-        for entry in self.layout.references()? {
+        for entry in self.contents.references()? {
             if !media_type::is_manifest(&entry.media_type) {
                 continue;
             }
@@ -75,17 +93,17 @@ impl LayoutSource {
     }
 }
 
-impl Source for LayoutSource {
+impl<C: Contents> Source for LayoutSource<C> {
     fn shown(&self) -> String {
-        shown(&self.layout)
+        self.contents.shown()
     }
 
     fn resolve(&self, _call: &Call) -> Result<Document> {
-        self.document(self.layout.resolve(self.name.as_deref())?)
+        self.document(self.contents.resolve(self.name.as_deref())?)
     }
 
     fn tagged(&self, tag: &str, _call: &Call) -> Result<Document> {
-        self.document(self.layout.resolve(Some(tag))?)
+        self.document(self.contents.resolve(Some(tag))?)
     }
 
     fn manifest(&self, descriptor: &Descriptor, _call: &Call) -> Result<Vec<u8>> {
@@ -98,11 +116,7 @@ impl Source for LayoutSource {
         offset: u64,
         _call: &Call,
     ) -> Result<Box<dyn BlobRead + '_>> {
-        let mut file = self.layout.open_blob(&blob.digest)?;
-        let failed = |e: &io::Error| self.layout.failed_blob("read", &blob.digest, e);
-        check_size(&blob.digest, blob.size, file.metadata().map_err(|e| failed(&e))?.len())?;
-        file.seek(SeekFrom::Start(offset)).map_err(|e| failed(&e))?;
-        Ok(Box::new(BlobFile { layout: &self.layout, digest: blob.digest.clone(), file }))
+        self.contents.open_blob(blob, offset)
     }
 
     fn each_endpoint(
@@ -125,7 +139,7 @@ impl Source for LayoutSource {
     }
 
     fn tags(&self, _call: &Call) -> Result<Vec<String>> {
-        let entries = self.layout.references()?;
+        let entries = self.contents.references()?;
         Ok(entries.iter().filter_map(ref_name).map(str::to_owned).collect())
     }
 
@@ -135,6 +149,32 @@ impl Source for LayoutSource {
 
     fn concurrency(&self) -> usize {
         CONCURRENCY
+    }
+}
+
+impl Contents for Layout {
+    fn shown(&self) -> String {
+        shown(self)
+    }
+
+    fn references(&self) -> Result<Vec<Descriptor>> {
+        self.references()
+    }
+
+    fn resolve(&self, name: Option<&str>) -> Result<Descriptor> {
+        self.resolve(name)
+    }
+
+    fn read_blob(&self, digest: &Digest, limit: u64) -> Result<Vec<u8>> {
+        self.read_blob(digest, limit)
+    }
+
+    fn open_blob(&self, blob: &Descriptor, offset: u64) -> Result<Box<dyn BlobRead + '_>> {
+        let mut file = self.open_blob(&blob.digest)?;
+        let failed = |e: &io::Error| self.failed_blob("read", &blob.digest, e);
+        check_size(&blob.digest, blob.size, file.metadata().map_err(|e| failed(&e))?.len())?;
+        file.seek(SeekFrom::Start(offset)).map_err(|e| failed(&e))?;
+        Ok(Box::new(BlobFile { layout: self, digest: blob.digest.clone(), file }))
     }
 }
 

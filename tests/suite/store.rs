@@ -19,7 +19,7 @@ use ocireg::names::location::Location;
 use ocireg::os::dir::Dir;
 use ocireg::os::lock::DirLock;
 use ocireg::store::Layout;
-use ocireg::store::layout::REF_NAME;
+use ocireg::store::REF_NAME;
 use ocireg_testkit::{TempDir, process};
 use serde_json::{Value, json};
 
