@@ -166,11 +166,11 @@
 
 
 /**
- * What a call runs under: a deadline, cancellation, a progress callback. One context may serve several calls,
- * at once or one after the other.
+ * A deadline, cancellation and a progress callback for calls.
  *
- * ocireg_context_cancel() may be called from any thread and from a signal handler; everything else from one
- * thread at a time, and not while a call runs under the context.
+ * One context may serve several calls, at the same time or one after the other. ocireg_context_cancel() may be called
+ * from any thread and from a signal handler; all other functions from one thread at a time, and not while a call runs
+ * under the context.
  */
 typedef struct ocireg_context ocireg_context;
 
@@ -183,18 +183,18 @@ typedef struct ocireg_context ocireg_context;
 typedef struct ocireg_endpoint ocireg_endpoint;
 
 /**
- * Why a call failed: a code, one line of text, and a JSON document with everything that is known.
+ * What went wrong in a call: a code, a message, and a JSON object with everything that is known.
  *
- * Made by a failing function in its last parameter, if that is not NULL; the caller frees it with
- * ocireg_error_free(). May be read from any thread at any time: it never changes.
+ * A function that fails stores it in its last parameter, unless that is NULL. It never changes, so any thread may read
+ * it at any time. Free it with ocireg_error_free().
  */
 typedef struct ocireg_error ocireg_error;
 
 /**
- * A blob, or a layer of protocol v1, being read.
+ * A blob, or a layer of protocol v1, that is read as a stream.
  *
- * May move between threads, but only one may use it at a time; a second one gets OCIREG_BUSY. Holds what it needs
- * of its session: that may be freed before it.
+ * It may move between threads, but only one thread may use it at a time; another one gets OCIREG_BUSY. Its session may
+ * be freed before it.
  */
 typedef struct ocireg_reader ocireg_reader;
 
@@ -207,18 +207,19 @@ typedef struct ocireg_reader ocireg_reader;
 typedef struct ocireg_service ocireg_service;
 
 /**
- * A conversation with one registry, or with one repository of it, at one endpoint or at several in order.
+ * A registry or one of its repositories, with the endpoints that serve it and the credentials for it.
  *
- * May be used from any thread, and by several at once. Holds what it needs of its service and endpoint: these
- * may be freed before it. May be freed while a call on it runs.
+ * It may be used from any number of threads at once. It may be freed while calls on it run, and its service and
+ * endpoint may be freed before it. A session speaks either protocol v2 or protocol v1; functions for the other
+ * protocol return OCIREG_UNSUPPORTED.
  */
 typedef struct ocireg_session ocireg_session;
 
 /**
- * Content being written to a registry.
+ * A blob, or a layer of protocol v1, that is written to a registry as a stream.
  *
- * May move between threads, but only one may use it at a time; a second one gets OCIREG_BUSY. Holds what it needs
- * of its session: that may be freed before it.
+ * It may move between threads, but only one thread may use it at a time; another one gets OCIREG_BUSY. Its session may
+ * be freed before it.
  */
 typedef struct ocireg_writer ocireg_writer;
 
@@ -238,25 +239,26 @@ typedef struct ocireg_writer ocireg_writer;
 typedef void (*ocireg_log_fn)(void *user_data, int32_t level, const char *record_json);
 
 /**
- * Called once with the user_data of a callback, after its last call.
+ * Drop callback: called once with the user_data of another callback, after the last call of that callback.
  */
 typedef void (*ocireg_drop_fn)(void *user_data);
 
 /**
- * Told how a call goes on.
+ * Progress callback: receives the events of a call.
  *
- * Called only on the thread that is inside the call, at most every 100 ms per blob and at least once a second
- * while the call waits. It must not throw, jump out, or free or change a handle that the running call uses.
- * It may make calls of its own; one that needs the token which the running call is fetching gets OCIREG_BUSY.
+ * It is called only on the thread that is inside the call, at most every 100 ms for each blob, and at least once a
+ * second while the call waits. It must not throw, jump out, or free or change a handle that the running call uses. It
+ * may make calls of its own; a call that needs the token that the running call is fetching gets OCIREG_BUSY.
  *
- * @param user_data   what was given to ocireg_context_set_progress().
- * @param done        bytes moved so far by the whole call.
- * @param total       bytes to move by the whole call, as far as is known.
- * @param event_json  what happened, borrowed for the call: `kind` is "start", "blob", "manifest", "retry", "wait",
- *                    "endpoint", "tick" or "finish"; ignore others. Where they apply: `digest`, `media_type`, `offset`,
- *                    `total`, `done` (a boolean), `direction` ("down", "up"), `source`, of one blob; `what` (the id of
- *                    an image of protocol v1); `attempt`, `delay_ms`, `code`, `message` of what is tried again.
- * @return 0 to go on; anything else stops the call with OCIREG_CANCELLED.
+ * @param user_data   The pointer that was passed to ocireg_context_set_progress().
+ * @param done        The number of bytes that the whole call has transferred so far.
+ * @param total       The number of bytes that the whole call has to transfer, as far as is known.
+ * @param event_json  A JSON object, valid until the callback returns. `kind` is "start", "blob", "manifest", "retry",
+ *                    "wait", "endpoint", "tick" or "finish"; ignore other kinds. The other keys depend on the kind. Of
+ *                    a blob or manifest: `digest`, `media_type`, `offset`, `total`, `done` (a boolean), `direction`
+ *                    ("down" or "up"), `source`; of an image of protocol v1: `what` (its id); of a retry: `attempt`,
+ *                    `delay_ms`, `code`, `message`. docs/events.md describes them.
+ * @return 0 to continue. Any other value stops the call with OCIREG_CANCELLED.
  */
 typedef int32_t (*ocireg_progress_fn)(void *user_data, uint64_t done, uint64_t total, const char *event_json);
 
@@ -664,37 +666,37 @@ int32_t ocireg_inspect(const ocireg_service *service,
  */
 
 /**
- * Makes a context without deadline and callback.
+ * Creates a context without a deadline and without a callback.
  *
- * @param context  receives the context; the caller frees it with ocireg_context_free(). Not NULL.
- * @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, or OCIREG_IO when the process has no descriptor left.
+ * @param context  Receives the context. Free it with ocireg_context_free(). Not NULL.
+ * @param error    Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK, or OCIREG_IO if the process has no file descriptor left.
  *
- * Any thread. Never blocks. Since 0.1.
+ * Safe to call from any thread. Never blocks. Since 0.1.
  */
 int32_t ocireg_context_new(ocireg_context **context, ocireg_error **error);
 
 /**
- * Sets one deadline for all calls under the context, counted from this call.
+ * Sets one deadline for all calls under the context.
  *
- * A call that reaches it returns OCIREG_DEADLINE.
+ * The time is counted from now. A call that reaches the deadline returns OCIREG_DEADLINE.
  *
- * @param context       a context; NULL does nothing.
- * @param milliseconds  the time until the deadline; 0 removes it.
+ * @param context       The context. NULL does nothing.
+ * @param milliseconds  The time until the deadline. 0 removes the deadline.
  *
- * One thread at a time. Never blocks. Since 0.1.
+ * Call it from one thread at a time. Never blocks. Since 0.1.
  */
 void ocireg_context_set_timeout(ocireg_context *context, uint64_t milliseconds);
 
 /**
- * Sets the progress callback for calls under the context, or removes it.
+ * Sets or removes the progress callback for calls under the context.
  *
- * @param context    a context; NULL does nothing but end user_data.
- * @param progress   the callback; NULL removes the one that was set.
- * @param user_data  handed to the callback; may be NULL.
- * @param drop       called once with user_data when the callback will not be called any more; may be NULL.
+ * @param context    The context. If it is NULL, nothing happens but the call of `drop`.
+ * @param progress   The callback, which replaces the previous one. NULL removes it.
+ * @param user_data  Passed to the callback. May be NULL.
+ * @param drop       Called once with user_data when the callback will not be called any more. May be NULL.
  *
- * One thread at a time, not from inside a callback. Never blocks. Since 0.1.
+ * Call it from one thread at a time, and not from a callback. Never blocks. Since 0.1.
  */
 void ocireg_context_set_progress(ocireg_context *context,
                                  ocireg_progress_fn progress,
@@ -702,22 +704,26 @@ void ocireg_context_set_progress(ocireg_context *context,
                                  ocireg_drop_fn drop);
 
 /**
- * Ends every call under the context with OCIREG_CANCELLED within a second, whatever it waits for; calls that
- * begin later end at once. Final: a cancelled context stays so.
+ * Cancels all calls under the context.
  *
- * @param context  a context; NULL does nothing.
+ * Calls that are running return OCIREG_CANCELLED within a second, whatever they wait for. Calls that start later
+ * return it at once: a cancelled context stays cancelled.
  *
- * Any thread, and signal handlers: one atomic store, one look at a descriptor and one write to it; errno is kept. Must not run
- * beside or after ocireg_context_free(). Never blocks. Since 0.1.
+ * @param context  The context. NULL does nothing.
+ *
+ * Safe to call from any thread and from a signal handler (it keeps errno), but not during or after
+ * ocireg_context_free(). Never blocks. Since 0.1.
  */
 void ocireg_context_cancel(const ocireg_context *context);
 
 /**
- * Frees a context. Calls under it must have returned; readers and writers do not count.
+ * Frees a context.
  *
- * @param context  a context, or NULL, which does nothing.
+ * All calls under the context must have returned. Readers and writers do not keep it.
  *
- * One thread, once. Never blocks. Since 0.1.
+ * @param context  The context. NULL does nothing.
+ *
+ * Call it once, from any thread. Never blocks. Since 0.1.
  */
 void ocireg_context_free(ocireg_context *context);
 
@@ -726,92 +732,94 @@ void ocireg_context_free(ocireg_context *context);
  */
 
 /**
- * The error's code, an `OCIREG_…` number.
+ * Returns the code of an error.
  *
- * @param error  an error, or NULL.
- * @return the code; 0 for NULL.
+ * @param error  The error. May be NULL.
+ * @return The code, such as OCIREG_NOT_FOUND; 0 for NULL.
  *
- * Any thread. Never blocks. Since 0.1.
+ * Safe to call from any thread. Never blocks. Since 0.1.
  */
 int32_t ocireg_error_code(const ocireg_error *error);
 
 /**
- * The error's text: one line, what could not be done and its causes.
+ * Returns the message of an error: one line that says what failed and why.
  *
- * @param error  an error, or NULL.
- * @return text that is borrowed from the error until ocireg_error_free(); "" for NULL. Never NULL.
+ * @param error  The error. May be NULL.
+ * @return A string that belongs to the error and is valid until ocireg_error_free(); "" for NULL. Never NULL.
  *
- * Any thread. Never blocks. Since 0.1.
+ * Safe to call from any thread. Never blocks. Since 0.1.
  */
 const char *ocireg_error_message(const ocireg_error *error);
 
 /**
- * The error as a JSON object: `code`, `name`, `message`, `retryable`, and whatever else is known and applies:
- * `causes`, `http_status`, `errors` (the registry's own), `method`, `scheme`, `host`, `path` (never a query),
- * `endpoint`, `phase`, `digest_expected`, `digest_actual`, `size_expected`, `size_actual`, `bytes_done`,
- * `retry_after_ms`, `cancelled_by`, `what`, `argument`, `attempts` (errors of the endpoints tried), `hint`.
+ * Returns everything that is known about an error as a JSON object.
  *
- * @param error  an error, or NULL.
- * @return text that is borrowed from the error until ocireg_error_free(); "{}" for NULL. Never NULL.
+ * It contains `code`, `name`, `message`, `retryable`, and the keys that apply: `causes`, `http_status`, `errors`
+ * (those that the registry sent), `method`, `scheme`, `host`, `path` (without the query string), `endpoint`, `phase`,
+ * `digest_expected`, `digest_actual`, `size_expected`, `size_actual`, `bytes_done`, `retry_after_ms`, `cancelled_by`,
+ * `what`, `argument`, `attempts` (the errors of all endpoints that were tried), `hint`.
  *
- * Any thread. Never blocks. Since 0.1.
+ * @param error  The error. May be NULL.
+ * @return A string that belongs to the error and is valid until ocireg_error_free(); "{}" for NULL. Never NULL.
+ *
+ * Safe to call from any thread. Never blocks. Since 0.1.
  */
 const char *ocireg_error_json(const ocireg_error *error);
 
 /**
- * Says what the user can do about the error, such as which option to set or which file to check.
+ * Returns what the user can do about an error, such as which option to set or which file to check.
  *
- * Show it after the message; it is the same string as `hint` of ocireg_error_json(). Example:
+ * It is the same string as `hint` of ocireg_error_json(). Example:
  *
  * @code
  * fprintf(stderr, "error: %s\n", ocireg_error_message(error));
  * if (*ocireg_error_hint(error)) fprintf(stderr, "hint: %s\n", ocireg_error_hint(error));
  * @endcode
  *
- * @param error  an error, or NULL.
- * @return one line of text that is borrowed from the error until ocireg_error_free(); "" where there is no hint, and
- *         for NULL. Never NULL.
+ * @param error  The error. May be NULL.
+ * @return A line that belongs to the error and is valid until ocireg_error_free(); "" if there is no hint, and for
+ *         NULL. Never NULL.
  *
- * Any thread. Never blocks. Since 0.2.
+ * Safe to call from any thread. Never blocks. Since 0.2.
  */
 const char *ocireg_error_hint(const ocireg_error *error);
 
 /**
- * The HTTP status that caused the error.
+ * Returns the HTTP status that caused an error.
  *
- * @param error  an error, or NULL.
- * @return the status; 0 if there was none, and for NULL.
+ * @param error  The error. May be NULL.
+ * @return The status, such as 404; 0 if there was none, and for NULL.
  *
- * Any thread. Never blocks. Since 0.1.
+ * Safe to call from any thread. Never blocks. Since 0.1.
  */
 int32_t ocireg_error_http_status(const ocireg_error *error);
 
 /**
- * How long the registry asked to wait before asking again, in milliseconds.
+ * Returns how long the registry asked to wait before the next attempt.
  *
- * @param error  an error, or NULL.
- * @return the time; -1 if it said none, and for NULL.
+ * @param error  The error. May be NULL.
+ * @return The time in milliseconds; -1 if the registry did not say, and for NULL.
  *
- * Any thread. Never blocks. Since 0.1.
+ * Safe to call from any thread. Never blocks. Since 0.1.
  */
 int64_t ocireg_error_retry_after_ms(const ocireg_error *error);
 
 /**
- * Whether the same call may succeed when it is made again.
+ * Returns whether the same call may succeed if you try again.
  *
- * @param error  an error, or NULL.
+ * @param error  The error. May be NULL.
  * @return 1 or 0; 0 for NULL.
  *
- * Any thread. Never blocks. Since 0.1.
+ * Safe to call from any thread. Never blocks. Since 0.1.
  */
 int32_t ocireg_error_retryable(const ocireg_error *error);
 
 /**
- * Frees an error and the texts that were borrowed from it.
+ * Frees an error and the strings that belong to it.
  *
- * @param error  an error, or NULL, which does nothing.
+ * @param error  The error. NULL does nothing.
  *
- * Any thread. Never blocks. Since 0.1.
+ * Call it once, from any thread. Never blocks. Since 0.1.
  */
 void ocireg_error_free(ocireg_error *error);
 
@@ -820,20 +828,22 @@ void ocireg_error_free(ocireg_error *error);
  */
 
 /**
- * Frees text that a function of this library returned, after overwriting it.
+ * Overwrites and frees a string that a function of this library returned.
  *
- * @param text  text of this library, or NULL, which does nothing. Not the text of an error or of ocireg_version().
+ * Do not free the strings of an error, or those that ocireg_version() and similar functions return.
  *
- * Any thread. Never blocks. Since 0.1.
+ * @param text  The string. NULL does nothing.
+ *
+ * Call it once, from any thread. Never blocks. Since 0.1.
  */
 void ocireg_string_free(char *text);
 
 /**
- * Frees bytes that a function of this library returned, after overwriting them.
+ * Overwrites and frees bytes that a function of this library returned.
  *
- * @param data  bytes of this library, or NULL, which does nothing.
+ * @param data  The bytes. NULL does nothing.
  *
- * Any thread. Never blocks. Since 0.1.
+ * Call it once, from any thread. Never blocks. Since 0.1.
  */
 void ocireg_bytes_free(uint8_t *data);
 
@@ -842,26 +852,29 @@ void ocireg_bytes_free(uint8_t *data);
  */
 
 /**
- * Asks a registry whether it takes credentials. Keeps nothing.
+ * Checks credentials with a registry. Nothing is stored.
  *
- * The address is `serveraddress`, the official index if there is none; its endpoints for pushing are asked in turn,
- * never a mirror. Wrong credentials end the search; after any other failure the next endpoint is asked, and the last
- * failure is reported, all of them in `attempts`. With the service option `v1` the endpoints are asked by protocol v1
- * at last. A registry that asks for no credentials says yes to all.
+ * The registry is `serveraddress` of the credentials, or Docker Hub if that is absent. Its endpoints for pushing are
+ * tried in order, never a mirror. Wrong credentials end the search. After any other failure the next endpoint is
+ * tried; the error is the last failure, and its `attempts` has all of them. If the service option `v1` is true,
+ * protocol v1 is tried last. A registry that does not ask for credentials accepts all of them.
  *
- * @param service     a service. Not NULL.
- * @param context     deadline and cancellation; may be NULL.
- * @param auth_json   the credentials, an AuthConfig; "{}" is anonymous; NULL is what the service knows for the official
- *                    index.
- * @param user_agent  what the caller is called in these requests, "" for nothing; NULL is the service's `user-agent`.
- * @param json        receives an object: `Status` ("Login Succeeded"), `IdentityToken` (what is to be kept in place of
- *                    the password; may be empty); owned by the caller; free with ocireg_string_free(). It may hold a secret. Not NULL.
- * @param error       receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON,
- *         OCIREG_CREDENTIALS, OCIREG_CREDENTIAL_HELPER, OCIREG_UNAUTHORIZED (wrong credentials), OCIREG_POLICY (they
- *         would go where they must not), or any failure of the network and of the registry.
+ * @param service     The service. Not NULL.
+ * @param context     The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param auth_json   The credentials as an AuthConfig; "{}" is anonymous. If it is NULL, the service's credentials for
+ *                    Docker Hub are checked.
+ * @param user_agent  The User-Agent header of these requests; "" sends none. If it is NULL, the service's is used.
+ * @param json        Receives a JSON object: `Status` ("Login Succeeded") and `IdentityToken` (if it is not "", store
+ *                    it instead of the password). It may contain a secret. Free it with ocireg_string_free(). Not
+ *                    NULL.
+ * @param error       Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_UNAUTHORIZED: the user name or password is wrong.
+ *         - OCIREG_POLICY: the registry names a token server that must not get these credentials; the error's hint
+ *           names the option that allows it.
+ *         - OCIREG_CREDENTIALS, OCIREG_CREDENTIAL_HELPER: the service's credentials cannot be read.
  *
- * Any thread. Blocks: speaks to the registry. Since 0.1.
+ * Safe to call from any thread. Blocks for a few requests. Since 0.1.
  */
 int32_t ocireg_service_auth(const ocireg_service *service,
                             const ocireg_context *context,
@@ -871,30 +884,39 @@ int32_t ocireg_service_auth(const ocireg_service *service,
                             ocireg_error **error);
 
 /**
- * Checks credentials with the registry, as ocireg_service_auth() does, then stores them.
+ * Checks credentials with the registry, then stores them.
  *
- * Kept by the helper that config.json names for the registry (`credHelpers`, else `credsStore`), else in config.json
- * itself, in the directory of the option `docker-config`, else in $DOCKER_CONFIG, else in ~/.docker; with
- * `docker-config` "" nowhere. A helper that is missing or fails is an error, and nothing is kept elsewhere instead; one
- * that is missing is so before anything is sent. The file is replaced as a whole or not at all, for its owner alone;
- * all its other keys stay as they are. A symbolic link is followed. Programs that log in through this library wait for
- * each other.
+ * They are stored in the credential helper that config.json configures for the registry (`credHelpers`, else
+ * `credsStore`), or in config.json itself if there is none. config.json is in the directory that the option
+ * `docker-config` names (else $DOCKER_CONFIG, else ~/.docker); if that option is "", nothing is stored. If a
+ * configured helper is missing or fails, the login fails, and nothing is stored elsewhere; a missing helper is noticed
+ * before anything is sent. config.json is replaced atomically, only its owner can read it, and its other keys stay
+ * unchanged. A symbolic link is followed. Concurrent logins through this library wait for each other. Example:
  *
- * @param service     a service. Not NULL.
- * @param context     deadline and cancellation; may be NULL.
- * @param auth_json   the credentials, an AuthConfig with `username` and `password` (or `auth`) or with an
- *                    `identitytoken`; `serveraddress` is as in ocireg_service_auth(). Not NULL.
- * @param user_agent  what the caller is called in these requests, "" for nothing; NULL is the service's `user-agent`.
- * @param json        receives an object: `Status`, `IdentityToken` as ocireg_service_auth() has them, `stored`
- *                    ("config.json", the name of the helper, or "none"); owned by the caller; free with ocireg_string_free(). It may hold a
- *                    secret. Not NULL.
- * @param error       receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON,
- *         OCIREG_CREDENTIALS (a file that cannot be used), OCIREG_CREDENTIAL_HELPER, OCIREG_IO, OCIREG_NO_SPACE or
- *         OCIREG_PERMISSION when the file cannot be saved (it is then as it was), or what ocireg_service_auth() fails
- *         with.
+ * @code
+ * char *auth = NULL, *result = NULL;
+ * int32_t code = ocireg_auth_json("registry.example:5000", "alice", getenv("REGISTRY_PASSWORD"), &auth, &error);
+ * if (code == OCIREG_OK) code = ocireg_service_login(service, context, auth, NULL, &result, &error);
+ * ocireg_string_free(result);
+ * ocireg_string_free(auth);
+ * @endcode
  *
- * Any thread. Blocks: speaks to the registry, runs a helper, writes a file. Since 0.1.
+ * @param service     The service. Not NULL.
+ * @param context     The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param auth_json   The credentials as an AuthConfig with `username` and `password` (or `auth`), or with
+ *                    `identitytoken`; `serveraddress` is the registry, as for ocireg_service_auth(). Not NULL.
+ * @param user_agent  The User-Agent header of these requests; "" sends none. If it is NULL, the service's is used.
+ * @param json        Receives a JSON object: `Status` and `IdentityToken` as from ocireg_service_auth(), and `stored`
+ *                    ("config.json", the name of the helper, or "none"). It may contain a secret. Free it with
+ *                    ocireg_string_free(). Not NULL.
+ * @param error       Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code as from ocireg_service_auth(), and also:
+ *         - OCIREG_CREDENTIALS: config.json cannot be read.
+ *         - OCIREG_CREDENTIAL_HELPER: the credential helper is missing or failed.
+ *         - OCIREG_IO, OCIREG_NO_SPACE, OCIREG_PERMISSION: config.json cannot be written; it is unchanged.
+ *
+ * Safe to call from any thread. Blocks for a few requests, while a helper runs, and while the file is written. Since
+ * 0.1.
  */
 int32_t ocireg_service_login(const ocireg_service *service,
                              const ocireg_context *context,
@@ -904,19 +926,23 @@ int32_t ocireg_service_login(const ocireg_service *service,
                              ocireg_error **error);
 
 /**
- * Logs out: the helper that config.json names for the registry forgets its credentials, and so does config.json, under
- * whatever name a login put them there. Nothing to forget is no failure. The registry is not asked. A logout from
- * Docker Hub also removes the tokens that `docker login` in a browser left there.
+ * Removes the stored credentials of a registry.
  *
- * @param service  a service. Not NULL.
- * @param context  deadline and cancellation; may be NULL.
- * @param host     the registry, host[:port] or an address; docker.io is the official one. Not NULL.
- * @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_CREDENTIALS (a file
- *         that cannot be used), OCIREG_CREDENTIAL_HELPER, OCIREG_IO, OCIREG_NO_SPACE or OCIREG_PERMISSION when the file
- *         cannot be saved (it is then as it was), OCIREG_CANCELLED or OCIREG_DEADLINE.
+ * They are removed from config.json and from the credential helper that it configures for the registry, under every
+ * name that a login may have used. It is not an error if there are none. The registry is not contacted. A logout from
+ * Docker Hub also removes the tokens that a browser login with `docker login` has stored.
  *
- * Any thread. Blocks while it reads and writes the file and while a helper runs; never asks the network. Since 0.1.
+ * @param service  The service. Not NULL.
+ * @param context  The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param host     The registry as host[:port] or URL; "docker.io" is Docker Hub. Not NULL.
+ * @param error    Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_CREDENTIALS: config.json cannot be read.
+ *         - OCIREG_CREDENTIAL_HELPER: the credential helper failed.
+ *         - OCIREG_IO, OCIREG_NO_SPACE, OCIREG_PERMISSION: config.json cannot be written; it is unchanged.
+ *
+ * Safe to call from any thread. Blocks while a helper runs and while the file is written. Never uses the network.
+ * Since 0.1.
  */
 int32_t ocireg_service_logout(const ocireg_service *service,
                               const ocireg_context *context,
@@ -924,36 +950,44 @@ int32_t ocireg_service_logout(const ocireg_service *service,
                               ocireg_error **error);
 
 /**
- * Which credentials would be used for a registry, and where they come from; never the secret.
+ * Returns which credentials would be used for a registry and where they come from, without the secret.
  *
- * Looked through in this order: the option `credentials`; $DOCKER_AUTH_CONFIG (the text of a config.json); `config.json` in the directory of the option
- * `docker-config`, else in $DOCKER_CONFIG, else in ~/.docker (its `credHelpers`, else its `credsStore`, then its
- * `auths`); the containers tools' $REGISTRY_AUTH_FILE, else `containers/auth.json` in $XDG_RUNTIME_DIR (where that is not
- * set, /run/containers/UID/auth.json), then in $XDG_CONFIG_HOME or ~/.config; then nobody, which is anonymous. In each
- * the longest path counts: that of the repository, else of what it is in, else the host alone. Credentials given to a
- * call come before all of these.
- * With `docker-config` "" none of these files and variables is read; with `environment` false, only the file in
- * `docker-config`. The files are read as Docker reads them: letter case of their keys does not matter, null is an empty
- * value, the last of two equal keys counts, and an entry that cannot be used fails for its own registry only.
+ * These sources are searched in order:
+ * - the service option `credentials`
+ * - $DOCKER_AUTH_CONFIG, which contains the text of a config.json
+ * - config.json in the directory that the option `docker-config` names, else in $DOCKER_CONFIG, else in ~/.docker: its
+ *   `credHelpers`, else its `credsStore`, then its `auths`
+ * - the file $REGISTRY_AUTH_FILE, else containers/auth.json in $XDG_RUNTIME_DIR (/run/containers/UID/auth.json if that
+ *   is not set), then in $XDG_CONFIG_HOME or ~/.config
  *
- * A helper is the program docker-credential-NAME in a directory of $PATH, and has `credential-helper-timeout-ms` for its
- * answer. It inherits the environment of this process. With `environment` false no helper runs: one that is configured
- * fails. One that has nothing is a reason to look further; one that fails is not. This call then fails, as do all calls
- * that log in, push or delete. Calls that only read go on without credentials, say so in their `warnings` and in the log,
- * and fail with the code of that failure if the registry then asks for credentials. The same holds for a file that cannot
- * be used, unless $REGISTRY_AUTH_FILE names it: then every call fails.
+ * If none has credentials, requests are anonymous. Within a source the longest path wins: the repository, then the
+ * paths that contain it, then the host. Credentials that are passed to a call come before all of these.
  *
- * @param service  a service. Not NULL.
- * @param context  deadline and cancellation; may be NULL.
- * @param host     the registry, host[:port], or a repository of it, host[:port]/path. Not NULL.
- * @param json     receives an object: `username`, `source` (`credentials` for the option, the path of a file, the
- *                 variable, or the name of a helper), `kind` ("password", "identity_token", "registry_token" or "anonymous"); what
- *                 does not apply is absent; owned by the caller; free with ocireg_string_free(). Not NULL.
- * @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_CREDENTIALS (a file
- *         that cannot be read or used), OCIREG_CREDENTIAL_HELPER, OCIREG_CANCELLED or OCIREG_DEADLINE.
+ * If `docker-config` is "", none of these files and variables is read. If `environment` is false, only the file in
+ * `docker-config` is read. The files are read as Docker reads them: keys are case-insensitive, null is an empty value,
+ * the last of two equal keys wins, and an entry that cannot be used only affects its own registry.
  *
- * Any thread. Blocks while it reads the files and while a credential helper runs; never asks the network. Since 0.1.
+ * A credential helper is the program docker-credential-NAME in a directory of $PATH. It inherits the environment of
+ * this process and must answer within `credential-helper-timeout-ms`. If `environment` is false no helper runs, and a
+ * configured one is an error. If a helper has no credentials, the search continues; if it fails, this function fails,
+ * and so does every call that logs in, pushes or deletes. Calls that only read continue without credentials and say so
+ * in their `warnings` and in the log; if the registry then asks for credentials, they fail with the helper's error.
+ * The same applies to a file that cannot be used, except $REGISTRY_AUTH_FILE: if that cannot be used, every call
+ * fails.
+ *
+ * @param service  The service. Not NULL.
+ * @param context  The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param host     The registry as host[:port], or a repository as host[:port]/path. Not NULL.
+ * @param json     Receives a JSON object with the keys that apply: `username`, `source` ("credentials" for the option,
+ *                 the path of a file, the variable, or the name of a helper), `kind` ("password", "identity_token",
+ *                 "registry_token" or "anonymous"). Free it with ocireg_string_free(). Not NULL.
+ * @param error    Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_CREDENTIALS: a file cannot be read or used.
+ *         - OCIREG_CREDENTIAL_HELPER: a credential helper failed.
+ *
+ * Safe to call from any thread. Blocks while files are read and while a helper runs. Never uses the network. Since
+ * 0.1.
  */
 int32_t ocireg_service_credentials(const ocireg_service *service,
                                    const ocireg_context *context,
@@ -966,25 +1000,40 @@ int32_t ocireg_service_credentials(const ocireg_service *service,
  */
 
 /**
- * Opens a session of a reference's repository, or of a whole registry: asks its endpoints (mirrors first) for
- * protocol v2 in order and keeps the first that answers. Later calls may move on to the next one.
+ * Opens a session for a repository or for a whole registry.
  *
- * @param service       the service; may be freed afterwards. Not NULL.
- * @param context       the call's context; may be NULL.
- * @param reference     the reference, such as "alpine:3.20" or "registry.example/team/app@sha256:…". Not NULL,
- *                      unless the option registry says what to open.
- * @param options_json  `auth` (AuthConfig; absent: what the service knows; {}: anonymous), `actions` (list of strings,
- *                      default ["pull"]; with others no mirrors are asked), `registry` (host[:port], with a NULL
- *                      reference: the whole registry), `protocol` ("v2"; "v1": the session is of the index at the
- *                      reference's host, which is asked as by ocireg_endpoint_new_v1()); may be NULL.
- * @param session       receives the session; the caller frees it with ocireg_session_free(). Not NULL.
- * @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL. `attempts` holds the failure
- *                      of each endpoint.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_REFERENCE, OCIREG_UNSUPPORTED,
- *         OCIREG_CREDENTIALS or OCIREG_CREDENTIAL_HELPER when a source of credentials fails and `actions` are more than
- *         ["pull"], any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ * The registry's endpoints are tried in order, mirrors first, and the session uses the first one that answers. Later
+ * calls may switch to the next endpoint. Example:
  *
- * Any thread. Blocks: credential helper, DNS, connection, one exchange an endpoint. Since 0.1.
+ * @code
+ * ocireg_session *session = NULL;
+ * char *tags = NULL;
+ * int32_t code = ocireg_session_open(service, context, "registry.example/team/app", NULL, &session, &error);
+ * if (code == OCIREG_OK) code = ocireg_session_list_tags(session, context, NULL, &tags, &error);
+ * @endcode
+ *
+ * @param service       The service. Not NULL.
+ * @param context       The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param reference     The reference, such as "alpine:3.20" or "registry.example/team/app@sha256:…". Not NULL, unless
+ *                      the option `registry` is set.
+ * @param options_json  A JSON object; may be NULL:
+ *                      - `auth` (AuthConfig; default: the service's credentials; {} is anonymous)
+ *                      - `actions` (default ["pull"]): what the session will do, such as ["pull", "push"] or
+ *                        ["delete"]; mirrors are used only if it only pulls
+ *                      - `registry`: the whole registry at this host[:port], instead of a reference
+ *                      - `protocol` (default "v2"): "v1" opens a session with the v1 index at the reference's host,
+ *                        which is found as by ocireg_endpoint_new_v1()
+ * @param session       Receives the session. Free it with ocireg_session_free(). Not NULL.
+ * @param error         Receives the error on failure; its `attempts` has the failure of each endpoint. Free it with
+ *                      ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_INVALID_REFERENCE: the reference is not valid.
+ *         - OCIREG_CREDENTIALS, OCIREG_CREDENTIAL_HELPER: the service's credentials cannot be read, and the session is
+ *           for more than pulling.
+ *         - OCIREG_UNSUPPORTED: `protocol` is "v1", but the service option `v1` is false.
+ *
+ * Safe to call from any thread. Blocks while a credential helper runs, and for one request to each endpoint. Since
+ * 0.1.
  */
 int32_t ocireg_session_open(const ocireg_service *service,
                             const ocireg_context *context,
@@ -994,20 +1043,22 @@ int32_t ocireg_session_open(const ocireg_service *service,
                             ocireg_error **error);
 
 /**
- * Makes a session of a whole registry at one endpoint.
+ * Creates a session for a whole registry at one endpoint.
  *
- * @param endpoint   the endpoint; may be freed afterwards. Not NULL.
- * @param context    the call's context; may be NULL.
- * @param auth_json  the credentials, an AuthConfig; "{}" is anonymous; NULL is what the service knows for the host.
- * @param session    receives the session; the caller frees it with ocireg_session_free(). Not NULL.
- * @param error      receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_UNSUPPORTED, OCIREG_CREDENTIALS when
- *         $REGISTRY_AUTH_FILE names a file that cannot be used, with protocol v1 any network code, OCIREG_CANCELLED,
- *         OCIREG_DEADLINE. A credential helper that fails is the failure of the first call that changes something or is
- *         refused.
+ * Protocol v2 sends nothing yet. With protocol v1, an endpoint that uses https and gets credentials is asked whether
+ * it needs an index.
  *
- * Any thread. May block: DNS, credential helper. Asks no registry yet; but one of protocol v1 over https with
- * credentials is asked whether it stands alone. Since 0.1.
+ * @param endpoint   The endpoint. Not NULL.
+ * @param context    The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param auth_json  The credentials as an AuthConfig; "{}" is anonymous. If it is NULL, the service's credentials for
+ *                   the host are used.
+ * @param session    Receives the session. Free it with ocireg_session_free(). Not NULL.
+ * @param error      Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as OCIREG_CREDENTIALS if the file $REGISTRY_AUTH_FILE cannot be used. A
+ *         credential helper that fails is reported by the first call that changes something or is refused.
+ *
+ * Safe to call from any thread. May block while a credential helper runs. Blocks for one request with protocol v1.
+ * Since 0.1.
  */
 int32_t ocireg_session_new(const ocireg_endpoint *endpoint,
                            const ocireg_context *context,
@@ -1016,15 +1067,15 @@ int32_t ocireg_session_new(const ocireg_endpoint *endpoint,
                            ocireg_error **error);
 
 /**
- * Makes a session of one repository at the endpoints of another session.
+ * Creates a session for a repository at the same endpoints as another session.
  *
- * @param session     a session; may be freed afterwards. Not NULL.
- * @param name        the repository's path at the registry, such as "library/alpine". Not NULL.
- * @param repository  receives the session; the caller frees it with ocireg_session_free(). Not NULL.
- * @param error       receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_REFERENCE.
+ * @param session     The session. Not NULL.
+ * @param name        The repository's path in the registry, such as "library/alpine". Not NULL.
+ * @param repository  Receives the session. Free it with ocireg_session_free(). Not NULL.
+ * @param error       Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK, or OCIREG_INVALID_REFERENCE if the path is not valid.
  *
- * Any thread. Never blocks. Since 0.1.
+ * Safe to call from any thread. Never blocks. Since 0.1.
  */
 int32_t ocireg_session_repository(const ocireg_session *session,
                                   const char *name,
@@ -1032,43 +1083,45 @@ int32_t ocireg_session_repository(const ocireg_session *session,
                                   ocireg_error **error);
 
 /**
- * The session's id: 64 random hex digits.
+ * Returns the id of a session: 64 random hexadecimal digits.
  *
- * @param session  a session. Not NULL.
- * @param text     receives the id; the caller frees it with ocireg_string_free(). Not NULL.
- * @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT.
+ * @param session  The session. Not NULL.
+ * @param text     Receives the id. Free it with ocireg_string_free(). Not NULL.
+ * @param error    Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code.
  *
- * Any thread. Never blocks. Since 0.1.
+ * Safe to call from any thread. Never blocks. Since 0.1.
  */
 int32_t ocireg_session_id(const ocireg_session *session, char **text, ocireg_error **error);
 
 /**
- * What the session is: `protocol` ("v2" or "v1"), `endpoint` (the address in use), `mirror`, and where they apply
- * `repository` (the path), `reference` (canonical) and `warnings` (list of strings: what went wrong when the session was
- * opened, though it was opened, such as a credential helper that failed).
+ * Describes a session.
  *
- * @param session  a session. Not NULL.
- * @param json     receives the document; the caller frees it with ocireg_string_free(). Not NULL.
- * @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT.
+ * @param session  The session. Not NULL.
+ * @param json     Receives a JSON object: `protocol` ("v2" or "v1"), `endpoint` (the URL in use), `mirror` (whether
+ *                 that is a mirror), and the keys that apply: `repository` (its path), `reference` (canonical),
+ *                 `warnings` (a list of strings about what failed while the session was opened, such as a credential
+ *                 helper). Free it with ocireg_string_free(). Not NULL.
+ * @param error    Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code.
  *
- * Any thread. Never blocks. Since 0.1.
+ * Safe to call from any thread. Never blocks. Since 0.1.
  */
 int32_t ocireg_session_info(const ocireg_session *session,
                             char **json,
                             ocireg_error **error);
 
 /**
- * Asks the endpoint for `/v2/`, or `/v1/_ping`, without credentials.
+ * Requests `/v2/` or `/v1/_ping` from the endpoint, without credentials.
  *
- * @param session  a session. Not NULL.
- * @param context  the call's context; may be NULL.
- * @param json     receives what ocireg_endpoint_ping() gives; the caller frees it with ocireg_string_free(). Not NULL.
- * @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ * @param session  The session. Not NULL.
+ * @param context  The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param json     Receives the same JSON object as from ocireg_endpoint_ping(). Free it with ocireg_string_free(). Not
+ *                 NULL.
+ * @param error    Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK, or an error code if the endpoint does not answer as a registry.
  *
- * Any thread. Blocks: DNS, connection, one exchange. Since 0.1.
+ * Safe to call from any thread. Blocks for one request. Since 0.1.
  */
 int32_t ocireg_session_ping(const ocireg_session *session,
                             const ocireg_context *context,
@@ -1076,11 +1129,13 @@ int32_t ocireg_session_ping(const ocireg_session *session,
                             ocireg_error **error);
 
 /**
- * Frees a session. Calls that run on it go on.
+ * Frees a session.
  *
- * @param session  a session, or NULL, which does nothing.
+ * Calls that are running, and readers and writers of the session, are not affected.
  *
- * Any thread, once. Never blocks. Since 0.1.
+ * @param session  The session. NULL does nothing.
+ *
+ * Call it once, from any thread. Never blocks. Since 0.1.
  */
 void ocireg_session_free(ocireg_session *session);
 
@@ -1091,18 +1146,21 @@ void ocireg_session_free(ocireg_session *session);
 /**
  * Lists the repositories of the registry.
  *
- * @param session       a session. Not NULL.
- * @param context       the call's context; may be NULL.
- * @param options_json  `n` (with it one page of about so many, without it all), `last` (only repositories after this one),
- *                      `next` (what an earlier page gave); may be NULL.
- * @param json          receives `repositories`, where a page follows `next`, and `warnings`: what is not a valid path
- *                      is left out. Free it with ocireg_string_free(). Not NULL.
- * @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_NOT_FOUND or OCIREG_UNSUPPORTED where the
- *         registry does not list its repositories, OCIREG_LIMIT, OCIREG_POLICY, any network or registry code,
- *         OCIREG_CANCELLED, OCIREG_DEADLINE.
+ * @param session       The session. Not NULL.
+ * @param context       The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param options_json  A JSON object; may be NULL:
+ *                      - `n` (default: all pages): return one page of about this many repositories
+ *                      - `last`: only return repositories after this one
+ *                      - `next`: the `next` of the previous page
+ * @param json          Receives a JSON object: `repositories`, `next` if there is another page, and `warnings`. Names
+ *                      that are not valid are left out and mentioned there. Free it with ocireg_string_free(). Not
+ *                      NULL.
+ * @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_NOT_FOUND, OCIREG_UNSUPPORTED: the registry does not list its repositories.
+ *         - OCIREG_LIMIT: the list exceeds `limits` of the service.
  *
- * Any thread. Blocks: one exchange a page. Since 0.2.
+ * Safe to call from any thread. Blocks for one request for each page. Since 0.2.
  */
 int32_t ocireg_session_catalog(const ocireg_session *session,
                                const ocireg_context *context,
@@ -1111,19 +1169,24 @@ int32_t ocireg_session_catalog(const ocireg_session *session,
                                ocireg_error **error);
 
 /**
- * The repository's tags.
+ * Lists the tags of the repository.
  *
- * @param session       a session of a repository. Not NULL.
- * @param context       the call's context; may be NULL.
- * @param options_json  `n` (with it one page of about so many, without it all), `last` (only tags after this one),
- *                      `next` (what an earlier page gave); may be NULL.
- * @param json          receives `name`, `tags`, where a page follows `next`, and `warnings`: what is not a valid tag
- *                      is left out. Free it with ocireg_string_free(). Not NULL.
- * @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_NOT_FOUND, OCIREG_LIMIT, OCIREG_POLICY,
- *         any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ * @param session       A session for a repository. Not NULL.
+ * @param context       The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param options_json  A JSON object; may be NULL:
+ *                      - `n` (default: all pages): return one page of about this many tags
+ *                      - `last`: only return tags after this one
+ *                      - `next`: the `next` of the previous page
+ * @param json          Receives a JSON object: `name`, `tags`, `next` if there is another page, and `warnings`. Tags
+ *                      that are not valid are left out and mentioned there. Free it with ocireg_string_free(). Not
+ *                      NULL.
+ * @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_NOT_FOUND: the repository does not exist.
+ *         - OCIREG_LIMIT: the list exceeds `limits` of the service.
+ *         - OCIREG_POLICY: the registry says that the next page is on another host.
  *
- * Any thread. Blocks: one exchange a page. Since 0.1.
+ * Safe to call from any thread. Blocks for one request for each page. Since 0.1.
  */
 int32_t ocireg_session_list_tags(const ocireg_session *session,
                                  const ocireg_context *context,
@@ -1132,22 +1195,26 @@ int32_t ocireg_session_list_tags(const ocireg_session *session,
                                  ocireg_error **error);
 
 /**
- * Lists the manifests that refer to another one by their `subject`, such as signatures: by the referrers API, or where
- * the registry has none, by the tag that stands in for it.
+ * Lists the manifests whose `subject` is a given manifest, such as its signatures.
  *
- * @param session       a session of a repository. Not NULL.
- * @param context       the call's context; may be NULL.
- * @param digest        the digest of the manifest that is referred to; it need not be there. Not NULL.
- * @param options_json  `artifact_type` (only manifests of this type), `annotations` ({name: value}: only manifests with
- *                      all of them); may be NULL.
- * @param json          receives an OCI index of them with `source` ("api" or "tag") and `warnings`. Free it with
- *                      ocireg_string_free(). Not NULL.
- * @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_INVALID_MANIFEST,
- *         OCIREG_LIMIT, OCIREG_POLICY when a page leads to another host, any network or registry code, OCIREG_CANCELLED,
- *         OCIREG_DEADLINE.
+ * The referrers API is used, or the fallback tag if the registry does not have that API.
  *
- * Any thread. Blocks: one exchange a page, or two. Since 0.2.
+ * @param session       A session for a repository. Not NULL.
+ * @param context       The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param digest        The digest of the subject, which need not exist. Not NULL.
+ * @param options_json  A JSON object; may be NULL:
+ *                      - `artifact_type`: only list manifests of this type
+ *                      - `annotations`: an object of strings; only list manifests with all of these annotations
+ * @param json          Receives an OCI index of the manifests, with `source` ("api" or "tag") and `warnings`. Free it
+ *                      with ocireg_string_free(). Not NULL.
+ * @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_INVALID_DIGEST: the digest is not valid.
+ *         - OCIREG_INVALID_MANIFEST: the registry's list is not a valid index.
+ *         - OCIREG_LIMIT: the list exceeds `limits` of the service.
+ *         - OCIREG_POLICY: the registry says that the next page is on another host.
+ *
+ * Safe to call from any thread. Blocks for one request for each page, and one for the fallback tag. Since 0.2.
  */
 int32_t ocireg_session_referrers(const ocireg_session *session,
                                  const ocireg_context *context,
@@ -1161,26 +1228,36 @@ int32_t ocireg_session_referrers(const ocireg_session *session,
  */
 
 /**
- * Gets a manifest or index, verified against the digest that was asked for.
+ * Gets a manifest or index and verifies its digest.
  *
- * @param session          a session of a repository. Not NULL.
- * @param context          the call's context; may be NULL.
- * @param tag_or_digest    which one; NULL is that of the session's reference, else "latest".
- * @param options_json     `platform` ("os[(version)]/arch[/variant]": selects the image of that platform from an index),
- *                         `accept` (media types; a manifest of any type listed here is returned, even one that this
- *                         library cannot interpret), `max_size` (bytes); may be NULL.
- * @param descriptor_json  receives the OCI descriptor; the caller frees it with ocireg_string_free(); may be NULL.
- * @param data             receives the exact bytes; the caller frees them with ocireg_bytes_free(); may be NULL.
- * @param size             receives their number; may be NULL.
- * @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_INVALID_REFERENCE,
- *         OCIREG_NOT_FOUND, OCIREG_INVALID_MANIFEST, OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH, OCIREG_LIMIT,
- *         OCIREG_NO_PLATFORM, OCIREG_UNSUPPORTED, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ * A tag is resolved by the registry, so its digest is only as trustworthy as the registry. Manifests of Docker's
+ * schema 1 are not supported.
  *
- * Docker schema 1 manifests are OCIREG_UNSUPPORTED.
+ * @param session          A session for a repository. Not NULL.
+ * @param context          The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param tag_or_digest    The tag or digest. If it is NULL, that of the session's reference is used, or "latest" if it
+ *                         has none.
+ * @param options_json     A JSON object; may be NULL:
+ *                         - `platform`: "os[(version)]/arch[/variant]"; select the image for this platform from an
+ *                           index
+ *                         - `accept`: a list of media types; a manifest of a listed type is returned even if this
+ *                           library does not know the type
+ *                         - `max_size`: the largest size in bytes, if it is less than the service's limit
+ * @param descriptor_json  Receives the OCI descriptor. Free it with ocireg_string_free(). May be NULL.
+ * @param data             Receives the bytes of the manifest exactly as the registry sent them. Free them with
+ *                         ocireg_bytes_free(). May be NULL.
+ * @param size             Receives the number of bytes. May be NULL.
+ * @param error            Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_NOT_FOUND: the repository does not have the manifest.
+ *         - OCIREG_NO_PLATFORM: the index has no image for `platform`.
+ *         - OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH: the registry sent other content.
+ *         - OCIREG_INVALID_MANIFEST: it is not a valid manifest.
+ *         - OCIREG_LIMIT: it is larger than `max_size` or the service's limit.
+ *         - OCIREG_UNSUPPORTED: it has Docker's schema 1, or a type that is not known and not in `accept`.
  *
- * Any thread. Blocks: one exchange; with a platform also one for each nested index, and two for each entry that states no
- * platform. Since 0.1.
+ * Safe to call from any thread. Blocks for one request; with `platform`, also for one for each nested index and two
+ * for each entry that does not state its platform. Since 0.1.
  */
 int32_t ocireg_session_get_manifest(const ocireg_session *session,
                                     const ocireg_context *context,
@@ -1192,18 +1269,18 @@ int32_t ocireg_session_get_manifest(const ocireg_session *session,
                                     ocireg_error **error);
 
 /**
- * Looks a manifest up without its content, where the registry can tell.
+ * Gets the descriptor of a manifest or index, without its content if the registry allows that.
  *
- * @param session          a session of a repository. Not NULL.
- * @param context          the call's context; may be NULL.
- * @param tag_or_digest    which one; NULL is that of the session's reference, else "latest".
- * @param options_json     `accept` (media types); may be NULL.
- * @param descriptor_json  receives the OCI descriptor; the caller frees it with ocireg_string_free(). Not NULL.
- * @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_INVALID_REFERENCE,
- *         OCIREG_NOT_FOUND, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ * @param session          A session for a repository. Not NULL.
+ * @param context          The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param tag_or_digest    The tag or digest. If it is NULL, that of the session's reference is used, or "latest" if it
+ *                         has none.
+ * @param options_json     A JSON object with `accept`, a list of media types. May be NULL.
+ * @param descriptor_json  Receives the OCI descriptor. Free it with ocireg_string_free(). Not NULL.
+ * @param error            Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK, or an error code such as OCIREG_NOT_FOUND if the repository does not have the manifest.
  *
- * Any thread. Blocks: one exchange, or two. Since 0.1.
+ * Safe to call from any thread. Blocks for one or two requests. Since 0.1.
  */
 int32_t ocireg_session_head_manifest(const ocireg_session *session,
                                      const ocireg_context *context,
@@ -1213,32 +1290,36 @@ int32_t ocireg_session_head_manifest(const ocireg_session *session,
                                      ocireg_error **error);
 
 /**
- * Stores a manifest or index. Everything that it lists must be in the repository.
+ * Stores a manifest or index in the repository.
  *
- * A manifest with a `subject` is findable by it afterwards: the registry says that it takes note of it, or this function
- * adds the manifest to the list under the tag that stands in for the referrers API, without losing the entries of others
- * where the registry lets it.
+ * Everything that it lists must already be in the repository. If it has a `subject`, ocireg_session_referrers() finds
+ * it afterwards: either the registry confirms that it recorded the referrer, or this function adds it to the fallback
+ * tag. Entries that others add to that tag at the same time are kept if the registry supports conditional requests.
+ * Manifests of Docker's schema 1 are not supported.
  *
- * @param session          a session of a repository, opened with the action push or made by
+ * @param session          A session for a repository, opened with the action "push" or created by
  *                         ocireg_session_repository(). Not NULL.
- * @param context          the call's context; may be NULL.
- * @param tag_or_digest    the tag, or the digest that the bytes must have; NULL: under its digest, without a tag.
- * @param media_type       the media type; NULL is the manifest's own `mediaType`, which it must equal.
- * @param data             the exact bytes. Not NULL unless size is 0.
- * @param size             their number.
- * @param options_json     `tags` (more tags for the same manifest), `if_match` (the digest or ETag that the tag must have
- *                         now); may be NULL.
- * @param descriptor_json  receives the OCI descriptor, with `subject` (the digest, where the registry took note of it),
- *                         `subject_tag` (the tag that lists the manifest, where it did not) and `warnings`; the caller frees it with
- *                         ocireg_string_free(); may be NULL.
- * @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_INVALID_REFERENCE,
- *         OCIREG_INVALID_MANIFEST, OCIREG_DIGEST_MISMATCH, OCIREG_CONFLICT when the tag is not what if_match says,
- *         OCIREG_UNSUPPORTED, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ * @param context          The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param tag_or_digest    The tag, or the digest that the bytes must have. If it is NULL, the manifest is stored under
+ *                         its digest, without a tag.
+ * @param media_type       The media type. It must equal the manifest's `mediaType`, which is used if this is NULL.
+ * @param data             The bytes, which are stored exactly as they are. Not NULL unless size is 0.
+ * @param size             The number of bytes.
+ * @param options_json     A JSON object; may be NULL:
+ *                         - `tags`: a list of more tags for the manifest
+ *                         - `if_match`: the digest or ETag that the tag must have now
+ * @param descriptor_json  Receives the OCI descriptor, with the keys that apply: `subject` (its digest, if the
+ *                         registry recorded the referrer), `subject_tag` (the fallback tag, if it was used) and
+ *                         `warnings`. Free it with ocireg_string_free(). May be NULL.
+ * @param error            Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_CONFLICT: the tag does not have the digest that `if_match` names.
+ *         - OCIREG_DIGEST_MISMATCH: the bytes do not have the digest.
+ *         - OCIREG_INVALID_MANIFEST: the bytes are not a valid manifest.
+ *         - OCIREG_DENIED: the credentials do not allow a push.
+ *         - OCIREG_REJECTED: the registry does not accept the manifest, for example because a blob is missing.
  *
- * Docker schema 1 manifests are OCIREG_UNSUPPORTED.
- *
- * Any thread. Blocks: one exchange, one more for each further tag, and some for a subject. Since 0.2.
+ * Safe to call from any thread. Blocks for one request, one for each of `tags`, and a few for a subject. Since 0.2.
  */
 int32_t ocireg_session_put_manifest(const ocireg_session *session,
                                     const ocireg_context *context,
@@ -1251,19 +1332,24 @@ int32_t ocireg_session_put_manifest(const ocireg_session *session,
                                     ocireg_error **error);
 
 /**
- * Deletes a tag, or by its digest a manifest with all tags that name it. A tag is deleted alone, or the call fails: the
- * manifest that it names stays. A manifest with a `subject` leaves the list of what refers to that, too.
+ * Deletes a tag, or a manifest with all its tags.
  *
- * @param session        a session of a repository, opened with the action delete or made by
+ * If you pass a tag, only the tag is deleted and its manifest stays; the call fails if the registry cannot do that. If
+ * you pass a digest, the manifest is deleted with all tags that refer to it. A manifest with a `subject` is also
+ * removed from the fallback tag of that subject.
+ *
+ * @param session        A session for a repository, opened with the action "delete" or created by
  *                       ocireg_session_repository(). Not NULL.
- * @param context        the call's context; may be NULL.
- * @param tag_or_digest  which one; NULL is that of the session's reference, else "latest".
- * @param error          receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_DIGEST, OCIREG_INVALID_REFERENCE, OCIREG_NOT_FOUND,
- *         OCIREG_UNSUPPORTED where the registry cannot delete it or its operator does not allow that, any network or
- *         registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ * @param context        The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param tag_or_digest  The tag or digest. If it is NULL, that of the session's reference is used, or "latest" if it
+ *                       has none.
+ * @param error          Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_NOT_FOUND: the repository does not have it.
+ *         - OCIREG_UNSUPPORTED: the registry cannot delete it, or its operator does not allow that.
+ *         - OCIREG_DENIED: the credentials do not allow it.
  *
- * Any thread. Blocks: one exchange, for a digest some more. Since 0.2.
+ * Safe to call from any thread. Blocks for one request for a tag, and a few for a digest. Since 0.2.
  */
 int32_t ocireg_session_delete_manifest(const ocireg_session *session,
                                        const ocireg_context *context,
@@ -1275,18 +1361,19 @@ int32_t ocireg_session_delete_manifest(const ocireg_session *session,
  */
 
 /**
- * Looks a blob up without its content.
+ * Gets the descriptor of a blob without its content.
  *
- * @param session          a session of a repository. Not NULL.
- * @param context          the call's context; may be NULL.
- * @param digest           the blob's digest. Not NULL.
- * @param descriptor_json  receives the OCI descriptor; the caller frees it with ocireg_string_free(). Not NULL. Its `mediaType` is
- *                         application/octet-stream: only a manifest knows more.
- * @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_DIGEST, OCIREG_NOT_FOUND, OCIREG_PROTOCOL when the registry
- *         does not tell the size, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ * @param session          A session for a repository. Not NULL.
+ * @param context          The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param digest           The blob's digest. Not NULL.
+ * @param descriptor_json  Receives the OCI descriptor. Its `mediaType` is application/octet-stream, because only a
+ *                         manifest states the type of a blob. Free it with ocireg_string_free(). Not NULL.
+ * @param error            Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_NOT_FOUND: the repository does not have the blob.
+ *         - OCIREG_PROTOCOL: the registry does not state its size.
  *
- * Any thread. Blocks: one exchange, or two. Since 0.2.
+ * Safe to call from any thread. Blocks for one or two requests. Since 0.2.
  */
 int32_t ocireg_session_head_blob(const ocireg_session *session,
                                  const ocireg_context *context,
@@ -1295,21 +1382,41 @@ int32_t ocireg_session_head_blob(const ocireg_session *session,
                                  ocireg_error **error);
 
 /**
- * Opens a blob to read, from an offset on. What is read has been verified only when the end is reached.
+ * Opens a blob for reading.
  *
- * @param session       a session of a repository. Not NULL.
- * @param context       the context of this call; reading has its own. May be NULL.
- * @param digest        the blob's digest. Not NULL.
- * @param offset        where to begin, in bytes; only 0 lets the digest be checked.
- * @param options_json  `size` (bytes of the blob, checked), `media_type`, `urls` (where a layer of a
- *                      nondistributable type is, if the registry does not have it: asked without credentials, at
- *                      hosts of the service's option allow-foreign-urls only; not used for other types); may be NULL.
- * @param reader        receives the reader; the caller frees it with ocireg_reader_free(). Not NULL.
- * @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_NOT_FOUND,
- *         OCIREG_SIZE_MISMATCH, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ * The digest is checked at the end of the blob. Read to the end, or call ocireg_reader_verify(), before you trust the
+ * data. Example:
  *
- * Any thread. Blocks: one exchange. Since 0.1.
+ * @code
+ * ocireg_reader *reader = NULL;
+ * size_t count = 0;
+ * int32_t code = ocireg_session_open_blob(session, context, digest, 0, NULL, &reader, &error);
+ * while (code == OCIREG_OK) {
+ *     code = ocireg_reader_read(reader, context, buffer, sizeof buffer, &count, &error);
+ *     if (code != OCIREG_OK || count == 0) break;
+ *     hold_back(buffer, count);
+ * }
+ * if (code == OCIREG_OK) use_what_was_read();
+ * ocireg_reader_free(reader);
+ * @endcode
+ *
+ * @param session       A session for a repository. Not NULL.
+ * @param context       The deadline and cancellation of this call; each read has its own context. May be NULL.
+ * @param digest        The blob's digest. Not NULL.
+ * @param offset        The byte to start at. The digest can be checked only if it is 0.
+ * @param options_json  A JSON object; may be NULL:
+ *                      - `size`: the size of the whole blob in bytes, which is checked
+ *                      - `media_type`: the blob's media type
+ *                      - `urls`: a list of other addresses of a nondistributable layer; they are tried, without
+ *                        credentials, if the registry does not have it and the service's option allow-foreign-urls
+ *                        lists the host
+ * @param reader        Receives the reader. Free it with ocireg_reader_free(). Not NULL.
+ * @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_NOT_FOUND: the repository does not have the blob.
+ *         - OCIREG_SIZE_MISMATCH: the blob does not have the given size.
+ *
+ * Safe to call from any thread. Blocks for one request. Since 0.1.
  */
 int32_t ocireg_session_open_blob(const ocireg_session *session,
                                  const ocireg_context *context,
@@ -1320,24 +1427,41 @@ int32_t ocireg_session_open_blob(const ocireg_session *session,
                                  ocireg_error **error);
 
 /**
- * Begins to write a blob to the repository. Its bytes go to the registry a chunk at a time, or at the end in one
- * request if they fit into a chunk.
+ * Starts writing a blob to the repository.
  *
- * @param session       a session of a repository, opened with the action push or made by ocireg_session_repository().
- *                      Not NULL.
- * @param context       the call's context; may be NULL.
- * @param options_json  `digest`, `size` (checked at the end), `media_type` (for the descriptor; default
- *                      application/octet-stream), `algorithm` ("sha256", "sha384", "sha512": where no digest is given;
- *                      default sha256), `mount_from` (repositories of the registry that
- *                      may have the blob; needs a digest), `chunk_size` (bytes, default 4 MiB), `check_exists` (look
- *                      first; needs a digest); may be NULL. A blob that is there already takes no network.
- * @param writer        receives the writer; the caller frees it with ocireg_writer_free(). Not NULL.
- * @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_INVALID_REFERENCE,
- *         OCIREG_POLICY when the registry sends the upload to another host (the option allow-upload-hosts allows it),
- *         any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ * The bytes that you write are sent in chunks, or in one request at the end if they fit into one chunk. Nothing is
+ * sent for a blob that `check_exists` finds or that is mounted. Example:
  *
- * Any thread. Blocks: one exchange, one more for each of mount_from and for check_exists. Since 0.1.
+ * @code
+ * ocireg_writer *writer = NULL;
+ * char *descriptor = NULL;
+ * int32_t code = ocireg_session_put_blob(session, context, NULL, &writer, &error);
+ * if (code == OCIREG_OK) code = ocireg_writer_write(writer, context, data, size, &error);
+ * if (code == OCIREG_OK) code = ocireg_writer_commit(writer, context, NULL, &descriptor, &error);
+ * ocireg_writer_free(writer);
+ * @endcode
+ *
+ * @param session       A session for a repository, opened with the action "push" or created by
+ *                      ocireg_session_repository(). Not NULL.
+ * @param context       The deadline and cancellation of this call; each write has its own context. May be NULL.
+ * @param options_json  A JSON object; may be NULL:
+ *                      - `digest`, `size`: what the blob must have, which is checked at the end
+ *                      - `media_type` (default application/octet-stream): the media type in the resulting descriptor
+ *                      - `algorithm` (default "sha256", also "sha384" or "sha512"): the digest algorithm if `digest`
+ *                        is absent
+ *                      - `mount_from`: a list of repositories of the same registry that the blob may be mounted from;
+ *                        requires `digest`
+ *                      - `chunk_size` (default 4 MiB): the size of a chunk in bytes
+ *                      - `check_exists` (default false): check first whether the repository has the blob; requires
+ *                        `digest`
+ * @param writer        Receives the writer. Free it with ocireg_writer_free(). Not NULL.
+ * @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_DENIED: the credentials do not allow a push.
+ *         - OCIREG_POLICY: the registry sent the upload to another host; the option allow-upload-hosts allows it.
+ *
+ * Safe to call from any thread. Blocks for one request, and one for each of `mount_from` and for `check_exists`. Since
+ * 0.1.
  */
 int32_t ocireg_session_put_blob(const ocireg_session *session,
                                 const ocireg_context *context,
@@ -1346,24 +1470,25 @@ int32_t ocireg_session_put_blob(const ocireg_session *session,
                                 ocireg_error **error);
 
 /**
- * Takes a blob over from another repository of the same registry, without its bytes.
+ * Mounts a blob from another repository of the same registry, without transferring its bytes.
  *
- * @param session          a session of a repository, opened with the action push or made by
+ * It is not an error if the registry does not mount the blob: it then starts an upload, which you can continue.
+ *
+ * @param session          A session for a repository, opened with the action "push" or created by
  *                         ocireg_session_repository(). Not NULL.
- * @param context          the call's context; may be NULL.
- * @param digest           the blob's digest. Not NULL.
- * @param from_repository  the path of the repository that has it. Not NULL.
- * @param options_json     no keys yet; may be NULL.
- * @param mounted          receives 1 if the blob is in the repository now, else 0; may be NULL.
- * @param writer           receives NULL if it was mounted, else a writer that goes on with the upload that the registry
- *                         began instead; the caller frees it with ocireg_writer_free(); may be NULL: then that is aborted.
- * @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL. That the registry does not
- *                         mount is no failure.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_INVALID_REFERENCE,
- *         OCIREG_POLICY when the registry sends the upload to another host (the option allow-upload-hosts allows it),
- *         any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ * @param context          The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param digest           The blob's digest. Not NULL.
+ * @param from_repository  The path of the repository that has the blob. Not NULL.
+ * @param options_json     A JSON object; there are no options yet. May be NULL.
+ * @param mounted          Receives 1 if the blob was mounted, else 0. May be NULL.
+ * @param writer           Receives a writer that continues the upload if the blob was not mounted, else NULL. Free it
+ *                         with ocireg_writer_free(). If this parameter is NULL, the upload is aborted.
+ * @param error            Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_DENIED: the credentials do not allow a push.
+ *         - OCIREG_POLICY: the registry sent the upload to another host; the option allow-upload-hosts allows it.
  *
- * Any thread. Blocks: one exchange or two. Since 0.1.
+ * Safe to call from any thread. Blocks for one or two requests. Since 0.1.
  */
 int32_t ocireg_session_mount_blob(const ocireg_session *session,
                                   const ocireg_context *context,
@@ -1377,15 +1502,16 @@ int32_t ocireg_session_mount_blob(const ocireg_session *session,
 /**
  * Deletes a blob from the repository.
  *
- * @param session  a session of a repository, opened with the action delete or made by ocireg_session_repository().
- *                 Not NULL.
- * @param context  the call's context; may be NULL.
- * @param digest   the blob's digest. Not NULL.
- * @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_DIGEST, OCIREG_NOT_FOUND, OCIREG_UNSUPPORTED where the
- *         registry does not delete blobs, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ * @param session  A session for a repository, opened with the action "delete" or created by
+ *                 ocireg_session_repository(). Not NULL.
+ * @param context  The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param digest   The blob's digest. Not NULL.
+ * @param error    Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_NOT_FOUND: the repository does not have the blob.
+ *         - OCIREG_UNSUPPORTED: the registry does not delete blobs.
  *
- * Any thread. Blocks: one exchange. Since 0.2.
+ * Safe to call from any thread. Blocks for one request. Since 0.2.
  */
 int32_t ocireg_session_delete_blob(const ocireg_session *session,
                                    const ocireg_context *context,
@@ -1393,25 +1519,33 @@ int32_t ocireg_session_delete_blob(const ocireg_session *session,
                                    ocireg_error **error);
 
 /**
- * Downloads a blob to a file. The file appears under its name when it is whole and its digest was found right; one that
- * is there already and right is left as it is, another one is replaced.
+ * Downloads a blob to a file.
  *
- * @param session          a session of a repository. Not NULL.
- * @param context          the call's context; may be NULL.
- * @param digest           the blob's digest. Not NULL.
- * @param path             the file; its directory must exist. Not NULL.
- * @param options_json     `size` (bytes of the blob, checked), `media_type` (for the descriptor; default
- *                         application/octet-stream), `urls` (where a layer of a nondistributable type is, as for
- *                         ocireg_session_open_blob()), `resume` (default true: a partial file is kept beside the file if
- *                         the call fails, and taken up by the next call); may be NULL.
- * @param descriptor_json  receives the OCI descriptor with `existed` (the file was there already), `bytes_transferred`
- *                         and `warnings`; the caller frees it with ocireg_string_free(); may be NULL.
- * @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_NOT_FOUND,
- *         OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH, OCIREG_IO, OCIREG_NO_SPACE, OCIREG_PERMISSION, any network or
- *         registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ * The file appears under its name only after its digest has been verified. If it already exists with the right content
+ * it is left alone; other content is replaced.
  *
- * Any thread; progress is told on this one. Blocks until the file is there. Since 0.2.
+ * @param session          A session for a repository. Not NULL.
+ * @param context          The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param digest           The blob's digest. Not NULL.
+ * @param path             The file. Its directory must exist. Not NULL.
+ * @param options_json     A JSON object; may be NULL:
+ *                         - `size`: the size of the blob in bytes, which is checked
+ *                         - `media_type` (default application/octet-stream): the media type in the resulting
+ *                           descriptor
+ *                         - `urls`: a list of other addresses of a nondistributable layer, as for
+ *                           ocireg_session_open_blob()
+ *                         - `resume` (default true): keep a partial file beside the file if the call fails, and
+ *                           continue it in the next call
+ * @param descriptor_json  Receives the OCI descriptor, with `existed` (whether the file was there),
+ *                         `bytes_transferred` and `warnings`. Free it with ocireg_string_free(). May be NULL.
+ * @param error            Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_NOT_FOUND: the repository does not have the blob.
+ *         - OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH: the registry sent other content.
+ *         - OCIREG_IO, OCIREG_NO_SPACE, OCIREG_PERMISSION: the file cannot be written.
+ *
+ * Safe to call from any thread; the progress callback runs on the same thread. Blocks until the file is complete.
+ * Since 0.2.
  */
 int32_t ocireg_session_get_blob_file(const ocireg_session *session,
                                      const ocireg_context *context,
@@ -1424,24 +1558,33 @@ int32_t ocireg_session_get_blob_file(const ocireg_session *session,
 /**
  * Uploads a file as a blob.
  *
- * @param session          a session of a repository, opened with the action push or made by
+ * @param session          A session for a repository, opened with the action "push" or created by
  *                         ocireg_session_repository(). Not NULL.
- * @param context          the call's context; may be NULL.
- * @param path             the file. Not NULL.
- * @param options_json     `digest`, `size` (what the file must have), `media_type` (for the descriptor; default
- *                         application/octet-stream), `algorithm` ("sha256", "sha384", "sha512": where no digest is given;
- *                         default sha256), `mount_from` (repositories of the registry that may have the blob),
- *                         `chunk_size` (bytes, default 4 MiB), `check_exists` (look first). For mount_from and
- *                         check_exists a file without a digest is hashed first; may be NULL.
- * @param descriptor_json  receives the OCI descriptor with `existed` (the repository has it already, or could mount it),
- *                         `bytes_transferred` and `warnings`; the caller frees it with ocireg_string_free(); may be NULL.
- * @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_INVALID_REFERENCE,
- *         OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH, OCIREG_SOURCE_CHANGED when the file changes meanwhile,
- *         OCIREG_IO, OCIREG_PERMISSION, OCIREG_POLICY as for ocireg_session_put_blob(), any network or registry code,
- *         OCIREG_CANCELLED, OCIREG_DEADLINE.
+ * @param context          The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param path             The file. Not NULL.
+ * @param options_json     A JSON object; may be NULL:
+ *                         - `digest`, `size`: what the file must have, which is checked
+ *                         - `media_type` (default application/octet-stream): the media type in the resulting
+ *                           descriptor
+ *                         - `algorithm` (default "sha256", also "sha384" or "sha512"): the digest algorithm if
+ *                           `digest` is absent
+ *                         - `mount_from`: a list of repositories of the same registry that the blob may be mounted
+ *                           from
+ *                         - `chunk_size` (default 4 MiB): the size of a chunk in bytes
+ *                         - `check_exists` (default false): check first whether the repository has the blob. For this
+ *                           and for `mount_from`, a file without `digest` is hashed first
+ * @param descriptor_json  Receives the OCI descriptor, with `existed` (whether the repository had the blob or mounted
+ *                         it), `bytes_transferred` and `warnings`. Free it with ocireg_string_free(). May be NULL.
+ * @param error            Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_DENIED: the credentials do not allow a push.
+ *         - OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH: the file does not have the given digest or size.
+ *         - OCIREG_SOURCE_CHANGED: the file changed while it was read.
+ *         - OCIREG_IO, OCIREG_PERMISSION: the file cannot be read.
+ *         - OCIREG_POLICY: the registry sent the upload to another host; the option allow-upload-hosts allows it.
  *
- * Any thread; progress is told on this one. Blocks until the registry has the blob. Since 0.2.
+ * Safe to call from any thread; the progress callback runs on the same thread. Blocks until the registry has the blob.
+ * Since 0.2.
  */
 int32_t ocireg_session_put_blob_file(const ocireg_session *session,
                                      const ocireg_context *context,
@@ -1457,20 +1600,23 @@ int32_t ocireg_session_put_blob_file(const ocireg_session *session,
 /**
  * Reads the next bytes of a blob or layer.
  *
- * A cut connection is made again and reading goes on where it was (of a layer: if the server sends parts). After a failure the reader only repeats it,
- * but after OCIREG_CANCELLED and OCIREG_DEADLINE reading can go on with another context.
+ * If the connection breaks, reading resumes where it stopped (a layer of protocol v1 only if the server supports
+ * ranges). Errors are sticky, except cancellation and deadline: call again with a new context to continue.
  *
- * @param reader    a reader. Not NULL.
- * @param context   the call's context; may be NULL.
- * @param buffer    receives the bytes; 256 KiB or more is fast. Not NULL.
- * @param capacity  its size; not 0.
- * @param count     receives how many bytes were read. 0 is the end, and says that size and digest were found right
- *                  (from an offset on: the size; of a layer: the size, where it is known). Not NULL.
- * @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_BUSY, OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH, any network
- *         or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ * @param reader    The reader. Not NULL.
+ * @param context   The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param buffer    Receives the bytes. 256 KiB or more is fast. Not NULL.
+ * @param capacity  The size of the buffer in bytes; not 0.
+ * @param count     Receives the number of bytes that were read. 0 is the end of the blob, and means that size and
+ *                  digest are right. (If reading started at an offset, or for a layer of protocol v1, only the size is
+ *                  checked, if it is known.) Not NULL.
+ * @param error     Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH: the blob is not what was asked for; discard what you have
+ *           read.
+ *         - OCIREG_BUSY: another thread is using the reader.
  *
- * One thread at a time. Blocks until bytes are there. Since 0.1.
+ * Call it from one thread at a time. Blocks until there are bytes. Since 0.1.
  */
 int32_t ocireg_reader_read(ocireg_reader *reader,
                            const ocireg_context *context,
@@ -1480,46 +1626,46 @@ int32_t ocireg_reader_read(ocireg_reader *reader,
                            ocireg_error **error);
 
 /**
- * Reads what is left of a blob or layer and checks size and digest.
+ * Reads the rest of a blob or layer and checks its size and digest.
  *
- * A tar reader stops at the end of the archive, which may be before the end of the blob: what it gave out is then not
- * verified. Call this when you are done reading, and trust what you have read only if it succeeds. A reader that was
- * opened at an offset has its size checked, and a layer of protocol v1 its size where it is known: nothing else can
- * be checked there. At the end of the blob already, it returns OCIREG_OK at once. Example:
+ * A tar reader stops at the end of the archive, which may be before the end of the blob, so the digest has not been
+ * checked yet. Call this function when you are done, and trust what you have read only if it succeeds. If reading
+ * started at an offset, only the size is checked; of a layer of protocol v1, only the size, if it is known. At the end
+ * of the blob the function returns OCIREG_OK at once. Example:
  *
  * @code
  * while (next_tar_entry(reader)) unpack_into_temporary_directory();
  * if (ocireg_reader_verify(reader, context, &error) == OCIREG_OK) keep_the_directory();
  * @endcode
  *
- * @param reader   a reader. Not NULL.
- * @param context  the call's context; may be NULL.
- * @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK when the whole blob has been read and is right; else as ocireg_reader_read(). After
- *         OCIREG_CANCELLED and OCIREG_DEADLINE it can be called again with another context.
+ * @param reader   The reader. Not NULL.
+ * @param context  The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param error    Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK if the whole blob has been read and is right, else an error code as from ocireg_reader_read().
+ *         After OCIREG_CANCELLED or OCIREG_DEADLINE, call it again with a new context to continue.
  *
- * One thread at a time. Blocks until the rest of the blob is there. Since 0.2.
+ * Call it from one thread at a time. Blocks until the rest of the blob has been read. Since 0.2.
  */
 int32_t ocireg_reader_verify(ocireg_reader *reader,
                              const ocireg_context *context,
                              ocireg_error **error);
 
 /**
- * The size of the whole blob or layer, whatever the offset.
+ * Returns the size of the whole blob or layer, whatever the offset.
  *
- * @param reader  a reader, or NULL.
- * @return the size in bytes; -1 where it is not known, while another thread reads, and for NULL.
+ * @param reader  The reader. May be NULL.
+ * @return The size in bytes; -1 if it is not known, while another thread reads, and for NULL.
  *
- * One thread at a time. Never blocks. Since 0.1.
+ * Call it from one thread at a time. Never blocks. Since 0.1.
  */
 int64_t ocireg_reader_size(const ocireg_reader *reader);
 
 /**
- * Frees a reader, at any point.
+ * Frees a reader, which need not be at its end.
  *
- * @param reader  a reader, or NULL, which does nothing.
+ * @param reader  The reader. NULL does nothing.
  *
- * One thread, once, not while it is read from. Never blocks. Since 0.1.
+ * Call it once, from any thread, and not while another thread reads. Never blocks. Since 0.1.
  */
 void ocireg_reader_free(ocireg_reader *reader);
 
@@ -1528,21 +1674,23 @@ void ocireg_reader_free(ocireg_reader *reader);
  */
 
 /**
- * Writes the next bytes: takes all of them, or fails. After a failure the writer only repeats it.
+ * Writes the next bytes of a blob or layer: all of them, or the call fails.
  *
- * A blob is sent as it is written. A layer of protocol v1 waits in a temporary file, from which
- * ocireg_writer_commit() sends it.
+ * Errors are sticky: after a failure, free the writer and start again. A blob is sent while you write it. A layer of
+ * protocol v1 is written to a temporary file, which ocireg_writer_commit() sends.
  *
- * @param writer   a writer. Not NULL.
- * @param context  the call's context; may be NULL.
- * @param data     the bytes, borrowed for the call; Not NULL unless size is 0.
- * @param size     how many.
- * @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_BUSY, OCIREG_POLICY when the registry sends the upload to another
- *         host, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE. For a layer OCIREG_LIMIT when it is larger
- *         than `spool` of the option `limits`, OCIREG_NO_SPACE or OCIREG_IO when it cannot be kept.
+ * @param writer   The writer. Not NULL.
+ * @param context  The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param data     The bytes. Not NULL unless size is 0.
+ * @param size     The number of bytes.
+ * @param error    Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_BUSY: another thread is using the writer.
+ *         - OCIREG_POLICY: the registry sent the upload to another host; the option allow-upload-hosts allows it.
+ *         - OCIREG_LIMIT: a layer of protocol v1 is larger than `spool` of the service option `limits`.
+ *         - OCIREG_NO_SPACE, OCIREG_IO: the temporary file of a layer of protocol v1 cannot be written.
  *
- * One thread at a time. Blocks when a chunk is full: one exchange. Since 0.1.
+ * Call it from one thread at a time. Blocks for one request whenever a chunk is full. Since 0.1.
  */
 int32_t ocireg_writer_write(ocireg_writer *writer,
                             const ocireg_context *context,
@@ -1551,24 +1699,25 @@ int32_t ocireg_writer_write(ocireg_writer *writer,
                             ocireg_error **error);
 
 /**
- * Ends the content: when this returns, the registry has it.
+ * Completes a blob or layer. When it returns OCIREG_OK, the registry has the content.
  *
- * A layer of protocol v1 is sent now, in gzip; what is no tar archive is not sent. A commit of a layer that failed can
- * be made again.
+ * A layer of protocol v1 is compressed and sent now; content that is not a tar archive is not sent. You can commit a
+ * layer again after a failure.
  *
- * @param writer        a writer. Not NULL.
- * @param context       the call's context; may be NULL.
- * @param options_json  `digest` and `size`: what must have been written, beside what was said when the writer was made
- *                      (of a layer only `size`); may be NULL.
- * @param json          receives the blob's OCI descriptor; the caller frees it with ocireg_string_free(); of a layer an object of
+ * @param writer        The writer. Not NULL.
+ * @param context       The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param options_json  A JSON object with `digest` and `size`, which the content must have, in addition to those that
+ *                      were given when the writer was created. A layer of protocol v1 only has `size`. May be NULL.
+ * @param json          Receives the OCI descriptor of a blob. For a layer of protocol v1 it is an object with
  *                      `checksum` (the tarsum) and `checksum_payload`, for
- *                      ocireg_session_push_image_checksum_registry(); may be NULL.
- * @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_BUSY,
- *         OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH, OCIREG_POLICY, any network or registry code, OCIREG_CANCELLED,
- *         OCIREG_DEADLINE.
+ *                      ocireg_session_push_image_checksum_registry(). Free it with ocireg_string_free(). May be NULL.
+ * @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH: the content does not have the given digest or size.
+ *         - OCIREG_BUSY: another thread is using the writer.
+ *         - OCIREG_POLICY: the registry sent the upload to another host; the option allow-upload-hosts allows it.
  *
- * One thread at a time. Blocks: one exchange or two. Since 0.1.
+ * Call it from one thread at a time. Blocks for one or two requests. Since 0.1.
  */
 int32_t ocireg_writer_commit(ocireg_writer *writer,
                              const ocireg_context *context,
@@ -1577,24 +1726,26 @@ int32_t ocireg_writer_commit(ocireg_writer *writer,
                              ocireg_error **error);
 
 /**
- * Ends the upload without its content: the registry is told to forget what it has, and a temporary file is gone.
+ * Cancels an upload: the registry discards what it has received, and a temporary file is deleted.
  *
- * @param writer   a writer. Not NULL.
- * @param context  the call's context; may be NULL.
- * @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_BUSY, OCIREG_CANCELLED, OCIREG_DEADLINE. What the registry
- *         answers is no error: it forgets uploads in time.
+ * @param writer   The writer. Not NULL.
+ * @param context  The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param error    Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK, even if the registry refuses: it discards unfinished uploads after some time. OCIREG_BUSY if
+ *         another thread is using the writer.
  *
- * One thread at a time. Blocks: one exchange. Since 0.1.
+ * Call it from one thread at a time. Blocks for one request. Since 0.1.
  */
 int32_t ocireg_writer_abort(ocireg_writer *writer, const ocireg_context *context, ocireg_error **error);
 
 /**
- * Frees a writer. What was not committed is forgotten here; the registry forgets it in time.
+ * Frees a writer.
  *
- * @param writer  a writer, or NULL, which does nothing.
+ * Content that was not committed is lost; the registry discards it after some time.
  *
- * One thread, once, not while it is written to. Never blocks. Since 0.1.
+ * @param writer  The writer. NULL does nothing.
+ *
+ * Call it once, from any thread, and not while another thread writes. Never blocks. Since 0.1.
  */
 void ocireg_writer_free(ocireg_writer *writer);
 
@@ -1606,13 +1757,15 @@ void ocireg_writer_free(ocireg_writer *writer);
  * Lists the images in an OCI layout.
  *
  * @param location      "oci:DIR". Not NULL.
- * @param context       the context of the call; may be NULL.
- * @param options_json  {} (there are no options yet); may be NULL.
- * @param json          receives the document; the caller frees it with ocireg_string_free(). Not NULL. Key: `images`, a list
- *                      of {`name`, `descriptor`} in the order of the layout's index; `name` is absent where an image has none.
- * @param error         receives an error on failure; the caller frees it with ocireg_error_free(). May be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_MANIFEST, OCIREG_IO, OCIREG_PERMISSION,
- *         OCIREG_CANCELLED, OCIREG_DEADLINE.
+ * @param context       The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param options_json  A JSON object; there are no options yet. May be NULL.
+ * @param json          Receives a JSON object with `images`, a list of objects with `name` (absent if the image has
+ *                      none) and `descriptor`, in the order of the layout's index. Free it with ocireg_string_free().
+ *                      Not NULL.
+ * @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_INVALID_MANIFEST: index.json is not valid.
+ *         - OCIREG_IO, OCIREG_PERMISSION: the layout cannot be read.
  *
  * Safe to call from any thread. Reads one file. Since 0.2.
  */
@@ -1623,19 +1776,22 @@ int32_t ocireg_layout_list(const char *location,
                            ocireg_error **error);
 
 /**
- * Removes a name from an OCI layout. The blobs stay until ocireg_layout_collect() removes them.
+ * Removes a name from an OCI layout.
+ *
+ * The blobs stay until ocireg_layout_collect() removes them. Other processes may use the layout at the same time.
  *
  * @param location      "oci:DIR:NAME". Not NULL.
- * @param context       the context of the call; may be NULL.
- * @param options_json  {} (there are no options yet); may be NULL.
- * @param json          receives the document; the caller frees it with ocireg_string_free(). Not NULL. Key: `removed`, the
- *                      descriptor of the image that had the name.
- * @param error         receives an error on failure; the caller frees it with ocireg_error_free(). May be NULL.
- * @return OCIREG_OK, OCIREG_NOT_FOUND if no image has the name, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON,
- *         OCIREG_INVALID_MANIFEST, OCIREG_IO, OCIREG_NO_SPACE, OCIREG_PERMISSION, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ * @param context       The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param options_json  A JSON object; there are no options yet. May be NULL.
+ * @param json          Receives a JSON object with `removed`, the descriptor of the image that had the name. Free it
+ *                      with ocireg_string_free(). Not NULL.
+ * @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_NOT_FOUND: no image has the name.
+ *         - OCIREG_INVALID_MANIFEST: index.json is not valid.
+ *         - OCIREG_IO, OCIREG_NO_SPACE, OCIREG_PERMISSION: the layout cannot be changed.
  *
- * Safe to call from any thread, and while other processes use the layout. May wait for those that are changing its index.
- * Since 0.2.
+ * Safe to call from any thread. May wait for other calls that change the layout's index. Since 0.2.
  */
 int32_t ocireg_layout_remove(const char *location,
                              const ocireg_context *context,
@@ -1646,20 +1802,22 @@ int32_t ocireg_layout_remove(const char *location,
 /**
  * Removes blobs that no image of an OCI layout needs, and partial downloads that are older than a week.
  *
- * An image counts if the layout's index lists it, with or without a name. A referrer without a name, such as a signature,
- * counts as long as its subject does; after that it is removed from the index too.
+ * Every image in the layout's index keeps its blobs, with or without a name. A referrer without a name, such as a
+ * signature, is kept as long as its subject exists; after that it is removed from the index, too.
  *
  * @param location      "oci:DIR". Not NULL.
- * @param context       the context of the call; may be NULL.
- * @param options_json  `dry_run` (default false: only report what would be removed); may be NULL.
- * @param json          receives the document; the caller frees it with ocireg_string_free(). Not NULL. Keys: `removed` (a
- *                      list of {`digest`, `size`}), `bytes` (their sizes together).
- * @param error         receives an error on failure; the caller frees it with ocireg_error_free(). May be NULL.
- * @return OCIREG_OK, OCIREG_BUSY while a pull or copy, of any process that uses this library, writes to the layout,
- *         OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_MANIFEST or OCIREG_DIGEST_MISMATCH if a manifest is
- *         damaged (nothing is removed then), OCIREG_IO, OCIREG_PERMISSION, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ * @param context       The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param options_json  A JSON object with `dry_run` (default false): only report what would be removed. May be NULL.
+ * @param json          Receives a JSON object: `removed`, a list of objects with `digest` and `size`, and `bytes`, the
+ *                      sum of their sizes. Free it with ocireg_string_free(). Not NULL.
+ * @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_BUSY: a pull or copy is writing to the layout, in this or another process.
+ *         - OCIREG_INVALID_MANIFEST, OCIREG_DIGEST_MISMATCH: a manifest is damaged; nothing was removed.
+ *         - OCIREG_IO, OCIREG_PERMISSION: the layout cannot be read or changed.
  *
- * Safe to call from any thread. Blocks while it reads and removes files; pulls that begin meanwhile wait for it. Since 0.2.
+ * Safe to call from any thread. Blocks while it reads and removes files; pulls that start meanwhile wait for it. Since
+ * 0.2.
  */
 int32_t ocireg_layout_collect(const char *location,
                               const ocireg_context *context,
@@ -1668,20 +1826,22 @@ int32_t ocireg_layout_collect(const char *location,
                               ocireg_error **error);
 
 /**
- * Hashes all blobs of an OCI layout, and looks for blobs that its images need and that are missing.
+ * Hashes all blobs of an OCI layout, and looks for blobs that are missing.
+ *
+ * A damaged or missing blob is not an error of the call; it is reported in `damaged`.
  *
  * @param location      "oci:DIR". Not NULL.
- * @param context       the context of the call; may be NULL.
- * @param options_json  {} (there are no options yet); may be NULL.
- * @param json          receives the document; the caller frees it with ocireg_string_free(). Not NULL. Keys: `damaged` (a
- *                      list of {`digest`, `why`}, empty if the layout is intact), `checked` (how many blobs were hashed),
- *                      `bytes` (their sizes together).
- * @param error         receives an error on failure; the caller frees it with ocireg_error_free(). May be NULL. A damaged blob
- *                      is not an error.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_MANIFEST if index.json is malformed,
- *         OCIREG_IO, OCIREG_PERMISSION, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ * @param context       The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param options_json  A JSON object; there are no options yet. May be NULL.
+ * @param json          Receives a JSON object: `damaged`, a list of objects with `digest` and `why` (empty if the
+ *                      layout is intact), `checked`, the number of blobs that were hashed, and `bytes`, the sum of
+ *                      their sizes. Free it with ocireg_string_free(). Not NULL.
+ * @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_INVALID_MANIFEST: index.json is not valid.
+ *         - OCIREG_IO, OCIREG_PERMISSION: the layout cannot be read.
  *
- * Safe to call from any thread. Blocks while it reads every blob; progress is reported in bytes. Since 0.2.
+ * Safe to call from any thread. Blocks while it reads every blob; the progress callback gets the bytes. Since 0.2.
  */
 int32_t ocireg_layout_verify(const char *location,
                              const ocireg_context *context,

@@ -413,7 +413,7 @@ public:
     }
 
     // Made by bindings/gen from src/ffi: ocireg_session
-    /// Makes a session of one repository at the endpoints of another session.
+    /// Creates a session for a repository at the same endpoints as another session.
     Result<Session> try_repository(Text name) const {
         return detail::wrap<Session>(detail::handle<ocireg_session, ocireg_session_free>(
             [&](ocireg_session **out, ocireg_error **error) {
@@ -422,7 +422,7 @@ public:
     }
     Session repository(Text name) const { return try_repository(name).value(); }
 
-    /// The session's id: 64 random hex digits.
+    /// Returns the id of a session: 64 random hexadecimal digits.
     Result<std::string> try_id() const {
         return detail::text([&](char **out, ocireg_error **error) {
             return ocireg_session_id(handle_.get(), out, error);
@@ -430,9 +430,7 @@ public:
     }
     std::string id() const { return try_id().value(); }
 
-    /// What the session is: `protocol` ("v2" or "v1"), `endpoint` (the address in use), `mirror`, and where they apply
-    /// `repository` (the path), `reference` (canonical) and `warnings` (list of strings: what went wrong when the
-    /// session was opened, though it was opened, such as a credential helper that failed).
+    /// Describes a session.
     Result<std::string> try_info() const {
         return detail::text([&](char **out, ocireg_error **error) {
             return ocireg_session_info(handle_.get(), out, error);
@@ -440,7 +438,7 @@ public:
     }
     std::string info() const { return try_info().value(); }
 
-    /// Asks the endpoint for `/v2/`, or `/v1/_ping`, without credentials.
+    /// Requests `/v2/` or `/v1/_ping` from the endpoint, without credentials.
     Result<std::string> try_ping(const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
             return ocireg_session_ping(handle_.get(), detail::raw(context), out, error);
@@ -458,7 +456,7 @@ public:
         return try_catalog(options_json, context).value();
     }
 
-    /// The repository's tags.
+    /// Lists the tags of the repository.
     Result<std::string> try_list_tags(Text options_json = nullptr, const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
             return ocireg_session_list_tags(handle_.get(), detail::raw(context), options_json.get(), out, error);
@@ -468,8 +466,7 @@ public:
         return try_list_tags(options_json, context).value();
     }
 
-    /// Lists the manifests that refer to another one by their `subject`, such as signatures: by the referrers API, or
-    /// where the registry has none, by the tag that stands in for it.
+    /// Lists the manifests whose `subject` is a given manifest, such as its signatures.
     Result<std::string> try_referrers(Text digest, Text options_json = nullptr,
                                       const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
@@ -481,7 +478,7 @@ public:
         return try_referrers(digest, options_json, context).value();
     }
 
-    /// Looks a manifest up without its content, where the registry can tell.
+    /// Gets the descriptor of a manifest or index, without its content if the registry allows that.
     Result<std::string> try_head_manifest(Text tag_or_digest = nullptr, Text options_json = nullptr,
                                           const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
@@ -494,7 +491,7 @@ public:
         return try_head_manifest(tag_or_digest, options_json, context).value();
     }
 
-    /// Stores a manifest or index. Everything that it lists must be in the repository.
+    /// Stores a manifest or index in the repository.
     Result<std::string> try_put_manifest(Text tag_or_digest, Text media_type, const uint8_t *data, size_t size,
                                          Text options_json = nullptr, const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
@@ -507,9 +504,7 @@ public:
         return try_put_manifest(tag_or_digest, media_type, data, size, options_json, context).value();
     }
 
-    /// Deletes a tag, or by its digest a manifest with all tags that name it. A tag is deleted alone, or the call
-    /// fails: the manifest that it names stays. A manifest with a `subject` leaves the list of what refers to that,
-    /// too.
+    /// Deletes a tag, or a manifest with all its tags.
     Result<Done> try_delete_manifest(Text tag_or_digest = nullptr, const Context *context = nullptr) const {
         return detail::done([&](ocireg_error **error) {
             return ocireg_session_delete_manifest(handle_.get(), detail::raw(context), tag_or_digest.get(), error);
@@ -519,7 +514,7 @@ public:
         try_delete_manifest(tag_or_digest, context).value();
     }
 
-    /// Looks a blob up without its content.
+    /// Gets the descriptor of a blob without its content.
     Result<std::string> try_head_blob(Text digest, const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
             return ocireg_session_head_blob(handle_.get(), detail::raw(context), digest.get(), out, error);
@@ -529,7 +524,7 @@ public:
         return try_head_blob(digest, context).value();
     }
 
-    /// Opens a blob to read, from an offset on. What is read has been verified only when the end is reached.
+    /// Opens a blob for reading.
     Result<Reader> try_open_blob(Text digest, uint64_t offset = 0, Text options_json = nullptr,
                                  const Context *context = nullptr) const {
         return detail::wrap<Reader>(detail::handle<ocireg_reader, ocireg_reader_free>(
@@ -543,8 +538,7 @@ public:
         return try_open_blob(digest, offset, options_json, context).value();
     }
 
-    /// Begins to write a blob to the repository. Its bytes go to the registry a chunk at a time, or at the end in one
-    /// request if they fit into a chunk.
+    /// Starts writing a blob to the repository.
     Result<Writer> try_put_blob(Text options_json = nullptr, const Context *context = nullptr) const {
         return detail::wrap<Writer>(detail::handle<ocireg_writer, ocireg_writer_free>(
             [&](ocireg_writer **out, ocireg_error **error) {
@@ -563,8 +557,7 @@ public:
     }
     void delete_blob(Text digest, const Context *context = nullptr) const { try_delete_blob(digest, context).value(); }
 
-    /// Downloads a blob to a file. The file appears under its name when it is whole and its digest was found right; one
-    /// that is there already and right is left as it is, another one is replaced.
+    /// Downloads a blob to a file.
     Result<std::string> try_get_blob_file(Text digest, Text path, Text options_json = nullptr,
                                           const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
@@ -755,7 +748,7 @@ public:
     explicit Endpoint(Handle handle) noexcept : handle_(std::move(handle)) {}
 
     // Made by bindings/gen from src/ffi: ocireg_endpoint
-    /// Makes a session of a whole registry at one endpoint.
+    /// Creates a session for a whole registry at one endpoint.
     Result<Session> try_session(Text auth_json = nullptr, const Context *context = nullptr) const {
         return detail::wrap<Session>(detail::handle<ocireg_session, ocireg_session_free>(
             [&](ocireg_session **out, ocireg_error **error) {
@@ -938,7 +931,7 @@ public:
         return try_inspect(source, options_json, context).value();
     }
 
-    /// Asks a registry whether it takes credentials. Keeps nothing.
+    /// Checks credentials with a registry. Nothing is stored.
     Result<std::string> try_auth(Text auth_json = nullptr, Text user_agent = nullptr,
                                  const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
@@ -950,7 +943,7 @@ public:
         return try_auth(auth_json, user_agent, context).value();
     }
 
-    /// Checks credentials with the registry, as ocireg_service_auth() does, then stores them.
+    /// Checks credentials with the registry, then stores them.
     Result<std::string> try_login(Text auth_json, Text user_agent = nullptr, const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
             return ocireg_service_login(handle_.get(), detail::raw(context), auth_json.get(), user_agent.get(), out,
@@ -961,9 +954,7 @@ public:
         return try_login(auth_json, user_agent, context).value();
     }
 
-    /// Logs out: the helper that config.json names for the registry forgets its credentials, and so does config.json,
-    /// under whatever name a login put them there. Nothing to forget is no failure. The registry is not asked. A logout
-    /// from Docker Hub also removes the tokens that `docker login` in a browser left there.
+    /// Removes the stored credentials of a registry.
     Result<Done> try_logout(Text host, const Context *context = nullptr) const {
         return detail::done([&](ocireg_error **error) {
             return ocireg_service_logout(handle_.get(), detail::raw(context), host.get(), error);
@@ -971,7 +962,7 @@ public:
     }
     void logout(Text host, const Context *context = nullptr) const { try_logout(host, context).value(); }
 
-    /// Which credentials would be used for a registry, and where they come from; never the secret.
+    /// Returns which credentials would be used for a registry and where they come from, without the secret.
     Result<std::string> try_credentials(Text host, const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
             return ocireg_service_credentials(handle_.get(), detail::raw(context), host.get(), out, error);
@@ -981,8 +972,7 @@ public:
         return try_credentials(host, context).value();
     }
 
-    /// Opens a session of a reference's repository, or of a whole registry: asks its endpoints (mirrors first) for
-    /// protocol v2 in order and keeps the first that answers. Later calls may move on to the next one.
+    /// Opens a session for a repository or for a whole registry.
     Result<Session> try_open(Text reference, Text options_json = nullptr, const Context *context = nullptr) const {
         return detail::wrap<Session>(detail::handle<ocireg_session, ocireg_session_free>(
             [&](ocireg_session **out, ocireg_error **error) {
@@ -1112,7 +1102,7 @@ inline std::string layout_list(Text location, Text options_json = nullptr, const
     return try_layout_list(location, options_json, context).value();
 }
 
-/// Removes a name from an OCI layout. The blobs stay until ocireg_layout_collect() removes them.
+/// Removes a name from an OCI layout.
 inline Result<std::string> try_layout_remove(Text location, Text options_json = nullptr,
                                              const Context *context = nullptr) {
     return detail::text([&](char **out, ocireg_error **error) {
@@ -1134,7 +1124,7 @@ inline std::string layout_collect(Text location, Text options_json = nullptr, co
     return try_layout_collect(location, options_json, context).value();
 }
 
-/// Hashes all blobs of an OCI layout, and looks for blobs that its images need and that are missing.
+/// Hashes all blobs of an OCI layout, and looks for blobs that are missing.
 inline Result<std::string> try_layout_verify(Text location, Text options_json = nullptr,
                                              const Context *context = nullptr) {
     return detail::text([&](char **out, ocireg_error **error) {

@@ -16,18 +16,19 @@ use crate::names::reference::check_path;
 use crate::v2::blob::BlobReader;
 use crate::v2::upload::BlobWriter;
 
-/// Looks a blob up without its content.
+/// Gets the descriptor of a blob without its content.
 ///
-/// @param session          a session of a repository. Not NULL.
-/// @param context          the call's context; may be NULL.
-/// @param digest           the blob's digest. Not NULL.
-/// @param descriptor_json  receives the OCI descriptor; the caller frees it with ocireg_string_free(). Not NULL. Its `mediaType` is
-///                         application/octet-stream: only a manifest knows more.
-/// @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_DIGEST, OCIREG_NOT_FOUND, OCIREG_PROTOCOL when the registry
-///         does not tell the size, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+/// @param session          A session for a repository. Not NULL.
+/// @param context          The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param digest           The blob's digest. Not NULL.
+/// @param descriptor_json  Receives the OCI descriptor. Its `mediaType` is application/octet-stream, because only a
+///                         manifest states the type of a blob. Free it with ocireg_string_free(). Not NULL.
+/// @param error            Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_NOT_FOUND: the repository does not have the blob.
+///         - OCIREG_PROTOCOL: the registry does not state its size.
 ///
-/// Any thread. Blocks: one exchange, or two. Since 0.2.
+/// Safe to call from any thread. Blocks for one or two requests. Since 0.2.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_session_head_blob(
     session: *const ocireg_session,
@@ -48,21 +49,41 @@ pub unsafe extern "C" fn ocireg_session_head_blob(
     })
 }
 
-/// Opens a blob to read, from an offset on. What is read has been verified only when the end is reached.
+/// Opens a blob for reading.
 ///
-/// @param session       a session of a repository. Not NULL.
-/// @param context       the context of this call; reading has its own. May be NULL.
-/// @param digest        the blob's digest. Not NULL.
-/// @param offset        where to begin, in bytes; only 0 lets the digest be checked.
-/// @param options_json  `size` (bytes of the blob, checked), `media_type`, `urls` (where a layer of a
-///                      nondistributable type is, if the registry does not have it: asked without credentials, at
-///                      hosts of the service's option allow-foreign-urls only; not used for other types); may be NULL.
-/// @param reader        receives the reader; the caller frees it with ocireg_reader_free(). Not NULL.
-/// @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_NOT_FOUND,
-///         OCIREG_SIZE_MISMATCH, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+/// The digest is checked at the end of the blob. Read to the end, or call ocireg_reader_verify(), before you trust the
+/// data. Example:
 ///
-/// Any thread. Blocks: one exchange. Since 0.1.
+/// @code
+/// ocireg_reader *reader = NULL;
+/// size_t count = 0;
+/// int32_t code = ocireg_session_open_blob(session, context, digest, 0, NULL, &reader, &error);
+/// while (code == OCIREG_OK) {
+///     code = ocireg_reader_read(reader, context, buffer, sizeof buffer, &count, &error);
+///     if (code != OCIREG_OK || count == 0) break;
+///     hold_back(buffer, count);
+/// }
+/// if (code == OCIREG_OK) use_what_was_read();
+/// ocireg_reader_free(reader);
+/// @endcode
+///
+/// @param session       A session for a repository. Not NULL.
+/// @param context       The deadline and cancellation of this call; each read has its own context. May be NULL.
+/// @param digest        The blob's digest. Not NULL.
+/// @param offset        The byte to start at. The digest can be checked only if it is 0.
+/// @param options_json  A JSON object; may be NULL:
+///                      - `size`: the size of the whole blob in bytes, which is checked
+///                      - `media_type`: the blob's media type
+///                      - `urls`: a list of other addresses of a nondistributable layer; they are tried, without
+///                        credentials, if the registry does not have it and the service's option allow-foreign-urls
+///                        lists the host
+/// @param reader        Receives the reader. Free it with ocireg_reader_free(). Not NULL.
+/// @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_NOT_FOUND: the repository does not have the blob.
+///         - OCIREG_SIZE_MISMATCH: the blob does not have the given size.
+///
+/// Safe to call from any thread. Blocks for one request. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_session_open_blob(
     session: *const ocireg_session,
@@ -91,24 +112,41 @@ pub unsafe extern "C" fn ocireg_session_open_blob(
     })
 }
 
-/// Begins to write a blob to the repository. Its bytes go to the registry a chunk at a time, or at the end in one
-/// request if they fit into a chunk.
+/// Starts writing a blob to the repository.
 ///
-/// @param session       a session of a repository, opened with the action push or made by ocireg_session_repository().
-///                      Not NULL.
-/// @param context       the call's context; may be NULL.
-/// @param options_json  `digest`, `size` (checked at the end), `media_type` (for the descriptor; default
-///                      application/octet-stream), `algorithm` ("sha256", "sha384", "sha512": where no digest is given;
-///                      default sha256), `mount_from` (repositories of the registry that
-///                      may have the blob; needs a digest), `chunk_size` (bytes, default 4 MiB), `check_exists` (look
-///                      first; needs a digest); may be NULL. A blob that is there already takes no network.
-/// @param writer        receives the writer; the caller frees it with ocireg_writer_free(). Not NULL.
-/// @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_INVALID_REFERENCE,
-///         OCIREG_POLICY when the registry sends the upload to another host (the option allow-upload-hosts allows it),
-///         any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+/// The bytes that you write are sent in chunks, or in one request at the end if they fit into one chunk. Nothing is
+/// sent for a blob that `check_exists` finds or that is mounted. Example:
 ///
-/// Any thread. Blocks: one exchange, one more for each of mount_from and for check_exists. Since 0.1.
+/// @code
+/// ocireg_writer *writer = NULL;
+/// char *descriptor = NULL;
+/// int32_t code = ocireg_session_put_blob(session, context, NULL, &writer, &error);
+/// if (code == OCIREG_OK) code = ocireg_writer_write(writer, context, data, size, &error);
+/// if (code == OCIREG_OK) code = ocireg_writer_commit(writer, context, NULL, &descriptor, &error);
+/// ocireg_writer_free(writer);
+/// @endcode
+///
+/// @param session       A session for a repository, opened with the action "push" or created by
+///                      ocireg_session_repository(). Not NULL.
+/// @param context       The deadline and cancellation of this call; each write has its own context. May be NULL.
+/// @param options_json  A JSON object; may be NULL:
+///                      - `digest`, `size`: what the blob must have, which is checked at the end
+///                      - `media_type` (default application/octet-stream): the media type in the resulting descriptor
+///                      - `algorithm` (default "sha256", also "sha384" or "sha512"): the digest algorithm if `digest`
+///                        is absent
+///                      - `mount_from`: a list of repositories of the same registry that the blob may be mounted from;
+///                        requires `digest`
+///                      - `chunk_size` (default 4 MiB): the size of a chunk in bytes
+///                      - `check_exists` (default false): check first whether the repository has the blob; requires
+///                        `digest`
+/// @param writer        Receives the writer. Free it with ocireg_writer_free(). Not NULL.
+/// @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_DENIED: the credentials do not allow a push.
+///         - OCIREG_POLICY: the registry sent the upload to another host; the option allow-upload-hosts allows it.
+///
+/// Safe to call from any thread. Blocks for one request, and one for each of `mount_from` and for `check_exists`. Since
+/// 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_session_put_blob(
     session: *const ocireg_session,
@@ -133,24 +171,25 @@ pub unsafe extern "C" fn ocireg_session_put_blob(
     })
 }
 
-/// Takes a blob over from another repository of the same registry, without its bytes.
+/// Mounts a blob from another repository of the same registry, without transferring its bytes.
 ///
-/// @param session          a session of a repository, opened with the action push or made by
+/// It is not an error if the registry does not mount the blob: it then starts an upload, which you can continue.
+///
+/// @param session          A session for a repository, opened with the action "push" or created by
 ///                         ocireg_session_repository(). Not NULL.
-/// @param context          the call's context; may be NULL.
-/// @param digest           the blob's digest. Not NULL.
-/// @param from_repository  the path of the repository that has it. Not NULL.
-/// @param options_json     no keys yet; may be NULL.
-/// @param mounted          receives 1 if the blob is in the repository now, else 0; may be NULL.
-/// @param writer           receives NULL if it was mounted, else a writer that goes on with the upload that the registry
-///                         began instead; the caller frees it with ocireg_writer_free(); may be NULL: then that is aborted.
-/// @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL. That the registry does not
-///                         mount is no failure.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_INVALID_REFERENCE,
-///         OCIREG_POLICY when the registry sends the upload to another host (the option allow-upload-hosts allows it),
-///         any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+/// @param context          The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param digest           The blob's digest. Not NULL.
+/// @param from_repository  The path of the repository that has the blob. Not NULL.
+/// @param options_json     A JSON object; there are no options yet. May be NULL.
+/// @param mounted          Receives 1 if the blob was mounted, else 0. May be NULL.
+/// @param writer           Receives a writer that continues the upload if the blob was not mounted, else NULL. Free it
+///                         with ocireg_writer_free(). If this parameter is NULL, the upload is aborted.
+/// @param error            Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_DENIED: the credentials do not allow a push.
+///         - OCIREG_POLICY: the registry sent the upload to another host; the option allow-upload-hosts allows it.
 ///
-/// Any thread. Blocks: one exchange or two. Since 0.1.
+/// Safe to call from any thread. Blocks for one or two requests. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_session_mount_blob(
     session: *const ocireg_session,
@@ -191,15 +230,16 @@ pub unsafe extern "C" fn ocireg_session_mount_blob(
 
 /// Deletes a blob from the repository.
 ///
-/// @param session  a session of a repository, opened with the action delete or made by ocireg_session_repository().
-///                 Not NULL.
-/// @param context  the call's context; may be NULL.
-/// @param digest   the blob's digest. Not NULL.
-/// @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_DIGEST, OCIREG_NOT_FOUND, OCIREG_UNSUPPORTED where the
-///         registry does not delete blobs, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+/// @param session  A session for a repository, opened with the action "delete" or created by
+///                 ocireg_session_repository(). Not NULL.
+/// @param context  The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param digest   The blob's digest. Not NULL.
+/// @param error    Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_NOT_FOUND: the repository does not have the blob.
+///         - OCIREG_UNSUPPORTED: the registry does not delete blobs.
 ///
-/// Any thread. Blocks: one exchange. Since 0.2.
+/// Safe to call from any thread. Blocks for one request. Since 0.2.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_session_delete_blob(
     session: *const ocireg_session,
@@ -214,25 +254,33 @@ pub unsafe extern "C" fn ocireg_session_delete_blob(
     })
 }
 
-/// Downloads a blob to a file. The file appears under its name when it is whole and its digest was found right; one that
-/// is there already and right is left as it is, another one is replaced.
+/// Downloads a blob to a file.
 ///
-/// @param session          a session of a repository. Not NULL.
-/// @param context          the call's context; may be NULL.
-/// @param digest           the blob's digest. Not NULL.
-/// @param path             the file; its directory must exist. Not NULL.
-/// @param options_json     `size` (bytes of the blob, checked), `media_type` (for the descriptor; default
-///                         application/octet-stream), `urls` (where a layer of a nondistributable type is, as for
-///                         ocireg_session_open_blob()), `resume` (default true: a partial file is kept beside the file if
-///                         the call fails, and taken up by the next call); may be NULL.
-/// @param descriptor_json  receives the OCI descriptor with `existed` (the file was there already), `bytes_transferred`
-///                         and `warnings`; the caller frees it with ocireg_string_free(); may be NULL.
-/// @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_NOT_FOUND,
-///         OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH, OCIREG_IO, OCIREG_NO_SPACE, OCIREG_PERMISSION, any network or
-///         registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+/// The file appears under its name only after its digest has been verified. If it already exists with the right content
+/// it is left alone; other content is replaced.
 ///
-/// Any thread; progress is told on this one. Blocks until the file is there. Since 0.2.
+/// @param session          A session for a repository. Not NULL.
+/// @param context          The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param digest           The blob's digest. Not NULL.
+/// @param path             The file. Its directory must exist. Not NULL.
+/// @param options_json     A JSON object; may be NULL:
+///                         - `size`: the size of the blob in bytes, which is checked
+///                         - `media_type` (default application/octet-stream): the media type in the resulting
+///                           descriptor
+///                         - `urls`: a list of other addresses of a nondistributable layer, as for
+///                           ocireg_session_open_blob()
+///                         - `resume` (default true): keep a partial file beside the file if the call fails, and
+///                           continue it in the next call
+/// @param descriptor_json  Receives the OCI descriptor, with `existed` (whether the file was there),
+///                         `bytes_transferred` and `warnings`. Free it with ocireg_string_free(). May be NULL.
+/// @param error            Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_NOT_FOUND: the repository does not have the blob.
+///         - OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH: the registry sent other content.
+///         - OCIREG_IO, OCIREG_NO_SPACE, OCIREG_PERMISSION: the file cannot be written.
+///
+/// Safe to call from any thread; the progress callback runs on the same thread. Blocks until the file is complete.
+/// Since 0.2.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_session_get_blob_file(
     session: *const ocireg_session,
@@ -261,24 +309,33 @@ pub unsafe extern "C" fn ocireg_session_get_blob_file(
 
 /// Uploads a file as a blob.
 ///
-/// @param session          a session of a repository, opened with the action push or made by
+/// @param session          A session for a repository, opened with the action "push" or created by
 ///                         ocireg_session_repository(). Not NULL.
-/// @param context          the call's context; may be NULL.
-/// @param path             the file. Not NULL.
-/// @param options_json     `digest`, `size` (what the file must have), `media_type` (for the descriptor; default
-///                         application/octet-stream), `algorithm` ("sha256", "sha384", "sha512": where no digest is given;
-///                         default sha256), `mount_from` (repositories of the registry that may have the blob),
-///                         `chunk_size` (bytes, default 4 MiB), `check_exists` (look first). For mount_from and
-///                         check_exists a file without a digest is hashed first; may be NULL.
-/// @param descriptor_json  receives the OCI descriptor with `existed` (the repository has it already, or could mount it),
-///                         `bytes_transferred` and `warnings`; the caller frees it with ocireg_string_free(); may be NULL.
-/// @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_INVALID_REFERENCE,
-///         OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH, OCIREG_SOURCE_CHANGED when the file changes meanwhile,
-///         OCIREG_IO, OCIREG_PERMISSION, OCIREG_POLICY as for ocireg_session_put_blob(), any network or registry code,
-///         OCIREG_CANCELLED, OCIREG_DEADLINE.
+/// @param context          The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param path             The file. Not NULL.
+/// @param options_json     A JSON object; may be NULL:
+///                         - `digest`, `size`: what the file must have, which is checked
+///                         - `media_type` (default application/octet-stream): the media type in the resulting
+///                           descriptor
+///                         - `algorithm` (default "sha256", also "sha384" or "sha512"): the digest algorithm if
+///                           `digest` is absent
+///                         - `mount_from`: a list of repositories of the same registry that the blob may be mounted
+///                           from
+///                         - `chunk_size` (default 4 MiB): the size of a chunk in bytes
+///                         - `check_exists` (default false): check first whether the repository has the blob. For this
+///                           and for `mount_from`, a file without `digest` is hashed first
+/// @param descriptor_json  Receives the OCI descriptor, with `existed` (whether the repository had the blob or mounted
+///                         it), `bytes_transferred` and `warnings`. Free it with ocireg_string_free(). May be NULL.
+/// @param error            Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_DENIED: the credentials do not allow a push.
+///         - OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH: the file does not have the given digest or size.
+///         - OCIREG_SOURCE_CHANGED: the file changed while it was read.
+///         - OCIREG_IO, OCIREG_PERMISSION: the file cannot be read.
+///         - OCIREG_POLICY: the registry sent the upload to another host; the option allow-upload-hosts allows it.
 ///
-/// Any thread; progress is told on this one. Blocks until the registry has the blob. Since 0.2.
+/// Safe to call from any thread; the progress callback runs on the same thread. Blocks until the registry has the blob.
+/// Since 0.2.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_session_put_blob_file(
     session: *const ocireg_session,

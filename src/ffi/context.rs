@@ -9,31 +9,32 @@ use super::handle;
 use crate::call::{Call, Context, Progress};
 use crate::error::Result;
 
-/// What a call runs under: a deadline, cancellation, a progress callback. One context may serve several calls,
-/// at once or one after the other.
+/// A deadline, cancellation and a progress callback for calls.
 ///
-/// ocireg_context_cancel() may be called from any thread and from a signal handler; everything else from one
-/// thread at a time, and not while a call runs under the context.
+/// One context may serve several calls, at the same time or one after the other. ocireg_context_cancel() may be called
+/// from any thread and from a signal handler; all other functions from one thread at a time, and not while a call runs
+/// under the context.
 pub struct ocireg_context {
     _opaque: [u8; 0],
 }
 
 handle_type!(ocireg_context, Context, b"ocicontx");
 
-/// Told how a call goes on.
+/// Progress callback: receives the events of a call.
 ///
-/// Called only on the thread that is inside the call, at most every 100 ms per blob and at least once a second
-/// while the call waits. It must not throw, jump out, or free or change a handle that the running call uses.
-/// It may make calls of its own; one that needs the token which the running call is fetching gets OCIREG_BUSY.
+/// It is called only on the thread that is inside the call, at most every 100 ms for each blob, and at least once a
+/// second while the call waits. It must not throw, jump out, or free or change a handle that the running call uses. It
+/// may make calls of its own; a call that needs the token that the running call is fetching gets OCIREG_BUSY.
 ///
-/// @param user_data   what was given to ocireg_context_set_progress().
-/// @param done        bytes moved so far by the whole call.
-/// @param total       bytes to move by the whole call, as far as is known.
-/// @param event_json  what happened, borrowed for the call: `kind` is "start", "blob", "manifest", "retry", "wait",
-///                    "endpoint", "tick" or "finish"; ignore others. Where they apply: `digest`, `media_type`, `offset`,
-///                    `total`, `done` (a boolean), `direction` ("down", "up"), `source`, of one blob; `what` (the id of
-///                    an image of protocol v1); `attempt`, `delay_ms`, `code`, `message` of what is tried again.
-/// @return 0 to go on; anything else stops the call with OCIREG_CANCELLED.
+/// @param user_data   The pointer that was passed to ocireg_context_set_progress().
+/// @param done        The number of bytes that the whole call has transferred so far.
+/// @param total       The number of bytes that the whole call has to transfer, as far as is known.
+/// @param event_json  A JSON object, valid until the callback returns. `kind` is "start", "blob", "manifest", "retry",
+///                    "wait", "endpoint", "tick" or "finish"; ignore other kinds. The other keys depend on the kind. Of
+///                    a blob or manifest: `digest`, `media_type`, `offset`, `total`, `done` (a boolean), `direction`
+///                    ("down" or "up"), `source`; of an image of protocol v1: `what` (its id); of a retry: `attempt`,
+///                    `delay_ms`, `code`, `message`. docs/events.md describes them.
+/// @return 0 to continue. Any other value stops the call with OCIREG_CANCELLED.
 pub type ocireg_progress_fn = Option<
     unsafe extern "C" fn(
         user_data: *mut c_void,
@@ -43,7 +44,7 @@ pub type ocireg_progress_fn = Option<
     ) -> i32,
 >;
 
-/// Called once with the user_data of a callback, after its last call.
+/// Drop callback: called once with the user_data of another callback, after the last call of that callback.
 pub type ocireg_drop_fn = Option<unsafe extern "C" fn(user_data: *mut c_void)>;
 
 /// A callback's user_data with its end.
@@ -90,13 +91,13 @@ pub(super) unsafe fn call(context: *const ocireg_context) -> Result<Call> {
     Ok(call)
 }
 
-/// Makes a context without deadline and callback.
+/// Creates a context without a deadline and without a callback.
 ///
-/// @param context  receives the context; the caller frees it with ocireg_context_free(). Not NULL.
-/// @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, or OCIREG_IO when the process has no descriptor left.
+/// @param context  Receives the context. Free it with ocireg_context_free(). Not NULL.
+/// @param error    Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK, or OCIREG_IO if the process has no file descriptor left.
 ///
-/// Any thread. Never blocks. Since 0.1.
+/// Safe to call from any thread. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_context_new(
     context: *mut *mut ocireg_context,
@@ -109,14 +110,14 @@ pub unsafe extern "C" fn ocireg_context_new(
     })
 }
 
-/// Sets one deadline for all calls under the context, counted from this call.
+/// Sets one deadline for all calls under the context.
 ///
-/// A call that reaches it returns OCIREG_DEADLINE.
+/// The time is counted from now. A call that reaches the deadline returns OCIREG_DEADLINE.
 ///
-/// @param context       a context; NULL does nothing.
-/// @param milliseconds  the time until the deadline; 0 removes it.
+/// @param context       The context. NULL does nothing.
+/// @param milliseconds  The time until the deadline. 0 removes the deadline.
 ///
-/// One thread at a time. Never blocks. Since 0.1.
+/// Call it from one thread at a time. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_context_set_timeout(
     context: *mut ocireg_context,
@@ -130,14 +131,14 @@ pub unsafe extern "C" fn ocireg_context_set_timeout(
     })
 }
 
-/// Sets the progress callback for calls under the context, or removes it.
+/// Sets or removes the progress callback for calls under the context.
 ///
-/// @param context    a context; NULL does nothing but end user_data.
-/// @param progress   the callback; NULL removes the one that was set.
-/// @param user_data  handed to the callback; may be NULL.
-/// @param drop       called once with user_data when the callback will not be called any more; may be NULL.
+/// @param context    The context. If it is NULL, nothing happens but the call of `drop`.
+/// @param progress   The callback, which replaces the previous one. NULL removes it.
+/// @param user_data  Passed to the callback. May be NULL.
+/// @param drop       Called once with user_data when the callback will not be called any more. May be NULL.
 ///
-/// One thread at a time, not from inside a callback. Never blocks. Since 0.1.
+/// Call it from one thread at a time, and not from a callback. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_context_set_progress(
     context: *mut ocireg_context,
@@ -160,13 +161,15 @@ pub unsafe extern "C" fn ocireg_context_set_progress(
     })
 }
 
-/// Ends every call under the context with OCIREG_CANCELLED within a second, whatever it waits for; calls that
-/// begin later end at once. Final: a cancelled context stays so.
+/// Cancels all calls under the context.
 ///
-/// @param context  a context; NULL does nothing.
+/// Calls that are running return OCIREG_CANCELLED within a second, whatever they wait for. Calls that start later
+/// return it at once: a cancelled context stays cancelled.
 ///
-/// Any thread, and signal handlers: one atomic store, one look at a descriptor and one write to it; errno is kept. Must not run
-/// beside or after ocireg_context_free(). Never blocks. Since 0.1.
+/// @param context  The context. NULL does nothing.
+///
+/// Safe to call from any thread and from a signal handler (it keeps errno), but not during or after
+/// ocireg_context_free(). Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_context_cancel(context: *const ocireg_context) {
     guard!(default = (), {
@@ -181,11 +184,13 @@ pub unsafe extern "C" fn ocireg_context_cancel(context: *const ocireg_context) {
     })
 }
 
-/// Frees a context. Calls under it must have returned; readers and writers do not count.
+/// Frees a context.
 ///
-/// @param context  a context, or NULL, which does nothing.
+/// All calls under the context must have returned. Readers and writers do not keep it.
 ///
-/// One thread, once. Never blocks. Since 0.1.
+/// @param context  The context. NULL does nothing.
+///
+/// Call it once, from any thread. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_context_free(context: *mut ocireg_context) {
     // SAFETY: the header's contract.

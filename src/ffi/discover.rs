@@ -10,18 +10,21 @@ use crate::names::digest::Digest;
 
 /// Lists the repositories of the registry.
 ///
-/// @param session       a session. Not NULL.
-/// @param context       the call's context; may be NULL.
-/// @param options_json  `n` (with it one page of about so many, without it all), `last` (only repositories after this one),
-///                      `next` (what an earlier page gave); may be NULL.
-/// @param json          receives `repositories`, where a page follows `next`, and `warnings`: what is not a valid path
-///                      is left out. Free it with ocireg_string_free(). Not NULL.
-/// @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_NOT_FOUND or OCIREG_UNSUPPORTED where the
-///         registry does not list its repositories, OCIREG_LIMIT, OCIREG_POLICY, any network or registry code,
-///         OCIREG_CANCELLED, OCIREG_DEADLINE.
+/// @param session       The session. Not NULL.
+/// @param context       The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param options_json  A JSON object; may be NULL:
+///                      - `n` (default: all pages): return one page of about this many repositories
+///                      - `last`: only return repositories after this one
+///                      - `next`: the `next` of the previous page
+/// @param json          Receives a JSON object: `repositories`, `next` if there is another page, and `warnings`. Names
+///                      that are not valid are left out and mentioned there. Free it with ocireg_string_free(). Not
+///                      NULL.
+/// @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_NOT_FOUND, OCIREG_UNSUPPORTED: the registry does not list its repositories.
+///         - OCIREG_LIMIT: the list exceeds `limits` of the service.
 ///
-/// Any thread. Blocks: one exchange a page. Since 0.2.
+/// Safe to call from any thread. Blocks for one request for each page. Since 0.2.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_session_catalog(
     session: *const ocireg_session,
@@ -42,19 +45,24 @@ pub unsafe extern "C" fn ocireg_session_catalog(
     })
 }
 
-/// The repository's tags.
+/// Lists the tags of the repository.
 ///
-/// @param session       a session of a repository. Not NULL.
-/// @param context       the call's context; may be NULL.
-/// @param options_json  `n` (with it one page of about so many, without it all), `last` (only tags after this one),
-///                      `next` (what an earlier page gave); may be NULL.
-/// @param json          receives `name`, `tags`, where a page follows `next`, and `warnings`: what is not a valid tag
-///                      is left out. Free it with ocireg_string_free(). Not NULL.
-/// @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_NOT_FOUND, OCIREG_LIMIT, OCIREG_POLICY,
-///         any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+/// @param session       A session for a repository. Not NULL.
+/// @param context       The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param options_json  A JSON object; may be NULL:
+///                      - `n` (default: all pages): return one page of about this many tags
+///                      - `last`: only return tags after this one
+///                      - `next`: the `next` of the previous page
+/// @param json          Receives a JSON object: `name`, `tags`, `next` if there is another page, and `warnings`. Tags
+///                      that are not valid are left out and mentioned there. Free it with ocireg_string_free(). Not
+///                      NULL.
+/// @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_NOT_FOUND: the repository does not exist.
+///         - OCIREG_LIMIT: the list exceeds `limits` of the service.
+///         - OCIREG_POLICY: the registry says that the next page is on another host.
 ///
-/// Any thread. Blocks: one exchange a page. Since 0.1.
+/// Safe to call from any thread. Blocks for one request for each page. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_session_list_tags(
     session: *const ocireg_session,
@@ -75,22 +83,26 @@ pub unsafe extern "C" fn ocireg_session_list_tags(
     })
 }
 
-/// Lists the manifests that refer to another one by their `subject`, such as signatures: by the referrers API, or where
-/// the registry has none, by the tag that stands in for it.
+/// Lists the manifests whose `subject` is a given manifest, such as its signatures.
 ///
-/// @param session       a session of a repository. Not NULL.
-/// @param context       the call's context; may be NULL.
-/// @param digest        the digest of the manifest that is referred to; it need not be there. Not NULL.
-/// @param options_json  `artifact_type` (only manifests of this type), `annotations` ({name: value}: only manifests with
-///                      all of them); may be NULL.
-/// @param json          receives an OCI index of them with `source` ("api" or "tag") and `warnings`. Free it with
-///                      ocireg_string_free(). Not NULL.
-/// @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_INVALID_MANIFEST,
-///         OCIREG_LIMIT, OCIREG_POLICY when a page leads to another host, any network or registry code, OCIREG_CANCELLED,
-///         OCIREG_DEADLINE.
+/// The referrers API is used, or the fallback tag if the registry does not have that API.
 ///
-/// Any thread. Blocks: one exchange a page, or two. Since 0.2.
+/// @param session       A session for a repository. Not NULL.
+/// @param context       The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param digest        The digest of the subject, which need not exist. Not NULL.
+/// @param options_json  A JSON object; may be NULL:
+///                      - `artifact_type`: only list manifests of this type
+///                      - `annotations`: an object of strings; only list manifests with all of these annotations
+/// @param json          Receives an OCI index of the manifests, with `source` ("api" or "tag") and `warnings`. Free it
+///                      with ocireg_string_free(). Not NULL.
+/// @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_INVALID_DIGEST: the digest is not valid.
+///         - OCIREG_INVALID_MANIFEST: the registry's list is not a valid index.
+///         - OCIREG_LIMIT: the list exceeds `limits` of the service.
+///         - OCIREG_POLICY: the registry says that the next page is on another host.
+///
+/// Safe to call from any thread. Blocks for one request for each page, and one for the fallback tag. Since 0.2.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_session_referrers(
     session: *const ocireg_session,

@@ -5,10 +5,10 @@ use std::ffi::{CString, c_char};
 use super::handle;
 use crate::error::{Details, Error};
 
-/// Why a call failed: a code, one line of text, and a JSON document with everything that is known.
+/// What went wrong in a call: a code, a message, and a JSON object with everything that is known.
 ///
-/// Made by a failing function in its last parameter, if that is not NULL; the caller frees it with
-/// ocireg_error_free(). May be read from any thread at any time: it never changes.
+/// A function that fails stores it in its last parameter, unless that is NULL. It never changes, so any thread may read
+/// it at any time. Free it with ocireg_error_free().
 pub struct ocireg_error {
     _opaque: [u8; 0],
 }
@@ -53,24 +53,24 @@ unsafe fn rendered<'a>(error: *const ocireg_error) -> Option<&'a Rendered> {
     unsafe { handle::optional(error) }.ok().flatten()
 }
 
-/// The error's code, an `OCIREG_…` number.
+/// Returns the code of an error.
 ///
-/// @param error  an error, or NULL.
-/// @return the code; 0 for NULL.
+/// @param error  The error. May be NULL.
+/// @return The code, such as OCIREG_NOT_FOUND; 0 for NULL.
 ///
-/// Any thread. Never blocks. Since 0.1.
+/// Safe to call from any thread. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_error_code(error: *const ocireg_error) -> i32 {
     // SAFETY: the header's contract.
     guard!(default = 0, { unsafe { rendered(error) }.map_or(0, |e| e.code) })
 }
 
-/// The error's text: one line, what could not be done and its causes.
+/// Returns the message of an error: one line that says what failed and why.
 ///
-/// @param error  an error, or NULL.
-/// @return text that is borrowed from the error until ocireg_error_free(); "" for NULL. Never NULL.
+/// @param error  The error. May be NULL.
+/// @return A string that belongs to the error and is valid until ocireg_error_free(); "" for NULL. Never NULL.
 ///
-/// Any thread. Never blocks. Since 0.1.
+/// Safe to call from any thread. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_error_message(error: *const ocireg_error) -> *const c_char {
     guard!(default = c"".as_ptr(), {
@@ -79,15 +79,17 @@ pub unsafe extern "C" fn ocireg_error_message(error: *const ocireg_error) -> *co
     })
 }
 
-/// The error as a JSON object: `code`, `name`, `message`, `retryable`, and whatever else is known and applies:
-/// `causes`, `http_status`, `errors` (the registry's own), `method`, `scheme`, `host`, `path` (never a query),
-/// `endpoint`, `phase`, `digest_expected`, `digest_actual`, `size_expected`, `size_actual`, `bytes_done`,
-/// `retry_after_ms`, `cancelled_by`, `what`, `argument`, `attempts` (errors of the endpoints tried), `hint`.
+/// Returns everything that is known about an error as a JSON object.
 ///
-/// @param error  an error, or NULL.
-/// @return text that is borrowed from the error until ocireg_error_free(); "{}" for NULL. Never NULL.
+/// It contains `code`, `name`, `message`, `retryable`, and the keys that apply: `causes`, `http_status`, `errors`
+/// (those that the registry sent), `method`, `scheme`, `host`, `path` (without the query string), `endpoint`, `phase`,
+/// `digest_expected`, `digest_actual`, `size_expected`, `size_actual`, `bytes_done`, `retry_after_ms`, `cancelled_by`,
+/// `what`, `argument`, `attempts` (the errors of all endpoints that were tried), `hint`.
 ///
-/// Any thread. Never blocks. Since 0.1.
+/// @param error  The error. May be NULL.
+/// @return A string that belongs to the error and is valid until ocireg_error_free(); "{}" for NULL. Never NULL.
+///
+/// Safe to call from any thread. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_error_json(error: *const ocireg_error) -> *const c_char {
     guard!(default = c"{}".as_ptr(), {
@@ -96,20 +98,20 @@ pub unsafe extern "C" fn ocireg_error_json(error: *const ocireg_error) -> *const
     })
 }
 
-/// Says what the user can do about the error, such as which option to set or which file to check.
+/// Returns what the user can do about an error, such as which option to set or which file to check.
 ///
-/// Show it after the message; it is the same string as `hint` of ocireg_error_json(). Example:
+/// It is the same string as `hint` of ocireg_error_json(). Example:
 ///
 /// @code
 /// fprintf(stderr, "error: %s\n", ocireg_error_message(error));
 /// if (*ocireg_error_hint(error)) fprintf(stderr, "hint: %s\n", ocireg_error_hint(error));
 /// @endcode
 ///
-/// @param error  an error, or NULL.
-/// @return one line of text that is borrowed from the error until ocireg_error_free(); "" where there is no hint, and
-///         for NULL. Never NULL.
+/// @param error  The error. May be NULL.
+/// @return A line that belongs to the error and is valid until ocireg_error_free(); "" if there is no hint, and for
+///         NULL. Never NULL.
 ///
-/// Any thread. Never blocks. Since 0.2.
+/// Safe to call from any thread. Never blocks. Since 0.2.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_error_hint(error: *const ocireg_error) -> *const c_char {
     guard!(default = c"".as_ptr(), {
@@ -118,47 +120,47 @@ pub unsafe extern "C" fn ocireg_error_hint(error: *const ocireg_error) -> *const
     })
 }
 
-/// The HTTP status that caused the error.
+/// Returns the HTTP status that caused an error.
 ///
-/// @param error  an error, or NULL.
-/// @return the status; 0 if there was none, and for NULL.
+/// @param error  The error. May be NULL.
+/// @return The status, such as 404; 0 if there was none, and for NULL.
 ///
-/// Any thread. Never blocks. Since 0.1.
+/// Safe to call from any thread. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_error_http_status(error: *const ocireg_error) -> i32 {
     // SAFETY: the header's contract.
     guard!(default = 0, { unsafe { rendered(error) }.map_or(0, |e| e.http_status) })
 }
 
-/// How long the registry asked to wait before asking again, in milliseconds.
+/// Returns how long the registry asked to wait before the next attempt.
 ///
-/// @param error  an error, or NULL.
-/// @return the time; -1 if it said none, and for NULL.
+/// @param error  The error. May be NULL.
+/// @return The time in milliseconds; -1 if the registry did not say, and for NULL.
 ///
-/// Any thread. Never blocks. Since 0.1.
+/// Safe to call from any thread. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_error_retry_after_ms(error: *const ocireg_error) -> i64 {
     // SAFETY: the header's contract.
     guard!(default = -1, { unsafe { rendered(error) }.map_or(-1, |e| e.retry_after_ms) })
 }
 
-/// Whether the same call may succeed when it is made again.
+/// Returns whether the same call may succeed if you try again.
 ///
-/// @param error  an error, or NULL.
+/// @param error  The error. May be NULL.
 /// @return 1 or 0; 0 for NULL.
 ///
-/// Any thread. Never blocks. Since 0.1.
+/// Safe to call from any thread. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_error_retryable(error: *const ocireg_error) -> i32 {
     // SAFETY: the header's contract.
     guard!(default = 0, { unsafe { rendered(error) }.map_or(0, |e| i32::from(e.retryable)) })
 }
 
-/// Frees an error and the texts that were borrowed from it.
+/// Frees an error and the strings that belong to it.
 ///
-/// @param error  an error, or NULL, which does nothing.
+/// @param error  The error. NULL does nothing.
 ///
-/// Any thread. Never blocks. Since 0.1.
+/// Call it once, from any thread. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_error_free(error: *mut ocireg_error) {
     // SAFETY: the header's contract.

@@ -9,13 +9,15 @@ use crate::client::layout;
 /// Lists the images in an OCI layout.
 ///
 /// @param location      "oci:DIR". Not NULL.
-/// @param context       the context of the call; may be NULL.
-/// @param options_json  {} (there are no options yet); may be NULL.
-/// @param json          receives the document; the caller frees it with ocireg_string_free(). Not NULL. Key: `images`, a list
-///                      of {`name`, `descriptor`} in the order of the layout's index; `name` is absent where an image has none.
-/// @param error         receives an error on failure; the caller frees it with ocireg_error_free(). May be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_MANIFEST, OCIREG_IO, OCIREG_PERMISSION,
-///         OCIREG_CANCELLED, OCIREG_DEADLINE.
+/// @param context       The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param options_json  A JSON object; there are no options yet. May be NULL.
+/// @param json          Receives a JSON object with `images`, a list of objects with `name` (absent if the image has
+///                      none) and `descriptor`, in the order of the layout's index. Free it with ocireg_string_free().
+///                      Not NULL.
+/// @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_INVALID_MANIFEST: index.json is not valid.
+///         - OCIREG_IO, OCIREG_PERMISSION: the layout cannot be read.
 ///
 /// Safe to call from any thread. Reads one file. Since 0.2.
 #[unsafe(no_mangle)]
@@ -37,19 +39,22 @@ pub unsafe extern "C" fn ocireg_layout_list(
     })
 }
 
-/// Removes a name from an OCI layout. The blobs stay until ocireg_layout_collect() removes them.
+/// Removes a name from an OCI layout.
+///
+/// The blobs stay until ocireg_layout_collect() removes them. Other processes may use the layout at the same time.
 ///
 /// @param location      "oci:DIR:NAME". Not NULL.
-/// @param context       the context of the call; may be NULL.
-/// @param options_json  {} (there are no options yet); may be NULL.
-/// @param json          receives the document; the caller frees it with ocireg_string_free(). Not NULL. Key: `removed`, the
-///                      descriptor of the image that had the name.
-/// @param error         receives an error on failure; the caller frees it with ocireg_error_free(). May be NULL.
-/// @return OCIREG_OK, OCIREG_NOT_FOUND if no image has the name, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON,
-///         OCIREG_INVALID_MANIFEST, OCIREG_IO, OCIREG_NO_SPACE, OCIREG_PERMISSION, OCIREG_CANCELLED, OCIREG_DEADLINE.
+/// @param context       The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param options_json  A JSON object; there are no options yet. May be NULL.
+/// @param json          Receives a JSON object with `removed`, the descriptor of the image that had the name. Free it
+///                      with ocireg_string_free(). Not NULL.
+/// @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_NOT_FOUND: no image has the name.
+///         - OCIREG_INVALID_MANIFEST: index.json is not valid.
+///         - OCIREG_IO, OCIREG_NO_SPACE, OCIREG_PERMISSION: the layout cannot be changed.
 ///
-/// Safe to call from any thread, and while other processes use the layout. May wait for those that are changing its index.
-/// Since 0.2.
+/// Safe to call from any thread. May wait for other calls that change the layout's index. Since 0.2.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_layout_remove(
     location: *const c_char,
@@ -71,20 +76,22 @@ pub unsafe extern "C" fn ocireg_layout_remove(
 
 /// Removes blobs that no image of an OCI layout needs, and partial downloads that are older than a week.
 ///
-/// An image counts if the layout's index lists it, with or without a name. A referrer without a name, such as a signature,
-/// counts as long as its subject does; after that it is removed from the index too.
+/// Every image in the layout's index keeps its blobs, with or without a name. A referrer without a name, such as a
+/// signature, is kept as long as its subject exists; after that it is removed from the index, too.
 ///
 /// @param location      "oci:DIR". Not NULL.
-/// @param context       the context of the call; may be NULL.
-/// @param options_json  `dry_run` (default false: only report what would be removed); may be NULL.
-/// @param json          receives the document; the caller frees it with ocireg_string_free(). Not NULL. Keys: `removed` (a
-///                      list of {`digest`, `size`}), `bytes` (their sizes together).
-/// @param error         receives an error on failure; the caller frees it with ocireg_error_free(). May be NULL.
-/// @return OCIREG_OK, OCIREG_BUSY while a pull or copy, of any process that uses this library, writes to the layout,
-///         OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_MANIFEST or OCIREG_DIGEST_MISMATCH if a manifest is
-///         damaged (nothing is removed then), OCIREG_IO, OCIREG_PERMISSION, OCIREG_CANCELLED, OCIREG_DEADLINE.
+/// @param context       The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param options_json  A JSON object with `dry_run` (default false): only report what would be removed. May be NULL.
+/// @param json          Receives a JSON object: `removed`, a list of objects with `digest` and `size`, and `bytes`, the
+///                      sum of their sizes. Free it with ocireg_string_free(). Not NULL.
+/// @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_BUSY: a pull or copy is writing to the layout, in this or another process.
+///         - OCIREG_INVALID_MANIFEST, OCIREG_DIGEST_MISMATCH: a manifest is damaged; nothing was removed.
+///         - OCIREG_IO, OCIREG_PERMISSION: the layout cannot be read or changed.
 ///
-/// Safe to call from any thread. Blocks while it reads and removes files; pulls that begin meanwhile wait for it. Since 0.2.
+/// Safe to call from any thread. Blocks while it reads and removes files; pulls that start meanwhile wait for it. Since
+/// 0.2.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_layout_collect(
     location: *const c_char,
@@ -104,20 +111,22 @@ pub unsafe extern "C" fn ocireg_layout_collect(
     })
 }
 
-/// Hashes all blobs of an OCI layout, and looks for blobs that its images need and that are missing.
+/// Hashes all blobs of an OCI layout, and looks for blobs that are missing.
+///
+/// A damaged or missing blob is not an error of the call; it is reported in `damaged`.
 ///
 /// @param location      "oci:DIR". Not NULL.
-/// @param context       the context of the call; may be NULL.
-/// @param options_json  {} (there are no options yet); may be NULL.
-/// @param json          receives the document; the caller frees it with ocireg_string_free(). Not NULL. Keys: `damaged` (a
-///                      list of {`digest`, `why`}, empty if the layout is intact), `checked` (how many blobs were hashed),
-///                      `bytes` (their sizes together).
-/// @param error         receives an error on failure; the caller frees it with ocireg_error_free(). May be NULL. A damaged blob
-///                      is not an error.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_MANIFEST if index.json is malformed,
-///         OCIREG_IO, OCIREG_PERMISSION, OCIREG_CANCELLED, OCIREG_DEADLINE.
+/// @param context       The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param options_json  A JSON object; there are no options yet. May be NULL.
+/// @param json          Receives a JSON object: `damaged`, a list of objects with `digest` and `why` (empty if the
+///                      layout is intact), `checked`, the number of blobs that were hashed, and `bytes`, the sum of
+///                      their sizes. Free it with ocireg_string_free(). Not NULL.
+/// @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_INVALID_MANIFEST: index.json is not valid.
+///         - OCIREG_IO, OCIREG_PERMISSION: the layout cannot be read.
 ///
-/// Safe to call from any thread. Blocks while it reads every blob; progress is reported in bytes. Since 0.2.
+/// Safe to call from any thread. Blocks while it reads every blob; the progress callback gets the bytes. Since 0.2.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_layout_verify(
     location: *const c_char,

@@ -7,26 +7,29 @@ use super::error::ocireg_error;
 use super::service::ocireg_service;
 use crate::client::login;
 
-/// Asks a registry whether it takes credentials. Keeps nothing.
+/// Checks credentials with a registry. Nothing is stored.
 ///
-/// The address is `serveraddress`, the official index if there is none; its endpoints for pushing are asked in turn,
-/// never a mirror. Wrong credentials end the search; after any other failure the next endpoint is asked, and the last
-/// failure is reported, all of them in `attempts`. With the service option `v1` the endpoints are asked by protocol v1
-/// at last. A registry that asks for no credentials says yes to all.
+/// The registry is `serveraddress` of the credentials, or Docker Hub if that is absent. Its endpoints for pushing are
+/// tried in order, never a mirror. Wrong credentials end the search. After any other failure the next endpoint is
+/// tried; the error is the last failure, and its `attempts` has all of them. If the service option `v1` is true,
+/// protocol v1 is tried last. A registry that does not ask for credentials accepts all of them.
 ///
-/// @param service     a service. Not NULL.
-/// @param context     deadline and cancellation; may be NULL.
-/// @param auth_json   the credentials, an AuthConfig; "{}" is anonymous; NULL is what the service knows for the official
-///                    index.
-/// @param user_agent  what the caller is called in these requests, "" for nothing; NULL is the service's `user-agent`.
-/// @param json        receives an object: `Status` ("Login Succeeded"), `IdentityToken` (what is to be kept in place of
-///                    the password; may be empty); owned by the caller; free with ocireg_string_free(). It may hold a secret. Not NULL.
-/// @param error       receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON,
-///         OCIREG_CREDENTIALS, OCIREG_CREDENTIAL_HELPER, OCIREG_UNAUTHORIZED (wrong credentials), OCIREG_POLICY (they
-///         would go where they must not), or any failure of the network and of the registry.
+/// @param service     The service. Not NULL.
+/// @param context     The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param auth_json   The credentials as an AuthConfig; "{}" is anonymous. If it is NULL, the service's credentials for
+///                    Docker Hub are checked.
+/// @param user_agent  The User-Agent header of these requests; "" sends none. If it is NULL, the service's is used.
+/// @param json        Receives a JSON object: `Status` ("Login Succeeded") and `IdentityToken` (if it is not "", store
+///                    it instead of the password). It may contain a secret. Free it with ocireg_string_free(). Not
+///                    NULL.
+/// @param error       Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_UNAUTHORIZED: the user name or password is wrong.
+///         - OCIREG_POLICY: the registry names a token server that must not get these credentials; the error's hint
+///           names the option that allows it.
+///         - OCIREG_CREDENTIALS, OCIREG_CREDENTIAL_HELPER: the service's credentials cannot be read.
 ///
-/// Any thread. Blocks: speaks to the registry. Since 0.1.
+/// Safe to call from any thread. Blocks for a few requests. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_service_auth(
     service: *const ocireg_service,
@@ -49,30 +52,39 @@ pub unsafe extern "C" fn ocireg_service_auth(
     })
 }
 
-/// Checks credentials with the registry, as ocireg_service_auth() does, then stores them.
+/// Checks credentials with the registry, then stores them.
 ///
-/// Kept by the helper that config.json names for the registry (`credHelpers`, else `credsStore`), else in config.json
-/// itself, in the directory of the option `docker-config`, else in $DOCKER_CONFIG, else in ~/.docker; with
-/// `docker-config` "" nowhere. A helper that is missing or fails is an error, and nothing is kept elsewhere instead; one
-/// that is missing is so before anything is sent. The file is replaced as a whole or not at all, for its owner alone;
-/// all its other keys stay as they are. A symbolic link is followed. Programs that log in through this library wait for
-/// each other.
+/// They are stored in the credential helper that config.json configures for the registry (`credHelpers`, else
+/// `credsStore`), or in config.json itself if there is none. config.json is in the directory that the option
+/// `docker-config` names (else $DOCKER_CONFIG, else ~/.docker); if that option is "", nothing is stored. If a
+/// configured helper is missing or fails, the login fails, and nothing is stored elsewhere; a missing helper is noticed
+/// before anything is sent. config.json is replaced atomically, only its owner can read it, and its other keys stay
+/// unchanged. A symbolic link is followed. Concurrent logins through this library wait for each other. Example:
 ///
-/// @param service     a service. Not NULL.
-/// @param context     deadline and cancellation; may be NULL.
-/// @param auth_json   the credentials, an AuthConfig with `username` and `password` (or `auth`) or with an
-///                    `identitytoken`; `serveraddress` is as in ocireg_service_auth(). Not NULL.
-/// @param user_agent  what the caller is called in these requests, "" for nothing; NULL is the service's `user-agent`.
-/// @param json        receives an object: `Status`, `IdentityToken` as ocireg_service_auth() has them, `stored`
-///                    ("config.json", the name of the helper, or "none"); owned by the caller; free with ocireg_string_free(). It may hold a
-///                    secret. Not NULL.
-/// @param error       receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON,
-///         OCIREG_CREDENTIALS (a file that cannot be used), OCIREG_CREDENTIAL_HELPER, OCIREG_IO, OCIREG_NO_SPACE or
-///         OCIREG_PERMISSION when the file cannot be saved (it is then as it was), or what ocireg_service_auth() fails
-///         with.
+/// @code
+/// char *auth = NULL, *result = NULL;
+/// int32_t code = ocireg_auth_json("registry.example:5000", "alice", getenv("REGISTRY_PASSWORD"), &auth, &error);
+/// if (code == OCIREG_OK) code = ocireg_service_login(service, context, auth, NULL, &result, &error);
+/// ocireg_string_free(result);
+/// ocireg_string_free(auth);
+/// @endcode
 ///
-/// Any thread. Blocks: speaks to the registry, runs a helper, writes a file. Since 0.1.
+/// @param service     The service. Not NULL.
+/// @param context     The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param auth_json   The credentials as an AuthConfig with `username` and `password` (or `auth`), or with
+///                    `identitytoken`; `serveraddress` is the registry, as for ocireg_service_auth(). Not NULL.
+/// @param user_agent  The User-Agent header of these requests; "" sends none. If it is NULL, the service's is used.
+/// @param json        Receives a JSON object: `Status` and `IdentityToken` as from ocireg_service_auth(), and `stored`
+///                    ("config.json", the name of the helper, or "none"). It may contain a secret. Free it with
+///                    ocireg_string_free(). Not NULL.
+/// @param error       Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code as from ocireg_service_auth(), and also:
+///         - OCIREG_CREDENTIALS: config.json cannot be read.
+///         - OCIREG_CREDENTIAL_HELPER: the credential helper is missing or failed.
+///         - OCIREG_IO, OCIREG_NO_SPACE, OCIREG_PERMISSION: config.json cannot be written; it is unchanged.
+///
+/// Safe to call from any thread. Blocks for a few requests, while a helper runs, and while the file is written. Since
+/// 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_service_login(
     service: *const ocireg_service,
@@ -95,19 +107,23 @@ pub unsafe extern "C" fn ocireg_service_login(
     })
 }
 
-/// Logs out: the helper that config.json names for the registry forgets its credentials, and so does config.json, under
-/// whatever name a login put them there. Nothing to forget is no failure. The registry is not asked. A logout from
-/// Docker Hub also removes the tokens that `docker login` in a browser left there.
+/// Removes the stored credentials of a registry.
 ///
-/// @param service  a service. Not NULL.
-/// @param context  deadline and cancellation; may be NULL.
-/// @param host     the registry, host[:port] or an address; docker.io is the official one. Not NULL.
-/// @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_CREDENTIALS (a file
-///         that cannot be used), OCIREG_CREDENTIAL_HELPER, OCIREG_IO, OCIREG_NO_SPACE or OCIREG_PERMISSION when the file
-///         cannot be saved (it is then as it was), OCIREG_CANCELLED or OCIREG_DEADLINE.
+/// They are removed from config.json and from the credential helper that it configures for the registry, under every
+/// name that a login may have used. It is not an error if there are none. The registry is not contacted. A logout from
+/// Docker Hub also removes the tokens that a browser login with `docker login` has stored.
 ///
-/// Any thread. Blocks while it reads and writes the file and while a helper runs; never asks the network. Since 0.1.
+/// @param service  The service. Not NULL.
+/// @param context  The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param host     The registry as host[:port] or URL; "docker.io" is Docker Hub. Not NULL.
+/// @param error    Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_CREDENTIALS: config.json cannot be read.
+///         - OCIREG_CREDENTIAL_HELPER: the credential helper failed.
+///         - OCIREG_IO, OCIREG_NO_SPACE, OCIREG_PERMISSION: config.json cannot be written; it is unchanged.
+///
+/// Safe to call from any thread. Blocks while a helper runs and while the file is written. Never uses the network.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_service_logout(
     service: *const ocireg_service,
@@ -121,36 +137,44 @@ pub unsafe extern "C" fn ocireg_service_logout(
     })
 }
 
-/// Which credentials would be used for a registry, and where they come from; never the secret.
+/// Returns which credentials would be used for a registry and where they come from, without the secret.
 ///
-/// Looked through in this order: the option `credentials`; $DOCKER_AUTH_CONFIG (the text of a config.json); `config.json` in the directory of the option
-/// `docker-config`, else in $DOCKER_CONFIG, else in ~/.docker (its `credHelpers`, else its `credsStore`, then its
-/// `auths`); the containers tools' $REGISTRY_AUTH_FILE, else `containers/auth.json` in $XDG_RUNTIME_DIR (where that is not
-/// set, /run/containers/UID/auth.json), then in $XDG_CONFIG_HOME or ~/.config; then nobody, which is anonymous. In each
-/// the longest path counts: that of the repository, else of what it is in, else the host alone. Credentials given to a
-/// call come before all of these.
-/// With `docker-config` "" none of these files and variables is read; with `environment` false, only the file in
-/// `docker-config`. The files are read as Docker reads them: letter case of their keys does not matter, null is an empty
-/// value, the last of two equal keys counts, and an entry that cannot be used fails for its own registry only.
+/// These sources are searched in order:
+/// - the service option `credentials`
+/// - $DOCKER_AUTH_CONFIG, which contains the text of a config.json
+/// - config.json in the directory that the option `docker-config` names, else in $DOCKER_CONFIG, else in ~/.docker: its
+///   `credHelpers`, else its `credsStore`, then its `auths`
+/// - the file $REGISTRY_AUTH_FILE, else containers/auth.json in $XDG_RUNTIME_DIR (/run/containers/UID/auth.json if that
+///   is not set), then in $XDG_CONFIG_HOME or ~/.config
 ///
-/// A helper is the program docker-credential-NAME in a directory of $PATH, and has `credential-helper-timeout-ms` for its
-/// answer. It inherits the environment of this process. With `environment` false no helper runs: one that is configured
-/// fails. One that has nothing is a reason to look further; one that fails is not. This call then fails, as do all calls
-/// that log in, push or delete. Calls that only read go on without credentials, say so in their `warnings` and in the log,
-/// and fail with the code of that failure if the registry then asks for credentials. The same holds for a file that cannot
-/// be used, unless $REGISTRY_AUTH_FILE names it: then every call fails.
+/// If none has credentials, requests are anonymous. Within a source the longest path wins: the repository, then the
+/// paths that contain it, then the host. Credentials that are passed to a call come before all of these.
 ///
-/// @param service  a service. Not NULL.
-/// @param context  deadline and cancellation; may be NULL.
-/// @param host     the registry, host[:port], or a repository of it, host[:port]/path. Not NULL.
-/// @param json     receives an object: `username`, `source` (`credentials` for the option, the path of a file, the
-///                 variable, or the name of a helper), `kind` ("password", "identity_token", "registry_token" or "anonymous"); what
-///                 does not apply is absent; owned by the caller; free with ocireg_string_free(). Not NULL.
-/// @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_CREDENTIALS (a file
-///         that cannot be read or used), OCIREG_CREDENTIAL_HELPER, OCIREG_CANCELLED or OCIREG_DEADLINE.
+/// If `docker-config` is "", none of these files and variables is read. If `environment` is false, only the file in
+/// `docker-config` is read. The files are read as Docker reads them: keys are case-insensitive, null is an empty value,
+/// the last of two equal keys wins, and an entry that cannot be used only affects its own registry.
 ///
-/// Any thread. Blocks while it reads the files and while a credential helper runs; never asks the network. Since 0.1.
+/// A credential helper is the program docker-credential-NAME in a directory of $PATH. It inherits the environment of
+/// this process and must answer within `credential-helper-timeout-ms`. If `environment` is false no helper runs, and a
+/// configured one is an error. If a helper has no credentials, the search continues; if it fails, this function fails,
+/// and so does every call that logs in, pushes or deletes. Calls that only read continue without credentials and say so
+/// in their `warnings` and in the log; if the registry then asks for credentials, they fail with the helper's error.
+/// The same applies to a file that cannot be used, except $REGISTRY_AUTH_FILE: if that cannot be used, every call
+/// fails.
+///
+/// @param service  The service. Not NULL.
+/// @param context  The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param host     The registry as host[:port], or a repository as host[:port]/path. Not NULL.
+/// @param json     Receives a JSON object with the keys that apply: `username`, `source` ("credentials" for the option,
+///                 the path of a file, the variable, or the name of a helper), `kind` ("password", "identity_token",
+///                 "registry_token" or "anonymous"). Free it with ocireg_string_free(). Not NULL.
+/// @param error    Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_CREDENTIALS: a file cannot be read or used.
+///         - OCIREG_CREDENTIAL_HELPER: a credential helper failed.
+///
+/// Safe to call from any thread. Blocks while files are read and while a helper runs. Never uses the network. Since
+/// 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_service_credentials(
     service: *const ocireg_service,

@@ -8,26 +8,36 @@ use super::memory::bytes_into_raw;
 use super::options;
 use super::session::ocireg_session;
 
-/// Gets a manifest or index, verified against the digest that was asked for.
+/// Gets a manifest or index and verifies its digest.
 ///
-/// @param session          a session of a repository. Not NULL.
-/// @param context          the call's context; may be NULL.
-/// @param tag_or_digest    which one; NULL is that of the session's reference, else "latest".
-/// @param options_json     `platform` ("os[(version)]/arch[/variant]": selects the image of that platform from an index),
-///                         `accept` (media types; a manifest of any type listed here is returned, even one that this
-///                         library cannot interpret), `max_size` (bytes); may be NULL.
-/// @param descriptor_json  receives the OCI descriptor; the caller frees it with ocireg_string_free(); may be NULL.
-/// @param data             receives the exact bytes; the caller frees them with ocireg_bytes_free(); may be NULL.
-/// @param size             receives their number; may be NULL.
-/// @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_INVALID_REFERENCE,
-///         OCIREG_NOT_FOUND, OCIREG_INVALID_MANIFEST, OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH, OCIREG_LIMIT,
-///         OCIREG_NO_PLATFORM, OCIREG_UNSUPPORTED, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+/// A tag is resolved by the registry, so its digest is only as trustworthy as the registry. Manifests of Docker's
+/// schema 1 are not supported.
 ///
-/// Docker schema 1 manifests are OCIREG_UNSUPPORTED.
+/// @param session          A session for a repository. Not NULL.
+/// @param context          The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param tag_or_digest    The tag or digest. If it is NULL, that of the session's reference is used, or "latest" if it
+///                         has none.
+/// @param options_json     A JSON object; may be NULL:
+///                         - `platform`: "os[(version)]/arch[/variant]"; select the image for this platform from an
+///                           index
+///                         - `accept`: a list of media types; a manifest of a listed type is returned even if this
+///                           library does not know the type
+///                         - `max_size`: the largest size in bytes, if it is less than the service's limit
+/// @param descriptor_json  Receives the OCI descriptor. Free it with ocireg_string_free(). May be NULL.
+/// @param data             Receives the bytes of the manifest exactly as the registry sent them. Free them with
+///                         ocireg_bytes_free(). May be NULL.
+/// @param size             Receives the number of bytes. May be NULL.
+/// @param error            Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_NOT_FOUND: the repository does not have the manifest.
+///         - OCIREG_NO_PLATFORM: the index has no image for `platform`.
+///         - OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH: the registry sent other content.
+///         - OCIREG_INVALID_MANIFEST: it is not a valid manifest.
+///         - OCIREG_LIMIT: it is larger than `max_size` or the service's limit.
+///         - OCIREG_UNSUPPORTED: it has Docker's schema 1, or a type that is not known and not in `accept`.
 ///
-/// Any thread. Blocks: one exchange; with a platform also one for each nested index, and two for each entry that states no
-/// platform. Since 0.1.
+/// Safe to call from any thread. Blocks for one request; with `platform`, also for one for each nested index and two
+/// for each entry that does not state its platform. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_session_get_manifest(
     session: *const ocireg_session,
@@ -60,18 +70,18 @@ pub unsafe extern "C" fn ocireg_session_get_manifest(
     })
 }
 
-/// Looks a manifest up without its content, where the registry can tell.
+/// Gets the descriptor of a manifest or index, without its content if the registry allows that.
 ///
-/// @param session          a session of a repository. Not NULL.
-/// @param context          the call's context; may be NULL.
-/// @param tag_or_digest    which one; NULL is that of the session's reference, else "latest".
-/// @param options_json     `accept` (media types); may be NULL.
-/// @param descriptor_json  receives the OCI descriptor; the caller frees it with ocireg_string_free(). Not NULL.
-/// @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_INVALID_REFERENCE,
-///         OCIREG_NOT_FOUND, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+/// @param session          A session for a repository. Not NULL.
+/// @param context          The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param tag_or_digest    The tag or digest. If it is NULL, that of the session's reference is used, or "latest" if it
+///                         has none.
+/// @param options_json     A JSON object with `accept`, a list of media types. May be NULL.
+/// @param descriptor_json  Receives the OCI descriptor. Free it with ocireg_string_free(). Not NULL.
+/// @param error            Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK, or an error code such as OCIREG_NOT_FOUND if the repository does not have the manifest.
 ///
-/// Any thread. Blocks: one exchange, or two. Since 0.1.
+/// Safe to call from any thread. Blocks for one or two requests. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_session_head_manifest(
     session: *const ocireg_session,
@@ -96,32 +106,36 @@ pub unsafe extern "C" fn ocireg_session_head_manifest(
     })
 }
 
-/// Stores a manifest or index. Everything that it lists must be in the repository.
+/// Stores a manifest or index in the repository.
 ///
-/// A manifest with a `subject` is findable by it afterwards: the registry says that it takes note of it, or this function
-/// adds the manifest to the list under the tag that stands in for the referrers API, without losing the entries of others
-/// where the registry lets it.
+/// Everything that it lists must already be in the repository. If it has a `subject`, ocireg_session_referrers() finds
+/// it afterwards: either the registry confirms that it recorded the referrer, or this function adds it to the fallback
+/// tag. Entries that others add to that tag at the same time are kept if the registry supports conditional requests.
+/// Manifests of Docker's schema 1 are not supported.
 ///
-/// @param session          a session of a repository, opened with the action push or made by
+/// @param session          A session for a repository, opened with the action "push" or created by
 ///                         ocireg_session_repository(). Not NULL.
-/// @param context          the call's context; may be NULL.
-/// @param tag_or_digest    the tag, or the digest that the bytes must have; NULL: under its digest, without a tag.
-/// @param media_type       the media type; NULL is the manifest's own `mediaType`, which it must equal.
-/// @param data             the exact bytes. Not NULL unless size is 0.
-/// @param size             their number.
-/// @param options_json     `tags` (more tags for the same manifest), `if_match` (the digest or ETag that the tag must have
-///                         now); may be NULL.
-/// @param descriptor_json  receives the OCI descriptor, with `subject` (the digest, where the registry took note of it),
-///                         `subject_tag` (the tag that lists the manifest, where it did not) and `warnings`; the caller frees it with
-///                         ocireg_string_free(); may be NULL.
-/// @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_INVALID_REFERENCE,
-///         OCIREG_INVALID_MANIFEST, OCIREG_DIGEST_MISMATCH, OCIREG_CONFLICT when the tag is not what if_match says,
-///         OCIREG_UNSUPPORTED, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+/// @param context          The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param tag_or_digest    The tag, or the digest that the bytes must have. If it is NULL, the manifest is stored under
+///                         its digest, without a tag.
+/// @param media_type       The media type. It must equal the manifest's `mediaType`, which is used if this is NULL.
+/// @param data             The bytes, which are stored exactly as they are. Not NULL unless size is 0.
+/// @param size             The number of bytes.
+/// @param options_json     A JSON object; may be NULL:
+///                         - `tags`: a list of more tags for the manifest
+///                         - `if_match`: the digest or ETag that the tag must have now
+/// @param descriptor_json  Receives the OCI descriptor, with the keys that apply: `subject` (its digest, if the
+///                         registry recorded the referrer), `subject_tag` (the fallback tag, if it was used) and
+///                         `warnings`. Free it with ocireg_string_free(). May be NULL.
+/// @param error            Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_CONFLICT: the tag does not have the digest that `if_match` names.
+///         - OCIREG_DIGEST_MISMATCH: the bytes do not have the digest.
+///         - OCIREG_INVALID_MANIFEST: the bytes are not a valid manifest.
+///         - OCIREG_DENIED: the credentials do not allow a push.
+///         - OCIREG_REJECTED: the registry does not accept the manifest, for example because a blob is missing.
 ///
-/// Docker schema 1 manifests are OCIREG_UNSUPPORTED.
-///
-/// Any thread. Blocks: one exchange, one more for each further tag, and some for a subject. Since 0.2.
+/// Safe to call from any thread. Blocks for one request, one for each of `tags`, and a few for a subject. Since 0.2.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_session_put_manifest(
     session: *const ocireg_session,
@@ -153,19 +167,24 @@ pub unsafe extern "C" fn ocireg_session_put_manifest(
     })
 }
 
-/// Deletes a tag, or by its digest a manifest with all tags that name it. A tag is deleted alone, or the call fails: the
-/// manifest that it names stays. A manifest with a `subject` leaves the list of what refers to that, too.
+/// Deletes a tag, or a manifest with all its tags.
 ///
-/// @param session        a session of a repository, opened with the action delete or made by
+/// If you pass a tag, only the tag is deleted and its manifest stays; the call fails if the registry cannot do that. If
+/// you pass a digest, the manifest is deleted with all tags that refer to it. A manifest with a `subject` is also
+/// removed from the fallback tag of that subject.
+///
+/// @param session        A session for a repository, opened with the action "delete" or created by
 ///                       ocireg_session_repository(). Not NULL.
-/// @param context        the call's context; may be NULL.
-/// @param tag_or_digest  which one; NULL is that of the session's reference, else "latest".
-/// @param error          receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_DIGEST, OCIREG_INVALID_REFERENCE, OCIREG_NOT_FOUND,
-///         OCIREG_UNSUPPORTED where the registry cannot delete it or its operator does not allow that, any network or
-///         registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+/// @param context        The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param tag_or_digest  The tag or digest. If it is NULL, that of the session's reference is used, or "latest" if it
+///                       has none.
+/// @param error          Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_NOT_FOUND: the repository does not have it.
+///         - OCIREG_UNSUPPORTED: the registry cannot delete it, or its operator does not allow that.
+///         - OCIREG_DENIED: the credentials do not allow it.
 ///
-/// Any thread. Blocks: one exchange, for a digest some more. Since 0.2.
+/// Safe to call from any thread. Blocks for one request for a tag, and a few for a digest. Since 0.2.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_session_delete_manifest(
     session: *const ocireg_session,

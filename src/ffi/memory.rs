@@ -130,11 +130,13 @@ pub(super) fn bytes_into_raw(data: &[u8]) -> *mut u8 {
     unsafe { all.add(PREFIX) }
 }
 
-/// Frees text that a function of this library returned, after overwriting it.
+/// Overwrites and frees a string that a function of this library returned.
 ///
-/// @param text  text of this library, or NULL, which does nothing. Not the text of an error or of ocireg_version().
+/// Do not free the strings of an error, or those that ocireg_version() and similar functions return.
 ///
-/// Any thread. Never blocks. Since 0.1.
+/// @param text  The string. NULL does nothing.
+///
+/// Call it once, from any thread. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_string_free(text: *mut c_char) {
     guard!(default = (), {
@@ -146,11 +148,11 @@ pub unsafe extern "C" fn ocireg_string_free(text: *mut c_char) {
     })
 }
 
-/// Frees bytes that a function of this library returned, after overwriting them.
+/// Overwrites and frees bytes that a function of this library returned.
 ///
-/// @param data  bytes of this library, or NULL, which does nothing.
+/// @param data  The bytes. NULL does nothing.
 ///
-/// Any thread. Never blocks. Since 0.1.
+/// Call it once, from any thread. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_bytes_free(data: *mut u8) {
     guard!(default = (), {

@@ -10,10 +10,10 @@ use crate::error::{Code, Error, Result};
 use crate::v1::layer::LayerReader;
 use crate::v2::blob::BlobReader;
 
-/// A blob, or a layer of protocol v1, being read.
+/// A blob, or a layer of protocol v1, that is read as a stream.
 ///
-/// May move between threads, but only one may use it at a time; a second one gets OCIREG_BUSY. Holds what it needs
-/// of its session: that may be freed before it.
+/// It may move between threads, but only one thread may use it at a time; another one gets OCIREG_BUSY. Its session may
+/// be freed before it.
 pub struct ocireg_reader {
     _opaque: [u8; 0],
 }
@@ -70,20 +70,23 @@ fn with<T>(reader: &Mutex<Reader>, work: impl FnOnce(&mut Reader) -> Result<T>) 
 
 /// Reads the next bytes of a blob or layer.
 ///
-/// A cut connection is made again and reading goes on where it was (of a layer: if the server sends parts). After a failure the reader only repeats it,
-/// but after OCIREG_CANCELLED and OCIREG_DEADLINE reading can go on with another context.
+/// If the connection breaks, reading resumes where it stopped (a layer of protocol v1 only if the server supports
+/// ranges). Errors are sticky, except cancellation and deadline: call again with a new context to continue.
 ///
-/// @param reader    a reader. Not NULL.
-/// @param context   the call's context; may be NULL.
-/// @param buffer    receives the bytes; 256 KiB or more is fast. Not NULL.
-/// @param capacity  its size; not 0.
-/// @param count     receives how many bytes were read. 0 is the end, and says that size and digest were found right
-///                  (from an offset on: the size; of a layer: the size, where it is known). Not NULL.
-/// @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_BUSY, OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH, any network
-///         or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+/// @param reader    The reader. Not NULL.
+/// @param context   The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param buffer    Receives the bytes. 256 KiB or more is fast. Not NULL.
+/// @param capacity  The size of the buffer in bytes; not 0.
+/// @param count     Receives the number of bytes that were read. 0 is the end of the blob, and means that size and
+///                  digest are right. (If reading started at an offset, or for a layer of protocol v1, only the size is
+///                  checked, if it is known.) Not NULL.
+/// @param error     Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH: the blob is not what was asked for; discard what you have
+///           read.
+///         - OCIREG_BUSY: another thread is using the reader.
 ///
-/// One thread at a time. Blocks until bytes are there. Since 0.1.
+/// Call it from one thread at a time. Blocks until there are bytes. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_reader_read(
     reader: *mut ocireg_reader,
@@ -116,25 +119,25 @@ pub unsafe extern "C" fn ocireg_reader_read(
     })
 }
 
-/// Reads what is left of a blob or layer and checks size and digest.
+/// Reads the rest of a blob or layer and checks its size and digest.
 ///
-/// A tar reader stops at the end of the archive, which may be before the end of the blob: what it gave out is then not
-/// verified. Call this when you are done reading, and trust what you have read only if it succeeds. A reader that was
-/// opened at an offset has its size checked, and a layer of protocol v1 its size where it is known: nothing else can
-/// be checked there. At the end of the blob already, it returns OCIREG_OK at once. Example:
+/// A tar reader stops at the end of the archive, which may be before the end of the blob, so the digest has not been
+/// checked yet. Call this function when you are done, and trust what you have read only if it succeeds. If reading
+/// started at an offset, only the size is checked; of a layer of protocol v1, only the size, if it is known. At the end
+/// of the blob the function returns OCIREG_OK at once. Example:
 ///
 /// @code
 /// while (next_tar_entry(reader)) unpack_into_temporary_directory();
 /// if (ocireg_reader_verify(reader, context, &error) == OCIREG_OK) keep_the_directory();
 /// @endcode
 ///
-/// @param reader   a reader. Not NULL.
-/// @param context  the call's context; may be NULL.
-/// @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK when the whole blob has been read and is right; else as ocireg_reader_read(). After
-///         OCIREG_CANCELLED and OCIREG_DEADLINE it can be called again with another context.
+/// @param reader   The reader. Not NULL.
+/// @param context  The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param error    Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK if the whole blob has been read and is right, else an error code as from ocireg_reader_read().
+///         After OCIREG_CANCELLED or OCIREG_DEADLINE, call it again with a new context to continue.
 ///
-/// One thread at a time. Blocks until the rest of the blob is there. Since 0.2.
+/// Call it from one thread at a time. Blocks until the rest of the blob has been read. Since 0.2.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_reader_verify(
     reader: *mut ocireg_reader,
@@ -147,12 +150,12 @@ pub unsafe extern "C" fn ocireg_reader_verify(
     })
 }
 
-/// The size of the whole blob or layer, whatever the offset.
+/// Returns the size of the whole blob or layer, whatever the offset.
 ///
-/// @param reader  a reader, or NULL.
-/// @return the size in bytes; -1 where it is not known, while another thread reads, and for NULL.
+/// @param reader  The reader. May be NULL.
+/// @return The size in bytes; -1 if it is not known, while another thread reads, and for NULL.
 ///
-/// One thread at a time. Never blocks. Since 0.1.
+/// Call it from one thread at a time. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_reader_size(reader: *const ocireg_reader) -> i64 {
     guard!(default = -1, {
@@ -163,11 +166,11 @@ pub unsafe extern "C" fn ocireg_reader_size(reader: *const ocireg_reader) -> i64
     })
 }
 
-/// Frees a reader, at any point.
+/// Frees a reader, which need not be at its end.
 ///
-/// @param reader  a reader, or NULL, which does nothing.
+/// @param reader  The reader. NULL does nothing.
 ///
-/// One thread, once, not while it is read from. Never blocks. Since 0.1.
+/// Call it once, from any thread, and not while another thread reads. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_reader_free(reader: *mut ocireg_reader) {
     // SAFETY: the header's contract.

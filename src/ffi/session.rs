@@ -16,10 +16,11 @@ use crate::registry::api_endpoint::ApiVersion;
 use crate::registry::session::{Session, check_openable};
 use crate::v1;
 
-/// A conversation with one registry, or with one repository of it, at one endpoint or at several in order.
+/// A registry or one of its repositories, with the endpoints that serve it and the credentials for it.
 ///
-/// May be used from any thread, and by several at once. Holds what it needs of its service and endpoint: these
-/// may be freed before it. May be freed while a call on it runs.
+/// It may be used from any number of threads at once. It may be freed while calls on it run, and its service and
+/// endpoint may be freed before it. A session speaks either protocol v2 or protocol v1; functions for the other
+/// protocol return OCIREG_UNSUPPORTED.
 pub struct ocireg_session {
     _opaque: [u8; 0],
 }
@@ -73,25 +74,40 @@ fn other_protocol(speaks: &str, needed: &str) -> Error {
     .hint("open a session for an endpoint of the other protocol")
 }
 
-/// Opens a session of a reference's repository, or of a whole registry: asks its endpoints (mirrors first) for
-/// protocol v2 in order and keeps the first that answers. Later calls may move on to the next one.
+/// Opens a session for a repository or for a whole registry.
 ///
-/// @param service       the service; may be freed afterwards. Not NULL.
-/// @param context       the call's context; may be NULL.
-/// @param reference     the reference, such as "alpine:3.20" or "registry.example/team/app@sha256:…". Not NULL,
-///                      unless the option registry says what to open.
-/// @param options_json  `auth` (AuthConfig; absent: what the service knows; {}: anonymous), `actions` (list of strings,
-///                      default ["pull"]; with others no mirrors are asked), `registry` (host[:port], with a NULL
-///                      reference: the whole registry), `protocol` ("v2"; "v1": the session is of the index at the
-///                      reference's host, which is asked as by ocireg_endpoint_new_v1()); may be NULL.
-/// @param session       receives the session; the caller frees it with ocireg_session_free(). Not NULL.
-/// @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL. `attempts` holds the failure
-///                      of each endpoint.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_REFERENCE, OCIREG_UNSUPPORTED,
-///         OCIREG_CREDENTIALS or OCIREG_CREDENTIAL_HELPER when a source of credentials fails and `actions` are more than
-///         ["pull"], any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+/// The registry's endpoints are tried in order, mirrors first, and the session uses the first one that answers. Later
+/// calls may switch to the next endpoint. Example:
 ///
-/// Any thread. Blocks: credential helper, DNS, connection, one exchange an endpoint. Since 0.1.
+/// @code
+/// ocireg_session *session = NULL;
+/// char *tags = NULL;
+/// int32_t code = ocireg_session_open(service, context, "registry.example/team/app", NULL, &session, &error);
+/// if (code == OCIREG_OK) code = ocireg_session_list_tags(session, context, NULL, &tags, &error);
+/// @endcode
+///
+/// @param service       The service. Not NULL.
+/// @param context       The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param reference     The reference, such as "alpine:3.20" or "registry.example/team/app@sha256:…". Not NULL, unless
+///                      the option `registry` is set.
+/// @param options_json  A JSON object; may be NULL:
+///                      - `auth` (AuthConfig; default: the service's credentials; {} is anonymous)
+///                      - `actions` (default ["pull"]): what the session will do, such as ["pull", "push"] or
+///                        ["delete"]; mirrors are used only if it only pulls
+///                      - `registry`: the whole registry at this host[:port], instead of a reference
+///                      - `protocol` (default "v2"): "v1" opens a session with the v1 index at the reference's host,
+///                        which is found as by ocireg_endpoint_new_v1()
+/// @param session       Receives the session. Free it with ocireg_session_free(). Not NULL.
+/// @param error         Receives the error on failure; its `attempts` has the failure of each endpoint. Free it with
+///                      ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_INVALID_REFERENCE: the reference is not valid.
+///         - OCIREG_CREDENTIALS, OCIREG_CREDENTIAL_HELPER: the service's credentials cannot be read, and the session is
+///           for more than pulling.
+///         - OCIREG_UNSUPPORTED: `protocol` is "v1", but the service option `v1` is false.
+///
+/// Safe to call from any thread. Blocks while a credential helper runs, and for one request to each endpoint. Since
+/// 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_session_open(
     service: *const ocireg_service,
@@ -141,20 +157,22 @@ pub unsafe extern "C" fn ocireg_session_open(
     })
 }
 
-/// Makes a session of a whole registry at one endpoint.
+/// Creates a session for a whole registry at one endpoint.
 ///
-/// @param endpoint   the endpoint; may be freed afterwards. Not NULL.
-/// @param context    the call's context; may be NULL.
-/// @param auth_json  the credentials, an AuthConfig; "{}" is anonymous; NULL is what the service knows for the host.
-/// @param session    receives the session; the caller frees it with ocireg_session_free(). Not NULL.
-/// @param error      receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_UNSUPPORTED, OCIREG_CREDENTIALS when
-///         $REGISTRY_AUTH_FILE names a file that cannot be used, with protocol v1 any network code, OCIREG_CANCELLED,
-///         OCIREG_DEADLINE. A credential helper that fails is the failure of the first call that changes something or is
-///         refused.
+/// Protocol v2 sends nothing yet. With protocol v1, an endpoint that uses https and gets credentials is asked whether
+/// it needs an index.
 ///
-/// Any thread. May block: DNS, credential helper. Asks no registry yet; but one of protocol v1 over https with
-/// credentials is asked whether it stands alone. Since 0.1.
+/// @param endpoint   The endpoint. Not NULL.
+/// @param context    The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param auth_json  The credentials as an AuthConfig; "{}" is anonymous. If it is NULL, the service's credentials for
+///                   the host are used.
+/// @param session    Receives the session. Free it with ocireg_session_free(). Not NULL.
+/// @param error      Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as OCIREG_CREDENTIALS if the file $REGISTRY_AUTH_FILE cannot be used. A
+///         credential helper that fails is reported by the first call that changes something or is refused.
+///
+/// Safe to call from any thread. May block while a credential helper runs. Blocks for one request with protocol v1.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_session_new(
     endpoint: *const ocireg_endpoint,
@@ -179,15 +197,15 @@ pub unsafe extern "C" fn ocireg_session_new(
     })
 }
 
-/// Makes a session of one repository at the endpoints of another session.
+/// Creates a session for a repository at the same endpoints as another session.
 ///
-/// @param session     a session; may be freed afterwards. Not NULL.
-/// @param name        the repository's path at the registry, such as "library/alpine". Not NULL.
-/// @param repository  receives the session; the caller frees it with ocireg_session_free(). Not NULL.
-/// @param error       receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_REFERENCE.
+/// @param session     The session. Not NULL.
+/// @param name        The repository's path in the registry, such as "library/alpine". Not NULL.
+/// @param repository  Receives the session. Free it with ocireg_session_free(). Not NULL.
+/// @param error       Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK, or OCIREG_INVALID_REFERENCE if the path is not valid.
 ///
-/// Any thread. Never blocks. Since 0.1.
+/// Safe to call from any thread. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_session_repository(
     session: *const ocireg_session,
@@ -203,14 +221,14 @@ pub unsafe extern "C" fn ocireg_session_repository(
     })
 }
 
-/// The session's id: 64 random hex digits.
+/// Returns the id of a session: 64 random hexadecimal digits.
 ///
-/// @param session  a session. Not NULL.
-/// @param text     receives the id; the caller frees it with ocireg_string_free(). Not NULL.
-/// @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT.
+/// @param session  The session. Not NULL.
+/// @param text     Receives the id. Free it with ocireg_string_free(). Not NULL.
+/// @param error    Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code.
 ///
-/// Any thread. Never blocks. Since 0.1.
+/// Safe to call from any thread. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_session_id(
     session: *const ocireg_session,
@@ -226,16 +244,17 @@ pub unsafe extern "C" fn ocireg_session_id(
     })
 }
 
-/// What the session is: `protocol` ("v2" or "v1"), `endpoint` (the address in use), `mirror`, and where they apply
-/// `repository` (the path), `reference` (canonical) and `warnings` (list of strings: what went wrong when the session was
-/// opened, though it was opened, such as a credential helper that failed).
+/// Describes a session.
 ///
-/// @param session  a session. Not NULL.
-/// @param json     receives the document; the caller frees it with ocireg_string_free(). Not NULL.
-/// @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT.
+/// @param session  The session. Not NULL.
+/// @param json     Receives a JSON object: `protocol` ("v2" or "v1"), `endpoint` (the URL in use), `mirror` (whether
+///                 that is a mirror), and the keys that apply: `repository` (its path), `reference` (canonical),
+///                 `warnings` (a list of strings about what failed while the session was opened, such as a credential
+///                 helper). Free it with ocireg_string_free(). Not NULL.
+/// @param error    Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code.
 ///
-/// Any thread. Never blocks. Since 0.1.
+/// Safe to call from any thread. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_session_info(
     session: *const ocireg_session,
@@ -251,15 +270,16 @@ pub unsafe extern "C" fn ocireg_session_info(
     })
 }
 
-/// Asks the endpoint for `/v2/`, or `/v1/_ping`, without credentials.
+/// Requests `/v2/` or `/v1/_ping` from the endpoint, without credentials.
 ///
-/// @param session  a session. Not NULL.
-/// @param context  the call's context; may be NULL.
-/// @param json     receives what ocireg_endpoint_ping() gives; the caller frees it with ocireg_string_free(). Not NULL.
-/// @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+/// @param session  The session. Not NULL.
+/// @param context  The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param json     Receives the same JSON object as from ocireg_endpoint_ping(). Free it with ocireg_string_free(). Not
+///                 NULL.
+/// @param error    Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK, or an error code if the endpoint does not answer as a registry.
 ///
-/// Any thread. Blocks: DNS, connection, one exchange. Since 0.1.
+/// Safe to call from any thread. Blocks for one request. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_session_ping(
     session: *const ocireg_session,
@@ -276,11 +296,13 @@ pub unsafe extern "C" fn ocireg_session_ping(
     })
 }
 
-/// Frees a session. Calls that run on it go on.
+/// Frees a session.
 ///
-/// @param session  a session, or NULL, which does nothing.
+/// Calls that are running, and readers and writers of the session, are not affected.
 ///
-/// Any thread, once. Never blocks. Since 0.1.
+/// @param session  The session. NULL does nothing.
+///
+/// Call it once, from any thread. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_session_free(session: *mut ocireg_session) {
     // SAFETY: the header's contract.

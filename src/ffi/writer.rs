@@ -11,10 +11,10 @@ use crate::error::{Code, Error, Result};
 use crate::v1::push_layer::LayerWriter;
 use crate::v2::upload::BlobWriter;
 
-/// Content being written to a registry.
+/// A blob, or a layer of protocol v1, that is written to a registry as a stream.
 ///
-/// May move between threads, but only one may use it at a time; a second one gets OCIREG_BUSY. Holds what it needs
-/// of its session: that may be freed before it.
+/// It may move between threads, but only one thread may use it at a time; another one gets OCIREG_BUSY. Its session may
+/// be freed before it.
 pub struct ocireg_writer {
     _opaque: [u8; 0],
 }
@@ -46,21 +46,23 @@ fn with<T>(writer: &Mutex<Writer>, work: impl FnOnce(&mut Writer) -> Result<T>) 
     }
 }
 
-/// Writes the next bytes: takes all of them, or fails. After a failure the writer only repeats it.
+/// Writes the next bytes of a blob or layer: all of them, or the call fails.
 ///
-/// A blob is sent as it is written. A layer of protocol v1 waits in a temporary file, from which
-/// ocireg_writer_commit() sends it.
+/// Errors are sticky: after a failure, free the writer and start again. A blob is sent while you write it. A layer of
+/// protocol v1 is written to a temporary file, which ocireg_writer_commit() sends.
 ///
-/// @param writer   a writer. Not NULL.
-/// @param context  the call's context; may be NULL.
-/// @param data     the bytes, borrowed for the call; Not NULL unless size is 0.
-/// @param size     how many.
-/// @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_BUSY, OCIREG_POLICY when the registry sends the upload to another
-///         host, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE. For a layer OCIREG_LIMIT when it is larger
-///         than `spool` of the option `limits`, OCIREG_NO_SPACE or OCIREG_IO when it cannot be kept.
+/// @param writer   The writer. Not NULL.
+/// @param context  The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param data     The bytes. Not NULL unless size is 0.
+/// @param size     The number of bytes.
+/// @param error    Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_BUSY: another thread is using the writer.
+///         - OCIREG_POLICY: the registry sent the upload to another host; the option allow-upload-hosts allows it.
+///         - OCIREG_LIMIT: a layer of protocol v1 is larger than `spool` of the service option `limits`.
+///         - OCIREG_NO_SPACE, OCIREG_IO: the temporary file of a layer of protocol v1 cannot be written.
 ///
-/// One thread at a time. Blocks when a chunk is full: one exchange. Since 0.1.
+/// Call it from one thread at a time. Blocks for one request whenever a chunk is full. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_writer_write(
     writer: *mut ocireg_writer,
@@ -78,24 +80,25 @@ pub unsafe extern "C" fn ocireg_writer_write(
     })
 }
 
-/// Ends the content: when this returns, the registry has it.
+/// Completes a blob or layer. When it returns OCIREG_OK, the registry has the content.
 ///
-/// A layer of protocol v1 is sent now, in gzip; what is no tar archive is not sent. A commit of a layer that failed can
-/// be made again.
+/// A layer of protocol v1 is compressed and sent now; content that is not a tar archive is not sent. You can commit a
+/// layer again after a failure.
 ///
-/// @param writer        a writer. Not NULL.
-/// @param context       the call's context; may be NULL.
-/// @param options_json  `digest` and `size`: what must have been written, beside what was said when the writer was made
-///                      (of a layer only `size`); may be NULL.
-/// @param json          receives the blob's OCI descriptor; the caller frees it with ocireg_string_free(); of a layer an object of
+/// @param writer        The writer. Not NULL.
+/// @param context       The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param options_json  A JSON object with `digest` and `size`, which the content must have, in addition to those that
+///                      were given when the writer was created. A layer of protocol v1 only has `size`. May be NULL.
+/// @param json          Receives the OCI descriptor of a blob. For a layer of protocol v1 it is an object with
 ///                      `checksum` (the tarsum) and `checksum_payload`, for
-///                      ocireg_session_push_image_checksum_registry(); may be NULL.
-/// @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_DIGEST, OCIREG_BUSY,
-///         OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH, OCIREG_POLICY, any network or registry code, OCIREG_CANCELLED,
-///         OCIREG_DEADLINE.
+///                      ocireg_session_push_image_checksum_registry(). Free it with ocireg_string_free(). May be NULL.
+/// @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH: the content does not have the given digest or size.
+///         - OCIREG_BUSY: another thread is using the writer.
+///         - OCIREG_POLICY: the registry sent the upload to another host; the option allow-upload-hosts allows it.
 ///
-/// One thread at a time. Blocks: one exchange or two. Since 0.1.
+/// Call it from one thread at a time. Blocks for one or two requests. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_writer_commit(
     writer: *mut ocireg_writer,
@@ -123,15 +126,15 @@ pub unsafe extern "C" fn ocireg_writer_commit(
     })
 }
 
-/// Ends the upload without its content: the registry is told to forget what it has, and a temporary file is gone.
+/// Cancels an upload: the registry discards what it has received, and a temporary file is deleted.
 ///
-/// @param writer   a writer. Not NULL.
-/// @param context  the call's context; may be NULL.
-/// @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_BUSY, OCIREG_CANCELLED, OCIREG_DEADLINE. What the registry
-///         answers is no error: it forgets uploads in time.
+/// @param writer   The writer. Not NULL.
+/// @param context  The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param error    Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK, even if the registry refuses: it discards unfinished uploads after some time. OCIREG_BUSY if
+///         another thread is using the writer.
 ///
-/// One thread at a time. Blocks: one exchange. Since 0.1.
+/// Call it from one thread at a time. Blocks for one request. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_writer_abort(
     writer: *mut ocireg_writer,
@@ -150,11 +153,13 @@ pub unsafe extern "C" fn ocireg_writer_abort(
     })
 }
 
-/// Frees a writer. What was not committed is forgotten here; the registry forgets it in time.
+/// Frees a writer.
 ///
-/// @param writer  a writer, or NULL, which does nothing.
+/// Content that was not committed is lost; the registry discards it after some time.
 ///
-/// One thread, once, not while it is written to. Never blocks. Since 0.1.
+/// @param writer  The writer. NULL does nothing.
+///
+/// Call it once, from any thread, and not while another thread writes. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_writer_free(writer: *mut ocireg_writer) {
     // SAFETY: the header's contract.
