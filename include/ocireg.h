@@ -135,7 +135,7 @@
 #define OCIREG_DIGEST_MISMATCH 100
 /* The content does not have the expected size. */
 #define OCIREG_SIZE_MISMATCH 101
-/* A manifest or image configuration is not valid. */
+/* A manifest, image configuration or layer is not valid. */
 #define OCIREG_INVALID_MANIFEST 102
 /* The content exceeds a configured limit. */
 #define OCIREG_LIMIT 103

@@ -319,6 +319,13 @@ impl fmt::Debug for Error {
 
 impl std::error::Error for Error {}
 
+/// For readers of the standard library; `downcast` is the way back.
+impl From<Error> for std::io::Error {
+    fn from(error: Error) -> Self {
+        Self::other(error)
+    }
+}
+
 /// Text from elsewhere may hold line breaks, terminal escapes and characters that turn a line around; an error is one
 /// line that shows what it holds.
 pub fn one_line(text: &str) -> String {

@@ -27,6 +27,7 @@
 pub mod auth;
 pub mod call;
 pub mod client;
+pub mod compress;
 pub mod config;
 pub mod credentials;
 pub mod crypto;

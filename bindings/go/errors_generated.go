@@ -72,7 +72,7 @@ const (
 	CodeDigestMismatch Code = 100
 	// The content does not have the expected size.
 	CodeSizeMismatch Code = 101
-	// A manifest or image configuration is not valid.
+	// A manifest, image configuration or layer is not valid.
 	CodeInvalidManifest Code = 102
 	// The content exceeds a configured limit.
 	CodeLimit Code = 103

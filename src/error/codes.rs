@@ -224,8 +224,8 @@ codes! {
         when "There are more or fewer bytes than a descriptor, an option or the server said. `size_expected` and `size_actual` say how many."
         hint "do not use the content; try again, and report it to the registry's operator if it happens again"
         example "sha256:0123… has 1000 bytes, but 1024 were expected";
-    InvalidManifest = 102 "INVALID_MANIFEST" "A manifest or image configuration is not valid."
-        when "A manifest, index or configuration has the right digest, but not the form that its media type requires."
+    InvalidManifest = 102 "INVALID_MANIFEST" "A manifest, image configuration or layer is not valid."
+        when "A manifest, index, configuration or layer has the right digest, but not the form that it should have; with a layer, `what` is `layer`."
         hint "report this to whoever built the image, or rebuild it with a current tool"
         example "the manifest is not valid: config is missing";
     Limit = 103 "LIMIT" "The content exceeds a configured limit."

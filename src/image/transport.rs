@@ -278,6 +278,17 @@ pub fn too_large(blob: &Descriptor, limit: u64) -> Error {
     .hint("raise config in the option limits, if you trust this registry")
 }
 
+/// A reader behind a pointer.
+impl<R: BlobRead + ?Sized> BlobRead for Box<R> {
+    fn read(&mut self, buffer: &mut [u8], call: &Call) -> Result<usize> {
+        self.as_mut().read(buffer, call)
+    }
+
+    fn take_retries(&mut self) -> u32 {
+        self.as_mut().take_retries()
+    }
+}
+
 /// Bytes at hand.
 impl BlobRead for &[u8] {
     fn read(&mut self, buffer: &mut [u8], _call: &Call) -> Result<usize> {

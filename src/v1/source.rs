@@ -1,21 +1,19 @@
 //! An image of a v1 index as the source of a copy: the history is walked, and each image's layer fetched into a layout, from
 //! the oldest on. v1 has no digests: those of the result are computed here, and say what came, not what was meant.
 
-use std::io::{self, Write};
 use std::time::{Duration, Instant};
-
-use flate2::write::MultiGzDecoder;
 
 use super::convert::{OciImage, V1Image, convert, platform};
 use super::{ImageId, Root, Session};
 use crate::call::event::{BlobSource, Direction};
 use crate::call::{Call, Event};
+use crate::compress::{DiffId, Format};
 use crate::config::settings::Limits;
 use crate::error::{Code, Error, Phase, Result};
 use crate::image::manifest::Document;
 use crate::image::transport::Endpoint;
 use crate::image::{BlobRead, Descriptor, Platform, Source, media_type};
-use crate::names::digest::{Algorithm, Digest, Hasher};
+use crate::names::digest::{Algorithm, Digest};
 use crate::names::reference::Reference;
 use crate::store::place::LayoutSource;
 use crate::store::{Layout, NewBlob};
@@ -24,9 +22,6 @@ use crate::transfer::report::{BlobReport, Done};
 
 /// What is read from a connection before it is written.
 const BUFFER: usize = 256 << 10;
-
-/// What is decompressed at once: it may grow a thousand times, and the call must end within a second.
-const PIECE: usize = 8 << 10;
 
 /// The least time between two progress events of one layer.
 const EVENT: Duration = Duration::from_millis(100);
@@ -252,7 +247,7 @@ fn fetch(
         call.add_total(size);
     }
     let mut arriving =
-        Arriving { id, blob: layout.new_blob()?, content: None, offset: 0, told: None };
+        Arriving { id, blob: layout.new_blob()?, content: Content::new(), offset: 0, told: None };
     let mut buffer = vec![0; BUFFER];
     loop {
         let mut filled = 0;
@@ -284,18 +279,14 @@ fn fetch(
 struct Arriving<'a> {
     id: &'a ImageId,
     blob: NewBlob,
-    content: Option<Content>,
+    content: Content,
     offset: u64,
     told: Option<Instant>,
 }
 
 impl Arriving<'_> {
     fn take(&mut self, bytes: &[u8], size_is_known: bool, call: &Call) -> Result<()> {
-        let content = match &mut self.content {
-            Some(content) => content,
-            none => none.insert(Content::of(bytes, self.id)?),
-        };
-        content.take(bytes, self.id, call)?;
+        self.content.take(bytes, self.id, call)?;
         self.blob.write(bytes)?;
         self.offset += bytes.len() as u64;
         if !size_is_known {
@@ -321,9 +312,11 @@ impl Arriving<'_> {
 
     /// The blob that the layer became, and its digest without compression.
     fn finish(self, layout: &Layout, call: &Call) -> Result<(Descriptor, Digest)> {
-        let content = self.content.ok_or_else(|| wrong_layer(self.id, "it is empty"))?;
-        let media_type = content.media_type();
-        let diff_id = content.finish(self.id)?;
+        if self.offset == 0 {
+            return Err(wrong_layer(self.id, "it is empty"));
+        }
+        let media_type = self.content.media_type();
+        let diff_id = self.content.finish(self.id, call)?;
         let (digest, size) = self.blob.finish()?;
         layout.mark(&digest);
         call.event(&Event::Blob {
@@ -341,92 +334,69 @@ impl Arriving<'_> {
 }
 
 /// What is in a layer, hashed without its compression.
-enum Content {
-    Tar(Box<Hashing>),
-    Gzip(Box<MultiGzDecoder<Hashing>>),
+struct Content {
+    diff_id: DiffId,
+    /// The first bytes of the archive.
+    first: Vec<u8>,
 }
 
 impl Content {
-    /// By the first bytes; there are at least some.
-    fn of(bytes: &[u8], id: &ImageId) -> Result<Self> {
-        let hashing = Hashing { hasher: Hasher::new(Algorithm::Sha256), first: Vec::new() };
-        for (magic, name) in
-            [(&b"BZh"[..], "bzip2"), (b"\xfd7zXZ\0", "xz"), (b"\x28\xb5\x2f\xfd", "zstd")]
-        {
-            if bytes.starts_with(magic) {
-                return Err(Error::new(
-                    Code::Unsupported,
-                    format!("the layer of the image {id} is compressed with {name}"),
-                )
-                .hint("layers of protocol v1 can be converted only if they are uncompressed or compressed with gzip"));
-            }
-        }
-        Ok(if bytes.starts_with(&[0x1f, 0x8b]) {
-            Self::Gzip(Box::new(MultiGzDecoder::new(hashing)))
-        } else {
-            Self::Tar(Box::new(hashing))
-        })
+    fn new() -> Self {
+        Self { diff_id: DiffId::new(Algorithm::Sha256), first: Vec::new() }
     }
 
+    /// By what came; there are at least some bytes.
     fn media_type(&self) -> &'static str {
-        match self {
-            Self::Tar(_) => media_type::OCI_LAYER,
-            Self::Gzip(_) => media_type::OCI_LAYER_GZIP,
+        match self.diff_id.format() {
+            Some(Format::Gzip) => media_type::OCI_LAYER_GZIP,
+            _ => media_type::OCI_LAYER,
         }
     }
 
     fn take(&mut self, bytes: &[u8], id: &ImageId, call: &Call) -> Result<()> {
-        match self {
-            Self::Tar(hashing) => {
-                hashing.update(bytes);
-                Ok(())
-            }
-            Self::Gzip(decoder) => bytes.chunks(PIECE).try_for_each(|piece| {
-                call.check()?;
-                decoder
-                    .write_all(piece)
-                    .map_err(|e| wrong_layer(id, "its gzip data is damaged").cause(e))
-            }),
+        let first = &mut self.first;
+        self.diff_id
+            .update(bytes, &mut |bytes| keep(first, bytes), call)
+            .map_err(|e| unusable(id, e))?;
+        if self.diff_id.format() == Some(Format::Zstd) {
+            return Err(compressed(id, "zstd"));
         }
-    }
-
-    fn finish(self, id: &ImageId) -> Result<Digest> {
-        let hashing = match self {
-            Self::Tar(hashing) => *hashing,
-            Self::Gzip(decoder) => decoder
-                .finish()
-                .map_err(|e| wrong_layer(id, "its gzip data is damaged").cause(e))?,
-        };
-        if !tar::may_begin(&hashing.first) {
-            return Err(wrong_layer(id, "it is not a tar archive"));
-        }
-        Ok(hashing.hasher.finish())
-    }
-}
-
-/// Takes what is written to it into a hash, and keeps its first bytes.
-struct Hashing {
-    hasher: Hasher,
-    first: Vec<u8>,
-}
-
-impl Hashing {
-    fn update(&mut self, bytes: &[u8]) {
-        let missing = tar::BLOCK - self.first.len();
-        self.first.extend_from_slice(&bytes[..missing.min(bytes.len())]);
-        self.hasher.update(bytes);
-    }
-}
-
-impl Write for Hashing {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+
+    fn finish(self, id: &ImageId, call: &Call) -> Result<Digest> {
+        let mut first = self.first;
+        let finished = self.diff_id.finish(&mut |bytes| keep(&mut first, bytes), call);
+        let digest = finished.map_err(|e| unusable(id, e))?;
+        if !tar::may_begin(&first) {
+            return Err(wrong_layer(id, "it is not a tar archive"));
+        }
+        Ok(digest)
+    }
+}
+
+/// Keeps the first block.
+fn keep(first: &mut Vec<u8>, bytes: &[u8]) {
+    let missing = tar::BLOCK - first.len();
+    first.extend_from_slice(&bytes[..missing.min(bytes.len())]);
+}
+
+/// What is said of a layer that cannot be decompressed.
+fn unusable(id: &ImageId, error: Error) -> Error {
+    match error.code() {
+        Code::Unsupported | Code::InvalidManifest | Code::Limit => {
+            error.context(format!("cannot use the layer of the image {id}")).phase(Phase::Verify)
+        }
+        _ => error,
+    }
+}
+
+fn compressed(id: &ImageId, name: &str) -> Error {
+    Error::new(
+        Code::Unsupported,
+        format!("the layer of the image {id} is compressed with {name}"),
+    )
+    .hint("layers of protocol v1 can be converted only if they are uncompressed or compressed with gzip")
 }
 
 fn wrong_layer(id: &ImageId, why: &str) -> Error {

@@ -12,6 +12,7 @@ mod scene;
 mod v1_scene;
 
 mod artifacts;
+mod compress;
 mod copy;
 mod credentials;
 mod crypto;
