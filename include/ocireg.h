@@ -175,10 +175,10 @@
 typedef struct ocireg_context ocireg_context;
 
 /**
- * A place that a registry is spoken to at: an address, its protocol, how TLS is spoken.
+ * One address of a registry, with its protocol and its TLS settings.
  *
- * Never changes; may be used from any number of threads at once. May be freed while a call on it runs, and before
- * what was made from it.
+ * It never changes, so any number of threads may use it at once. It may be freed while calls on it run, and before the
+ * sessions that were created from it.
  */
 typedef struct ocireg_endpoint ocireg_endpoint;
 
@@ -915,8 +915,8 @@ int32_t ocireg_service_auth(const ocireg_service *service,
  *         - OCIREG_CREDENTIAL_HELPER: the credential helper is missing or failed.
  *         - OCIREG_IO, OCIREG_NO_SPACE, OCIREG_PERMISSION: config.json cannot be written; it is unchanged.
  *
- * Safe to call from any thread. Blocks for a few requests, while a helper runs, and while the file is written. Since
- * 0.1.
+ * Safe to call from any thread. Blocks for a few requests, while a helper runs, and while the file is written.
+ * Since 0.1.
  */
 int32_t ocireg_service_login(const ocireg_service *service,
                              const ocireg_context *context,
@@ -986,8 +986,8 @@ int32_t ocireg_service_logout(const ocireg_service *service,
  *         - OCIREG_CREDENTIALS: a file cannot be read or used.
  *         - OCIREG_CREDENTIAL_HELPER: a credential helper failed.
  *
- * Safe to call from any thread. Blocks while files are read and while a helper runs. Never uses the network. Since
- * 0.1.
+ * Safe to call from any thread. Blocks while files are read and while a helper runs. Never uses the network.
+ * Since 0.1.
  */
 int32_t ocireg_service_credentials(const ocireg_service *service,
                                    const ocireg_context *context,
@@ -1032,8 +1032,8 @@ int32_t ocireg_service_credentials(const ocireg_service *service,
  *           for more than pulling.
  *         - OCIREG_UNSUPPORTED: `protocol` is "v1", but the service option `v1` is false.
  *
- * Safe to call from any thread. Blocks while a credential helper runs, and for one request to each endpoint. Since
- * 0.1.
+ * Safe to call from any thread. Blocks while a credential helper runs, and for one request to each endpoint.
+ * Since 0.1.
  */
 int32_t ocireg_session_open(const ocireg_service *service,
                             const ocireg_context *context,
@@ -1460,8 +1460,8 @@ int32_t ocireg_session_open_blob(const ocireg_session *session,
  *         - OCIREG_DENIED: the credentials do not allow a push.
  *         - OCIREG_POLICY: the registry sent the upload to another host; the option allow-upload-hosts allows it.
  *
- * Safe to call from any thread. Blocks for one request, and one for each of `mount_from` and for `check_exists`. Since
- * 0.1.
+ * Safe to call from any thread. Blocks for one request, and one for each of `mount_from` and for `check_exists`.
+ * Since 0.1.
  */
 int32_t ocireg_session_put_blob(const ocireg_session *session,
                                 const ocireg_context *context,
@@ -1816,8 +1816,8 @@ int32_t ocireg_layout_remove(const char *location,
  *         - OCIREG_INVALID_MANIFEST, OCIREG_DIGEST_MISMATCH: a manifest is damaged; nothing was removed.
  *         - OCIREG_IO, OCIREG_PERMISSION: the layout cannot be read or changed.
  *
- * Safe to call from any thread. Blocks while it reads and removes files; pulls that start meanwhile wait for it. Since
- * 0.2.
+ * Safe to call from any thread. Blocks while it reads and removes files; pulls that start meanwhile wait for it.
+ * Since 0.2.
  */
 int32_t ocireg_layout_collect(const char *location,
                               const ocireg_context *context,
@@ -1854,20 +1854,20 @@ int32_t ocireg_layout_verify(const char *location,
  */
 
 /**
- * The endpoints to pull from, in the order to try them: mirrors of the official registry, then https, then
- * http for insecure hosts.
+ * Returns the endpoints that a host is pulled from, in the order in which they are tried.
  *
- * @param service   a service. Not NULL.
- * @param context   deadline and cancellation; may be NULL.
- * @param hostname  the registry, host[:port]. Not NULL.
- * @param json      receives a list of objects: `URL`, `Version`, `Mirror`, `Official`, `TrimHostname`,
- *                  `AllowNondistributableArtifacts`, `TLSConfig`; owned by the caller; free with ocireg_string_free(). Not NULL.
- * @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_CONFIG,
- *         OCIREG_IO
- *         or OCIREG_PERMISSION when the host's certificates cannot be used, OCIREG_CANCELLED or OCIREG_DEADLINE.
+ * Mirrors of Docker Hub come first, then https, then http for insecure registries.
  *
- * Any thread. May wait for the name server where blocks of insecure registries have to be compared. Since 0.1.
+ * @param service   The service. Not NULL.
+ * @param context   The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param hostname  The registry as host[:port]. Not NULL.
+ * @param json      Receives a JSON list of objects: `URL`, `Version`, `Mirror`, `Official`, `TrimHostname`,
+ *                  `AllowNondistributableArtifacts`, `TLSConfig`. Free it with ocireg_string_free(). Not NULL.
+ * @param error     Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as OCIREG_INVALID_CONFIG, OCIREG_IO or OCIREG_PERMISSION if the host's
+ *         certificates cannot be used.
+ *
+ * Safe to call from any thread. May wait for DNS if `insecure-registries` contains networks. Since 0.1.
  */
 int32_t ocireg_service_lookup_pull_endpoints(const ocireg_service *service,
                                              const ocireg_context *context,
@@ -1876,19 +1876,20 @@ int32_t ocireg_service_lookup_pull_endpoints(const ocireg_service *service,
                                              ocireg_error **error);
 
 /**
- * The endpoints to push to, in the order to try them: as to pull from, without mirrors.
+ * Returns the endpoints that a host is pushed to, in the order in which they are tried.
  *
- * @param service   a service. Not NULL.
- * @param context   deadline and cancellation; may be NULL.
- * @param hostname  the registry, host[:port]. Not NULL.
- * @param json      receives a list of objects: `URL`, `Version`, `Mirror`, `Official`, `TrimHostname`,
- *                  `AllowNondistributableArtifacts`, `TLSConfig`; owned by the caller; free with ocireg_string_free(). Not NULL.
- * @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_CONFIG,
- *         OCIREG_IO
- *         or OCIREG_PERMISSION when the host's certificates cannot be used, OCIREG_CANCELLED or OCIREG_DEADLINE.
+ * They are the endpoints for pulling without the mirrors.
  *
- * Any thread. May wait for the name server where blocks of insecure registries have to be compared. Since 0.1.
+ * @param service   The service. Not NULL.
+ * @param context   The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param hostname  The registry as host[:port]. Not NULL.
+ * @param json      Receives a JSON list of objects: `URL`, `Version`, `Mirror`, `Official`, `TrimHostname`,
+ *                  `AllowNondistributableArtifacts`, `TLSConfig`. Free it with ocireg_string_free(). Not NULL.
+ * @param error     Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as OCIREG_INVALID_CONFIG, OCIREG_IO or OCIREG_PERMISSION if the host's
+ *         certificates cannot be used.
+ *
+ * Safe to call from any thread. May wait for DNS if `insecure-registries` contains networks. Since 0.1.
  */
 int32_t ocireg_service_lookup_push_endpoints(const ocireg_service *service,
                                              const ocireg_context *context,
@@ -1897,19 +1898,17 @@ int32_t ocireg_service_lookup_push_endpoints(const ocireg_service *service,
                                              ocireg_error **error);
 
 /**
- * What is known of a reference's repository under the service's configuration.
+ * Returns what the service's configuration says about the repository of a reference.
  *
- * @param service    a service. Not NULL.
- * @param context    deadline and cancellation; may be NULL.
- * @param reference  the reference. Not NULL.
- * @param json       receives an object: `Name`, `Index` (`Name`, `Mirrors`, `Secure`, `Official`), `Official`,
- *                   `Class`; owned by the caller; free with ocireg_string_free(). Not NULL.
- * @param error      receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8,
- *         OCIREG_INVALID_REFERENCE,
- *         OCIREG_INVALID_CONFIG, OCIREG_CANCELLED or OCIREG_DEADLINE.
+ * @param service    The service. Not NULL.
+ * @param context    The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param reference  The reference. Not NULL.
+ * @param json       Receives a JSON object: `Name`, `Index` (`Name`, `Mirrors`, `Secure`, `Official`), `Official`,
+ *                   `Class`. Free it with ocireg_string_free(). Not NULL.
+ * @param error      Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as OCIREG_INVALID_REFERENCE if the reference is not valid.
  *
- * Any thread. May wait for the name server where blocks of insecure registries have to be compared. Since 0.1.
+ * Safe to call from any thread. May wait for DNS if `insecure-registries` contains networks. Since 0.1.
  */
 int32_t ocireg_service_resolve_repository(const ocireg_service *service,
                                           const ocireg_context *context,
@@ -1918,19 +1917,21 @@ int32_t ocireg_service_resolve_repository(const ocireg_service *service,
                                           ocireg_error **error);
 
 /**
- * How TLS is spoken to a host: unverified where it is insecure, else as its directory of certificates says.
+ * Returns the TLS settings for a host.
  *
- * @param service   a service. Not NULL.
- * @param context   deadline and cancellation; may be NULL.
- * @param hostname  the registry, host[:port]. Not NULL.
- * @param json      receives an object: `InsecureSkipVerify`, `MinVersion`, `RootCAs` (paths), `Certificates`
- *                  (objects of `cert` and `key`); owned by the caller; free with ocireg_string_free(). Not NULL.
- * @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_CONFIG,
- *         OCIREG_IO
- *         or OCIREG_PERMISSION when the host's certificates cannot be used, OCIREG_CANCELLED or OCIREG_DEADLINE.
+ * Certificates are not verified for an insecure registry; otherwise the settings come from the host's directory in
+ * `certs-dir`.
  *
- * Any thread. May wait for the name server where blocks of insecure registries have to be compared. Since 0.1.
+ * @param service   The service. Not NULL.
+ * @param context   The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param hostname  The registry as host[:port]. Not NULL.
+ * @param json      Receives a JSON object: `InsecureSkipVerify`, `MinVersion`, `RootCAs` (paths), `Certificates`
+ *                  (objects with `cert` and `key`). Free it with ocireg_string_free(). Not NULL.
+ * @param error     Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as OCIREG_INVALID_CONFIG, OCIREG_IO or OCIREG_PERMISSION if the host's
+ *         certificates cannot be used.
+ *
+ * Safe to call from any thread. May wait for DNS if `insecure-registries` contains networks. Since 0.1.
  */
 int32_t ocireg_service_tls_config(const ocireg_service *service,
                                   const ocireg_context *context,
@@ -1939,17 +1940,18 @@ int32_t ocireg_service_tls_config(const ocireg_service *service,
                                   ocireg_error **error);
 
 /**
- * Whether a host is an insecure registry: certificates are not verified, and http is tried after https.
+ * Returns whether a host is an insecure registry.
  *
- * @param service   a service. Not NULL.
- * @param context   deadline and cancellation; may be NULL.
- * @param host      the registry, host[:port]. Not NULL.
- * @param insecure  receives 1 or 0. Not NULL.
- * @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_CANCELLED or
- *         OCIREG_DEADLINE.
+ * Certificates of an insecure registry are not verified, and http is tried after https.
  *
- * Any thread. May wait for the name server where blocks of insecure registries have to be compared. Since 0.1.
+ * @param service   The service. Not NULL.
+ * @param context   The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param host      The registry as host[:port]. Not NULL.
+ * @param insecure  Receives 1 or 0. Not NULL.
+ * @param error     Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code.
+ *
+ * Safe to call from any thread. May wait for DNS if `insecure-registries` contains networks. Since 0.1.
  */
 int32_t ocireg_service_is_insecure_registry(const ocireg_service *service,
                                             const ocireg_context *context,
@@ -1962,20 +1964,21 @@ int32_t ocireg_service_is_insecure_registry(const ocireg_service *service,
  */
 
 /**
- * Makes an endpoint. Does not speak to it.
+ * Creates an endpoint without contacting it.
  *
- * @param service            the service that it belongs to. Not NULL; may be freed afterwards.
- * @param api_endpoint_json  an object as the lookups give it; only `URL` is required. Without `TLSConfig` the
- *                           service's configuration for the host applies. `InsecureSkipVerify` alone sends no
- *                           credentials: list the host in `insecure-registries`. Other keys are ignored. Not NULL.
- * @param endpoint           receives the endpoint; the caller frees it with ocireg_endpoint_free(). Not NULL.
- * @param error              receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT (also for an address with user info, query, fragment, another scheme
- *         than http and https, or a host that no URL can hold), OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8,
- *         OCIREG_INVALID_JSON, or OCIREG_UNSUPPORTED for a MinVersion other than 1.2, and for Version v1 where the
- *         option v1 of the service is false.
+ * @param service            The service. Not NULL.
+ * @param api_endpoint_json  A JSON object as ocireg_service_lookup_pull_endpoints() returns it. Only `URL` is
+ *                           required. Without `TLSConfig` the service's settings for the host apply.
+ *                           `InsecureSkipVerify` turns off verification, but credentials are sent only if
+ *                           `insecure-registries` lists the host, too. Other keys are ignored. Not NULL.
+ * @param endpoint           Receives the endpoint. Free it with ocireg_endpoint_free(). Not NULL.
+ * @param error              Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_INVALID_ARGUMENT: the URL has user info, a query, a fragment, a scheme other than http and https,
+ *           or a host that is not valid.
+ *         - OCIREG_UNSUPPORTED: `MinVersion` is not 1.2, or `Version` is v1 and the service option `v1` is false.
  *
- * Any thread. Never blocks. Since 0.1.
+ * Safe to call from any thread. Never blocks. Since 0.1.
  */
 int32_t ocireg_endpoint_new(const ocireg_service *service,
                             const char *api_endpoint_json,
@@ -1983,22 +1986,24 @@ int32_t ocireg_endpoint_new(const ocireg_service *service,
                             ocireg_error **error);
 
 /**
- * Finds the endpoint of a v1 index or registry: asks it for `_ping` by https, and by http after that where the index is
- * not secure. The official index is not asked.
+ * Creates the endpoint of a v1 index or registry.
  *
- * @param service       the service that it belongs to. Not NULL; may be freed afterwards.
- * @param context       the call's context; may be NULL.
- * @param index_json    an IndexInfo: `Name` (host[:port]), `Secure`, `Official`. Not NULL.
- * @param user_agent    the User-Agent of all its requests; NULL or "" is the service's.
- * @param headers_json  more headers of all its requests, {"Name": ["value"]}; may be NULL.
- * @param endpoint      receives the endpoint; the caller frees it with ocireg_endpoint_free(). Not NULL.
- * @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL. With a secure index its hint says
- *                      how to allow another one; `attempts` holds the failures by https and http.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT (also for an address that ends in v2), OCIREG_INVALID_JSON,
- *         OCIREG_INVALID_CONFIG when the certificates of its directory cannot be used, OCIREG_UNSUPPORTED when the
- *         option v1 of the service is false, any network code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ * It requests `_ping` by https, and then by http if the index is not secure. Docker Hub's index is not contacted.
  *
- * Any thread. Blocks: DNS, connection, one exchange or two. Since 0.1.
+ * @param service       The service. Not NULL.
+ * @param context       The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param index_json    An IndexInfo: `Name` (host[:port]), `Secure`, `Official`. Not NULL.
+ * @param user_agent    The User-Agent header of all requests. If it is NULL or "", the service's is used.
+ * @param headers_json  More headers for all requests, such as {"X-Meta": ["value"]}. May be NULL.
+ * @param endpoint      Receives the endpoint. Free it with ocireg_endpoint_free(). Not NULL.
+ * @param error         Receives the error on failure; its `attempts` has the failures by https and by http. Free it
+ *                      with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_INVALID_ARGUMENT: the name is not valid or ends in v2.
+ *         - OCIREG_INVALID_CONFIG: the certificates for the host cannot be used.
+ *         - OCIREG_UNSUPPORTED: the service option `v1` is false.
+ *
+ * Safe to call from any thread. Blocks for one or two requests. Since 0.1.
  */
 int32_t ocireg_endpoint_new_v1(const ocireg_service *service,
                                const ocireg_context *context,
@@ -2009,17 +2014,20 @@ int32_t ocireg_endpoint_new_v1(const ocireg_service *service,
                                ocireg_error **error);
 
 /**
- * The same place by protocol v1: the address of an endpoint, its TLS configuration, and other headers. Asks nobody.
+ * Creates an endpoint for protocol v1 from another endpoint, without contacting it.
  *
- * @param endpoint      an endpoint of either protocol. Not NULL.
- * @param user_agent    the User-Agent of all its requests; NULL or "" is the service's.
- * @param headers_json  more headers of all its requests, {"Name": ["value"]}; may be NULL.
- * @param v1            receives the endpoint; the caller frees it with ocireg_endpoint_free(). Not NULL.
- * @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_CONFIG when the certificates of its
- *         directory cannot be used, OCIREG_UNSUPPORTED when the option v1 of the service is false.
+ * The new endpoint has the same address and TLS settings, but other headers.
  *
- * Any thread. Never blocks, but may read files. Since 0.1.
+ * @param endpoint      The endpoint, for either protocol. Not NULL.
+ * @param user_agent    The User-Agent header of all requests. If it is NULL or "", the service's is used.
+ * @param headers_json  More headers for all requests, such as {"X-Meta": ["value"]}. May be NULL.
+ * @param v1            Receives the endpoint. Free it with ocireg_endpoint_free(). Not NULL.
+ * @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_INVALID_CONFIG: the certificates for the host cannot be used.
+ *         - OCIREG_UNSUPPORTED: the service option `v1` is false.
+ *
+ * Safe to call from any thread. Never blocks, but may read files. Since 0.1.
  */
 int32_t ocireg_endpoint_to_v1(const ocireg_endpoint *endpoint,
                               const char *user_agent,
@@ -2028,63 +2036,66 @@ int32_t ocireg_endpoint_to_v1(const ocireg_endpoint *endpoint,
                               ocireg_error **error);
 
 /**
- * The address of the endpoint's API: the URL with one / at its end, and `v2/` or `v1/`.
+ * Returns the URL of the endpoint's API, which ends in `/v2/` or `/v1/`.
  *
- * @param endpoint  an endpoint. Not NULL.
- * @param text      receives the address; the caller frees it with ocireg_string_free(). Not NULL.
- * @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT or OCIREG_INVALID_HANDLE.
+ * @param endpoint  The endpoint. Not NULL.
+ * @param text      Receives the URL. Free it with ocireg_string_free(). Not NULL.
+ * @param error     Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code.
  *
- * Any thread. Never blocks. Since 0.1.
+ * Safe to call from any thread. Never blocks. Since 0.1.
  */
 int32_t ocireg_endpoint_to_string(const ocireg_endpoint *endpoint, char **text, ocireg_error **error);
 
 /**
- * The address of something below the endpoint's API: ocireg_endpoint_to_string() and the path.
+ * Returns the URL of a path below the endpoint's API.
  *
- * @param endpoint  an endpoint. Not NULL.
- * @param path      the path, as it stands in an address, without a / in front. Not NULL.
- * @param text      receives the address; the caller frees it with ocireg_string_free(). Not NULL.
- * @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE or OCIREG_INVALID_UTF8.
+ * @param endpoint  The endpoint. Not NULL.
+ * @param path      The path, percent-encoded where necessary, without a leading /. Not NULL.
+ * @param text      Receives the URL. Free it with ocireg_string_free(). Not NULL.
+ * @param error     Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code.
  *
- * Any thread. Never blocks. Since 0.1.
+ * Safe to call from any thread. Never blocks. Since 0.1.
  */
 int32_t ocireg_endpoint_path(const ocireg_endpoint *endpoint, const char *path, char **text, ocireg_error **error);
 
 /**
- * Whether the other side's certificate is verified: https, and not an insecure registry.
+ * Returns whether the endpoint's certificate is verified: it uses https and is not an insecure registry.
  *
- * @param endpoint  an endpoint. Not NULL.
- * @param secure    receives 1 or 0. Not NULL.
- * @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT or OCIREG_INVALID_HANDLE.
+ * @param endpoint  The endpoint. Not NULL.
+ * @param secure    Receives 1 or 0. Not NULL.
+ * @param error     Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code.
  *
- * Any thread. Never blocks: asks no name server. Since 0.1.
+ * Safe to call from any thread. Never blocks. Since 0.1.
  */
 int32_t ocireg_endpoint_is_secure(const ocireg_endpoint *endpoint, int32_t *secure, ocireg_error **error);
 
 /**
- * Frees an endpoint. Calls on it that run end as they would; what was made from it lives on.
+ * Frees an endpoint.
  *
- * @param endpoint  an endpoint, or NULL, which does nothing.
+ * Calls that are running, and sessions that were created from the endpoint, are not affected.
  *
- * One thread, once. Never blocks. Since 0.1.
+ * @param endpoint  The endpoint. NULL does nothing.
+ *
+ * Call it once, from any thread. Never blocks. Since 0.1.
  */
 void ocireg_endpoint_free(ocireg_endpoint *endpoint);
 
 /**
- * Asks the endpoint for its protocol's first address, without credentials.
+ * Requests `/v2/` or `/v1/_ping` from an endpoint, without credentials.
  *
- * @param endpoint  an endpoint. Not NULL.
- * @param context   the call's context; may be NULL.
- * @param json      receives `protocol`; the caller frees it with ocireg_string_free(). With "v2" there are `confirmed` (whether the
- *                  version header says registry/2.0) and `challenges` (a list of `scheme` and `parameters`), with "v1"
- *                  `standalone` (whether it needs no index) and, if it says one, `version`. Not NULL.
- * @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ * @param endpoint  The endpoint. Not NULL.
+ * @param context   The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param json      Receives a JSON object with `protocol`. For "v2" it also has `confirmed` (whether the version
+ *                  header is registry/2.0) and `challenges` (a list of objects with `scheme` and `parameters`); for
+ *                  "v1", `standalone` (whether the registry works without an index) and, if the registry states it,
+ *                  `version`. Free it with ocireg_string_free(). Not NULL.
+ * @param error     Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK, or an error code if the endpoint does not answer as a registry.
  *
- * Any thread. Blocks: DNS, connection, one exchange. Since 0.1.
+ * Safe to call from any thread. Blocks for one request. Since 0.1.
  */
 int32_t ocireg_endpoint_ping(const ocireg_endpoint *endpoint,
                              const ocireg_context *context,
@@ -2096,28 +2107,30 @@ int32_t ocireg_endpoint_ping(const ocireg_endpoint *endpoint,
  */
 
 /**
- * Searches an index for repositories, by protocol v1.
+ * Searches an index for repositories.
  *
- * The index is the one that the term names, else the official one, where `library/` in front of the term is left out.
- * Credentials with an `identitytoken` and a `username` are used through the index's token server where it has one
- * (scope registry:catalog:search); others as a session of protocol v1 uses them.
+ * The term names the index; without a host it is Docker Hub's, and a leading `library/` is dropped. Credentials with
+ * `identitytoken` and `username` are sent to the index's token server, if it has one (scope registry:catalog:search);
+ * other credentials are used as in a session of protocol v1.
  *
- * @param service       a service. Not NULL.
- * @param context       deadline and cancellation; may be NULL.
- * @param term          the term, [HOST[:PORT]/]TERM. Not NULL.
- * @param limit         the most results wanted, 1 to 100; 25 is usual.
- * @param auth_json     the credentials, an AuthConfig; "{}" is anonymous; NULL is what the service knows for the index.
- * @param user_agent    the User-Agent of these requests; NULL or "" is the service's.
- * @param headers_json  more headers for them, an object of lists, {"X-Meta": ["value"]}; NULL is none.
- * @param json          receives an object: `query`, `num_results`, `results`, a list of objects: `name`, `description`,
- *                      `star_count`, `is_official`, `is_automated`; owned by the caller; free with ocireg_string_free(). Not NULL.
- * @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT (a scheme in the term, or the limit), OCIREG_INVALID_HANDLE,
- *         OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON, OCIREG_INVALID_CONFIG, OCIREG_UNSUPPORTED (the service's option `v1`
- *         is false), OCIREG_CREDENTIALS, OCIREG_CREDENTIAL_HELPER, OCIREG_UNAUTHORIZED, OCIREG_POLICY, or any failure of
- *         the network and of the registry.
+ * @param service       The service. Not NULL.
+ * @param context       The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param term          The term, [HOST[:PORT]/]TERM. Not NULL.
+ * @param limit         The maximum number of results, from 1 to 100. OCIREG_DEFAULT_SEARCH_LIMIT is the usual value.
+ * @param auth_json     The credentials as an AuthConfig; "{}" is anonymous. If it is NULL, the service's credentials
+ *                      for the index are used.
+ * @param user_agent    The User-Agent header of these requests. If it is NULL or "", the service's is used.
+ * @param headers_json  More headers for these requests, such as {"X-Meta": ["value"]}. May be NULL.
+ * @param json          Receives a JSON object: `query`, `num_results` and `results`, a list of objects with `name`,
+ *                      `description`, `star_count`, `is_official`, `is_automated`. Free it with ocireg_string_free().
+ *                      Not NULL.
+ * @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_INVALID_ARGUMENT: the term has a scheme, or the limit is out of range.
+ *         - OCIREG_UNSUPPORTED: the service option `v1` is false.
+ *         - OCIREG_UNAUTHORIZED: the index requires other credentials.
  *
- * Any thread. Blocks: speaks to the index. Since 0.1.
+ * Safe to call from any thread. Blocks for a few requests. Since 0.1.
  */
 int32_t ocireg_service_search(const ocireg_service *service,
                               const ocireg_context *context,
@@ -2130,19 +2143,19 @@ int32_t ocireg_service_search(const ocireg_service *service,
                               ocireg_error **error);
 
 /**
- * Searches the index.
+ * Searches the index of a session for repositories.
  *
- * @param session  a session of protocol v1. Not NULL.
- * @param context  the call's context; may be NULL.
- * @param term     what to look for. Not NULL.
- * @param limit    how many results, 1 to 100.
- * @param json     receives `query`, `num_results` and `results` (`name`, `description`, `star_count`, `is_official`,
- *                 `is_automated`); the caller frees it with ocireg_string_free(). Not NULL.
- * @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_LIMIT, any
- *         network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ * @param session  A session of protocol v1. Not NULL.
+ * @param context  The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param term     The term. Not NULL.
+ * @param limit    The maximum number of results, from 1 to 100.
+ * @param json     Receives a JSON object: `query`, `num_results` and `results`, a list of objects with `name`,
+ *                 `description`, `star_count`, `is_official`, `is_automated`. Free it with ocireg_string_free(). Not
+ *                 NULL.
+ * @param error    Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as OCIREG_UNSUPPORTED if the session speaks protocol v2.
  *
- * Any thread. Blocks: one exchange. Since 0.1.
+ * Safe to call from any thread. Blocks for one request. Since 0.1.
  */
 int32_t ocireg_session_search_repositories(const ocireg_session *session,
                                            const ocireg_context *context,
@@ -2156,21 +2169,25 @@ int32_t ocireg_session_search_repositories(const ocireg_session *session,
  */
 
 /**
- * Asks the index for a repository: its images, and the registries that have them. What token the index gives is kept
- * for these registries, in place of an earlier one: work on several repositories at once needs a session for each.
+ * Gets the images of a repository, and the registries that have them, from the index.
  *
- * @param session    a session of protocol v1. Not NULL.
- * @param context    the call's context; may be NULL.
- * @param reference  the repository, such as "busybox" or "registry.example/team/app"; a tag is ignored. Not NULL.
- * @param json       receives `ImgList` (id to `id`, `checksum`, `Tag`) and `Endpoints` (roots for the other
- *                   functions); the caller frees it with ocireg_string_free(). Not NULL.
- * @param error      receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2,
- *         OCIREG_INVALID_REFERENCE, OCIREG_NOT_FOUND (`what` is "repository"), OCIREG_POLICY when the index names a
- *         registry at another host (the option allow-v1-endpoints allows it) or credentials would go over plain http,
- *         any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ * The session keeps the token that the index returns, and sends it to these registries. It replaces an earlier token,
+ * so use one session for each repository that you work on at the same time.
  *
- * Any thread. Blocks: one exchange. Since 0.1.
+ * @param session    A session of protocol v1. Not NULL.
+ * @param context    The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param reference  The repository, such as "busybox" or "registry.example/team/app". A tag is ignored. Not NULL.
+ * @param json       Receives a JSON object: `ImgList` (an object that maps ids to objects with `id`, `checksum`,
+ *                   `Tag`) and `Endpoints` (a list of URLs for the other functions). Free it with
+ *                   ocireg_string_free(). Not NULL.
+ * @param error      Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_NOT_FOUND: the index does not have the repository.
+ *         - OCIREG_POLICY: the index names a registry on another host (the option allow-v1-endpoints allows it), or
+ *           credentials would be sent over plain HTTP.
+ *         - OCIREG_UNSUPPORTED: the session speaks protocol v2.
+ *
+ * Safe to call from any thread. Blocks for one request. Since 0.1.
  */
 int32_t ocireg_session_get_repository_data(const ocireg_session *session,
                                            const ocireg_context *context,
@@ -2179,21 +2196,23 @@ int32_t ocireg_session_get_repository_data(const ocireg_session *session,
                                            ocireg_error **error);
 
 /**
- * The tags of a repository, from the first registry that tells. One that says there is no such repository ends the
- * search.
+ * Gets the tags of a repository from the first registry that answers.
  *
- * @param session          a session of protocol v1. Not NULL.
- * @param context          the call's context; may be NULL.
- * @param registries_json  a list of roots that end in /v1/, asked in order. Not NULL.
- * @param reference        the repository, such as "busybox" or "registry.example/team/app"; a tag is ignored. Not
+ * If a registry says that the repository does not exist, no other registry is asked.
+ *
+ * @param session          A session of protocol v1. Not NULL.
+ * @param context          The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param registries_json  A JSON list of registry URLs that end in /v1/, which are tried in order. Not NULL.
+ * @param reference        The repository, such as "busybox" or "registry.example/team/app". A tag is ignored. Not
  *                         NULL.
- * @param json             receives an object of tag to image id; the caller frees it with ocireg_string_free(). Not NULL.
- * @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_INVALID_JSON,
- *         OCIREG_INVALID_REFERENCE, OCIREG_NOT_FOUND (`what` is "repository"), any network or registry code,
- *         OCIREG_CANCELLED, OCIREG_DEADLINE.
+ * @param json             Receives a JSON object that maps tags to image ids. Free it with ocireg_string_free(). Not
+ *                         NULL.
+ * @param error            Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_NOT_FOUND: the repository does not exist.
+ *         - OCIREG_UNSUPPORTED: the session speaks protocol v2.
  *
- * Any thread. Blocks: one exchange a registry. Since 0.1.
+ * Safe to call from any thread. Blocks for one request to each registry. Since 0.1.
  */
 int32_t ocireg_session_get_remote_tags(const ocireg_session *session,
                                        const ocireg_context *context,
@@ -2203,21 +2222,21 @@ int32_t ocireg_session_get_remote_tags(const ocireg_session *session,
                                        ocireg_error **error);
 
 /**
- * The id of a tag's image, from the first registry that tells.
+ * Gets the image id of a tag from the first registry that answers.
  *
- * @param session          a session of protocol v1. Not NULL.
- * @param context          the call's context; may be NULL.
- * @param registries_json  a list of roots that end in /v1/, asked in order. Not NULL.
- * @param reference        the repository, such as "busybox" or "registry.example/team/app"; a tag is ignored. Not
+ * @param session          A session of protocol v1. Not NULL.
+ * @param context          The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param registries_json  A JSON list of registry URLs that end in /v1/, which are tried in order. Not NULL.
+ * @param reference        The repository, such as "busybox" or "registry.example/team/app". A tag is ignored. Not
  *                         NULL.
- * @param tag              the tag. Not NULL.
- * @param text             receives the id; the caller frees it with ocireg_string_free(). Not NULL.
- * @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_INVALID_JSON,
- *         OCIREG_INVALID_REFERENCE, OCIREG_NOT_FOUND, any network or registry code, OCIREG_CANCELLED,
- *         OCIREG_DEADLINE.
+ * @param tag              The tag. Not NULL.
+ * @param text             Receives the id. Free it with ocireg_string_free(). Not NULL.
+ * @param error            Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_NOT_FOUND: the repository or tag does not exist.
+ *         - OCIREG_UNSUPPORTED: the session speaks protocol v2.
  *
- * Any thread. Blocks: one exchange a registry. Since 0.1.
+ * Safe to call from any thread. Blocks for one request to each registry. Since 0.1.
  */
 int32_t ocireg_session_get_remote_tag(const ocireg_session *session,
                                       const ocireg_context *context,
@@ -2228,19 +2247,21 @@ int32_t ocireg_session_get_remote_tag(const ocireg_session *session,
                                       ocireg_error **error);
 
 /**
- * The images that an image is made of: itself, its parent, and so on.
+ * Gets the ids of an image and of all its ancestors.
  *
- * @param session   a session of protocol v1. Not NULL.
- * @param context   the call's context; may be NULL.
- * @param image_id  the id of an image, 64 lower-case hex digits. Not NULL.
- * @param registry  the root of a registry, which ends in /v1/. Not NULL.
- * @param json      receives a list of ids, the image's own first; the caller frees it with ocireg_string_free(). Not NULL.
- * @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_NOT_FOUND,
- *         OCIREG_PROTOCOL when the list does not begin with the image or goes in a circle, any network or registry
- *         code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ * @param session   A session of protocol v1. Not NULL.
+ * @param context   The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param image_id  The id of the image: 64 lower-case hexadecimal digits. Not NULL.
+ * @param registry  The URL of the registry, which ends in /v1/. Not NULL.
+ * @param json      Receives a JSON list of ids: the image, its parent, and so on. Free it with ocireg_string_free().
+ *                  Not NULL.
+ * @param error     Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_NOT_FOUND: the registry does not have the image.
+ *         - OCIREG_PROTOCOL: the list does not begin with the image, or contains a cycle.
+ *         - OCIREG_UNSUPPORTED: the session speaks protocol v2.
  *
- * Any thread. Blocks: one exchange. Since 0.1.
+ * Safe to call from any thread. Blocks for one request. Since 0.1.
  */
 int32_t ocireg_session_get_remote_history(const ocireg_session *session,
                                           const ocireg_context *context,
@@ -2250,17 +2271,18 @@ int32_t ocireg_session_get_remote_history(const ocireg_session *session,
                                           ocireg_error **error);
 
 /**
- * Whether a registry has an image: success if so.
+ * Checks that a registry has an image.
  *
- * @param session   a session of protocol v1. Not NULL.
- * @param context   the call's context; may be NULL.
- * @param image_id  the id of an image, 64 lower-case hex digits. Not NULL.
- * @param registry  the root of a registry, which ends in /v1/. Not NULL.
- * @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_NOT_FOUND, any
- *         network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ * @param session   A session of protocol v1. Not NULL.
+ * @param context   The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param image_id  The id of the image: 64 lower-case hexadecimal digits. Not NULL.
+ * @param registry  The URL of the registry, which ends in /v1/. Not NULL.
+ * @param error     Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK if the registry has the image, or an error code, such as:
+ *         - OCIREG_NOT_FOUND: the registry does not have it.
+ *         - OCIREG_UNSUPPORTED: the session speaks protocol v2.
  *
- * Any thread. Blocks: one exchange. Since 0.1.
+ * Safe to call from any thread. Blocks for one request. Since 0.1.
  */
 int32_t ocireg_session_lookup_remote_image(const ocireg_session *session,
                                            const ocireg_context *context,
@@ -2269,21 +2291,22 @@ int32_t ocireg_session_lookup_remote_image(const ocireg_session *session,
                                            ocireg_error **error);
 
 /**
- * The JSON of an image, byte for byte, and the size of its layer.
+ * Gets the JSON of an image, byte for byte, and the size of its layer.
  *
- * @param session     a session of protocol v1. Not NULL.
- * @param context     the call's context; may be NULL.
- * @param image_id    the id of an image, 64 lower-case hex digits. Not NULL.
- * @param registry    the root of a registry, which ends in /v1/. Not NULL.
- * @param data        receives the bytes; the caller frees it with ocireg_bytes_free(); may be NULL.
- * @param size        receives their number; may be NULL.
- * @param image_size  receives the size of the layer in bytes, -1 if the registry does not tell; may be NULL.
- * @param error       receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_NOT_FOUND,
- *         OCIREG_PROTOCOL when it is the JSON of another image, OCIREG_LIMIT, any network or registry code,
- *         OCIREG_CANCELLED, OCIREG_DEADLINE.
+ * @param session     A session of protocol v1. Not NULL.
+ * @param context     The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param image_id    The id of the image: 64 lower-case hexadecimal digits. Not NULL.
+ * @param registry    The URL of the registry, which ends in /v1/. Not NULL.
+ * @param data        Receives the JSON. Free it with ocireg_bytes_free(). May be NULL.
+ * @param size        Receives the number of bytes. May be NULL.
+ * @param image_size  Receives the size of the layer in bytes, or -1 if the registry does not state it. May be NULL.
+ * @param error       Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_NOT_FOUND: the registry does not have the image.
+ *         - OCIREG_PROTOCOL: the JSON is that of another image.
+ *         - OCIREG_UNSUPPORTED: the session speaks protocol v2.
  *
- * Any thread. Blocks: one exchange. Since 0.1.
+ * Safe to call from any thread. Blocks for one request. Since 0.1.
  */
 int32_t ocireg_session_get_remote_image_json(const ocireg_session *session,
                                              const ocireg_context *context,
@@ -2295,19 +2318,23 @@ int32_t ocireg_session_get_remote_image_json(const ocireg_session *session,
                                              ocireg_error **error);
 
 /**
- * Opens the layer of an image as a stream. It goes on after a cut where the server sends parts and the size is known.
+ * Opens the layer of an image for reading.
  *
- * @param session     a session of protocol v1. Not NULL.
- * @param context     the call's context; may be NULL.
- * @param image_id    the id of an image, 64 lower-case hex digits. Not NULL.
- * @param registry    the root of a registry, which ends in /v1/. Not NULL.
- * @param image_size  what ocireg_session_get_remote_image_json() gave; -1 or 0 if it is not known.
- * @param reader      receives the reader; the caller frees it with ocireg_reader_free(). Not NULL.
- * @param error       receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_NOT_FOUND,
- *         OCIREG_SIZE_MISMATCH, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ * If the connection breaks, reading resumes if the server supports ranges and the size is known.
  *
- * Any thread. Blocks: one exchange. Since 0.1.
+ * @param session     A session of protocol v1. Not NULL.
+ * @param context     The deadline and cancellation of this call; each read has its own context. May be NULL.
+ * @param image_id    The id of the image: 64 lower-case hexadecimal digits. Not NULL.
+ * @param registry    The URL of the registry, which ends in /v1/. Not NULL.
+ * @param image_size  The size that ocireg_session_get_remote_image_json() returned, or -1 or 0 if it is not known.
+ * @param reader      Receives the reader. Free it with ocireg_reader_free(). Not NULL.
+ * @param error       Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_NOT_FOUND: the registry does not have the layer.
+ *         - OCIREG_SIZE_MISMATCH: the layer does not have the given size.
+ *         - OCIREG_UNSUPPORTED: the session speaks protocol v2.
+ *
+ * Safe to call from any thread. Blocks for one request. Since 0.1.
  */
 int32_t ocireg_session_get_remote_image_layer(const ocireg_session *session,
                                               const ocireg_context *context,
@@ -2322,20 +2349,20 @@ int32_t ocireg_session_get_remote_image_layer(const ocireg_session *session,
  */
 
 /**
- * Gives a registry the JSON of an image.
+ * Sends the JSON of an image to a registry.
  *
- * @param session          a session of protocol v1. Not NULL.
- * @param context          the call's context; may be NULL.
- * @param image_data_json  the image: `id`, `checksum`, `checksum_payload`, `Tag`. Not NULL.
- * @param registry         the root of a registry, which ends in /v1/. Not NULL.
- * @param data             the JSON, borrowed for the call; Not NULL unless size is 0.
- * @param size             how many bytes.
- * @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_INVALID_JSON,
- *         OCIREG_ALREADY_EXISTS when the registry has the image, any network or registry code, OCIREG_CANCELLED,
- *         OCIREG_DEADLINE.
+ * @param session          A session of protocol v1. Not NULL.
+ * @param context          The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param image_data_json  The image as a JSON object: `id`, `checksum`, `checksum_payload`, `Tag`. Not NULL.
+ * @param registry         The URL of the registry, which ends in /v1/. Not NULL.
+ * @param data             The JSON of the image, which is sent byte for byte. Not NULL unless size is 0.
+ * @param size             The number of bytes.
+ * @param error            Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_ALREADY_EXISTS: the registry has the image.
+ *         - OCIREG_UNSUPPORTED: the session speaks protocol v2.
  *
- * Any thread. Blocks: one exchange. Since 0.1.
+ * Safe to call from any thread. Blocks for one request. Since 0.1.
  */
 int32_t ocireg_session_push_image_json_registry(const ocireg_session *session,
                                                 const ocireg_context *context,
@@ -2346,22 +2373,24 @@ int32_t ocireg_session_push_image_json_registry(const ocireg_session *session,
                                                 ocireg_error **error);
 
 /**
- * Begins to give a registry the layer of an image. What is written is a plain tar archive; it waits in a temporary
- * file until ocireg_writer_commit() sends it as gzip. Its result is `checksum` and `checksum_payload`.
+ * Starts writing the layer of an image.
  *
- * @param session     a session of protocol v1. Not NULL.
- * @param context     the call's context; may be NULL.
- * @param image_id    the id of an image, 64 lower-case hex digits. Not NULL.
- * @param registry    the root of a registry, which ends in /v1/. Not NULL.
- * @param image_json  the JSON of the image, copied; Not NULL unless size is 0.
- * @param size        its bytes.
- * @param writer      receives the writer; the caller frees it with ocireg_writer_free(). Not NULL.
- * @param error       receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_IO,
- *         OCIREG_NO_SPACE or OCIREG_PERMISSION when there can be no temporary file, any network or registry code,
- *         OCIREG_CANCELLED, OCIREG_DEADLINE.
+ * Write an uncompressed tar archive. It is kept in a temporary file until ocireg_writer_commit() compresses and sends
+ * it; the commit returns `checksum` and `checksum_payload`.
  *
- * Any thread. Never blocks for the network: asks nobody before the commit. Since 0.1.
+ * @param session     A session of protocol v1. Not NULL.
+ * @param context     The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param image_id    The id of the image: 64 lower-case hexadecimal digits. Not NULL.
+ * @param registry    The URL of the registry, which ends in /v1/. Not NULL.
+ * @param image_json  The JSON of the image. Not NULL unless size is 0.
+ * @param size        The number of bytes.
+ * @param writer      Receives the writer. Free it with ocireg_writer_free(). Not NULL.
+ * @param error       Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_IO, OCIREG_NO_SPACE, OCIREG_PERMISSION: the temporary file cannot be created.
+ *         - OCIREG_UNSUPPORTED: the session speaks protocol v2.
+ *
+ * Safe to call from any thread. Never blocks: nothing is sent before the commit. Since 0.1.
  */
 int32_t ocireg_session_push_image_layer_registry(const ocireg_session *session,
                                                  const ocireg_context *context,
@@ -2373,17 +2402,18 @@ int32_t ocireg_session_push_image_layer_registry(const ocireg_session *session,
                                                  ocireg_error **error);
 
 /**
- * Tells a registry the checksums of a layer that it was given.
+ * Sends the checksums of a layer to the registry that has received it.
  *
- * @param session          a session of protocol v1. Not NULL.
- * @param context          the call's context; may be NULL.
- * @param image_data_json  the image: `id`, `checksum`, `checksum_payload`, `Tag`. Not NULL.
- * @param registry         the root of a registry, which ends in /v1/. Not NULL.
- * @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_INVALID_JSON,
- *         OCIREG_ALREADY_EXISTS, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ * @param session          A session of protocol v1. Not NULL.
+ * @param context          The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param image_data_json  The image as a JSON object: `id`, `checksum`, `checksum_payload`, `Tag`. Not NULL.
+ * @param registry         The URL of the registry, which ends in /v1/. Not NULL.
+ * @param error            Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_ALREADY_EXISTS: the registry has the image.
+ *         - OCIREG_UNSUPPORTED: the session speaks protocol v2.
  *
- * Any thread. Blocks: one exchange. Since 0.1.
+ * Safe to call from any thread. Blocks for one request. Since 0.1.
  */
 int32_t ocireg_session_push_image_checksum_registry(const ocireg_session *session,
                                                     const ocireg_context *context,
@@ -2392,19 +2422,18 @@ int32_t ocireg_session_push_image_checksum_registry(const ocireg_session *sessio
                                                     ocireg_error **error);
 
 /**
- * Gives an image a tag.
+ * Sets a tag of a repository.
  *
- * @param session    a session of protocol v1. Not NULL.
- * @param context    the call's context; may be NULL.
- * @param reference  the repository, such as "busybox" or "registry.example/team/app"; a tag is ignored. Not NULL.
- * @param revision   the id of the image. Not NULL.
- * @param tag        the tag. Not NULL.
- * @param registry   the root of a registry, which ends in /v1/. Not NULL.
- * @param error      receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2,
- *         OCIREG_INVALID_REFERENCE, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ * @param session    A session of protocol v1. Not NULL.
+ * @param context    The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param reference  The repository, such as "busybox" or "registry.example/team/app". A tag is ignored. Not NULL.
+ * @param revision   The id of the image. Not NULL.
+ * @param tag        The tag. Not NULL.
+ * @param registry   The URL of the registry, which ends in /v1/. Not NULL.
+ * @param error      Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as OCIREG_UNSUPPORTED if the session speaks protocol v2.
  *
- * Any thread. Blocks: one exchange. Since 0.1.
+ * Safe to call from any thread. Blocks for one request. Since 0.1.
  */
 int32_t ocireg_session_push_registry_tag(const ocireg_session *session,
                                          const ocireg_context *context,
@@ -2415,26 +2444,28 @@ int32_t ocireg_session_push_registry_tag(const ocireg_session *session,
                                          ocireg_error **error);
 
 /**
- * Gives the index the list of a repository's images: before the registries get them, and again with `validate`, with
- * the checksums, after. Redirects are followed with the list.
+ * Sends the list of a repository's images to the index.
  *
- * @param session          a session of protocol v1. Not NULL.
- * @param context          the call's context; may be NULL.
- * @param reference        the repository, such as "busybox" or "registry.example/team/app"; a tag is ignored. Not
- *                         NULL.
- * @param images_json      a list of images: `id`, `checksum`, `Tag`. With `validate` those without a checksum are
- *                         left out. Not NULL.
- * @param validate         0 before, 1 after.
- * @param registries_json  the roots of the registries that have the images, told to the index with `validate`. Not
- *                         NULL.
- * @param json             receives `ImgList` (empty) and `Endpoints` (where the images are to go, without
- *                         `validate`); the caller frees it with ocireg_string_free(); may be NULL.
- * @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_INVALID_JSON,
- *         OCIREG_INVALID_REFERENCE, OCIREG_REDIRECT, OCIREG_POLICY when the index leads to another host (the option
- *         allow-v1-endpoints allows it), any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+ * Call it twice: before the images are sent to the registries, and afterwards with `validate` and the checksums. The
+ * list is sent again after a redirect.
  *
- * Any thread. Blocks: one exchange. Since 0.1.
+ * @param session          A session of protocol v1. Not NULL.
+ * @param context          The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param reference        The repository, such as "busybox" or "registry.example/team/app". A tag is ignored. Not
+ *                         NULL.
+ * @param images_json      A JSON list of objects: `id`, `checksum`, `Tag`. With `validate`, images without a checksum
+ *                         are left out. Not NULL.
+ * @param validate         0 before the images are sent, 1 afterwards.
+ * @param registries_json  A JSON list of the URLs of the registries that have the images; the index gets it with
+ *                         `validate`. Not NULL.
+ * @param json             Receives a JSON object: `ImgList` (empty) and `Endpoints` (the registries to send the images
+ *                         to; empty with `validate`). Free it with ocireg_string_free(). May be NULL.
+ * @param error            Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_POLICY: the index redirects to another host; the option allow-v1-endpoints allows it.
+ *         - OCIREG_UNSUPPORTED: the session speaks protocol v2.
+ *
+ * Safe to call from any thread. Blocks for one request. Since 0.1.
  */
 int32_t ocireg_session_push_image_json_index(const ocireg_session *session,
                                              const ocireg_context *context,
@@ -2450,117 +2481,126 @@ int32_t ocireg_session_push_image_json_index(const ocireg_session *session,
  */
 
 /**
- * The host of a registry's address: drops one leading http:// or https://, then everything from the first /.
+ * Returns the host of a registry's URL: a leading http:// or https:// and everything after the first / are removed.
  *
- * @param url    the address. Not NULL.
- * @param text   receives the host; the caller frees it with ocireg_string_free(). Not NULL.
- * @param error  receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT or OCIREG_INVALID_UTF8.
+ * @param url    The URL. Not NULL.
+ * @param text   Receives the host. Free it with ocireg_string_free(). Not NULL.
+ * @param error  Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code.
  *
- * Any thread. Never blocks. Since 0.1.
+ * Safe to call from any thread. Never blocks. Since 0.1.
  */
 int32_t ocireg_convert_to_hostname(const char *url, char **text, ocireg_error **error);
 
 /**
- * The name of an index as the library uses it: index.docker.io becomes docker.io, others stay as they are.
+ * Checks the name of an index and returns its normal form: index.docker.io becomes docker.io.
  *
- * @param name   the name. Not NULL.
- * @param text   receives the name; the caller frees it with ocireg_string_free(). Not NULL.
- * @param error  receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8, or OCIREG_INVALID_CONFIG for a name that
- *         begins or ends
- *         with a hyphen.
+ * @param name   The name. Not NULL.
+ * @param text   Receives the name. Free it with ocireg_string_free(). Not NULL.
+ * @param error  Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK, or OCIREG_INVALID_CONFIG if the name begins or ends with a hyphen.
  *
- * Any thread. Never blocks. Since 0.1.
+ * Safe to call from any thread. Never blocks. Since 0.1.
  */
 int32_t ocireg_validate_index_name(const char *name, char **text, ocireg_error **error);
 
 /**
- * Checks the address of a mirror and ensures one / at its end.
+ * Checks the URL of a mirror and returns it with one / at its end.
  *
- * @param url    the address: http or https, without user info, query and fragment; a path is allowed. Not NULL.
- * @param text   receives the address; the caller frees it with ocireg_string_free(). Not NULL.
- * @param error  receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8, or OCIREG_INVALID_CONFIG, whose message never
- *         holds a password.
+ * @param url    The URL: http or https, without user info, query and fragment. It may have a path. Not NULL.
+ * @param text   Receives the URL. Free it with ocireg_string_free(). Not NULL.
+ * @param error  Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK, or OCIREG_INVALID_CONFIG if the URL is not valid; the message never contains a password.
  *
- * Any thread. Never blocks. Since 0.1.
+ * Safe to call from any thread. Never blocks. Since 0.1.
  */
 int32_t ocireg_validate_mirror(const char *url, char **text, ocireg_error **error);
 
 /**
  * Parses an image reference, [HOST[:PORT]/]PATH[:TAG][@DIGEST].
  *
- * @param reference  the reference, such as busybox or registry.example/team/app:1.0. Not NULL.
- * @param json       receives an object: `domain`, `path`, `tag`, `digest` ("" where absent),
- *                   `name`, `familiar_name`, `familiar`, `canonical`, `with_default_tag`; freed by
- *                   ocireg_string_free(). Not NULL.
- * @param error      receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8 or OCIREG_INVALID_REFERENCE.
+ * Example:
  *
- * Any thread. Never blocks. Since 0.1.
+ * @code
+ * char *json = NULL, *canonical = NULL;
+ * int32_t code = ocireg_parse_reference("busybox", &json, &error);
+ * if (code == OCIREG_OK) code = ocireg_json_get(json, "/with_default_tag", &canonical, &error);
+ * // canonical is "docker.io/library/busybox:latest"
+ * @endcode
+ *
+ * @param reference  The reference, such as busybox or registry.example/team/app:1.0. Not NULL.
+ * @param json       Receives a JSON object: `domain`, `path`, `tag` and `digest` ("" if absent), `name`,
+ *                   `familiar_name`, `familiar`, `canonical`, `with_default_tag`. Free it with ocireg_string_free().
+ *                   Not NULL.
+ * @param error      Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK, or OCIREG_INVALID_REFERENCE if the reference is not valid.
+ *
+ * Safe to call from any thread. Never blocks. Since 0.1.
  */
-int32_t ocireg_parse_reference(const char *reference, char **json, ocireg_error **error);
+int32_t ocireg_parse_reference(const char *reference,
+                               char **json,
+                               ocireg_error **error);
 
 /**
- * What is known of a reference's repository without a configuration and without asking a name server: only
- * localhost, 127.0.0.0/8 and ::1 are insecure. ocireg_service_resolve_repository() knows more.
+ * Returns what is known about the repository of a reference without a configuration.
  *
- * @param reference  the reference. Not NULL.
- * @param json       receives an object: `Name`, `Index` (as of
- *                   ocireg_parse_search_index_info()), `Official`, `Class`; the caller frees it with ocireg_string_free(). Not
- *                   NULL.
- * @param error      receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8, OCIREG_INVALID_REFERENCE or
- *         OCIREG_INVALID_CONFIG.
+ * No host name is resolved: only localhost, 127.0.0.0/8 and ::1 are insecure. ocireg_service_resolve_repository() also
+ * uses the configuration of a service.
  *
- * Any thread. Never blocks. Since 0.1.
+ * @param reference  The reference. Not NULL.
+ * @param json       Receives a JSON object: `Name`, `Index` (as from ocireg_parse_search_index_info()), `Official`,
+ *                   `Class`. Free it with ocireg_string_free(). Not NULL.
+ * @param error      Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK, or OCIREG_INVALID_REFERENCE if the reference is not valid.
+ *
+ * Safe to call from any thread. Never blocks. Since 0.1.
  */
 int32_t ocireg_parse_repository_info(const char *reference,
                                      char **json,
                                      ocireg_error **error);
 
 /**
- * The index that a search term names, without a configuration and without asking a name server.
+ * Returns the index that a search term names, without a configuration.
  *
- * @param term   the term, [HOST[:PORT]/]TERM. Not NULL.
- * @param json   receives an object: `Name`, `Mirrors`, `Secure`, `Official`; the caller frees it with ocireg_string_free(). Not
- *               NULL.
- * @param error  receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8 or OCIREG_INVALID_CONFIG.
+ * @param term   The term, [HOST[:PORT]/]TERM. Not NULL.
+ * @param json   Receives a JSON object: `Name`, `Mirrors`, `Secure`, `Official`. Free it with ocireg_string_free().
+ *               Not NULL.
+ * @param error  Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK, or OCIREG_INVALID_CONFIG if the name of the index is not valid.
  *
- * Any thread. Never blocks. Since 0.1.
+ * Safe to call from any thread. Never blocks: no host name is resolved. Since 0.1.
  */
-int32_t ocireg_parse_search_index_info(const char *term,
-                                       char **json,
-                                       ocireg_error **error);
+int32_t ocireg_parse_search_index_info(const char *term, char **json, ocireg_error **error);
 
 /**
- * The key under which the credentials of an index are kept: https://index.docker.io/v1/ for the official
- * one, else its name.
+ * Returns the key under which credentials for an index are stored.
  *
- * @param index_json  an index: `Name`, `Mirrors`, `Secure`, `Official`. Not NULL.
- * @param text        receives the key; the caller frees it with ocireg_string_free(). Not NULL.
- * @param error       receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8 or OCIREG_INVALID_JSON.
+ * It is https://index.docker.io/v1/ for Docker Hub, else the name of the index.
  *
- * Any thread. Never blocks. Since 0.1.
+ * @param index_json  The index as a JSON object: `Name`, `Mirrors`, `Secure`, `Official`. Not NULL.
+ * @param text        Receives the key. Free it with ocireg_string_free(). Not NULL.
+ * @param error       Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code.
+ *
+ * Safe to call from any thread. Never blocks. Since 0.1.
  */
 int32_t ocireg_auth_config_key(const char *index_json, char **text, ocireg_error **error);
 
 /**
- * The credentials for an index among several: those under its key, else the first, in key order, whose host is
- * the key.
+ * Selects the credentials for an index.
  *
- * @param auth_configs_json  an object of registry address to AuthConfig. Not NULL.
- * @param index_json         an index: `Name`, `Mirrors`, `Secure`, `Official`. Not NULL.
- * @param json               receives an AuthConfig: `username`, `password`, `auth`,
- *                           `serveraddress`, `identitytoken`, `registrytoken` where not empty; {} if there is
- *                           none; the caller frees it with ocireg_string_free(). Not NULL.
- * @param error              receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8 or OCIREG_INVALID_JSON.
+ * These are the credentials under the key of the index, else the first ones, in the order of the keys, whose host is
+ * that key.
  *
- * Any thread. Never blocks. Since 0.1.
+ * @param auth_configs_json  A JSON object that maps registry addresses to AuthConfigs. Not NULL.
+ * @param index_json         The index as a JSON object: `Name`, `Mirrors`, `Secure`, `Official`. Not NULL.
+ * @param json               Receives an AuthConfig with the keys that are not empty: `username`, `password`, `auth`,
+ *                           `serveraddress`, `identitytoken`, `registrytoken`; {} if there are no credentials. Free it
+ *                           with ocireg_string_free(). Not NULL.
+ * @param error              Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code.
+ *
+ * Safe to call from any thread. Never blocks. Since 0.1.
  */
 int32_t ocireg_resolve_auth_config(const char *auth_configs_json,
                                    const char *index_json,
@@ -2568,48 +2608,51 @@ int32_t ocireg_resolve_auth_config(const char *auth_configs_json,
                                    ocireg_error **error);
 
 /**
- * The challenges in WWW-Authenticate header lines, one for each line; a malformed tail ends the parameters of its
- * line.
+ * Parses the challenges in WWW-Authenticate header lines.
  *
- * @param header_lines_json  a list of the header's values. Not NULL.
- * @param json               receives a list of objects: `scheme` (in lower case) and `parameters`; freed by
+ * Each line has one challenge. If the end of a line is malformed, its parameters up to there are returned.
+ *
+ * @param header_lines_json  A JSON list of the header's values. Not NULL.
+ * @param json               Receives a JSON list of objects: `scheme` (in lower case) and `parameters`. Free it with
  *                           ocireg_string_free(). Not NULL.
- * @param error              receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8 or OCIREG_INVALID_JSON.
+ * @param error              Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code.
  *
- * Any thread. Never blocks. Since 0.1.
+ * Safe to call from any thread. Never blocks. Since 0.1.
  */
 int32_t ocireg_parse_challenges(const char *header_lines_json,
                                 char **json,
                                 ocireg_error **error);
 
 /**
- * Reads a directory of certificates as it is kept for a registry: *.crt are CA certificates, X.cert with X.key
- * is a client certificate. A directory that does not exist is empty.
+ * Reads the directory of certificates for one registry.
  *
- * @param directory  the directory's path. Not NULL.
- * @param json       receives an object: `InsecureSkipVerify` (false), `MinVersion`,
- *                   `RootCAs` (paths, in name order), `Certificates` (objects of `cert` and `key`); freed by
- *                   ocireg_string_free(). Not NULL.
- * @param error      receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8, OCIREG_INVALID_CONFIG when a certificate or
- *         key lacks
- *         its other half, OCIREG_PERMISSION or OCIREG_IO when something cannot be read.
+ * Files that end in .crt are CA certificates; X.cert with X.key is a client certificate. A directory that does not
+ * exist counts as empty.
  *
- * Any thread. Reads files. Since 0.1.
+ * @param directory  The path of the directory. Not NULL.
+ * @param json       Receives a JSON object: `InsecureSkipVerify` (false), `MinVersion`, `RootCAs` (paths, sorted by
+ *                   name), `Certificates` (objects with `cert` and `key`). Free it with ocireg_string_free(). Not
+ *                   NULL.
+ * @param error      Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_INVALID_CONFIG: a .cert has no .key, or a .key no .cert.
+ *         - OCIREG_PERMISSION, OCIREG_IO: the directory or a file cannot be read.
+ *
+ * Safe to call from any thread. Reads files. Since 0.1.
  */
 int32_t ocireg_read_certs_directory(const char *directory, char **json, ocireg_error **error);
 
 /**
- * The directory whose subdirectories hold registries' certificates: /etc/docker/certs.d, or, under rootlesskit,
- * docker/certs.d in the user's configuration directory.
+ * Returns the default directory of certificates: /etc/docker/certs.d, or docker/certs.d in the user's configuration
+ * directory under rootlesskit.
  *
- * @param text   receives the path; the caller frees it with ocireg_string_free(). Not NULL.
- * @param error  receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK or OCIREG_INVALID_ARGUMENT.
+ * @param text   Receives the path. Free it with ocireg_string_free(). Not NULL.
+ * @param error  Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code.
  *
- * Any thread. Reads the environment (ROOTLESSKIT_STATE_DIR, XDG_CONFIG_HOME, HOME), but not in a set-user-ID or
- * file-capability program. Never blocks. Since 0.1.
+ * Safe to call from any thread. Never blocks. Uses the environment variables ROOTLESSKIT_STATE_DIR, XDG_CONFIG_HOME
+ * and HOME, except in a set-user-ID or file-capability program. Since 0.1.
  */
 int32_t ocireg_certs_dir(char **text, ocireg_error **error);
 
@@ -2618,10 +2661,10 @@ int32_t ocireg_certs_dir(char **text, ocireg_error **error);
  */
 
 /**
- * Gets a value out of JSON, such as the `digest` of the first layer of a manifest.
+ * Returns a value from JSON, such as the digest of the first layer of a manifest.
  *
- * The value is named by a JSON Pointer (RFC 6901): / before each key or index, indices from 0, ~1 for a / and ~0 for
- * a ~ within a key; "" is the whole. Example:
+ * A JSON Pointer (RFC 6901) names the value: a / before each key or index, and indices start at 0. In a key, write ~1
+ * for / and ~0 for ~. "" is the whole JSON. Example:
  *
  * @code
  * char *digest = NULL;
@@ -2629,17 +2672,18 @@ int32_t ocireg_certs_dir(char **text, ocireg_error **error);
  * ocireg_string_free(digest);
  * @endcode
  *
- * @param json     JSON: what a function of this library returned, a manifest, or any other with unique keys and no
- *                 more than 32 levels. Not NULL.
- * @param pointer  the JSON Pointer, such as /layers/0/digest. Not NULL.
- * @param text     receives the value: a string without quotes and escapes, anything else (numbers, true, false, null,
- *                 objects, arrays) as it stands in the JSON; the caller frees it with ocireg_string_free(). Not NULL.
- * @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK; OCIREG_NOT_FOUND when there is no such value; OCIREG_INVALID_ARGUMENT for a pointer that does not
- *         begin with / or has a ~ without 0 or 1; OCIREG_INVALID_UTF8; OCIREG_INVALID_JSON; OCIREG_UNSUPPORTED when
- *         the value is a string that holds a NUL character.
+ * @param json     The JSON: a result of this library, a manifest, or any other JSON with unique keys and at most 32
+ *                 levels. Not NULL.
+ * @param pointer  The JSON Pointer, such as /layers/0/digest. Not NULL.
+ * @param text     Receives the value: a string without quotes and escapes, anything else (a number, true, false, null,
+ *                 an object, a list) as it is in the JSON. Free it with ocireg_string_free(). Not NULL.
+ * @param error    Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_NOT_FOUND: there is no such value.
+ *         - OCIREG_INVALID_ARGUMENT: the pointer does not begin with /, or has a ~ without 0 or 1.
+ *         - OCIREG_UNSUPPORTED: the value is a string that contains a NUL character.
  *
- * Any thread. Never blocks. Each call reads the JSON from its beginning. Since 0.2.
+ * Safe to call from any thread. Never blocks. Each call parses the JSON again. Since 0.2.
  */
 int32_t ocireg_json_get(const char *json,
                         const char *pointer,
@@ -2647,53 +2691,45 @@ int32_t ocireg_json_get(const char *json,
                         ocireg_error **error);
 
 /**
- * Counts the elements of an array, or the keys of an object, in JSON.
+ * Returns the number of elements of a list, or of keys of an object, in JSON.
  *
- * Example, which goes through the layers of a manifest:
+ * Example:
  *
  * @code
  * size_t layers = 0;
- * ocireg_json_length(manifest, "/layers", &layers, &error);
+ * int32_t code = ocireg_json_length(manifest, "/layers", &layers, &error);
  * @endcode
  *
- * @param json     JSON, as for ocireg_json_get(). Not NULL.
- * @param pointer  the JSON Pointer of the array or object; "" is the whole. Not NULL.
- * @param length   receives the number; 0 on failure. Not NULL.
- * @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
- * @return OCIREG_OK; OCIREG_NOT_FOUND when there is no such value; OCIREG_INVALID_ARGUMENT for a value that is not an
- *         array or object, and for a pointer that is not valid; OCIREG_INVALID_UTF8; OCIREG_INVALID_JSON.
+ * @param json     The JSON, as for ocireg_json_get(). Not NULL.
+ * @param pointer  The JSON Pointer of the list or object; "" is the whole JSON. Not NULL.
+ * @param length   Receives the number; 0 on failure. Not NULL.
+ * @param error    Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_NOT_FOUND: there is no such value.
+ *         - OCIREG_INVALID_ARGUMENT: the value is not a list or object, or the pointer is not valid.
  *
- * Any thread. Never blocks. Since 0.2.
+ * Safe to call from any thread. Never blocks. Since 0.2.
  */
-int32_t ocireg_json_length(const char *json,
-                           const char *pointer,
-                           size_t *length,
-                           ocireg_error **error);
+int32_t ocireg_json_length(const char *json, const char *pointer, size_t *length, ocireg_error **error);
 
 /**
- * Makes the JSON of an AuthConfig from a user name and a password, with everything escaped that must be.
+ * Creates an AuthConfig from a user name and a password, with everything escaped correctly.
  *
- * The result is what `auth_json` parameters and the option `auth` take. Example:
+ * The result is what `auth_json` parameters and the option `auth` take; ocireg_service_login() has an example.
  *
- * @code
- * char *auth = NULL, *result = NULL;
- * ocireg_auth_json("registry.example:5000", "alice", getenv("REGISTRY_PASSWORD"), &auth, &error);
- * ocireg_service_login(service, context, auth, NULL, &result, &error);
- * ocireg_string_free(auth);
- * @endcode
+ * @param host      The registry as host[:port]; it becomes `serveraddress`, which login and auth use. "docker.io"
+ *                  becomes https://index.docker.io/v1/. May be NULL or "".
+ * @param username  The user name, without control characters and colons. NULL or "" is anonymous; there must be no
+ *                  password then.
+ * @param password  The password or access token. It may have several lines, as a JSON key file does. If there is a
+ *                  user name it cannot be NULL, but "" is a valid password.
+ * @param json      Receives the AuthConfig with the keys that are not empty: `username`, `password`, `serveraddress`.
+ *                  It contains the password; ocireg_string_free() overwrites it. Not NULL.
+ * @param error     Receives the error on failure, which never contains the password. Free it with ocireg_error_free().
+ *                  May be NULL.
+ * @return OCIREG_OK or an error code.
  *
- * @param host      the registry as host[:port], for `serveraddress`, which login and auth read; docker.io is
- *                  https://index.docker.io/v1/. NULL or "" leaves it out.
- * @param username  the user's name, without control characters and colons. NULL or "" is anonymous, and password must
- *                  be so, too.
- * @param password  the user's password or access token; it may have several lines, as a JSON key file has. NULL is
- *                  not allowed with a username; "" is an empty password.
- * @param json      receives the AuthConfig: `username`, `password`, `serveraddress` where not empty; it holds the
- *                  password; the caller frees it with ocireg_string_free(), which overwrites it. Not NULL.
- * @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL. It never holds the password.
- * @return OCIREG_OK, OCIREG_INVALID_ARGUMENT or OCIREG_INVALID_UTF8.
- *
- * Any thread. Never blocks. Since 0.2.
+ * Safe to call from any thread. Never blocks. Since 0.2.
  */
 int32_t ocireg_auth_json(const char *host,
                          const char *username,
@@ -2706,56 +2742,57 @@ int32_t ocireg_auth_json(const char *host,
  */
 
 /**
- * The library's version, such as "0.1.0".
+ * Returns the version of the library, such as "0.1.0".
  *
- * @return static text.
+ * @return A static string.
  *
- * Any thread. Never blocks. Since 0.1.
+ * Safe to call from any thread. Never blocks. Since 0.1.
  */
 const char *ocireg_version(void);
 
 /**
- * The library's version and abilities as a JSON object: `version`, `features` (names), `protocols`, `http`, `tls`.
+ * Returns the version and the features of the library as a JSON object.
  *
- * @return static text.
+ * Its keys are `version`, `features` (a list of names), `protocols`, `http` and `tls`.
  *
- * Any thread. Never blocks. Since 0.1.
+ * @return A static string.
+ *
+ * Safe to call from any thread. Never blocks. Since 0.1.
  */
 const char *ocireg_version_info(void);
 
 /**
- * The library's version as a number: major << 16 | minor << 8 | patch.
+ * Returns the version of the library as a number: major << 16 | minor << 8 | patch.
  *
- * @return the number; compare with OCIREG_VERSION_NUMBER, which is that of the header.
+ * @return The number. OCIREG_VERSION_NUMBER is the version of the header.
  *
- * Any thread. Never blocks. Since 0.1.
+ * Safe to call from any thread. Never blocks. Since 0.1.
  */
 uint32_t ocireg_version_number(void);
 
 /**
- * The name of a code, such as "OCIREG_NOT_FOUND" for 80.
+ * Returns the name of a code, such as "OCIREG_NOT_FOUND" for 80.
  *
- * @param code  what a function returned.
- * @return static text; "OCIREG_UNKNOWN" for a number that this version does not know.
+ * @param code  The code that a function returned.
+ * @return A static string; "OCIREG_UNKNOWN" for a number that this version does not know.
  *
- * Any thread. Never blocks. Since 0.1.
+ * Safe to call from any thread. Never blocks. Since 0.1.
  */
 const char *ocireg_code_name(int32_t code);
 
 /**
- * Explains a code in one sentence, such as "The requested object does not exist." for 80.
+ * Returns a sentence about a code, such as "The requested object does not exist." for 80.
  *
- * For messages about a code without its error object; ocireg_error_message() says more. Example:
+ * Use it if you have a code without its error object; ocireg_error_message() says more. Example:
  *
  * @code
  * fprintf(stderr, "%s: %s\n", ocireg_code_name(code), ocireg_code_text(code));
  * @endcode
  *
- * @param code  what a function returned.
- * @return static text, the same for each call; never NULL. For a number that this version does not know, a sentence
- *         that says so.
+ * @param code  The code that a function returned.
+ * @return A static string; never NULL. For a number that this version does not know, the sentence says so.
  *
- * Any thread. Never blocks. Since 0.2.
+ * Safe to call from any thread. Never blocks. Since 0.2.
  */
 const char *ocireg_code_text(int32_t code);
 

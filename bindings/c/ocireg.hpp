@@ -582,7 +582,7 @@ public:
         return try_put_blob_file(path, options_json, context).value();
     }
 
-    /// Searches the index.
+    /// Searches the index of a session for repositories.
     Result<std::string> try_search_repositories(Text term, int32_t limit, const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
             return ocireg_session_search_repositories(handle_.get(), detail::raw(context), term.get(), limit, out,
@@ -593,9 +593,7 @@ public:
         return try_search_repositories(term, limit, context).value();
     }
 
-    /// Asks the index for a repository: its images, and the registries that have them. What token the index gives is
-    /// kept for these registries, in place of an earlier one: work on several repositories at once needs a session for
-    /// each.
+    /// Gets the images of a repository, and the registries that have them, from the index.
     Result<std::string> try_get_repository_data(Text reference, const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
             return ocireg_session_get_repository_data(handle_.get(), detail::raw(context), reference.get(), out, error);
@@ -605,8 +603,7 @@ public:
         return try_get_repository_data(reference, context).value();
     }
 
-    /// The tags of a repository, from the first registry that tells. One that says there is no such repository ends the
-    /// search.
+    /// Gets the tags of a repository from the first registry that answers.
     Result<std::string> try_get_remote_tags(Text registries_json, Text reference,
                                             const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
@@ -618,7 +615,7 @@ public:
         return try_get_remote_tags(registries_json, reference, context).value();
     }
 
-    /// The id of a tag's image, from the first registry that tells.
+    /// Gets the image id of a tag from the first registry that answers.
     Result<std::string> try_get_remote_tag(Text registries_json, Text reference, Text tag,
                                            const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
@@ -630,7 +627,7 @@ public:
         return try_get_remote_tag(registries_json, reference, tag, context).value();
     }
 
-    /// The images that an image is made of: itself, its parent, and so on.
+    /// Gets the ids of an image and of all its ancestors.
     Result<std::string> try_get_remote_history(Text image_id, Text registry, const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
             return ocireg_session_get_remote_history(handle_.get(), detail::raw(context), image_id.get(),
@@ -641,7 +638,7 @@ public:
         return try_get_remote_history(image_id, registry, context).value();
     }
 
-    /// Whether a registry has an image: success if so.
+    /// Checks that a registry has an image.
     Result<Done> try_lookup_remote_image(Text image_id, Text registry, const Context *context = nullptr) const {
         return detail::done([&](ocireg_error **error) {
             return ocireg_session_lookup_remote_image(handle_.get(), detail::raw(context), image_id.get(),
@@ -652,8 +649,7 @@ public:
         try_lookup_remote_image(image_id, registry, context).value();
     }
 
-    /// Opens the layer of an image as a stream. It goes on after a cut where the server sends parts and the size is
-    /// known.
+    /// Opens the layer of an image for reading.
     Result<Reader> try_get_remote_image_layer(Text image_id, Text registry, int64_t image_size = -1,
                                               const Context *context = nullptr) const {
         return detail::wrap<Reader>(detail::handle<ocireg_reader, ocireg_reader_free>(
@@ -667,7 +663,7 @@ public:
         return try_get_remote_image_layer(image_id, registry, image_size, context).value();
     }
 
-    /// Gives a registry the JSON of an image.
+    /// Sends the JSON of an image to a registry.
     Result<Done> try_push_image_json_registry(Text image_data_json, Text registry, const uint8_t *data, size_t size,
                                               const Context *context = nullptr) const {
         return detail::done([&](ocireg_error **error) {
@@ -680,8 +676,7 @@ public:
         try_push_image_json_registry(image_data_json, registry, data, size, context).value();
     }
 
-    /// Begins to give a registry the layer of an image. What is written is a plain tar archive; it waits in a temporary
-    /// file until ocireg_writer_commit() sends it as gzip. Its result is `checksum` and `checksum_payload`.
+    /// Starts writing the layer of an image.
     Result<Writer> try_push_image_layer_registry(Text image_id, Text registry, const uint8_t *image_json, size_t size,
                                                  const Context *context = nullptr) const {
         return detail::wrap<Writer>(detail::handle<ocireg_writer, ocireg_writer_free>(
@@ -695,7 +690,7 @@ public:
         return try_push_image_layer_registry(image_id, registry, image_json, size, context).value();
     }
 
-    /// Tells a registry the checksums of a layer that it was given.
+    /// Sends the checksums of a layer to the registry that has received it.
     Result<Done> try_push_image_checksum_registry(Text image_data_json, Text registry,
                                                   const Context *context = nullptr) const {
         return detail::done([&](ocireg_error **error) {
@@ -707,7 +702,7 @@ public:
         try_push_image_checksum_registry(image_data_json, registry, context).value();
     }
 
-    /// Gives an image a tag.
+    /// Sets a tag of a repository.
     Result<Done> try_push_registry_tag(Text reference, Text revision, Text tag, Text registry,
                                        const Context *context = nullptr) const {
         return detail::done([&](ocireg_error **error) {
@@ -720,8 +715,7 @@ public:
         try_push_registry_tag(reference, revision, tag, registry, context).value();
     }
 
-    /// Gives the index the list of a repository's images: before the registries get them, and again with `validate`,
-    /// with the checksums, after. Redirects are followed with the list.
+    /// Sends the list of a repository's images to the index.
     Result<std::string> try_push_image_json_index(Text reference, Text images_json, int32_t validate,
                                                   Text registries_json, const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
@@ -759,8 +753,7 @@ public:
         return try_session(auth_json, context).value();
     }
 
-    /// The same place by protocol v1: the address of an endpoint, its TLS configuration, and other headers. Asks
-    /// nobody.
+    /// Creates an endpoint for protocol v1 from another endpoint, without contacting it.
     Result<Endpoint> try_to_v1(Text user_agent = nullptr, Text headers_json = nullptr) const {
         return detail::wrap<Endpoint>(detail::handle<ocireg_endpoint, ocireg_endpoint_free>(
             [&](ocireg_endpoint **out, ocireg_error **error) {
@@ -771,7 +764,7 @@ public:
         return try_to_v1(user_agent, headers_json).value();
     }
 
-    /// The address of the endpoint's API: the URL with one / at its end, and `v2/` or `v1/`.
+    /// Returns the URL of the endpoint's API, which ends in `/v2/` or `/v1/`.
     Result<std::string> try_to_string() const {
         return detail::text([&](char **out, ocireg_error **error) {
             return ocireg_endpoint_to_string(handle_.get(), out, error);
@@ -779,7 +772,7 @@ public:
     }
     std::string to_string() const { return try_to_string().value(); }
 
-    /// The address of something below the endpoint's API: ocireg_endpoint_to_string() and the path.
+    /// Returns the URL of a path below the endpoint's API.
     Result<std::string> try_path(Text path) const {
         return detail::text([&](char **out, ocireg_error **error) {
             return ocireg_endpoint_path(handle_.get(), path.get(), out, error);
@@ -787,7 +780,7 @@ public:
     }
     std::string path(Text path) const { return try_path(path).value(); }
 
-    /// Whether the other side's certificate is verified: https, and not an insecure registry.
+    /// Returns whether the endpoint's certificate is verified: it uses https and is not an insecure registry.
     Result<bool> try_is_secure() const {
         return detail::truth([&](int32_t *out, ocireg_error **error) {
             return ocireg_endpoint_is_secure(handle_.get(), out, error);
@@ -795,7 +788,7 @@ public:
     }
     bool is_secure() const { return try_is_secure().value(); }
 
-    /// Asks the endpoint for its protocol's first address, without credentials.
+    /// Requests `/v2/` or `/v1/_ping` from an endpoint, without credentials.
     Result<std::string> try_ping(const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
             return ocireg_endpoint_ping(handle_.get(), detail::raw(context), out, error);
@@ -984,8 +977,7 @@ public:
         return try_open(reference, options_json, context).value();
     }
 
-    /// The endpoints to pull from, in the order to try them: mirrors of the official registry, then https, then http
-    /// for insecure hosts.
+    /// Returns the endpoints that a host is pulled from, in the order in which they are tried.
     Result<std::string> try_lookup_pull_endpoints(Text hostname, const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
             return ocireg_service_lookup_pull_endpoints(handle_.get(), detail::raw(context), hostname.get(), out,
@@ -996,7 +988,7 @@ public:
         return try_lookup_pull_endpoints(hostname, context).value();
     }
 
-    /// The endpoints to push to, in the order to try them: as to pull from, without mirrors.
+    /// Returns the endpoints that a host is pushed to, in the order in which they are tried.
     Result<std::string> try_lookup_push_endpoints(Text hostname, const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
             return ocireg_service_lookup_push_endpoints(handle_.get(), detail::raw(context), hostname.get(), out,
@@ -1007,7 +999,7 @@ public:
         return try_lookup_push_endpoints(hostname, context).value();
     }
 
-    /// What is known of a reference's repository under the service's configuration.
+    /// Returns what the service's configuration says about the repository of a reference.
     Result<std::string> try_resolve_repository(Text reference, const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
             return ocireg_service_resolve_repository(handle_.get(), detail::raw(context), reference.get(), out, error);
@@ -1017,7 +1009,7 @@ public:
         return try_resolve_repository(reference, context).value();
     }
 
-    /// How TLS is spoken to a host: unverified where it is insecure, else as its directory of certificates says.
+    /// Returns the TLS settings for a host.
     Result<std::string> try_tls_config(Text hostname, const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
             return ocireg_service_tls_config(handle_.get(), detail::raw(context), hostname.get(), out, error);
@@ -1027,7 +1019,7 @@ public:
         return try_tls_config(hostname, context).value();
     }
 
-    /// Whether a host is an insecure registry: certificates are not verified, and http is tried after https.
+    /// Returns whether a host is an insecure registry.
     Result<bool> try_is_insecure_registry(Text host, const Context *context = nullptr) const {
         return detail::truth([&](int32_t *out, ocireg_error **error) {
             return ocireg_service_is_insecure_registry(handle_.get(), detail::raw(context), host.get(), out, error);
@@ -1037,7 +1029,7 @@ public:
         return try_is_insecure_registry(host, context).value();
     }
 
-    /// Makes an endpoint. Does not speak to it.
+    /// Creates an endpoint without contacting it.
     Result<Endpoint> try_endpoint(Text api_endpoint_json) const {
         return detail::wrap<Endpoint>(detail::handle<ocireg_endpoint, ocireg_endpoint_free>(
             [&](ocireg_endpoint **out, ocireg_error **error) {
@@ -1046,8 +1038,7 @@ public:
     }
     Endpoint endpoint(Text api_endpoint_json) const { return try_endpoint(api_endpoint_json).value(); }
 
-    /// Finds the endpoint of a v1 index or registry: asks it for `_ping` by https, and by http after that where the
-    /// index is not secure. The official index is not asked.
+    /// Creates the endpoint of a v1 index or registry.
     Result<Endpoint> try_endpoint_v1(Text index_json, Text user_agent = nullptr, Text headers_json = nullptr,
                                      const Context *context = nullptr) const {
         return detail::wrap<Endpoint>(detail::handle<ocireg_endpoint, ocireg_endpoint_free>(
@@ -1061,7 +1052,7 @@ public:
         return try_endpoint_v1(index_json, user_agent, headers_json, context).value();
     }
 
-    /// Searches an index for repositories, by protocol v1.
+    /// Searches an index for repositories.
     Result<std::string> try_search(Text term, int32_t limit, Text auth_json = nullptr, Text user_agent = nullptr,
                                    Text headers_json = nullptr, const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
@@ -1135,7 +1126,7 @@ inline std::string layout_verify(Text location, Text options_json = nullptr, con
     return try_layout_verify(location, options_json, context).value();
 }
 
-/// The host of a registry's address: drops one leading http:// or https://, then everything from the first /.
+/// Returns the host of a registry's URL: a leading http:// or https:// and everything after the first / are removed.
 inline Result<std::string> try_convert_to_hostname(Text url) {
     return detail::text([&](char **out, ocireg_error **error) {
         return ocireg_convert_to_hostname(url.get(), out, error);
@@ -1143,7 +1134,7 @@ inline Result<std::string> try_convert_to_hostname(Text url) {
 }
 inline std::string convert_to_hostname(Text url) { return try_convert_to_hostname(url).value(); }
 
-/// The name of an index as the library uses it: index.docker.io becomes docker.io, others stay as they are.
+/// Checks the name of an index and returns its normal form: index.docker.io becomes docker.io.
 inline Result<std::string> try_validate_index_name(Text name) {
     return detail::text([&](char **out, ocireg_error **error) {
         return ocireg_validate_index_name(name.get(), out, error);
@@ -1151,7 +1142,7 @@ inline Result<std::string> try_validate_index_name(Text name) {
 }
 inline std::string validate_index_name(Text name) { return try_validate_index_name(name).value(); }
 
-/// Checks the address of a mirror and ensures one / at its end.
+/// Checks the URL of a mirror and returns it with one / at its end.
 inline Result<std::string> try_validate_mirror(Text url) {
     return detail::text([&](char **out, ocireg_error **error) {
         return ocireg_validate_mirror(url.get(), out, error);
@@ -1167,8 +1158,7 @@ inline Result<std::string> try_parse_reference(Text reference) {
 }
 inline std::string parse_reference(Text reference) { return try_parse_reference(reference).value(); }
 
-/// What is known of a reference's repository without a configuration and without asking a name server: only localhost,
-/// 127.0.0.0/8 and ::1 are insecure. ocireg_service_resolve_repository() knows more.
+/// Returns what is known about the repository of a reference without a configuration.
 inline Result<std::string> try_parse_repository_info(Text reference) {
     return detail::text([&](char **out, ocireg_error **error) {
         return ocireg_parse_repository_info(reference.get(), out, error);
@@ -1176,7 +1166,7 @@ inline Result<std::string> try_parse_repository_info(Text reference) {
 }
 inline std::string parse_repository_info(Text reference) { return try_parse_repository_info(reference).value(); }
 
-/// The index that a search term names, without a configuration and without asking a name server.
+/// Returns the index that a search term names, without a configuration.
 inline Result<std::string> try_parse_search_index_info(Text term) {
     return detail::text([&](char **out, ocireg_error **error) {
         return ocireg_parse_search_index_info(term.get(), out, error);
@@ -1184,8 +1174,7 @@ inline Result<std::string> try_parse_search_index_info(Text term) {
 }
 inline std::string parse_search_index_info(Text term) { return try_parse_search_index_info(term).value(); }
 
-/// The key under which the credentials of an index are kept: https://index.docker.io/v1/ for the official one, else its
-/// name.
+/// Returns the key under which credentials for an index are stored.
 inline Result<std::string> try_auth_config_key(Text index_json) {
     return detail::text([&](char **out, ocireg_error **error) {
         return ocireg_auth_config_key(index_json.get(), out, error);
@@ -1193,8 +1182,7 @@ inline Result<std::string> try_auth_config_key(Text index_json) {
 }
 inline std::string auth_config_key(Text index_json) { return try_auth_config_key(index_json).value(); }
 
-/// The credentials for an index among several: those under its key, else the first, in key order, whose host is the
-/// key.
+/// Selects the credentials for an index.
 inline Result<std::string> try_resolve_auth_config(Text auth_configs_json, Text index_json) {
     return detail::text([&](char **out, ocireg_error **error) {
         return ocireg_resolve_auth_config(auth_configs_json.get(), index_json.get(), out, error);
@@ -1204,8 +1192,7 @@ inline std::string resolve_auth_config(Text auth_configs_json, Text index_json) 
     return try_resolve_auth_config(auth_configs_json, index_json).value();
 }
 
-/// The challenges in WWW-Authenticate header lines, one for each line; a malformed tail ends the parameters of its
-/// line.
+/// Parses the challenges in WWW-Authenticate header lines.
 inline Result<std::string> try_parse_challenges(Text header_lines_json) {
     return detail::text([&](char **out, ocireg_error **error) {
         return ocireg_parse_challenges(header_lines_json.get(), out, error);
@@ -1213,8 +1200,7 @@ inline Result<std::string> try_parse_challenges(Text header_lines_json) {
 }
 inline std::string parse_challenges(Text header_lines_json) { return try_parse_challenges(header_lines_json).value(); }
 
-/// Reads a directory of certificates as it is kept for a registry: *.crt are CA certificates, X.cert with X.key is a
-/// client certificate. A directory that does not exist is empty.
+/// Reads the directory of certificates for one registry.
 inline Result<std::string> try_read_certs_directory(Text directory) {
     return detail::text([&](char **out, ocireg_error **error) {
         return ocireg_read_certs_directory(directory.get(), out, error);
@@ -1222,8 +1208,8 @@ inline Result<std::string> try_read_certs_directory(Text directory) {
 }
 inline std::string read_certs_directory(Text directory) { return try_read_certs_directory(directory).value(); }
 
-/// The directory whose subdirectories hold registries' certificates: /etc/docker/certs.d, or, under rootlesskit,
-/// docker/certs.d in the user's configuration directory.
+/// Returns the default directory of certificates: /etc/docker/certs.d, or docker/certs.d in the user's configuration
+/// directory under rootlesskit.
 inline Result<std::string> try_certs_dir() {
     return detail::text([&](char **out, ocireg_error **error) {
         return ocireg_certs_dir(out, error);
@@ -1231,7 +1217,7 @@ inline Result<std::string> try_certs_dir() {
 }
 inline std::string certs_dir() { return try_certs_dir().value(); }
 
-/// Gets a value out of JSON, such as the `digest` of the first layer of a manifest.
+/// Returns a value from JSON, such as the digest of the first layer of a manifest.
 inline Result<std::string> try_json_get(Text json, Text pointer) {
     return detail::text([&](char **out, ocireg_error **error) {
         return ocireg_json_get(json.get(), pointer.get(), out, error);
@@ -1239,7 +1225,7 @@ inline Result<std::string> try_json_get(Text json, Text pointer) {
 }
 inline std::string json_get(Text json, Text pointer) { return try_json_get(json, pointer).value(); }
 
-/// Counts the elements of an array, or the keys of an object, in JSON.
+/// Returns the number of elements of a list, or of keys of an object, in JSON.
 inline Result<size_t> try_json_length(Text json, Text pointer) {
     size_t out = 0;
     return detail::result(
@@ -1250,7 +1236,7 @@ inline Result<size_t> try_json_length(Text json, Text pointer) {
 }
 inline size_t json_length(Text json, Text pointer) { return try_json_length(json, pointer).value(); }
 
-/// Makes the JSON of an AuthConfig from a user name and a password, with everything escaped that must be.
+/// Creates an AuthConfig from a user name and a password, with everything escaped correctly.
 inline Result<std::string> try_auth_json(Text host = nullptr, Text username = nullptr, Text password = nullptr) {
     return detail::text([&](char **out, ocireg_error **error) {
         return ocireg_auth_json(host.get(), username.get(), password.get(), out, error);

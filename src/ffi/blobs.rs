@@ -145,8 +145,8 @@ pub unsafe extern "C" fn ocireg_session_open_blob(
 ///         - OCIREG_DENIED: the credentials do not allow a push.
 ///         - OCIREG_POLICY: the registry sent the upload to another host; the option allow-upload-hosts allows it.
 ///
-/// Safe to call from any thread. Blocks for one request, and one for each of `mount_from` and for `check_exists`. Since
-/// 0.1.
+/// Safe to call from any thread. Blocks for one request, and one for each of `mount_from` and for `check_exists`.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_session_put_blob(
     session: *const ocireg_session,

@@ -16,10 +16,10 @@ use crate::registry::service::Service;
 use crate::registry::session::Session;
 use crate::v1;
 
-/// A place that a registry is spoken to at: an address, its protocol, how TLS is spoken.
+/// One address of a registry, with its protocol and its TLS settings.
 ///
-/// Never changes; may be used from any number of threads at once. May be freed while a call on it runs, and before
-/// what was made from it.
+/// It never changes, so any number of threads may use it at once. It may be freed while calls on it run, and before the
+/// sessions that were created from it.
 pub struct ocireg_endpoint {
     _opaque: [u8; 0],
 }
@@ -51,20 +51,21 @@ impl Spoken {
     }
 }
 
-/// Makes an endpoint. Does not speak to it.
+/// Creates an endpoint without contacting it.
 ///
-/// @param service            the service that it belongs to. Not NULL; may be freed afterwards.
-/// @param api_endpoint_json  an object as the lookups give it; only `URL` is required. Without `TLSConfig` the
-///                           service's configuration for the host applies. `InsecureSkipVerify` alone sends no
-///                           credentials: list the host in `insecure-registries`. Other keys are ignored. Not NULL.
-/// @param endpoint           receives the endpoint; the caller frees it with ocireg_endpoint_free(). Not NULL.
-/// @param error              receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT (also for an address with user info, query, fragment, another scheme
-///         than http and https, or a host that no URL can hold), OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8,
-///         OCIREG_INVALID_JSON, or OCIREG_UNSUPPORTED for a MinVersion other than 1.2, and for Version v1 where the
-///         option v1 of the service is false.
+/// @param service            The service. Not NULL.
+/// @param api_endpoint_json  A JSON object as ocireg_service_lookup_pull_endpoints() returns it. Only `URL` is
+///                           required. Without `TLSConfig` the service's settings for the host apply.
+///                           `InsecureSkipVerify` turns off verification, but credentials are sent only if
+///                           `insecure-registries` lists the host, too. Other keys are ignored. Not NULL.
+/// @param endpoint           Receives the endpoint. Free it with ocireg_endpoint_free(). Not NULL.
+/// @param error              Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_INVALID_ARGUMENT: the URL has user info, a query, a fragment, a scheme other than http and https,
+///           or a host that is not valid.
+///         - OCIREG_UNSUPPORTED: `MinVersion` is not 1.2, or `Version` is v1 and the service option `v1` is false.
 ///
-/// Any thread. Never blocks. Since 0.1.
+/// Safe to call from any thread. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_endpoint_new(
     service: *const ocireg_service,
@@ -92,22 +93,24 @@ fn to_v1(service: &Service, api: &ApiEndpoint, headers: v1::Headers) -> Result<v
     v1::Endpoint::of(service, api.url.clone(), tls, headers)
 }
 
-/// Finds the endpoint of a v1 index or registry: asks it for `_ping` by https, and by http after that where the index is
-/// not secure. The official index is not asked.
+/// Creates the endpoint of a v1 index or registry.
 ///
-/// @param service       the service that it belongs to. Not NULL; may be freed afterwards.
-/// @param context       the call's context; may be NULL.
-/// @param index_json    an IndexInfo: `Name` (host[:port]), `Secure`, `Official`. Not NULL.
-/// @param user_agent    the User-Agent of all its requests; NULL or "" is the service's.
-/// @param headers_json  more headers of all its requests, {"Name": ["value"]}; may be NULL.
-/// @param endpoint      receives the endpoint; the caller frees it with ocireg_endpoint_free(). Not NULL.
-/// @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL. With a secure index its hint says
-///                      how to allow another one; `attempts` holds the failures by https and http.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT (also for an address that ends in v2), OCIREG_INVALID_JSON,
-///         OCIREG_INVALID_CONFIG when the certificates of its directory cannot be used, OCIREG_UNSUPPORTED when the
-///         option v1 of the service is false, any network code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+/// It requests `_ping` by https, and then by http if the index is not secure. Docker Hub's index is not contacted.
 ///
-/// Any thread. Blocks: DNS, connection, one exchange or two. Since 0.1.
+/// @param service       The service. Not NULL.
+/// @param context       The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param index_json    An IndexInfo: `Name` (host[:port]), `Secure`, `Official`. Not NULL.
+/// @param user_agent    The User-Agent header of all requests. If it is NULL or "", the service's is used.
+/// @param headers_json  More headers for all requests, such as {"X-Meta": ["value"]}. May be NULL.
+/// @param endpoint      Receives the endpoint. Free it with ocireg_endpoint_free(). Not NULL.
+/// @param error         Receives the error on failure; its `attempts` has the failures by https and by http. Free it
+///                      with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_INVALID_ARGUMENT: the name is not valid or ends in v2.
+///         - OCIREG_INVALID_CONFIG: the certificates for the host cannot be used.
+///         - OCIREG_UNSUPPORTED: the service option `v1` is false.
+///
+/// Safe to call from any thread. Blocks for one or two requests. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_endpoint_new_v1(
     service: *const ocireg_service,
@@ -136,17 +139,20 @@ pub unsafe extern "C" fn ocireg_endpoint_new_v1(
     })
 }
 
-/// The same place by protocol v1: the address of an endpoint, its TLS configuration, and other headers. Asks nobody.
+/// Creates an endpoint for protocol v1 from another endpoint, without contacting it.
 ///
-/// @param endpoint      an endpoint of either protocol. Not NULL.
-/// @param user_agent    the User-Agent of all its requests; NULL or "" is the service's.
-/// @param headers_json  more headers of all its requests, {"Name": ["value"]}; may be NULL.
-/// @param v1            receives the endpoint; the caller frees it with ocireg_endpoint_free(). Not NULL.
-/// @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_JSON, OCIREG_INVALID_CONFIG when the certificates of its
-///         directory cannot be used, OCIREG_UNSUPPORTED when the option v1 of the service is false.
+/// The new endpoint has the same address and TLS settings, but other headers.
 ///
-/// Any thread. Never blocks, but may read files. Since 0.1.
+/// @param endpoint      The endpoint, for either protocol. Not NULL.
+/// @param user_agent    The User-Agent header of all requests. If it is NULL or "", the service's is used.
+/// @param headers_json  More headers for all requests, such as {"X-Meta": ["value"]}. May be NULL.
+/// @param v1            Receives the endpoint. Free it with ocireg_endpoint_free(). Not NULL.
+/// @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_INVALID_CONFIG: the certificates for the host cannot be used.
+///         - OCIREG_UNSUPPORTED: the service option `v1` is false.
+///
+/// Safe to call from any thread. Never blocks, but may read files. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_endpoint_to_v1(
     endpoint: *const ocireg_endpoint,
@@ -171,14 +177,14 @@ pub unsafe extern "C" fn ocireg_endpoint_to_v1(
     })
 }
 
-/// The address of the endpoint's API: the URL with one / at its end, and `v2/` or `v1/`.
+/// Returns the URL of the endpoint's API, which ends in `/v2/` or `/v1/`.
 ///
-/// @param endpoint  an endpoint. Not NULL.
-/// @param text      receives the address; the caller frees it with ocireg_string_free(). Not NULL.
-/// @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT or OCIREG_INVALID_HANDLE.
+/// @param endpoint  The endpoint. Not NULL.
+/// @param text      Receives the URL. Free it with ocireg_string_free(). Not NULL.
+/// @param error     Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code.
 ///
-/// Any thread. Never blocks. Since 0.1.
+/// Safe to call from any thread. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_endpoint_to_string(
     endpoint: *const ocireg_endpoint,
@@ -192,15 +198,15 @@ pub unsafe extern "C" fn ocireg_endpoint_to_string(
     })
 }
 
-/// The address of something below the endpoint's API: ocireg_endpoint_to_string() and the path.
+/// Returns the URL of a path below the endpoint's API.
 ///
-/// @param endpoint  an endpoint. Not NULL.
-/// @param path      the path, as it stands in an address, without a / in front. Not NULL.
-/// @param text      receives the address; the caller frees it with ocireg_string_free(). Not NULL.
-/// @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE or OCIREG_INVALID_UTF8.
+/// @param endpoint  The endpoint. Not NULL.
+/// @param path      The path, percent-encoded where necessary, without a leading /. Not NULL.
+/// @param text      Receives the URL. Free it with ocireg_string_free(). Not NULL.
+/// @param error     Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code.
 ///
-/// Any thread. Never blocks. Since 0.1.
+/// Safe to call from any thread. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_endpoint_path(
     endpoint: *const ocireg_endpoint,
@@ -215,14 +221,14 @@ pub unsafe extern "C" fn ocireg_endpoint_path(
     })
 }
 
-/// Whether the other side's certificate is verified: https, and not an insecure registry.
+/// Returns whether the endpoint's certificate is verified: it uses https and is not an insecure registry.
 ///
-/// @param endpoint  an endpoint. Not NULL.
-/// @param secure    receives 1 or 0. Not NULL.
-/// @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT or OCIREG_INVALID_HANDLE.
+/// @param endpoint  The endpoint. Not NULL.
+/// @param secure    Receives 1 or 0. Not NULL.
+/// @param error     Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code.
 ///
-/// Any thread. Never blocks: asks no name server. Since 0.1.
+/// Safe to call from any thread. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_endpoint_is_secure(
     endpoint: *const ocireg_endpoint,
@@ -236,28 +242,31 @@ pub unsafe extern "C" fn ocireg_endpoint_is_secure(
     })
 }
 
-/// Frees an endpoint. Calls on it that run end as they would; what was made from it lives on.
+/// Frees an endpoint.
 ///
-/// @param endpoint  an endpoint, or NULL, which does nothing.
+/// Calls that are running, and sessions that were created from the endpoint, are not affected.
 ///
-/// One thread, once. Never blocks. Since 0.1.
+/// @param endpoint  The endpoint. NULL does nothing.
+///
+/// Call it once, from any thread. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_endpoint_free(endpoint: *mut ocireg_endpoint) {
     // SAFETY: the header's contract.
     guard!(default = (), { unsafe { handle::free(endpoint) } })
 }
 
-/// Asks the endpoint for its protocol's first address, without credentials.
+/// Requests `/v2/` or `/v1/_ping` from an endpoint, without credentials.
 ///
-/// @param endpoint  an endpoint. Not NULL.
-/// @param context   the call's context; may be NULL.
-/// @param json      receives `protocol`; the caller frees it with ocireg_string_free(). With "v2" there are `confirmed` (whether the
-///                  version header says registry/2.0) and `challenges` (a list of `scheme` and `parameters`), with "v1"
-///                  `standalone` (whether it needs no index) and, if it says one, `version`. Not NULL.
-/// @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+/// @param endpoint  The endpoint. Not NULL.
+/// @param context   The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param json      Receives a JSON object with `protocol`. For "v2" it also has `confirmed` (whether the version
+///                  header is registry/2.0) and `challenges` (a list of objects with `scheme` and `parameters`); for
+///                  "v1", `standalone` (whether the registry works without an index) and, if the registry states it,
+///                  `version`. Free it with ocireg_string_free(). Not NULL.
+/// @param error     Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK, or an error code if the endpoint does not answer as a registry.
 ///
-/// Any thread. Blocks: DNS, connection, one exchange. Since 0.1.
+/// Safe to call from any thread. Blocks for one request. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_endpoint_ping(
     endpoint: *const ocireg_endpoint,

@@ -6,10 +6,10 @@ use super::error::ocireg_error;
 use crate::credentials::AuthConfig;
 use crate::json::pointer;
 
-/// Gets a value out of JSON, such as the `digest` of the first layer of a manifest.
+/// Returns a value from JSON, such as the digest of the first layer of a manifest.
 ///
-/// The value is named by a JSON Pointer (RFC 6901): / before each key or index, indices from 0, ~1 for a / and ~0 for
-/// a ~ within a key; "" is the whole. Example:
+/// A JSON Pointer (RFC 6901) names the value: a / before each key or index, and indices start at 0. In a key, write ~1
+/// for / and ~0 for ~. "" is the whole JSON. Example:
 ///
 /// @code
 /// char *digest = NULL;
@@ -17,17 +17,18 @@ use crate::json::pointer;
 /// ocireg_string_free(digest);
 /// @endcode
 ///
-/// @param json     JSON: what a function of this library returned, a manifest, or any other with unique keys and no
-///                 more than 32 levels. Not NULL.
-/// @param pointer  the JSON Pointer, such as /layers/0/digest. Not NULL.
-/// @param text     receives the value: a string without quotes and escapes, anything else (numbers, true, false, null,
-///                 objects, arrays) as it stands in the JSON; the caller frees it with ocireg_string_free(). Not NULL.
-/// @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK; OCIREG_NOT_FOUND when there is no such value; OCIREG_INVALID_ARGUMENT for a pointer that does not
-///         begin with / or has a ~ without 0 or 1; OCIREG_INVALID_UTF8; OCIREG_INVALID_JSON; OCIREG_UNSUPPORTED when
-///         the value is a string that holds a NUL character.
+/// @param json     The JSON: a result of this library, a manifest, or any other JSON with unique keys and at most 32
+///                 levels. Not NULL.
+/// @param pointer  The JSON Pointer, such as /layers/0/digest. Not NULL.
+/// @param text     Receives the value: a string without quotes and escapes, anything else (a number, true, false, null,
+///                 an object, a list) as it is in the JSON. Free it with ocireg_string_free(). Not NULL.
+/// @param error    Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_NOT_FOUND: there is no such value.
+///         - OCIREG_INVALID_ARGUMENT: the pointer does not begin with /, or has a ~ without 0 or 1.
+///         - OCIREG_UNSUPPORTED: the value is a string that contains a NUL character.
 ///
-/// Any thread. Never blocks. Each call reads the JSON from its beginning. Since 0.2.
+/// Safe to call from any thread. Never blocks. Each call parses the JSON again. Since 0.2.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_json_get(
     json: *const c_char,
@@ -41,23 +42,24 @@ pub unsafe extern "C" fn ocireg_json_get(
     })
 }
 
-/// Counts the elements of an array, or the keys of an object, in JSON.
+/// Returns the number of elements of a list, or of keys of an object, in JSON.
 ///
-/// Example, which goes through the layers of a manifest:
+/// Example:
 ///
 /// @code
 /// size_t layers = 0;
-/// ocireg_json_length(manifest, "/layers", &layers, &error);
+/// int32_t code = ocireg_json_length(manifest, "/layers", &layers, &error);
 /// @endcode
 ///
-/// @param json     JSON, as for ocireg_json_get(). Not NULL.
-/// @param pointer  the JSON Pointer of the array or object; "" is the whole. Not NULL.
-/// @param length   receives the number; 0 on failure. Not NULL.
-/// @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK; OCIREG_NOT_FOUND when there is no such value; OCIREG_INVALID_ARGUMENT for a value that is not an
-///         array or object, and for a pointer that is not valid; OCIREG_INVALID_UTF8; OCIREG_INVALID_JSON.
+/// @param json     The JSON, as for ocireg_json_get(). Not NULL.
+/// @param pointer  The JSON Pointer of the list or object; "" is the whole JSON. Not NULL.
+/// @param length   Receives the number; 0 on failure. Not NULL.
+/// @param error    Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_NOT_FOUND: there is no such value.
+///         - OCIREG_INVALID_ARGUMENT: the value is not a list or object, or the pointer is not valid.
 ///
-/// Any thread. Never blocks. Since 0.2.
+/// Safe to call from any thread. Never blocks. Since 0.2.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_json_length(
     json: *const c_char,
@@ -73,29 +75,23 @@ pub unsafe extern "C" fn ocireg_json_length(
     })
 }
 
-/// Makes the JSON of an AuthConfig from a user name and a password, with everything escaped that must be.
+/// Creates an AuthConfig from a user name and a password, with everything escaped correctly.
 ///
-/// The result is what `auth_json` parameters and the option `auth` take. Example:
+/// The result is what `auth_json` parameters and the option `auth` take; ocireg_service_login() has an example.
 ///
-/// @code
-/// char *auth = NULL, *result = NULL;
-/// ocireg_auth_json("registry.example:5000", "alice", getenv("REGISTRY_PASSWORD"), &auth, &error);
-/// ocireg_service_login(service, context, auth, NULL, &result, &error);
-/// ocireg_string_free(auth);
-/// @endcode
+/// @param host      The registry as host[:port]; it becomes `serveraddress`, which login and auth use. "docker.io"
+///                  becomes https://index.docker.io/v1/. May be NULL or "".
+/// @param username  The user name, without control characters and colons. NULL or "" is anonymous; there must be no
+///                  password then.
+/// @param password  The password or access token. It may have several lines, as a JSON key file does. If there is a
+///                  user name it cannot be NULL, but "" is a valid password.
+/// @param json      Receives the AuthConfig with the keys that are not empty: `username`, `password`, `serveraddress`.
+///                  It contains the password; ocireg_string_free() overwrites it. Not NULL.
+/// @param error     Receives the error on failure, which never contains the password. Free it with ocireg_error_free().
+///                  May be NULL.
+/// @return OCIREG_OK or an error code.
 ///
-/// @param host      the registry as host[:port], for `serveraddress`, which login and auth read; docker.io is
-///                  https://index.docker.io/v1/. NULL or "" leaves it out.
-/// @param username  the user's name, without control characters and colons. NULL or "" is anonymous, and password must
-///                  be so, too.
-/// @param password  the user's password or access token; it may have several lines, as a JSON key file has. NULL is
-///                  not allowed with a username; "" is an empty password.
-/// @param json      receives the AuthConfig: `username`, `password`, `serveraddress` where not empty; it holds the
-///                  password; the caller frees it with ocireg_string_free(), which overwrites it. Not NULL.
-/// @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL. It never holds the password.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT or OCIREG_INVALID_UTF8.
-///
-/// Any thread. Never blocks. Since 0.2.
+/// Safe to call from any thread. Never blocks. Since 0.2.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_auth_json(
     host: *const c_char,

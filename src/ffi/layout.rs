@@ -90,8 +90,8 @@ pub unsafe extern "C" fn ocireg_layout_remove(
 ///         - OCIREG_INVALID_MANIFEST, OCIREG_DIGEST_MISMATCH: a manifest is damaged; nothing was removed.
 ///         - OCIREG_IO, OCIREG_PERMISSION: the layout cannot be read or changed.
 ///
-/// Safe to call from any thread. Blocks while it reads and removes files; pulls that start meanwhile wait for it. Since
-/// 0.2.
+/// Safe to call from any thread. Blocks while it reads and removes files; pulls that start meanwhile wait for it.
+/// Since 0.2.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_layout_collect(
     location: *const c_char,

@@ -83,8 +83,8 @@ pub unsafe extern "C" fn ocireg_service_auth(
 ///         - OCIREG_CREDENTIAL_HELPER: the credential helper is missing or failed.
 ///         - OCIREG_IO, OCIREG_NO_SPACE, OCIREG_PERMISSION: config.json cannot be written; it is unchanged.
 ///
-/// Safe to call from any thread. Blocks for a few requests, while a helper runs, and while the file is written. Since
-/// 0.1.
+/// Safe to call from any thread. Blocks for a few requests, while a helper runs, and while the file is written.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_service_login(
     service: *const ocireg_service,
@@ -173,8 +173,8 @@ pub unsafe extern "C" fn ocireg_service_logout(
 ///         - OCIREG_CREDENTIALS: a file cannot be read or used.
 ///         - OCIREG_CREDENTIAL_HELPER: a credential helper failed.
 ///
-/// Safe to call from any thread. Blocks while files are read and while a helper runs. Never uses the network. Since
-/// 0.1.
+/// Safe to call from any thread. Blocks while files are read and while a helper runs. Never uses the network.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_service_credentials(
     service: *const ocireg_service,

@@ -6,20 +6,20 @@ use super::context::ocireg_context;
 use super::error::ocireg_error;
 use super::service::ocireg_service;
 
-/// The endpoints to pull from, in the order to try them: mirrors of the official registry, then https, then
-/// http for insecure hosts.
+/// Returns the endpoints that a host is pulled from, in the order in which they are tried.
 ///
-/// @param service   a service. Not NULL.
-/// @param context   deadline and cancellation; may be NULL.
-/// @param hostname  the registry, host[:port]. Not NULL.
-/// @param json      receives a list of objects: `URL`, `Version`, `Mirror`, `Official`, `TrimHostname`,
-///                  `AllowNondistributableArtifacts`, `TLSConfig`; owned by the caller; free with ocireg_string_free(). Not NULL.
-/// @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_CONFIG,
-///         OCIREG_IO
-///         or OCIREG_PERMISSION when the host's certificates cannot be used, OCIREG_CANCELLED or OCIREG_DEADLINE.
+/// Mirrors of Docker Hub come first, then https, then http for insecure registries.
 ///
-/// Any thread. May wait for the name server where blocks of insecure registries have to be compared. Since 0.1.
+/// @param service   The service. Not NULL.
+/// @param context   The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param hostname  The registry as host[:port]. Not NULL.
+/// @param json      Receives a JSON list of objects: `URL`, `Version`, `Mirror`, `Official`, `TrimHostname`,
+///                  `AllowNondistributableArtifacts`, `TLSConfig`. Free it with ocireg_string_free(). Not NULL.
+/// @param error     Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as OCIREG_INVALID_CONFIG, OCIREG_IO or OCIREG_PERMISSION if the host's
+///         certificates cannot be used.
+///
+/// Safe to call from any thread. May wait for DNS if `insecure-registries` contains networks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_service_lookup_pull_endpoints(
     service: *const ocireg_service,
@@ -39,19 +39,20 @@ pub unsafe extern "C" fn ocireg_service_lookup_pull_endpoints(
     })
 }
 
-/// The endpoints to push to, in the order to try them: as to pull from, without mirrors.
+/// Returns the endpoints that a host is pushed to, in the order in which they are tried.
 ///
-/// @param service   a service. Not NULL.
-/// @param context   deadline and cancellation; may be NULL.
-/// @param hostname  the registry, host[:port]. Not NULL.
-/// @param json      receives a list of objects: `URL`, `Version`, `Mirror`, `Official`, `TrimHostname`,
-///                  `AllowNondistributableArtifacts`, `TLSConfig`; owned by the caller; free with ocireg_string_free(). Not NULL.
-/// @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_CONFIG,
-///         OCIREG_IO
-///         or OCIREG_PERMISSION when the host's certificates cannot be used, OCIREG_CANCELLED or OCIREG_DEADLINE.
+/// They are the endpoints for pulling without the mirrors.
 ///
-/// Any thread. May wait for the name server where blocks of insecure registries have to be compared. Since 0.1.
+/// @param service   The service. Not NULL.
+/// @param context   The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param hostname  The registry as host[:port]. Not NULL.
+/// @param json      Receives a JSON list of objects: `URL`, `Version`, `Mirror`, `Official`, `TrimHostname`,
+///                  `AllowNondistributableArtifacts`, `TLSConfig`. Free it with ocireg_string_free(). Not NULL.
+/// @param error     Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as OCIREG_INVALID_CONFIG, OCIREG_IO or OCIREG_PERMISSION if the host's
+///         certificates cannot be used.
+///
+/// Safe to call from any thread. May wait for DNS if `insecure-registries` contains networks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_service_lookup_push_endpoints(
     service: *const ocireg_service,
@@ -71,19 +72,17 @@ pub unsafe extern "C" fn ocireg_service_lookup_push_endpoints(
     })
 }
 
-/// What is known of a reference's repository under the service's configuration.
+/// Returns what the service's configuration says about the repository of a reference.
 ///
-/// @param service    a service. Not NULL.
-/// @param context    deadline and cancellation; may be NULL.
-/// @param reference  the reference. Not NULL.
-/// @param json       receives an object: `Name`, `Index` (`Name`, `Mirrors`, `Secure`, `Official`), `Official`,
-///                   `Class`; owned by the caller; free with ocireg_string_free(). Not NULL.
-/// @param error      receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8,
-///         OCIREG_INVALID_REFERENCE,
-///         OCIREG_INVALID_CONFIG, OCIREG_CANCELLED or OCIREG_DEADLINE.
+/// @param service    The service. Not NULL.
+/// @param context    The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param reference  The reference. Not NULL.
+/// @param json       Receives a JSON object: `Name`, `Index` (`Name`, `Mirrors`, `Secure`, `Official`), `Official`,
+///                   `Class`. Free it with ocireg_string_free(). Not NULL.
+/// @param error      Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as OCIREG_INVALID_REFERENCE if the reference is not valid.
 ///
-/// Any thread. May wait for the name server where blocks of insecure registries have to be compared. Since 0.1.
+/// Safe to call from any thread. May wait for DNS if `insecure-registries` contains networks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_service_resolve_repository(
     service: *const ocireg_service,
@@ -103,19 +102,21 @@ pub unsafe extern "C" fn ocireg_service_resolve_repository(
     })
 }
 
-/// How TLS is spoken to a host: unverified where it is insecure, else as its directory of certificates says.
+/// Returns the TLS settings for a host.
 ///
-/// @param service   a service. Not NULL.
-/// @param context   deadline and cancellation; may be NULL.
-/// @param hostname  the registry, host[:port]. Not NULL.
-/// @param json      receives an object: `InsecureSkipVerify`, `MinVersion`, `RootCAs` (paths), `Certificates`
-///                  (objects of `cert` and `key`); owned by the caller; free with ocireg_string_free(). Not NULL.
-/// @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_CONFIG,
-///         OCIREG_IO
-///         or OCIREG_PERMISSION when the host's certificates cannot be used, OCIREG_CANCELLED or OCIREG_DEADLINE.
+/// Certificates are not verified for an insecure registry; otherwise the settings come from the host's directory in
+/// `certs-dir`.
 ///
-/// Any thread. May wait for the name server where blocks of insecure registries have to be compared. Since 0.1.
+/// @param service   The service. Not NULL.
+/// @param context   The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param hostname  The registry as host[:port]. Not NULL.
+/// @param json      Receives a JSON object: `InsecureSkipVerify`, `MinVersion`, `RootCAs` (paths), `Certificates`
+///                  (objects with `cert` and `key`). Free it with ocireg_string_free(). Not NULL.
+/// @param error     Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as OCIREG_INVALID_CONFIG, OCIREG_IO or OCIREG_PERMISSION if the host's
+///         certificates cannot be used.
+///
+/// Safe to call from any thread. May wait for DNS if `insecure-registries` contains networks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_service_tls_config(
     service: *const ocireg_service,
@@ -135,17 +136,18 @@ pub unsafe extern "C" fn ocireg_service_tls_config(
     })
 }
 
-/// Whether a host is an insecure registry: certificates are not verified, and http is tried after https.
+/// Returns whether a host is an insecure registry.
 ///
-/// @param service   a service. Not NULL.
-/// @param context   deadline and cancellation; may be NULL.
-/// @param host      the registry, host[:port]. Not NULL.
-/// @param insecure  receives 1 or 0. Not NULL.
-/// @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_CANCELLED or
-///         OCIREG_DEADLINE.
+/// Certificates of an insecure registry are not verified, and http is tried after https.
 ///
-/// Any thread. May wait for the name server where blocks of insecure registries have to be compared. Since 0.1.
+/// @param service   The service. Not NULL.
+/// @param context   The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param host      The registry as host[:port]. Not NULL.
+/// @param insecure  Receives 1 or 0. Not NULL.
+/// @param error     Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code.
+///
+/// Safe to call from any thread. May wait for DNS if `insecure-registries` contains networks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_service_is_insecure_registry(
     service: *const ocireg_service,

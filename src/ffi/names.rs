@@ -13,14 +13,14 @@ use crate::names::reference::Reference;
 use crate::os::environment::Environment;
 use crate::tls::certs_d;
 
-/// The host of a registry's address: drops one leading http:// or https://, then everything from the first /.
+/// Returns the host of a registry's URL: a leading http:// or https:// and everything after the first / are removed.
 ///
-/// @param url    the address. Not NULL.
-/// @param text   receives the host; the caller frees it with ocireg_string_free(). Not NULL.
-/// @param error  receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT or OCIREG_INVALID_UTF8.
+/// @param url    The URL. Not NULL.
+/// @param text   Receives the host. Free it with ocireg_string_free(). Not NULL.
+/// @param error  Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code.
 ///
-/// Any thread. Never blocks. Since 0.1.
+/// Safe to call from any thread. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_convert_to_hostname(
     url: *const c_char,
@@ -33,16 +33,14 @@ pub unsafe extern "C" fn ocireg_convert_to_hostname(
     })
 }
 
-/// The name of an index as the library uses it: index.docker.io becomes docker.io, others stay as they are.
+/// Checks the name of an index and returns its normal form: index.docker.io becomes docker.io.
 ///
-/// @param name   the name. Not NULL.
-/// @param text   receives the name; the caller frees it with ocireg_string_free(). Not NULL.
-/// @param error  receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8, or OCIREG_INVALID_CONFIG for a name that
-///         begins or ends
-///         with a hyphen.
+/// @param name   The name. Not NULL.
+/// @param text   Receives the name. Free it with ocireg_string_free(). Not NULL.
+/// @param error  Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK, or OCIREG_INVALID_CONFIG if the name begins or ends with a hyphen.
 ///
-/// Any thread. Never blocks. Since 0.1.
+/// Safe to call from any thread. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_validate_index_name(
     name: *const c_char,
@@ -55,15 +53,14 @@ pub unsafe extern "C" fn ocireg_validate_index_name(
     })
 }
 
-/// Checks the address of a mirror and ensures one / at its end.
+/// Checks the URL of a mirror and returns it with one / at its end.
 ///
-/// @param url    the address: http or https, without user info, query and fragment; a path is allowed. Not NULL.
-/// @param text   receives the address; the caller frees it with ocireg_string_free(). Not NULL.
-/// @param error  receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8, or OCIREG_INVALID_CONFIG, whose message never
-///         holds a password.
+/// @param url    The URL: http or https, without user info, query and fragment. It may have a path. Not NULL.
+/// @param text   Receives the URL. Free it with ocireg_string_free(). Not NULL.
+/// @param error  Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK, or OCIREG_INVALID_CONFIG if the URL is not valid; the message never contains a password.
 ///
-/// Any thread. Never blocks. Since 0.1.
+/// Safe to call from any thread. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_validate_mirror(
     url: *const c_char,
@@ -78,14 +75,23 @@ pub unsafe extern "C" fn ocireg_validate_mirror(
 
 /// Parses an image reference, [HOST[:PORT]/]PATH[:TAG][@DIGEST].
 ///
-/// @param reference  the reference, such as busybox or registry.example/team/app:1.0. Not NULL.
-/// @param json       receives an object: `domain`, `path`, `tag`, `digest` ("" where absent),
-///                   `name`, `familiar_name`, `familiar`, `canonical`, `with_default_tag`; freed by
-///                   ocireg_string_free(). Not NULL.
-/// @param error      receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8 or OCIREG_INVALID_REFERENCE.
+/// Example:
 ///
-/// Any thread. Never blocks. Since 0.1.
+/// @code
+/// char *json = NULL, *canonical = NULL;
+/// int32_t code = ocireg_parse_reference("busybox", &json, &error);
+/// if (code == OCIREG_OK) code = ocireg_json_get(json, "/with_default_tag", &canonical, &error);
+/// // canonical is "docker.io/library/busybox:latest"
+/// @endcode
+///
+/// @param reference  The reference, such as busybox or registry.example/team/app:1.0. Not NULL.
+/// @param json       Receives a JSON object: `domain`, `path`, `tag` and `digest` ("" if absent), `name`,
+///                   `familiar_name`, `familiar`, `canonical`, `with_default_tag`. Free it with ocireg_string_free().
+///                   Not NULL.
+/// @param error      Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK, or OCIREG_INVALID_REFERENCE if the reference is not valid.
+///
+/// Safe to call from any thread. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_parse_reference(
     reference: *const c_char,
@@ -98,18 +104,18 @@ pub unsafe extern "C" fn ocireg_parse_reference(
     })
 }
 
-/// What is known of a reference's repository without a configuration and without asking a name server: only
-/// localhost, 127.0.0.0/8 and ::1 are insecure. ocireg_service_resolve_repository() knows more.
+/// Returns what is known about the repository of a reference without a configuration.
 ///
-/// @param reference  the reference. Not NULL.
-/// @param json       receives an object: `Name`, `Index` (as of
-///                   ocireg_parse_search_index_info()), `Official`, `Class`; the caller frees it with ocireg_string_free(). Not
-///                   NULL.
-/// @param error      receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8, OCIREG_INVALID_REFERENCE or
-///         OCIREG_INVALID_CONFIG.
+/// No host name is resolved: only localhost, 127.0.0.0/8 and ::1 are insecure. ocireg_service_resolve_repository() also
+/// uses the configuration of a service.
 ///
-/// Any thread. Never blocks. Since 0.1.
+/// @param reference  The reference. Not NULL.
+/// @param json       Receives a JSON object: `Name`, `Index` (as from ocireg_parse_search_index_info()), `Official`,
+///                   `Class`. Free it with ocireg_string_free(). Not NULL.
+/// @param error      Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK, or OCIREG_INVALID_REFERENCE if the reference is not valid.
+///
+/// Safe to call from any thread. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_parse_repository_info(
     reference: *const c_char,
@@ -123,15 +129,15 @@ pub unsafe extern "C" fn ocireg_parse_repository_info(
     })
 }
 
-/// The index that a search term names, without a configuration and without asking a name server.
+/// Returns the index that a search term names, without a configuration.
 ///
-/// @param term   the term, [HOST[:PORT]/]TERM. Not NULL.
-/// @param json   receives an object: `Name`, `Mirrors`, `Secure`, `Official`; the caller frees it with ocireg_string_free(). Not
-///               NULL.
-/// @param error  receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8 or OCIREG_INVALID_CONFIG.
+/// @param term   The term, [HOST[:PORT]/]TERM. Not NULL.
+/// @param json   Receives a JSON object: `Name`, `Mirrors`, `Secure`, `Official`. Free it with ocireg_string_free().
+///               Not NULL.
+/// @param error  Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK, or OCIREG_INVALID_CONFIG if the name of the index is not valid.
 ///
-/// Any thread. Never blocks. Since 0.1.
+/// Safe to call from any thread. Never blocks: no host name is resolved. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_parse_search_index_info(
     term: *const c_char,
@@ -145,15 +151,16 @@ pub unsafe extern "C" fn ocireg_parse_search_index_info(
     })
 }
 
-/// The key under which the credentials of an index are kept: https://index.docker.io/v1/ for the official
-/// one, else its name.
+/// Returns the key under which credentials for an index are stored.
 ///
-/// @param index_json  an index: `Name`, `Mirrors`, `Secure`, `Official`. Not NULL.
-/// @param text        receives the key; the caller frees it with ocireg_string_free(). Not NULL.
-/// @param error       receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8 or OCIREG_INVALID_JSON.
+/// It is https://index.docker.io/v1/ for Docker Hub, else the name of the index.
 ///
-/// Any thread. Never blocks. Since 0.1.
+/// @param index_json  The index as a JSON object: `Name`, `Mirrors`, `Secure`, `Official`. Not NULL.
+/// @param text        Receives the key. Free it with ocireg_string_free(). Not NULL.
+/// @param error       Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code.
+///
+/// Safe to call from any thread. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_auth_config_key(
     index_json: *const c_char,
@@ -167,18 +174,20 @@ pub unsafe extern "C" fn ocireg_auth_config_key(
     })
 }
 
-/// The credentials for an index among several: those under its key, else the first, in key order, whose host is
-/// the key.
+/// Selects the credentials for an index.
 ///
-/// @param auth_configs_json  an object of registry address to AuthConfig. Not NULL.
-/// @param index_json         an index: `Name`, `Mirrors`, `Secure`, `Official`. Not NULL.
-/// @param json               receives an AuthConfig: `username`, `password`, `auth`,
-///                           `serveraddress`, `identitytoken`, `registrytoken` where not empty; {} if there is
-///                           none; the caller frees it with ocireg_string_free(). Not NULL.
-/// @param error              receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8 or OCIREG_INVALID_JSON.
+/// These are the credentials under the key of the index, else the first ones, in the order of the keys, whose host is
+/// that key.
 ///
-/// Any thread. Never blocks. Since 0.1.
+/// @param auth_configs_json  A JSON object that maps registry addresses to AuthConfigs. Not NULL.
+/// @param index_json         The index as a JSON object: `Name`, `Mirrors`, `Secure`, `Official`. Not NULL.
+/// @param json               Receives an AuthConfig with the keys that are not empty: `username`, `password`, `auth`,
+///                           `serveraddress`, `identitytoken`, `registrytoken`; {} if there are no credentials. Free it
+///                           with ocireg_string_free(). Not NULL.
+/// @param error              Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code.
+///
+/// Safe to call from any thread. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_resolve_auth_config(
     auth_configs_json: *const c_char,
@@ -198,16 +207,17 @@ pub unsafe extern "C" fn ocireg_resolve_auth_config(
     })
 }
 
-/// The challenges in WWW-Authenticate header lines, one for each line; a malformed tail ends the parameters of its
-/// line.
+/// Parses the challenges in WWW-Authenticate header lines.
 ///
-/// @param header_lines_json  a list of the header's values. Not NULL.
-/// @param json               receives a list of objects: `scheme` (in lower case) and `parameters`; freed by
+/// Each line has one challenge. If the end of a line is malformed, its parameters up to there are returned.
+///
+/// @param header_lines_json  A JSON list of the header's values. Not NULL.
+/// @param json               Receives a JSON list of objects: `scheme` (in lower case) and `parameters`. Free it with
 ///                           ocireg_string_free(). Not NULL.
-/// @param error              receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8 or OCIREG_INVALID_JSON.
+/// @param error              Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code.
 ///
-/// Any thread. Never blocks. Since 0.1.
+/// Safe to call from any thread. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_parse_challenges(
     header_lines_json: *const c_char,
@@ -221,19 +231,21 @@ pub unsafe extern "C" fn ocireg_parse_challenges(
     })
 }
 
-/// Reads a directory of certificates as it is kept for a registry: *.crt are CA certificates, X.cert with X.key
-/// is a client certificate. A directory that does not exist is empty.
+/// Reads the directory of certificates for one registry.
 ///
-/// @param directory  the directory's path. Not NULL.
-/// @param json       receives an object: `InsecureSkipVerify` (false), `MinVersion`,
-///                   `RootCAs` (paths, in name order), `Certificates` (objects of `cert` and `key`); freed by
-///                   ocireg_string_free(). Not NULL.
-/// @param error      receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_INVALID_UTF8, OCIREG_INVALID_CONFIG when a certificate or
-///         key lacks
-///         its other half, OCIREG_PERMISSION or OCIREG_IO when something cannot be read.
+/// Files that end in .crt are CA certificates; X.cert with X.key is a client certificate. A directory that does not
+/// exist counts as empty.
 ///
-/// Any thread. Reads files. Since 0.1.
+/// @param directory  The path of the directory. Not NULL.
+/// @param json       Receives a JSON object: `InsecureSkipVerify` (false), `MinVersion`, `RootCAs` (paths, sorted by
+///                   name), `Certificates` (objects with `cert` and `key`). Free it with ocireg_string_free(). Not
+///                   NULL.
+/// @param error      Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_INVALID_CONFIG: a .cert has no .key, or a .key no .cert.
+///         - OCIREG_PERMISSION, OCIREG_IO: the directory or a file cannot be read.
+///
+/// Safe to call from any thread. Reads files. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_read_certs_directory(
     directory: *const c_char,
@@ -246,15 +258,15 @@ pub unsafe extern "C" fn ocireg_read_certs_directory(
     })
 }
 
-/// The directory whose subdirectories hold registries' certificates: /etc/docker/certs.d, or, under rootlesskit,
-/// docker/certs.d in the user's configuration directory.
+/// Returns the default directory of certificates: /etc/docker/certs.d, or docker/certs.d in the user's configuration
+/// directory under rootlesskit.
 ///
-/// @param text   receives the path; the caller frees it with ocireg_string_free(). Not NULL.
-/// @param error  receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK or OCIREG_INVALID_ARGUMENT.
+/// @param text   Receives the path. Free it with ocireg_string_free(). Not NULL.
+/// @param error  Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code.
 ///
-/// Any thread. Reads the environment (ROOTLESSKIT_STATE_DIR, XDG_CONFIG_HOME, HOME), but not in a set-user-ID or
-/// file-capability program. Never blocks. Since 0.1.
+/// Safe to call from any thread. Never blocks. Uses the environment variables ROOTLESSKIT_STATE_DIR, XDG_CONFIG_HOME
+/// and HOME, except in a set-user-ID or file-capability program. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_certs_dir(
     text: *mut *mut c_char,

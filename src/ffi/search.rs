@@ -9,28 +9,30 @@ use super::session::ocireg_session;
 use crate::v1::data::Limit;
 use crate::v1::search;
 
-/// Searches an index for repositories, by protocol v1.
+/// Searches an index for repositories.
 ///
-/// The index is the one that the term names, else the official one, where `library/` in front of the term is left out.
-/// Credentials with an `identitytoken` and a `username` are used through the index's token server where it has one
-/// (scope registry:catalog:search); others as a session of protocol v1 uses them.
+/// The term names the index; without a host it is Docker Hub's, and a leading `library/` is dropped. Credentials with
+/// `identitytoken` and `username` are sent to the index's token server, if it has one (scope registry:catalog:search);
+/// other credentials are used as in a session of protocol v1.
 ///
-/// @param service       a service. Not NULL.
-/// @param context       deadline and cancellation; may be NULL.
-/// @param term          the term, [HOST[:PORT]/]TERM. Not NULL.
-/// @param limit         the most results wanted, 1 to 100; 25 is usual.
-/// @param auth_json     the credentials, an AuthConfig; "{}" is anonymous; NULL is what the service knows for the index.
-/// @param user_agent    the User-Agent of these requests; NULL or "" is the service's.
-/// @param headers_json  more headers for them, an object of lists, {"X-Meta": ["value"]}; NULL is none.
-/// @param json          receives an object: `query`, `num_results`, `results`, a list of objects: `name`, `description`,
-///                      `star_count`, `is_official`, `is_automated`; owned by the caller; free with ocireg_string_free(). Not NULL.
-/// @param error         receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT (a scheme in the term, or the limit), OCIREG_INVALID_HANDLE,
-///         OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON, OCIREG_INVALID_CONFIG, OCIREG_UNSUPPORTED (the service's option `v1`
-///         is false), OCIREG_CREDENTIALS, OCIREG_CREDENTIAL_HELPER, OCIREG_UNAUTHORIZED, OCIREG_POLICY, or any failure of
-///         the network and of the registry.
+/// @param service       The service. Not NULL.
+/// @param context       The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param term          The term, [HOST[:PORT]/]TERM. Not NULL.
+/// @param limit         The maximum number of results, from 1 to 100. OCIREG_DEFAULT_SEARCH_LIMIT is the usual value.
+/// @param auth_json     The credentials as an AuthConfig; "{}" is anonymous. If it is NULL, the service's credentials
+///                      for the index are used.
+/// @param user_agent    The User-Agent header of these requests. If it is NULL or "", the service's is used.
+/// @param headers_json  More headers for these requests, such as {"X-Meta": ["value"]}. May be NULL.
+/// @param json          Receives a JSON object: `query`, `num_results` and `results`, a list of objects with `name`,
+///                      `description`, `star_count`, `is_official`, `is_automated`. Free it with ocireg_string_free().
+///                      Not NULL.
+/// @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_INVALID_ARGUMENT: the term has a scheme, or the limit is out of range.
+///         - OCIREG_UNSUPPORTED: the service option `v1` is false.
+///         - OCIREG_UNAUTHORIZED: the index requires other credentials.
 ///
-/// Any thread. Blocks: speaks to the index. Since 0.1.
+/// Safe to call from any thread. Blocks for a few requests. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_service_search(
     service: *const ocireg_service,
@@ -60,19 +62,19 @@ pub unsafe extern "C" fn ocireg_service_search(
     })
 }
 
-/// Searches the index.
+/// Searches the index of a session for repositories.
 ///
-/// @param session  a session of protocol v1. Not NULL.
-/// @param context  the call's context; may be NULL.
-/// @param term     what to look for. Not NULL.
-/// @param limit    how many results, 1 to 100.
-/// @param json     receives `query`, `num_results` and `results` (`name`, `description`, `star_count`, `is_official`,
-///                 `is_automated`); the caller frees it with ocireg_string_free(). Not NULL.
-/// @param error    receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_LIMIT, any
-///         network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+/// @param session  A session of protocol v1. Not NULL.
+/// @param context  The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param term     The term. Not NULL.
+/// @param limit    The maximum number of results, from 1 to 100.
+/// @param json     Receives a JSON object: `query`, `num_results` and `results`, a list of objects with `name`,
+///                 `description`, `star_count`, `is_official`, `is_automated`. Free it with ocireg_string_free(). Not
+///                 NULL.
+/// @param error    Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as OCIREG_UNSUPPORTED if the session speaks protocol v2.
 ///
-/// Any thread. Blocks: one exchange. Since 0.1.
+/// Safe to call from any thread. Blocks for one request. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_session_search_repositories(
     session: *const ocireg_session,

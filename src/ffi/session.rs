@@ -106,8 +106,8 @@ fn other_protocol(speaks: &str, needed: &str) -> Error {
 ///           for more than pulling.
 ///         - OCIREG_UNSUPPORTED: `protocol` is "v1", but the service option `v1` is false.
 ///
-/// Safe to call from any thread. Blocks while a credential helper runs, and for one request to each endpoint. Since
-/// 0.1.
+/// Safe to call from any thread. Blocks while a credential helper runs, and for one request to each endpoint.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_session_open(
     service: *const ocireg_service,

@@ -25,21 +25,25 @@ pub(super) fn root(text: &str) -> Result<Root> {
     Root::parse(text, "registry")
 }
 
-/// Asks the index for a repository: its images, and the registries that have them. What token the index gives is kept
-/// for these registries, in place of an earlier one: work on several repositories at once needs a session for each.
+/// Gets the images of a repository, and the registries that have them, from the index.
 ///
-/// @param session    a session of protocol v1. Not NULL.
-/// @param context    the call's context; may be NULL.
-/// @param reference  the repository, such as "busybox" or "registry.example/team/app"; a tag is ignored. Not NULL.
-/// @param json       receives `ImgList` (id to `id`, `checksum`, `Tag`) and `Endpoints` (roots for the other
-///                   functions); the caller frees it with ocireg_string_free(). Not NULL.
-/// @param error      receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2,
-///         OCIREG_INVALID_REFERENCE, OCIREG_NOT_FOUND (`what` is "repository"), OCIREG_POLICY when the index names a
-///         registry at another host (the option allow-v1-endpoints allows it) or credentials would go over plain http,
-///         any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+/// The session keeps the token that the index returns, and sends it to these registries. It replaces an earlier token,
+/// so use one session for each repository that you work on at the same time.
 ///
-/// Any thread. Blocks: one exchange. Since 0.1.
+/// @param session    A session of protocol v1. Not NULL.
+/// @param context    The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param reference  The repository, such as "busybox" or "registry.example/team/app". A tag is ignored. Not NULL.
+/// @param json       Receives a JSON object: `ImgList` (an object that maps ids to objects with `id`, `checksum`,
+///                   `Tag`) and `Endpoints` (a list of URLs for the other functions). Free it with
+///                   ocireg_string_free(). Not NULL.
+/// @param error      Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_NOT_FOUND: the index does not have the repository.
+///         - OCIREG_POLICY: the index names a registry on another host (the option allow-v1-endpoints allows it), or
+///           credentials would be sent over plain HTTP.
+///         - OCIREG_UNSUPPORTED: the session speaks protocol v2.
+///
+/// Safe to call from any thread. Blocks for one request. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_session_get_repository_data(
     session: *const ocireg_session,
@@ -59,21 +63,23 @@ pub unsafe extern "C" fn ocireg_session_get_repository_data(
     })
 }
 
-/// The tags of a repository, from the first registry that tells. One that says there is no such repository ends the
-/// search.
+/// Gets the tags of a repository from the first registry that answers.
 ///
-/// @param session          a session of protocol v1. Not NULL.
-/// @param context          the call's context; may be NULL.
-/// @param registries_json  a list of roots that end in /v1/, asked in order. Not NULL.
-/// @param reference        the repository, such as "busybox" or "registry.example/team/app"; a tag is ignored. Not
+/// If a registry says that the repository does not exist, no other registry is asked.
+///
+/// @param session          A session of protocol v1. Not NULL.
+/// @param context          The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param registries_json  A JSON list of registry URLs that end in /v1/, which are tried in order. Not NULL.
+/// @param reference        The repository, such as "busybox" or "registry.example/team/app". A tag is ignored. Not
 ///                         NULL.
-/// @param json             receives an object of tag to image id; the caller frees it with ocireg_string_free(). Not NULL.
-/// @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_INVALID_JSON,
-///         OCIREG_INVALID_REFERENCE, OCIREG_NOT_FOUND (`what` is "repository"), any network or registry code,
-///         OCIREG_CANCELLED, OCIREG_DEADLINE.
+/// @param json             Receives a JSON object that maps tags to image ids. Free it with ocireg_string_free(). Not
+///                         NULL.
+/// @param error            Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_NOT_FOUND: the repository does not exist.
+///         - OCIREG_UNSUPPORTED: the session speaks protocol v2.
 ///
-/// Any thread. Blocks: one exchange a registry. Since 0.1.
+/// Safe to call from any thread. Blocks for one request to each registry. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_session_get_remote_tags(
     session: *const ocireg_session,
@@ -96,21 +102,21 @@ pub unsafe extern "C" fn ocireg_session_get_remote_tags(
     })
 }
 
-/// The id of a tag's image, from the first registry that tells.
+/// Gets the image id of a tag from the first registry that answers.
 ///
-/// @param session          a session of protocol v1. Not NULL.
-/// @param context          the call's context; may be NULL.
-/// @param registries_json  a list of roots that end in /v1/, asked in order. Not NULL.
-/// @param reference        the repository, such as "busybox" or "registry.example/team/app"; a tag is ignored. Not
+/// @param session          A session of protocol v1. Not NULL.
+/// @param context          The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param registries_json  A JSON list of registry URLs that end in /v1/, which are tried in order. Not NULL.
+/// @param reference        The repository, such as "busybox" or "registry.example/team/app". A tag is ignored. Not
 ///                         NULL.
-/// @param tag              the tag. Not NULL.
-/// @param text             receives the id; the caller frees it with ocireg_string_free(). Not NULL.
-/// @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_INVALID_JSON,
-///         OCIREG_INVALID_REFERENCE, OCIREG_NOT_FOUND, any network or registry code, OCIREG_CANCELLED,
-///         OCIREG_DEADLINE.
+/// @param tag              The tag. Not NULL.
+/// @param text             Receives the id. Free it with ocireg_string_free(). Not NULL.
+/// @param error            Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_NOT_FOUND: the repository or tag does not exist.
+///         - OCIREG_UNSUPPORTED: the session speaks protocol v2.
 ///
-/// Any thread. Blocks: one exchange a registry. Since 0.1.
+/// Safe to call from any thread. Blocks for one request to each registry. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_session_get_remote_tag(
     session: *const ocireg_session,
@@ -136,19 +142,21 @@ pub unsafe extern "C" fn ocireg_session_get_remote_tag(
     })
 }
 
-/// The images that an image is made of: itself, its parent, and so on.
+/// Gets the ids of an image and of all its ancestors.
 ///
-/// @param session   a session of protocol v1. Not NULL.
-/// @param context   the call's context; may be NULL.
-/// @param image_id  the id of an image, 64 lower-case hex digits. Not NULL.
-/// @param registry  the root of a registry, which ends in /v1/. Not NULL.
-/// @param json      receives a list of ids, the image's own first; the caller frees it with ocireg_string_free(). Not NULL.
-/// @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_NOT_FOUND,
-///         OCIREG_PROTOCOL when the list does not begin with the image or goes in a circle, any network or registry
-///         code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+/// @param session   A session of protocol v1. Not NULL.
+/// @param context   The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param image_id  The id of the image: 64 lower-case hexadecimal digits. Not NULL.
+/// @param registry  The URL of the registry, which ends in /v1/. Not NULL.
+/// @param json      Receives a JSON list of ids: the image, its parent, and so on. Free it with ocireg_string_free().
+///                  Not NULL.
+/// @param error     Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_NOT_FOUND: the registry does not have the image.
+///         - OCIREG_PROTOCOL: the list does not begin with the image, or contains a cycle.
+///         - OCIREG_UNSUPPORTED: the session speaks protocol v2.
 ///
-/// Any thread. Blocks: one exchange. Since 0.1.
+/// Safe to call from any thread. Blocks for one request. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_session_get_remote_history(
     session: *const ocireg_session,
@@ -171,17 +179,18 @@ pub unsafe extern "C" fn ocireg_session_get_remote_history(
     })
 }
 
-/// Whether a registry has an image: success if so.
+/// Checks that a registry has an image.
 ///
-/// @param session   a session of protocol v1. Not NULL.
-/// @param context   the call's context; may be NULL.
-/// @param image_id  the id of an image, 64 lower-case hex digits. Not NULL.
-/// @param registry  the root of a registry, which ends in /v1/. Not NULL.
-/// @param error     receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_NOT_FOUND, any
-///         network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+/// @param session   A session of protocol v1. Not NULL.
+/// @param context   The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param image_id  The id of the image: 64 lower-case hexadecimal digits. Not NULL.
+/// @param registry  The URL of the registry, which ends in /v1/. Not NULL.
+/// @param error     Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK if the registry has the image, or an error code, such as:
+///         - OCIREG_NOT_FOUND: the registry does not have it.
+///         - OCIREG_UNSUPPORTED: the session speaks protocol v2.
 ///
-/// Any thread. Blocks: one exchange. Since 0.1.
+/// Safe to call from any thread. Blocks for one request. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_session_lookup_remote_image(
     session: *const ocireg_session,
@@ -202,21 +211,22 @@ pub unsafe extern "C" fn ocireg_session_lookup_remote_image(
     })
 }
 
-/// The JSON of an image, byte for byte, and the size of its layer.
+/// Gets the JSON of an image, byte for byte, and the size of its layer.
 ///
-/// @param session     a session of protocol v1. Not NULL.
-/// @param context     the call's context; may be NULL.
-/// @param image_id    the id of an image, 64 lower-case hex digits. Not NULL.
-/// @param registry    the root of a registry, which ends in /v1/. Not NULL.
-/// @param data        receives the bytes; the caller frees it with ocireg_bytes_free(); may be NULL.
-/// @param size        receives their number; may be NULL.
-/// @param image_size  receives the size of the layer in bytes, -1 if the registry does not tell; may be NULL.
-/// @param error       receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_NOT_FOUND,
-///         OCIREG_PROTOCOL when it is the JSON of another image, OCIREG_LIMIT, any network or registry code,
-///         OCIREG_CANCELLED, OCIREG_DEADLINE.
+/// @param session     A session of protocol v1. Not NULL.
+/// @param context     The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param image_id    The id of the image: 64 lower-case hexadecimal digits. Not NULL.
+/// @param registry    The URL of the registry, which ends in /v1/. Not NULL.
+/// @param data        Receives the JSON. Free it with ocireg_bytes_free(). May be NULL.
+/// @param size        Receives the number of bytes. May be NULL.
+/// @param image_size  Receives the size of the layer in bytes, or -1 if the registry does not state it. May be NULL.
+/// @param error       Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_NOT_FOUND: the registry does not have the image.
+///         - OCIREG_PROTOCOL: the JSON is that of another image.
+///         - OCIREG_UNSUPPORTED: the session speaks protocol v2.
 ///
-/// Any thread. Blocks: one exchange. Since 0.1.
+/// Safe to call from any thread. Blocks for one request. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_session_get_remote_image_json(
     session: *const ocireg_session,
@@ -251,19 +261,23 @@ pub unsafe extern "C" fn ocireg_session_get_remote_image_json(
     })
 }
 
-/// Opens the layer of an image as a stream. It goes on after a cut where the server sends parts and the size is known.
+/// Opens the layer of an image for reading.
 ///
-/// @param session     a session of protocol v1. Not NULL.
-/// @param context     the call's context; may be NULL.
-/// @param image_id    the id of an image, 64 lower-case hex digits. Not NULL.
-/// @param registry    the root of a registry, which ends in /v1/. Not NULL.
-/// @param image_size  what ocireg_session_get_remote_image_json() gave; -1 or 0 if it is not known.
-/// @param reader      receives the reader; the caller frees it with ocireg_reader_free(). Not NULL.
-/// @param error       receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_NOT_FOUND,
-///         OCIREG_SIZE_MISMATCH, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+/// If the connection breaks, reading resumes if the server supports ranges and the size is known.
 ///
-/// Any thread. Blocks: one exchange. Since 0.1.
+/// @param session     A session of protocol v1. Not NULL.
+/// @param context     The deadline and cancellation of this call; each read has its own context. May be NULL.
+/// @param image_id    The id of the image: 64 lower-case hexadecimal digits. Not NULL.
+/// @param registry    The URL of the registry, which ends in /v1/. Not NULL.
+/// @param image_size  The size that ocireg_session_get_remote_image_json() returned, or -1 or 0 if it is not known.
+/// @param reader      Receives the reader. Free it with ocireg_reader_free(). Not NULL.
+/// @param error       Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_NOT_FOUND: the registry does not have the layer.
+///         - OCIREG_SIZE_MISMATCH: the layer does not have the given size.
+///         - OCIREG_UNSUPPORTED: the session speaks protocol v2.
+///
+/// Safe to call from any thread. Blocks for one request. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_session_get_remote_image_layer(
     session: *const ocireg_session,

@@ -10,20 +10,20 @@ use super::writer::{Writer, ocireg_writer};
 use crate::error::Error;
 use crate::v1::{ImageId, ImgData};
 
-/// Gives a registry the JSON of an image.
+/// Sends the JSON of an image to a registry.
 ///
-/// @param session          a session of protocol v1. Not NULL.
-/// @param context          the call's context; may be NULL.
-/// @param image_data_json  the image: `id`, `checksum`, `checksum_payload`, `Tag`. Not NULL.
-/// @param registry         the root of a registry, which ends in /v1/. Not NULL.
-/// @param data             the JSON, borrowed for the call; Not NULL unless size is 0.
-/// @param size             how many bytes.
-/// @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_INVALID_JSON,
-///         OCIREG_ALREADY_EXISTS when the registry has the image, any network or registry code, OCIREG_CANCELLED,
-///         OCIREG_DEADLINE.
+/// @param session          A session of protocol v1. Not NULL.
+/// @param context          The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param image_data_json  The image as a JSON object: `id`, `checksum`, `checksum_payload`, `Tag`. Not NULL.
+/// @param registry         The URL of the registry, which ends in /v1/. Not NULL.
+/// @param data             The JSON of the image, which is sent byte for byte. Not NULL unless size is 0.
+/// @param size             The number of bytes.
+/// @param error            Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_ALREADY_EXISTS: the registry has the image.
+///         - OCIREG_UNSUPPORTED: the session speaks protocol v2.
 ///
-/// Any thread. Blocks: one exchange. Since 0.1.
+/// Safe to call from any thread. Blocks for one request. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_session_push_image_json_registry(
     session: *const ocireg_session,
@@ -47,22 +47,24 @@ pub unsafe extern "C" fn ocireg_session_push_image_json_registry(
     })
 }
 
-/// Begins to give a registry the layer of an image. What is written is a plain tar archive; it waits in a temporary
-/// file until ocireg_writer_commit() sends it as gzip. Its result is `checksum` and `checksum_payload`.
+/// Starts writing the layer of an image.
 ///
-/// @param session     a session of protocol v1. Not NULL.
-/// @param context     the call's context; may be NULL.
-/// @param image_id    the id of an image, 64 lower-case hex digits. Not NULL.
-/// @param registry    the root of a registry, which ends in /v1/. Not NULL.
-/// @param image_json  the JSON of the image, copied; Not NULL unless size is 0.
-/// @param size        its bytes.
-/// @param writer      receives the writer; the caller frees it with ocireg_writer_free(). Not NULL.
-/// @param error       receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_IO,
-///         OCIREG_NO_SPACE or OCIREG_PERMISSION when there can be no temporary file, any network or registry code,
-///         OCIREG_CANCELLED, OCIREG_DEADLINE.
+/// Write an uncompressed tar archive. It is kept in a temporary file until ocireg_writer_commit() compresses and sends
+/// it; the commit returns `checksum` and `checksum_payload`.
 ///
-/// Any thread. Never blocks for the network: asks nobody before the commit. Since 0.1.
+/// @param session     A session of protocol v1. Not NULL.
+/// @param context     The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param image_id    The id of the image: 64 lower-case hexadecimal digits. Not NULL.
+/// @param registry    The URL of the registry, which ends in /v1/. Not NULL.
+/// @param image_json  The JSON of the image. Not NULL unless size is 0.
+/// @param size        The number of bytes.
+/// @param writer      Receives the writer. Free it with ocireg_writer_free(). Not NULL.
+/// @param error       Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_IO, OCIREG_NO_SPACE, OCIREG_PERMISSION: the temporary file cannot be created.
+///         - OCIREG_UNSUPPORTED: the session speaks protocol v2.
+///
+/// Safe to call from any thread. Never blocks: nothing is sent before the commit. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_session_push_image_layer_registry(
     session: *const ocireg_session,
@@ -92,17 +94,18 @@ pub unsafe extern "C" fn ocireg_session_push_image_layer_registry(
     })
 }
 
-/// Tells a registry the checksums of a layer that it was given.
+/// Sends the checksums of a layer to the registry that has received it.
 ///
-/// @param session          a session of protocol v1. Not NULL.
-/// @param context          the call's context; may be NULL.
-/// @param image_data_json  the image: `id`, `checksum`, `checksum_payload`, `Tag`. Not NULL.
-/// @param registry         the root of a registry, which ends in /v1/. Not NULL.
-/// @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_INVALID_JSON,
-///         OCIREG_ALREADY_EXISTS, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+/// @param session          A session of protocol v1. Not NULL.
+/// @param context          The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param image_data_json  The image as a JSON object: `id`, `checksum`, `checksum_payload`, `Tag`. Not NULL.
+/// @param registry         The URL of the registry, which ends in /v1/. Not NULL.
+/// @param error            Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_ALREADY_EXISTS: the registry has the image.
+///         - OCIREG_UNSUPPORTED: the session speaks protocol v2.
 ///
-/// Any thread. Blocks: one exchange. Since 0.1.
+/// Safe to call from any thread. Blocks for one request. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_session_push_image_checksum_registry(
     session: *const ocireg_session,
@@ -123,19 +126,18 @@ pub unsafe extern "C" fn ocireg_session_push_image_checksum_registry(
     })
 }
 
-/// Gives an image a tag.
+/// Sets a tag of a repository.
 ///
-/// @param session    a session of protocol v1. Not NULL.
-/// @param context    the call's context; may be NULL.
-/// @param reference  the repository, such as "busybox" or "registry.example/team/app"; a tag is ignored. Not NULL.
-/// @param revision   the id of the image. Not NULL.
-/// @param tag        the tag. Not NULL.
-/// @param registry   the root of a registry, which ends in /v1/. Not NULL.
-/// @param error      receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2,
-///         OCIREG_INVALID_REFERENCE, any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+/// @param session    A session of protocol v1. Not NULL.
+/// @param context    The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param reference  The repository, such as "busybox" or "registry.example/team/app". A tag is ignored. Not NULL.
+/// @param revision   The id of the image. Not NULL.
+/// @param tag        The tag. Not NULL.
+/// @param registry   The URL of the registry, which ends in /v1/. Not NULL.
+/// @param error      Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as OCIREG_UNSUPPORTED if the session speaks protocol v2.
 ///
-/// Any thread. Blocks: one exchange. Since 0.1.
+/// Safe to call from any thread. Blocks for one request. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_session_push_registry_tag(
     session: *const ocireg_session,
@@ -161,26 +163,28 @@ pub unsafe extern "C" fn ocireg_session_push_registry_tag(
     })
 }
 
-/// Gives the index the list of a repository's images: before the registries get them, and again with `validate`, with
-/// the checksums, after. Redirects are followed with the list.
+/// Sends the list of a repository's images to the index.
 ///
-/// @param session          a session of protocol v1. Not NULL.
-/// @param context          the call's context; may be NULL.
-/// @param reference        the repository, such as "busybox" or "registry.example/team/app"; a tag is ignored. Not
-///                         NULL.
-/// @param images_json      a list of images: `id`, `checksum`, `Tag`. With `validate` those without a checksum are
-///                         left out. Not NULL.
-/// @param validate         0 before, 1 after.
-/// @param registries_json  the roots of the registries that have the images, told to the index with `validate`. Not
-///                         NULL.
-/// @param json             receives `ImgList` (empty) and `Endpoints` (where the images are to go, without
-///                         `validate`); the caller frees it with ocireg_string_free(); may be NULL.
-/// @param error            receives an error on failure; the caller frees it with ocireg_error_free(); may be NULL.
-/// @return OCIREG_OK, OCIREG_INVALID_ARGUMENT, OCIREG_UNSUPPORTED for a session of protocol v2, OCIREG_INVALID_JSON,
-///         OCIREG_INVALID_REFERENCE, OCIREG_REDIRECT, OCIREG_POLICY when the index leads to another host (the option
-///         allow-v1-endpoints allows it), any network or registry code, OCIREG_CANCELLED, OCIREG_DEADLINE.
+/// Call it twice: before the images are sent to the registries, and afterwards with `validate` and the checksums. The
+/// list is sent again after a redirect.
 ///
-/// Any thread. Blocks: one exchange. Since 0.1.
+/// @param session          A session of protocol v1. Not NULL.
+/// @param context          The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param reference        The repository, such as "busybox" or "registry.example/team/app". A tag is ignored. Not
+///                         NULL.
+/// @param images_json      A JSON list of objects: `id`, `checksum`, `Tag`. With `validate`, images without a checksum
+///                         are left out. Not NULL.
+/// @param validate         0 before the images are sent, 1 afterwards.
+/// @param registries_json  A JSON list of the URLs of the registries that have the images; the index gets it with
+///                         `validate`. Not NULL.
+/// @param json             Receives a JSON object: `ImgList` (empty) and `Endpoints` (the registries to send the images
+///                         to; empty with `validate`). Free it with ocireg_string_free(). May be NULL.
+/// @param error            Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_POLICY: the index redirects to another host; the option allow-v1-endpoints allows it.
+///         - OCIREG_UNSUPPORTED: the session speaks protocol v2.
+///
+/// Safe to call from any thread. Blocks for one request. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_session_push_image_json_index(
     session: *const ocireg_session,

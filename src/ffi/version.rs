@@ -20,11 +20,11 @@ const MAJOR: u32 = part(env!("CARGO_PKG_VERSION_MAJOR"));
 const MINOR: u32 = part(env!("CARGO_PKG_VERSION_MINOR"));
 const PATCH: u32 = part(env!("CARGO_PKG_VERSION_PATCH"));
 
-/// The library's version, such as "0.1.0".
+/// Returns the version of the library, such as "0.1.0".
 ///
-/// @return static text.
+/// @return A static string.
 ///
-/// Any thread. Never blocks. Since 0.1.
+/// Safe to call from any thread. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_version() -> *const c_char {
     guard!(default = c"".as_ptr(), {
@@ -33,11 +33,13 @@ pub unsafe extern "C" fn ocireg_version() -> *const c_char {
     })
 }
 
-/// The library's version and abilities as a JSON object: `version`, `features` (names), `protocols`, `http`, `tls`.
+/// Returns the version and the features of the library as a JSON object.
 ///
-/// @return static text.
+/// Its keys are `version`, `features` (a list of names), `protocols`, `http` and `tls`.
 ///
-/// Any thread. Never blocks. Since 0.1.
+/// @return A static string.
+///
+/// Safe to call from any thread. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_version_info() -> *const c_char {
     guard!(default = c"{}".as_ptr(), {
@@ -55,22 +57,22 @@ pub unsafe extern "C" fn ocireg_version_info() -> *const c_char {
     })
 }
 
-/// The library's version as a number: major << 16 | minor << 8 | patch.
+/// Returns the version of the library as a number: major << 16 | minor << 8 | patch.
 ///
-/// @return the number; compare with OCIREG_VERSION_NUMBER, which is that of the header.
+/// @return The number. OCIREG_VERSION_NUMBER is the version of the header.
 ///
-/// Any thread. Never blocks. Since 0.1.
+/// Safe to call from any thread. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_version_number() -> u32 {
     guard!(default = 0, { MAJOR << 16 | MINOR << 8 | PATCH })
 }
 
-/// The name of a code, such as "OCIREG_NOT_FOUND" for 80.
+/// Returns the name of a code, such as "OCIREG_NOT_FOUND" for 80.
 ///
-/// @param code  what a function returned.
-/// @return static text; "OCIREG_UNKNOWN" for a number that this version does not know.
+/// @param code  The code that a function returned.
+/// @return A static string; "OCIREG_UNKNOWN" for a number that this version does not know.
 ///
-/// Any thread. Never blocks. Since 0.1.
+/// Safe to call from any thread. Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_code_name(code: i32) -> *const c_char {
     guard!(default = c"".as_ptr(), {
@@ -83,19 +85,18 @@ pub unsafe extern "C" fn ocireg_code_name(code: i32) -> *const c_char {
     })
 }
 
-/// Explains a code in one sentence, such as "The requested object does not exist." for 80.
+/// Returns a sentence about a code, such as "The requested object does not exist." for 80.
 ///
-/// For messages about a code without its error object; ocireg_error_message() says more. Example:
+/// Use it if you have a code without its error object; ocireg_error_message() says more. Example:
 ///
 /// @code
 /// fprintf(stderr, "%s: %s\n", ocireg_code_name(code), ocireg_code_text(code));
 /// @endcode
 ///
-/// @param code  what a function returned.
-/// @return static text, the same for each call; never NULL. For a number that this version does not know, a sentence
-///         that says so.
+/// @param code  The code that a function returned.
+/// @return A static string; never NULL. For a number that this version does not know, the sentence says so.
 ///
-/// Any thread. Never blocks. Since 0.2.
+/// Safe to call from any thread. Never blocks. Since 0.2.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_code_text(code: i32) -> *const c_char {
     guard!(default = c"".as_ptr(), {
