@@ -1403,13 +1403,20 @@ int32_t ocireg_session_head_blob(const ocireg_session *session,
  * @param session       A session for a repository. Not NULL.
  * @param context       The deadline and cancellation of this call; each read has its own context. May be NULL.
  * @param digest        The blob's digest. Not NULL.
- * @param offset        The byte to start at. The digest can be checked only if it is 0.
+ * @param offset        The byte to start at. The digest can be checked only if it is 0. Must be 0 with `decompress`.
  * @param options_json  A JSON object; may be NULL:
  *                      - `size`: the size of the whole blob in bytes, which is checked
  *                      - `media_type`: the blob's media type
  *                      - `urls`: a list of other addresses of a nondistributable layer; they are tried, without
  *                        credentials, if the registry does not have it and the service's option allow-foreign-urls
  *                        lists the host
+ *                      - `decompress` (default false): return the content of a gzip or zstd blob; the first bytes
+ *                        tell what it is, and any other blob is returned as it is. All members and frames are read,
+ *                        and the digest of the blob is checked at the end as always
+ *                      - `diff_id`: the digest that the decompressed content must have, which an image's
+ *                        configuration lists; checked at the end
+ *                      - `max_size` (default 64 GiB): the most bytes that may come out of a compressed blob; more
+ *                        is OCIREG_LIMIT, as is a zstd window of more than 128 MiB
  * @param reader        Receives the reader. Free it with ocireg_reader_free(). Not NULL.
  * @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
  * @return OCIREG_OK or an error code, such as:
@@ -1609,11 +1616,13 @@ int32_t ocireg_session_put_blob_file(const ocireg_session *session,
  * @param capacity  The size of the buffer in bytes; not 0.
  * @param count     Receives the number of bytes that were read. 0 is the end of the blob, and means that size and
  *                  digest are right. (If reading started at an offset, or for a layer of protocol v1, only the size is
- *                  checked, if it is known.) Not NULL.
+ *                  checked, if it is known.) With `decompress` it also means that the compressed data is whole and
+ *                  that its content has the `diff_id`. Not NULL.
  * @param error     Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
  * @return OCIREG_OK or an error code, such as:
  *         - OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH: the blob is not what was asked for; discard what you have
- *           read.
+ *           read. `what` is "diff_id" if it is the decompressed content.
+ *         - OCIREG_INVALID_MANIFEST, OCIREG_LIMIT, OCIREG_UNSUPPORTED: the blob is right, but cannot be decompressed.
  *         - OCIREG_BUSY: another thread is using the reader.
  *
  * Call it from one thread at a time. Blocks until there are bytes. Since 0.1.
@@ -1651,7 +1660,7 @@ int32_t ocireg_reader_verify(ocireg_reader *reader,
                              ocireg_error **error);
 
 /**
- * Returns the size of the whole blob or layer, whatever the offset.
+ * Returns the size of the whole blob or layer, whatever the offset: as it is stored, also with `decompress`.
  *
  * @param reader  The reader. May be NULL.
  * @return The size in bytes; -1 if it is not known, while another thread reads, and for NULL.

@@ -301,6 +301,12 @@ type BlobOptions struct {
 	// Other addresses of a nondistributable layer, used if the registry does not have it and AllowForeignURLs names the
 	// host.
 	URLs []string `json:"urls,omitempty"`
+	// Return the content of a gzip or zstd blob, told by its first bytes. Others are returned as they are.
+	Decompress bool `json:"decompress,omitempty"`
+	// The digest that the decompressed content must have. Requires Decompress. Default: not checked.
+	DiffID string `json:"diff_id,omitempty"`
+	// The most bytes that may come out of a compressed blob. Requires Decompress. Default: 64 GiB.
+	MaxSize int64 `json:"max_size,omitempty"`
 
 	Extra Extra `json:"-"`
 }

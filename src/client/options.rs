@@ -139,7 +139,14 @@ options! {
         /// Other addresses of a nondistributable layer, used if the registry does not have it and `allow-foreign-urls`
         /// names the host.
         "urls" => urls: Vec<String>;
+        /// Return the content of a gzip or zstd blob, told by its first bytes. Others are returned as they are.
+        "decompress" => decompress: bool;
+        /// The digest that the decompressed content must have. Requires `decompress`.
+        "diff_id" => diff_id: Option<Digest>, else "not checked";
+        /// The most bytes that may come out of a compressed blob. Requires `decompress`.
+        "max_size" => max_size: Option<u64>, else "64 GiB";
     }
+    check together;
 }
 
 options! {
@@ -366,6 +373,21 @@ options! {
     pub struct CollectOptions built by CollectBuilder of call "layout_collect" for ["ocireg_layout_collect"] {
         /// Only report what would be removed.
         "dry_run" => dry_run: bool;
+    }
+}
+
+impl BlobOptions {
+    fn together(&self) -> Result<()> {
+        for (key, is_given) in
+            [("diff_id", self.diff_id.is_some()), ("max_size", self.max_size.is_some())]
+        {
+            if is_given && !self.decompress {
+                let message = format!("{key} needs decompress, because it is about the content");
+                return Err(Error::argument(key, message)
+                    .hint(format!("set decompress to true, or remove {key}")));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -7,11 +7,13 @@
 mod decoder;
 mod diff_id;
 mod gzip;
+mod layer;
 mod stream;
 mod zstd;
 
 pub use decoder::Decoder;
 pub use diff_id::{DiffId, check_diff_id};
+pub use layer::{Expected, LayerReader};
 pub use stream::Format;
 
 use crate::error::{Code, Error};

@@ -155,7 +155,7 @@ impl Stream {
             let message = format!("the layer has more than {} bytes decompressed", self.limit);
             return Err(Error::new(Code::Limit, message)
                 .with(|d| d.what = Some("layer"))
-                .hint("raise the limit, if you trust whoever built the image"));
+                .hint("raise max_size, or bytes in the option limits, if you trust whoever built the image"));
         }
         Ok(())
     }

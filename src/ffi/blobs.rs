@@ -11,6 +11,8 @@ use super::reader::{Reader, ocireg_reader};
 use super::session::ocireg_session;
 use super::writer::{Writer, ocireg_writer};
 use crate::client::blob_files;
+use crate::compress::LayerReader;
+use crate::error::Error;
 use crate::names::digest::Digest;
 use crate::names::reference::check_path;
 use crate::v2::blob::BlobReader;
@@ -70,13 +72,20 @@ pub unsafe extern "C" fn ocireg_session_head_blob(
 /// @param session       A session for a repository. Not NULL.
 /// @param context       The deadline and cancellation of this call; each read has its own context. May be NULL.
 /// @param digest        The blob's digest. Not NULL.
-/// @param offset        The byte to start at. The digest can be checked only if it is 0.
+/// @param offset        The byte to start at. The digest can be checked only if it is 0. Must be 0 with `decompress`.
 /// @param options_json  A JSON object; may be NULL:
 ///                      - `size`: the size of the whole blob in bytes, which is checked
 ///                      - `media_type`: the blob's media type
 ///                      - `urls`: a list of other addresses of a nondistributable layer; they are tried, without
 ///                        credentials, if the registry does not have it and the service's option allow-foreign-urls
 ///                        lists the host
+///                      - `decompress` (default false): return the content of a gzip or zstd blob; the first bytes
+///                        tell what it is, and any other blob is returned as it is. All members and frames are read,
+///                        and the digest of the blob is checked at the end as always
+///                      - `diff_id`: the digest that the decompressed content must have, which an image's
+///                        configuration lists; checked at the end
+///                      - `max_size` (default 64 GiB): the most bytes that may come out of a compressed blob; more
+///                        is OCIREG_LIMIT, as is a zstd window of more than 128 MiB
 /// @param reader        Receives the reader. Free it with ocireg_reader_free(). Not NULL.
 /// @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
 /// @return OCIREG_OK or an error code, such as:
@@ -103,11 +112,18 @@ pub unsafe extern "C" fn ocireg_session_open_blob(
             options = optional_text(options_json)
         );
         let digest: Digest = digest.parse()?;
-        let blob = options::blob(digest, options)?;
+        let (blob, decompressed) = options::blob(digest, options)?;
+        if decompressed.is_some() && offset > 0 {
+            return Err(Error::argument("offset", "offset must be 0 with decompress")
+                .hint("compressed data can only be read from its beginning"));
+        }
         let opened = session.with_repository(&call, |repository| {
             BlobReader::open(Arc::new(repository.clone()), &blob, offset, &call)
         })?;
-        reader.set(super::reader::into_raw(Reader::Blob(Box::new(opened))));
+        reader.set(super::reader::into_raw(match decompressed {
+            Some(expected) => Reader::Decompressed(Box::new(LayerReader::new(opened, expected))),
+            None => Reader::Blob(Box::new(opened)),
+        }));
         Ok(())
     })
 }

@@ -5,6 +5,7 @@ use crate::client::options::{
     MountOptions, PutBlobFileOptions, PutBlobOptions, PutManifestOptions, ReferrersOptions,
     SessionOptions,
 };
+use crate::compress::{Expected, MOST};
 use crate::credentials::AuthConfig;
 use crate::error::Result;
 use crate::json::strict;
@@ -72,10 +73,12 @@ pub(super) fn head(text: Option<&str>) -> Result<repository::ManifestOptions> {
     Ok(repository::ManifestOptions { accept, ..Default::default() })
 }
 
-/// A blob with what the caller knows of it.
-pub(super) fn blob(digest: Digest, text: Option<&str>) -> Result<Wanted> {
-    let BlobOptions { size, media_type, urls } = BlobOptions::parse(text)?;
-    Ok(Wanted::new(digest, size, &media_type, &urls))
+/// A blob with what the caller knows of it, and how it is decompressed, if it is.
+pub(super) fn blob(digest: Digest, text: Option<&str>) -> Result<(Wanted, Option<Expected>)> {
+    let BlobOptions { size, media_type, urls, decompress, diff_id, max_size } =
+        BlobOptions::parse(text)?;
+    let decompressed = decompress.then_some(Expected { diff_id, most: max_size.unwrap_or(MOST) });
+    Ok((Wanted::new(digest, size, &media_type, &urls), decompressed))
 }
 
 /// How a blob is put.

@@ -6,7 +6,9 @@ use super::context::ocireg_context;
 use super::error::ocireg_error;
 use super::handle;
 use crate::call::Call;
+use crate::compress;
 use crate::error::{Code, Error, Result};
+use crate::image::BlobRead;
 use crate::v1::layer::LayerReader;
 use crate::v2::blob::BlobReader;
 
@@ -24,6 +26,8 @@ handle_type!(ocireg_reader, Arc<Mutex<Reader>>, b"ocireadr");
 pub(super) enum Reader {
     /// A blob of protocol v2.
     Blob(Box<BlobReader>),
+    /// A blob of protocol v2 without its compression.
+    Decompressed(Box<compress::LayerReader<BlobReader>>),
     /// A layer of protocol v1.
     Layer(Box<LayerReader>),
 }
@@ -32,6 +36,7 @@ impl Reader {
     fn read(&mut self, buffer: &mut [u8], call: &Call) -> Result<usize> {
         match self {
             Self::Blob(blob) => blob.read(buffer, call),
+            Self::Decompressed(blob) => blob.read(buffer, call),
             Self::Layer(layer) => layer.read(buffer, call),
         }
     }
@@ -46,6 +51,7 @@ impl Reader {
     fn size(&self) -> Option<u64> {
         match self {
             Self::Blob(blob) => blob.size(),
+            Self::Decompressed(blob) => blob.get_ref().size(),
             Self::Layer(layer) => layer.size(),
         }
     }
@@ -79,11 +85,13 @@ fn with<T>(reader: &Mutex<Reader>, work: impl FnOnce(&mut Reader) -> Result<T>) 
 /// @param capacity  The size of the buffer in bytes; not 0.
 /// @param count     Receives the number of bytes that were read. 0 is the end of the blob, and means that size and
 ///                  digest are right. (If reading started at an offset, or for a layer of protocol v1, only the size is
-///                  checked, if it is known.) Not NULL.
+///                  checked, if it is known.) With `decompress` it also means that the compressed data is whole and
+///                  that its content has the `diff_id`. Not NULL.
 /// @param error     Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
 /// @return OCIREG_OK or an error code, such as:
 ///         - OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH: the blob is not what was asked for; discard what you have
-///           read.
+///           read. `what` is "diff_id" if it is the decompressed content.
+///         - OCIREG_INVALID_MANIFEST, OCIREG_LIMIT, OCIREG_UNSUPPORTED: the blob is right, but cannot be decompressed.
 ///         - OCIREG_BUSY: another thread is using the reader.
 ///
 /// Call it from one thread at a time. Blocks until there are bytes. Since 0.1.
@@ -150,7 +158,7 @@ pub unsafe extern "C" fn ocireg_reader_verify(
     })
 }
 
-/// Returns the size of the whole blob or layer, whatever the offset.
+/// Returns the size of the whole blob or layer, whatever the offset: as it is stored, also with `decompress`.
 ///
 /// @param reader  The reader. May be NULL.
 /// @return The size in bytes; -1 if it is not known, while another thread reads, and for NULL.

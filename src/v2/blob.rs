@@ -8,9 +8,9 @@ use super::upload::{OCTETS, is_answer};
 use crate::call::Call;
 use crate::error::{Code, Error, Phase, Result};
 use crate::http::{Body, Reaches, Response, header, range};
-use crate::image::Descriptor;
 use crate::image::descriptor::{check_digest, check_size};
 use crate::image::transport::too_large;
+use crate::image::{BlobRead, Descriptor};
 use crate::names::digest::{Digest, Hasher};
 use url::Url;
 
@@ -466,6 +466,16 @@ impl BlobReader {
         error
             .context(format!("cannot get the blob {} of {}", self.digest, self.repository.shown()))
             .with(|d| d.bytes_done = Some(done))
+    }
+}
+
+impl BlobRead for BlobReader {
+    fn read(&mut self, buffer: &mut [u8], call: &Call) -> Result<usize> {
+        Self::read(self, buffer, call)
+    }
+
+    fn take_retries(&mut self) -> u32 {
+        Self::take_retries(self)
     }
 }
 

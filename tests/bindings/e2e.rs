@@ -545,6 +545,7 @@ fn configuration() {
 
 #[test]
 fn endpoints_and_sessions() {
+    let expecting = |diff_id: &str| format!(r#"{{"decompress":true,"diff_id":"{diff_id}"}}"#);
     let fixtures = Fixtures::shared();
     let endpoint = r#"{"URL":"http://{plain}","Version":"v2"}"#;
     run(
@@ -634,6 +635,29 @@ fn endpoints_and_sessions() {
             gives(
                 &["session_open_blob", "o", "{layer}", "100", r"\N"],
                 json!({"size": "*", "read": "*"}),
+            ),
+            gives(
+                &["session_open_blob", "o", "{layer}", "0", r#"{"decompress":true}"#],
+                json!({"sha256": "{layer_diff_hex}"}),
+            ),
+            gives(
+                &["session_open_blob", "o", "{layer}", "0", &expecting("sha256:{layer_diff_hex}")],
+                json!({"sha256": "{layer_diff_hex}"}),
+            ),
+            fails(
+                &["session_open_blob", "o", "{layer}", "0", &expecting("sha256:{zeros}")],
+                "DIGEST_MISMATCH",
+                json!({"what": "diff_id", "digest_actual": "sha256:{layer_diff_hex}"}),
+            ),
+            fails(
+                &["session_verify_blob", "o", "{layer}", "100", &expecting("sha256:{zeros}")],
+                "DIGEST_MISMATCH",
+                json!({"what": "diff_id"}),
+            ),
+            fails(
+                &["session_open_blob", "o", "{layer}", "1", r#"{"decompress":true}"#],
+                "INVALID_ARGUMENT",
+                json!({"argument": "offset"}),
             ),
             fails(
                 &["session_open_blob", "o", "sha256:{zeros}", "0", r"\N"],

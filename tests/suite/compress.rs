@@ -14,13 +14,13 @@ use ocireg::names::digest::{Algorithm, Digest};
 /// What a frame of zstd begins with.
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(bytes).expect("a vector takes all");
     encoder.finish().expect("a vector takes all")
 }
 
-fn zstd(bytes: &[u8]) -> Vec<u8> {
+pub fn zstd(bytes: &[u8]) -> Vec<u8> {
     let mut frame = vec![0; zstd_safe::compress_bound(bytes.len())];
     let size = zstd_safe::compress(&mut frame[..], bytes, 3).expect("room for the worst case");
     frame.truncate(size);
@@ -28,7 +28,7 @@ fn zstd(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// A frame without compression: its window is a byte of the header (RFC 8878, section 3.1.1.1.2).
-fn zstd_with_window(exponent: u8, content: &[u8]) -> Vec<u8> {
+pub fn zstd_with_window(exponent: u8, content: &[u8]) -> Vec<u8> {
     let mut frame = ZSTD.to_vec();
     frame.extend([0, exponent << 3]);
     let size = u32::try_from(content.len()).expect("small");
@@ -37,13 +37,13 @@ fn zstd_with_window(exponent: u8, content: &[u8]) -> Vec<u8> {
     frame
 }
 
-fn skippable(content: &[u8]) -> Vec<u8> {
+pub fn skippable(content: &[u8]) -> Vec<u8> {
     let size = u32::try_from(content.len()).expect("small");
     [&[0x53, 0x2a, 0x4d, 0x18][..], &size.to_le_bytes(), content].concat()
 }
 
 /// Something that compresses, but not to nothing.
-fn sample(size: usize) -> Vec<u8> {
+pub fn sample(size: usize) -> Vec<u8> {
     let mut state = 7_u32;
     let next = || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

@@ -24,6 +24,7 @@ mod identity;
 mod images;
 mod interrupt;
 mod json;
+mod layers;
 mod layouts;
 mod log;
 mod login;

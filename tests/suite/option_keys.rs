@@ -237,6 +237,9 @@ const KEYS: &[(&str, &[(&str, Shown)])] = &[
             ("size", By("hostile.rs", "a_reader_ends_only_after_the_digest_was_right")),
             ("media_type", By("origin.rs", "a1_an_allowed_foreign_url_gives_the_layer")),
             ("urls", By("origin.rs", "a1_an_allowed_foreign_url_gives_the_layer")),
+            ("decompress", By("layers.rs", "a_layer_is_read_without_its_compression")),
+            ("diff_id", By("layers.rs", "what_comes_out_must_have_the_diff_id")),
+            ("max_size", By("layers.rs", "a_bomb_ends_at_the_limit")),
         ],
     ),
     (

@@ -331,11 +331,18 @@ class BlobOptions(TypedDict, total=False):
     - ``media_type``: The blob's media type. Only nondistributable layers may come from ``urls``.
     - ``urls``: Other addresses of a nondistributable layer, used if the registry does not have it and
       ``allow-foreign-urls`` names the host.
+    - ``decompress``: Return the content of a gzip or zstd blob, told by its first bytes. Others are returned as they
+      are.
+    - ``diff_id``: The digest that the decompressed content must have. Requires ``decompress``. Default: not checked.
+    - ``max_size``: The most bytes that may come out of a compressed blob. Requires ``decompress``. Default: 64 GiB.
     """
 
     size: int
     media_type: str
     urls: list[str]
+    decompress: bool
+    diff_id: str
+    max_size: int
 
 
 class GetBlobFileOptions(TypedDict, total=False):
