@@ -10,3 +10,4 @@ pub mod login;
 pub mod options;
 pub mod pull;
 pub mod push;
+pub mod session;

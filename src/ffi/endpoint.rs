@@ -7,14 +7,9 @@ use super::error::ocireg_error;
 use super::handle;
 use super::options;
 use super::service::ocireg_service;
+use crate::client::session::Endpoint;
 use crate::config::registry::IndexInfo;
-use crate::credentials::AuthConfig;
-use crate::error::Result;
-use crate::registry::api_endpoint::{ApiEndpoint, ApiVersion};
-use crate::registry::endpoint::Endpoint;
-use crate::registry::service::Service;
-use crate::registry::session::Session;
-use crate::v1;
+use crate::registry::api_endpoint::ApiEndpoint;
 
 /// One address of a registry, with its protocol and its TLS settings.
 ///
@@ -24,32 +19,7 @@ pub struct ocireg_endpoint {
     _opaque: [u8; 0],
 }
 
-handle_type!(ocireg_endpoint, Spoken, b"ociendpt");
-
-/// An endpoint of either protocol.
-#[derive(Clone)]
-pub(super) enum Spoken {
-    /// Protocol v2.
-    V2(Endpoint),
-    /// Protocol v1.
-    V1(v1::Endpoint),
-}
-
-impl Spoken {
-    fn path(&self, path: &str) -> String {
-        match self {
-            Self::V2(endpoint) => endpoint.path(path),
-            Self::V1(endpoint) => endpoint.path(path),
-        }
-    }
-
-    fn is_secure(&self) -> bool {
-        match self {
-            Self::V2(endpoint) => endpoint.is_secure(),
-            Self::V1(endpoint) => endpoint.is_secure(),
-        }
-    }
-}
+handle_type!(ocireg_endpoint, Endpoint, b"ociendpt");
 
 /// Creates an endpoint without contacting it.
 ///
@@ -76,21 +46,9 @@ pub unsafe extern "C" fn ocireg_endpoint_new(
     guard!(error, {
         args!(out = out(endpoint), service = handle(service), json = text(api_endpoint_json));
         let api = ApiEndpoint::parse(json, "api_endpoint_json")?;
-        out.set(handle::into_raw(match api.version {
-            ApiVersion::V1 => Spoken::V1(to_v1(&service, &api, v1::Headers::default())?),
-            ApiVersion::V2 => Spoken::V2(Endpoint::new(service, api)?),
-        }));
+        out.set(handle::into_raw(Endpoint::new(service, api)?));
         Ok(())
     })
-}
-
-/// The same place by protocol v1, as it is.
-fn to_v1(service: &Service, api: &ApiEndpoint, headers: v1::Headers) -> Result<v1::Endpoint> {
-    let tls = match &api.tls {
-        Some(tls) => tls.clone(),
-        None => service.tls_config_without_asking(&api.url)?,
-    };
-    v1::Endpoint::of(service, api.url.clone(), tls, headers)
 }
 
 /// Creates the endpoint of a v1 index or registry.
@@ -132,9 +90,7 @@ pub unsafe extern "C" fn ocireg_endpoint_new_v1(
         );
         let index = IndexInfo::parse(index, "index_json")?;
         let headers = options::headers(user_agent, headers)?;
-        endpoint.set(handle::into_raw(Spoken::V1(v1::Endpoint::new(
-            &service, &index, headers, &call,
-        )?)));
+        endpoint.set(handle::into_raw(Endpoint::new_v1(&service, &index, headers, &call)?));
         Ok(())
     })
 }
@@ -169,10 +125,7 @@ pub unsafe extern "C" fn ocireg_endpoint_to_v1(
             headers = optional_text(headers_json)
         );
         let headers = options::headers(user_agent, headers)?;
-        v1.set(handle::into_raw(Spoken::V1(match &endpoint {
-            Spoken::V2(endpoint) => to_v1(endpoint.service(), endpoint.api(), headers)?,
-            Spoken::V1(endpoint) => endpoint.with_headers(headers),
-        })));
+        v1.set(handle::into_raw(endpoint.to_v1(headers)?));
         Ok(())
     })
 }
@@ -192,7 +145,6 @@ pub unsafe extern "C" fn ocireg_endpoint_to_string(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
         args!(out = out(text), endpoint = handle(endpoint));
         out.set_text(endpoint.path(""))
     })
@@ -215,7 +167,6 @@ pub unsafe extern "C" fn ocireg_endpoint_path(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        // SAFETY: the header's contract.
         args!(out = out(text), endpoint = handle(endpoint), path = text(path));
         out.set_text(endpoint.path(path))
     })
@@ -276,12 +227,6 @@ pub unsafe extern "C" fn ocireg_endpoint_ping(
 ) -> i32 {
     guard!(error, {
         args!(json = out(json), endpoint = handle(endpoint), call = call(context));
-        match endpoint {
-            Spoken::V1(endpoint) => json.set_json(&endpoint.ping(&call)?),
-            Spoken::V2(endpoint) => {
-                let session = Session::new(&endpoint, Some(AuthConfig::default()), &call)?;
-                json.set_json(&session.ping(&call)?)
-            }
-        }
+        json.set_json(&endpoint.ping(&call)?)
     })
 }

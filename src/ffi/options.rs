@@ -3,15 +3,12 @@
 use crate::client::options::{
     BlobOptions, CommitOptions, GetBlobFileOptions, HeadOptions, ListOptions, ManifestOptions,
     MountOptions, PutBlobFileOptions, PutBlobOptions, PutManifestOptions, ReferrersOptions,
-    SessionOptions,
 };
 use crate::compress::{Expected, MOST};
 use crate::credentials::AuthConfig;
 use crate::error::Result;
 use crate::json::strict;
 use crate::names::digest::{Algorithm, Digest};
-use crate::registry::api_endpoint::ApiVersion;
-use crate::registry::session::OpenOptions;
 use crate::v1;
 use crate::v2::foreign::Wanted;
 use crate::v2::manifests;
@@ -43,19 +40,6 @@ pub(super) fn headers(user_agent: Option<&str>, text: Option<&str>) -> Result<v1
         headers.add("user-agent", user_agent)?;
     }
     Ok(headers)
-}
-
-/// What a session is opened for.
-pub(super) struct Open {
-    pub(super) options: OpenOptions,
-    /// A whole registry.
-    pub(super) registry: Option<String>,
-    pub(super) protocol: ApiVersion,
-}
-
-pub(super) fn open(text: Option<&str>) -> Result<Open> {
-    let SessionOptions { auth, actions, registry, protocol } = SessionOptions::parse(text)?;
-    Ok(Open { options: OpenOptions { auth, actions: actions.0 }, registry, protocol })
 }
 
 pub(super) fn tags(text: Option<&str>) -> Result<PageOptions> {

@@ -5,16 +5,15 @@ use std::sync::Arc;
 
 use super::args;
 use super::context::ocireg_context;
-use super::endpoint::{Spoken, ocireg_endpoint};
+use super::endpoint::ocireg_endpoint;
 use super::error::ocireg_error;
 use super::handle;
 use super::options;
 use super::service::ocireg_service;
-use crate::error::{Code, Error, Result};
-use crate::names::reference::Reference;
-use crate::registry::api_endpoint::ApiVersion;
-use crate::registry::session::{Session, check_openable};
-use crate::v1;
+use crate::client::options::SessionOptions;
+use crate::client::session::Session;
+use crate::error::Result;
+use crate::{registry, v1};
 
 /// A registry or one of its repositories, with the endpoints that serve it and the credentials for it.
 ///
@@ -25,16 +24,7 @@ pub struct ocireg_session {
     _opaque: [u8; 0],
 }
 
-handle_type!(ocireg_session, Speaks, b"ocisessn");
-
-/// A session of either protocol.
-#[derive(Clone)]
-pub(super) enum Speaks {
-    /// Protocol v2.
-    V2(Arc<Session>),
-    /// Protocol v1.
-    V1(Arc<v1::Session>),
-}
+handle_type!(ocireg_session, Session, b"ocisessn");
 
 /// The session of a handle, if it speaks protocol v2.
 ///
@@ -43,12 +33,9 @@ pub(super) enum Speaks {
 pub(super) unsafe fn session_v2(
     session: *const ocireg_session,
     name: &str,
-) -> Result<Arc<Session>> {
+) -> Result<Arc<registry::session::Session>> {
     // SAFETY: passed on.
-    match unsafe { args::handle(session, name) }? {
-        Speaks::V2(session) => Ok(session),
-        Speaks::V1(_) => Err(other_protocol("v1", "v2")),
-    }
+    unsafe { args::handle(session, name) }?.v2()
 }
 
 /// The session of a handle, if it speaks protocol v1.
@@ -60,18 +47,7 @@ pub(super) unsafe fn session_v1(
     name: &str,
 ) -> Result<Arc<v1::Session>> {
     // SAFETY: passed on.
-    match unsafe { args::handle(session, name) }? {
-        Speaks::V1(session) => Ok(session),
-        Speaks::V2(_) => Err(other_protocol("v2", "v1")),
-    }
-}
-
-fn other_protocol(speaks: &str, needed: &str) -> Error {
-    Error::new(
-        Code::Unsupported,
-        format!("this function needs a session of protocol {needed}, but the session uses protocol {speaks}"),
-    )
-    .hint("open a session for an endpoint of the other protocol")
+    unsafe { args::handle(session, name) }?.v1()
 }
 
 /// Opens a session for a repository or for a whole registry.
@@ -125,34 +101,8 @@ pub unsafe extern "C" fn ocireg_session_open(
             reference = optional_text(reference),
             options = optional_text(options_json)
         );
-        let options::Open { options, registry, protocol } = options::open(options)?;
-        let call = call.limited(service.timeouts().total);
-        let reference: Option<Reference> = reference.map(str::parse).transpose()?;
-        let host = match (&reference, &registry) {
-            (Some(reference), None) => reference.domain(),
-            (None, Some(host)) => host,
-            _ => {
-                return Err(Error::argument(
-                    "reference",
-                    "either a reference or the option registry is required, but not both",
-                )
-                .hint(
-                    "pass a reference to open its repository, or set registry to host[:port] to open a whole registry",
-                ));
-            }
-        };
-        session.set(handle::into_raw(match (protocol, &reference) {
-            (ApiVersion::V1, reference) => {
-                reference.as_ref().map(check_openable).transpose()?;
-                Speaks::V1(Arc::new(v1::Session::open(&service, host, options.auth, &call)?))
-            }
-            (ApiVersion::V2, Some(reference)) => {
-                Speaks::V2(Arc::new(Session::open(&service, reference, &options, &call)?))
-            }
-            (ApiVersion::V2, None) => {
-                Speaks::V2(Arc::new(Session::open_registry(&service, host, &options, &call)?))
-            }
-        }));
+        let options = SessionOptions::parse(options)?;
+        session.set(handle::into_raw(Session::open(&service, reference, options, call)?));
         Ok(())
     })
 }
@@ -189,10 +139,7 @@ pub unsafe extern "C" fn ocireg_session_new(
             auth = optional_text(auth_json)
         );
         let auth = auth.map(|text| options::auth(text, "auth_json")).transpose()?;
-        session.set(handle::into_raw(match &endpoint {
-            Spoken::V2(endpoint) => Speaks::V2(Arc::new(Session::new(endpoint, auth, &call)?)),
-            Spoken::V1(endpoint) => Speaks::V1(Arc::new(v1::Session::new(endpoint, auth, &call)?)),
-        }));
+        session.set(handle::into_raw(Session::new(&endpoint, auth, &call)?));
         Ok(())
     })
 }
@@ -214,9 +161,8 @@ pub unsafe extern "C" fn ocireg_session_repository(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        args!(repository = out(repository), parent = session_v2(session), name = text(name));
-        let made = parent.repository(name)?;
-        repository.set(handle::into_raw(Speaks::V2(Arc::new(made))));
+        args!(repository = out(repository), parent = handle(session), name = text(name));
+        repository.set(handle::into_raw(parent.repository(name)?));
         Ok(())
     })
 }
@@ -237,10 +183,7 @@ pub unsafe extern "C" fn ocireg_session_id(
 ) -> i32 {
     guard!(error, {
         args!(text = out(text), session = handle(session));
-        match session {
-            Speaks::V2(session) => text.set_text(session.id()),
-            Speaks::V1(session) => text.set_text(session.id()),
-        }
+        text.set_text(session.id())
     })
 }
 
@@ -263,10 +206,7 @@ pub unsafe extern "C" fn ocireg_session_info(
 ) -> i32 {
     guard!(error, {
         args!(json = out(json), session = handle(session));
-        match session {
-            Speaks::V2(session) => json.set_json(&session.info()),
-            Speaks::V1(session) => json.set_json(&session.info()),
-        }
+        json.set_json(&session.info())
     })
 }
 
@@ -289,10 +229,7 @@ pub unsafe extern "C" fn ocireg_session_ping(
 ) -> i32 {
     guard!(error, {
         args!(json = out(json), session = handle(session), call = call(context));
-        match session {
-            Speaks::V2(session) => json.set_json(&session.ping(&call)?),
-            Speaks::V1(session) => json.set_json(&session.ping(&call)?),
-        }
+        json.set_json(&session.ping(&call)?)
     })
 }
 
