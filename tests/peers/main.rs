@@ -7,6 +7,7 @@ mod c_surface;
 #[path = "../suite/scene.rs"]
 mod scene;
 
+mod artifacts;
 mod conformance;
 mod docker_auth;
 mod registries;

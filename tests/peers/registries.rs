@@ -43,6 +43,7 @@ static OLAREG: LazyLock<PathBuf> =
     LazyLock::new(|| built("olareg", "github.com/olareg/olareg/cmd/olareg"));
 pub static CRANE: LazyLock<PathBuf> =
     LazyLock::new(|| built("crane", "github.com/google/go-containerregistry/cmd/crane"));
+pub static ORAS: LazyLock<PathBuf> = LazyLock::new(|| built("oras", "oras.land/oras/cmd/oras"));
 static TOKEN_SERVER: LazyLock<PathBuf> =
     LazyLock::new(|| built("token", "github.com/docker/distribution/contrib/token-server"));
 

@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use crate::c_surface::{Outcome, Service, children};
-use crate::registries::{CRANE, Registry, built, olareg, random, registries};
+use crate::registries::{CRANE, ORAS, Registry, built, olareg, random, registries};
 use ocireg_testkit::cutter::Way;
 use ocireg_testkit::process::{self, program};
 use ocireg_testkit::{Cut, Cutter, Graph, digest};
@@ -19,7 +19,6 @@ use serde_json::{Value, json};
 
 static REGCTL: LazyLock<PathBuf> =
     LazyLock::new(|| built("regctl", "github.com/regclient/regclient/cmd/regctl"));
-static ORAS: LazyLock<PathBuf> = LazyLock::new(|| built("oras", "oras.land/oras/cmd/oras"));
 
 const LIMIT: Duration = Duration::from_secs(60);
 
