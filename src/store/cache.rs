@@ -89,12 +89,16 @@ impl Layout {
 
     /// Removes a name. Blobs stay until they are collected.
     pub fn remove_name(&self, name: &str, call: &Call) -> Result<Removed> {
-        let removed = self.resolve(Some(name))?;
         let named = |entry: &Value| {
             let annotations = entry.get("annotations");
             annotations.and_then(|a| a.get(REF_NAME)).and_then(Value::as_str) == Some(name)
         };
-        self.drop_entries(&named, call)?;
+        let removed = self.change_index(call, |entries| {
+            // With the lock held: nobody gives the name to another image meanwhile.
+            let removed = self.resolve(Some(name))?;
+            entries.retain(|entry| !named(entry));
+            Ok(removed)
+        })?;
         Ok(Removed { removed })
     }
 
@@ -104,20 +108,14 @@ impl Layout {
     /// BUSY while another call, of any process, writes to the layout: its image has no name yet.
     pub fn collect(&self, dry_run: bool, call: &Call) -> Result<Collected> {
         let shown = self.path().display().to_string();
-        let _alone = if dry_run {
-            None
-        } else {
-            let blobs = self.blobs_root()?;
-            let alone = DirLock::try_acquire(&blobs, &shown)?.ok_or_else(|| {
-                Error::new(
-                    Code::Busy,
-                    format!("cannot collect blobs of {shown}: it is being written to"),
-                )
-                .phase(Phase::Store)
-                .hint("try again when the pull or copy that writes to it has ended")
-            })?;
-            Some(alone)
-        };
+        let _alone = DirLock::try_acquire(&self.blobs_root()?, &shown)?.ok_or_else(|| {
+            Error::new(
+                Code::Busy,
+                format!("cannot collect blobs of {shown}: it is being written to"),
+            )
+            .phase(Phase::Store)
+            .hint("try again when the pull or copy that writes to it has ended")
+        })?;
         let needed = Needed::find(self, call)?;
         let mut collected = Collected { removed: Vec::new(), bytes: 0 };
         for blob in self.blob_files()? {
@@ -131,7 +129,10 @@ impl Layout {
         }
         if !needed.orphans.is_empty() {
             // The index forgets them first: it never names what is not there.
-            self.drop_entries(&|entry| is_orphan(entry, &needed.orphans), call)?;
+            self.change_index(call, |entries| {
+                entries.retain(|entry| !is_orphan(entry, &needed.orphans));
+                Ok(())
+            })?;
         }
         for blob in &collected.removed {
             call.check()?;
@@ -158,7 +159,9 @@ impl Layout {
         }
         let there: HashMap<_, _> = files.iter().map(|blob| (&blob.digest, blob.size)).collect();
         let bad: HashSet<_> = verified.damaged.iter().map(|d| d.digest.clone()).collect();
-        let needed = Needed::of_intact(self, &bad, call)?;
+        let needed = Needed::of_intact(self, bad, call)?;
+        verified.damaged.extend(needed.unreadable);
+        let bad: HashSet<_> = verified.damaged.iter().map(|d| d.digest.clone()).collect();
         for (digest, size) in needed.blobs {
             let why = match there.get(&digest) {
                 None => "it is missing".to_owned(),
@@ -183,7 +186,10 @@ impl Layout {
         };
         let mut hasher = Hasher::new(blob.digest.algorithm());
         let failed = |e: &std::io::Error| self.failed_blob("read", &blob.digest, e);
-        hash_file(&mut file, &mut hasher, call, failed)?;
+        if let Err(error) = hash_file(&mut file, &mut hasher, call, failed) {
+            call.check()?;
+            return Ok(Some(error.to_string()));
+        }
         let actual = hasher.finish();
         Ok((actual != blob.digest).then(|| format!("its content has the digest {actual}")))
     }
@@ -215,9 +221,9 @@ impl Layout {
 }
 
 fn is_orphan(entry: &Value, orphans: &HashSet<Digest>) -> bool {
-    let digest = entry.get("digest").and_then(Value::as_str);
+    let digest = entry.get("digest").and_then(Value::as_str).and_then(|text| text.parse().ok());
     let has_name = entry.get("annotations").is_some_and(|a| a.get(REF_NAME).is_some());
-    !has_name && digest.is_some_and(|text| orphans.iter().any(|orphan| orphan.to_string() == text))
+    !has_name && digest.is_some_and(|digest| orphans.contains(&digest))
 }
 
 /// The blobs that a layout's images need.
@@ -227,64 +233,62 @@ struct Needed {
     blobs: HashMap<Digest, u64>,
     /// Entries without a name that refer to what is not needed.
     orphans: HashSet<Digest>,
+    /// Manifests that cannot be read, where those are looked for.
+    unreadable: Vec<Damage>,
+    /// What is known to be damaged, and is passed over; None where a manifest that cannot be read is an error.
+    damaged: Option<HashSet<Digest>>,
 }
 
 impl Needed {
     /// All that is reached from the index. A manifest that is there and cannot be read is an error: nobody knows what it needs.
     fn find(layout: &Layout, call: &Call) -> Result<Self> {
-        Self::walk(layout, &HashSet::new(), call)
+        Self::default().walk(layout, call)
     }
 
-    /// The same without what damaged manifests list.
-    fn of_intact(layout: &Layout, damaged: &HashSet<Digest>, call: &Call) -> Result<Self> {
-        Self::walk(layout, damaged, call)
+    /// The same without what damaged manifests list. Others that cannot be read are named.
+    fn of_intact(layout: &Layout, damaged: HashSet<Digest>, call: &Call) -> Result<Self> {
+        Self { damaged: Some(damaged), ..Self::default() }.walk(layout, call)
     }
 
-    fn walk(layout: &Layout, passed_over: &HashSet<Digest>, call: &Call) -> Result<Self> {
-        let mut needed = Self::default();
+    fn walk(mut self, layout: &Layout, call: &Call) -> Result<Self> {
         let mut referrers = Vec::new();
         for entry in layout.references()? {
             let subject = match ref_name(&entry) {
                 Some(_) => None,
-                None => read(layout, &entry, passed_over)?
+                None => self
+                    .read(layout, &entry)?
                     .and_then(|manifest| manifest.subject().map(|s| s.digest.clone())),
             };
             match subject {
                 Some(subject) => referrers.push((subject, entry)),
-                None => needed.reach(layout, entry, passed_over, call)?,
+                None => self.reach(layout, entry, call)?,
             }
         }
         // A referrer is needed as long as its subject is, which may be another referrer.
         loop {
             let (live, rest): (Vec<_>, Vec<_>) =
-                referrers.into_iter().partition(|(subject, _)| needed.blobs.contains_key(subject));
+                referrers.into_iter().partition(|(subject, _)| self.blobs.contains_key(subject));
             referrers = rest;
             if live.is_empty() {
                 break;
             }
             for (_, entry) in live {
-                needed.reach(layout, entry, passed_over, call)?;
+                self.reach(layout, entry, call)?;
             }
         }
-        needed.orphans = referrers.into_iter().map(|(_, entry)| entry.digest).collect();
-        Ok(needed)
+        self.orphans = referrers.into_iter().map(|(_, entry)| entry.digest).collect();
+        Ok(self)
     }
 
     /// Adds a manifest with everything below it.
-    fn reach(
-        &mut self,
-        layout: &Layout,
-        root: Descriptor,
-        passed_over: &HashSet<Digest>,
-        call: &Call,
-    ) -> Result<()> {
+    fn reach(&mut self, layout: &Layout, root: Descriptor, call: &Call) -> Result<()> {
         let mut open = vec![root];
         while let Some(next) = open.pop() {
             call.check()?;
             if self.blobs.insert(next.digest.clone(), next.size).is_some() {
                 continue;
             }
-            match read(layout, &next, passed_over)? {
+            match self.read(layout, &next)? {
                 Some(Manifest::Index(index)) => open.extend(index.manifests),
                 Some(Manifest::Image(image)) => {
                     let there = image.layers.into_iter().filter(|layer| {
@@ -295,28 +299,64 @@ impl Needed {
                     let parts = there.chain([image.config]);
                     self.blobs.extend(parts.map(|part| (part.digest, part.size)));
                 }
-                None => {}
+                None => self.reach_mentioned(layout, &next),
             }
         }
         Ok(())
     }
-}
 
-/// A manifest of a layout; None if it is missing, passed over or of another type.
-fn read(
-    layout: &Layout,
-    descriptor: &Descriptor,
-    passed_over: &HashSet<Digest>,
-) -> Result<Option<Manifest>> {
-    if !media_type::is_manifest(&descriptor.media_type) || passed_over.contains(&descriptor.digest)
-    {
-        return Ok(None);
+    /// What a manifest of a type that is not read may need: whatever it mentions by a digest.
+    fn reach_mentioned(&mut self, layout: &Layout, manifest: &Descriptor) {
+        let kind = &manifest.media_type;
+        if self.damaged.is_some()
+            || media_type::is_manifest(kind)
+            || !media_type::is_manifest_by_name(kind)
+        {
+            return;
+        }
+        let Ok(bytes) = layout.read_blob(&manifest.digest, Limits::default().manifest) else {
+            return;
+        };
+        let mut open: Vec<Value> = serde_json::from_slice(&bytes).into_iter().collect();
+        while let Some(value) = open.pop() {
+            match value {
+                Value::Array(items) => open.extend(items),
+                Value::Object(items) => {
+                    let digest = items.get("digest").and_then(Value::as_str);
+                    let size = items.get("size").and_then(Value::as_u64).unwrap_or_default();
+                    if let Some(digest) = digest.and_then(|text| text.parse().ok()) {
+                        self.blobs.entry(digest).or_insert(size);
+                    }
+                    open.extend(items.into_iter().map(|(_, item)| item));
+                }
+                _ => {}
+            }
+        }
     }
-    let limits = Limits::default();
-    let bytes = match layout.read_blob(&descriptor.digest, limits.manifest) {
-        Ok(bytes) => bytes,
-        Err(error) if error.code() == Code::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    Manifest::parse(&bytes, Some(&descriptor.media_type), &limits).map(Some)
+
+    /// A manifest of the layout; None if it is missing, passed over or of another type.
+    fn read(&mut self, layout: &Layout, descriptor: &Descriptor) -> Result<Option<Manifest>> {
+        let digest = &descriptor.digest;
+        let is_damaged = self.damaged.as_ref().is_some_and(|damaged| damaged.contains(digest));
+        if !media_type::is_manifest(&descriptor.media_type) || is_damaged {
+            return Ok(None);
+        }
+        let limits = Limits::default();
+        let read = layout
+            .read_blob(digest, limits.manifest)
+            .and_then(|bytes| Manifest::parse(&bytes, Some(&descriptor.media_type), &limits));
+        match (read, &mut self.damaged) {
+            (Ok(manifest), _) => Ok(Some(manifest)),
+            (Err(error), _) if error.code() == Code::NotFound => Ok(None),
+            (Err(error), None) => Err(error.context(format!(
+                "cannot use the manifest {digest} of {}",
+                layout.path().display()
+            ))),
+            (Err(error), Some(damaged)) => {
+                damaged.insert(digest.clone());
+                self.unreadable.push(Damage { digest: digest.clone(), why: error.to_string() });
+                Ok(None)
+            }
+        }
+    }
 }

@@ -151,16 +151,18 @@ impl Layout {
     ) -> Result<()> {
         let entry = index::entry(descriptor, name)?;
         self.sync_blobs(call)?;
-        self.change_index(call, |entries| index::enter(entries, entry, name))
-    }
-
-    /// Removes entries from the index.
-    pub(super) fn drop_entries(&self, dropped: &dyn Fn(&Value) -> bool, call: &Call) -> Result<()> {
-        self.change_index(call, |entries| entries.retain(|entry| !dropped(entry)))
+        self.change_index(call, |entries| {
+            index::enter(entries, entry, name);
+            Ok(())
+        })
     }
 
     /// Changes the entries of the index, with nobody else doing so at the same time. The rest of it stays as it is.
-    fn change_index(&self, call: &Call, change: impl FnOnce(&mut Vec<Value>)) -> Result<()> {
+    pub(super) fn change_index<T>(
+        &self,
+        call: &Call,
+        change: impl FnOnce(&mut Vec<Value>) -> Result<T>,
+    ) -> Result<T> {
         let _lock = DirLock::acquire(&self.root, &self.path.display().to_string(), call)?;
         let mut index = self.read_index()?.unwrap_or_else(index::empty);
         index.entry("schemaVersion").or_insert(json!(2));
@@ -171,11 +173,12 @@ impl Layout {
         let Some(entries) = entries.as_array_mut() else {
             return Err(self.malformed("its key \"manifests\" is not a list"));
         };
-        change(entries);
+        let changed = change(entries)?;
         let text = serde_json::to_vec(&index)
             .map_err(|e| Error::internal("cannot serialize an index").cause(e))?;
         AtomicFile::replace(&self.root, INDEX, FILE_MODE, &text)
-            .map_err(|e| self.failed("write", INDEX, &e))
+            .map_err(|e| self.failed("write", INDEX, &e))?;
+        Ok(changed)
     }
 
     /// The images of the index with their names, in its order.

@@ -161,8 +161,10 @@ fn a_collection_waits_for_nobody_who_writes() {
     // As a pull of another process holds it.
     blobs.lock_shared().expect("lock");
 
-    let error = layout::collect(&location(&layout), None, &call()).expect_err("busy");
-    assert_eq!(error.code(), Code::Busy, "{error}");
+    for options in [None, Some(r#"{"dry_run": true}"#)] {
+        let error = layout::collect(&location(&layout), options, &call()).expect_err("busy");
+        assert_eq!(error.code(), Code::Busy, "{error}");
+    }
     drop(blobs);
     layout::collect(&location(&layout), None, &call()).expect("collect");
 }
@@ -182,6 +184,67 @@ fn damaged_and_missing_blobs_are_found() {
     let mut found: Vec<_> = verified.damaged.iter().map(|d| d.digest.to_string()).collect();
     found.sort();
     assert_eq!(found, [damaged.clone(), missing.clone()]);
+}
+
+#[test]
+fn a_manifest_that_is_not_one_is_damage_though_its_digest_is_right() {
+    let layout = with_image(&two_platforms(), "a");
+    let kind = "application/vnd.oci.image.manifest.v1+json";
+    let mut bad: Vec<String> = Vec::new();
+    for (name, text) in [("b", "no JSON"), ("c", "{\"schemaVersion\": 2}"), ("", "[]")] {
+        let digest = add_blob(layout.path(), text.as_bytes());
+        let mut entry = json!({"mediaType": kind, "digest": digest, "size": text.len()});
+        if !name.is_empty() {
+            entry["annotations"] = json!({"org.opencontainers.image.ref.name": name});
+        }
+        change_index(layout.path(), |entries| entries.push(entry));
+        bad.push(digest);
+    }
+    bad.sort();
+    let verified = layout::verify(&location(&layout), None, &call()).expect("verify");
+    let found: Vec<_> = verified.damaged.iter().map(|d| d.digest.to_string()).collect();
+    assert_eq!(found, bad, "{verified:?}");
+    assert_eq!(verified.checked, u64::try_from(files(layout.path())).expect("a number"));
+    // Nobody knows what they need, and so nothing is removed.
+    let before = files(layout.path());
+    layout::collect(&location(&layout), None, &call()).expect_err("damaged");
+    assert_eq!(files(layout.path()), before);
+}
+
+#[test]
+fn what_a_manifest_of_another_type_mentions_is_kept() {
+    let layout = with_image(&two_platforms(), "a");
+    let (part, garbage) = (add_blob(layout.path(), b"part"), add_blob(layout.path(), b"garbage"));
+    let kind = "application/vnd.oci.artifact.manifest.v1+json";
+    let text = json!({"mediaType": kind, "blobs": [{"digest": part, "size": 4}]}).to_string();
+    let digest = add_blob(layout.path(), text.as_bytes());
+    change_index(layout.path(), |entries| {
+        entries.push(json!({"mediaType": kind, "digest": digest, "size": text.len()}));
+    });
+    let collected = layout::collect(&location(&layout), None, &call()).expect("collect");
+    assert_eq!(
+        document(&collected),
+        json!({"removed": [{"digest": garbage, "size": 7}], "bytes": 7})
+    );
+    let verified = layout::verify(&location(&layout), None, &call()).expect("verify");
+    assert!(verified.damaged.is_empty(), "{verified:?}");
+}
+
+#[test]
+fn a_name_is_removed_from_the_image_that_has_it_then() {
+    let layout = with_image(&two_platforms(), "a");
+    let root = fs::File::open(layout.path()).expect("the layout");
+    root.lock().expect("lock");
+    let at = format!("{}:a", location(&layout));
+    let remover = std::thread::spawn(move || layout::remove(&at, None, &call()));
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    // While it waits, the name is given to another image, as a pull of another process does it.
+    let digest = add_blob(layout.path(), b"{}");
+    change_index(layout.path(), |entries| entries[0]["digest"] = json!(digest));
+    root.unlock().expect("unlock");
+    let removed = remover.join().expect("no panic").expect("remove");
+    assert_eq!(removed.removed.digest.to_string(), digest);
+    assert!(layout::list(&location(&layout), None, &call()).expect("list").images.is_empty());
 }
 
 #[test]
