@@ -967,6 +967,153 @@ fn pushes_and_copies() {
 }
 
 #[test]
+fn artifacts() {
+    let fixtures = Fixtures::shared();
+    let options = json!({
+        "artifact_type": "application/vnd.example.thing",
+        "files": [{"path": "a file", "media_type": "text/plain", "annotations": {"a": "b"}},
+            {"path": "below/übel", "title": "deep/er/ü"}],
+        "annotations": {"c": "d"},
+        "config": {"path": "config", "media_type": "application/vnd.example.config"},
+    });
+    let (options, none) = (options.to_string(), json!({"files": []}).to_string());
+    let from = "files:{files}";
+    run(
+        "artifacts",
+        &*fixtures,
+        &[
+            does(&["service_new", "s", "{}"]),
+            random(&["push", "s", from, "{plain}/thing:1", &options]),
+            gives(
+                &["push", "s", from, "{plain}/thing:1", &options],
+                json!({"tags": ["1"], "bytes_total": 11, "bytes_transferred": 0, "warnings": []}),
+            ),
+            gives(
+                &["inspect", "s", "{plain}/thing:1", r"\N"],
+                json!({
+                    "kind": "artifact", "artifact_type": "application/vnd.example.thing",
+                    "annotations": {"c": "d"},
+                    "layers": [
+                        {"mediaType": "text/plain", "annotations": {"a": "b", "org.opencontainers.image.title": "a file"}},
+                        {"size": 4, "annotations": {"org.opencontainers.image.title": "deep/er/ü"}},
+                    ],
+                }),
+            ),
+            gives(
+                &["pull", "s", "{plain}/thing:1", "files:{dir}/got", r"\N"],
+                json!({"destination": "files:{dir}/got", "bytes_total": 9}),
+            ),
+            gives(
+                &[
+                    "copy",
+                    "s",
+                    "files:{dir}/got",
+                    "oci:{dir}/layout:x",
+                    r#"{"annotations":{"e":"f"}}"#,
+                ],
+                json!({"bytes_total": 7, "warnings": ["*"]}),
+            ),
+            gives(
+                &["copy", "s", "oci:{dir}/layout:x", "files:{dir}/got", r#"{"overwrite":true}"#],
+                json!({"bytes_transferred": 0}),
+            ),
+            gives(&["push", "s", from, "{plain}/thing:none", &none], json!({"bytes_total": 2})),
+            fails(
+                &["push", "s", from, "{plain}/thing:2", r#"{"files":[{"path":"absent"}]}"#],
+                "IO",
+                json!({}),
+            ),
+            fails(
+                &[
+                    "push",
+                    "s",
+                    from,
+                    "{plain}/thing:2",
+                    r#"{"files":[{"path":"config","title":"../x"}]}"#,
+                ],
+                "INVALID_ARGUMENT",
+                json!({"argument": "files"}),
+            ),
+            fails(
+                &["push", "s", from, "{plain}/thing:2", r#"{"subject":"sha256:{zeros}"}"#],
+                "NOT_FOUND",
+                json!({"argument": "subject"}),
+            ),
+            misshapen(&["push", "s", from, "{plain}/thing:2", r#"{"files":{}}"#]),
+            fails(
+                &["pull", "s", "{plain}/thing:1", "oci:{dir}/layout:y", r#"{"overwrite":true}"#],
+                "INVALID_ARGUMENT",
+                json!({"argument": "overwrite"}),
+            ),
+        ],
+    );
+}
+
+#[test]
+fn layouts_as_caches() {
+    let fixtures = Fixtures::shared();
+    run(
+        "layouts_as_caches",
+        &*fixtures,
+        &[
+            does(&["service_new", "s", "{}"]),
+            random(&[
+                "pull",
+                "s",
+                "{plain}/multi:1",
+                "oci:{dir}/cache:one",
+                r#"{"platform":"linux/amd64"}"#,
+            ]),
+            random(&[
+                "pull",
+                "s",
+                "{plain}/multi:1",
+                "oci:{dir}/cache:two",
+                r#"{"platform":"linux/arm64"}"#,
+            ]),
+            gives(
+                &["layout_list", "oci:{dir}/cache", r"\N"],
+                json!({"images": [
+                    {"name": "one", "descriptor": {"digest": "{amd64}"}},
+                    {"name": "two", "descriptor": {"digest": "{arm64}"}},
+                ]}),
+            ),
+            gives(&["layout_verify", "oci:{dir}/cache", r"\N"], json!({"damaged": []})),
+            gives(
+                &["layout_remove", "oci:{dir}/cache:two", r"\N"],
+                json!({"removed": {"digest": "{arm64}"}}),
+            ),
+            fails(&["layout_remove", "oci:{dir}/cache:two", r"\N"], "NOT_FOUND", json!({})),
+            gives(
+                &["layout_collect", "oci:{dir}/cache", r#"{"dry_run":true}"#],
+                json!({"bytes": "*"}),
+            ),
+            gives(&["layout_collect", "oci:{dir}/cache", r"\N"], json!({"bytes": "*"})),
+            gives(
+                &["layout_collect", "oci:{dir}/cache", r"\N"],
+                json!({"removed": [], "bytes": 0}),
+            ),
+            gives(&["layout_list", "oci:{dir}/cache", r"\N"], json!({"images": [{"name": "one"}]})),
+            fails(
+                &["layout_list", "oci:{dir}/cache:one", r"\N"],
+                "INVALID_ARGUMENT",
+                json!({"argument": "location"}),
+            ),
+            fails(
+                &["layout_verify", "docker://{plain}/multi:1", r"\N"],
+                "INVALID_ARGUMENT",
+                json!({"argument": "location"}),
+            ),
+            fails(
+                &["layout_collect", "oci:{dir}/cache", r#"{"dry":true}"#],
+                "INVALID_JSON",
+                json!({}),
+            ),
+        ],
+    );
+}
+
+#[test]
 fn what_a_repository_has() {
     let fixtures = Fixtures::shared();
     let all = r#"{"actions":["pull","push","delete"]}"#;

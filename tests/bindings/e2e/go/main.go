@@ -370,6 +370,25 @@ var requests = map[string]request{
 		return ocireg.Version(), nil
 	}},
 
+	"layout_list": {2, func(_ *driver, ctx context.Context, f []string) (any, error) {
+		images, err := ocireg.LayoutList(ctx, text(f[0]))
+		return map[string]any{"images": images}, err
+	}},
+	"layout_remove": {2, func(_ *driver, ctx context.Context, f []string) (any, error) {
+		removed, err := ocireg.LayoutRemove(ctx, text(f[0]))
+		return map[string]any{"removed": removed}, err
+	}},
+	"layout_collect": {2, func(_ *driver, ctx context.Context, f []string) (any, error) {
+		options, err := argument(reflect.TypeFor[*ocireg.CollectOptions](), f[1])
+		if err != nil {
+			return nil, err
+		}
+		return ocireg.LayoutCollect(ctx, text(f[0]), options.Interface().(*ocireg.CollectOptions))
+	}},
+	"layout_verify": {2, func(_ *driver, ctx context.Context, f []string) (any, error) {
+		return ocireg.LayoutVerify(ctx, text(f[0]))
+	}},
+
 	"convert_to_hostname": {1, func(_ *driver, _ context.Context, f []string) (any, error) {
 		return ocireg.ConvertToHostname(text(f[0])), nil
 	}},

@@ -107,6 +107,12 @@ class Driver:
             lambda context: service.search(term, int(limit), auth, user_agent, more, context=context)  # type: ignore[arg-type]
         )
 
+    def do_layout_list(self, location: str, _options: Field = None) -> Any:
+        return {"images": self.under(lambda context: ocireg.layout_list(location, context=context))}
+
+    def do_layout_remove(self, location: str, _options: Field = None) -> Any:
+        return {"removed": self.under(lambda context: ocireg.layout_remove(location, context=context))}
+
     def do_endpoint_new(self, service: str, name: str, document: Field) -> None:
         self.keep(name, self.service(service).new_endpoint(document))  # type: ignore[arg-type]
 
