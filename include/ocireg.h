@@ -1821,7 +1821,7 @@ int32_t ocireg_layout_remove(const char *location,
  *                      sum of their sizes. Free it with ocireg_string_free(). Not NULL.
  * @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
  * @return OCIREG_OK or an error code, such as:
- *         - OCIREG_BUSY: a pull or copy is writing to the layout, in this or another process.
+ *         - OCIREG_BUSY: a pull or copy is writing to the layout, in this or another process. With `dry_run`, too.
  *         - OCIREG_INVALID_MANIFEST, OCIREG_DIGEST_MISMATCH: a manifest is damaged; nothing was removed.
  *         - OCIREG_IO, OCIREG_PERMISSION: the layout cannot be read or changed.
  *
@@ -1835,7 +1835,7 @@ int32_t ocireg_layout_collect(const char *location,
                               ocireg_error **error);
 
 /**
- * Hashes all blobs of an OCI layout, and looks for blobs that are missing.
+ * Hashes all blobs of an OCI layout, and looks for blobs that are missing, and manifests that are not valid.
  *
  * A damaged or missing blob is not an error of the call; it is reported in `damaged`.
  *

@@ -1115,7 +1115,7 @@ inline std::string layout_collect(Text location, Text options_json = nullptr, co
     return try_layout_collect(location, options_json, context).value();
 }
 
-/// Hashes all blobs of an OCI layout, and looks for blobs that are missing.
+/// Hashes all blobs of an OCI layout, and looks for blobs that are missing, and manifests that are not valid.
 inline Result<std::string> try_layout_verify(Text location, Text options_json = nullptr,
                                              const Context *context = nullptr) {
     return detail::text([&](char **out, ocireg_error **error) {
