@@ -219,6 +219,15 @@ pub trait BlobWrite {
     /// Takes all bytes or fails.
     fn write(&mut self, bytes: &[u8], call: &Call) -> Result<()>;
 
+    /// The same with the first bytes of a buffer. Another buffer may be in its place afterwards, as large and with any
+    /// content, while the first one is still in use.
+    fn write_buffer(&mut self, buffer: &mut Vec<u8>, length: usize, call: &Call) -> Result<()> {
+        self.write(&buffer[..length], call)
+    }
+
+    /// Says that a core is idle, which may help with what is left of the blob.
+    fn use_idle_core(&mut self) {}
+
     /// Drops what it has, to begin at 0.
     fn restart(&mut self, call: &Call) -> Result<()>;
 

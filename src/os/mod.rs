@@ -3,6 +3,7 @@
 
 pub mod atomic_file;
 pub mod child;
+pub mod cores;
 pub mod descriptor;
 pub mod dir;
 pub mod environment;

@@ -2,6 +2,7 @@
 
 pub mod cache;
 pub mod files;
+mod hashing;
 mod index;
 pub mod layout;
 pub mod marks;

@@ -6,6 +6,7 @@ use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::hashing::Hashing;
 use crate::call::Call;
 use crate::error::{Error, Result};
 use crate::image::descriptor::{check_digest, check_size};
@@ -61,7 +62,7 @@ pub struct Part {
     digest: Digest,
     size: u64,
     file: AtomicFile,
-    hasher: Hasher,
+    hashing: Hashing,
     position: u64,
     resumed_from: u64,
     /// The file has the name under which a later writer finds it.
@@ -87,10 +88,10 @@ impl Part {
             Some(file) => (file, true),
             None => (AtomicFile::create(dir, FILE_MODE).map_err(|e| failed(&e))?, false),
         };
-        let hasher = Hasher::new(digest.algorithm());
+        let hashing = Hashing::new(digest.algorithm());
         let digest = digest.clone();
         let mut part =
-            Self { shown, digest, size, file, hasher, position: 0, resumed_from: 0, shared };
+            Self { shown, digest, size, file, hashing, position: 0, resumed_from: 0, shared };
         if shared {
             part.take_up(resume, call)?;
         }
@@ -125,40 +126,59 @@ impl Part {
     /// Appends bytes, with one system call as a rule: give 256 KiB or more at a time.
     ///
     /// More bytes than the size are SIZE_MISMATCH, and none of them is written.
-    pub fn write(&mut self, mut bytes: &[u8]) -> Result<()> {
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        let (written, result) = self.append(bytes);
+        // After a short write the hash must know what the file holds, not what was meant.
+        self.hashing.here().update(&bytes[..written]);
+        result
+    }
+
+    /// The same with the first bytes of a buffer, which may be another afterwards, as large and with any content.
+    pub fn write_buffer(&mut self, buffer: &mut Vec<u8>, length: usize) -> Result<()> {
+        let (written, result) = self.append(&buffer[..length]);
+        self.hashing.take(buffer, written);
+        result
+    }
+
+    /// Hashes on a thread of its own from here on.
+    pub fn hash_apart(&mut self) {
+        self.hashing.move_apart();
+    }
+
+    /// Writes to the file only; how much of it went there, also where not all did.
+    fn append(&mut self, bytes: &[u8]) -> (usize, Result<()>) {
         if bytes.len() as u64 > self.size - self.position {
             let actual = self.position.saturating_add(bytes.len() as u64);
-            return check_size(&self.digest, self.size, actual);
+            return (0, check_size(&self.digest, self.size, actual));
         }
-        while !bytes.is_empty() {
-            let count = match self.file.write(bytes) {
-                Ok(0) => return Err(self.failed(&io::ErrorKind::WriteZero.into())),
-                Ok(count) => count,
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-                Err(e) => return Err(self.failed(&e)),
-            };
-            // After a short write the hash must know what the file holds, not what was meant.
-            let (written, rest) = bytes.split_at(count);
-            self.hasher.update(written);
-            self.position += count as u64;
-            bytes = rest;
+        let mut written = 0;
+        while written < bytes.len() {
+            match self.file.write(&bytes[written..]) {
+                Ok(0) => return (written, Err(self.failed(&io::ErrorKind::WriteZero.into()))),
+                Ok(count) => {
+                    written += count;
+                    self.position += count as u64;
+                }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return (written, Err(self.failed(&e))),
+            }
         }
-        Ok(())
+        (written, Ok(()))
     }
 
     /// Begins again at offset 0.
     pub fn reset(&mut self) -> Result<()> {
         self.file.truncate().map_err(|e| self.failed(&e))?;
-        self.hasher = Hasher::new(self.digest.algorithm());
+        self.hashing = Hashing::new(self.digest.algorithm());
         self.position = 0;
         self.resumed_from = 0;
         Ok(())
     }
 
     /// Whether all bytes are there and right: SIZE_MISMATCH or DIGEST_MISMATCH if not.
-    pub fn verify(&self) -> Result<()> {
+    pub fn verify(&mut self) -> Result<()> {
         check_size(&self.digest, self.size, self.position)?;
-        check_digest(&self.digest, self.hasher.clone().finish())
+        check_digest(&self.digest, self.hashing.digest())
     }
 
     /// Gives what was just verified its name in `dir`, of the same file system. What has the name is replaced.
@@ -193,9 +213,9 @@ impl Part {
         if length == 0 {
             return Ok(());
         }
-        let Self { shown, file, hasher, .. } = self;
+        let Self { shown, file, hashing, .. } = self;
         let failed = |e: &io::Error| failed("read the partial file of", shown, e);
-        let read = match hash_file(file.file(), hasher, call, failed) {
+        let read = match hash_file(file.file(), hashing.here(), call, failed) {
             Ok(read) => read,
             Err(e) => {
                 // Cancelled while reading: the part is as good as before.

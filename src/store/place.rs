@@ -352,6 +352,16 @@ impl BlobWrite for Writing<'_> {
         self.writer()?.write(bytes)
     }
 
+    fn write_buffer(&mut self, buffer: &mut Vec<u8>, length: usize, _call: &Call) -> Result<()> {
+        self.writer()?.write_buffer(buffer, length)
+    }
+
+    fn use_idle_core(&mut self) {
+        if let Some(writer) = &mut self.writer {
+            writer.hash_apart();
+        }
+    }
+
     fn restart(&mut self, _call: &Call) -> Result<()> {
         self.writer()?.reset()
     }

@@ -76,18 +76,28 @@ impl BlobWriter {
         self.part.write(bytes)
     }
 
+    /// The same with the first bytes of a buffer, which may be another afterwards, as large and with any content.
+    pub fn write_buffer(&mut self, buffer: &mut Vec<u8>, length: usize) -> Result<()> {
+        self.part.write_buffer(buffer, length)
+    }
+
+    /// Hashes on a thread of its own from here on.
+    pub fn hash_apart(&mut self) {
+        self.part.hash_apart();
+    }
+
     /// Begins again at offset 0.
     pub fn reset(&mut self) -> Result<()> {
         self.part.reset()
     }
 
     /// Whether all bytes are there and right: SIZE_MISMATCH or DIGEST_MISMATCH if not.
-    pub fn verify(&self) -> Result<()> {
+    pub fn verify(&mut self) -> Result<()> {
         self.part.verify()
     }
 
     /// Verifies the blob and gives it its name. What does not match is removed.
-    pub fn finish(self) -> Result<()> {
+    pub fn finish(mut self) -> Result<()> {
         self.verify()?;
         self.finish_verified()
     }

@@ -1,5 +1,7 @@
 //! One blob from here to there: present, mounted, or moved.
 
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::plan::Plan;
@@ -10,9 +12,13 @@ use crate::call::event::BlobSource;
 use crate::error::{Code, Error, Result};
 use crate::image::transport;
 use crate::image::{BlobWrite, Descriptor, Sink, Source};
+use crate::os::cores::cores;
 
 /// How long a registry may take to hear that an upload is over.
 const ABORT: Duration = Duration::from_secs(1);
+
+/// Bytes left of a blob from which on a second core is worth the thread.
+const LARGE: u64 = 8 << 20;
 
 /// What has to be moved, from where to where.
 pub(super) struct Job<'a> {
@@ -22,6 +28,35 @@ pub(super) struct Job<'a> {
     /// Repositories of the destination's registry that may have the blobs.
     pub(super) mounts: Vec<transport::Origin>,
     pub(super) direction: Direction,
+    /// The threads that move a blob at this moment.
+    pub(super) busy: Busy,
+}
+
+/// How many threads are at work.
+#[derive(Debug, Default)]
+pub(super) struct Busy {
+    threads: AtomicUsize,
+    cores: OnceLock<usize>,
+}
+
+impl Busy {
+    fn leave_a_core_idle(&self) -> bool {
+        self.threads.load(Ordering::Relaxed) < *self.cores.get_or_init(cores)
+    }
+
+    fn enter(&self) -> AtWork<'_> {
+        self.threads.fetch_add(1, Ordering::Relaxed);
+        AtWork(self)
+    }
+}
+
+/// Counted as at work until it is dropped.
+struct AtWork<'a>(&'a Busy);
+
+impl Drop for AtWork<'_> {
+    fn drop(&mut self) {
+        self.0.threads.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl<'a> Job<'a> {
@@ -33,7 +68,7 @@ impl<'a> Job<'a> {
     pub(super) fn one(
         &self,
         blob: &Descriptor,
-        buffer: &mut [u8],
+        buffer: &mut Vec<u8>,
         call: &Call,
     ) -> Result<BlobReport> {
         let mut report = BlobReport::present(blob);
@@ -57,7 +92,8 @@ impl<'a> Job<'a> {
         report.source =
             if report.resumed_from > 0 { BlobSource::Resumed } else { BlobSource::Network };
         call.add_done(report.resumed_from);
-        let moving = Moving { blob, writer, report, events, again: false };
+        let _at_work = self.busy.enter();
+        let moving = Moving { blob, writer, report, events, busy: &self.busy, again: false };
         let moved = moving.run(self.source, buffer, call)?;
         claim.note();
         Ok(moved)
@@ -103,12 +139,13 @@ struct Moving<'a> {
     writer: Box<dyn BlobWrite + 'a>,
     report: BlobReport,
     events: Events<'a>,
+    busy: &'a Busy,
     /// Whether it has begun anew already.
     again: bool,
 }
 
 impl Moving<'_> {
-    fn run(mut self, source: &dyn Source, buffer: &mut [u8], call: &Call) -> Result<BlobReport> {
+    fn run(mut self, source: &dyn Source, buffer: &mut Vec<u8>, call: &Call) -> Result<BlobReport> {
         let mut moved = self.move_from_any(source, buffer, call);
         if let Err(Failure::Sink(error)) = &moved
             && error.is_retryable()
@@ -145,7 +182,7 @@ impl Moving<'_> {
     fn move_from_any(
         &mut self,
         source: &dyn Source,
-        buffer: &mut [u8],
+        buffer: &mut Vec<u8>,
         call: &Call,
     ) -> Result<(), Failure> {
         let mut of_sink = None;
@@ -168,7 +205,7 @@ impl Moving<'_> {
     fn move_from(
         &mut self,
         endpoint: &dyn Source,
-        buffer: &mut [u8],
+        buffer: &mut Vec<u8>,
         call: &Call,
     ) -> Result<(), Failure> {
         loop {
@@ -216,7 +253,7 @@ impl Moving<'_> {
     fn rest(
         &mut self,
         endpoint: &dyn Source,
-        buffer: &mut [u8],
+        buffer: &mut Vec<u8>,
         call: &Call,
     ) -> Result<(), Failure> {
         if self.writer.position() == self.blob.size && self.blob.size > 0 {
@@ -241,7 +278,12 @@ impl Moving<'_> {
             };
             // What came before a failure is as good as the rest, and a later call goes on from there.
             if filled > 0 {
-                self.writer.write(&buffer[..filled], call).map_err(Failure::of_writer)?;
+                if self.blob.size - self.writer.position() >= LARGE && self.busy.leave_a_core_idle()
+                {
+                    self.writer.use_idle_core();
+                }
+                let written = self.writer.write_buffer(buffer, filled, call);
+                written.map_err(Failure::of_writer)?;
                 self.report.bytes_transferred += filled as u64;
                 call.add_done(filled as u64);
             }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::blob::Job;
+use super::blob::{Busy, Job};
 use super::options::Options;
 use super::plan::{Plan, Stored};
 use super::progress::{self, Direction};
@@ -22,7 +22,8 @@ pub fn copy(source: &dyn Source, sink: &dyn Sink, options: &Options, call: &Call
     let is_remote = sink.endpoint().is_some();
     let direction = if is_remote { Direction::Up } else { Direction::Down };
     let mounts = mounts(source, sink, options);
-    let job = Job { source, sink, plan: &plan, mounts, direction };
+    let busy = Busy::default();
+    let job = Job { source, sink, plan: &plan, mounts, direction, busy };
     let threads = source.concurrency().min(sink.concurrency());
     let blobs = workers::run(job, threads, call)?;
     write_manifests(source, sink, &mut plan, call)?;
