@@ -29,6 +29,7 @@ use ocireg::v1::transport::{Headers, Login, Transport};
 use ocireg_testkit::rig::bystander;
 use ocireg_testkit::server::{Body, Framing, Generated};
 use ocireg_testkit::{Cut, Reply, Request, Server, ServerOptions, tempdir};
+use rustix::time::ClockId;
 use serde_json::{Value, json};
 
 const ID: &str = "d8b2f2c1b0c1b8b0e1d1f6a5a2d3c4b5a6978877665544332211ffeeddccbbaa";
