@@ -1600,6 +1600,85 @@ int32_t ocireg_session_put_blob_file(const ocireg_session *session,
                                      char **descriptor_json,
                                      ocireg_error **error);
 
+/**
+ * Downloads a blob to a file descriptor, such as a file that is open already, a pipe or a socket.
+ *
+ * Writing starts at the descriptor's position. The digest is checked when everything is written: what was written before
+ * an error must not be used. The call closes nothing, sends no SIGPIPE, and can be cancelled while a pipe is full.
+ *
+ * @param session          A session for a repository. Not NULL.
+ * @param context          The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param digest           The blob's digest. Not NULL.
+ * @param fd               A descriptor that is open for writing. The call uses a duplicate, which shares its position.
+ * @param options_json     A JSON object; may be NULL:
+ *                         - `size`: the size of the blob in bytes, which is checked
+ *                         - `media_type` (default application/octet-stream): the media type in the resulting
+ *                           descriptor
+ *                         - `urls`: a list of other addresses of a nondistributable layer, as for
+ *                           ocireg_session_open_blob()
+ * @param descriptor_json  Receives the OCI descriptor, with `existed` (always false), `bytes_transferred` and
+ *                         `warnings`. Free it with ocireg_string_free(). May be NULL.
+ * @param error            Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_INVALID_ARGUMENT: the descriptor is not open, not open for writing, or a directory.
+ *         - OCIREG_NOT_FOUND: the repository does not have the blob.
+ *         - OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH: the registry sent other content.
+ *         - OCIREG_IO, OCIREG_NO_SPACE: the descriptor cannot be written to, or the other end of a pipe was closed.
+ *
+ * Safe to call from any thread; the progress callback runs on the same thread. Blocks until the blob is written. Since
+ * 0.2.
+ */
+int32_t ocireg_session_get_blob_fd(const ocireg_session *session,
+                                   const ocireg_context *context,
+                                   const char *digest,
+                                   int32_t fd,
+                                   const char *options_json,
+                                   char **descriptor_json,
+                                   ocireg_error **error);
+
+/**
+ * Uploads what a file descriptor holds as a blob, from its position to its end.
+ *
+ * A regular file is uploaded as ocireg_session_put_blob_file() does it. A pipe or socket is read once, until the other end
+ * is closed, so an upload that the registry loses cannot be repeated. The call closes nothing, and can be cancelled while
+ * it waits for the other end.
+ *
+ * @param session          A session for a repository, opened with the action "push" or created by
+ *                         ocireg_session_repository(). Not NULL.
+ * @param context          The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param fd               A descriptor that is open for reading. The call uses a duplicate, which shares its position.
+ * @param options_json     A JSON object; may be NULL:
+ *                         - `digest`, `size`: what the content must have, which is checked
+ *                         - `media_type` (default application/octet-stream): the media type in the resulting
+ *                           descriptor
+ *                         - `algorithm` (default "sha256", also "sha384" or "sha512"): the digest algorithm if
+ *                           `digest` is absent
+ *                         - `mount_from`: a list of repositories of the same registry that the blob may be mounted
+ *                           from
+ *                         - `chunk_size` (default 4 MiB): the size of a chunk in bytes
+ *                         - `check_exists` (default false): check first whether the repository has the blob. This
+ *                           and `mount_from` need `digest`, unless the descriptor is a regular file
+ * @param descriptor_json  Receives the OCI descriptor, with `existed` (whether the repository had the blob or mounted
+ *                         it), `bytes_transferred` and `warnings`. Free it with ocireg_string_free(). May be NULL.
+ * @param error            Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_INVALID_ARGUMENT: the descriptor is not open, not open for reading, or a directory.
+ *         - OCIREG_DENIED: the credentials do not allow a push.
+ *         - OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH: the content does not have the given digest or size.
+ *         - OCIREG_SOURCE_CHANGED: the file changed while it was read.
+ *         - OCIREG_IO: the descriptor cannot be read.
+ *         - OCIREG_POLICY: the registry sent the upload to another host; the option allow-upload-hosts allows it.
+ *
+ * Safe to call from any thread; the progress callback runs on the same thread. Blocks until the registry has the blob.
+ * Since 0.2.
+ */
+int32_t ocireg_session_put_blob_fd(const ocireg_session *session,
+                                   const ocireg_context *context,
+                                   int32_t fd,
+                                   const char *options_json,
+                                   char **descriptor_json,
+                                   ocireg_error **error);
+
 /*
  * Readers: a blob or layer, read as a stream.
  */

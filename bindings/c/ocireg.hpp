@@ -582,6 +582,30 @@ public:
         return try_put_blob_file(path, options_json, context).value();
     }
 
+    /// Downloads a blob to a file descriptor, such as a file that is open already, a pipe or a socket.
+    Result<std::string> try_get_blob_fd(Text digest, int32_t fd, Text options_json = nullptr,
+                                        const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_session_get_blob_fd(handle_.get(), detail::raw(context), digest.get(), fd, options_json.get(),
+                                              out, error);
+        });
+    }
+    std::string get_blob_fd(Text digest, int32_t fd, Text options_json = nullptr,
+                            const Context *context = nullptr) const {
+        return try_get_blob_fd(digest, fd, options_json, context).value();
+    }
+
+    /// Uploads what a file descriptor holds as a blob, from its position to its end.
+    Result<std::string> try_put_blob_fd(int32_t fd, Text options_json = nullptr,
+                                        const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_session_put_blob_fd(handle_.get(), detail::raw(context), fd, options_json.get(), out, error);
+        });
+    }
+    std::string put_blob_fd(int32_t fd, Text options_json = nullptr, const Context *context = nullptr) const {
+        return try_put_blob_fd(fd, options_json, context).value();
+    }
+
     /// Searches the index of a session for repositories.
     Result<std::string> try_search_repositories(Text term, int32_t limit, const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {

@@ -139,3 +139,37 @@ func (r *Repository) PutBlobFile(ctx context.Context, path string, options *PutB
 		return r.c.PutBlobFile(c, path, document)
 	}))
 }
+
+// GetBlobFD downloads a blob to a file descriptor that is open for writing: a file from its position on, a pipe or a socket.
+// The digest is checked when everything is written; what was written before an error must not be used. Keep the [os.File]
+// that the descriptor belongs to alive until the call returns. The options may be nil.
+func (r *Repository) GetBlobFD(ctx context.Context, digest string, fd int, options *GetBlobFDOptions) (*BlobFile, error) {
+	document, err := encodeOptional("options", options)
+	if err != nil {
+		return nil, err
+	}
+	return decodeNew[BlobFile](under(ctx, func(c *capi.Context) (string, error) {
+		return r.c.GetBlobFD(c, digest, descriptor(fd), document)
+	}))
+}
+
+// PutBlobFD uploads what a file descriptor holds, from its position to its end, as a blob. A pipe or socket is read until its
+// other end is closed. The repository must have been opened with the action "push" or created by [Registry.Repository]. Keep
+// the [os.File] that the descriptor belongs to alive until the call returns. The options may be nil.
+func (r *Repository) PutBlobFD(ctx context.Context, fd int, options *PutBlobFileOptions) (*BlobFile, error) {
+	document, err := encodeOptional("options", options)
+	if err != nil {
+		return nil, err
+	}
+	return decodeNew[BlobFile](under(ctx, func(c *capi.Context) (string, error) {
+		return r.c.PutBlobFD(c, descriptor(fd), document)
+	}))
+}
+
+// descriptor is the number as C has it; one that C cannot have is no descriptor at all.
+func descriptor(fd int) int32 {
+	if fd != int(int32(fd)) {
+		return -1
+	}
+	return int32(fd)
+}

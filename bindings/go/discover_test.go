@@ -81,6 +81,43 @@ func TestReferrersAreFoundByTheirSubject(t *testing.T) {
 	}
 }
 
+func TestBlobsGoThroughDescriptors(t *testing.T) {
+	r := newRegistry(t)
+	r.addImage("team/app", "v1", 1000)
+	repository := openToChange(t, r)
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	if _, err := writer.WriteString("a blob from a pipe"); err != nil {
+		t.Fatal(err)
+	}
+	writer.Close()
+	put, err := repository.PutBlobFD(t.Context(), int(reader.Fd()), nil)
+	if err != nil || put.Digest != digestOf([]byte("a blob from a pipe")) || put.Size != 18 {
+		t.Fatalf("%+v, %v", put, err)
+	}
+	file, err := os.Create(filepath.Join(t.TempDir(), "file"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := file.WriteString("head"); err != nil {
+		t.Fatal(err)
+	}
+	got, err := repository.GetBlobFD(t.Context(), put.Digest, int(file.Fd()), &ocireg.GetBlobFDOptions{Size: 18})
+	if err != nil || got.BytesTransferred != 18 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if content, err := os.ReadFile(file.Name()); string(content) != "heada blob from a pipe" {
+		t.Errorf("%q, %v", content, err)
+	}
+	if _, err := repository.GetBlobFD(t.Context(), put.Digest, 1<<40, nil); !errors.Is(err, ocireg.ErrInvalidArgument) {
+		t.Error(err)
+	}
+}
+
 func TestBlobsAreFiles(t *testing.T) {
 	r := newRegistry(t)
 	r.addImage("team/app", "v1", 1000)

@@ -330,6 +330,21 @@ type GetBlobFileOptions struct {
 
 func (o GetBlobFileOptions) document() ([]byte, error) { return marshalWith(o, o.Extra) }
 
+// GetBlobFDOptions say how a blob is written to a file descriptor.
+type GetBlobFDOptions struct {
+	// The size of the whole blob in bytes, which is checked. Default: the registry's answer.
+	Size int64 `json:"size,omitempty"`
+	// The blob's media type. Only nondistributable layers may come from URLs. Default: "application/octet-stream".
+	MediaType string `json:"media_type,omitempty"`
+	// Other addresses of a nondistributable layer, used if the registry does not have it and AllowForeignURLs names the
+	// host.
+	URLs []string `json:"urls,omitempty"`
+
+	Extra Extra `json:"-"`
+}
+
+func (o GetBlobFDOptions) document() ([]byte, error) { return marshalWith(o, o.Extra) }
+
 // PutBlobOptions say how a blob is uploaded.
 type PutBlobOptions struct {
 	// The digest that the content must have. Default: not checked.

@@ -276,14 +276,33 @@ impl Part<'_> {
 
 /// Puts a file into a repository as a blob. One that changes meanwhile is SOURCE_CHANGED.
 pub fn put(session: &Session, path: &Path, options: PutOptions, call: &Call) -> Result<Moved> {
-    let mut source = Source::open(path)?;
+    put_source(session, Source::open(path)?, options, call)
+}
+
+/// The same for an open file, from where it stands to its end.
+pub(super) fn put_open(
+    session: &Session,
+    file: File,
+    shown: String,
+    options: PutOptions,
+    call: &Call,
+) -> Result<Moved> {
+    put_source(session, Source::at_position(file, shown)?, options, call)
+}
+
+fn put_source(
+    session: &Session,
+    mut source: Source,
+    options: PutOptions,
+    call: &Call,
+) -> Result<Moved> {
     if let Some(size) = options.size {
         let named =
             options.digest.as_ref().map_or_else(|| "the file".to_owned(), Digest::to_string);
         if size != source.size() {
             return Err(Error::new(
                 Code::SizeMismatch,
-                format!("{} has {} bytes, but {size} were expected", path.display(), source.size()),
+                format!("{} has {} bytes, but {size} were expected", source.shown, source.size()),
             )
             .cause(format!("it should be {named}"))
             .with(|d| {
@@ -322,26 +341,38 @@ fn is_lost(error: &Error) -> bool {
 }
 
 /// A file that is read, and watched for changes.
-struct Source<'a> {
-    path: &'a Path,
+struct Source {
+    /// What messages call it.
+    shown: String,
     file: File,
+    /// Where its content begins.
+    start: u64,
     state: State,
 }
 
-impl<'a> Source<'a> {
-    fn open(path: &'a Path) -> Result<Self> {
+impl Source {
+    fn open(path: &Path) -> Result<Self> {
         let failed = format!("cannot read the file {}", path.display());
         let file = open_regular(path).map_err(|e| e.into_error(&failed))?;
-        let state = State::of(&file).map_err(|e| Error::file(failed, &e))?;
-        Ok(Self { path, file, state })
+        Self::new(file, path.display().to_string(), 0)
+    }
+
+    fn at_position(mut file: File, shown: String) -> Result<Self> {
+        let start = file.stream_position().map_err(|e| unreadable(&shown, &e))?;
+        Self::new(file, shown, start)
+    }
+
+    fn new(file: File, shown: String, start: u64) -> Result<Self> {
+        let state = State::of(&file).map_err(|e| unreadable(&shown, &e))?;
+        Ok(Self { shown, file, start, state })
     }
 
     fn size(&self) -> u64 {
-        self.state.size
+        self.state.size.saturating_sub(self.start)
     }
 
     fn hash(&mut self, mut hasher: Hasher, call: &Call) -> Result<Digest> {
-        let failed = |e: &std::io::Error| unreadable(self.path, e);
+        let failed = |e: &std::io::Error| unreadable(&self.shown, e);
         let read = hash_file(&mut self.file, &mut hasher, call, failed)?;
         if read != self.size() {
             return Err(self.changed());
@@ -356,7 +387,7 @@ impl<'a> Source<'a> {
         options: &PutOptions,
         call: &Call,
     ) -> Result<Moved> {
-        self.file.seek(SeekFrom::Start(0)).map_err(|e| unreadable(self.path, &e))?;
+        self.file.seek(SeekFrom::Start(self.start)).map_err(|e| unreadable(&self.shown, &e))?;
         let registry = repository.registry();
         let slots = &registry.common().upload_slots;
         let _slot = slots.take(registry.base().authority(), call)?;
@@ -384,7 +415,7 @@ impl<'a> Source<'a> {
                 Ok(0) => break,
                 Ok(read) => read,
                 Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
-                Err(e) => return Err(unreadable(self.path, &e)),
+                Err(e) => return Err(unreadable(&self.shown, &e)),
             };
             position += read as u64;
             if position > self.size() {
@@ -405,19 +436,19 @@ impl<'a> Source<'a> {
 
     /// Fails if the file has changed since it was opened.
     fn check(&self) -> Result<()> {
-        let now = State::of(&self.file).map_err(|e| unreadable(self.path, &e))?;
+        let now = State::of(&self.file).map_err(|e| unreadable(&self.shown, &e))?;
         if now == self.state { Ok(()) } else { Err(self.changed()) }
     }
 
     fn changed(&self) -> Error {
         Error::new(
             Code::SourceChanged,
-            format!("{} changed while it was being uploaded", self.path.display()),
+            format!("{} changed while it was being uploaded", self.shown),
         )
         .hint("upload it again when no other program writes to it")
     }
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> Error {
-    Error::file(format!("cannot read the file {}", path.display()), error)
+fn unreadable(shown: &str, error: &std::io::Error) -> Error {
+    Error::file(format!("cannot read {shown}"), error)
 }

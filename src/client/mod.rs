@@ -1,6 +1,7 @@
 //! What a call means, from options to report: the Rust API that the C surface calls.
 
 mod artifact;
+pub mod blob_fds;
 pub mod blob_files;
 pub mod copy;
 pub mod inspect;

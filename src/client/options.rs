@@ -34,6 +34,7 @@ pub const DOCUMENTS: &[&Schema] = &[
     ReferrersOptions::SCHEMA,
     BlobOptions::SCHEMA,
     GetBlobFileOptions::SCHEMA,
+    GetBlobFDOptions::SCHEMA,
     PutBlobOptions::SCHEMA,
     PutBlobFileOptions::SCHEMA,
     MountOptions::SCHEMA,
@@ -130,6 +131,19 @@ options! {
 }
 
 options! {
+    /// How a blob is written to a file descriptor.
+    pub struct GetBlobFDOptions built by GetBlobFDBuilder of call "get_blob_fd" for ["ocireg_session_get_blob_fd"] {
+        /// The size of the whole blob in bytes, which is checked.
+        "size" => size: Option<u64>, else "the registry's answer";
+        /// The blob's media type. Only nondistributable layers may come from `urls`.
+        "media_type" => media_type: String = OCTETS.to_owned();
+        /// Other addresses of a nondistributable layer, used if the registry does not have it and `allow-foreign-urls`
+        /// names the host.
+        "urls" => urls: Vec<String>;
+    }
+}
+
+options! {
     /// What is known about a blob.
     pub struct BlobOptions built by BlobBuilder of call "open_blob" for ["ocireg_session_open_blob"] {
         /// The size of the whole blob in bytes, which is checked.
@@ -172,7 +186,7 @@ options! {
 
 options! {
     /// How a file is uploaded as a blob.
-    pub struct PutBlobFileOptions built by PutBlobFileBuilder of call "put_blob_file" for ["ocireg_session_put_blob_file"] {
+    pub struct PutBlobFileOptions built by PutBlobFileBuilder of call "put_blob_file" for ["ocireg_session_put_blob_file", "ocireg_session_put_blob_fd"] {
         /// The digest that the file must have.
         "digest" => digest: Option<Digest>, else "not checked";
         /// The size that the file must have in bytes.

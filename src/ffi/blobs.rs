@@ -10,7 +10,7 @@ use super::options;
 use super::reader::{Reader, ocireg_reader};
 use super::session::ocireg_session;
 use super::writer::{Writer, ocireg_writer};
-use crate::client::blob_files;
+use crate::client::{blob_fds, blob_files};
 use crate::compress::LayerReader;
 use crate::error::Error;
 use crate::names::digest::Digest;
@@ -371,5 +371,109 @@ pub unsafe extern "C" fn ocireg_session_put_blob_file(
         );
         let options = options::put_blob_file(options)?;
         descriptor.set_json(&blob_files::put(&session, Path::new(path), options, &call)?)
+    })
+}
+
+/// Downloads a blob to a file descriptor, such as a file that is open already, a pipe or a socket.
+///
+/// Writing starts at the descriptor's position. The digest is checked when everything is written: what was written before
+/// an error must not be used. The call closes nothing, sends no SIGPIPE, and can be cancelled while a pipe is full.
+///
+/// @param session          A session for a repository. Not NULL.
+/// @param context          The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param digest           The blob's digest. Not NULL.
+/// @param fd               A descriptor that is open for writing. The call uses a duplicate, which shares its position.
+/// @param options_json     A JSON object; may be NULL:
+///                         - `size`: the size of the blob in bytes, which is checked
+///                         - `media_type` (default application/octet-stream): the media type in the resulting
+///                           descriptor
+///                         - `urls`: a list of other addresses of a nondistributable layer, as for
+///                           ocireg_session_open_blob()
+/// @param descriptor_json  Receives the OCI descriptor, with `existed` (always false), `bytes_transferred` and
+///                         `warnings`. Free it with ocireg_string_free(). May be NULL.
+/// @param error            Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_INVALID_ARGUMENT: the descriptor is not open, not open for writing, or a directory.
+///         - OCIREG_NOT_FOUND: the repository does not have the blob.
+///         - OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH: the registry sent other content.
+///         - OCIREG_IO, OCIREG_NO_SPACE: the descriptor cannot be written to, or the other end of a pipe was closed.
+///
+/// Safe to call from any thread; the progress callback runs on the same thread. Blocks until the blob is written. Since
+/// 0.2.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocireg_session_get_blob_fd(
+    session: *const ocireg_session,
+    context: *const ocireg_context,
+    digest: *const c_char,
+    fd: i32,
+    options_json: *const c_char,
+    descriptor_json: *mut *mut c_char,
+    error: *mut *mut ocireg_error,
+) -> i32 {
+    guard!(error, {
+        args!(
+            descriptor = optional_out(descriptor_json),
+            session = session_v2(session),
+            call = call(context),
+            digest = text(digest),
+            options = optional_text(options_json)
+        );
+        let (blob, kind) = options::get_blob_fd(digest.parse()?, options)?;
+        descriptor.set_json(&blob_fds::get(&session, &blob, &kind, fd, &call)?)
+    })
+}
+
+/// Uploads what a file descriptor holds as a blob, from its position to its end.
+///
+/// A regular file is uploaded as ocireg_session_put_blob_file() does it. A pipe or socket is read once, until the other end
+/// is closed, so an upload that the registry loses cannot be repeated. The call closes nothing, and can be cancelled while
+/// it waits for the other end.
+///
+/// @param session          A session for a repository, opened with the action "push" or created by
+///                         ocireg_session_repository(). Not NULL.
+/// @param context          The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param fd               A descriptor that is open for reading. The call uses a duplicate, which shares its position.
+/// @param options_json     A JSON object; may be NULL:
+///                         - `digest`, `size`: what the content must have, which is checked
+///                         - `media_type` (default application/octet-stream): the media type in the resulting
+///                           descriptor
+///                         - `algorithm` (default "sha256", also "sha384" or "sha512"): the digest algorithm if
+///                           `digest` is absent
+///                         - `mount_from`: a list of repositories of the same registry that the blob may be mounted
+///                           from
+///                         - `chunk_size` (default 4 MiB): the size of a chunk in bytes
+///                         - `check_exists` (default false): check first whether the repository has the blob. This
+///                           and `mount_from` need `digest`, unless the descriptor is a regular file
+/// @param descriptor_json  Receives the OCI descriptor, with `existed` (whether the repository had the blob or mounted
+///                         it), `bytes_transferred` and `warnings`. Free it with ocireg_string_free(). May be NULL.
+/// @param error            Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_INVALID_ARGUMENT: the descriptor is not open, not open for reading, or a directory.
+///         - OCIREG_DENIED: the credentials do not allow a push.
+///         - OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH: the content does not have the given digest or size.
+///         - OCIREG_SOURCE_CHANGED: the file changed while it was read.
+///         - OCIREG_IO: the descriptor cannot be read.
+///         - OCIREG_POLICY: the registry sent the upload to another host; the option allow-upload-hosts allows it.
+///
+/// Safe to call from any thread; the progress callback runs on the same thread. Blocks until the registry has the blob.
+/// Since 0.2.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocireg_session_put_blob_fd(
+    session: *const ocireg_session,
+    context: *const ocireg_context,
+    fd: i32,
+    options_json: *const c_char,
+    descriptor_json: *mut *mut c_char,
+    error: *mut *mut ocireg_error,
+) -> i32 {
+    guard!(error, {
+        args!(
+            descriptor = optional_out(descriptor_json),
+            session = session_v2(session),
+            call = call(context),
+            options = optional_text(options_json)
+        );
+        let options = options::put_blob_file(options)?;
+        descriptor.set_json(&blob_fds::put(&session, fd, options, &call)?)
     })
 }

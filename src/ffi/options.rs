@@ -1,8 +1,9 @@
 //! The JSON of arguments that are no options of ours, and options as the rooms below want them.
 
 use crate::client::options::{
-    BlobOptions, CommitOptions, GetBlobFileOptions, HeadOptions, ListOptions, ManifestOptions,
-    MountOptions, PutBlobFileOptions, PutBlobOptions, PutManifestOptions, ReferrersOptions,
+    BlobOptions, CommitOptions, GetBlobFDOptions, GetBlobFileOptions, HeadOptions, ListOptions,
+    ManifestOptions, MountOptions, PutBlobFileOptions, PutBlobOptions, PutManifestOptions,
+    ReferrersOptions,
 };
 use crate::compress::{Expected, MOST};
 use crate::credentials::AuthConfig;
@@ -107,6 +108,12 @@ pub(super) fn referrers(text: Option<&str>) -> Result<Filter> {
 pub(super) fn get_blob_file(digest: Digest, text: Option<&str>) -> Result<(Wanted, String, bool)> {
     let GetBlobFileOptions { size, media_type, urls, resume } = GetBlobFileOptions::parse(text)?;
     Ok((Wanted::new(digest, size, &media_type, &urls), media_type, resume))
+}
+
+/// The same without what only files can do.
+pub(super) fn get_blob_fd(digest: Digest, text: Option<&str>) -> Result<(Wanted, String)> {
+    let GetBlobFDOptions { size, media_type, urls } = GetBlobFDOptions::parse(text)?;
+    Ok((Wanted::new(digest, size, &media_type, &urls), media_type))
 }
 
 /// How a file is put as a blob.

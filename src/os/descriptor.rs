@@ -6,7 +6,7 @@
 #![allow(unsafe_code, reason = "whether a number is in use can be asked only by the number")]
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::sync::Mutex;
 
 use rustix::fs::{CWD, Mode, OFlags, fstat, openat};
@@ -44,6 +44,51 @@ pub fn above_standard_for_long<T>(work: impl FnOnce() -> T) -> T {
     let needed = !lock(TAKEN.get()).places.is_empty();
     let _placeholders = needed.then_some(placeholders);
     work()
+}
+
+/// A duplicate of a descriptor that the host named by its number, at a number above the standard streams.
+pub fn duplicate(number: i32) -> io::Result<OwnedFd> {
+    // SAFETY: makes a new descriptor, or says that the number stands for none; nothing is done with the old one.
+    let fd = unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, FIRST) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: it was just made, and nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Writes to what may be a pipe that nobody reads: the error tells so, and no SIGPIPE ends the process.
+pub fn without_sigpipe(write: impl FnOnce() -> io::Result<usize>) -> io::Result<usize> {
+    // SAFETY: all pointers are to values on this stack, and a signal set is valid once sigemptyset has filled it in. Only this
+    // thread's mask is changed, and put back at the end.
+    unsafe {
+        let (mut pipe, mut old, mut pending) = (signals(), signals(), signals());
+        libc::sigaddset(&raw mut pipe, libc::SIGPIPE);
+        libc::sigpending(&raw mut pending);
+        // One that the host has waiting is the host's.
+        let is_waiting = libc::sigismember(&raw const pending, libc::SIGPIPE) == 1;
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const pipe, &raw mut old);
+        let written = write();
+        let is_broken = matches!(&written, Err(e) if e.kind() == io::ErrorKind::BrokenPipe);
+        if is_broken && !is_waiting {
+            let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+            while libc::sigtimedwait(&raw const pipe, std::ptr::null_mut(), &raw const now) < 0
+                && io::Error::last_os_error().kind() == io::ErrorKind::Interrupted
+            {}
+        }
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const old, std::ptr::null_mut());
+        written
+    }
+}
+
+/// An empty set of signals.
+fn signals() -> libc::sigset_t {
+    let mut set = std::mem::MaybeUninit::uninit();
+    // SAFETY: it fills in the whole set.
+    unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        set.assume_init()
+    }
 }
 
 /// Held while something is opened.

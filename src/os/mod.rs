@@ -9,6 +9,7 @@ pub mod dir;
 pub mod environment;
 pub mod file;
 pub mod in_place;
+pub mod lent;
 pub mod lock;
 pub mod process;
 pub mod spool;

@@ -1138,6 +1138,16 @@ fn what_a_repository_has() {
                 &["session_get_blob_file", "m", "{layer}", "{dir}/blob", r"\N"],
                 json!({"existed": true, "bytes_transferred": 0}),
             ),
+            does(&["fd_open", "50", "{dir}/fd"]),
+            gives(
+                &["session_get_blob_fd", "m", "{layer}", "50", r#"{"media_type":"a/b"}"#],
+                json!({"digest": "{layer}", "mediaType": "a/b", "existed": false}),
+            ),
+            fails(
+                &["session_get_blob_fd", "m", "{layer}", "-1", r"\N"],
+                "INVALID_ARGUMENT",
+                json!({"argument": "fd"}),
+            ),
             gives(
                 &["session_referrers", "m", "{multi}", r#"{"artifact_type":"text/plain"}"#],
                 json!({"schemaVersion": 2, "manifests": []}),
@@ -1154,6 +1164,19 @@ fn what_a_repository_has() {
                 json!({"argument": "session"}),
             ),
             does(&["session_open", "s", "x", "{plain}/found", all]),
+            // From its beginning again.
+            does(&["fd_open", "50", "{dir}/fd"]),
+            random(&["session_put_blob_fd", "x", "50", r"\N"]),
+            does(&["fd_open", "50", "{dir}/fd"]),
+            gives(
+                &["session_put_blob_fd", "x", "50", r#"{"check_exists":true}"#],
+                json!({"digest": "{layer}", "existed": true, "bytes_transferred": 0}),
+            ),
+            fails(
+                &["session_put_blob_fd", "x", "999", r"\N"],
+                "INVALID_ARGUMENT",
+                json!({"argument": "fd"}),
+            ),
             random(&["session_put_blob_file", "x", "{dir}/blob", r"\N"]),
             gives(
                 &["session_put_blob_file", "x", "{dir}/blob", r#"{"check_exists":true}"#],

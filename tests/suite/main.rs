@@ -16,6 +16,7 @@ mod compress;
 mod copy;
 mod credentials;
 mod crypto;
+mod descriptors;
 mod discover;
 mod echo;
 mod faults;

@@ -4,6 +4,7 @@
 //! to the library without a line here fails.
 
 use std::fs;
+use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::ptr;
 
@@ -266,6 +267,14 @@ const KEYS: &[(&str, &[(&str, Shown)])] = &[
         ],
     ),
     (
+        "get_blob_fd",
+        &[
+            ("size", By("descriptors.rs", "a_blob_is_written_from_where_a_file_stands")),
+            ("media_type", By("descriptors.rs", "a_blob_is_written_from_where_a_file_stands")),
+            ("urls", By("descriptors.rs", "a_layer_that_is_elsewhere_is_written_too")),
+        ],
+    ),
+    (
         "put_blob_file",
         &[
             ("digest", By("discover.rs", "a_file_is_sent_only_if_it_is_what_was_promised")),
@@ -434,6 +443,10 @@ fn give(scope: &str, document: Value, session: &Session, service: &Service) -> O
         "get_blob_file" => {
             let dir = ocireg_testkit::tempdir();
             session.get_blob_file(None, &digest, &dir.path().join("x"), &document).map(drop)
+        }
+        "get_blob_fd" => {
+            let null = fs::OpenOptions::new().write(true).open("/dev/null").expect("/dev/null");
+            session.get_blob_fd(None, &digest, null.as_raw_fd(), &document).map(drop)
         }
         "put_blob_file" => {
             session.put_blob_file(None, Path::new("Cargo.toml"), &document).map(drop)

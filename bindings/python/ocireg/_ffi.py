@@ -187,6 +187,8 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "ocireg_session_delete_blob": (c_int32, [_session, _context, _text, POINTER(_error)]),
     "ocireg_session_get_blob_file": (c_int32, [_session, _context, _text, _text, _text, _text_out, POINTER(_error)]),
     "ocireg_session_put_blob_file": (c_int32, [_session, _context, _text, _text, _text_out, POINTER(_error)]),
+    "ocireg_session_get_blob_fd": (c_int32, [_session, _context, _text, c_int32, _text, _text_out, POINTER(_error)]),
+    "ocireg_session_put_blob_fd": (c_int32, [_session, _context, c_int32, _text, _text_out, POINTER(_error)]),
     "ocireg_reader_read": (c_int32, [_reader, _context, _bytes, c_size_t, POINTER(c_size_t), POINTER(_error)]),
     "ocireg_reader_verify": (c_int32, [_reader, _context, POINTER(_error)]),
     "ocireg_reader_size": (c_int64, [_reader]),

@@ -15,6 +15,7 @@ __all__ = [
     "CommitOptions",
     "ConfigOptions",
     "CopyOptions",
+    "GetBlobFDOptions",
     "GetBlobFileOptions",
     "InspectOptions",
     "Limits",
@@ -361,6 +362,21 @@ class GetBlobFileOptions(TypedDict, total=False):
     media_type: str
     urls: list[str]
     resume: bool
+
+
+class GetBlobFDOptions(TypedDict, total=False):
+    """How a blob is written to a file descriptor.
+
+    - ``size``: The size of the whole blob in bytes, which is checked. Default: the registry's answer.
+    - ``media_type``: The blob's media type. Only nondistributable layers may come from ``urls``. Default:
+      "application/octet-stream".
+    - ``urls``: Other addresses of a nondistributable layer, used if the registry does not have it and
+      ``allow-foreign-urls`` names the host.
+    """
+
+    size: int
+    media_type: str
+    urls: list[str]
 
 
 class PutBlobOptions(TypedDict, total=False):

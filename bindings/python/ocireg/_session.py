@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from .documents import (
         BlobOptions,
+        GetBlobFDOptions,
         GetBlobFileOptions,
         ManifestOptions,
         PutBlobFileOptions,
@@ -276,6 +277,58 @@ class Session(Owner):
                 timeout,
                 context,
                 _values.text("path", path),
+                _values.options(options),
+            ),
+        )
+
+    def get_blob_fd(
+        self,
+        digest: str,
+        fd: int | _values.HasFileno,
+        *,
+        timeout: float | None = None,
+        context: _call.Context | None = None,
+        **options: Unpack[GetBlobFDOptions],
+    ) -> BlobFile:
+        """Downloads a blob to a file descriptor, or an object that has one: a file from its position on, a pipe, a socket.
+
+        The digest is checked when everything is written; what was written before an error must not be used. What Python
+        itself has buffered for the object is not written by this call.
+        """
+        return cast(
+            BlobFile,
+            self._run(
+                _values.call_for_json,
+                lib.ocireg_session_get_blob_fd,
+                timeout,
+                context,
+                _values.text("digest", digest),
+                _values.descriptor(fd),
+                _values.options(options),
+            ),
+        )
+
+    def put_blob_fd(
+        self,
+        fd: int | _values.HasFileno,
+        *,
+        timeout: float | None = None,
+        context: _call.Context | None = None,
+        **options: Unpack[PutBlobFileOptions],
+    ) -> BlobFile:
+        """Uploads what a file descriptor holds, from its position to its end, as a blob; for the action ``push``.
+
+        A pipe or socket is read until its other end is closed. What Python itself has read ahead from the object is not
+        uploaded.
+        """
+        return cast(
+            BlobFile,
+            self._run(
+                _values.call_for_json,
+                lib.ocireg_session_put_blob_fd,
+                timeout,
+                context,
+                _values.descriptor(fd),
                 _values.options(options),
             ),
         )

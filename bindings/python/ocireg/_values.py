@@ -6,9 +6,16 @@ import ctypes
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from . import _errors, _ffi
+
+
+class HasFileno(Protocol):
+    """A file, socket or anything else that has a file descriptor."""
+
+    def fileno(self) -> int: ...
+
 
 
 def text(name: str, value: str | None) -> bytes | None:
@@ -60,6 +67,11 @@ def int32(name: str, value: int) -> int:
 def int64(name: str, value: int) -> int:
     """As :func:`int32`, for larger numbers."""
     return _integer(name, value, 64)
+
+
+def descriptor(value: int | HasFileno) -> int:
+    """A file descriptor, or that of an object with ``fileno()``."""
+    return int32("fd", value if isinstance(value, int) else value.fileno())
 
 
 def _integer(name: str, value: int, bits: int) -> int:

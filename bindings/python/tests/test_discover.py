@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,6 +68,31 @@ def test_blobs_are_files(changing: ocireg.Session, tmp_path: Path) -> None:
     changing.delete_blob(put["digest"])
     with pytest.raises(ocireg.NotFoundError):
         changing.head_blob(put["digest"])
+
+
+def test_blobs_go_through_descriptors(changing: ocireg.Session, tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    with open(reader, "rb") as source, open(writer, "wb") as sink:
+        sink.write(b"a blob from a pipe")
+        sink.close()
+        put = changing.put_blob_fd(source, media_type="text/plain")
+    assert (put["digest"], put["size"]) == (sha256(b"a blob from a pipe"), 18)
+    with open(tmp_path / "file", "w+b", buffering=0) as file:
+        file.write(b"head")
+        got = changing.get_blob_fd(put["digest"], file.fileno(), size=18)
+        assert set(got) <= set(documents.BlobFile.__annotations__)
+        file.seek(6)
+        assert changing.put_blob_fd(file)["digest"] == sha256(b"blob from a pipe")
+    assert (tmp_path / "file").read_bytes() == b"heada blob from a pipe"
+    reader, writer = os.pipe()
+    try:
+        with pytest.raises(ocireg.InvalidArgumentError):
+            changing.get_blob_fd(put["digest"], reader)
+        with pytest.raises(ocireg.DeadlineError):
+            changing.put_blob_fd(reader, timeout=0.2)
+    finally:
+        os.close(reader)
+        os.close(writer)
 
 
 def test_a_registry_that_does_not_list_its_repositories(changing: ocireg.Session) -> None:

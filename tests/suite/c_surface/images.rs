@@ -466,6 +466,41 @@ impl Session {
         })
     }
 
+    pub fn get_blob_fd(
+        &self,
+        context: Option<&Context>,
+        digest: &str,
+        fd: i32,
+        options: &Value,
+    ) -> Outcome<Value> {
+        let (digest, options) = (c(digest), c(&options.to_string()));
+        // SAFETY: live handles and text in, live places out.
+        call_json(|json, error| unsafe {
+            ocireg_session_get_blob_fd(
+                self.0,
+                pointer(context),
+                digest.as_ptr(),
+                fd,
+                options.as_ptr(),
+                json,
+                error,
+            )
+        })
+    }
+
+    pub fn put_blob_fd(
+        &self,
+        context: Option<&Context>,
+        fd: i32,
+        options: &Value,
+    ) -> Outcome<Value> {
+        let options = c(&options.to_string());
+        // SAFETY: live handles and text in, live places out.
+        call_json(|json, error| unsafe {
+            ocireg_session_put_blob_fd(self.0, pointer(context), fd, options.as_ptr(), json, error)
+        })
+    }
+
     pub fn put_blob(&self, context: Option<&Context>, options: &Value) -> Outcome<Writer> {
         let options = c(&options.to_string());
         let mut writer = ptr::dangling_mut();

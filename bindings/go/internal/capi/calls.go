@@ -568,6 +568,36 @@ func (h *Session) PutBlobFile(ctx *Context, path string, optionsJSON *string) (s
 	return takeText(descriptorJSONOut), err
 }
 
+// GetBlobFD calls ocireg_session_get_blob_fd.
+func (h *Session) GetBlobFD(ctx *Context, digest string, fd int32, optionsJSON *string) (string, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return "", err
+	}
+	defer h.release()
+	var descriptorJSONOut *C.char
+	err = call([]arg{text("digest", digest), optional("options_json", optionsJSON)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_session_get_blob_fd(self, ctx.raw(), in[0], C.int32_t(fd), in[1], &descriptorJSONOut, failure)
+		})
+	return takeText(descriptorJSONOut), err
+}
+
+// PutBlobFD calls ocireg_session_put_blob_fd.
+func (h *Session) PutBlobFD(ctx *Context, fd int32, optionsJSON *string) (string, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return "", err
+	}
+	defer h.release()
+	var descriptorJSONOut *C.char
+	err = call([]arg{optional("options_json", optionsJSON)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_session_put_blob_fd(self, ctx.raw(), C.int32_t(fd), in[0], &descriptorJSONOut, failure)
+		})
+	return takeText(descriptorJSONOut), err
+}
+
 // Read calls ocireg_reader_read.
 func (h *Reader) Read(ctx *Context, buffer []byte) (int, error) {
 	self, err := h.acquire()

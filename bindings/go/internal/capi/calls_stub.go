@@ -164,6 +164,14 @@ func (*Session) PutBlobFile(*Context, string, *string) (string, error) {
 	return "", noCgo()
 }
 
+func (*Session) GetBlobFD(*Context, string, int32, *string) (string, error) {
+	return "", noCgo()
+}
+
+func (*Session) PutBlobFD(*Context, int32, *string) (string, error) {
+	return "", noCgo()
+}
+
 func (*Reader) Read(*Context, []byte) (int, error) {
 	return 0, noCgo()
 }

@@ -234,6 +234,22 @@ static int called(void) {
         answer_text(code, out);
         return 1;
     }
+    if (named("session_get_blob_fd")) {
+        ocireg_session *self = handle_of('X', fields[1]);
+        if (self == NULL) return 1;
+        char *out = NULL;
+        code = ocireg_session_get_blob_fd(self, context, fields[2], number_of(fields[3]), fields[4], &out, &error);
+        answer_text(code, out);
+        return 1;
+    }
+    if (named("session_put_blob_fd")) {
+        ocireg_session *self = handle_of('X', fields[1]);
+        if (self == NULL) return 1;
+        char *out = NULL;
+        code = ocireg_session_put_blob_fd(self, context, number_of(fields[2]), fields[3], &out, &error);
+        answer_text(code, out);
+        return 1;
+    }
     if (named("layout_list")) {
         char *out = NULL;
         code = ocireg_layout_list(fields[1], context, fields[2], &out, &error);

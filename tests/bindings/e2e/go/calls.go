@@ -30,6 +30,8 @@ var calls = []struct{ request, of, method string }{
 	{"session_delete_blob", "session", "DeleteBlob"},
 	{"session_get_blob_file", "session", "GetBlobFile"},
 	{"session_put_blob_file", "session", "PutBlobFile"},
+	{"session_get_blob_fd", "session", "GetBlobFD"},
+	{"session_put_blob_fd", "session", "PutBlobFD"},
 	{"service_lookup_pull_endpoints", "service", "LookupPullEndpoints"},
 	{"service_lookup_push_endpoints", "service", "LookupPushEndpoints"},
 	{"service_resolve_repository", "service", "ResolveRepository"},

@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	ocireg "github.com/ocireg/ocireg/bindings/go"
@@ -365,6 +366,18 @@ var requests = map[string]request{
 	}},
 	"logged": {0, func(d *driver, _ context.Context, _ []string) (any, error) {
 		return append([]string{}, d.records...), nil
+	}},
+	"fd_open": {2, func(_ *driver, _ context.Context, f []string) (any, error) {
+		number, err := strconv.Atoi(f[0])
+		if err != nil {
+			return nil, err
+		}
+		fd, err := syscall.Open(f[1], syscall.O_RDWR|syscall.O_CREAT|syscall.O_CLOEXEC, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		defer syscall.Close(fd)
+		return nil, syscall.Dup2(fd, number)
 	}},
 	"version": {0, func(*driver, context.Context, []string) (any, error) {
 		return ocireg.Version(), nil

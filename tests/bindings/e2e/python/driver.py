@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import sys
 import threading
 from pathlib import Path
@@ -86,6 +87,11 @@ class Driver:
             timer.cancel()
 
     # Requests that are more than a call, or whose method has another form in Python.
+
+    def do_fd_open(self, number: str, path: str) -> None:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        os.dup2(fd, int(number))
+        os.close(fd)
 
     def do_version(self) -> Any:
         return ocireg.library_version()
