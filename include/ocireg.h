@@ -51,7 +51,9 @@
  * ocireg_json_get() reads results in programs that have no JSON parser.
  *
  * A reference names an image in a registry: [HOST[:PORT]/]PATH[:TAG][@DIGEST]. A location is where an image is read
- * from or written to: docker://REFERENCE for a registry, oci:DIR[:NAME] for an OCI layout in a directory.
+ * from or written to: docker://REFERENCE for a registry, oci:DIR[:NAME] for an OCI layout in a directory,
+ * oci-archive:FILE[:NAME] for a tar archive of one, docker-archive:FILE[:REFERENCE] for an archive of docker save,
+ * files:DIR for the files of an artifact.
  */
 
 #ifndef OCIREG_H
@@ -469,7 +471,12 @@ void ocireg_service_free(ocireg_service *service);
  * @param destination   "oci:DIR[:NAME]". The directory is created if it does not exist. The first colon after DIR
  *                      starts NAME, which may contain slashes and colons, as in
  *                      oci:dest:docker.io/library/alpine:3.18; the path DIR cannot contain a colon. Without NAME the
- *                      image is named after the reference, with its tag. Or "files:DIR": each layer of an artifact
+ *                      image is named after the reference, with its tag. Or "oci-archive:FILE[:NAME]": a tar archive of
+ *                      such a layout. Or "docker-archive:FILE[:REFERENCE]": a tar archive of one image, which
+ *                      docker load reads; its layers are stored uncompressed, after they were checked against the
+ *                      image's configuration, and it is tagged with REFERENCE, or else with the reference of the
+ *                      source unless that has a digest. An archive replaces an existing FILE once it is complete; a
+ *                      call that fails leaves FILE as it was. Or "files:DIR": each layer of an artifact
  *                      that has the annotation org.opencontainers.image.title becomes a file with that path below DIR,
  *                      as oras does it. A title that leads out of DIR, or through a symbolic link, is an error. Layers
  *                      without a title are skipped and listed in `warnings`. Not NULL.
@@ -525,8 +532,13 @@ int32_t ocireg_pull(const ocireg_service *service,
  *
  * @param service       The service. Not NULL.
  * @param context       The deadline, cancellation and progress callback of this call. May be NULL.
- * @param source        "oci:DIR[:NAME]". NAME may be left out if the layout has only one image. Or "files:DIR": the
- *                      files in DIR are pushed as an artifact, as oras does it. Not NULL.
+ * @param source        "oci:DIR[:NAME]". NAME may be left out if the layout has only one image. Or
+ *                      "oci-archive:FILE[:NAME]": a tar archive of a layout. Or "docker-archive:FILE[:REFERENCE]": an
+ *                      archive that docker save, podman, skopeo or crane wrote; REFERENCE may be an at sign and the
+ *                      image's number, counted from 0. Its manifest is created by this call, in Docker's format; layers are pushed as they
+ *                      are in the archive. Archives may be compressed with gzip or zstd; they are then decompressed
+ *                      into a temporary file. Or "files:DIR": the files in DIR are pushed as an artifact, as oras does
+ *                      it. Not NULL.
  * @param destination   A reference, or "docker://REFERENCE". If it has a digest, the image must have that digest. Not
  *                      NULL.
  * @param options_json  A JSON object; may be NULL:
@@ -587,9 +599,10 @@ int32_t ocireg_push(const ocireg_service *service,
  *
  * @param service       The service. Not NULL.
  * @param context       The deadline, cancellation and progress callback of this call. May be NULL.
- * @param source        "docker://REFERENCE", "oci:DIR[:NAME]" or "files:DIR". Not NULL.
- * @param destination   "docker://REFERENCE", "oci:DIR[:NAME]" or "files:DIR". Without NAME the image keeps the name
- *                      that it has at the source. Not NULL.
+ * @param source        "docker://REFERENCE", "oci:DIR[:NAME]", "oci-archive:FILE[:NAME]",
+ *                      "docker-archive:FILE[:REFERENCE]" or "files:DIR". Not NULL.
+ * @param destination   One of the same. Without NAME the image keeps the name that it has at the source. Of an index,
+ *                      "docker-archive" takes the image for one platform. Not NULL.
  * @param options_json  A JSON object; may be NULL:
  *                      - `source_auth`, `destination_auth` (AuthConfig; default: the service's credentials; {} is
  *                        anonymous)
@@ -633,8 +646,9 @@ int32_t ocireg_copy(const ocireg_service *service,
  *
  * @param service       The service. Not NULL.
  * @param context       The deadline, cancellation and progress callback of this call. May be NULL.
- * @param source        A reference, "docker://REFERENCE", "oci:DIR[:NAME]" or "files:DIR", which is described as the
- *                      artifact that ocireg_push() would make of it without options. Not NULL.
+ * @param source        A reference, "docker://REFERENCE", "oci:DIR[:NAME]", "oci-archive:FILE[:NAME]",
+ *                      "docker-archive:FILE[:REFERENCE]" or "files:DIR", which is described as the artifact that
+ *                      ocireg_push() would make of it without options. Not NULL.
  * @param options_json  A JSON object; may be NULL:
  *                      - `auth` (AuthConfig; default: the service's credentials; {} is anonymous)
  *                      - `platform`: "os[(version)]/arch[/variant]" (default: this machine)

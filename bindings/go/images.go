@@ -139,8 +139,8 @@ func (r *CopyReport) read(document []byte) error {
 }
 
 // Pull pulls an image and verifies the size and digest of everything it transfers. The source is a reference such as
-// "busybox:1.36", and the destination a location such as "oci:DIRECTORY:NAME". Pull skips blobs that the destination
-// already has, and resumes an interrupted pull. The options may be nil.
+// "busybox:1.36", and the destination a location such as "oci:DIRECTORY:NAME" or "docker-archive:FILE:REFERENCE". Pull
+// skips blobs that the destination already has, and resumes an interrupted pull. The options may be nil.
 func (s *DefaultService) Pull(ctx context.Context, source, destination string, options *PullOptions) (*PullReport, error) {
 	document, err := encodeOptional("options", options)
 	if err != nil {
@@ -152,8 +152,8 @@ func (s *DefaultService) Pull(ctx context.Context, source, destination string, o
 }
 
 // Push pushes an image from this machine, with all images of an index. The source is a location such as
-// "oci:DIRECTORY:NAME", and the destination a reference such as "registry.example/team/app:v1". Push skips what the
-// registry already has, and names the image when everything else is there. An interrupted push continues with what is
+// "oci:DIRECTORY:NAME" or "docker-archive:FILE", and the destination a reference such as "registry.example/team/app:v1".
+// Push skips what the registry already has, and names the image when everything else is there. An interrupted push continues with what is
 // missing. The options may be nil.
 func (s *DefaultService) Push(ctx context.Context, source, destination string, options *PushOptions) (*PushReport, error) {
 	document, err := encodeOptional("options", options)
@@ -166,8 +166,8 @@ func (s *DefaultService) Push(ctx context.Context, source, destination string, o
 }
 
 // Copy copies an image from one location to another, with all images of an index. A location is a reference such as
-// "docker://registry.example/team/app:v1", or a layout such as "oci:DIRECTORY:NAME". Between registries nothing is
-// written to disk, and within one registry blobs are mounted if it allows that. The options may be nil.
+// "docker://registry.example/team/app:v1", a layout such as "oci:DIRECTORY:NAME", or an archive such as
+// "oci-archive:FILE:NAME" or "docker-archive:FILE:REFERENCE". Between registries nothing is written to disk, and within one registry blobs are mounted if it allows that. The options may be nil.
 func (s *DefaultService) Copy(ctx context.Context, source, destination string, options *CopyOptions) (*CopyReport, error) {
 	document, err := encodeOptional("options", options)
 	if err != nil {

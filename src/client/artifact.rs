@@ -1,5 +1,6 @@
 //! The options of a call that are about an artifact's files, and what the other options cannot do for them.
 
+use super::locations::{Place, Single};
 use super::options::{ArtifactConfig, ArtifactFile, ConfigFile};
 use crate::error::{Error, Result};
 use crate::names::digest::Digest;
@@ -60,24 +61,27 @@ impl From<ArtifactConfig> for Entry {
     }
 }
 
-/// Fails if one of these options is set though the destination is a directory of files, which cannot do what it asks for.
-pub(super) fn refuse_for_files(options: &[(&str, bool)]) -> Result<()> {
+/// Fails if one of these options is set though the destination holds one image or artifact and nothing beside it, for which
+/// they ask.
+pub(super) fn refuse_for(single: &Single, options: &[(&str, bool)]) -> Result<()> {
+    let Single { form, holds, instead } = single;
     match options.iter().find(|(_, set)| *set) {
         None => Ok(()),
         Some((key, _)) => Err(Error::argument(
             key,
-            format!("{key} cannot be used if the destination is files:DIR, which holds the files of one artifact"),
+            format!("{key} cannot be used if the destination is {form}, which holds {holds}"),
         )
-        .hint(format!("remove {key}, or use an OCI layout (oci:DIR) as the destination"))),
+        .hint(format!("remove {key}, or use {instead} as the destination"))),
     }
 }
 
 /// Fails if files are to be replaced where there are none.
-pub(super) fn refuse_overwrite(overwrite: bool) -> Result<()> {
-    if overwrite {
+pub(super) fn refuse_overwrite(to: &Place, overwrite: bool) -> Result<()> {
+    if overwrite && !to.is_files() {
         let message = "overwrite can be used only if the destination is files:DIR";
-        return Err(Error::argument("overwrite", message)
-            .hint("remove overwrite: what a layout or a registry has is replaced only by name"));
+        return Err(Error::argument("overwrite", message).hint(
+            "remove overwrite: what a layout or a registry has is replaced only by name, and an archive always",
+        ));
     }
     Ok(())
 }

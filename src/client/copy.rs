@@ -1,6 +1,6 @@
 //! From any place to any other.
 
-use super::artifact::{Making, refuse_for_files, refuse_overwrite};
+use super::artifact::{Making, refuse_for, refuse_overwrite};
 use super::locations::{self, Opening, Place};
 use super::options::CopyOptions;
 use crate::call::Call;
@@ -31,6 +31,7 @@ pub fn copy(
         from_here: from.reference().is_none(),
         overwrite: options.overwrite,
         only_named_tag: options.subject.is_some(),
+        more_tags: !options.tags.is_empty(),
     };
     let made = Making {
         artifact_type: options.artifact_type,
@@ -39,18 +40,21 @@ pub fn copy(
         subject: options.subject,
         config: options.config,
     };
-    let all_platforms = if to.is_files() {
-        refuse_for_files(&[
-            ("all_platforms", options.all_platforms == Some(true)),
-            ("referrers", options.referrers),
-            ("digest_tags", options.digest_tags),
-            ("tags", !options.tags.is_empty()),
-        ])?;
+    let all_platforms = if let Some(single) = to.single() {
+        refuse_for(
+            &single,
+            &[
+                ("all_platforms", options.all_platforms == Some(true)),
+                ("referrers", options.referrers),
+                ("digest_tags", options.digest_tags),
+                ("tags", to.is_files() && !options.tags.is_empty()),
+            ],
+        )?;
         false
     } else {
-        refuse_overwrite(options.overwrite)?;
         transfer::all_platforms(options.all_platforms, options.platform.as_ref())
     };
+    refuse_overwrite(&to, options.overwrite)?;
     let image = Box::new(transfer::Options {
         all_platforms,
         platform: options.platform,

@@ -9,12 +9,20 @@ use crate::error::{Error, Result};
 use crate::image::{Sink, Source};
 use crate::names::location::{Bare, Location};
 use crate::names::reference::Reference;
+use crate::os::spool;
 use crate::registry::service::Service;
 use crate::registry::session::{OpenOptions, Session, check_openable, selector_of};
 use crate::store::Layout;
+use crate::store::archive::{
+    DockerArchiveSink, DockerArchiveSource, OciArchive, OciArchiveSink, Temporary,
+};
 use crate::store::files::{Artifact, FilesOptions, FilesSink, FilesSource};
 use crate::store::place::{LayoutSink, LayoutSource, WriteOptions};
 use crate::v2::repository::Selector;
+
+/// How to write a location on this machine.
+pub(super) const ON_THIS_MACHINE: &str = "write oci:DIR[:NAME], oci-archive:FILE[:NAME], \
+    docker-archive:FILE[:REFERENCE] or files:DIR";
 
 /// A location as a call gives it: parsed, with the reference of one in a registry.
 #[derive(Debug, Clone)]
@@ -34,10 +42,7 @@ impl Place {
                 check_openable(&reference)?;
                 Ok(Self::Registry(Box::new(reference)))
             }
-            local => {
-                local.check_usable()?;
-                Ok(Self::Local(local))
-            }
+            local => Ok(Self::Local(local)),
         }
     }
 
@@ -60,6 +65,23 @@ impl Place {
         }
     }
 
+    /// What to say of it if it can hold one image or artifact only, and neither indexes nor what refers to it.
+    pub fn single(&self) -> Option<Single> {
+        match self {
+            Self::Local(Location::Files { .. }) => Some(Single {
+                form: "files:DIR",
+                holds: "the files of one artifact",
+                instead: "an OCI layout (oci:DIR)",
+            }),
+            Self::Local(Location::DockerArchive { .. }) => Some(Single {
+                form: "docker-archive:FILE",
+                holds: "one image",
+                instead: "an archive of an OCI layout (oci-archive:FILE)",
+            }),
+            _ => None,
+        }
+    }
+
     /// Whether it is a directory with the files of an artifact.
     pub fn is_files(&self) -> bool {
         matches!(self, Self::Local(Location::Files { .. }))
@@ -69,10 +91,27 @@ impl Place {
     pub fn name(&self) -> Option<String> {
         match self {
             Self::Registry(reference) => Some(reference.with_default_tag().canonical()),
-            Self::Local(Location::Oci { name, .. }) => name.clone(),
+            Self::Local(Location::Oci { name, .. } | Location::OciArchive { name, .. }) => {
+                name.clone()
+            }
+            // A number says where in the archive the image is, and nothing elsewhere.
+            Self::Local(Location::DockerArchive { reference, .. }) => {
+                reference.clone().filter(|name| !name.starts_with('@'))
+            }
             Self::Local(_) => None,
         }
     }
+}
+
+/// A destination that holds one image or artifact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Single {
+    /// How it is written.
+    pub form: &'static str,
+    /// What it holds.
+    pub holds: &'static str,
+    /// What holds more.
+    pub instead: &'static str,
 }
 
 /// How the ends of a copy are opened.
@@ -90,6 +129,8 @@ pub struct Opening {
     pub overwrite: bool,
     /// Whether a registry's tag is set only if the reference names it.
     pub only_named_tag: bool,
+    /// Whether the image gets tags that the destination does not name.
+    pub more_tags: bool,
 }
 
 /// Opens a place to read an image from.
@@ -108,10 +149,20 @@ pub fn source(
             let limits = service.limits().clone();
             Ok(Box::new(LayoutSource::new(Layout::open(dir)?, name.clone(), limits)))
         }
+        Place::Local(Location::OciArchive { file, name }) => {
+            let limits = service.limits().clone();
+            let archive = OciArchive::open(file, &temporary(service), call)?;
+            Ok(Box::new(LayoutSource::new(archive, name.clone(), limits)))
+        }
+        Place::Local(Location::DockerArchive { file, reference }) => {
+            let (name, limits) = (reference.as_deref(), service.limits().clone());
+            let temporary = temporary(service);
+            Ok(Box::new(DockerArchiveSource::open(file, name, limits, &temporary, call)?))
+        }
         Place::Local(Location::Files { dir }) => {
             Ok(Box::new(files_source(service, dir, Artifact::default(), call)?))
         }
-        Place::Local(other) => Err(unusable(other)),
+        Place::Local(Location::Registry(reference)) => Err(unparsed(reference)),
     }
 }
 
@@ -186,15 +237,38 @@ pub fn sink(
                 FilesOptions { overwrite: opening.overwrite, no_resume: opening.write.no_resume };
             Ok(Box::new(FilesSink::open(dir, options, service.limits().clone())?))
         }
-        Place::Local(other) => Err(unusable(other)),
+        Place::Local(Location::OciArchive { file, name }) => {
+            let name = name.clone().or_else(|| opening.name.clone());
+            Ok(Box::new(OciArchiveSink::create(file, name)?))
+        }
+        Place::Local(Location::DockerArchive { file, reference }) => {
+            let name = match reference {
+                Some(name) => Some(
+                    name.parse::<Reference>()
+                        .map_err(|e| e.in_argument("destination"))?
+                        .with_default_tag(),
+                ),
+                // What another location calls the image may be the name of a directory, or a tag.
+                None => opening.name.as_deref().and_then(|name| name.parse::<Reference>().ok()),
+            };
+            let name = name.filter(|name| name.tag().is_some());
+            if opening.more_tags && name.is_none() {
+                return Err(Error::argument("tags", "tags need an image that has a name")
+                    .hint("write the destination as docker-archive:FILE:REFERENCE"));
+            }
+            Ok(Box::new(DockerArchiveSink::create(file, name, service.limits().clone())?))
+        }
+        Place::Local(Location::Registry(reference)) => Err(unparsed(reference)),
     }
 }
 
-fn unusable(location: &Location) -> Error {
-    location.check_usable().err().unwrap_or_else(|| {
-        let path: PathBuf = location.to_string().into();
-        Error::internal(format!("no code opens {}", path.display()))
-    })
+/// Where a compressed archive is decompressed to.
+fn temporary(service: &Service) -> Temporary {
+    Temporary { dir: spool::directory(service.environment()), limit: service.limits().spool }
+}
+
+fn unparsed(reference: &str) -> Error {
+    Error::internal(format!("the reference {reference} was not parsed"))
 }
 
 /// Whether a reference says which image of its repository it means.

@@ -1,7 +1,7 @@
 //! From a registry to a place on this machine.
 
-use super::artifact::{refuse_for_files, refuse_overwrite};
-use super::locations::{self, Opening, Place};
+use super::artifact::{refuse_for, refuse_overwrite};
+use super::locations::{self, ON_THIS_MACHINE, Opening, Place};
 use super::options::PullOptions;
 use crate::call::{Call, Event};
 use crate::error::{Error, Result};
@@ -34,7 +34,7 @@ pub fn pull(
     let to = Place::parse(destination, Bare::Refused, "destination")?.within(options.dir_fd)?;
     if to.reference().is_some() {
         return Err(Error::argument("destination", "the destination must be on this machine")
-            .hint("write oci:DIR, oci:DIR:NAME or files:DIR"));
+            .hint(ON_THIS_MACHINE));
     }
     let call = call.limited(service.timeouts().total);
     let write = WriteOptions {
@@ -48,14 +48,11 @@ pub fn pull(
         overwrite: options.overwrite,
         ..Opening::default()
     };
-    if to.is_files() {
-        refuse_for_files(&[
-            ("all_platforms", options.all_platforms),
-            ("referrers", options.referrers),
-        ])?;
-    } else {
-        refuse_overwrite(options.overwrite)?;
+    if let Some(single) = to.single() {
+        let others = [("all_platforms", options.all_platforms), ("referrers", options.referrers)];
+        refuse_for(&single, &others)?;
     }
+    refuse_overwrite(&to, options.overwrite)?;
     let image = Box::new(transfer::Options {
         platform: options.platform,
         all_platforms: options.all_platforms,
@@ -90,8 +87,8 @@ fn pull_v1(
     call: &Call,
 ) -> Result<Report> {
     let Place::Local(Location::Oci { dir, name }) = to else {
-        return Err(Error::argument("destination", "the destination must be an OCI layout")
-            .hint("write oci:DIR or oci:DIR:NAME"));
+        let message = "an image of protocol v1 can be pulled only into an OCI layout";
+        return Err(Error::argument("destination", message).hint("write oci:DIR or oci:DIR:NAME"));
     };
     let layout = Layout::open_or_create(dir, call)?;
     call.event(&Event::Start {})?;

@@ -1,7 +1,7 @@
 //! From a place on this machine to a registry.
 
 use super::artifact::Making;
-use super::locations::{self, Opening, Place};
+use super::locations::{self, ON_THIS_MACHINE, Opening, Place};
 use super::options::PushOptions;
 use crate::call::Call;
 use crate::error::{Error, Result};
@@ -21,9 +21,8 @@ pub fn push(
 ) -> Result<Report> {
     let from = Place::parse(source, Bare::Refused, "source")?.within(options.dir_fd)?;
     if from.reference().is_some() {
-        return Err(Error::argument("source", "the source must be an image on this machine").hint(
-            "write oci:DIR, oci:DIR:NAME or files:DIR; ocireg_copy() copies between registries",
-        ));
+        return Err(Error::argument("source", "the source must be an image on this machine")
+            .hint(format!("{ON_THIS_MACHINE}; ocireg_copy() copies between registries")));
     }
     let to = Place::parse(destination, Bare::Reference, "destination")?;
     let Some(reference) = to.reference() else {

@@ -5,6 +5,7 @@ pub mod descriptor;
 pub mod manifest;
 pub mod media_type;
 pub mod platform;
+pub mod rootfs;
 pub mod select;
 pub mod transport;
 

@@ -138,6 +138,11 @@ pub trait Sink: Send + Sync {
         Ok(false)
     }
 
+    /// The blobs that the image has, in its order, before the first of them is moved. Some may be there already.
+    fn expect_blobs(&self, _blobs: &[Descriptor], _call: &Call) -> Result<()> {
+        Ok(())
+    }
+
     /// Begins to write a blob, where an interrupted writer ended if it can be taken up.
     fn blob_writer(&self, blob: &Descriptor, call: &Call) -> Result<Box<dyn BlobWrite + '_>>;
 
@@ -204,6 +209,11 @@ pub trait Sink: Send + Sync {
 pub trait BlobRead {
     /// Fills the buffer as far as bytes come; 0 is the end.
     fn read(&mut self, buffer: &mut [u8], call: &Call) -> Result<usize>;
+
+    /// Passes over so many bytes, or as many as there are, without reading them: how many it were. 0 where they have to be read.
+    fn skip(&mut self, _bytes: u64, _call: &Call) -> Result<u64> {
+        Ok(0)
+    }
 
     /// How often the transfer was tried again since this was last asked.
     fn take_retries(&mut self) -> u32 {

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, Result};
 
 /// A location as a user names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub enum Location {
     DockerArchive {
         /// The archive.
         file: PathBuf,
-        /// Which image of the archive.
+        /// Which image of the archive: a reference, or `@` and its number, counted from 0.
         reference: Option<String>,
     },
     /// `files:DIR`: an artifact whose layers are the files of a directory.
@@ -56,7 +56,7 @@ impl Location {
         let invalid = |why: &str| {
             let shown = crate::names::host::printable(text);
             Error::argument(argument, format!("{shown:?} is not a valid location: {why}")).hint(
-                "write docker://REFERENCE or oci:DIR[:NAME]; the name follows the first colon after the directory, so the path cannot contain a colon",
+                "write docker://REFERENCE, oci:DIR[:NAME], oci-archive:FILE[:NAME], docker-archive:FILE[:REFERENCE] or files:DIR; the name follows the first colon after the path, so the path cannot contain a colon",
             )
         };
         if let Some(reference) = text.strip_prefix("docker://") {
@@ -85,6 +85,7 @@ impl Location {
             Some(_) if transport == "files" => {
                 return Err(invalid("the path contains a colon"));
             }
+            Some(name) if transport == "docker-archive" && is_number(name) => {}
             Some(name) if !is_name(name) => {
                 return Err(invalid(
                     "the name after the first colon must begin with a letter, digit, underscore or bracket, and contain only these and . - + @ : /",
@@ -113,21 +114,6 @@ impl Location {
         }
         self
     }
-
-    /// Refuses, as UNSUPPORTED, the locations that can be named but not used yet.
-    pub fn check_usable(&self) -> Result<()> {
-        let what = match self {
-            Self::Registry(_) | Self::Oci { .. } | Self::Files { .. } => return Ok(()),
-            Self::OciArchive { .. } | Self::DockerArchive { .. } => "archives",
-        };
-        Err(Error::new(
-            Code::Unsupported,
-            format!("cannot use {self}: this version of ocireg does not support {what}"),
-        )
-        .hint(
-            "use oci:DIR[:NAME]; skopeo and oras can convert an OCI image layout to other formats",
-        ))
-    }
 }
 
 /// The transports that are followed by a path.
@@ -154,4 +140,11 @@ impl fmt::Display for Location {
 fn is_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '['))
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-+@:/[]".contains(&b))
+}
+
+/// Whether a string says where an image is among those of an archive: `@0` is the first.
+fn is_number(text: &str) -> bool {
+    text.strip_prefix('@').is_some_and(|number| {
+        !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit())
+    })
 }

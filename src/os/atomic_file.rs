@@ -88,6 +88,11 @@ impl AtomicFile {
         &mut self.file
     }
 
+    /// The same, to be read and written at given places.
+    pub fn content(&self) -> &File {
+        &self.file
+    }
+
     /// Gives the file to another user, where that is allowed; nothing is done if it is theirs already.
     pub fn give_to(&self, owner: u32) -> io::Result<()> {
         if self.file.metadata()?.uid() == owner {

@@ -68,6 +68,27 @@ impl Spool {
         Content { spool: self, offset: 0 }
     }
 
+    /// Some of the content from an offset on; 0 is its end.
+    pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let Self { file, written, buffer: tail } = self;
+        if let Some(left) = written.checked_sub(offset).filter(|left| *left > 0) {
+            let most = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+            file.check()?;
+            let read = retry_on_intr(|| pread(file, &mut buffer[..most], offset))?;
+            return Ok(match read {
+                // The file ends with the last byte that is not zero, or thereabouts.
+                0 => {
+                    buffer[..most].fill(0);
+                    most
+                }
+                read => read,
+            });
+        }
+        let at = usize::try_from(offset - written).unwrap_or(usize::MAX);
+        let mut left = tail.get(at..).unwrap_or_default();
+        left.read(buffer)
+    }
+
     /// Writes the buffer but for its zeros.
     fn write_out(&self) -> io::Result<()> {
         self.file.check()?;
@@ -123,24 +144,7 @@ struct Content<'a> {
 
 impl Read for Content<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let Spool { file, written, buffer: tail } = self.spool;
-        let read = if let Some(left) = written.checked_sub(self.offset).filter(|left| *left > 0) {
-            let most = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
-            file.check()?;
-            let read = retry_on_intr(|| pread(file, &mut buffer[..most], self.offset))?;
-            match read {
-                // The file ends with the last byte that is not zero, or thereabouts.
-                0 => {
-                    buffer[..most].fill(0);
-                    most
-                }
-                read => read,
-            }
-        } else {
-            let at = usize::try_from(self.offset - written).unwrap_or(usize::MAX);
-            let mut left = tail.get(at..).unwrap_or_default();
-            left.read(buffer)?
-        };
+        let read = self.spool.read_at(buffer, self.offset)?;
         self.offset += read as u64;
         Ok(read)
     }

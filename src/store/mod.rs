@@ -1,5 +1,6 @@
 //! Where images lie locally.
 
+pub mod archive;
 pub mod cache;
 pub mod files;
 mod hashing;

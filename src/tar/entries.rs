@@ -481,6 +481,14 @@ impl<R: BlobRead> Ahead<R> {
     fn pass_over(&mut self, bytes: u64, call: &Call) -> Result<u64> {
         let mut left = bytes;
         while left > 0 {
+            if self.begin == self.end {
+                let skipped = self.source.skip(left, call)?;
+                self.position += skipped;
+                left -= skipped;
+                if skipped > 0 {
+                    continue;
+                }
+            }
             self.fill(call)?;
             let passed = usize::try_from(left).unwrap_or(usize::MAX).min(self.end - self.begin);
             if passed == 0 {

@@ -15,12 +15,9 @@ const TYPES: &[(&str, &str)] = &[
     (media_type::DOCKER_LIST, media_type::OCI_INDEX),
     (media_type::DOCKER_MANIFEST, media_type::OCI_MANIFEST),
     (media_type::DOCKER_CONFIG, media_type::OCI_CONFIG),
-    ("application/vnd.docker.image.rootfs.diff.tar", media_type::OCI_LAYER),
-    ("application/vnd.docker.image.rootfs.diff.tar.gzip", media_type::OCI_LAYER_GZIP),
-    (
-        "application/vnd.docker.image.rootfs.diff.tar.zstd",
-        "application/vnd.oci.image.layer.v1.tar+zstd",
-    ),
+    (media_type::DOCKER_LAYER, media_type::OCI_LAYER),
+    (media_type::DOCKER_LAYER_GZIP, media_type::OCI_LAYER_GZIP),
+    (media_type::DOCKER_LAYER_ZSTD, "application/vnd.oci.image.layer.v1.tar+zstd"),
     (
         "application/vnd.docker.image.rootfs.foreign.diff.tar",
         "application/vnd.oci.image.layer.nondistributable.v1.tar",

@@ -19,6 +19,7 @@ pub fn copy(source: &dyn Source, sink: &dyn Sink, options: &Options, call: &Call
     // What the threads of the call see is boxed, for the caller's stack may be set aside while they work.
     let mut plan = Box::new(Plan::make(source, sink, options, call)?);
     call.set_total(plan.bytes());
+    sink.expect_blobs(&plan.blobs, call)?;
     let is_remote = sink.endpoint().is_some();
     let direction = if is_remote { Direction::Up } else { Direction::Down };
     let mounts = mounts(source, sink, options);

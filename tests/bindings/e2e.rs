@@ -1114,6 +1114,61 @@ fn layouts_as_caches() {
 }
 
 #[test]
+fn archives() {
+    let fixtures = Fixtures::shared();
+    let arm64 = r#"{"platform":"linux/arm64"}"#;
+    run(
+        "archives",
+        &*fixtures,
+        &[
+            does(&["service_new", "s", "{}"]),
+            gives(
+                &["copy", "s", "docker://{plain}/multi:1", "oci-archive:{dir}/a.tar:mine", r"\N"],
+                json!({"descriptor": {"digest": "{multi}"}}),
+            ),
+            gives(
+                &["inspect", "s", "oci-archive:{dir}/a.tar", arm64],
+                json!({"descriptor": {"digest": "{multi}"}, "platform": "linux/arm64"}),
+            ),
+            gives(
+                &["pull", "s", "{plain}/multi:1", "docker-archive:{dir}/b.tar:app:2", arm64],
+                json!({"descriptor": {"digest": "{arm64}"}, "platform": "linux/arm64"}),
+            ),
+            gives(
+                &["inspect", "s", "docker-archive:{dir}/b.tar:app:2", r"\N"],
+                json!({"kind": "image", "platform": "linux/arm64", "name": "app:2"}),
+            ),
+            random(&["push", "s", "docker-archive:{dir}/b.tar:@0", "{plain}/saved:1", r"\N"]),
+            gives(
+                &["push", "s", "oci-archive:{dir}/a.tar:mine", "{plain}/saved:2", arm64],
+                json!({"descriptor": {"digest": "{arm64}"}}),
+            ),
+            fails(
+                &["push", "s", "docker-archive:{dir}/b.tar:other", "{plain}/saved:1", r"\N"],
+                "NOT_FOUND",
+                json!({"what": "image"}),
+            ),
+            fails(
+                &["inspect", "s", "docker-archive:{dir}/a.tar", r"\N"],
+                "INVALID_ARGUMENT",
+                json!({"hint": "use oci-archive:FILE"}),
+            ),
+            fails(
+                &[
+                    "pull",
+                    "s",
+                    "{plain}/multi:1",
+                    "docker-archive:{dir}/b.tar",
+                    r#"{"all_platforms":true}"#,
+                ],
+                "INVALID_ARGUMENT",
+                json!({"argument": "all_platforms"}),
+            ),
+        ],
+    );
+}
+
+#[test]
 fn what_a_repository_has() {
     let fixtures = Fixtures::shared();
     let all = r#"{"actions":["pull","push","delete"]}"#;

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use crate::c_surface::{Outcome, Service, children};
 use crate::registries::{CRANE, ORAS, Registry, built, olareg, random, registries};
 use ocireg_testkit::cutter::Way;
+use ocireg_testkit::image::Spec;
 use ocireg_testkit::process::{self, program};
 use ocireg_testkit::{Cut, Cutter, Graph, digest};
 use serde_json::{Value, json};
@@ -223,8 +224,101 @@ fn random_images_go_through_two_registries_and_come_back_equal() {
         service.push(None, &place(local.path()), &to(&one), &json!({})).unwrap_or_else(failed);
         let report = service.copy(None, &to(&one), &to(&two), &json!({})).unwrap_or_else(failed);
         assert_eq!(report["descriptor"]["digest"], graph.digest(), "{seed}");
+        // By way of an archive, that is pulled and copied on.
+        let archive = format!("oci-archive:{}:x", local.path().join("archive.tar").display());
+        let all_platforms = json!({"all_platforms": true});
+        service.pull(None, &two, &archive, &all_platforms).unwrap_or_else(failed);
+        let last = ocireg_testkit::tempdir();
+        service.copy(None, &archive, &place(last.path()), &json!({})).unwrap_or_else(failed);
+        graph.assert_in(last.path());
         assert_at(&service, &two, &graph);
     }
+}
+
+/// The digest of an image's configuration, and those of its uncompressed layers.
+fn contents(service: &Service, location: &str) -> (Value, Value) {
+    let found = service
+        .inspect(None, location, &json!({"platform": "linux/amd64"}))
+        .unwrap_or_else(|e| panic!("{location}: {e:?}"));
+    (found["manifest"]["config"]["digest"].clone(), found["config"]["rootfs"]["diff_ids"].clone())
+}
+
+#[test]
+fn tools_read_our_archives_and_we_read_theirs() {
+    let service = Service::bare(json!({}));
+    let registry = crate::registries::olareg("mem");
+    let directory = ocireg_testkit::tempdir();
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    let image = Spec { platforms: vec!["linux/amd64".into()], ..Spec::default() }.build();
+    let layout = directory.path().join("layout");
+    image.write_layout(&layout, "x");
+    let reference = format!("{}/tools/app:1", registry.host());
+    let remote = format!("docker://{reference}");
+    let copies = |from: &str, to: &str| {
+        let report = service.copy(None, from, to, &json!({}));
+        report.unwrap_or_else(|e| panic!("{from} to {to}: {e:?}"))
+    };
+    copies(&place(&layout), &remote);
+    let expected = contents(&service, &remote);
+    let skopeo = |from: &str, to: &str| {
+        let insecure = ["--src-tls-verify=false", "--dest-tls-verify=false"];
+        let options = [&["copy", "--insecure-policy"][..], &insecure, &[from, to]].concat();
+        run(command(program("skopeo", "skopeo"), &options));
+    };
+    // Ours, by skopeo.
+    let oci = format!("oci-archive:{}:x", path("ours.oci.tar"));
+    let docker = format!("docker-archive:{}:tools/app:1", path("ours.docker.tar"));
+    copies(&remote, &oci);
+    copies(&remote, &docker);
+    let to_layout = |name: &str| format!("oci:{}:x", path(name));
+    skopeo(&oci, &to_layout("skopeo.oci"));
+    let digest = &service.inspect(None, &to_layout("skopeo.oci"), &json!({})).expect("inspected")["descriptor"];
+    assert_eq!(digest["digest"], image.digest);
+    skopeo(&docker, &to_layout("skopeo.docker"));
+    assert_eq!(contents(&service, &to_layout("skopeo.docker")).1, expected.1);
+    // Ours, by crane: it pushes the archive of docker save.
+    let pushed = format!("{}/tools/pushed:1", registry.host());
+    run(command(&*CRANE, &["push", "--insecure", &path("ours.docker.tar"), &pushed]));
+    assert_eq!(contents(&service, &pushed), expected);
+    // Ours, by umoci, which reads the layout in it.
+    let unpacked = directory.path().join("unpacked");
+    fs::create_dir(&unpacked).expect("a directory");
+    let tar =
+        ["-xf", &path("ours.oci.tar"), "-C", &unpacked.display().to_string()].map(str::to_owned);
+    run(command("tar", &tar.each_ref().map(String::as_str)));
+    run(command(
+        program("umoci", "umoci"),
+        &["stat", "--image", &format!("{}:x", unpacked.display())],
+    ));
+    // Theirs, by us.
+    skopeo(&remote, &format!("oci-archive:{}:x", path("skopeo.oci.tar")));
+    skopeo(&remote, &format!("docker-archive:{}:tools/app:1", path("skopeo.docker.tar")));
+    run(command(
+        &*CRANE,
+        &["pull", "--insecure", "--format=tarball", &reference, &path("crane.tar")],
+    ));
+    run(command(
+        &*CRANE,
+        &["pull", "--insecure", "--format=legacy", &reference, &path("legacy.tar")],
+    ));
+    for (archive, same_digest) in [
+        (format!("oci-archive:{}", path("skopeo.oci.tar")), true),
+        (format!("docker-archive:{}:tools/app:1", path("skopeo.docker.tar")), false),
+        (format!("docker-archive:{}", path("crane.tar")), false),
+        (format!("docker-archive:{}", path("legacy.tar")), false),
+    ] {
+        let to = format!("docker://{}/tools/back:1", registry.host());
+        let report = copies(&archive, &to);
+        assert_eq!(report["descriptor"]["digest"] == image.digest, same_digest, "{archive}");
+        assert_eq!(contents(&service, &to), expected, "{archive}");
+    }
+    // crane keeps the compressed layers, and so do we.
+    let crane = service
+        .inspect(None, &format!("docker-archive:{}", path("crane.tar")), &json!({}))
+        .expect("inspected");
+    let layers = crane["layers"].as_array().expect("layers").iter();
+    let layers: Vec<&str> = layers.filter_map(|layer| layer["digest"].as_str()).collect();
+    assert_eq!(layers, image.manifests[0].layers);
 }
 
 /// What a child does: the call, from where, to where.

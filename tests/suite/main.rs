@@ -11,6 +11,8 @@ mod openssl;
 mod scene;
 mod v1_scene;
 
+mod archive_faults;
+mod archives;
 mod artifacts;
 mod compress;
 mod copy;

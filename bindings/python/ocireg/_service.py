@@ -362,7 +362,10 @@ class Service(Owner):
         context: _call.Context | None = None,
         **options: Unpack[PullOptions],
     ) -> Report:
-        """Pulls an image, such as ``"alpine:3"``, to a place, such as ``"oci:DIRECTORY"``. What is there stays."""
+        """Pulls an image, such as ``"alpine:3"``, to a location, such as ``"oci:DIRECTORY"`` or ``"docker-archive:FILE"``.
+
+        What a layout has already is not pulled again. An archive is replaced when the new one is complete.
+        """
         return self._move(lib.ocireg_pull, source, destination, timeout, context, options)
 
     def push(
@@ -374,7 +377,8 @@ class Service(Owner):
         context: _call.Context | None = None,
         **options: Unpack[PushOptions],
     ) -> Report:
-        """Pushes an image, such as ``"oci:DIRECTORY:NAME"``, to a registry, such as ``"registry.example/team/app:v1"``.
+        """Pushes an image, such as ``"oci:DIRECTORY:NAME"`` or ``"docker-archive:FILE"``, to a registry, such as
+        ``"registry.example/team/app:v1"``.
 
         All images of an index go, unless ``platform`` chooses one. What the registry has already is not sent again, and
         the image gets its name when everything else is there.
@@ -390,7 +394,8 @@ class Service(Owner):
         context: _call.Context | None = None,
         **options: Unpack[CopyOptions],
     ) -> Report:
-        """Copies an image between registries and layouts: ``"docker://REFERENCE"`` or ``"oci:DIRECTORY:NAME"`` each.
+        """Copies an image between registries, layouts and archives: ``"docker://REFERENCE"``, ``"oci:DIRECTORY:NAME"``,
+        ``"oci-archive:FILE:NAME"`` or ``"docker-archive:FILE:REFERENCE"`` each.
 
         All images of an index go, unless ``platform`` chooses one. Between registries nothing is written to disk, and
         within one registry blobs are mounted if it allows that.
