@@ -419,7 +419,7 @@ type PullOptions struct {
 	VerifyPresent bool `json:"verify_present,omitempty"`
 	// Pull what refers to the image and its children, such as signatures.
 	Referrers bool `json:"referrers,omitempty"`
-	// Check the uncompressed layers against the image's configuration. Not supported yet: [ErrUnsupported].
+	// Decompress every layer, also those that are there already, and check it against the image's configuration.
 	VerifyDiffIDs bool `json:"verify_diff_ids,omitempty"`
 	// To files:DIR: replace files that have other content.
 	Overwrite bool `json:"overwrite,omitempty"`
@@ -477,6 +477,8 @@ type PushOptions struct {
 	Convert string `json:"convert,omitempty"`
 	// Check each blob, even if the registry has a manifest that lists it.
 	VerifyPresent bool `json:"verify_present,omitempty"`
+	// Decompress every layer, also those that are there already, and check it against the image's configuration.
+	VerifyDiffIDs bool `json:"verify_diff_ids,omitempty"`
 	// Of files:DIR: what kind of artifact it is, a media type. Default: application/vnd.unknown.artifact.v1, unless Config
 	// has a media type.
 	ArtifactType string `json:"artifact_type,omitempty"`
@@ -523,6 +525,8 @@ type CopyOptions struct {
 	Convert string `json:"convert,omitempty"`
 	// Check each blob that the destination already has; in a layout, verify its digest.
 	VerifyPresent bool `json:"verify_present,omitempty"`
+	// Decompress every layer, also those that are there already, and check it against the image's configuration.
+	VerifyDiffIDs bool `json:"verify_diff_ids,omitempty"`
 	// Keep partial files, and continue those of an interrupted copy. Default: true.
 	Resume *bool `json:"resume,omitempty"`
 	// Of files:DIR: what kind of artifact it is, a media type. Default: application/vnd.unknown.artifact.v1, unless Config

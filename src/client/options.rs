@@ -240,7 +240,7 @@ options! {
         "verify_present" => verify_present: bool;
         /// Pull what refers to the image and its children, such as signatures.
         "referrers" => referrers: bool;
-        /// Check the uncompressed layers against the image's configuration. Not supported yet.
+        /// Decompress every layer, also those that are there already, and check it against the image's configuration.
         "verify_diff_ids" => verify_diff_ids: bool;
         /// To `files:DIR`: replace files that have other content.
         "overwrite" => overwrite: bool;
@@ -301,6 +301,8 @@ options! {
         "convert" => convert: Option<Conversion>, else "nothing is changed";
         /// Check each blob, even if the registry has a manifest that lists it.
         "verify_present" => verify_present: bool;
+        /// Decompress every layer, also those that are there already, and check it against the image's configuration.
+        "verify_diff_ids" => verify_diff_ids: bool;
         /// Of `files:DIR`: what kind of artifact it is, a media type.
         "artifact_type" => artifact_type: Option<String>, else "`application/vnd.unknown.artifact.v1`, unless `config` has a media type";
         /// Of `files:DIR`: the files of the artifact.
@@ -344,6 +346,8 @@ options! {
         "convert" => convert: Option<Conversion>, else "nothing is changed";
         /// Check each blob that the destination already has; in a layout, verify its digest.
         "verify_present" => verify_present: bool;
+        /// Decompress every layer, also those that are there already, and check it against the image's configuration.
+        "verify_diff_ids" => verify_diff_ids: bool;
         /// Keep partial files, and continue those of an interrupted copy.
         "resume" => resume: bool = true;
         /// Of `files:DIR`: what kind of artifact it is, a media type.
@@ -551,10 +555,6 @@ impl PullOptions {
                     );
                 }
             }
-        }
-        if self.verify_diff_ids {
-            let message = "this version of ocireg does not support verify_diff_ids yet".to_owned();
-            return Err(unsupported("verify_diff_ids", message));
         }
         one_choice(self.platform.as_ref(), self.all_platforms)
     }

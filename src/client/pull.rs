@@ -58,6 +58,7 @@ pub fn pull(
         all_platforms: options.all_platforms,
         nondistributable: options.nondistributable,
         verify_present: options.verify_present,
+        verify_diff_ids: options.verify_diff_ids,
         referrers: options.referrers,
         ..transfer::Options::default()
     });

@@ -49,6 +49,7 @@ pub fn push(
         platform: options.platform,
         nondistributable: options.nondistributable,
         verify_present: options.verify_present,
+        verify_diff_ids: options.verify_diff_ids,
         referrers: options.referrers,
         digest_tags: options.digest_tags,
         convert_to_oci: options.convert.is_some(),

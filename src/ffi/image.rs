@@ -43,7 +43,8 @@ use crate::client::{copy, inspect, pull, push};
 ///                        call
 ///                      - `referrers` (default false): also pull what refers to the image and to its children, such as
 ///                        signatures; in a layout these have no name
-///                      - `verify_diff_ids`: must be false in this version
+///                      - `verify_diff_ids` (default false): decompress every layer and check it against the image's
+///                        configuration before the image gets its name; layers that are there already are read again
 ///                      - `verify_present` (default false): hash all blobs that the layout already has, not only those
 ///                        that have changed since this library last verified them
 ///                      - `nondistributable` (default false): also pull nondistributable layers, from their `urls` if
@@ -125,6 +126,9 @@ pub unsafe extern "C" fn ocireg_pull(
 ///                        their digests
 ///                      - `verify_present` (default false): check each blob, even if the registry has a manifest that
 ///                        lists it
+///                      - `verify_diff_ids` (default false): decompress every layer and check it against the image's
+///                        configuration before the image gets its name; layers that the destination already has are
+///                        read from it if it is on this machine, else from the source
 ///                      - `dir_fd` (default: the working directory): an open directory that relative paths start from
 ///                      - `artifact_type`: the artifact type of "files:DIR"
 ///                      - `files`: a list of objects with `path` (relative to DIR, or absolute), `title`, `media_type`
@@ -201,6 +205,9 @@ pub unsafe extern "C" fn ocireg_push(
 ///                      - `convert`: "oci" converts manifests with Docker media types to OCI manifests, which changes
 ///                        their digests
 ///                      - `verify_present` (default false): check each blob that the destination already has
+///                      - `verify_diff_ids` (default false): decompress every layer and check it against the image's
+///                        configuration before the image gets its name; layers that the destination already has are
+///                        read from it if it is on this machine, else from the source
 ///                      - `resume` (default true): keep partial files of a layout if the call fails, and continue them
 ///                        in the next call
 ///                      - `dir_fd` (default: the working directory): an open directory that relative paths start from

@@ -87,6 +87,16 @@ pub fn is_image_config(media_type: &str) -> bool {
     matches!(media_type, OCI_CONFIG | DOCKER_CONFIG)
 }
 
+/// Whether this is a layer of a file system: a tar archive, compressed in whatever way.
+pub fn is_layer(media_type: &str) -> bool {
+    let families = ["application/vnd.oci.image.layer.", "application/vnd.docker.image.rootfs."];
+    let is_tar = |part: &str| {
+        let kind = part.split(['.', '+']).find(|word| *word == "tar");
+        kind.is_some() && !part.contains("encrypted")
+    };
+    families.iter().any(|family| media_type.strip_prefix(family).is_some_and(is_tar))
+}
+
 /// Whether a layer of this type may be fetched from its `urls` and should not be pushed.
 pub fn is_nondistributable(media_type: &str) -> bool {
     media_type.starts_with("application/vnd.oci.image.layer.nondistributable.v1.")

@@ -2,6 +2,7 @@
 
 mod cpu;
 pub mod descriptor;
+mod diff_ids;
 pub mod manifest;
 pub mod media_type;
 pub mod platform;
@@ -10,6 +11,7 @@ pub mod select;
 pub mod transport;
 
 pub use descriptor::Descriptor;
+pub use diff_ids::diff_ids;
 pub use manifest::{ImageManifest, Index, Manifest};
 pub use platform::Platform;
 pub use transport::{BlobRead, BlobWrite, Sink, Source};

@@ -181,6 +181,11 @@ pub trait Sink: Send + Sync {
         None
     }
 
+    /// A blob that was written, to be read back; None where that would be a download.
+    fn read_back(&self, _blob: &Descriptor) -> Result<Option<Box<dyn BlobRead + '_>>> {
+        Ok(None)
+    }
+
     /// What a user should know who wants this manifest here.
     fn warning_for(&self, _manifest: &Descriptor) -> Option<&'static str> {
         None

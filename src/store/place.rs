@@ -320,6 +320,10 @@ impl Sink for LayoutSink {
         self.layout.read_blob(&blob.digest, limit).ok()
     }
 
+    fn read_back(&self, blob: &Descriptor) -> Result<Option<Box<dyn BlobRead + '_>>> {
+        Contents::open_blob(&self.layout, blob, 0).map(Some)
+    }
+
     fn warning_for(&self, manifest: &Descriptor) -> Option<&'static str> {
         media_type::is_docker(&manifest.media_type).then_some(DOCKER_IN_LAYOUT)
     }

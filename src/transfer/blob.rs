@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use super::passing::{self, Passing};
 use super::plan::Plan;
 use super::progress::{Direction, Events};
 use super::report::BlobReport;
@@ -79,6 +80,7 @@ impl<'a> Job<'a> {
             self.plan.present.contains(&blob.digest) || self.sink.has_blob(blob, exact, call)?;
         if is_there || self.is_mounted(blob, &claim.origins(), call)? {
             claim.note();
+            self.verify_in_place(blob, call)?;
             report.source = if is_there { BlobSource::Present } else { BlobSource::Mounted };
             if self.source.has_counted(blob) {
                 return Ok(report);
@@ -93,10 +95,24 @@ impl<'a> Job<'a> {
             if report.resumed_from > 0 { BlobSource::Resumed } else { BlobSource::Network };
         call.add_done(report.resumed_from);
         let _at_work = self.busy.enter();
-        let moving = Moving { blob, writer, report, events, busy: &self.busy, again: false };
-        let moved = moving.run(self.source, buffer, call)?;
+        let passing = self.plan.diff_ids.get(&blob.digest).map(|expected| Passing::new(expected));
+        let busy = &self.busy;
+        let mut moving = Moving { blob, writer, report, events, busy, again: false, passing };
+        moving.run(self.source, buffer, call)?;
         claim.note();
-        Ok(moved)
+        let Moving { passing, report, .. } = moving;
+        if let Some(passing) = passing
+            && !passing.finish(blob, call)?
+        {
+            self.verify_in_place(blob, call)?;
+        }
+        Ok(report)
+    }
+
+    /// Looks into a layer that was not seen whole on its way, if that is wanted.
+    fn verify_in_place(&self, blob: &Descriptor, call: &Call) -> Result<()> {
+        let Some(expected) = self.plan.diff_ids.get(&blob.digest) else { return Ok(()) };
+        passing::verify_in_place(blob, expected, self.source, self.sink, call)
     }
 
     /// From one of the repositories that may have it, or from where other calls have brought it.
@@ -142,10 +158,12 @@ struct Moving<'a> {
     busy: &'a Busy,
     /// Whether it has begun anew already.
     again: bool,
+    /// What sees the bytes pass by, if the layer is to be verified.
+    passing: Option<Passing<'a>>,
 }
 
 impl Moving<'_> {
-    fn run(mut self, source: &dyn Source, buffer: &mut Vec<u8>, call: &Call) -> Result<BlobReport> {
+    fn run(&mut self, source: &dyn Source, buffer: &mut Vec<u8>, call: &Call) -> Result<()> {
         let mut moved = self.move_from_any(source, buffer, call);
         if let Err(Failure::Sink(error)) = &moved
             && error.is_retryable()
@@ -158,10 +176,7 @@ impl Moving<'_> {
             };
         }
         match moved {
-            Ok(()) => {
-                self.events.tell(self.blob.size, true, self.report.source, call)?;
-                Ok(self.report)
-            }
+            Ok(()) => self.events.tell(self.blob.size, true, self.report.source, call),
             Err(Failure::Source(error) | Failure::Sink(error)) => {
                 // A part that is wrong helps nobody, and one that filled the disk has to go.
                 let useless = matches!(
@@ -243,6 +258,9 @@ impl Moving<'_> {
     fn start_over(&mut self, call: &Call) -> Result<()> {
         call.forget_done(self.writer.position());
         self.writer.restart(call)?;
+        if let Some(passing) = &mut self.passing {
+            passing.restart();
+        }
         self.report.resumed_from = 0;
         self.report.source = BlobSource::Network;
         self.report.retries += 1;
@@ -278,6 +296,11 @@ impl Moving<'_> {
             };
             // What came before a failure is as good as the rest, and a later call goes on from there.
             if filled > 0 {
+                // Before the buffer is given away.
+                if let Some(passing) = &mut self.passing {
+                    let at = self.writer.position();
+                    passing.update(at, &buffer[..filled], call).map_err(Failure::Source)?;
+                }
                 if self.blob.size - self.writer.position() >= LARGE && self.busy.leave_a_core_idle()
                 {
                     self.writer.use_idle_core();

@@ -5,6 +5,7 @@ mod convert;
 pub(crate) mod documents;
 pub mod engine;
 pub mod options;
+mod passing;
 mod plan;
 pub(crate) mod progress;
 pub mod report;

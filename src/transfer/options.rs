@@ -13,6 +13,8 @@ pub struct Options {
     pub nondistributable: bool,
     /// Nothing is taken for present because a manifest that lists it is.
     pub verify_present: bool,
+    /// Every layer is decompressed and compared with the image's configuration.
+    pub verify_diff_ids: bool,
     /// What refers to the image, to its children, and in turn to that, goes as well.
     pub referrers: bool,
     /// Tags that are made of digests of the image and its children go as well.

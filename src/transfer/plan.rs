@@ -10,7 +10,7 @@ use crate::call::Call;
 use crate::error::{Code, Error, Result};
 use crate::image::manifest::Fetched;
 use crate::image::select::{Source as _, choose, too_deep, too_many};
-use crate::image::{Descriptor, Manifest, Platform, Sink, Source, media_type};
+use crate::image::{Descriptor, Manifest, Platform, Sink, Source, diff_ids, media_type};
 use crate::names::digest::Digest;
 
 /// Manifests that wait in memory for their blobs take no more than this; the others are read again when their turn comes.
@@ -30,6 +30,8 @@ pub(super) struct Plan {
     pub(super) present: HashSet<Digest>,
     /// What must be right though it is there already: programs read it before any layer.
     pub(super) configs: HashSet<Digest>,
+    /// What the layers are without their compression, where that is to be verified.
+    pub(super) diff_ids: HashMap<Digest, Vec<Digest>>,
     /// Manifests with a subject, and those that are found by a tag.
     pub(super) referrers: Vec<Descriptor>,
     pub(super) tagged: Vec<(Descriptor, String)>,
@@ -97,6 +99,10 @@ impl Plan {
         let configs = manifests.iter().filter_map(|stored| stored.config.as_ref());
         let configs = configs.map(|config| config.digest.clone()).collect();
         let present = present_of(&manifests, &entries);
+        let diff_ids = match options.verify_diff_ids {
+            true => diff_ids_of(&manifests, source, call)?,
+            false => HashMap::new(),
+        };
         Ok(Self {
             root,
             root_bytes,
@@ -106,6 +112,7 @@ impl Plan {
             blobs,
             present,
             configs,
+            diff_ids,
             referrers,
             tagged,
             platform,
@@ -425,6 +432,34 @@ fn present_of(manifests: &[Stored], entries: &[Descriptor]) -> HashSet<Digest> {
         .filter(|digest| !asked.contains(digest))
         .cloned()
         .collect()
+}
+
+/// What the configurations of images say of their layers. Artifacts have no layers in that sense.
+fn diff_ids_of(
+    manifests: &[Stored],
+    source: &dyn Source,
+    call: &Call,
+) -> Result<HashMap<Digest, Vec<Digest>>> {
+    let mut all: HashMap<Digest, Vec<Digest>> = HashMap::new();
+    for Stored { descriptor, config, layers, .. } in manifests {
+        let Some(config) = config.as_ref().filter(|c| media_type::is_image_config(&c.media_type))
+        else {
+            continue;
+        };
+        if !layers.iter().all(|layer| media_type::is_layer(&layer.media_type)) {
+            continue;
+        }
+        let bytes = source.small_blob(config, source.limits().config, call)?;
+        let listed = diff_ids(&bytes, layers.len())
+            .map_err(|e| e.context(format!("cannot use the image {}", descriptor.digest)))?;
+        for (layer, diff_id) in layers.iter().zip(listed) {
+            let known = all.entry(layer.digest.clone()).or_default();
+            if !known.contains(&diff_id) {
+                known.push(diff_id);
+            }
+        }
+    }
+    Ok(all)
 }
 
 /// The blobs of images and indexes, each once; the same digest with two sizes is a lie.

@@ -1375,7 +1375,6 @@ fn options_that_are_wrong() {
     for (options, code) in [
         (json!({"platform": "nonsense/"}), INVALID_ARGUMENT),
         (json!({"platform": "linux/amd64", "all_platforms": true}), INVALID_ARGUMENT),
-        (json!({"verify_diff_ids": true}), UNSUPPORTED),
     ] {
         let error = service.pull(None, &source, &place, &options).expect_err("wrong");
         assert_eq!(error.code, code, "{options}: {error:?}");

@@ -1,11 +1,14 @@
-//! Layers without their compression: blobs that are opened with `decompress`, and what must come out of them.
+//! Layers without their compression: blobs that are opened with `decompress`, what must come out of them, and images
+//! whose layers must be what their configurations say.
+
+use std::path::Path;
 
 use ocireg_testkit::digest::sha256;
-use ocireg_testkit::{Action, Cut, Fault, Registry};
+use ocireg_testkit::{Action, Cut, Fault, Registry, TempDir, tempdir};
 use serde_json::{Value, json};
 
 use crate::c_surface::images::{Context, Reader, Session};
-use crate::c_surface::{Outcome, Service};
+use crate::c_surface::{Outcome, Service, layouts};
 use crate::compress::{gzip, sample, skippable, zstd, zstd_with_window};
 use crate::scene::{DIGEST_MISMATCH, INVALID_MANIFEST, LIMIT};
 
@@ -261,4 +264,229 @@ fn a_plain_blob_passes_whole() {
     let all = scene.read(&digest, &json!({"diff_id": digest})).expect("the blob");
     assert_eq!(all.len(), 3_000_001);
     assert_eq!(sha256(&all), digest);
+}
+
+/// An image of layers, whose configuration says these things of them.
+struct Image {
+    layers: Vec<Vec<u8>>,
+    diff_ids: Vec<String>,
+}
+
+impl Image {
+    /// In every compression that there is.
+    fn right() -> Self {
+        let contents: Vec<Vec<u8>> = (1..4).map(|number| sample(number * 300_000)).collect();
+        let layers = vec![gzip(&contents[0]), zstd(&contents[1]), contents[2].clone()];
+        Self { layers, diff_ids: contents.iter().map(|content| sha256(content)).collect() }
+    }
+
+    fn lying(number: usize) -> Self {
+        let mut image = Self::right();
+        image.diff_ids[number] = sha256(b"something else");
+        image
+    }
+
+    fn layer(&self, number: usize) -> String {
+        sha256(&self.layers[number])
+    }
+
+    /// With layers of this type.
+    fn push(&self, registry: &Registry, layer_type: &str) {
+        let config = json!({"architecture": "amd64", "os": "linux",
+            "rootfs": {"type": "layers", "diff_ids": self.diff_ids}})
+        .to_string();
+        let descriptor = |kind: &str, bytes: &[u8]| json!({"mediaType": kind, "digest": sha256(bytes), "size": bytes.len()});
+        let layers = self.layers.iter().map(|layer| {
+            registry.add_blob("demo/app", layer.clone());
+            descriptor(layer_type, layer)
+        });
+        let manifest = json!({
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "config": descriptor("application/vnd.oci.image.config.v1+json", config.as_bytes()),
+            "layers": layers.collect::<Vec<_>>(),
+        });
+        registry.add_blob("demo/app", config);
+        let kind = "application/vnd.oci.image.manifest.v1+json";
+        registry.add_manifest("demo/app", Some("1"), kind, manifest.to_string());
+    }
+}
+
+/// The type says nothing of the compression: content does.
+const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+
+struct Images {
+    service: Service,
+    registry: Registry,
+    layout: TempDir,
+}
+
+impl Images {
+    fn of(image: &Image) -> Self {
+        let registry = Registry::plain();
+        image.push(&registry, LAYER);
+        let service = Service::bare(json!({"retry": {"initial-ms": 1, "max-ms": 5}}));
+        Self { service, registry, layout: tempdir() }
+    }
+
+    fn reference(&self) -> String {
+        format!("{}/demo/app:1", self.registry.host())
+    }
+
+    fn place(&self) -> String {
+        format!("oci:{}:x", self.layout.path().display())
+    }
+
+    fn pull(&self, options: &Value) -> Outcome<Value> {
+        let pulled = self.service.pull(None, &self.reference(), &self.place(), options);
+        layouts::assert_sound(self.layout.path());
+        pulled
+    }
+
+    fn part(&self, digest: &str) -> std::path::PathBuf {
+        self.layout.path().join("blobs/sha256").join(digest.trim_start_matches("sha256:"))
+    }
+}
+
+#[track_caller]
+fn assert_lies(outcome: Outcome<Value>, layer: &str) {
+    let error = outcome.expect_err("a diff ID that is wrong");
+    assert_eq!((error.code, &error.json["what"]), (DIGEST_MISMATCH, &json!("diff_id")));
+    assert!(error.message.contains(layer), "{error:#?}");
+    assert_eq!(error.json["digest_expected"], json!(sha256(b"something else")));
+}
+
+#[test]
+fn every_layer_of_a_pull_is_checked() {
+    let verify = json!({"verify_diff_ids": true});
+    let right = Image::right();
+    let images = Images::of(&right);
+    images.pull(&verify).expect("a right image");
+    // Again: what is there is read, and nothing is downloaded.
+    let before = images.registry.requests().len();
+    images.pull(&verify).expect("a right image");
+    let requests = images.registry.requests();
+    let asked = |part: &str| requests[before..].iter().any(|r| r.target.contains(part));
+    assert!(!right.layers.iter().any(|layer| asked(&sha256(layer))));
+    for number in 0..3 {
+        let image = Image::lying(number);
+        let images = Images::of(&image);
+        for _ in 0..2 {
+            // The second time, the layer is there already.
+            assert_lies(images.pull(&verify), &image.layer(number));
+            assert_eq!(layouts::images(images.layout.path()), 0, "it has no name");
+        }
+        images.pull(&json!({})).expect("nobody asked");
+        assert_lies(images.pull(&verify), &image.layer(number));
+    }
+}
+
+#[test]
+fn a_layer_that_is_resumed_or_sent_again_is_checked() {
+    let verify = json!({"verify_diff_ids": true});
+    for (image, is_right) in [(Image::right(), true), (Image::lying(2), false)] {
+        let mut images = Images::of(&image);
+        let layer = image.layer(2);
+        // The first call leaves a part, which the next one goes on with.
+        let cut = Fault::on(&layer, Action::CutBody(300_000, Cut::Rst)).method("GET");
+        images.registry.fault(cut.times(1));
+        let patient = std::mem::replace(
+            &mut images.service,
+            Service::bare(json!({"retry": {"max-attempts": 1}})),
+        );
+        assert!(images.pull(&verify).is_err());
+        images.service = patient;
+        match images.pull(&verify) {
+            Ok(report) => {
+                assert!(is_right);
+                let blobs = report["blobs"].as_array().expect("blobs");
+                assert!(blobs.iter().any(|blob| blob["source"] == "resumed"), "{report}");
+            }
+            wrong => {
+                assert!(!is_right);
+                assert_lies(wrong, &layer);
+            }
+        }
+        // Wrong bytes are the registry's fault; a second try brings the right ones.
+        let images = Images::of(&image);
+        images.registry.fault(Fault::on(&layer, Action::Flip(100)).method("GET").times(1));
+        match images.pull(&verify) {
+            Ok(_) => assert!(is_right),
+            wrong => assert_lies(wrong, &layer),
+        }
+        assert!(images.part(&layer).exists());
+    }
+}
+
+#[test]
+fn every_layer_of_a_push_or_copy_is_checked() {
+    let options = json!({"verify_diff_ids": true});
+    for image in [Image::right(), Image::lying(0), Image::lying(1), Image::lying(2)] {
+        let lie = (0..3).find(|number| image.diff_ids[*number] == sha256(b"something else"));
+        let images = Images::of(&image);
+        images.pull(&json!({})).expect("nobody asked");
+        let to = Registry::plain();
+        let at = format!("docker://{}/demo/app:1", to.host());
+        let from = format!("docker://{}", images.reference());
+        let judge = |outcome: Outcome<Value>| match lie {
+            None => drop(outcome.expect("a right image")),
+            Some(number) => assert_lies(outcome, &image.layer(number)),
+        };
+        let has_it = |to: &Registry| {
+            let session =
+                images.service.open(None, &format!("{}/demo/app:1", to.host()), &json!({}));
+            session.expect("a session").head_manifest(None, None, &json!({})).is_ok()
+        };
+        for _ in 0..2 {
+            judge(images.service.push(None, &images.place(), &at, &options));
+            assert_eq!(has_it(&to), lie.is_none());
+        }
+        let to = Registry::plain();
+        let at = format!("docker://{}/demo/app:1", to.host());
+        for _ in 0..2 {
+            judge(images.service.copy(None, &from, &at, &options));
+            assert_eq!(has_it(&to), lie.is_none());
+        }
+        // By mounting, within one registry.
+        let at = format!("docker://{}/demo/other:1", images.registry.host());
+        judge(images.service.copy(None, &from, &at, &options));
+        let layout = tempdir();
+        let at = format!("oci:{}:x", layout.path().display());
+        judge(images.service.copy(None, &from, &at, &options));
+        assert_eq!(layouts::images(layout.path()), usize::from(lie.is_none()));
+    }
+}
+
+#[test]
+fn a_configuration_that_lacks_a_diff_id_is_refused() {
+    let verify = json!({"verify_diff_ids": true});
+    for count in [0, 2, 4] {
+        let mut image = Image::right();
+        image.diff_ids.resize(count, sha256(b"x"));
+        let images = Images::of(&image);
+        let error = images.pull(&verify).expect_err("not one for each layer");
+        assert_eq!((error.code, &error.json["what"]), (DIGEST_MISMATCH, &json!("diff_id")));
+        images.pull(&json!({})).expect("nobody asked");
+    }
+    // What is no layer of a file system has no diff ID.
+    let mut image = Image::right();
+    image.diff_ids.clear();
+    let images = Images::of(&image);
+    image.push(&images.registry, "application/vnd.example.model");
+    images.pull(&verify).expect("an artifact");
+}
+
+#[test]
+fn a_layer_that_cannot_be_decompressed_is_refused() {
+    let verify = json!({"verify_diff_ids": true});
+    let mut image = Image::right();
+    let half = image.layers[0].len() / 2;
+    image.layers[0].truncate(half);
+    let images = Images::of(&image);
+    let error = images.pull(&verify).expect_err("half of a layer");
+    assert_eq!((error.code, &error.json["what"]), (INVALID_MANIFEST, &json!("layer")));
+    assert!(error.message.contains(&image.layer(0)), "{error:#?}");
+    assert_eq!(layouts::images(images.layout.path()), 0);
+    images.pull(&json!({})).expect("nobody asked");
+    assert!(Path::new(&images.part(&image.layer(0))).exists());
 }

@@ -32,10 +32,6 @@ enum Shown {
 
 use Shown::{By, Refused};
 
-fn yes() -> Value {
-    json!(true)
-}
-
 fn push() -> Value {
     json!({"actions": ["pull", "push"]})
 }
@@ -322,7 +318,7 @@ const KEYS: &[(&str, &[(&str, Shown)])] = &[
                 By("present.rs", "marks_are_believed_unless_everything_is_to_be_hashed"),
             ),
             ("referrers", By("copy.rs", "referrers_come_and_go_with_the_image")),
-            ("verify_diff_ids", Refused(yes)),
+            ("verify_diff_ids", By("layers.rs", "every_layer_of_a_pull_is_checked")),
             ("overwrite", By("artifacts.rs", "files_are_replaced_only_on_request")),
             ("dir_fd", By("push.rs", "relative_paths_begin_where_the_caller_says")),
         ],
@@ -366,6 +362,7 @@ const KEYS: &[(&str, &[(&str, Shown)])] = &[
                 By("copy.rs", "docker_manifests_become_oci_ones_only_where_that_is_wanted"),
             ),
             ("verify_present", By("push.rs", "what_the_registry_has_is_not_sent_again")),
+            ("verify_diff_ids", By("layers.rs", "every_layer_of_a_push_or_copy_is_checked")),
             ("artifact_type", By("artifacts.rs", "an_artifact_has_what_the_options_say")),
             ("files", By("artifacts.rs", "an_artifact_has_what_the_options_say")),
             ("annotations", By("artifacts.rs", "an_artifact_has_what_the_options_say")),
@@ -394,6 +391,7 @@ const KEYS: &[(&str, &[(&str, Shown)])] = &[
                 By("copy.rs", "docker_manifests_become_oci_ones_only_where_that_is_wanted"),
             ),
             ("verify_present", By("copy.rs", "a_layout_is_verified_where_that_is_wanted")),
+            ("verify_diff_ids", By("layers.rs", "every_layer_of_a_push_or_copy_is_checked")),
             ("resume", By("copy.rs", "a_copy_into_a_layout_goes_on_where_it_was_cut")),
             ("artifact_type", By("artifacts.rs", "an_artifact_has_what_the_options_say")),
             ("files", By("artifacts.rs", "an_artifact_has_what_the_options_say")),
@@ -662,10 +660,6 @@ fn looking_nowhere_needs_no_support() {
     for key in ["hosts-dir", "registries-conf"] {
         Service::new(&json!({key: ""})).expect("nothing is asked for");
     }
-    let (service, _) = nobody();
-    let nothing = json!({"verify_diff_ids": false});
-    let error = give("pull", nothing, &nobody().1, &service).expect_err("nobody is there");
-    assert_ne!(error.code, UNSUPPORTED, "{error:?}");
 }
 
 #[test]

@@ -443,7 +443,8 @@ class PullOptions(TypedDict, total=False):
     - ``nondistributable``: Pull nondistributable layers, too.
     - ``verify_present``: Verify the digests of all blobs that the destination already has.
     - ``referrers``: Pull what refers to the image and its children, such as signatures.
-    - ``verify_diff_ids``: Check the uncompressed layers against the image's configuration. Not supported yet.
+    - ``verify_diff_ids``: Decompress every layer, also those that are there already, and check it against the image's
+      configuration.
     - ``overwrite``: To ``files:DIR``: replace files that have other content.
     - ``dir_fd``: An open directory in which a relative path begins. Default: the working directory.
     """
@@ -476,6 +477,8 @@ class PushOptions(TypedDict, total=False):
     - ``convert``: ``oci`` turns manifests with Docker media types into OCI manifests, which changes their digests.
       Default: nothing is changed.
     - ``verify_present``: Check each blob, even if the registry has a manifest that lists it.
+    - ``verify_diff_ids``: Decompress every layer, also those that are there already, and check it against the image's
+      configuration.
     - ``artifact_type``: Of ``files:DIR``: what kind of artifact it is, a media type. Default:
       ``application/vnd.unknown.artifact.v1``, unless ``config`` has a media type.
     - ``files``: Of ``files:DIR``: the files of the artifact. Default: every regular file in the directory, sorted by
@@ -499,6 +502,7 @@ class PushOptions(TypedDict, total=False):
     nondistributable: bool
     convert: str
     verify_present: bool
+    verify_diff_ids: bool
     artifact_type: str
     files: list[ArtifactFile]
     annotations: dict[str, str]
@@ -525,6 +529,8 @@ class CopyOptions(TypedDict, total=False):
     - ``convert``: ``oci`` turns manifests with Docker media types into OCI manifests, which changes their digests.
       Default: nothing is changed.
     - ``verify_present``: Check each blob that the destination already has; in a layout, verify its digest.
+    - ``verify_diff_ids``: Decompress every layer, also those that are there already, and check it against the image's
+      configuration.
     - ``resume``: Keep partial files, and continue those of an interrupted copy. Default: ``True``.
     - ``artifact_type``: Of ``files:DIR``: what kind of artifact it is, a media type. Default:
       ``application/vnd.unknown.artifact.v1``, unless ``config`` has a media type.
@@ -551,6 +557,7 @@ class CopyOptions(TypedDict, total=False):
     nondistributable: bool
     convert: str
     verify_present: bool
+    verify_diff_ids: bool
     resume: bool
     artifact_type: str
     files: list[ArtifactFile]
