@@ -3,7 +3,7 @@
 // bindings/gen makes the marked sections from src/ffi; the rest is written by hand.
 //
 // Every function of the library that can fail comes twice: `f` throws ocireg::Error, `try_f` returns ocireg::Result.
-// Strings named `…json` are the documents that ocireg.h describes. An exception thrown by a progress callback stops the call and
+// Strings named `…json` are the JSON objects that ocireg.h describes. An exception thrown by a progress callback stops the call and
 // comes out of the call, of `f` and `try_f` alike.
 
 #ifndef OCIREG_HPP
@@ -50,9 +50,9 @@ public:
     int64_t retry_after_ms() const noexcept { return retry_after_ms_; }
     /// Whether the same call may succeed when it is made again.
     bool retryable() const noexcept { return retryable_; }
-    /// Everything that is known, as the JSON document of ocireg_error_json().
+    /// Everything that is known, as the JSON object of ocireg_error_json().
     const std::string &json() const noexcept { return texts_->json; }
-    /// What the user can do about it, in one line; "" where there is no hint. Show it after what().
+    /// What the user can do about it, in one line; "" if there is no hint. Show it after what().
     const std::string &hint() const noexcept { return texts_->hint; }
 
 private:
@@ -70,8 +70,8 @@ private:
 /// Explains a code in one sentence, such as "The requested object does not exist." for OCIREG_NOT_FOUND.
 inline const char *code_text(int32_t code) noexcept { return ocireg_code_text(code); }
 
-/// Thrown by Reader::close() when the reader was closed before the end of the blob, so that nothing says that what was
-/// read is right.
+/// Thrown by Reader::close() if the reader was closed before the end of the blob, so that what was read is not
+/// verified.
 class NotVerified : public std::logic_error {
 public:
     NotVerified()
@@ -98,7 +98,7 @@ private:
     std::variant<T, Error> either_;
 };
 
-/// What calls return that have nothing to say but success.
+/// The result of calls that only succeed or fail.
 using Done = std::monostate;
 
 /// A string for the library, borrowed for the call (a std::string_view is copied, because C needs a NUL at the end);
@@ -190,10 +190,10 @@ Result<Class> wrap(Result<Handle> &&handle) {
 
 } // namespace detail
 
-/// What calls run under: one deadline, cancellation, progress. Must outlive the calls made under it.
+/// A deadline, cancellation and a progress callback for calls. It must outlive the calls made under it.
 class Context {
 public:
-    /// Told bytes done, bytes in all and an event (JSON); answers whether to go on.
+    /// Gets the bytes transferred so far, the bytes to transfer and an event (JSON); returns whether to continue.
     using Progress = std::function<bool(uint64_t done, uint64_t total, std::string_view event_json)>;
 
     Context() : handle_(detail::handle<ocireg_context, ocireg_context_free>(ocireg_context_new).value()) {}
@@ -213,7 +213,7 @@ public:
     /// Ends the calls under this context, now and later; from any thread.
     void cancel() const noexcept { ocireg_context_cancel(handle_.get()); }
 
-    /// The C handle, which stays owned by this object.
+    /// The C handle, which still belongs to this object.
     ocireg_context *get() const noexcept { return handle_.get(); }
 
 private:
@@ -240,14 +240,14 @@ struct Manifest {
     std::vector<uint8_t> data;
 };
 
-/// A v1 image: its JSON, and the size of its layer, -1 if the registry does not tell.
+/// A v1 image: its JSON, and the size of its layer, -1 if the registry does not state it.
 struct V1Image {
     std::vector<uint8_t> json;
     int64_t layer_size;
 };
 
-/// Bytes of a blob or of a v1 layer. Size and digest of a blob, or the size of a layer where it is known, are checked at
-/// the end, so what was read counts only when read() has returned 0 or verify() has succeeded:
+/// Reads a blob or a v1 layer. Size and digest of a blob, or the size of a layer if it is known, are checked at the end:
+/// read until read() returns 0, or call verify(), before you trust the data.
 ///
 ///     ocireg::Reader blob = session.open_blob(digest);
 ///     unpack_tar([&](uint8_t *buffer, size_t size) { return blob.read(buffer, size); }); // may stop before the end
@@ -282,7 +282,7 @@ public:
             return code;
         });
     }
-    /// Reads what a tar reader has left unread, and checks size and digest. Call it when you are done reading.
+    /// Reads the rest, which a tar reader leaves, and checks size and digest. Call it when you are done reading.
     void verify(const Context *context = nullptr) { try_verify(context).value(); }
 
     /// Closes the reader; false if it was read from, and the last read neither reached the end nor failed.
@@ -291,8 +291,8 @@ public:
         handle_.reset();
         return !unverified;
     }
-    /// Closes the reader, and throws NotVerified where try_close() gives false. The destructor closes too, and can say
-    /// nothing.
+    /// Closes the reader, and throws NotVerified if try_close() would return false. The destructor also closes the reader,
+    /// but cannot report this.
     void close() {
         if (!try_close()) throw NotVerified();
     }
@@ -304,7 +304,7 @@ public:
 private:
     enum class State { fresh, reading, ended, failed };
 
-    /// The caller knows of a failure already; after a deadline or a cancellation the next read that succeeds counts.
+    /// The caller already knows about a failure; after a deadline or a cancellation, the next successful read counts.
     void note(int32_t code) noexcept {
         if (code != OCIREG_OK && code != OCIREG_BUSY) state_ = State::failed;
     }
@@ -313,7 +313,7 @@ private:
     State state_ = State::fresh;
 };
 
-/// Content on its way to a registry. It is there once commit() has returned; without that, nothing is.
+/// Writes a blob or a v1 layer. The registry has it once commit() has returned; without a commit it is discarded.
 class Writer {
 public:
     using Handle = detail::Handle<ocireg_writer, ocireg_writer_free>;
@@ -349,7 +349,7 @@ private:
     Handle handle_;
 };
 
-/// Speaks to one registry, or to one repository of it. Any number of threads may use it at once.
+/// A registry or one of its repositories. Any number of threads may use it at once.
 class Session {
 public:
     using Handle = detail::Handle<ocireg_session, ocireg_session_free>;
@@ -376,7 +376,7 @@ public:
         return try_get_manifest(tag_or_digest, options_json, context).value();
     }
 
-    /// Nothing if the blob was mounted; else a writer that goes on with the upload that the registry began instead.
+    /// Returns nothing if the blob was mounted, else a writer that continues the upload that the registry started instead.
     Result<std::optional<Writer>> try_mount_blob(Text digest, Text from_repository, Text options_json = nullptr,
                                                  const Context *context = nullptr) const {
         ocireg_writer *writer = nullptr;
@@ -759,7 +759,7 @@ private:
     Handle handle_;
 };
 
-/// One place where a registry may answer. Any number of threads may use it at once.
+/// An address at which a registry may be reached. Any number of threads may use it at once.
 class Endpoint {
 public:
     using Handle = detail::Handle<ocireg_endpoint, ocireg_endpoint_free>;
@@ -827,7 +827,7 @@ private:
     Handle handle_;
 };
 
-/// A configuration and everything that grows from it: endpoints, sessions, pulls. Any number of threads may use it.
+/// The configuration that all calls start from. Any number of threads may use it at once.
 class Service {
 public:
     using Handle = detail::Handle<ocireg_service, ocireg_service_free>;
@@ -841,12 +841,12 @@ public:
             }));
     }
 
-    /// Told the level of a record, from 1 (error) to 5 (trace), and its JSON, on the thread that is inside the call.
-    /// Calls that it makes itself are not logged.
+    /// Gets the level of a record, from 1 (error) to 5 (trace), and its JSON, on the thread that is inside the call.
+    /// Calls that the callback makes are not logged.
     using Log = std::function<void(int32_t level, std::string_view record_json)>;
 
-    /// Logs records up to this level; an empty function ends that. Not from inside a callback. What it throws comes out
-    /// of the call that logs, once that has ended.
+    /// Sets the log callback, which gets records up to this level; an empty function removes it. Do not call this from a
+    /// callback. An exception in the callback is thrown by the call that logs, when that has ended.
     Result<Done> try_set_log(int32_t max_level, Log log) const {
         return detail::done([&](ocireg_error **error) {
             if (!log) return ocireg_service_set_log(handle_.get(), max_level, nullptr, nullptr, nullptr, error);

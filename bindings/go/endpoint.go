@@ -51,7 +51,7 @@ func (e *Endpoint) IsSecure() (bool, error) {
 	return secure, newError(err)
 }
 
-// Ping asks the registry which protocol it speaks, without credentials. If the response makes no sense, the error is a
+// Ping asks the registry which protocol it speaks, without credentials. If the response is not valid, the error is a
 // [PingResponseError].
 func (e *Endpoint) Ping(ctx context.Context) (*PingResult, error) {
 	return decodeNew[PingResult](under(ctx, e.c.Ping))

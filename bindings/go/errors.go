@@ -92,7 +92,7 @@ var (
 	}, []error{ErrNotFound, fs.ErrNotExist}}
 )
 
-// PingResponseError means that the response to a ping makes no sense; use it with [errors.As].
+// PingResponseError means that the response to a ping is not valid; use it with [errors.As].
 type PingResponseError struct {
 	Err error
 }

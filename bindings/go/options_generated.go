@@ -35,7 +35,7 @@ type ServiceOptions struct {
 	CredentialHelperTimeout Milliseconds `json:"credential-helper-timeout-ms,omitempty"`
 	// The addresses of hosts, instead of DNS; * is every other name, and a host with an empty list does not resolve.
 	Resolve map[string][]string `json:"resolve,omitempty"`
-	// The proxies. &Proxy{} is no proxy. Default: the environment's.
+	// The proxies. &Proxy{} means no proxy. Default: the environment's.
 	Proxy *Proxy `json:"proxy,omitempty"`
 	// The User-Agent header. Default: "ocireg/0.1.0".
 	UserAgent string `json:"user-agent,omitempty"`
@@ -85,7 +85,7 @@ func (o *ServiceOptions) paths() map[string]*string {
 	return paths
 }
 
-// Timeouts say how long each step of an exchange may take. 0 is no limit. Fields that are zero have the default.
+// Timeouts say how long each step of an exchange may take. 0 means no limit. Fields that are zero have the default.
 type Timeouts struct {
 	// Resolving the host name and connecting, for each address. Default: 30 s.
 	Connect time.Duration

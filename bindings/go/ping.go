@@ -67,7 +67,7 @@ func (c *challenges) AddResponse(resp *http.Response) error {
 
 // PingV2Registry asks, through a transport of net/http, whether the registry at a URL speaks protocol v2. It returns
 // the authentication challenges, and true if the response names protocol v2 in its version header. If the response
-// makes no sense, the error is a [PingResponseError].
+// is not valid, the error is a [PingResponseError].
 func PingV2Registry(endpoint *url.URL, transport http.RoundTripper) (ChallengeManager, bool, error) {
 	return PingV2RegistryContext(context.Background(), endpoint, transport)
 }

@@ -171,7 +171,7 @@ func (s *DefaultService) TLSSettings(ctx context.Context, hostname string) (*TLS
 }
 
 // Auth checks credentials with the registry at authConfig.ServerAddress, without storing them; to store them, use
-// [DefaultService.Login]. It returns the status "Login Succeeded", and an identity token to store in place of the
+// [DefaultService.Login]. It returns the status "Login Succeeded", and an identity token to store instead of the
 // password, or "". If authConfig is nil, it checks what the service has for docker.io. If userAgent is empty, the
 // service's own is sent.
 func (s *DefaultService) Auth(ctx context.Context, authConfig *AuthConfig, userAgent string) (status, token string, err error) {

@@ -233,7 +233,7 @@ func (e *APIEndpoint) read(document []byte) error {
 type LoginResult struct {
 	// Status is "Login Succeeded".
 	Status string
-	// IdentityToken, unless it is empty, is to be stored in place of the password.
+	// IdentityToken, unless it is empty, must be stored instead of the password.
 	IdentityToken string
 	// Stored is where Login stored the credentials: "config.json", the name of a credential helper, or "none".
 	Stored string `json:"stored,omitempty"`

@@ -198,7 +198,7 @@ func (e *V1Endpoint) Path(path string) string {
 }
 
 // Ping asks the registry whether it speaks protocol v1, and whether it works without an index. The official index is
-// not asked. If the response makes no sense, the error is a [PingResponseError].
+// not asked. If the response is not valid, the error is a [PingResponseError].
 func (e *V1Endpoint) Ping() (PingResult, error) { return e.PingContext(context.Background()) }
 
 // PingContext is like Ping, with a context.

@@ -156,7 +156,7 @@ events! {
         /// The message of the failure.
         message: &'a str,
     }
-    /// An endpoint failed, and the call goes on with the next one.
+    /// An endpoint failed, and the call continues with the next one.
     Endpoint "endpoint" {
         /// The code of the failure.
         code: i32,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::json::schema::options;
 
 options! {
-    /// How long each step of an exchange may take. 0 is no limit.
+    /// How long each step of an exchange may take. 0 means no limit.
     pub struct Timeouts built by TimeoutsBuilder of service "timeouts" {
         /// Resolving the host name and connecting, for each address.
         "connect-ms" => connect: Duration = Duration::from_secs(30);

@@ -89,11 +89,33 @@ struct Search<'a> {
 
 type Found = Option<(Fit, Chosen)>;
 
+/// The entries of an index that may be for the platform.
+struct Entries<'i> {
+    /// Those that state a platform which suits, the best first.
+    stated: Vec<(Fit, &'i Descriptor, &'i Platform)>,
+    /// Those that state none.
+    unstated: Vec<&'i Descriptor>,
+}
+
 impl Search<'_> {
     fn index(&mut self, index: &Index, depth: u64) -> Result<Found> {
         if depth >= self.deepest {
             return Err(too_deep(self.deepest));
         }
+        let Entries { stated, unstated } = self.sort(index)?;
+        let foreign = stated.partition_point(|(fit, ..)| !fit.foreign);
+        let (native, foreign) = stated.split_at(foreign);
+        if let Some(found) = self.first_stated(native, depth)? {
+            return Ok(Some(found));
+        }
+        match self.best_unstated(&unstated, depth)? {
+            Some(found) => Ok(Some(found)),
+            None => self.first_stated(foreign, depth),
+        }
+    }
+
+    /// Sorts the entries of an index by how well they suit the platform, and keeps what the error has to name.
+    fn sort<'i>(&mut self, index: &'i Index) -> Result<Entries<'i>> {
         let (mut stated, mut unstated) = (Vec::new(), Vec::new());
         for child in &index.manifests {
             self.left = self.left.checked_sub(1).ok_or_else(too_many)?;
@@ -112,14 +134,27 @@ impl Search<'_> {
             }
         }
         stated.sort_by_key(|(fit, ..)| *fit); // Equals keep their order.
-        let foreign = stated.partition_point(|(fit, ..)| !fit.foreign);
-        for (fit, child, platform) in &stated[..foreign] {
+        Ok(Entries { stated, unstated })
+    }
+
+    /// The first of these entries that has an image. (An index within the index may have none.)
+    fn first_stated(
+        &mut self,
+        entries: &[(Fit, &Descriptor, &Platform)],
+        depth: u64,
+    ) -> Result<Found> {
+        for (fit, child, platform) in entries {
             if let Some(found) = self.stated(*fit, child, platform, depth)? {
                 return Ok(Some(found));
             }
         }
+        Ok(None)
+    }
+
+    /// The best of the entries whose configurations have to be read.
+    fn best_unstated(&mut self, entries: &[&Descriptor], depth: u64) -> Result<Found> {
         let mut best: Found = None;
-        for child in unstated {
+        for child in entries {
             if !self.seen.insert(child.digest.clone()) {
                 continue;
             }
@@ -142,15 +177,7 @@ impl Search<'_> {
                 break;
             }
         }
-        if best.is_some() {
-            return Ok(best);
-        }
-        for (fit, child, platform) in &stated[foreign..] {
-            if let Some(found) = self.stated(*fit, child, platform, depth)? {
-                return Ok(Some(found));
-            }
-        }
-        Ok(None)
+        Ok(best)
     }
 
     /// An entry that states a platform which suits: its image, or what suits in its index.

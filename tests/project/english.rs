@@ -7,7 +7,7 @@ use std::path::Path;
 use proc_macro2::{Delimiter, LineColumn, TokenStream, TokenTree};
 
 /// What no message says, and what to say instead.
-const BANNED: &[(&str, &str)] = &[
+pub const BANNED: &[(&str, &str)] = &[
     ("must be text", "must be a string"),
     ("list of text", "list of strings"),
     ("JSON document", "JSON object"),
@@ -52,7 +52,7 @@ fn fault(message: &str) -> Option<String> {
 }
 
 /// `X is no tag` is not English; `there is no tag` is, and so is `X is no longer there`.
-fn negated_noun(before: &str, words: &[&str]) -> Option<String> {
+pub fn negated_noun(before: &str, words: &[&str]) -> Option<String> {
     let [verb, no, noun] = words else { return None };
     let is_noun =
         noun.starts_with(|c: char| c.is_ascii_lowercase() || c == '{') && *noun != "longer";

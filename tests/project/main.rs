@@ -3,4 +3,6 @@
 mod architecture;
 mod docs;
 mod english;
+mod prose;
 mod rows;
+mod sizes;

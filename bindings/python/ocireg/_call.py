@@ -21,11 +21,11 @@ from .documents import ProgressEvent
 T = TypeVar("T")
 
 ProgressCallback = Callable[[int, int, ProgressEvent], object]
-"""Told bytes done, bytes in all as far as is known, and what happened. What it returns is ignored."""
+"""Gets the bytes transferred so far, the bytes to transfer as far as is known, and an event. Its result is ignored."""
 
 
 class Context:
-    """One deadline, one cancellation and one progress callback for any number of calls.
+    """A deadline, cancellation and a progress callback for any number of calls.
 
     Give it to calls as ``context=``; they end with :class:`CancelledError` within a second of :meth:`cancel`, and with
     :class:`DeadlineError` ``timeout`` seconds after the context was made. As a context manager it cancels on exit what
@@ -43,14 +43,14 @@ class Context:
         self._calls: set[_Call] = set()
 
     def cancel(self) -> None:
-        """Ends all calls under the context, now and later. Any thread, and signal handlers."""
+        """Cancels all calls under the context, now and later. Any thread and signal handlers may call it."""
         self._cancelled = True
         for call in list(self._calls):
             call.cancel()
 
     @property
     def cancelled(self) -> bool:
-        """Whether :meth:`cancel` was called."""
+        """Returns whether :meth:`cancel` was called."""
         return self._cancelled
 
     def __enter__(self) -> Context:

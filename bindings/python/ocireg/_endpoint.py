@@ -1,4 +1,4 @@
-"""Endpoints: places where a registry may be reached."""
+"""Endpoints: addresses at which a registry may be reached."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Headers = Mapping[str, Union[str, Sequence[str]]]
 
 
 class Endpoint(AnyEndpoint):
-    """One place where a registry may be reached, made by :meth:`Service.new_endpoint`. ``str()`` is its address.
+    """An address at which a registry may be reached, from :meth:`Service.new_endpoint`. ``str()`` returns its URL.
 
     Any number of threads may use it at once.
     """
 
     def to_v1(self, user_agent: str | None = None, headers: Headers | None = None) -> V1Endpoint:
-        """The same place by protocol v1, with a User-Agent and headers for all its requests. Asks nobody."""
+        """Returns an endpoint of protocol v1 at the same address, with these headers in all requests. Sends nothing."""
         agent = _values.text("user_agent", user_agent)
         more = _values.headers(headers)
         with self._handle as endpoint:
@@ -38,7 +38,8 @@ class Endpoint(AnyEndpoint):
         timeout: float | None = None,
         context: _call.Context | None = None,
     ) -> Session:
-        """A session with the whole registry. ``auth``: None is what the service knows, ``{}`` is anonymous."""
+        """Creates a session for the whole registry. ``auth``: None uses the service's credentials, ``{}`` is
+        anonymous."""
         credentials = _values.document("auth_json", auth)
 
         def begin(c_context: Any) -> Session:

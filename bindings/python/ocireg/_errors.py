@@ -1,4 +1,4 @@
-"""Why a call failed, as exceptions: one class for each code that a program may want to tell apart."""
+"""Exceptions: one class for each code that a program may want to handle."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .documents import ErrorDocument
 class OciregError(Exception):
     """A call of the library failed.
 
-    ``document`` holds everything that is known; the other attributes are its most used parts. ``str()`` is the message
+    ``document`` has everything that is known; the other attributes are its most used parts. ``str()`` is the message
     with the hint.
     """
 
@@ -110,7 +110,7 @@ class TlsError(ConnectionError):
 
 
 class CertificateError(TlsError):
-    """The other side's certificate is not trusted."""
+    """The server's certificate is not trusted."""
 
 
 class DisconnectedError(ConnectionError):
@@ -214,7 +214,7 @@ class SourceChangedError(StorageError):
 
 
 class InternalError(OciregError, RuntimeError):
-    """The library failed; please report it."""
+    """Internal error; please report it."""
 
 
 CLASSES: dict[int, type[OciregError]] = {

@@ -1,6 +1,6 @@
 """Python as a guest in all kinds of programs: native threads beside gevent and eventlet, sub-interpreters.
 
-gevent and eventlet put functions of their own in place of those that wait, and let many greenlets share one native
+gevent and eventlet replace the functions that wait with their own, and let many greenlets share one native
 thread by setting the stack of one aside while another one runs. A call of the library must not hold up that thread, and
 its stack must not be set aside: it is made on a native thread, and the greenlet waits as its hub wants it to.
 """

@@ -14,7 +14,7 @@ TRACE = 5
 """The level of records about connections, below :data:`logging.DEBUG`."""
 
 LogCallback = Callable[[int, LogRecord], object]
-"""Told a level of :mod:`logging` and a record. What it returns is ignored."""
+"""Gets a level of :mod:`logging` and a record. Its result is ignored."""
 
 Log = Union[logging.Logger, LogCallback]
 

@@ -1,4 +1,4 @@
-"""Functions on names, and what the library says of itself. None of them asks a registry."""
+"""Functions on names, and the version of the library. None of them uses the network."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from .documents import AuthConfig, Challenge, IndexInfo, Reference, RepositoryIn
 
 
 def convert_to_hostname(url: str) -> str:
-    """The host of a registry's address: without ``http://`` or ``https://`` and without a path."""
+    """Returns the host of a registry's URL, without ``http://`` or ``https://`` and without a path."""
     return _values.call_for_text(lib.ocireg_convert_to_hostname, _values.text("url", url))
 
 
 def validate_index_name(name: str) -> str:
-    """The name of a registry as it is used from then on; raises if it cannot be one."""
+    """Returns the normal form of a registry's name; raises an exception if it is not valid."""
     return _values.call_for_text(lib.ocireg_validate_index_name, _values.text("name", name))
 
 
 def validate_mirror(url: str) -> str:
-    """The address of a mirror as it is used from then on; raises if it cannot be one."""
+    """Returns the normal form of a mirror's URL; raises an exception if it is not valid."""
     return _values.call_for_text(lib.ocireg_validate_mirror, _values.text("url", url))
 
 
 def parse_reference(reference: str) -> Reference:
-    """Takes an image reference apart."""
+    """Parses an image reference."""
     return cast(
         Reference,
         _values.call_for_json(lib.ocireg_parse_reference, _values.text("reference", reference)),
@@ -36,7 +36,7 @@ def parse_reference(reference: str) -> Reference:
 
 
 def parse_repository_info(reference: str) -> RepositoryInfo:
-    """The repository and the registry of a reference, without the configuration of a service."""
+    """Returns the repository and the registry of a reference, without the configuration of a service."""
     return cast(
         RepositoryInfo,
         _values.call_for_json(lib.ocireg_parse_repository_info, _values.text("reference", reference)),
@@ -44,7 +44,7 @@ def parse_repository_info(reference: str) -> RepositoryInfo:
 
 
 def parse_search_index_info(term: str) -> IndexInfo:
-    """The registry that a search term names."""
+    """Returns the registry that a search term names."""
     return cast(
         IndexInfo,
         _values.call_for_json(lib.ocireg_parse_search_index_info, _values.text("term", term)),
@@ -52,12 +52,12 @@ def parse_search_index_info(term: str) -> IndexInfo:
 
 
 def auth_config_key(index: IndexInfo | str) -> str:
-    """The key under which config.json keeps the credentials of a registry."""
+    """Returns the key under which config.json stores the credentials of a registry."""
     return _values.call_for_text(lib.ocireg_auth_config_key, _values.document("index_json", index))
 
 
 def resolve_auth_config(auth_configs: Mapping[str, AuthConfig] | str, index: IndexInfo | str) -> AuthConfig:
-    """The credentials for a registry among those of a config.json; ``{}`` if there are none."""
+    """Selects the credentials for a registry from those of a config.json; ``{}`` if there are none."""
     return cast(
         AuthConfig,
         _values.call_for_json(
@@ -69,7 +69,7 @@ def resolve_auth_config(auth_configs: Mapping[str, AuthConfig] | str, index: Ind
 
 
 def parse_challenges(header_lines: Sequence[str]) -> list[Challenge]:
-    """The challenges of the ``WWW-Authenticate`` lines of an answer."""
+    """Parses the challenges in the ``WWW-Authenticate`` lines of a response."""
     return cast(
         "list[Challenge]",
         _values.call_for_json(lib.ocireg_parse_challenges, _values.document("header_lines_json", header_lines)),
@@ -77,7 +77,7 @@ def parse_challenges(header_lines: Sequence[str]) -> list[Challenge]:
 
 
 def read_certs_directory(directory: str | os.PathLike[str]) -> TLSConfig:
-    """The certificates in a directory such as ``/etc/docker/certs.d/HOST``."""
+    """Reads the certificates in a directory such as ``/etc/docker/certs.d/HOST``."""
     return cast(
         TLSConfig,
         _values.call_for_json(lib.ocireg_read_certs_directory, _values.path("directory", directory)),
@@ -90,15 +90,15 @@ def code_text(code: int) -> str:
 
 
 def certs_dir() -> str:
-    """The directory with the certificates of registries."""
+    """Returns the directory that contains the certificates of registries."""
     return _values.call_for_text(lib.ocireg_certs_dir)
 
 
 def library_version() -> str:
-    """The version of the library that was loaded."""
+    """Returns the version of the loaded library."""
     return str(lib.ocireg_version().decode("utf-8"))
 
 
 def library_info() -> VersionInfo:
-    """The version and abilities of the library that was loaded."""
+    """Returns the version and the features of the loaded library."""
     return cast(VersionInfo, json.loads(lib.ocireg_version_info()))

@@ -48,7 +48,7 @@ Timeouts = TypedDict(
     },
     total=False,
 )
-"""How long each step of an exchange may take. 0 is no limit.
+"""How long each step of an exchange may take. 0 means no limit.
 
 - ``connect-ms``: Resolving the host name and connecting, for each address. Default: 30000.
 - ``tls-ms``: The TLS handshake. Default: 10000.

@@ -39,12 +39,12 @@ class Owner:
         return _call.run(call, timeout, context)
 
     def close(self) -> None:
-        """Ends the use of this object. May be repeated; calls that run in other threads go on to their end."""
+        """Closes this object. You can call it again. Calls that run in other threads are not affected."""
         self._handle.close()
 
     @property
     def closed(self) -> bool:
-        """Whether :meth:`close` was called."""
+        """Returns whether :meth:`close` was called."""
         return self._handle.closed
 
     def __enter__(self: AnyOwner) -> AnyOwner:

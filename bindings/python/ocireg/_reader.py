@@ -28,7 +28,7 @@ class _State(enum.Enum):
 
 
 class _Reader(io.RawIOBase):
-    """What blobs and layers have in common."""
+    """The common parts of blobs and layers."""
 
     _what: str
     _unverified: str
@@ -47,7 +47,7 @@ class _Reader(io.RawIOBase):
 
     @property
     def size(self) -> int | None:
-        """The size of the whole, if it is known."""
+        """Returns the size of the whole blob, if it is known."""
         return self._size
 
     def readable(self) -> bool:
@@ -78,10 +78,10 @@ class _Reader(io.RawIOBase):
         return self._run(read, self._timeout)
 
     def verify(self, *, timeout: float | None = None) -> None:
-        """Reads what is left, for example behind the end of a tar archive, and checks size and digest.
+        """Reads the rest, for example after the end of a tar archive, and checks size and digest.
 
-        Call it when you are done reading, and keep nothing of what was read if it raises. ``timeout`` is for all of
-        it; without one, that of the reader counts.
+        Call it when you are done reading. If it raises an exception, discard what you have read. ``timeout`` is for the
+        whole call; the default is the reader's timeout.
         """
         if self.closed:
             raise ValueError(f"the {self._what} is closed")
@@ -112,7 +112,7 @@ class _Reader(io.RawIOBase):
             parts.append(part)
 
     def close(self) -> None:
-        """Ends a read that runs, and the connection if the end was not reached. May be repeated.
+        """Closes the reader, and cancels a read that another thread runs. You can call it again.
 
         Warns with a :class:`ResourceWarning` if something was read but not the end, so that nothing says that it is
         right; not after a read that failed, nor while an exception is on its way.
@@ -140,7 +140,7 @@ class _Reader(io.RawIOBase):
             )
 
     def __del__(self) -> None:
-        """Leaves the end to the finalizer, which warns; that of the base class would close silently."""
+        """Leaves closing to the finalizer, which warns; the base class would close silently."""
 
     def __repr__(self) -> str:
         return f"<ocireg.{type(self).__name__} {self._name} {'closed' if self.closed else 'open'}>"
@@ -169,15 +169,15 @@ class BlobReader(_Reader):
 
     @property
     def digest(self) -> str:
-        """The digest that was asked for."""
+        """Returns the digest that was asked for."""
         return self._name
 
 
 class LayerReader(_Reader):
     """A layer of protocol v1 as a raw binary file.
 
-    The end is reported only after the size was found right, where it is known; nothing else is verified. After a cut
-    reading goes on if the server sends parts. One thread at a time; ``close`` may come from any thread and ends a read.
+    The size is checked at the end, if it is known; nothing else is verified. If the connection breaks, reading resumes
+    if the server supports ranges. One thread at a time; ``close`` may come from any thread and ends a read.
     """
 
     _what = "layer"
@@ -185,5 +185,5 @@ class LayerReader(_Reader):
 
     @property
     def image_id(self) -> str:
-        """The image whose layer it is."""
+        """Returns the id of the image that the layer belongs to."""
         return self._name

@@ -1,4 +1,4 @@
-"""The service: configuration, and everything that begins with it."""
+"""The service: the configuration that all calls start from."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _Opened = TypeVar("_Opened")
 
 
 class Service(Owner):
-    """A client's configuration, connections and credentials; make one and keep it.
+    """A client's configuration, connections and credentials. Create one and keep it.
 
     ``options`` is a dict with the keys of Docker's daemon.json and its like, or JSON text. Any number of threads may
     use a service at once.
@@ -53,12 +53,12 @@ class Service(Owner):
     # Configuration.
 
     def config(self) -> ServiceConfig:
-        """The configuration in force."""
+        """Returns the current configuration."""
         with self._handle as service:
             return cast(ServiceConfig, _values.call_for_json(lib.ocireg_service_config, service))
 
     def replace_config(self, options: ConfigOptions | str) -> None:
-        """Replaces the configuration as a whole, for calls that begin later."""
+        """Replaces the whole configuration atomically, for calls that start later."""
         with self._handle as service:
             _values.call(lib.ocireg_service_replace_config, service, _values.document("options_json", options))
 
@@ -67,11 +67,11 @@ class Service(Owner):
         self._load(lib.ocireg_service_load_mirrors, mirrors)
 
     def load_insecure_registries(self, registries: Sequence[str]) -> None:
-        """Replaces the registries that may be spoken to without verified TLS: hosts and networks."""
+        """Replaces the insecure registries (hosts and networks), which may be used without verified TLS."""
         self._load(lib.ocireg_service_load_insecure_registries, registries)
 
     def load_allow_nondistributable_artifacts(self, registries: Sequence[str]) -> None:
-        """Replaces the registries to which nondistributable layers may go: hosts and networks."""
+        """Replaces the registries (hosts and networks) that nondistributable layers may be pushed to."""
         self._load(lib.ocireg_service_load_allow_nondistributable_artifacts, registries)
 
     def _load(self, function: Any, values: Sequence[str]) -> None:
@@ -157,7 +157,7 @@ class Service(Owner):
     def is_insecure_registry(
         self, host: str, *, timeout: float | None = None, context: _call.Context | None = None
     ) -> bool:
-        """Whether a registry may be spoken to without verified TLS."""
+        """Returns whether a registry is insecure: it may be used without verified TLS."""
         return self._run(
             _values.call_for_bool,
             lib.ocireg_service_is_insecure_registry,
@@ -169,7 +169,8 @@ class Service(Owner):
     def credentials(
         self, host: str, *, timeout: float | None = None, context: _call.Context | None = None
     ) -> CredentialsInfo:
-        """Which credentials would be used for a registry or ``host/path``, and where they are; never the secret."""
+        """Returns which credentials would be used for a registry or ``host/path`` and where they come from, without the
+        secret."""
         return cast(
             CredentialsInfo,
             self._run(
@@ -189,10 +190,10 @@ class Service(Owner):
         timeout: float | None = None,
         context: _call.Context | None = None,
     ) -> AuthResult:
-        """Asks a registry, that of ``serveraddress`` or docker.io, whether it takes credentials, and keeps nothing.
+        """Checks credentials with the registry ``serveraddress``, or docker.io. Nothing is stored.
 
-        Raises :class:`UnauthorizedError` if it does not. ``auth``: None is what the service knows for docker.io, ``{}``
-        is anonymous; ``user_agent``: None is the service's own.
+        Raises :class:`UnauthorizedError` if they are wrong. ``auth``: None checks the service's credentials for
+        docker.io, ``{}`` is anonymous. ``user_agent``: None uses the service's.
         """
         return cast(
             AuthResult,
@@ -219,8 +220,8 @@ class Service(Owner):
     ) -> SearchResults:
         """Searches the index that ``term``, ``[host[:port]/]term``, names; docker.io if it names none.
 
-        ``limit`` is from 1 to 100. ``auth``: None is what the service knows for that index, ``{}`` is anonymous;
-        ``user_agent``: None is the service's own; ``headers`` are added to each request.
+        ``limit`` is from 1 to 100. ``auth``: None uses the service's credentials for that index, ``{}`` is anonymous.
+        ``user_agent``: None uses the service's. ``headers`` are added to each request.
         """
         more = _values.headers(headers)
         return cast(
@@ -246,9 +247,10 @@ class Service(Owner):
         timeout: float | None = None,
         context: _call.Context | None = None,
     ) -> LoginResult:
-        """As :meth:`auth`, and keeps what the registry took, in a credential helper or in config.json.
+        """Checks credentials as :meth:`auth` does, then stores them in the configured credential helper or in
+        config.json.
 
-        Which of them, config.json says. The result may hold a secret: an identity token.
+        The result may contain a secret, an identity token.
         """
         return cast(
             LoginResult,
@@ -263,16 +265,16 @@ class Service(Owner):
         )
 
     def logout(self, host: str, *, timeout: float | None = None, context: _call.Context | None = None) -> None:
-        """Forgets the credentials of a registry, ``host[:port]``, wherever :meth:`login` may have put them.
+        """Removes the stored credentials of a registry, ``host[:port]``.
 
-        It is no failure that there are none. The registry is not asked.
+        It is not an error if there are none. The registry is not contacted.
         """
         self._run(_values.call, lib.ocireg_service_logout, timeout, context, _values.text("host", host))
 
     # What begins here.
 
     def new_endpoint(self, api_endpoint: APIEndpoint | str) -> Endpoint:
-        """An endpoint, usually one of :meth:`lookup_pull_endpoints`."""
+        """Creates an endpoint, usually from a result of :meth:`lookup_pull_endpoints`."""
         document = _values.document("api_endpoint_json", api_endpoint)
         with self._handle as service:
             return Endpoint(_values.call_for_handle(lib.ocireg_endpoint_new, _ffi.ocireg_endpoint, service, document))
@@ -286,10 +288,10 @@ class Service(Owner):
         timeout: float | None = None,
         context: _call.Context | None = None,
     ) -> V1Endpoint:
-        """The endpoint of a v1 index, found by asking: https, and http after it where the index is not secure.
+        """Finds the endpoint of a v1 index: by https, and then by http if the index is not secure.
 
-        Of ``index`` only ``Name`` and ``Secure`` count, such as ``{"Name": "old.example", "Secure": True}``.
-        ``user_agent`` and ``headers`` are for all requests of what is made from the endpoint.
+        Only ``Name`` and ``Secure`` of ``index`` are used, such as ``{"Name": "old.example", "Secure": True}``.
+        ``user_agent`` and ``headers`` are sent with all requests of the endpoint and of its sessions.
         """
         document = _values.document("index_json", index)
         agent = _values.text("user_agent", user_agent)
@@ -313,7 +315,7 @@ class Service(Owner):
         context: _call.Context | None = None,
         **options: Unpack[SessionOptions],
     ) -> Session:
-        """A session about the repository of a reference, with the first of its endpoints that answers."""
+        """Opens a session for the repository of a reference, at the first endpoint that answers."""
         if options.get("protocol") == "v1":
             raise ValueError("use open_v1_session() to open a session of protocol v1")
         name = _values.text("reference", reference)
@@ -327,9 +329,9 @@ class Service(Owner):
         timeout: float | None = None,
         context: _call.Context | None = None,
     ) -> V1Session:
-        """A session of protocol v1 with the index at ``host[:port]``, found as by :meth:`new_v1_endpoint`.
+        """Opens a session of protocol v1 with the index at ``host[:port]``, found as by :meth:`new_v1_endpoint`.
 
-        ``auth``: None is what the service knows, ``{}`` is anonymous.
+        ``auth``: None uses the service's credentials, ``{}`` is anonymous.
         """
         _values.text("host", host)  # Anything but text would be refused as something that the caller has not given.
         options = _values.options({"registry": host, "protocol": "v1", "auth": auth})
@@ -380,8 +382,8 @@ class Service(Owner):
         """Pushes an image, such as ``"oci:DIRECTORY:NAME"`` or ``"docker-archive:FILE"``, to a registry, such as
         ``"registry.example/team/app:v1"``.
 
-        All images of an index go, unless ``platform`` chooses one. What the registry has already is not sent again, and
-        the image gets its name when everything else is there.
+        All images of an index are pushed, unless ``platform`` selects one. Content that the registry has is not sent
+        again, and the image gets its tag last.
         """
         return self._move(lib.ocireg_push, source, destination, timeout, context, options)
 
@@ -397,8 +399,8 @@ class Service(Owner):
         """Copies an image between registries, layouts and archives: ``"docker://REFERENCE"``, ``"oci:DIRECTORY:NAME"``,
         ``"oci-archive:FILE:NAME"`` or ``"docker-archive:FILE:REFERENCE"`` each.
 
-        All images of an index go, unless ``platform`` chooses one. Between registries nothing is written to disk, and
-        within one registry blobs are mounted if it allows that.
+        All images of an index are copied, unless ``platform`` selects one. A copy between registries does not use the
+        disk, and within one registry blobs are mounted if it allows that.
         """
         return self._move(lib.ocireg_copy, source, destination, timeout, context, options)
 
@@ -432,7 +434,7 @@ class Service(Owner):
         context: _call.Context | None = None,
         **options: Unpack[InspectOptions],
     ) -> Inspection:
-        """What is known of an image without pulling it."""
+        """Describes an image without pulling its layers."""
         return cast(
             Inspection,
             self._run(

@@ -30,24 +30,24 @@ if TYPE_CHECKING:
 
 
 class Manifest(NamedTuple):
-    """A manifest: what it is, and its bytes as the registry keeps them, verified by digest."""
+    """A manifest: its descriptor, and its bytes as the registry stores them, verified by digest."""
 
     descriptor: Descriptor
     data: bytes
 
 
 class Session(Owner):
-    """Speaks with one registry, or about one repository of it.
+    """A registry or one of its repositories, with the endpoint and the credentials for it.
 
     Made by :meth:`Service.open_session`, :meth:`Endpoint.new_session` and :meth:`repository`. Any number of threads may
-    use it at once. Where a tag or digest may be left out, that of the session's reference is meant.
+    use it at once. If you leave out a tag or digest, the one in the session's reference is used.
     """
 
     def __init__(self, pointer: Any) -> None:
         self._own(pointer, lib.ocireg_session_free)
 
     def repository(self, name: str) -> Session:
-        """A session about a repository of the same registry."""
+        """Creates a session for a repository of the same registry."""
         with self._handle as session:
             return Session(
                 _values.call_for_handle(
@@ -57,17 +57,17 @@ class Session(Owner):
 
     @property
     def id(self) -> str:
-        """A text that no other session has."""
+        """Returns the id of the session, which is unique."""
         with self._handle as session:
             return _values.call_for_text(lib.ocireg_session_id, session)
 
     def info(self) -> SessionInfo:
-        """With whom the session speaks, about what."""
+        """Describes the session: its protocol, endpoint and repository."""
         with self._handle as session:
             return cast(SessionInfo, _values.call_for_json(lib.ocireg_session_info, session))
 
     def ping(self, *, timeout: float | None = None, context: _call.Context | None = None) -> PingResult:
-        """Asks the registry who it is, without credentials."""
+        """Asks the registry which protocol it speaks, without credentials."""
         return cast(PingResult, self._run(_values.call_for_json, lib.ocireg_session_ping, timeout, context))
 
     def list_tags(
@@ -77,7 +77,8 @@ class Session(Owner):
         context: _call.Context | None = None,
         **options: Unpack[TagOptions],
     ) -> TagList:
-        """The tags of the repository: all, or with ``n`` one page; its ``next`` is an option for the page after it."""
+        """Lists the tags of the repository: all of them, or one page with ``n``; pass its ``next`` to get the following
+        page."""
         return cast(
             TagList,
             self._run(
@@ -92,7 +93,7 @@ class Session(Owner):
     def tags(
         self, *, page: int = 100, timeout: float | None = None, context: _call.Context | None = None
     ) -> Iterator[str]:
-        """The tags of the repository one by one, asked for in pages; the timeout is for each page."""
+        """Yields the tags of the repository, which are fetched in pages; the timeout is for each page."""
         listed = self.list_tags(n=page, timeout=timeout, context=context)
         while True:
             yield from listed["tags"]
@@ -107,7 +108,8 @@ class Session(Owner):
         context: _call.Context | None = None,
         **options: Unpack[TagOptions],
     ) -> RepositoryList:
-        """The repositories of the registry: all, or with ``n`` one page. Not every registry tells."""
+        """Lists the repositories of the registry: all of them, or one page with ``n``. Not every registry supports
+        this."""
         return cast(
             RepositoryList,
             self._run(_values.call_for_json, lib.ocireg_session_catalog, timeout, context, _values.options(options)),
@@ -121,7 +123,7 @@ class Session(Owner):
         context: _call.Context | None = None,
         **options: Unpack[ManifestOptions],
     ) -> Descriptor:
-        """What a tag or digest points to, without the content."""
+        """Returns the descriptor of a manifest without its content."""
         return cast(
             Descriptor,
             self._run(
@@ -142,7 +144,7 @@ class Session(Owner):
         context: _call.Context | None = None,
         **options: Unpack[ManifestOptions],
     ) -> Manifest:
-        """A manifest or index. With ``platform`` an index is resolved to the manifest of that platform."""
+        """Gets a manifest or index. With ``platform``, the manifest for that platform is selected from an index."""
         wanted = _values.text("tag_or_digest", tag_or_digest)
         details = _values.options(options)
 
@@ -178,8 +180,8 @@ class Session(Owner):
     ) -> StoredManifest:
         """Stores a manifest or index; everything that it lists must be in the repository.
 
-        Without ``tag_or_digest`` it is stored under its digest alone; without ``media_type`` it has its own. One with a
-        ``subject`` is found by :meth:`referrers` afterwards.
+        Without ``tag_or_digest`` it is stored under its digest, without a tag; without ``media_type`` its own is used.
+        If it has a ``subject``, :meth:`referrers` finds it afterwards.
         """
         content = _values.lent("data", data)
         return cast(
@@ -203,7 +205,7 @@ class Session(Owner):
         timeout: float | None = None,
         context: _call.Context | None = None,
     ) -> None:
-        """Deletes a tag, or by its digest a manifest with all its tags; for the action ``delete``."""
+        """Deletes a tag, or a manifest with all its tags if you pass a digest. Needs the action ``delete``."""
         self._run(
             _values.call,
             lib.ocireg_session_delete_manifest,
@@ -220,7 +222,7 @@ class Session(Owner):
         context: _call.Context | None = None,
         **options: Unpack[ReferrersOptions],
     ) -> Referrers:
-        """The manifests whose ``subject`` has this digest, such as signatures; it need not be there itself."""
+        """Lists the manifests whose ``subject`` has this digest, such as signatures. The subject need not exist."""
         return cast(
             Referrers,
             self._run(
@@ -234,7 +236,7 @@ class Session(Owner):
         )
 
     def delete_blob(self, digest: str, *, timeout: float | None = None, context: _call.Context | None = None) -> None:
-        """Deletes a blob; for the action ``delete``."""
+        """Deletes a blob. Needs the action ``delete``."""
         self._run(_values.call, lib.ocireg_session_delete_blob, timeout, context, _values.text("digest", digest))
 
     def get_blob_file(
@@ -246,7 +248,8 @@ class Session(Owner):
         context: _call.Context | None = None,
         **options: Unpack[GetBlobFileOptions],
     ) -> BlobFile:
-        """Downloads a blob to a file, which appears when all of it was verified. One that is the blob already stays."""
+        """Downloads a blob to a file, which appears after it has been verified. A file that already has the content
+        stays."""
         return cast(
             BlobFile,
             self._run(
@@ -268,7 +271,7 @@ class Session(Owner):
         context: _call.Context | None = None,
         **options: Unpack[PutBlobFileOptions],
     ) -> BlobFile:
-        """Uploads a file as a blob; for the action ``push``."""
+        """Uploads a file as a blob. Needs the action ``push``."""
         return cast(
             BlobFile,
             self._run(
@@ -336,7 +339,7 @@ class Session(Owner):
     def head_blob(
         self, digest: str, *, timeout: float | None = None, context: _call.Context | None = None
     ) -> Descriptor:
-        """The digest and size of a blob, without its content. A registry does not know the type of a blob."""
+        """Returns the digest and size of a blob without its content. A registry does not know the type of a blob."""
         return cast(
             Descriptor,
             self._run(
@@ -353,7 +356,7 @@ class Session(Owner):
         context: _call.Context | None = None,
         **options: Unpack[BlobOptions],
     ) -> BlobReader:
-        """Opens a blob for reading, from ``offset`` on.
+        """Opens a blob for reading, starting at ``offset``.
 
         ``timeout`` is for opening and again for each read; ``context`` is for the whole life of the reader.
         """
@@ -384,9 +387,9 @@ class Session(Owner):
         context: _call.Context | None = None,
         **options: Unpack[PutBlobOptions],
     ) -> BlobWriter:
-        """Begins to write a blob, for a session that was opened with the action ``push``.
+        """Starts writing a blob. Needs the action ``push``.
 
-        ``timeout`` is for the beginning and again for each call on the writer; ``context`` is for its whole life.
+        ``timeout`` is for this call and for each call on the writer; ``context`` is for its whole life.
         """
         details = _values.options(options)
 
@@ -407,9 +410,10 @@ class Session(Owner):
         timeout: float | None = None,
         context: _call.Context | None = None,
     ) -> BlobWriter | None:
-        """Takes a blob over from another repository of the registry.
+        """Mounts a blob from another repository of the same registry.
 
-        ``None`` says that it is done; else the writer goes on with the upload that the registry began instead.
+        Returns ``None`` if the blob was mounted, else a writer that continues the upload that the registry started
+        instead.
         """
         wanted = _values.text("digest", digest)
         source = _values.text("from_repository", from_repository)

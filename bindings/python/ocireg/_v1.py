@@ -1,4 +1,4 @@
-"""Protocol v1: endpoints and sessions of indexes and registries of the time before v2."""
+"""Protocol v1: endpoints and sessions of indexes and registries from the time before v2."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .documents import AuthConfig, ImgData, PingResult, RepositoryData, SearchRe
 
 
 class V1Image(NamedTuple):
-    """The JSON of an image, byte for byte, and the size of its layer if the registry tells."""
+    """The JSON of an image, byte for byte, and the size of its layer if the registry states it."""
 
     json: bytes
     layer_size: int | None
@@ -35,7 +35,7 @@ class V1Endpoint(AnyEndpoint):
         timeout: float | None = None,
         context: _call.Context | None = None,
     ) -> V1Session:
-        """A session. ``auth``: None is what the service knows, ``{}`` is anonymous."""
+        """A session. ``auth``: None uses the service's credentials, ``{}`` is anonymous."""
         credentials = _values.document("auth_json", auth)
 
         def begin(c_context: Any) -> V1Session:
@@ -50,11 +50,11 @@ class V1Endpoint(AnyEndpoint):
 
 
 class V1Session(Owner):
-    """Speaks with a v1 index and its registries, made by :meth:`Service.open_v1_session` and
+    """A session with a v1 index and its registries, from :meth:`Service.open_v1_session` and
     :meth:`V1Endpoint.new_session`. Any number of threads may use it at once.
 
-    Registries are roots that end in ``/v1/``, as :meth:`get_repository_data` lists them. The index's token is for the
-    repository that was asked for last: work on several at once needs a session for each.
+    Registries are URLs that end in ``/v1/``, as :meth:`get_repository_data` lists them. The index's token is for the
+    repository of the latest such call: use one session for each repository that you work on at the same time.
     """
 
     def __init__(self, pointer: Any) -> None:
@@ -62,26 +62,26 @@ class V1Session(Owner):
 
     @property
     def id(self) -> str:
-        """A text that no other session has."""
+        """Returns the id of the session, which is unique."""
         with self._handle as session:
             return _values.call_for_text(lib.ocireg_session_id, session)
 
     def info(self) -> SessionInfo:
-        """With whom the session speaks."""
+        """Describes the session: its protocol and endpoint."""
         with self._handle as session:
             return cast(SessionInfo, _values.call_for_json(lib.ocireg_session_info, session))
 
     def ping(self, *, timeout: float | None = None, context: _call.Context | None = None) -> PingResult:
-        """Asks the index who it is, without credentials."""
+        """Sends a ping to the index, without credentials."""
         return cast(PingResult, self._run(_values.call_for_json, lib.ocireg_session_ping, timeout, context))
 
     def get_repository_data(
         self, reference: str, *, timeout: float | None = None, context: _call.Context | None = None
     ) -> RepositoryData:
-        """What the index knows of a repository, and which registries have it.
+        """Gets the images of a repository, and the registries that have them, from the index.
 
-        Raises :class:`NotFoundError` if there is no such repository, and :class:`PolicyError` if the index names a
-        registry at another host that the option ``allow-v1-endpoints`` does not name.
+        Raises :class:`NotFoundError` if the repository does not exist, and :class:`PolicyError` if the index names a
+        registry on another host that the option ``allow-v1-endpoints`` does not list.
         """
         wanted = _values.text("reference", reference)
         function = lib.ocireg_session_get_repository_data
@@ -95,7 +95,7 @@ class V1Session(Owner):
         timeout: float | None = None,
         context: _call.Context | None = None,
     ) -> dict[str, str]:
-        """The tags of a repository with the ids of their images, of the first registry that tells."""
+        """Gets the tags of a repository and their image ids from the first registry that answers."""
         roots = _values.listed("registries_json", registries)
         wanted = _values.text("reference", reference)
         function = lib.ocireg_session_get_remote_tags
@@ -110,7 +110,7 @@ class V1Session(Owner):
         timeout: float | None = None,
         context: _call.Context | None = None,
     ) -> str:
-        """The id of a tag's image, of the first registry that tells."""
+        """Gets the image id of a tag from the first registry that answers."""
         return self._run(
             _values.call_for_text,
             lib.ocireg_session_get_remote_tag,
@@ -129,7 +129,7 @@ class V1Session(Owner):
         timeout: float | None = None,
         context: _call.Context | None = None,
     ) -> list[str]:
-        """The ids of the images that an image is made of: itself, its parent, and so on."""
+        """Gets the ids of an image and of all its ancestors."""
         image, root = _values.text("image_id", image_id), _values.text("registry", registry)
         function = lib.ocireg_session_get_remote_history
         return cast("list[str]", self._run(_values.call_for_json, function, timeout, context, image, root))
@@ -154,7 +154,7 @@ class V1Session(Owner):
         timeout: float | None = None,
         context: _call.Context | None = None,
     ) -> V1Image:
-        """The JSON of an image, and the size of its layer in bytes, None if the registry does not tell."""
+        """Gets the JSON of an image, and the size of its layer in bytes (None if the registry does not state it)."""
         image, root = _values.text("image_id", image_id), _values.text("registry", registry)
 
         def get(c_context: Any) -> V1Image:
@@ -185,11 +185,11 @@ class V1Session(Owner):
         timeout: float | None = None,
         context: _call.Context | None = None,
     ) -> LayerReader:
-        """Opens the layer of an image as it is at the registry, in most cases gzip.
+        """Opens the layer of an image as the registry stores it, usually compressed with gzip.
 
-        ``image_size`` is the ``layer_size`` of :meth:`get_remote_image_json`: with it reading goes on after a cut,
-        where the registry can do that. ``timeout`` is for opening and again for each read; ``context`` is for the whole
-        life of the reader.
+        ``image_size`` is the ``layer_size`` of :meth:`get_remote_image_json`; with it, reading resumes after the
+        connection breaks, if the registry supports ranges. ``timeout`` is for opening and again for each read;
+        ``context`` is for the whole life of the reader.
         """
         image, root = _values.text("image_id", image_id), _values.text("registry", registry)
         size = -1 if image_size is None else _values.int64("image_size", image_size)
@@ -218,7 +218,7 @@ class V1Session(Owner):
         timeout: float | None = None,
         context: _call.Context | None = None,
     ) -> None:
-        """Gives a registry the JSON of an image, of which ``image`` tells the id.
+        """Sends the JSON of an image to a registry; ``image`` contains its id.
 
         Raises :class:`AlreadyExistsError` if the registry has the image.
         """
@@ -235,9 +235,9 @@ class V1Session(Owner):
         timeout: float | None = None,
         context: _call.Context | None = None,
     ) -> LayerWriter:
-        """Begins to give a registry the layer of an image: write a plain tar archive, then commit, which sends it.
+        """Starts writing the layer of an image: write an uncompressed tar archive, then commit, which sends it.
 
-        What the commit gives is for :meth:`push_image_checksum_registry`. ``image_json`` is the JSON of the image;
+        Pass the result of the commit to :meth:`push_image_checksum_registry`. ``image_json`` is the JSON of the image;
         ``timeout`` is for each call on the writer; ``context`` is for its whole life.
         """
         image, root = _values.text("image_id", image_id), _values.text("registry", registry)
@@ -266,7 +266,7 @@ class V1Session(Owner):
         timeout: float | None = None,
         context: _call.Context | None = None,
     ) -> None:
-        """Tells a registry the checksums of a layer that it was given: ``id``, and what the commit gave."""
+        """Sends the checksums of a layer to the registry that has received it: ``id``, and the result of the commit."""
         known, root = _values.document("image_data_json", image), _values.text("registry", registry)
         self._run(_values.call, lib.ocireg_session_push_image_checksum_registry, timeout, context, known, root)
 
@@ -280,7 +280,7 @@ class V1Session(Owner):
         timeout: float | None = None,
         context: _call.Context | None = None,
     ) -> None:
-        """Gives an image, whose id is ``revision``, a tag of the repository ``reference``."""
+        """Sets a tag of the repository ``reference`` to the image with the id ``revision``."""
         self._run(
             _values.call,
             lib.ocireg_session_push_registry_tag,
@@ -302,10 +302,10 @@ class V1Session(Owner):
         timeout: float | None = None,
         context: _call.Context | None = None,
     ) -> RepositoryData:
-        """Gives the index the images of a repository, before the registries get them and (``validate``) after.
+        """Sends the list of a repository's images to the index: before they are sent, and afterwards with ``validate``.
 
-        Before, the result tells the ``Endpoints`` that the images are to go to. After, ``registries`` are those that
-        have them, and images without a checksum are left out.
+        Before, the result has the ``Endpoints`` to send the images to. Afterwards, ``registries`` are those that have
+        the images, and images without a checksum are left out.
         """
         return cast(
             RepositoryData,
@@ -329,7 +329,7 @@ class V1Session(Owner):
         timeout: float | None = None,
         context: _call.Context | None = None,
     ) -> SearchResults:
-        """Searches the index, for 1 to 100 results."""
+        """Searches the index; ``limit`` is from 1 to 100."""
         return cast(
             SearchResults,
             self._run(

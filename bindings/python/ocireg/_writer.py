@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class _Writer(io.RawIOBase):
-    """What blobs and layers have in common."""
+    """The common parts of blobs and layers."""
 
     def __init__(self, pointer: Any, timeout: float | None, context: _call.Context | None) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class _Writer(io.RawIOBase):
         return self._run(commit)
 
     def abort(self) -> None:
-        """Ends the upload without its content, and tells the registry so."""
+        """Cancels the upload; the registry discards what it has received."""
 
         def abort(context: Any) -> None:
             with self._handle as writer:
@@ -66,38 +66,38 @@ class _Writer(io.RawIOBase):
         return _call.run(function, self._timeout, self._context, self._closing)
 
     def close(self) -> None:
-        """Ends a call that runs, and forgets what was not committed. May be repeated."""
+        """Closes the writer, cancels a call that another thread runs, and discards what was not committed."""
         if not self.closed:
             super().close()
             self._closing.cancel()
             self._handle.close()
 
     def __del__(self) -> None:
-        """Leaves the end to the finalizer, which warns; that of the base class would close silently."""
+        """Leaves closing to the finalizer, which warns; the base class would close silently."""
 
     def __repr__(self) -> str:
         return f"<ocireg.{type(self).__name__} {'closed' if self.closed else 'open'}>"
 
 
 class BlobWriter(_Writer):
-    """A blob on its way to a repository, made by :meth:`Session.put_blob`, as a raw binary file.
+    """A blob that is written to a repository, from :meth:`Session.put_blob`, as a raw binary file.
 
-    The registry has the blob once :meth:`commit` has returned; what is closed without that is forgotten. After a
-    failure every further write repeats it. One thread at a time; ``close`` may come from any thread and ends a call.
+    The registry has the blob once :meth:`commit` has returned; without a commit it is discarded. Errors are sticky. One
+    thread at a time; ``close`` may come from any thread and ends a call.
     """
 
     def commit(self, **options: Unpack[CommitOptions]) -> Descriptor:
-        """Ends the blob, and gives its descriptor."""
+        """Completes the blob and returns its descriptor."""
         return cast(Descriptor, self._commit(options))
 
 
 class LayerWriter(_Writer):
     """A layer of protocol v1, a plain tar archive, as a raw binary file.
 
-    It waits in a temporary file until :meth:`commit` sends it; a commit that failed may be repeated. What is closed
-    without one is forgotten. One thread at a time; ``close`` may come from any thread and ends a call.
+    It is kept in a temporary file until :meth:`commit` sends it; you can commit again after a failure. Without a commit
+    it is discarded. One thread at a time; ``close`` may come from any thread and ends a call.
     """
 
     def commit(self, *, size: int | None = None) -> LayerChecksums:
-        """Sends the layer, of ``size`` bytes if that is given, and gives what the registry wants to compare."""
+        """Sends the layer, which must have ``size`` bytes if that is given, and returns its checksums."""
         return cast(LayerChecksums, self._commit({"size": size}))

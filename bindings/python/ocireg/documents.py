@@ -1,4 +1,4 @@
-"""The JSON documents that go in and come out, as types.
+"""The types of arguments and results.
 
 Every key of an input is optional. Outputs may gain keys in newer libraries; keys that do not apply are absent.
 """
@@ -32,10 +32,10 @@ class _IndexName(TypedDict):
 
 
 class IndexInfo(_IndexName, total=False):
-    """What is known of a registry from its name alone. Where a call takes one, only ``Name`` is needed.
+    """A registry, as far as its name says. As an argument it only needs ``Name``.
 
-    What the library gives has all keys. ``Secure`` is false where it is absent: certificates are not verified then, and
-    http is tried after https.
+    A result has all keys. If ``Secure`` is absent it is false: certificates are not verified, and http is tried after
+    https.
     """
 
     Mirrors: list[str]
@@ -60,9 +60,9 @@ class Challenge(TypedDict):
 
 
 class AuthResult(TypedDict):
-    """What a registry says to credentials that it takes.
+    """The registry's answer to valid credentials.
 
-    ``IdentityToken`` is to be kept in place of the password, unless it is empty.
+    Store ``IdentityToken`` instead of the password, unless it is empty.
     """
 
     Status: str
@@ -70,7 +70,7 @@ class AuthResult(TypedDict):
 
 
 class LoginResult(AuthResult):
-    """The same, and where they are kept: ``"config.json"``, the name of a helper, or ``"none"``."""
+    """The same, and where they are stored: ``"config.json"``, the name of a helper, or ``"none"``."""
 
     stored: str
 
@@ -97,7 +97,7 @@ class ClientCertificate(TypedDict):
 
 
 class TLSConfig(TypedDict, total=False):
-    """How TLS to a registry is set up; the roots and certificates are paths."""
+    """The TLS settings for a registry; roots and certificates are paths."""
 
     InsecureSkipVerify: bool
     MinVersion: str
@@ -106,7 +106,7 @@ class TLSConfig(TypedDict, total=False):
 
 
 class APIEndpoint(TypedDict, total=False):
-    """One place where a registry may be reached."""
+    """An address at which a registry may be reached."""
 
     Mirror: bool
     URL: str
@@ -118,7 +118,7 @@ class APIEndpoint(TypedDict, total=False):
 
 
 class ServiceConfig(TypedDict):
-    """The configuration of a service, as Docker's API shows it."""
+    """The configuration of a service, in the form of Docker's API."""
 
     AllowNondistributableArtifactsCIDRs: list[str]
     AllowNondistributableArtifactsHostnames: list[str]
@@ -152,7 +152,7 @@ class Descriptor(TypedDict, total=False):
 
 
 class ImgData(TypedDict, total=False):
-    """What an index knows of an image of protocol v1. ``checksum_payload`` is only ever sent as a header."""
+    """An image in a v1 index. ``checksum_payload`` is only sent as a header."""
 
     id: str
     checksum: str
@@ -161,7 +161,7 @@ class ImgData(TypedDict, total=False):
 
 
 class RepositoryData(TypedDict):
-    """What an index of protocol v1 says of a repository: its images by id, and the registries that have them."""
+    """A repository in a v1 index: its images by id, and the registries that have them."""
 
     ImgList: dict[str, ImgData]
     Endpoints: list[str]
@@ -178,7 +178,7 @@ class SearchResult(TypedDict):
 
 
 class SearchResults(TypedDict):
-    """What a search found."""
+    """The results of a search."""
 
     query: str
     num_results: int
@@ -186,14 +186,14 @@ class SearchResults(TypedDict):
 
 
 class LayerChecksums(TypedDict):
-    """What a registry of protocol v1 compares a layer with: a tarsum, and the sha256 of the JSON and the sent bytes."""
+    """The checksums of a v1 layer: a tarsum, and the SHA-256 of the JSON and the bytes that were sent."""
 
     checksum: str
     checksum_payload: str
 
 
 class PingResult(TypedDict, total=False):
-    """What a registry answered to the question who it is."""
+    """The registry's answer to a ping."""
 
     protocol: str
     confirmed: bool
@@ -203,7 +203,7 @@ class PingResult(TypedDict, total=False):
 
 
 class SessionInfo(TypedDict, total=False):
-    """With whom a session speaks, about what."""
+    """The registry, repository and reference that a session is bound to."""
 
     protocol: str
     endpoint: str
@@ -233,7 +233,7 @@ class RepositoryList(TypedDict, total=False):
 class StoredManifest(Descriptor, total=False):
     """A manifest that was stored.
 
-    ``subject`` is there if the registry noted what the manifest refers to; else ``subject_tag`` lists it.
+    ``subject`` is there if the registry recorded the referrer; else ``subject_tag`` is the fallback tag that lists it.
     """
 
     subject: str
@@ -252,7 +252,7 @@ class Referrers(TypedDict, total=False):
 
 
 class BlobFile(Descriptor, total=False):
-    """A blob that was moved from or to a file, unless it ``existed`` at the destination."""
+    """A blob that was downloaded to or uploaded from a file, unless it ``existed`` at the destination."""
 
     existed: bool
     bytes_transferred: int
@@ -270,7 +270,7 @@ class PlatformDescriptor(TypedDict, total=False):
 
 
 class ReportEndpoint(TypedDict, total=False):
-    """Where an image came from or went."""
+    """The endpoint that an image was read from or written to."""
 
     url: str
     mirror: bool
@@ -293,9 +293,9 @@ Conversion = TypedDict("Conversion", {"from": str, "to": str})
 
 
 class Report(TypedDict, total=False):
-    """What a pull, push or copy did. ``reference`` is canonical, with the digest; ``descriptor`` is its root.
+    """The result of a pull, push or copy. ``reference`` is canonical, with the digest; ``descriptor`` is its root.
 
-    A copy has ``source_endpoint`` and ``destination_endpoint`` in place of ``endpoint``, where these are registries.
+    A copy has ``source_endpoint`` and ``destination_endpoint`` instead of ``endpoint``, if these are registries.
     ``tags`` now name the image in the registry; ``converted`` are manifests that were written in another form.
     """
 
@@ -319,7 +319,7 @@ class Report(TypedDict, total=False):
 
 
 class LayoutImage(TypedDict, total=False):
-    """One image of a layout. ``name`` is absent where it has none."""
+    """An image in a layout. ``name`` is absent if it has none."""
 
     name: str
     descriptor: Descriptor
@@ -355,7 +355,7 @@ class Verified(TypedDict):
 
 
 class Inspection(TypedDict, total=False):
-    """What is known of an image without pulling it."""
+    """Describes an image without pulling its layers."""
 
     reference: str
     name: str
@@ -376,7 +376,7 @@ class Inspection(TypedDict, total=False):
 class ProgressEvent(TypedDict, total=False):
     """What happened: ``kind`` is "start", "blob", "manifest", "retry", "wait", "endpoint", "tick" or "finish".
 
-    ``what`` is the id of an image of protocol v1, whose layer has no digest before all of it was read.
+    ``what`` is the id of an image of protocol v1; the digest of its layer is known only at the end.
     """
 
     kind: str
@@ -448,7 +448,7 @@ class LogRecord(_LogFrom, total=False):
 
 
 class RegistryError(TypedDict, total=False):
-    """One error in the words of the registry."""
+    """An error as the registry sent it."""
 
     code: str
     message: str
@@ -462,7 +462,7 @@ class _ErrorAlways(TypedDict):
 
 
 class ErrorDocument(_ErrorAlways, total=False):
-    """Everything that is known of a failure."""
+    """Everything that is known about an error."""
 
     causes: list[str]
     http_status: int
@@ -488,7 +488,7 @@ class ErrorDocument(_ErrorAlways, total=False):
 
 
 class VersionInfo(TypedDict, total=False):
-    """The library's version and abilities."""
+    """The version and the features of the library."""
 
     version: str
     features: list[str]

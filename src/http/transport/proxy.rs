@@ -12,11 +12,12 @@ use ureq::http::Uri;
 use ureq::unversioned::transport::{ConnectionDetails, Connector};
 use zeroize::Zeroizing;
 
+use super::connector::client_config;
 use super::plain::{Forward, Plain};
 use super::scope::{self, carry};
 use super::socket::Socket;
 use super::socks::{self, Target};
-use super::tls::{Tls, client_config};
+use super::tls::Tls;
 use super::wire::Wire;
 use crate::config::proxy::{ProxyScheme, ProxyServer};
 use crate::error::{Code, Error, Phase, Result};

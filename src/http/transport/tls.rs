@@ -2,24 +2,19 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use once_cell::sync::OnceCell;
 use rustls::ClientConfig;
 use rustls::client::{ClientConnectionData, UnbufferedClientConnection};
 use rustls::pki_types::ServerName;
 use rustls::unbuffered::{
     ConnectionState, EncodeError, EncodeTlsData, EncryptError, UnbufferedStatus,
 };
-use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport,
-};
+use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport};
 use zeroize::Zeroize;
 
 use super::early::Early;
-use super::plain::Plain;
 use super::scope::{self, carry};
 use super::socket::{INPUT_BUFFER, OUTPUT_BUFFER, input_phase};
 use super::wire::Wire;
@@ -36,57 +31,6 @@ const RECORD_OVERHEAD: usize = 128;
 
 /// Session tickets that may have come since the last response; a peer that has more to say gets no further request.
 const MOST_BETWEEN_REQUESTS: usize = 64 << 10;
-
-/// Wraps connections to https addresses; others pass through.
-#[derive(Debug)]
-pub(in crate::http) struct TlsConnector {
-    identity: Identity,
-    /// Where the directories of registries' certificates are.
-    certs_dir: Option<PathBuf>,
-    /// Made at the first TLS connection: a registry on plain http needs no CA certificates.
-    config: OnceCell<Arc<ClientConfig>>,
-}
-
-impl TlsConnector {
-    pub(in crate::http) fn new(identity: Identity, certs_dir: Option<PathBuf>) -> Self {
-        Self { identity, certs_dir, config: OnceCell::new() }
-    }
-}
-
-impl Connector<Plain> for TlsConnector {
-    type Out = Either<Plain, Tls>;
-
-    fn connect(
-        &self,
-        details: &ConnectionDetails,
-        chained: Option<Plain>,
-    ) -> Result<Option<Self::Out>, ureq::Error> {
-        let Some(plain) = chained else { return Ok(None) };
-        if !details.needs_tls() {
-            return Ok(Some(Either::A(plain)));
-        }
-        let host = details.uri.host().unwrap_or_default();
-        let authority = match details.uri.port_u16() {
-            Some(port) if port != 443 => format!("{host}:{port}"),
-            _ => host.to_owned(),
-        };
-        let peer = Peer::server(authority, &self.identity, self.certs_dir.as_deref());
-        let config =
-            self.config.get_or_try_init(|| client_config(&self.identity)).map_err(carry)?;
-        let tls = Tls::handshake(config.clone(), host, peer, plain.wire)?;
-        tls.log(&self.identity);
-        Ok(Some(Either::B(tls)))
-    }
-}
-
-/// What connections of an identity are made with; files that are passed over are warnings of the call.
-pub(in crate::http) fn client_config(identity: &Identity) -> Result<Arc<ClientConfig>> {
-    identity.client_config(&mut |warning| {
-        if let Some(call) = scope::with(|scope| scope.call.clone()) {
-            call.warn("tls", warning, |record| record);
-        }
-    })
-}
 
 /// HTTP inside TLS.
 pub(in crate::http) struct Tls {

@@ -9,7 +9,7 @@ use super::{notice, one_line};
 const HEAD: &str = r#"
 # Progress events
 
-A progress callback is told what happens during a call: `ocireg_context_set_progress()` in C, `Context(progress=…)` in Python,
+A progress callback receives the events of a call: `ocireg_context_set_progress()` in C, `Context(progress=…)` in Python,
 `ocireg.WithProgress(…)` in Go. Each time it gets the bytes that the whole call has transferred, the bytes that it will transfer as
 far as that is known, and one event, a JSON object. It can stop the call, which then fails with `CANCELLED`.
 

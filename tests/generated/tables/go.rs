@@ -28,7 +28,7 @@ const SENTENCES: &[(&str, &str)] = &[
         "A directory with hosts.toml files, as containerd has it. Not supported yet: [ErrUnsupported].",
     ),
     ("registries-conf", "A registries.conf file. Not supported yet: [ErrUnsupported]."),
-    ("proxy", "The proxies. &Proxy{} is no proxy."),
+    ("proxy", "The proxies. &Proxy{} means no proxy."),
     ("user-agent", "The User-Agent header."),
     ("credential-helper-timeout-ms", "How long a credential helper may run."),
     ("http-proxy", "The proxy for http URLs."),
