@@ -1,4 +1,4 @@
-//! The one failure type of the library: a code, what was being done to whom, why it failed, what to try.
+//! The only error type of the library: a code, what was being done to what, why it failed, and what to try.
 //!
 //! Nothing in an [`Error`] may hold a secret or a query string: addresses enter it only through
 //! [`Error::url`], which keeps scheme, host and path.
@@ -93,7 +93,7 @@ pub struct Details {
     /// Written by the error itself, which knows the usual one.
     #[serde(skip)]
     pub hint: Option<String>,
-    /// Whether the peer was heard to speak HTTP, though badly: that says more than that it speaks no TLS.
+    /// Whether the peer answered with HTTP, even if malformed: this says more than that it does not support TLS.
     #[serde(skip)]
     pub speaks_http: bool,
 }
@@ -116,7 +116,7 @@ struct Inner {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// A failure with its one-line message: what could not be done, to whom.
+    /// Creates an error with its one-line message: what could not be done, to what.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         let retryable = code.usually_passes();
         let message = one_line(&message.into());
@@ -214,7 +214,7 @@ impl Error {
         self.with(|d| d.phase = Some(phase))
     }
 
-    /// Says to whom: scheme, host and path, never user info or the query.
+    /// Adds the URL's scheme, host and path, never user info or the query.
     #[must_use]
     pub fn url(self, url: &url::Url) -> Self {
         self.with(|d| {

@@ -150,7 +150,7 @@ impl Record {
         self.with("duration_ms", u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
     }
 
-    /// Says to whom: scheme, host and path, never user info or the query.
+    /// Adds the URL's scheme, host and path, never user info or the query.
     #[must_use]
     pub fn url(mut self, url: &Url) -> Self {
         let details = Error::internal("").url(url);

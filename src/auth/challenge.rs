@@ -102,7 +102,7 @@ fn parameters(text: &str) -> BTreeMap<String, String> {
     found
 }
 
-/// Skips what `Negotiate` and the like have in place of parameters.
+/// Skips what `Negotiate` and similar schemes have instead of parameters.
 fn skip_token68(text: &str) -> &str {
     let start = text.trim_start_matches(' ');
     let body =

@@ -1,4 +1,4 @@
-//! Asking a token server: by GET for nobody in particular or with a password, by POST with a refresh token.
+//! Requests to a token server: GET anonymously or with a password, POST with a refresh token.
 
 use std::fmt::Display;
 use std::time::Instant;

@@ -157,7 +157,7 @@ impl Authenticator {
         challenges
     }
 
-    /// What the registry is asked with.
+    /// The credentials for the registry.
     pub fn credentials(&self) -> &Credentials {
         &self.credentials
     }
@@ -166,7 +166,7 @@ impl Authenticator {
         lock(self.known.get()).clone()
     }
 
-    /// What tokens can be got with from now on in place of a password; None if the token server gave nothing like it.
+    /// The refresh token to use from now on instead of a password; None if the token server returned none.
     pub fn identity_token(&self) -> Option<RefreshToken> {
         lock(self.issued.get()).clone()
     }
@@ -327,7 +327,7 @@ impl Authenticator {
             .map_err(|e| e.phase(Phase::Token))
     }
 
-    /// What is told of an authentication: how, with what kind of secret, and who gets that secret.
+    /// The log entry of an authentication: the scheme, the kind of secret, and who gets that secret.
     fn record(&self, scheme: &str, realm: &Origin, kind: &str) -> Record {
         let home = Origin::of(&self.home);
         Record::new(format!("{home} requires {scheme}; sending to {realm}: {kind}"))
@@ -386,7 +386,7 @@ impl<'a> Secret<'a> {
         }
     }
 
-    /// A digest that tells credentials apart without holding them.
+    /// A digest that distinguishes credentials without containing them.
     fn fingerprint(&self) -> Digest {
         let joined = Zeroizing::new(match self {
             Self::Anonymous => String::new(),

@@ -23,13 +23,13 @@ const EARLY: Duration = Duration::from_secs(5);
 /// And at most this long, because a token that was taken back is not to be used for ever.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Tokens of one registry that are kept, and refresh tokens. The one that nobody has used for the longest time goes.
+/// The cached tokens and refresh tokens of one registry. The least recently used one is dropped.
 const MOST: usize = 256;
 
 /// How often a waiting call looks whether it has ended.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Who asks whom: one user's way to the tokens of one registry.
+/// The user, the registry and the token server that a cache is for.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct Holder {
     /// The registry's origin.
@@ -40,7 +40,7 @@ pub(super) struct Holder {
     pub(super) secret: Digest,
 }
 
-/// What a token is good for, and for whom.
+/// The scope and the user that a token is for.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     holder: Holder,
@@ -90,7 +90,7 @@ impl Token {
 /// What a token server grants.
 pub(super) struct Granted {
     pub(super) token: Token,
-    /// What tokens are got with from now on, if the server says so.
+    /// The refresh token that the server returned, if any.
     pub(super) refresh: Option<RefreshToken>,
 }
 
@@ -131,7 +131,7 @@ impl<K, T> Default for Kept<K, T> {
 
 /// What can be kept.
 trait Useful: Default {
-    /// Whether it is worth keeping while nobody uses it. Asked often: looks at times, and copies nothing.
+    /// Whether it is worth keeping while nobody uses it. This is called often, so it only compares times.
     fn is_useful(&self) -> bool;
 }
 
@@ -190,7 +190,7 @@ struct Flight {
     failed: Mutex<Option<(u64, Error)>>,
 }
 
-/// The refresh token that came in place of the caller's, and the right to use it.
+/// The refresh token that replaced the caller's, and the right to use it.
 #[derive(Default)]
 struct Rotation {
     turn: Turn,
@@ -252,7 +252,7 @@ impl Tokens {
         }
     }
 
-    /// Asks for a token with the newest refresh token that is known in place of `given`; the next one is kept.
+    /// Requests a token with the newest refresh token that has replaced `given`, and keeps the next one.
     ///
     /// One exchange at a time: to a server that rotates them, a refresh token that comes twice is a stolen one.
     pub(super) fn exchange(

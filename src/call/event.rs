@@ -1,4 +1,4 @@
-//! What a progress callback is told: each kind of event with its keys, in one table.
+//! The events that a progress callback receives: each kind with its keys, in one table.
 //!
 //! `docs/events.md` is made from it: `OCIREG_UPDATE=1 cargo test --test generated`. A test shows that each kind is sent.
 
@@ -48,7 +48,7 @@ pub struct Documentation {
     pub kind: &'static str,
     /// When it is sent, as lines of a doc comment.
     pub text: &'static str,
-    /// The keys that it may have beside `kind`, each with what it means.
+    /// The keys that it may have in addition to `kind`, each with its meaning.
     pub keys: &'static [(&'static str, &'static str)],
 }
 
@@ -94,7 +94,7 @@ pub enum BlobSource {
     Present,
     /// An earlier call had moved a part of it.
     Resumed,
-    /// The registry took it from another repository of its own.
+    /// The registry mounted it from another of its repositories.
     Mounted,
 }
 

@@ -24,7 +24,7 @@ const SLICE: Duration = Duration::from_millis(200);
 /// The longest silence towards a progress callback while a call waits.
 const TICK: Duration = Duration::from_millis(900);
 
-/// Told bytes done, bytes in all and an event document; answers whether to stop.
+/// Receives the bytes transferred, the bytes to transfer and an event; returns whether to stop.
 pub type Progress = Box<dyn Fn(u64, u64, &str) -> bool + Send + Sync>;
 
 /// One deadline, one cancellation and one progress callback for any number of calls.
@@ -41,7 +41,7 @@ struct Inner {
 }
 
 impl Context {
-    /// A context without deadline that nobody has cancelled.
+    /// Creates a context without a deadline.
     pub fn new() -> Result<Self> {
         let wake = Wake::new().map_err(|e| {
             Error::resource("cannot create a wake-up descriptor for the context", &e)
@@ -78,7 +78,7 @@ impl Context {
         let Ok(()) = self.0.progress.change(|_| Ok::<_, Infallible>(progress));
     }
 
-    /// Ends every call under this context, now and later. Allowed in a signal handler.
+    /// Cancels every call under this context, now and later. It may be called in a signal handler.
     pub fn cancel(&self) {
         self.0.cancelled.store(true, Ordering::SeqCst);
         self.0.wake.wake();
@@ -94,7 +94,7 @@ impl fmt::Debug for Context {
     }
 }
 
-/// One call under way: its context, if any, and what its threads share.
+/// A running call: its context, if any, and what its threads share.
 #[derive(Clone, Debug)]
 pub struct Call {
     context: Option<Context>,
@@ -111,7 +111,7 @@ struct Shared {
     stop: AtomicBool,
     done: AtomicU64,
     total: AtomicU64,
-    /// What the call has sent as a secret.
+    /// The secrets that the call has sent.
     mask: Mask,
     /// Bytes of documents that the call has collected.
     collected: AtomicU64,
@@ -122,9 +122,9 @@ struct Shared {
     log: OnceLock<Arc<Log>>,
     /// Records of worker threads, as the events.
     records: Mutex<Vec<(Level, String)>>,
-    /// What the user should know though the call went on.
+    /// Warnings for the user; the call continued.
     warnings: Mutex<Vec<String>>,
-    /// A limit of the service on every call, beside the context's own deadline.
+    /// The service's limit for every call, in addition to the context's own deadline.
     limit: Option<Instant>,
 }
 
@@ -181,7 +181,7 @@ impl Call {
         Self { shared: Arc::new(shared), ..self }
     }
 
-    /// The same call as seen by one of its worker threads, which never runs callbacks.
+    /// The same call for one of its worker threads, which never runs callbacks.
     #[must_use]
     pub fn worker(&self) -> Self {
         Self { caller_thread: false, ..self.clone() }
@@ -216,7 +216,7 @@ impl Call {
         Ok(())
     }
 
-    /// When the call must have ended.
+    /// The deadline of the call.
     pub fn deadline(&self) -> Option<Instant> {
         let own = self.context.as_ref().and_then(Context::deadline);
         own.into_iter().chain(self.shared.limit).min()
@@ -261,33 +261,33 @@ impl Call {
         }
     }
 
-    /// Sets how many bytes the whole call has to move, as far as is known.
+    /// Sets how many bytes the whole call has to transfer, as far as is known.
     pub fn set_total(&self, total: u64) {
         self.shared.total.store(total, Ordering::Relaxed);
     }
 
-    /// Counts bytes that the call turns out to have to move, too.
+    /// Adds to the bytes that the call has to transfer.
     pub fn add_total(&self, bytes: u64) {
         self.shared.total.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Counts bytes that the call has moved.
+    /// Adds to the bytes that the call has transferred.
     pub fn add_done(&self, bytes: u64) {
         self.shared.done.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Takes bytes back that turned out to be wrong.
+    /// Subtracts bytes that turned out to be wrong.
     pub fn forget_done(&self, bytes: u64) {
         self.shared.done.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    /// What the call has sent as a secret, and what keeps it out of all that the call tells.
+    /// The secrets that the call has sent; it masks them in everything that the call reports.
     pub fn mask(&self) -> &Mask {
         &self.shared.mask
     }
 
-    /// Counts bytes of a document that the call collects, whichever of its threads does: more than `most` of them in all
-    /// is LIMIT. How much memory a call takes is not for a server to say.
+    /// Counts bytes of JSON that the call collects on any of its threads. More than `most` in all is LIMIT: a server must not
+    /// decide how much memory a call takes.
     pub fn collect(&self, bytes: usize, most: u64) -> Result<()> {
         let bytes = bytes as u64;
         let before = self.shared.collected.fetch_add(bytes, Ordering::Relaxed);
@@ -302,12 +302,12 @@ impl Call {
         .hint("raise total in the option limits, if you trust this registry"))
     }
 
-    /// Bytes moved so far.
+    /// The bytes transferred so far.
     pub fn done(&self) -> u64 {
         self.shared.done.load(Ordering::Relaxed)
     }
 
-    /// Tells what happened: at once on the caller's thread, else by way of [`Call::report_events`].
+    /// Reports an event: at once on the caller's thread, else through [`Call::report_events`].
     pub fn event(&self, event: &Event<'_>) -> Result<()> {
         if !self.has_progress() {
             return Ok(());
@@ -321,21 +321,21 @@ impl Call {
         Ok(())
     }
 
-    /// On the caller's thread: reports what the worker threads left to tell.
+    /// Reports the events of worker threads; on the caller's thread.
     pub fn report_events(&self) -> Result<()> {
         self.report_records();
         let events = std::mem::take(&mut *lock(&self.shared.events));
         events.iter().try_for_each(|event| self.report(event))
     }
 
-    /// Says which log the call writes to: that of the service that it works for. The first one counts.
+    /// Sets the log that the call writes to, which is the log of its service. Only the first call has an effect.
     pub fn log_to(&self, log: &Arc<Log>) {
         self.shared.log.get_or_init(|| log.clone());
     }
 
-    /// Logs a record, which is only made if somebody wants it; `target` is the room that tells it.
+    /// Logs a record, which is only created if it is wanted; `target` is the room that logs it.
     ///
-    /// At once on the caller's thread, else by way of [`Call::report_records`].
+    /// Logs at once on the caller's thread, else through [`Call::report_records`].
     pub fn log(&self, level: Level, target: &str, record: impl FnOnce() -> Record) {
         let Some(log) = self.shared.log.get().filter(|log| log.wants(level)) else { return };
         let json = self.mask().json(record().to_json(level, target));
@@ -365,7 +365,7 @@ impl Call {
         lock(&self.shared.warnings)
     }
 
-    /// On the caller's thread: logs what the worker threads left.
+    /// Logs the records of worker threads; on the caller's thread.
     pub fn report_records(&self) {
         debug_assert!(self.caller_thread, "worker threads hand their records to the caller's");
         let Some(log) = self.shared.log.get() else { return };
@@ -379,12 +379,12 @@ impl Call {
         lock(&self.shared.records)
     }
 
-    /// Whether anybody listens to this call's progress.
+    /// Whether the call has a progress callback.
     pub fn has_progress(&self) -> bool {
         self.progress().is_some()
     }
 
-    /// Tells the progress callback; on the caller's thread only. Fails with CANCELLED if it says stop.
+    /// Calls the progress callback, on the caller's thread only. Fails with CANCELLED if the callback stops the call.
     pub fn report(&self, event_json: &str) -> Result<()> {
         debug_assert!(
             self.caller_thread,

@@ -18,7 +18,7 @@ pub(super) struct Making {
 }
 
 impl Making {
-    /// Fails if an option is set though nothing is made: the source is no directory of files.
+    /// Fails if an option for artifacts is set although the source is not a directory of files.
     pub(super) fn refuse(&self) -> Result<()> {
         for (key, set) in [
             ("artifact_type", self.artifact_type.is_some()),

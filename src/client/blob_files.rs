@@ -26,22 +26,22 @@ use crate::v2::upload::{BlobWriter, PutOptions};
 /// What is moved at a time.
 const BUFFER: usize = 256 << 10;
 
-/// A blob that was moved from or to a file.
+/// A blob that was downloaded to or uploaded from a file.
 #[derive(Debug, Serialize)]
 pub struct Moved {
     /// What it is.
     #[serde(flatten)]
     pub descriptor: Descriptor,
-    /// Whether it was there already.
+    /// Whether it already existed.
     pub existed: bool,
-    /// Bytes that this call moved.
+    /// The bytes that this call transferred.
     pub bytes_transferred: u64,
-    /// What the user should know.
+    /// Warnings for the user.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }
 
-/// Gets a blob into a file. With `resume` it goes on where an earlier call ended, and leaves what it has if it fails.
+/// Downloads a blob to a file. With `resume` it continues where an earlier call stopped, and keeps a partial file on failure.
 pub fn get(
     session: &Session,
     blob: &Wanted,
@@ -127,7 +127,7 @@ impl<'a> Place<'a> {
         Ok(place)
     }
 
-    /// The size of the file, if it is there and right.
+    /// The size of the file, if it exists and has the right content.
     fn has(&self, blob: &Wanted, call: &Call) -> Result<Option<u64>> {
         let Ok(mut file) = self.dir.open_file(&self.name) else { return Ok(None) };
         let length = file.metadata().map_err(|e| self.failed(&e))?.len();
@@ -139,7 +139,7 @@ impl<'a> Place<'a> {
         Ok((hasher.finish() == *self.digest).then_some(length))
     }
 
-    /// Begins the file, where an earlier call ended with `resume`.
+    /// Creates the file, or with `resume` opens the partial file of an earlier call.
     fn begin(&'a self, resume: bool, call: &Call) -> Result<Part<'a>> {
         let shared = AtomicFile::resume(&self.dir, &part_name(self.digest), FILE_MODE);
         let (file, shared) = match shared.map_err(|e| self.failed(&e))? {
@@ -170,7 +170,7 @@ impl<'a> Place<'a> {
     }
 }
 
-/// A file in the making.
+/// A file that is being written.
 struct Part<'a> {
     place: &'a Place<'a>,
     file: AtomicFile,
@@ -178,19 +178,19 @@ struct Part<'a> {
     shared: bool,
     hasher: Hasher,
     position: u64,
-    /// Whether it holds something of an earlier call.
+    /// Whether it contains data of an earlier call.
     resumed: bool,
 }
 
 impl Part<'_> {
-    /// Whether an earlier call ended after the last byte.
+    /// Whether an earlier call already wrote the last byte.
     fn is_whole(&self, blob: &Wanted) -> bool {
         self.resumed
             && blob.size.is_none_or(|size| size == self.position)
             && self.hasher.clone().finish() == blob.digest
     }
 
-    /// Gets the rest of the blob from one endpoint.
+    /// Downloads the rest of the blob from one endpoint.
     fn fill(
         &mut self,
         repository: &Repository,
@@ -257,7 +257,7 @@ impl Part<'_> {
         events.tell(self.position, true, source, call)
     }
 
-    /// Drops what there is.
+    /// Discards the content.
     fn restart(&mut self, call: &Call) -> Result<()> {
         self.file.truncate().map_err(|e| self.place.failed(&e))?;
         call.forget_done(self.position);
@@ -274,7 +274,7 @@ impl Part<'_> {
     }
 }
 
-/// Puts a file into a repository as a blob. One that changes meanwhile is SOURCE_CHANGED.
+/// Uploads a file as a blob. Fails with SOURCE_CHANGED if the file changes meanwhile.
 pub fn put(session: &Session, path: &Path, options: PutOptions, call: &Call) -> Result<Moved> {
     put_source(session, Source::open(path)?, options, call)
 }

@@ -11,7 +11,7 @@ use crate::store::place::WriteOptions;
 use crate::transfer::report::Report;
 use crate::transfer::{engine, options as transfer};
 
-/// Copies an image with all that belongs to it. From registry to registry nothing touches the disk.
+/// Copies an image. A copy between registries does not use the disk.
 pub fn copy(
     service: &Service,
     source: &str,

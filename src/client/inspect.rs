@@ -21,23 +21,23 @@ use crate::transfer::documents::Documents;
 /// What an image is.
 #[derive(Debug, Clone, Serialize)]
 pub struct Inspection {
-    /// Of an image in a registry: the canonical reference, with the digest that it stands for.
+    /// The canonical reference of an image in a registry, with its digest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
-    /// The repository's name; of an image on this machine, what it is called there.
+    /// The repository's name, or the name of an image on this machine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The document that the reference stands for.
+    /// The descriptor of the manifest or index that the reference names.
     pub descriptor: Descriptor,
-    /// What that is.
+    /// Whether that is an image, an index or an artifact.
     pub kind: Kind,
-    /// What an index offers.
+    /// The platforms of an index.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub platforms: Vec<Offer>,
     /// The platform of the image described below.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "platform::as_text")]
     pub platform: Option<Platform>,
-    /// The image's manifest; of an index, that of the platform, if it has one.
+    /// The image's manifest. Of an index, it is the manifest for the platform, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manifest: Option<Box<RawValue>>,
     /// The image's configuration.
@@ -49,16 +49,16 @@ pub struct Inspection {
     /// The kind of artifact.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub artifact_type: Option<String>,
-    /// What it refers to.
+    /// The subject that it refers to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<Descriptor>,
-    /// Annotations of the document that the reference stands for.
+    /// The annotations of the manifest or index that the reference names.
     #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     pub annotations: std::collections::BTreeMap<String, String>,
-    /// Who gave it, if that is a registry.
+    /// The endpoint that it came from, if that is a registry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<Endpoint>,
-    /// What the user should know though all went well.
+    /// Warnings for the user.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }
@@ -66,14 +66,14 @@ pub struct Inspection {
 /// One manifest of an index.
 #[derive(Debug, Clone, Serialize)]
 pub struct Offer {
-    /// What it runs on, where the index says so.
+    /// Its platform, if the index states it.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "platform::as_text")]
     pub platform: Option<Platform>,
     /// What it is.
     pub descriptor: Descriptor,
 }
 
-/// Tells what the image of a reference or of another location is.
+/// Describes the image of a reference or of another location.
 pub fn inspect(
     service: &Service,
     source: &str,
@@ -118,7 +118,7 @@ fn offers(manifest: &Manifest) -> Vec<Offer> {
     index.manifests.iter().map(offer).collect()
 }
 
-/// The image itself, or that of an index for the platform.
+/// The image itself, or the image for the platform in an index.
 fn image_of(
     root: Fetched,
     inspection: &mut Inspection,
@@ -159,7 +159,7 @@ fn describe(
     Ok(())
 }
 
-/// A document that is only passed on, and so not read into a tree.
+/// JSON that is only passed on, so it is not parsed.
 fn document(bytes: &[u8], what: &str) -> Result<Box<RawValue>> {
     strict::check(bytes).and_then(|()| serde_json::from_slice(bytes)).map_err(|e| {
         Error::new(Code::InvalidManifest, format!("{what} is not valid JSON")).cause(e)

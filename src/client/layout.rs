@@ -40,7 +40,7 @@ pub fn verify(location: &str, options: Option<&str>, call: &Call) -> Result<Veri
     Ok(verified)
 }
 
-/// Refuses every key of a document that has none yet.
+/// Refuses every key of an options object that has none yet.
 fn no_options(options: Option<&str>) -> Result<()> {
     match options {
         Some(json) => Object::options(json, "options_json")?.done(),
@@ -48,7 +48,7 @@ fn no_options(options: Option<&str>) -> Result<()> {
     }
 }
 
-/// The whole of a layout: a name would promise that only one image is meant.
+/// A whole layout. A name is refused, because it would suggest that only one image is meant.
 fn open(location: &str) -> Result<Layout> {
     match parse(location)? {
         (dir, None) => Layout::open(&dir),

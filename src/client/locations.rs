@@ -24,7 +24,7 @@ use crate::v2::repository::Selector;
 pub(super) const ON_THIS_MACHINE: &str = "write oci:DIR[:NAME], oci-archive:FILE[:NAME], \
     docker-archive:FILE[:REFERENCE] or files:DIR";
 
-/// A location as a call gives it: parsed, with the reference of one in a registry.
+/// A parsed location; one in a registry has a parsed reference.
 #[derive(Debug, Clone)]
 pub enum Place {
     /// In a registry.
@@ -34,7 +34,7 @@ pub enum Place {
 }
 
 impl Place {
-    /// Reads the location of an image; `argument` is its name in the call. Asks nobody.
+    /// Parses the location of an image; `argument` is its name in the call. Sends nothing.
     pub fn parse(text: &str, bare: Bare, argument: &str) -> Result<Self> {
         match Location::parse(text, bare, argument)? {
             Location::Registry(reference) => {
@@ -46,7 +46,7 @@ impl Place {
         }
     }
 
-    /// The same with a relative path that begins at an open directory of the caller's.
+    /// The same location; a relative path starts at an open directory of the caller.
     pub fn within(self, dir_fd: Option<u32>) -> Result<Self> {
         let (Some(fd), Self::Local(location)) = (dir_fd, &self) else { return Ok(self) };
         let opened = PathBuf::from(format!("/proc/self/fd/{fd}"));
@@ -57,7 +57,7 @@ impl Place {
         }
     }
 
-    /// The reference, of an image in a registry.
+    /// The reference of an image in a registry.
     pub fn reference(&self) -> Option<&Reference> {
         match self {
             Self::Registry(reference) => Some(reference),
@@ -87,7 +87,7 @@ impl Place {
         matches!(self, Self::Local(Location::Files { .. }))
     }
 
-    /// What an image of this place is called where its next place does not say: name and tag, or name and digest.
+    /// The name of an image if its destination does not give it one: name and tag, or name and digest.
     pub fn name(&self) -> Option<String> {
         match self {
             Self::Registry(reference) => Some(reference.with_default_tag().canonical()),
@@ -114,16 +114,16 @@ pub struct Single {
     pub instead: &'static str,
 }
 
-/// How the ends of a copy are opened.
+/// How source and destination of a copy are opened.
 #[derive(Debug, Default)]
 pub struct Opening {
-    /// The credentials of a registry; None is what the service would use.
+    /// The credentials for the registry; None uses the service's.
     pub auth: Option<AuthConfig>,
     /// How a layout is written to.
     pub write: WriteOptions,
-    /// The name of an image whose destination does not say one.
+    /// The name of an image if its destination does not give it one.
     pub name: Option<String>,
-    /// Whether what is written comes from this machine. A registry judges it by its digests, and nothing is hashed twice.
+    /// Whether the content comes from this machine. The registry then verifies the digests, and nothing is hashed twice.
     pub from_here: bool,
     /// Whether files may be replaced.
     pub overwrite: bool,
@@ -133,7 +133,7 @@ pub struct Opening {
     pub more_tags: bool,
 }
 
-/// Opens a place to read an image from.
+/// Opens a location to read an image from.
 pub fn source(
     service: &Service,
     place: &Place,
@@ -175,7 +175,7 @@ fn files_source(
     FilesSource::open(dir, artifact, service.limits().clone(), call)
 }
 
-/// Opens both ends of a copy. What is on this machine is looked at before anything is asked of the network.
+/// Opens source and destination of a copy: locations on this machine first, before anything is sent.
 ///
 /// A directory of files is the artifact that is to be `made`.
 pub(super) fn both(

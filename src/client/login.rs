@@ -22,7 +22,7 @@ use crate::v2::Registry;
 pub struct Accepted {
     /// "Login Succeeded".
     pub status: &'static str,
-    /// What is to be kept in place of the password; empty if the registry gives nothing like it.
+    /// The identity token to store instead of the password; empty if the registry returned none.
     #[serde(serialize_with = "text")]
     pub identity_token: Zeroizing<String>,
     /// Where a login is kept: "config.json", the name of a helper, or "none".
@@ -34,14 +34,14 @@ fn text<S: serde::Serializer>(text: &Zeroizing<String>, writer: S) -> Result<S::
     writer.serialize_str(text)
 }
 
-/// How an endpoint is asked.
+/// The protocol and the endpoint for one attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Protocol {
     V2,
     V1,
 }
 
-/// Asks a registry whether it takes credentials; `user_agent` comes in place of the service's.
+/// Checks credentials with a registry; `user_agent` replaces the service's.
 ///
 /// None is what the service has for the official index, which is also what credentials without an address are for.
 pub fn auth(

@@ -444,7 +444,7 @@ fn one_algorithm(digest: Option<&Digest>, algorithm: Option<Algorithm>) -> Resul
     Ok(())
 }
 
-/// Text by key.
+/// Strings by key.
 impl OptionValue for BTreeMap<String, String> {
     const KIND: Kind = Kind::Map(&Kind::String);
 
@@ -479,7 +479,7 @@ impl ArtifactConfig {
     }
 }
 
-/// A configuration as an option: its path, or that with more about it.
+/// The option `config` of an artifact: a path, or an object.
 #[derive(Debug, Clone)]
 pub struct ConfigFile(pub(crate) ArtifactConfig);
 
@@ -588,7 +588,7 @@ fn one_choice(platform: Option<&Platform>, all_platforms: bool) -> Result<()> {
     Ok(())
 }
 
-/// What refers to an image names it by its digest, and that changes.
+/// Referrers name an image by its digest, which a conversion changes.
 fn without_conversion(
     convert: Option<&Conversion>,
     referrers: bool,
@@ -602,7 +602,7 @@ fn without_conversion(
     Ok(())
 }
 
-/// What manifests are turned into.
+/// The format that manifests are converted to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Conversion {
     /// OCI manifests.
@@ -629,7 +629,7 @@ fn unsupported(key: &str, message: String) -> Error {
     Error::new(Code::Unsupported, message).in_argument(key)
 }
 
-/// What a session will do, as registries name it.
+/// The actions that a session needs, in the words of the token protocol.
 #[derive(Debug, Clone)]
 pub struct Actions(pub(crate) Vec<String>);
 

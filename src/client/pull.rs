@@ -17,8 +17,8 @@ use crate::transfer::{engine, options as transfer};
 use crate::v1;
 use crate::v1::source::ConvertedImage;
 
-/// Pulls the image of a reference. Nothing that is there already is transferred again, and every byte is verified before it
-/// gets a final name.
+/// Pulls the image of a reference. Content that the destination has is not transferred again, and a blob appears under its
+/// final name only after it has been verified.
 pub fn pull(
     service: &Service,
     source: &str,
@@ -77,7 +77,7 @@ pub fn pull(
     Ok(report)
 }
 
-/// The image of a v1 index. Its layers come into the layout before there is a manifest that lists them.
+/// Pulls an image from a v1 index. Its layers are in the layout before there is a manifest that lists them.
 fn pull_v1(
     service: &Service,
     reference: &Reference,

@@ -10,8 +10,8 @@ use crate::registry::service::Service;
 use crate::transfer::report::Report;
 use crate::transfer::{engine, options as transfer};
 
-/// Pushes an image with all that belongs to it. The registry has its name only when everything is there, and a push that
-/// was interrupted goes on with what is missing.
+/// Pushes an image. The registry gets the tag after everything else, and a push that was interrupted continues with what is
+/// missing.
 pub fn push(
     service: &Service,
     source: &str,

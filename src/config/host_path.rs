@@ -43,7 +43,7 @@ impl<T> ByPath<T> {
 }
 
 impl<T> FromIterator<(String, T)> for ByPath<T> {
-    /// Leaves out keys that are no host or host/path.
+    /// Skips keys that are not a host or host/path.
     fn from_iter<I: IntoIterator<Item = (String, T)>>(entries: I) -> Self {
         let mut found = Self::default();
         for (key, value) in entries {

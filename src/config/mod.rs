@@ -1,4 +1,4 @@
-//! What a service is told: options in, configuration out.
+//! The configuration of a service, made from its options.
 
 pub mod auth_config;
 pub mod host_path;

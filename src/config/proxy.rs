@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use crate::error::{Code, Error, Phase, Result};
 use crate::names::host::{Cidr, UrlParts, is_localhost, split_port};
 
-/// How a proxy is spoken to.
+/// The protocol of a proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ProxyScheme {
     /// HTTP over TCP.
@@ -102,12 +102,12 @@ impl ProxyServer {
         Ok(Some(Self { scheme, host, port, authorization, socks_login }))
     }
 
-    /// How it is spoken to.
+    /// Its protocol.
     pub fn scheme(&self) -> ProxyScheme {
         self.scheme
     }
 
-    /// Whether TLS is spoken with the proxy itself.
+    /// Whether the connection to the proxy itself uses TLS.
     pub fn is_https(&self) -> bool {
         self.scheme == ProxyScheme::Https
     }
@@ -213,13 +213,13 @@ impl From<Option<ProxyServer>> for Chosen {
     }
 }
 
-/// The proxies of a service, by the scheme of what is asked for. The default is none.
+/// The proxies of a service, by the scheme of the request's URL. The default is none.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Proxies {
     http: Chosen,
     https: Chosen,
     no_proxy: NoProxy,
-    /// Whether this machine is asked directly, whatever the lists say.
+    /// Whether loopback addresses are always reached directly.
     spares_loopback: bool,
 }
 
@@ -230,7 +230,7 @@ impl Proxies {
         Self { http: server.clone(), https: server, ..Self::default() }
     }
 
-    /// One for each scheme; `no_proxy` lists hosts that are asked directly.
+    /// One proxy for each scheme; `no_proxy` lists hosts that are reached directly.
     pub fn new(http: Option<ProxyServer>, https: Option<ProxyServer>, no_proxy: &str) -> Self {
         Self {
             http: http.into(),
@@ -329,7 +329,7 @@ impl Target<'_> {
     }
 }
 
-/// Hosts that are asked directly, by the rules of Go's httpproxy.
+/// Hosts that are reached directly, by the rules of Go's httpproxy.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct NoProxy(Vec<Entry>);
 

@@ -19,7 +19,7 @@ use crate::os::file::{Content, ReadError, read_limited};
 /// Larger than any login file, in bytes.
 const MOST: u64 = 4 * 1024 * 1024;
 
-/// What tells one state of a file from the next.
+/// What distinguishes one state of a file from the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {
     device: u64,
@@ -206,7 +206,7 @@ pub(super) fn server_name(host: &str) -> String {
     }
 }
 
-/// Whether a key of `auths` stands for the registry itself; `host` is normalised.
+/// Whether a key of `auths` is for the registry itself; `host` is normalised.
 pub(super) fn is_key_of(key: &str, host: &str) -> bool {
     host_path(key).is_ok_and(|(of, path)| of == host && path.is_empty())
 }

@@ -20,10 +20,10 @@ use crate::names::host;
 use crate::os::child::{self, Failure};
 use crate::os::environment::Environment;
 
-/// The user name that stands for an identity token in the place of a password.
+/// The user name which says that the password is an identity token.
 const TOKEN: &str = "<token>";
 
-/// How a helper says that it has nothing, in any letter case; most go on with "in native keychain".
+/// How a helper says that it has no credentials, in any letter case; most helpers add "in native keychain".
 const NOT_FOUND: &str = "credentials not found";
 
 /// More than any helper has to say.

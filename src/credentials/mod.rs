@@ -30,7 +30,7 @@ impl From<AuthConfig> for Credentials {
 }
 
 impl Credentials {
-    /// Fails where the source failed: nothing is changed, nobody is logged in, as somebody else than was meant.
+    /// Fails if the source failed, so that nothing is changed with other credentials than intended.
     pub fn check(&self) -> Result<()> {
         self.failure.clone().map_or(Ok(()), Err)
     }

@@ -26,13 +26,13 @@ use crate::sync::{PerProcess, lock};
 pub struct Found {
     /// The credentials; anonymous if there are none.
     pub auth: AuthConfig,
-    /// `credentials` for the option of that name, a file, a variable or a helper; None if nobody had any.
+    /// `credentials` for the option of that name, a file, a variable or a helper; None if there are no credentials.
     pub source: Option<String>,
-    /// Why the source that was to give them did not: a call that only reads may go on without them.
+    /// Why the source failed; a call that only reads may continue without credentials.
     pub failure: Option<Error>,
 }
 
-/// What is told of credentials: never a secret.
+/// What may be reported about credentials: never a secret.
 #[derive(Debug, Clone, Serialize)]
 pub struct Summary {
     /// The user's name, where there is one.
@@ -50,7 +50,7 @@ impl Found {
         Self { auth, source: Some(source.into()), failure: None }
     }
 
-    /// What may be told of them.
+    /// What may be reported about them.
     pub fn summary(&self) -> Summary {
         let auth = &self.auth;
         let kind = if !auth.registrytoken.is_empty() {
@@ -89,7 +89,7 @@ enum Source {
     /// A file that need not be there.
     File {
         path: PathBuf,
-        /// Whether the user named this very file: it is to be used or nothing.
+        /// Whether the user named this file explicitly, so that it must be used.
         named: bool,
     },
 }

@@ -84,7 +84,7 @@ impl Store {
         Self(Some((file, helper)))
     }
 
-    /// Keeps credentials, and tells where: "config.json", the name of a helper, or "none".
+    /// Stores credentials, and returns where: "config.json", the name of a helper, or "none".
     pub fn save(&self, server: &Server, auth: &AuthConfig, call: &Call) -> Result<String> {
         let Some((file, helper)) = &self.0 else { return Ok("none".to_owned()) };
         let Some(helper) = helper else {
@@ -131,7 +131,7 @@ impl Store {
 /// The key under which docker's login in a browser leaves its refresh token.
 const REFRESH_TOKEN: &str = "https://index.docker.io/v1/refresh-token";
 
-/// All that such a login leaves beside the credentials themselves.
+/// Everything that such a login stores in addition to the credentials themselves.
 const WEB_LOGIN: [&str; 2] = ["https://index.docker.io/v1/access-token", REFRESH_TOKEN];
 
 /// Whether it is docker's own, which writes the id of its client behind the token. Docker Desktop keeps its tokens

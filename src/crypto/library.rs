@@ -1,4 +1,4 @@
-//! What is used of the cryptography library beside TLS, whichever library that is.
+//! What is used of the cryptography library except TLS, whichever library that is.
 
 #[cfg(feature = "aws-lc-rs")]
 pub use aws_lc_rs::{digest, rand};

@@ -11,7 +11,7 @@ mod random;
 
 use rustls::crypto::CryptoProvider;
 
-/// Hash functions; a context may be cloned on its way.
+/// Hash functions; a context may be cloned at any point.
 pub use library::digest as hash;
 pub use random::{check_randomness, hex, random, random_hex};
 

@@ -1,4 +1,4 @@
-//! Random numbers: the system's, by way of the cryptography library.
+//! Random numbers from the system, through the cryptography library.
 
 use std::cell::Cell;
 use std::hash::RandomState;

@@ -1,4 +1,4 @@
-//! Every code: its number, its name, and what people are told about it.
+//! Every code: its number, its name, and its documentation.
 //!
 //! A row gives the name in Rust, the number, the name in C (without `OCIREG_`) and one sentence, which
 //! `ocireg_code_text()` returns. `when` says when a call fails with it and `example` shows a message, both for
@@ -42,14 +42,14 @@ macro_rules! codes {
                 }
             }
 
-            /// What a user can do where nobody knows better; None where there is nothing to do.
+            /// What a user can do if the error itself has no hint; None if there is nothing to do.
             pub(super) fn usual_hint(self) -> Option<&'static str> {
                 match self {
                     $(Self::$Variant => codes!(@option $($hint)?),)+
                 }
             }
 
-            /// Whether the failure may go away by itself, as far as the code tells.
+            /// Whether the failure may go away by itself, judging by the code alone.
             pub(super) fn usually_passes(self) -> bool {
                 match self {
                     $(Self::$Variant => codes!(@flag $($retryable)?),)+

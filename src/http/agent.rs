@@ -25,7 +25,7 @@ const MAX_IDLE: Duration = Duration::from_secs(30);
 
 pub(super) type Pools = Recent<(Identity, AddressRule, Option<Arc<ProxyServer>>), Agent>;
 
-/// How many pools are kept. A call goes on with its own when others take its place.
+/// How many pools are kept. A call continues with its own pool when that has been replaced.
 const MOST_POOLS: usize = 64;
 
 /// After a fork the connections are the parent's: this process makes its own, and closes its copies of those that no
@@ -63,7 +63,7 @@ pub(super) fn new_agent(
     Agent::with_parts(config, connector, lookup)
 }
 
-/// Our resolver in the client's clothes.
+/// Our resolver behind the client's trait.
 #[derive(Debug)]
 pub(super) enum Lookup {
     /// The addresses of names are found here.

@@ -49,7 +49,7 @@ pub struct Client {
     pools: PerProcess<Mutex<Pools>>,
 }
 
-/// Whom a connection is made with that no session is for.
+/// The peer of a connection that belongs to no session.
 #[derive(Debug, Clone, Copy)]
 pub enum Peer<'a> {
     /// Where a server sent us to.
@@ -113,7 +113,7 @@ impl Client {
         &self.timeouts
     }
 
-    /// Sends a request and follows its redirects. Any status that is no redirect is a result, not an error.
+    /// Sends a request and follows its redirects. Any status that is not a redirect is a result, not an error.
     pub fn send(&self, request: &Request<'_>, call: &Call) -> Result<Response> {
         self.send_as(request, request.identity, call)
     }
@@ -408,7 +408,7 @@ impl Hop<'_, '_> {
         }
     }
 
-    /// What is told of one request, however it ended.
+    /// The log record of one request, however it ended.
     fn record(&self, end: &str, seen: Seen) -> Record {
         let (method, url) = (&self.request.method, self.url);
         let record = Record::new(format!("{method} {}{} {end}", Origin::of(url), url.path()))
@@ -421,7 +421,7 @@ impl Hop<'_, '_> {
     }
 }
 
-/// A request on its way, from one redirect to the next.
+/// A request between two redirects.
 struct Sending<'a, 'r> {
     client: &'a Client,
     request: &'a Request<'r>,

@@ -104,7 +104,7 @@ fn disconnected(host: &str, phase: Phase) -> Error {
         .hint("the network or the registry has a problem; try again")
 }
 
-/// Turns an answer that is no success into an error, with the registry's own words.
+/// Turns an unsuccessful response into an error, with the registry's own words.
 ///
 /// `body` is what was read of the answer, already limited.
 pub fn from_status(doing: &str, url: &Url, status: u16, headers: &HeaderMap, body: &[u8]) -> Error {
@@ -210,7 +210,7 @@ fn registry_errors(body: &[u8]) -> Vec<RegistryError> {
     vec![RegistryError { message: short(text), ..RegistryError::default() }]
 }
 
-/// The wait that a server asks for: seconds or a date, never negative. Garbage is no wish.
+/// The time that a server asks to wait: seconds or a date, never negative. Other values are ignored.
 pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get("retry-after")?.to_str().ok()?.trim();
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {

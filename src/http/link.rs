@@ -20,7 +20,7 @@ struct Link<'a> {
 }
 
 impl<'a> Link<'a> {
-    /// Takes the next link off a line. What is no link is skipped up to the next comma.
+    /// Takes the next link off a line. Anything else is skipped up to the next comma.
     fn read(rest: &mut &'a str) -> Option<Self> {
         let target = loop {
             let text = rest.trim_start_matches([' ', '\t', ',']);

@@ -20,7 +20,7 @@ pub fn size_told(response: &Response, first: u64) -> Result<u64, &'static str> {
     Ok(range.last + 1)
 }
 
-/// How large the whole is of which a 416 does not have the part that was asked for, if it says so.
+/// The size of the whole content according to a 416, if it states that.
 pub fn size_of_unsatisfied(response: &Response) -> Option<u64> {
     let mut ranges = response.headers.get_all(header::CONTENT_RANGE).iter();
     let (Some(range), None) = (ranges.next(), ranges.next()) else { return None };

@@ -1,4 +1,4 @@
-//! What is asked: a request as a caller of this room writes it.
+//! Requests, as callers of this room write them.
 
 use std::io::Read;
 use std::time::Duration;
@@ -51,7 +51,7 @@ pub enum Redirects {
     /// It is followed.
     #[default]
     Follow,
-    /// It is followed, and the next server told in `Referer` who sent us.
+    /// It is followed, and `Referer` names the server that redirected.
     Refer,
     /// It is the result.
     Return,
@@ -62,7 +62,7 @@ pub enum Redirects {
 pub struct Request<'a> {
     /// The method.
     pub method: Method,
-    /// Whom to ask.
+    /// The URL.
     pub url: Url,
     /// The headers, each with its reach.
     pub headers: Vec<(HeaderName, HeaderValue, Reaches)>,
@@ -81,7 +81,7 @@ pub struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    /// A GET without headers of its own.
+    /// A GET without additional headers.
     pub fn get(url: Url, identity: &'a Identity, doing: &'a str) -> Self {
         Self {
             method: Method::GET,

@@ -69,7 +69,7 @@ impl Resolver {
 
     /// The addresses of a host name or address literal (IPv6 with or without brackets), never none.
     ///
-    /// `limit` bounds the time beside the call's own deadline; zero is no limit.
+    /// `limit` bounds the time in addition to the call's own deadline; zero means no limit.
     pub fn lookup(&self, host: &str, limit: Duration, call: &Call) -> Result<Vec<IpAddr>> {
         let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
         if let Ok(address) = bare.parse() {

@@ -65,7 +65,7 @@ impl Response {
         text.parse().ok()
     }
 
-    /// Reads the rest of a small body that nobody needs, so that its connection can serve the next request.
+    /// Discards the rest of a small body, so that its connection can serve the next request.
     pub fn finish(mut self, call: &Call) -> Result<()> {
         match self.content_length() {
             Some(length) if length <= SMALL => {
@@ -158,7 +158,7 @@ impl Body {
         }
     }
 
-    /// Bounds the time of all further reads, beside the limits in place; zero is no limit.
+    /// Bounds the time of all further reads, in addition to the existing limits; zero means no limit.
     fn hurry(&mut self, time: Duration) {
         let end = scope::after(time).map(|end| (end, Phase::Idle));
         self.budget = earlier(self.budget, end);

@@ -1,4 +1,4 @@
-//! Manifests and indexes, read so strictly that nobody else can read the same bytes as something else.
+//! Manifests and indexes, parsed so strictly that no other parser can read the same bytes differently.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -173,7 +173,7 @@ impl Manifest {
         }
     }
 
-    /// The kind of artifact: as said, else the type of what stands in place of an image configuration.
+    /// The artifact type: as stated, else the media type of the configuration.
     pub fn artifact_type(&self) -> Option<&str> {
         match self {
             Self::Image(image) => {

@@ -1,8 +1,8 @@
 //! Which image of an index runs on a platform.
 //!
 //! An entry that states its platform is believed. One that does not is looked into: an image runs on what its configuration
-//! says, and an index within the index offers what it lists. Entries that are no manifests, such as the layers of a build
-//! cache, and attestations are passed over.
+//! says, and an index within the index offers what it lists. Entries that are not manifests, such as the layers of a build
+//! cache, and attestations are skipped.
 
 use std::collections::HashSet;
 
@@ -15,7 +15,7 @@ use crate::config::settings::Limits;
 use crate::error::{Code, Error, Result};
 use crate::names::digest::Digest;
 
-/// Where the documents that an index leads to come from.
+/// Reads the manifests and configurations that an index leads to.
 pub trait Source {
     /// A manifest that an index lists.
     fn manifest(&self, child: &Descriptor) -> Result<Fetched>;
@@ -29,9 +29,9 @@ pub trait Source {
 pub struct Chosen {
     /// Its manifest.
     pub image: Fetched,
-    /// What it runs on; None if neither the index nor a configuration says it.
+    /// Its platform; None if neither the index nor a configuration states it.
     pub platform: Option<Platform>,
-    /// What its user should know.
+    /// A warning for the user.
     pub warning: Option<String>,
 }
 
@@ -75,15 +75,15 @@ struct Search<'a> {
     source: &'a dyn Source,
     left: u64,
     deepest: u64,
-    /// What was looked into already, and does not have to be again.
+    /// The entries that have been read already.
     seen: HashSet<Digest>,
-    /// The platforms that there are, for the error.
+    /// The platforms of the index, for the error.
     offered: Vec<String>,
     /// A manifest of schema 1 for the platform.
     schema1: Option<Descriptor>,
     /// The first manifest that is for no platform.
     artifact: Option<Fetched>,
-    /// Why it is not known what an entry is for: the registry lacks it, as mirrors do that hold a part of an index.
+    /// Why the platform of an entry is not known: the registry does not have it, like a mirror with only a part of an index.
     missing: Option<Error>,
 }
 
@@ -180,7 +180,7 @@ impl Search<'_> {
         Ok(best)
     }
 
-    /// An entry that states a platform which suits: its image, or what suits in its index.
+    /// Reads an entry whose stated platform is suitable: its image, or a suitable one in its index.
     fn stated(
         &mut self,
         fit: Fit,
@@ -196,7 +196,7 @@ impl Search<'_> {
         Ok(Some((fit, Chosen { image, platform, warning: None })))
     }
 
-    /// An entry that states no platform.
+    /// Reads an entry that states no platform.
     fn unstated(&mut self, child: &Descriptor, depth: u64) -> Result<Found> {
         let image = self.source.manifest(child)?;
         let config = match &image.manifest {
@@ -258,7 +258,7 @@ impl Search<'_> {
     }
 }
 
-/// Whether an entry says that it is no image, but speaks of one.
+/// Whether an entry is an attestation: it is not an image, but describes one.
 fn is_attestation(child: &Descriptor) -> bool {
     const KEY: &str = "vnd.docker.reference.type";
     child.annotations.as_ref().is_some_and(|annotations| annotations.contains_key(KEY))

@@ -27,11 +27,11 @@ pub trait Source: Send + Sync {
             .with(|d| d.what = Some("manifest")))
     }
 
-    /// The bytes of a manifest, verified against its descriptor; it may be of a type that only its name tells.
+    /// The bytes of a manifest, verified against its descriptor; its type need not be a known one.
     /// NOT_FOUND where there is none.
     fn manifest(&self, descriptor: &Descriptor, call: &Call) -> Result<Vec<u8>>;
 
-    /// A blob from `offset` on. Whoever writes it judges its digest.
+    /// Opens a blob at `offset`. The caller has to verify its digest.
     fn open_blob(
         &self,
         blob: &Descriptor,
@@ -143,7 +143,7 @@ pub trait Sink: Send + Sync {
         Ok(())
     }
 
-    /// Begins to write a blob, where an interrupted writer ended if it can be taken up.
+    /// Starts writing a blob, or continues the one of an interrupted writer.
     fn blob_writer(&self, blob: &Descriptor, call: &Call) -> Result<Box<dyn BlobWrite + '_>>;
 
     /// Whether manifests may be written before what they list, because nothing is visible before it has a name.
@@ -210,7 +210,7 @@ pub trait Sink: Send + Sync {
     }
 }
 
-/// A blob on its way out.
+/// A blob that is read.
 pub trait BlobRead {
     /// Fills the buffer as far as bytes come; 0 is the end.
     fn read(&mut self, buffer: &mut [u8], call: &Call) -> Result<usize>;
@@ -226,7 +226,7 @@ pub trait BlobRead {
     }
 }
 
-/// A blob on its way in. Dropped without `commit`, nothing of it is visible.
+/// A blob that is written. If it is dropped without `commit`, nothing of it is visible.
 pub trait BlobWrite {
     /// How many bytes it has: the next one read must be this one.
     fn position(&self) -> u64;
@@ -252,7 +252,7 @@ pub trait BlobWrite {
     /// Leaves what it has so that a later writer can take it up, as far as the place can.
     fn keep(&mut self);
 
-    /// Tells whoever holds the bytes that they are not needed any more. What is said to that is no news.
+    /// Tells the receiver that the bytes are not needed any more. A failure of this is ignored.
     fn abort(&mut self, _call: &Call) {}
 
     /// How often the transfer was tried again since this was last asked.
@@ -268,11 +268,11 @@ pub trait Claim {
         Vec::new()
     }
 
-    /// Tells others that it is there.
+    /// Tells others that it exists now.
     fn note(&self) {}
 }
 
-/// Where nobody else can be in the way.
+/// For sinks that nobody else writes to.
 impl Claim for () {}
 
 /// A repository as others can mount from it.

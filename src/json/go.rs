@@ -1,7 +1,7 @@
 //! JSON as Go's encoding/json reads and writes it, for the files of Docker and of the containers tools.
 //!
 //! A key means a field whatever its letter case, null is an empty value, and of two values for one field the last
-//! counts. A value of a wrong type is the failure of whoever asks for it, not of the whole file. The library's own
+//! counts. A value of a wrong type is an error of the call that needs it, not of the whole file. The library's own
 //! option objects and what registries send are read by [`crate::json::strict`], which forgives nothing.
 
 use std::borrow::Cow;
@@ -193,7 +193,7 @@ pub fn string(raw: &str) -> Result<Zeroizing<String>, WrongType> {
     Ok(text)
 }
 
-/// The character that an escape stands for, and what follows it; `text` begins after the backslash.
+/// The character that an escape means, and the rest; `text` begins after the backslash.
 fn unescape(text: &str) -> Option<(char, &str)> {
     let mut chars = text.chars();
     let c = match chars.next()? {

@@ -18,7 +18,7 @@ pub const INDEX_HOSTNAME: &str = "index.docker.io";
 /// The official index's address, under which its credentials are kept.
 pub const INDEX_SERVER: &str = "https://index.docker.io/v1/";
 
-/// Where the official registry speaks v2.
+/// The address of Docker Hub for protocol v2.
 pub const DEFAULT_V2_REGISTRY: &str = "https://registry-1.docker.io";
 
 /// Drops one leading `http://` or `https://`, then everything from the first `/`.
@@ -313,7 +313,7 @@ pub struct Cidr {
 }
 
 impl Cidr {
-    /// Whether the address lies in the block; an IPv4 address in IPv6 clothes is IPv4.
+    /// Whether the address is in the block; an IPv4-mapped IPv6 address counts as IPv4.
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         address.is_ipv4() == self.network.is_ipv4() && masked(address, self.prefix) == self.network
@@ -350,7 +350,7 @@ impl Blocks {
 }
 
 impl FromStr for Cidr {
-    /// Only that it is no block; what else it may be is the caller's to say.
+    /// Says only that it is not a block; the caller knows what else it may be.
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {

@@ -184,7 +184,7 @@ pub fn check_path(text: &str) -> Result<()> {
     .hint("a path consists of lower-case letters, digits and single separators, as in team/app"))
 }
 
-/// Why a text is no reference.
+/// Why a string is not a reference.
 enum Invalid {
     Empty,
     UpperCase,

@@ -1,7 +1,7 @@
 //! Files that appear under their name whole or not at all.
 //!
-//! A file in the making has a temporary name and is locked by its maker, so that what a killed process left can
-//! be told from what a living one is writing.
+//! While it is written, a file has a temporary name and is locked, so that the file of a killed process can be
+//! distinguished from one that a running process is writing.
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
@@ -15,13 +15,13 @@ use super::file::is_unsupported;
 use super::lock::{self, Attempt};
 use crate::crypto;
 
-/// The age at which a temporary file is nobody's, where locks do not tell.
+/// The age at which a temporary file counts as abandoned, if locks are not available.
 const ABANDONED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// What the random temporary names begin with.
 pub const TEMPORARY: &str = ".ocireg-tmp-";
 
-/// A file in the making. Dropped without [`AtomicFile::commit`] or [`AtomicFile::keep`], it is removed.
+/// A file that is being written. Dropped without [`AtomicFile::commit`] or [`AtomicFile::keep`], it is removed.
 #[derive(Debug)]
 pub struct AtomicFile {
     dir: Dir,
@@ -31,7 +31,7 @@ pub struct AtomicFile {
 }
 
 impl AtomicFile {
-    /// Begins a file under a name that nobody can guess; `mode` is what the umask takes from.
+    /// Creates a file with a random name; `mode` is reduced by the umask.
     pub fn create(dir: &Dir, mode: u32) -> io::Result<Self> {
         loop {
             let temporary = format!("{TEMPORARY}{}", crypto::random_hex(16)?);
@@ -46,7 +46,7 @@ impl AtomicFile {
 
     /// Begins or takes up a file under a fixed temporary name; None while another process writes it.
     ///
-    /// What is there stays, at offset 0, if nobody else can have a hand in it.
+    /// Opens an existing file at offset 0, if no other user can change it.
     pub fn resume(dir: &Dir, temporary: &str, mode: u32) -> io::Result<Option<Self>> {
         loop {
             let flags = OFlags::RDWR | OFlags::CREATE;
@@ -187,7 +187,7 @@ pub fn sweep(dir: &Dir, name: &str, stale: impl Fn(&File) -> bool) -> io::Result
     swept
 }
 
-/// Locks a file; false if another has it, or if the name is no longer the file's.
+/// Locks a file; false if another process has the lock, or if the name now belongs to another file.
 fn lock(dir: &Dir, name: &str, file: &File) -> io::Result<bool> {
     match lock::attempt(file)? {
         Attempt::Locked | Attempt::Unsupported => is_named(dir, name, file),

@@ -89,7 +89,7 @@ pub fn converse(
     Ok(Answer { output, status: running.end() })
 }
 
-/// A file in memory: unlike a pipe it never blocks, has room for any input, and breaks for nobody.
+/// A file in memory: unlike a pipe it never blocks, has room for any input, and never breaks.
 fn stdin(input: &[u8]) -> io::Result<Stdio> {
     let memory = descriptor::open(|| memfd_create("stdin", MemfdFlags::CLOEXEC));
     match memory {

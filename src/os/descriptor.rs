@@ -158,7 +158,7 @@ fn is_open(number: i32) -> bool {
     unsafe { libc::fcntl(number, libc::F_GETFD) >= 0 }
 }
 
-/// A descriptor that is kept from one call to the next. It knows its file, and tells when its number has become
+/// A descriptor that is kept from one call to the next. It knows its file, and notices when its number has become
 /// another's: then it is neither used nor closed.
 #[derive(Debug)]
 pub struct Descriptor {
@@ -167,7 +167,7 @@ pub struct Descriptor {
     file: File,
 }
 
-/// What tells one open file from another: device and inode.
+/// What distinguishes one open file from another: device and inode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct File(u64, u64);
 
@@ -187,12 +187,12 @@ impl Descriptor {
         Ok(Self { fd: Some(fd), file })
     }
 
-    /// Whether the number still stands for what was opened.
+    /// Whether the number still refers to the file that was opened.
     pub fn is_ours(&self) -> bool {
         self.fd.as_ref().is_some_and(|fd| File::of(fd.as_fd()) == Ok(self.file))
     }
 
-    /// Fails if the number no longer stands for what was opened.
+    /// Fails if the number no longer refers to the file that was opened.
     pub fn check(&self) -> io::Result<()> {
         if self.is_ours() { Ok(()) } else { Err(lost()) }
     }

@@ -129,7 +129,7 @@ impl Dir {
         }
     }
 
-    /// The names in this directory, in no order; names that are no UTF-8 come with replacement signs.
+    /// The names in this directory, unsorted; names that are not UTF-8 contain replacement characters.
     pub fn names(&self) -> io::Result<Vec<String>> {
         let names = self.raw_names()?;
         Ok(names.into_iter().map(|name| name.to_string_lossy().into_owned()).collect())
@@ -180,7 +180,7 @@ impl Dir {
         }
     }
 
-    /// The directory as a file of its own description, to be locked.
+    /// The directory with its own file description, for locking.
     pub(super) fn reopen(&self) -> io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         Ok(File::from(open(&*self.0, ".", flags, Mode::empty())?))

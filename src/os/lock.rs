@@ -26,14 +26,14 @@ impl Drop for DirLock {
     }
 }
 
-/// Use of a directory beside others who share it: whoever wants it alone has to wait. Ends as [`DirLock`] does.
+/// Shared use of a directory: exclusive users have to wait. It ends like [`DirLock`].
 #[derive(Debug)]
 pub struct SharedLock {
     _lock: DirLock,
 }
 
 impl SharedLock {
-    /// Waits until nobody has the directory alone, unless the call ends first.
+    /// Waits until nobody has exclusive use of the directory, unless the call ends first.
     pub fn acquire(dir: &Dir, name: &str, caller: &dyn Caller) -> Result<Self> {
         wait_for(dir, name, caller, attempt_shared).map(|lock| Self { _lock: lock })
     }

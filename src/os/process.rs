@@ -1,4 +1,4 @@
-//! Which process this is: a child that was forked is told from its parent without asking the system each time.
+//! Which process this is: distinguishes a forked child from its parent without a system call each time.
 
 #![allow(unsafe_code, reason = "a page of memory that the kernel wipes in a child")]
 

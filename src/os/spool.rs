@@ -122,7 +122,7 @@ pub fn directory(environment: Environment) -> PathBuf {
 
 const MODE: Mode = Mode::RUSR.union(Mode::WUSR);
 
-/// Creates a file under a name that nobody can guess, and takes the name away.
+/// Creates a file with a random name, and unlinks it.
 fn create_and_forget(dir: &Path) -> io::Result<OwnedFd> {
     let path = dir.join(format!("ocireg-{}", crypto::random_hex(16)?));
     let flags = OFlags::CREATE | OFlags::RDWR | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;

@@ -42,7 +42,7 @@ impl Pipe {
 }
 
 impl Wake {
-    /// A descriptor that nobody has woken yet; closed on exec.
+    /// Creates a descriptor that is not woken yet; it is closed on exec.
     pub fn new() -> io::Result<Self> {
         Pipe::new().map(Self)
     }

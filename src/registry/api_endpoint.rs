@@ -32,7 +32,7 @@ pub struct ApiEndpoint {
     pub official: bool,
     /// Whether repositories are named to it without the registry's host.
     pub trim_hostname: bool,
-    /// How TLS is spoken; None is what the service has for the host when it is asked.
+    /// The TLS settings; None uses the service's settings for the host at the time of a call.
     #[serde(rename = "TLSConfig", skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsConfig>,
 }

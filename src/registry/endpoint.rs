@@ -1,4 +1,4 @@
-//! A place that a registry is spoken to at.
+//! One address of a registry, ready for use.
 
 use url::Url;
 
@@ -9,7 +9,7 @@ use crate::registry::api_endpoint::{ApiEndpoint, ApiVersion};
 use crate::registry::service::Service;
 use crate::tls::Identity;
 
-/// An endpoint that can be spoken to: its address is one that a URL can hold.
+/// A usable endpoint: its address is a valid URL.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
     service: Service,
@@ -59,7 +59,7 @@ impl Endpoint {
         self.service.identity(&self.url, self.authority(), self.api.tls.as_ref(), call)
     }
 
-    /// The same for an endpoint that the service's own lookup gave; None where nobody is to be asked there.
+    /// The same for an endpoint from the service's own lookup; None if it must not be used.
     ///
     /// The lookup answers as the reference does: one address in a block makes a host insecure, and plain http is listed
     /// beside https. Here the host is judged anew.

@@ -91,7 +91,7 @@ pub fn is_final(error: &Error) -> bool {
     )
 }
 
-/// Whether nobody answered: the next endpoint of the same registry may.
+/// Whether the endpoint did not answer, so that the next endpoint of the same registry may.
 pub fn is_no_answer(error: &Error) -> bool {
     matches!(
         error.code(),

@@ -108,7 +108,7 @@ impl Service {
         self.0.config.get()
     }
 
-    /// Puts a new configuration in place of the old, or fails and changes nothing.
+    /// Replaces the configuration, or fails and changes nothing.
     pub fn replace_config(&self, lists: &Lists) -> Result<()> {
         let config = Arc::new(ServiceConfig::new(lists)?);
         self.0.config.change(|_| Ok(config))
@@ -214,8 +214,8 @@ impl Service {
         found.failure.clone().map_or(Ok(found), Err)
     }
 
-    /// The same for a call that only reads. Where a source fails that the caller did not name, it goes on without
-    /// credentials, and says so.
+    /// The same for a call that only reads. If a source fails that the caller did not name, it continues without
+    /// credentials, with a warning.
     pub fn credentials_to_read(
         &self,
         host: &str,
@@ -251,7 +251,7 @@ impl Service {
         self.0.credentials.store_for(server)
     }
 
-    /// What may be told of the credentials for `host[:port]` or `host[:port]/path`.
+    /// What may be reported about the credentials for `host[:port]` or `host[:port]/path`.
     pub fn credentials_summary(&self, place: &str, call: &Call) -> Result<Summary> {
         let (host, repository) = place.split_once('/').unwrap_or((place, ""));
         host::check_component(host).map_err(|e| e.in_argument("host"))?;

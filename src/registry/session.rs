@@ -1,4 +1,4 @@
-//! What a user holds to talk to one registry or repository: endpoints in order, and which of them answers.
+//! Sessions: a registry or repository with its endpoints in order, and which of them answers.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -29,18 +29,18 @@ pub struct Session {
     candidates: Vec<Candidate>,
     current: AtomicUsize,
     subject: Subject,
-    /// What its opening warned of.
+    /// The warnings of its opening.
     warnings: Vec<String>,
 }
 
-/// An endpoint with what speaks to it.
+/// An endpoint with its client.
 #[derive(Debug, Clone)]
 struct Candidate {
     endpoint: Endpoint,
     registry: Registry,
 }
 
-/// What the session is about.
+/// What the session is for.
 #[derive(Debug, Clone)]
 enum Subject {
     Registry,
@@ -62,7 +62,7 @@ pub struct Info {
     /// The canonical reference, if the session was opened for one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
-    /// What the user should know though the session was opened.
+    /// Warnings about what failed while the session was opened.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }
@@ -77,7 +77,7 @@ pub struct OpenOptions {
 }
 
 impl Session {
-    /// A session of the whole registry at one endpoint. Asks no registry, but perhaps a credential helper.
+    /// Creates a session for the whole registry at one endpoint. It sends nothing, but may run a credential helper.
     pub fn new(endpoint: &Endpoint, auth: Option<AuthConfig>, call: &Call) -> Result<Self> {
         let auth = match auth {
             Some(auth) => auth.into(),
@@ -88,7 +88,7 @@ impl Session {
         Self::of(vec![candidate], 0, Subject::Registry, call.warnings())
     }
 
-    /// A session of a reference's repository: its endpoints are asked in order, the first that answers is kept.
+    /// Opens a session for the repository of a reference: its endpoints are tried in order, and the first that answers is kept.
     pub fn open(
         service: &Service,
         reference: &Reference,
@@ -107,7 +107,7 @@ impl Session {
         Self::open_at(service, domain, path, &actions, subject, options, call)
     }
 
-    /// A session of a whole registry, `host[:port]`: its endpoints are asked in order, the first that answers is kept.
+    /// Opens a session for a registry, `host[:port]`: its endpoints are tried in order, and the first that answers is kept.
     pub fn open_registry(
         service: &Service,
         host: &str,
@@ -377,7 +377,7 @@ impl Candidate {
     }
 }
 
-/// Tries the endpoints from `start` on and tells which one did it.
+/// Tries the endpoints beginning with `start`, and returns which one succeeded.
 ///
 /// The next one is tried where one gave no answer, or is a mirror; an endpoint that is not has the last word.
 fn first_that_answers<T>(

@@ -1,4 +1,4 @@
-//! How TLS is made with whom: what the configuration, the directories of certificates and the caller say together.
+//! The TLS settings for a host, from the configuration, the directories of certificates and the caller.
 
 use url::Url;
 
@@ -12,7 +12,7 @@ use crate::tls::Identity;
 use crate::tls::certs_d::{self, TlsConfig};
 
 impl Service {
-    /// How TLS is spoken to a host: unverified where it is insecure, else as its certs.d directory says.
+    /// The TLS settings for a host: unverified if it is insecure, else those of its certs.d directory.
     pub fn tls_config(&self, hostname: &str, call: &Call) -> Result<TlsConfig> {
         self.tls_config_of(&self.config(), hostname, call)
     }
@@ -38,7 +38,7 @@ impl Service {
         }
     }
 
-    /// How TLS is spoken with the host of an address, by its name and address alone.
+    /// The TLS settings for the host of a URL, judging by its name and address alone.
     pub(crate) fn tls_config_without_asking(&self, address: &str) -> Result<TlsConfig> {
         let parts = UrlParts::split(address).map_err(|why| Error::argument("URL", why))?;
         host::check_component(parts.authority)?;
@@ -125,7 +125,7 @@ impl Service {
         Ok(())
     }
 
-    /// Whether the host is spoken to without verified certificates, and by http where https fails.
+    /// Whether the host's certificates are not verified, and http is tried if https fails.
     pub fn is_insecure_registry(&self, host: &str, call: &Call) -> Result<bool> {
         host::check_component(host)?;
         let secure = self.config().is_secure_index(host, |host| self.addresses(host, call))?;

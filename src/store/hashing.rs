@@ -1,4 +1,4 @@
-//! Hashing of what is written: on the thread that writes, or on one of its own.
+//! Hashing of written data: on the thread that writes, or on a separate one.
 //!
 //! One large blob keeps one core busy: receiving and writing it takes a little longer than hashing it. So where a core is idle,
 //! a thread takes over the hashing, and buffers go to and fro between the two.
@@ -11,7 +11,7 @@ use crate::names::digest::{Algorithm, Digest, Hasher};
 /// How many buffers may wait for the thread that hashes.
 const WAITING: usize = 2;
 
-/// The hash of a blob in the making.
+/// The hash of a blob that is being written.
 #[derive(Debug)]
 pub(super) enum Hashing {
     /// On the thread that writes.
@@ -55,7 +55,7 @@ impl Hashing {
         }
     }
 
-    /// The digest of what was taken up to now.
+    /// The digest of the data so far.
     pub(super) fn digest(&mut self) -> Digest {
         self.here().clone().finish()
     }

@@ -1,7 +1,7 @@
 //! A directory in the OCI image layout: blobs by digest, and an index of names.
 //!
-//! Whatever has a final name is whole. Blobs in the making lie in the layout's own directory as
-//! `.ocireg-part-<algorithm>-<hex>` (taken up again by a later pull) or under a random name.
+//! Whatever has a final name is complete. While a blob is written, it is in the layout's directory as
+//! `.ocireg-part-<algorithm>-<hex>` (continued by a later pull) or under a random name.
 
 use std::fmt;
 use std::fs::File;
@@ -142,7 +142,7 @@ impl Layout {
 
     /// Enters an image into the index under a name, or under none. An entry of the same name is replaced.
     ///
-    /// The blobs written before are durable before the index speaks of them.
+    /// The blobs are durable before the index refers to them.
     pub fn set_reference(
         &self,
         descriptor: &Descriptor,
@@ -157,7 +157,7 @@ impl Layout {
         })
     }
 
-    /// Changes the entries of the index, with nobody else doing so at the same time. The rest of it stays as it is.
+    /// Changes the entries of the index, under its lock. The rest of the index stays as it is.
     pub(super) fn change_index<T>(
         &self,
         call: &Call,
@@ -193,7 +193,7 @@ impl Layout {
         index::resolve(&self.references()?, tag, &self.path, "oci:DIR")
     }
 
-    /// Whether the directory says that it is a layout; an error if it says so wrongly.
+    /// Whether the directory is a layout; an error if its oci-layout file is not valid.
     fn check_marker(&self) -> Result<bool> {
         let file = match self.root.open_file(MARKER) {
             Ok(file) => file,

@@ -1,4 +1,4 @@
-//! Content in the making whose digest is known: a hidden file beside its final place, which a later call can take up.
+//! Content that is being written and whose digest is known: a hidden file, which a later call can continue.
 
 use std::fmt;
 use std::fs::File;
@@ -22,7 +22,7 @@ const BUFFER: usize = 256 << 10;
 
 pub(crate) const FILE_MODE: u32 = 0o666; // The umask takes from it, as for any file that a user makes.
 
-/// How long a part that nobody resumes is kept.
+/// How long a partial file that is not continued is kept.
 const LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// The name of the part of this content.
@@ -53,7 +53,7 @@ fn is_old(file: &File) -> bool {
     matches!(age, Ok(Ok(age)) if age > LIFETIME)
 }
 
-/// Content in the making: hashes what it writes, and gets its name once size and digest match.
+/// Content that is being written: it is hashed, and gets its name when size and digest match.
 ///
 /// Dropped without [`Part::commit`] or [`Part::keep`], what was written is removed.
 pub struct Part {
@@ -140,7 +140,7 @@ impl Part {
         result
     }
 
-    /// Hashes on a thread of its own from here on.
+    /// Hashes on a separate thread from now on.
     pub fn hash_apart(&mut self) {
         self.hashing.move_apart();
     }

@@ -38,7 +38,7 @@ pub trait Contents: Send + Sync {
     /// A small blob whole, verified; LIMIT if it has more than `limit` bytes.
     fn read_blob(&self, digest: &Digest, limit: u64) -> Result<Vec<u8>>;
 
-    /// A blob from `offset` on. Its size is judged.
+    /// Opens a blob at `offset`. Only its size is checked.
     fn open_blob(&self, blob: &Descriptor, offset: u64) -> Result<Box<dyn BlobRead + '_>>;
 }
 
@@ -199,7 +199,7 @@ impl BlobRead for BlobFile<'_> {
 /// How a layout is written to.
 #[derive(Debug, Clone, Default)]
 pub struct WriteOptions {
-    /// Leave no partial file for a later call to go on with.
+    /// Keep no partial file for a later call.
     pub no_resume: bool,
     /// All blobs that are there already are hashed again.
     pub verify_present: bool,
@@ -333,7 +333,7 @@ impl Sink for LayoutSink {
     }
 }
 
-/// A blob on its way into a layout.
+/// A blob that is written to a layout.
 struct Writing<'a> {
     layout: &'a Layout,
     resume: bool,

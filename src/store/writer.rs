@@ -1,4 +1,4 @@
-//! Blobs of a layout in the making.
+//! Blobs that are written to a layout.
 
 use std::fmt;
 use std::io::Write;
@@ -28,7 +28,7 @@ impl Layout {
         Ok(BlobWriter { layout: self.clone(), blobs, part })
     }
 
-    /// Begins to write a blob whose digest nobody knows yet.
+    /// Starts writing a blob whose digest is not known yet.
     pub fn new_blob(&self) -> Result<NewBlob> {
         let blobs = self.make_blobs(Algorithm::Sha256)?;
         let file = AtomicFile::create(self.root(), FILE_MODE)
@@ -38,7 +38,7 @@ impl Layout {
     }
 }
 
-/// A blob in the making: hashes what it writes, and gives it its name once size and digest match.
+/// A blob that is being written: it is hashed, and gets its name when size and digest match.
 ///
 /// Dropped without [`BlobWriter::finish`] or [`BlobWriter::keep`], what was written is removed.
 #[derive(Debug)]
@@ -81,7 +81,7 @@ impl BlobWriter {
         self.part.write_buffer(buffer, length)
     }
 
-    /// Hashes on a thread of its own from here on.
+    /// Hashes on a separate thread from now on.
     pub fn hash_apart(&mut self) {
         self.part.hash_apart();
     }
@@ -117,7 +117,7 @@ impl BlobWriter {
     }
 }
 
-/// A blob in the making whose digest only its bytes tell. Dropped without [`NewBlob::finish`] it is removed.
+/// A blob that is being written and whose digest is not known yet. Dropped without [`NewBlob::finish`], it is removed.
 pub struct NewBlob {
     layout: Layout,
     blobs: Dir,

@@ -14,12 +14,12 @@ use crate::os::dir::Dir;
 use crate::os::environment::Environment;
 use crate::os::file;
 
-/// How a registry is spoken to over TLS; in JSON, Go's TLSConfig.
+/// The TLS settings for a registry; in JSON they are like Go's TLSConfig.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TlsConfig {
     /// Certificates are not verified.
     pub insecure_skip_verify: bool,
-    /// Files of CA certificates that are trusted beside the system's.
+    /// Files of CA certificates that are trusted in addition to the system's.
     pub root_cas: Vec<PathBuf>,
     /// Files of client certificates, each with its key.
     pub certificates: Vec<(PathBuf, PathBuf)>,
@@ -27,7 +27,7 @@ pub struct TlsConfig {
     pub skipped: Vec<String>,
 }
 
-/// The lowest version that is spoken.
+/// The lowest TLS version that is allowed.
 const MIN_VERSION: &str = "1.2";
 
 impl TlsConfig {

@@ -16,7 +16,7 @@ use crate::crypto;
 use crate::error::{Code, Error, Phase, Result};
 
 impl Identity {
-    /// Reads the files and makes the configuration. What is passed over, because it cannot be used, is told to `warn`.
+    /// Reads the files and makes the configuration. `warn` gets a message about everything that is skipped.
     pub fn client_config(&self, warn: &mut dyn FnMut(String)) -> Result<Arc<ClientConfig>> {
         self.skipped.iter().cloned().for_each(&mut *warn);
         let provider = Arc::new(crypto::provider());

@@ -10,7 +10,7 @@ use crate::os::environment::Environment;
 pub struct Identity {
     /// Certificates are not verified.
     pub insecure: bool,
-    /// Files of CA certificates that are trusted beside the system's.
+    /// Files of CA certificates that are trusted in addition to the system's.
     pub root_cas: Vec<PathBuf>,
     /// Files of client certificates, each with its key.
     pub certificates: Vec<(PathBuf, PathBuf)>,

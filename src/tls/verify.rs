@@ -70,7 +70,7 @@ impl Verified {
     }
 }
 
-/// Nobody who is trusted has signed it.
+/// Its issuer is not trusted.
 fn unknown(leaf: &Certificate<'_>) -> Error {
     if leaf.is_self_issued() {
         return Fault::SelfSigned.into();

@@ -149,14 +149,14 @@ impl Failure {
     }
 }
 
-/// A blob on its way.
+/// A blob that is being copied.
 struct Moving<'a> {
     blob: &'a Descriptor,
     writer: Box<dyn BlobWrite + 'a>,
     report: BlobReport,
     events: Events<'a>,
     busy: &'a Busy,
-    /// Whether it has begun anew already.
+    /// Whether it has been restarted already.
     again: bool,
     /// What sees the bytes pass by, if the layer is to be verified.
     passing: Option<Passing<'a>>,

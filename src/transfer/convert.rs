@@ -68,7 +68,7 @@ fn oci_type(kind: &str) -> Option<&'static str> {
     TYPES.iter().find(|(docker, _)| *docker == kind).map(|(_, oci)| *oci)
 }
 
-/// A descriptor within a document; what it says of its content beside type, digest and size stays.
+/// A descriptor within a manifest; only its type, digest and size change.
 fn convert_descriptor(descriptor: &mut Value, became: &HashMap<Digest, Descriptor>) {
     let text = |key: &str| descriptor.get(key).and_then(Value::as_str);
     let made = text("digest").and_then(|d| d.parse::<Digest>().ok()).and_then(|d| became.get(&d));

@@ -21,13 +21,13 @@ pub struct Options {
     pub digest_tags: bool,
     /// Manifests of Docker's media types become OCI ones.
     pub convert_to_oci: bool,
-    /// Names beside that of the destination.
+    /// More names, in addition to the destination's.
     pub tags: Vec<String>,
     /// Repositories of the destination's registry to mount blobs from.
     pub mount_from: Vec<String>,
 }
 
-/// Whether an index is copied whole: it is, unless one platform is asked for.
+/// Whether a whole index is copied, which is the default unless a platform is given.
 pub fn all_platforms(asked: Option<bool>, platform: Option<&Platform>) -> bool {
     asked.unwrap_or(platform.is_none())
 }

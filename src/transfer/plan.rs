@@ -176,7 +176,7 @@ struct Walk<'a> {
     sink: &'a dyn Sink,
     options: &'a Options,
     manifests: Vec<Stored>,
-    /// Entries of indexes that are no manifests, such as the layers of a build cache.
+    /// Entries of indexes that are not manifests, such as the layers of a build cache.
     entries: Vec<Descriptor>,
     seen: HashSet<Digest>,
     /// What a manifest became, where it was converted.
@@ -326,14 +326,14 @@ impl<'a> Walk<'a> {
         writer.commit(call)
     }
 
-    /// An entry of an index that is no manifest.
+    /// An entry of an index that is not a manifest.
     fn entry(&mut self, child: &Descriptor) -> Result<()> {
         self.bring(child)?;
         self.entries.push(self.needed(child));
         Ok(())
     }
 
-    /// A manifest of a type that only its name tells.
+    /// A manifest of an unknown type.
     fn unread(&mut self, child: &Descriptor) -> Result<()> {
         self.seen.insert(child.digest.clone());
         match self.documents.unread_manifest(child) {

@@ -12,7 +12,7 @@ use crate::image::Descriptor;
 /// The least time between two progress events of one blob.
 pub(super) const EVENT: Duration = Duration::from_millis(100);
 
-/// Tells that a manifest has come, or was written.
+/// Reports that a manifest was received or written.
 pub(super) fn manifest(descriptor: &Descriptor, direction: Direction, call: &Call) -> Result<()> {
     call.event(&Event::Manifest {
         digest: &descriptor.digest,

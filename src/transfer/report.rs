@@ -46,7 +46,7 @@ pub struct Report {
     /// Manifests that were written in another form than they were read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub converted: Vec<Converted>,
-    /// What the user should know though all went well.
+    /// Warnings for the user.
     pub warnings: Vec<String>,
 }
 
@@ -118,7 +118,7 @@ pub struct Done {
     /// Every blob.
     pub blobs: Vec<BlobReport>,
     pub(super) converted: Vec<Converted>,
-    /// What the user should know.
+    /// Warnings for the user.
     pub warnings: Vec<String>,
 }
 

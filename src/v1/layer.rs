@@ -1,4 +1,4 @@
-//! A layer as a stream: resumed after cuts, and ended only where its size says so.
+//! A layer as a stream: resumed if the connection breaks, and complete only when its size is right.
 
 use url::Url;
 
@@ -63,9 +63,9 @@ impl LayerReader {
         self.retries
     }
 
-    /// Reads some bytes. 0 is the end, and comes only where the layer's size, if it is known, says so.
+    /// Reads some bytes. 0 is the end, which is only returned if the layer's size, if known, is right.
     ///
-    /// Failures stay, but CANCELLED and DEADLINE: after those reading can go on.
+    /// Errors are sticky, except CANCELLED and DEADLINE: after those you can continue to read.
     pub fn read(&mut self, buffer: &mut [u8], call: &Call) -> Result<usize> {
         if let Some(over) = &self.over {
             return over.clone().map(|()| 0);
@@ -240,7 +240,7 @@ impl LayerReader {
     }
 }
 
-/// After these, reading can go on.
+/// After these errors, reading can continue.
 fn is_interruption(error: &Error) -> bool {
     matches!(error.code(), Code::Cancelled | Code::Deadline)
 }

@@ -37,7 +37,7 @@ impl Session {
         self.put(request.header(header::CONTENT_TYPE, JSON, Reaches::Everywhere)?, call)
     }
 
-    /// Begins to give a registry the layer of an image, whose JSON is `json`. Nobody is asked before the commit.
+    /// Starts writing the layer of an image, whose JSON is `json`. Nothing is sent before the commit.
     pub fn push_image_layer_registry(
         &self,
         image: &ImageId,
@@ -55,7 +55,7 @@ impl Session {
         LayerWriter::open(self.transport.clone(), url, json, &directory)
     }
 
-    /// Tells a registry the checksums of a layer that it has.
+    /// Sends the checksums of a layer to the registry that has received it.
     pub fn push_image_checksum_registry(
         &self,
         image: &ImgData,

@@ -1,4 +1,4 @@
-//! A layer on its way to a v1 registry: a plain tar archive is kept in a temporary file until it is sent as gzip.
+//! A layer that is written to a v1 registry: a tar archive is kept in a temporary file until it is compressed and sent.
 
 use std::io::{self, BufReader, Read};
 use std::path::Path;
@@ -24,7 +24,7 @@ const BUFFER: usize = 128 << 10;
 /// How much is written between two looks at whether the call has ended.
 const PIECE: usize = 1 << 20;
 
-/// What the registry wants to be told of a layer that it has.
+/// The checksums of a layer, for the registry that has received it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Checksums {
     /// Of what the archive holds: `tarsum+sha256:…`.
@@ -137,7 +137,7 @@ impl LayerWriter {
         Ok(self.tarsum.insert(made?).clone())
     }
 
-    /// Sends the file, and tells what the payload hashes to.
+    /// Sends the file, and returns the hash of the payload.
     fn send(&self, call: &Call) -> Result<String> {
         let State::Open(spool) = &self.state else {
             return Err(Error::internal("there is no file to send"));

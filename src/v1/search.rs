@@ -49,7 +49,7 @@ pub fn search(
     session.search_repositories(wanted, limit, call)
 }
 
-/// A session with bearer tokens, where the caller has what they are got with and the index also speaks v2.
+/// A session with bearer tokens, if the caller has an identity token and the index also supports v2.
 fn by_token(endpoint: &Endpoint, auth: &AuthConfig, call: &Call) -> Result<Option<Session>> {
     if auth.identitytoken.is_empty() || auth.username.is_empty() {
         return Ok(None);

@@ -24,19 +24,19 @@ use crate::registry::service::Service;
 use crate::registry::session::Info;
 use crate::v2::Registry;
 
-/// Speaks protocol v1. Any number of threads may use it at once.
+/// A session of protocol v1. Any number of threads may use it at once.
 #[derive(Debug)]
 pub struct Session {
     id: String,
     pub(super) endpoint: Endpoint,
     pub(super) transport: Transport,
-    /// What its opening warned of.
+    /// The warnings of its opening.
     warnings: Vec<String>,
 }
 
 impl Session {
-    /// Begins to speak with an index or registry; None is what the service has for it. A registry over https is asked
-    /// whether it stands alone if there are credentials: then each request carries them.
+    /// Creates a session with an index or registry; None uses the service's credentials. If there are credentials, a registry
+    /// over https is asked whether it works without an index: then each request carries them.
     pub fn new(endpoint: &Endpoint, auth: Option<AuthConfig>, call: &Call) -> Result<Self> {
         let credentials = match auth {
             Some(auth) => auth.into(),
@@ -60,8 +60,8 @@ impl Session {
         Ok(Self { id, endpoint: endpoint.clone(), transport, warnings })
     }
 
-    /// Begins to speak with an index that takes bearer tokens for these scopes, as it told the registry of v2 at the
-    /// same address.
+    /// Creates a session with an index that accepts bearer tokens for these scopes, as the v2 registry at the same address
+    /// says.
     pub(super) fn with_tokens(
         endpoint: &Endpoint,
         registry: Registry,
@@ -73,7 +73,7 @@ impl Session {
         Ok(Self { id, endpoint: endpoint.clone(), transport, warnings })
     }
 
-    /// Finds the index of a host, and begins to speak with it.
+    /// Finds the index of a host, and creates a session with it.
     pub fn open(
         service: &Service,
         host: &str,
@@ -102,7 +102,7 @@ impl Session {
         &self.id
     }
 
-    /// Whom it speaks with.
+    /// The endpoint of the session.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
@@ -133,7 +133,7 @@ impl Session {
         Ok(RepositoryData { img_list, endpoints })
     }
 
-    /// The tags of a repository with the ids of their images, of the first registry that tells.
+    /// The tags of a repository and their image ids, from the first registry that answers.
     pub fn get_remote_tags(
         &self,
         registries: &[Root],
@@ -144,7 +144,7 @@ impl Session {
         self.of_a_registry(registries, &format!("repositories/{}/tags", full(path)?), &doing, call)
     }
 
-    /// The id of a tag's image, of the first registry that tells.
+    /// The image id of a tag, from the first registry that answers.
     pub fn get_remote_tag(
         &self,
         registries: &[Root],
@@ -197,7 +197,7 @@ impl Session {
         self.transport.fetch(&request, |status| status == 200, call)?.finish(call)
     }
 
-    /// The JSON of an image, byte for byte, and the size of its layer if the registry tells it.
+    /// The JSON of an image, byte for byte, and the size of its layer if the registry states it.
     pub fn get_remote_image_json(
         &self,
         image: &ImageId,

@@ -185,7 +185,7 @@ fn history(
 struct Known<'a> {
     id: &'a ImageId,
     json: Vec<u8>,
-    /// Of its layer, if that is told.
+    /// The size of its layer, if the registry states it.
     size: Option<u64>,
 }
 
@@ -275,7 +275,7 @@ fn fetch(
     Ok((V1Image { json, layer, diff_id }, report))
 }
 
-/// A layer on its way into the layout.
+/// A layer that is written to the layout.
 struct Arriving<'a> {
     id: &'a ImageId,
     blob: NewBlob,

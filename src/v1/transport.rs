@@ -51,7 +51,7 @@ impl std::fmt::Debug for Headers {
 /// What a session has to show who its user is.
 #[derive(Debug)]
 pub enum Login {
-    /// Name and password, if there are any, for an index that is asked for a token.
+    /// The user name and password, if any, for an index that returns a token.
     Password {
         /// Where they are.
         credentials: Credentials,
@@ -79,7 +79,7 @@ struct Inner {
     index: Origin,
     headers: Headers,
     proof: Option<Proof>,
-    /// Nobody's credentials, and why.
+    /// Anonymous, and why.
     missing: Credentials,
     state: PerProcess<Mutex<State>>,
 }
@@ -137,7 +137,7 @@ impl Transport {
         &self.0.common
     }
 
-    /// A GET without headers of its own.
+    /// A GET without additional headers.
     pub fn request<'a>(&'a self, url: Url, doing: &'a str) -> Request<'a> {
         // Whoever is asked, `send` finds out how TLS is made with him.
         let mut request = Request::get(url, &self.0.identity, doing);

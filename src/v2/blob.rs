@@ -17,7 +17,7 @@ use url::Url;
 /// After a cut, so many bytes of progress make the next cut the first one again.
 const PROGRESS: u64 = 1 << 20;
 
-/// How the rest of a blob is asked for, as far as the server has not refused it.
+/// How the rest of a blob is requested; ways that the server has refused are not used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ask {
     /// `bytes=N-`.
@@ -176,9 +176,9 @@ impl BlobReader {
         std::mem::take(&mut self.retries)
     }
 
-    /// Reads some bytes. 0 is the end, and comes only after size and digest were found right.
+    /// Reads some bytes. 0 is the end, which is only returned after size and digest have been verified.
     ///
-    /// Failures stay, but CANCELLED and DEADLINE: after those reading can go on.
+    /// Errors are sticky, except CANCELLED and DEADLINE: after those you can continue to read.
     pub fn read(&mut self, buffer: &mut [u8], call: &Call) -> Result<usize> {
         if self.ended {
             return Ok(0);
@@ -364,7 +364,7 @@ impl BlobReader {
         }
     }
 
-    /// The server has refused a range. True if that is so because the blob ends there; else it is asked otherwise.
+    /// Handles a refused range. Returns true if the blob ends there, else the rest is requested in another way.
     fn refused(&mut self, response: Response, call: &Call) -> Result<bool> {
         let told = range::size_of_unsatisfied(&response);
         if let Some(told) = told

@@ -1,4 +1,4 @@
-//! Layers that are kept elsewhere: their `urls` are asked without credentials, at hosts that the caller allows.
+//! Layers that are stored elsewhere: their `urls` are requested without credentials, from hosts that the caller allows.
 
 use url::Url;
 
@@ -12,7 +12,7 @@ use crate::image::{Descriptor, media_type};
 use crate::names::digest::Digest;
 use crate::tls::Identity;
 
-/// A blob that somebody wants, and where it may be beside the registry.
+/// A blob that is wanted, and where it may be if the registry does not have it.
 #[derive(Debug, Clone)]
 pub struct Wanted {
     /// What it hashes to.
@@ -57,7 +57,7 @@ impl std::fmt::Debug for Elsewhere {
 }
 
 impl Elsewhere {
-    /// Judges an address of a descriptor. Asks nobody.
+    /// Checks a URL of a descriptor. Sends nothing.
     pub(super) fn new(repository: &Repository, text: &str, call: &Call) -> Result<Self> {
         let (registry, what) = (repository.registry(), "a layer URL");
         let home = registry.base();

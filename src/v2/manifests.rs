@@ -36,7 +36,7 @@ pub struct Put {
     /// The tag that lists it, where the registry has not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject_tag: Option<String>,
-    /// What the user should know.
+    /// Warnings for the user.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }
@@ -272,7 +272,7 @@ impl Repository {
     }
 }
 
-/// A manifest on its way.
+/// A manifest that is being written.
 struct Putting<'a> {
     repository: &'a Repository,
     descriptor: &'a Descriptor,
@@ -322,7 +322,7 @@ impl Putting<'_> {
         Ok(noted)
     }
 
-    /// Under one name, and these tags beside it.
+    /// Under one name, and these additional tags.
     fn one(&self, name: &str, tags: &[&str], if_match: Option<&str>) -> Result<Answer> {
         let Self { repository, descriptor, bytes, call } = *self;
         let doing = format!("put the manifest {name} of {}", repository.shown());
@@ -439,7 +439,7 @@ fn entity_tag(text: &str) -> String {
     if is_one { text.to_owned() } else { format!("\"{text}\"") }
 }
 
-/// A refusal to delete that means that nobody can.
+/// A refusal to delete which means that the registry cannot do it.
 fn disabled(error: Error, of_tag: bool) -> Error {
     let details = error.details();
     let says_why = details.errors.iter().any(|e| !e.code.is_empty());

@@ -1,4 +1,4 @@
-//! What a registry says to its users beside its answers: warnings, and how many requests it still allows.
+//! What a registry says in headers: warnings, and how many requests it still allows.
 
 use std::fmt;
 

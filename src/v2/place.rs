@@ -356,7 +356,7 @@ fn is_of(response: &Response, manifest: &Descriptor) -> bool {
     }
 }
 
-/// A blob on its way to a repository.
+/// A blob that is written to a repository.
 struct Uploading<'a> {
     target: &'a Target,
     blob: Descriptor,

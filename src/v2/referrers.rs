@@ -49,7 +49,7 @@ pub struct Referrers {
     pub manifests: Vec<Descriptor>,
     /// Who said so.
     pub source: Via,
-    /// What the user should know.
+    /// Warnings for the user.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }
@@ -68,7 +68,7 @@ enum Standing {
     Absent,
     /// The list.
     Index { document: Value, manifests: Vec<Descriptor>, etag: Option<String> },
-    /// Something that is no list of referrers.
+    /// Something that is not a list of referrers.
     Other(Error),
 }
 

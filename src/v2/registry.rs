@@ -46,7 +46,7 @@ pub struct Common {
     pub referrer_tags: Slots,
 }
 
-/// A registry that speaks protocol v2.
+/// A registry with protocol v2.
 #[derive(Debug, Clone)]
 pub struct Registry {
     common: Arc<Common>,

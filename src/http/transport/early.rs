@@ -1,7 +1,7 @@
 //! Answers that come before a request has gone out whole: the refusal of what is still to be sent.
 //!
 //! A registry, or a proxy before it, may refuse a body by its header, and close the connection with the rest unread.
-//! Sending then fails, or does not go on; why, is said by the answer that waits to be read.
+//! Sending then fails or stops; the response that waits to be read says why.
 
 use std::io::{self, Read};
 
@@ -12,7 +12,7 @@ use super::scope;
 pub(in crate::http) struct Early {
     /// Nothing more goes out.
     stopped: bool,
-    /// What has come is no refusal: there is nothing more to wait for before all has gone out.
+    /// The received bytes are not a refusal: continue sending, and read the response afterwards.
     deaf: bool,
     /// Why nothing more could be sent. An answer says more, if there is one.
     failure: Option<io::Error>,
@@ -79,7 +79,7 @@ impl Early {
     }
 }
 
-/// The status that stands in what has come so far, after interim answers; 0 where that is no HTTP.
+/// The status in the received bytes, after interim responses; 0 if they are not HTTP.
 fn final_status(mut input: &[u8]) -> Option<u16> {
     loop {
         let line = input.get(..12)?;

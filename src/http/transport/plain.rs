@@ -1,4 +1,4 @@
-//! HTTP without TLS of its own: with the server, with a proxy that sends requests on, or through a tunnel.
+//! HTTP without TLS: directly to the server, to a proxy that forwards requests, or through a tunnel.
 
 use std::io;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ impl Connector<()> for SocketConnector {
     }
 }
 
-/// HTTP without TLS of its own.
+/// HTTP without TLS.
 #[derive(Debug)]
 pub(in crate::http) struct Plain {
     pub(in crate::http) wire: Box<dyn Wire>,
@@ -128,7 +128,7 @@ impl Transport for Plain {
     }
 }
 
-/// How a proxy is asked to send http requests on (RFC 9112, 3.2.2): the whole address stands in the first line.
+/// How a proxy is asked to forward http requests (RFC 9112, 3.2.2): the first line contains the whole URL.
 #[derive(Debug)]
 pub(in crate::http) struct Forward {
     server: Arc<ProxyServer>,

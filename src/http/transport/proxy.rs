@@ -30,7 +30,7 @@ use crate::tls::{self, Identity};
 /// The longest answer to CONNECT that is read, with all that came before it.
 const MAX_ANSWER: usize = 16 << 10;
 
-/// Makes connections through one proxy. There is no way around it: what fails here fails.
+/// Makes connections through one proxy, without a fallback to direct connections.
 pub(in crate::http) struct ProxyConnector {
     server: Arc<ProxyServer>,
     resolver: Arc<Resolver>,
@@ -133,7 +133,7 @@ impl ProxyConnector {
         Err(carry(last.unwrap_or_else(|| Error::internal("no address was tried"))))
     }
 
-    /// What a SOCKS proxy is asked to connect to: addresses that were found here and may be dialled, else the name.
+    /// The targets for a SOCKS proxy: addresses that were resolved here and are allowed, else the host name.
     fn socks_targets<'a>(
         &self,
         details: &ConnectionDetails,

@@ -44,7 +44,7 @@ pub(in crate::http) struct Scope {
 /// What a call learns of the connection that served it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::http) struct Seen {
-    /// Whom the connection leads to.
+    /// The peer of the connection.
     pub(in crate::http) peer: Option<IpAddr>,
     /// Whether any byte came back.
     pub(in crate::http) received: bool,
@@ -58,7 +58,7 @@ thread_local! {
     static SCOPE: RefCell<Option<Scope>> = const { RefCell::new(None) };
 }
 
-/// Runs `work` with the scope in place, and tells what was seen of the connection.
+/// Runs `work` in the scope, and returns what it found out about the connection.
 pub(in crate::http) fn within<T>(scope: Scope, work: impl FnOnce() -> T) -> (T, Seen) {
     /// Puts the outer scope back even when `work` panics.
     struct Restore(Option<Scope>);
@@ -77,7 +77,7 @@ pub(in crate::http) fn with<T>(work: impl FnOnce(&mut Scope) -> T) -> Option<T> 
     SCOPE.with_borrow_mut(|scope| scope.as_mut().map(work))
 }
 
-/// Runs `work` under a limit of its own on the whole of its time, beside the one in place; zero is no limit.
+/// Runs `work` with a limit on its total time, in addition to the existing one; zero means no limit.
 pub(in crate::http) fn limited<T>(time: Duration, phase: Phase, work: impl FnOnce() -> T) -> T {
     let outer = with(|scope| {
         let outer = scope.budget;
@@ -149,7 +149,7 @@ pub(in crate::http) fn count_received(bytes: usize) -> io::Result<()> {
     ))
 }
 
-/// Tells the log of the call in place.
+/// Writes to the log of the current call.
 pub(in crate::http) fn log(level: Level, target: &'static str, record: impl FnOnce() -> Record) {
     // Taken out of the scope first: whoever is told may use this thread's connections.
     if let Some(call) = with(|scope| scope.call.clone()) {
@@ -157,7 +157,7 @@ pub(in crate::http) fn log(level: Level, target: &'static str, record: impl FnOn
     }
 }
 
-/// `now + time`, where zero is no limit.
+/// `now + time`; zero means no limit.
 pub(in crate::http) fn after(time: Duration) -> Option<Instant> {
     if time.is_zero() { None } else { Instant::now().checked_add(time) }
 }
@@ -177,7 +177,7 @@ fn too_slow(phase: Phase) -> Error {
     ))
 }
 
-/// Our own error on its way through the client's error type.
+/// Wraps our own error in the client's error type.
 #[derive(Debug)]
 pub(in crate::http) struct Carried(pub(in crate::http) Error);
 

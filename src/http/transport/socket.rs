@@ -122,7 +122,7 @@ impl Socket {
         Ok(())
     }
 
-    /// Whom a proxy at the other end has connected us to.
+    /// The peer that a proxy at the other end has connected us to.
     pub(in crate::http) fn leads_to(&mut self, peer: IpAddr) {
         self.peer = peer;
     }

@@ -9,7 +9,7 @@ use super::wire::Wire;
 use crate::config::proxy::ProxyServer;
 use crate::error::Phase;
 
-/// What the proxy is asked to connect to.
+/// The target that the proxy connects to.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::http) enum Target<'a> {
     /// An address that was found here.

@@ -91,7 +91,7 @@ impl Tls {
         Ok(tls)
     }
 
-    /// Tells how the peer was verified; unverified ones are worth a warning.
+    /// Logs how the peer was verified; an unverified peer is a warning.
     pub(in crate::http) fn log(&self, identity: &Identity) {
         let host = &self.peer;
         let level = if identity.insecure { Level::Warn } else { Level::Debug };
@@ -401,7 +401,7 @@ impl Wire for Tls {
         }
     }
 
-    /// Whether bytes wait that nobody has read; an end counts as well, and so does what is no content in the end.
+    /// Whether there are unread bytes or an end of stream; TLS records without content count, too.
     fn has_input(&self) -> bool {
         !self.buffers.input().is_empty() || self.start != self.end || self.wire.has_input()
     }

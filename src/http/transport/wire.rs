@@ -22,10 +22,10 @@ pub(in crate::http) trait Wire: Debug + Send + Sync {
     /// Receives without waiting; None where nothing is there.
     fn receive_now(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>>;
 
-    /// Whether bytes wait that nobody has read; an end counts as well.
+    /// Whether there are unread bytes or an end of stream.
     fn has_input(&self) -> bool;
 
-    /// Tells the call in place whose connection this is.
+    /// Tells the current call whose connection this is.
     fn announce(&mut self);
 
     /// Whether this process made it.

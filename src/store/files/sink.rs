@@ -25,7 +25,7 @@ const BUFFER: usize = 256 << 10;
 pub struct FilesOptions {
     /// Replace files that have another content.
     pub overwrite: bool,
-    /// Leave no partial file for a later call to go on with.
+    /// Keep no partial file for a later call.
     pub no_resume: bool,
 }
 

@@ -17,9 +17,9 @@ pub(super) const CLOCK: &str = "check this machine's clock";
 /// A fault of a certificate that rustls cannot tell us of.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fault {
-    /// Nobody who is trusted has signed it; it signs itself.
+    /// It is self-signed and not trusted.
     SelfSigned,
-    /// Nobody who is trusted has signed it; this is who did.
+    /// It is signed by this issuer, who is not trusted.
     Issuer(Option<String>),
     /// What is wrong is a certificate further up the chain.
     InChain(CertificateError),

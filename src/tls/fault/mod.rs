@@ -84,7 +84,7 @@ pub fn explain(failure: &Failure, peer: &Peer, progress: Progress) -> Error {
     }
 }
 
-/// The peer sent what is no TLS, or not quite.
+/// The peer sent something that is not valid TLS.
 fn malformed(what: String, peer: &Peer, progress: Progress) -> Error {
     let tls = |message: String| Error::new(Code::Tls, message).phase(Phase::Tls);
     match progress {

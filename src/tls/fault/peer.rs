@@ -20,7 +20,7 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// A registry, or another server that HTTP is spoken with.
+    /// A registry or another HTTP server.
     ///
     /// `certs_dir` is where the directories of registries are.
     pub fn server(authority: String, identity: &Identity, certs_dir: Option<&Path>) -> Self {
