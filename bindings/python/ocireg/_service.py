@@ -364,7 +364,8 @@ class Service(Owner):
         context: _call.Context | None = None,
         **options: Unpack[PullOptions],
     ) -> Report:
-        """Pulls an image, such as ``"alpine:3"``, to a location, such as ``"oci:DIRECTORY"`` or ``"docker-archive:FILE"``.
+        """Pulls an image, such as ``"alpine:3"``, to a location, such as ``"oci:DIRECTORY"`` or
+        ``"docker-archive:FILE"``.
 
         What a layout has already is not pulled again. An archive is replaced when the new one is complete.
         """
