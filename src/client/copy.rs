@@ -1,4 +1,4 @@
-//! From any place to any other.
+//! Copies from any location to any other.
 
 use super::artifact::{Making, refuse_for, refuse_overwrite};
 use super::locations::{self, Opening, Place};
@@ -21,6 +21,8 @@ pub fn copy(
 ) -> Result<Report> {
     let from = Place::parse(source, Bare::Refused, "source")?.within(options.dir_fd)?;
     let to = Place::parse(destination, Bare::Refused, "destination")?.within(options.dir_fd)?;
+    let all_platforms = all_platforms(&options, &to)?;
+    refuse_overwrite(&to, options.overwrite)?;
     let call = call.limited(service.timeouts().total);
     let write = WriteOptions { no_resume: !options.resume, verify_present: options.verify_present };
     let reading = Opening { auth: options.source_auth, ..Opening::default() };
@@ -40,21 +42,6 @@ pub fn copy(
         subject: options.subject,
         config: options.config,
     };
-    let all_platforms = if let Some(single) = to.single() {
-        refuse_for(
-            &single,
-            &[
-                ("all_platforms", options.all_platforms == Some(true)),
-                ("referrers", options.referrers),
-                ("digest_tags", options.digest_tags),
-                ("tags", to.is_files() && !options.tags.is_empty()),
-            ],
-        )?;
-        false
-    } else {
-        transfer::all_platforms(options.all_platforms, options.platform.as_ref())
-    };
-    refuse_overwrite(&to, options.overwrite)?;
     let image = Box::new(transfer::Options {
         all_platforms,
         platform: options.platform,
@@ -83,4 +70,20 @@ pub fn copy(
     }
     report.warnings.splice(..0, call.warnings());
     Ok(report)
+}
+
+/// Whether an index is copied with all its images. Fails if the destination has room for one image only, and the options ask
+/// for more.
+fn all_platforms(options: &CopyOptions, to: &Place) -> Result<bool> {
+    let Some(single) = to.single() else {
+        return Ok(transfer::all_platforms(options.all_platforms, options.platform.as_ref()));
+    };
+    let asked = [
+        ("all_platforms", options.all_platforms == Some(true)),
+        ("referrers", options.referrers),
+        ("digest_tags", options.digest_tags),
+        ("tags", to.is_files() && !options.tags.is_empty()),
+    ];
+    refuse_for(&single, &asked)?;
+    Ok(false)
 }

@@ -123,21 +123,7 @@ impl Gzip {
                 self.go(At::Fixed);
                 Ok(0)
             }
-            At::Fixed => {
-                let taken = self.collect(input, FIXED);
-                let known = self.field.len().min(MAGIC.len());
-                if self.field[..known] != MAGIC[..known] {
-                    return Err(wrong("it is followed by other data"));
-                }
-                if self.field.len() == FIXED {
-                    self.flags = self.field[3];
-                    if self.flags & RESERVED != 0 {
-                        return Err(wrong("a header has unknown flags"));
-                    }
-                    self.go(self.after(0));
-                }
-                Ok(taken)
-            }
+            At::Fixed => self.fixed(input),
             At::ExtraLength => {
                 let taken = self.collect(input, 2);
                 if let [low, high] = self.field[..] {
@@ -164,25 +150,45 @@ impl Gzip {
                 }
                 Ok(taken)
             }
-            At::Trailer => {
-                let taken = self.collect(input, 8);
-                if let [a, b, c, d, e, f, g, h] = self.field[..] {
-                    if u32::from_le_bytes([a, b, c, d]) != self.content.sum() {
-                        return Err(wrong("its checksum is wrong"));
-                    }
-                    if u32::from_le_bytes([e, f, g, h]) != self.content.amount() {
-                        return Err(wrong("its size is wrong"));
-                    }
-                    self.go(At::Start);
-                }
-                Ok(taken)
-            }
+            At::Trailer => self.trailer(input),
             At::Padding if input.iter().any(|byte| *byte != 0) => {
                 Err(wrong("it is followed by other data"))
             }
             At::Padding => Ok(input.len()),
             At::Data => Ok(0),
         }
+    }
+
+    /// The part of a header that every member has.
+    fn fixed(&mut self, input: &[u8]) -> Result<usize> {
+        let taken = self.collect(input, FIXED);
+        let known = self.field.len().min(MAGIC.len());
+        if self.field[..known] != MAGIC[..known] {
+            return Err(wrong("it is followed by other data"));
+        }
+        if self.field.len() == FIXED {
+            self.flags = self.field[3];
+            if self.flags & RESERVED != 0 {
+                return Err(wrong("a header has unknown flags"));
+            }
+            self.go(self.after(0));
+        }
+        Ok(taken)
+    }
+
+    /// The checksum and the size after the data of a member.
+    fn trailer(&mut self, input: &[u8]) -> Result<usize> {
+        let taken = self.collect(input, 8);
+        if let [a, b, c, d, e, f, g, h] = self.field[..] {
+            if u32::from_le_bytes([a, b, c, d]) != self.content.sum() {
+                return Err(wrong("its checksum is wrong"));
+            }
+            if u32::from_le_bytes([e, f, g, h]) != self.content.amount() {
+                return Err(wrong("its size is wrong"));
+            }
+            self.go(At::Start);
+        }
+        Ok(taken)
     }
 
     fn go(&mut self, to: At) {
