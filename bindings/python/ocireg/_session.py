@@ -293,11 +293,10 @@ class Session(Owner):
         context: _call.Context | None = None,
         **options: Unpack[GetBlobFDOptions],
     ) -> BlobFile:
-        """Downloads a blob to a file descriptor, or an object that has one: a file from its position on, a pipe, a
-        socket.
+        """Downloads a blob to a file descriptor, or to an object that has one: a file, a pipe or a socket.
 
-        The digest is checked when everything is written; what was written before an error must not be used. What Python
-        itself has buffered for the object is not written by this call.
+        Writing starts at the position of a file. The digest is checked when everything is written; what was written
+        before an error must not be used. What Python itself has buffered for the object is not written by this call.
         """
         return cast(
             BlobFile,

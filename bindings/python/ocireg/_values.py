@@ -17,7 +17,6 @@ class HasFileno(Protocol):
     def fileno(self) -> int: ...
 
 
-
 def text(name: str, value: str | None) -> bytes | None:
     """Text for C; None is NULL.
 

@@ -66,7 +66,12 @@ def test_the_library_knows_every_option_of_calls(
 
 
 def test_every_key_has_a_type(
-    service: ocireg.Service, session: ocireg.Session, registry: Registry, image: Image, layout: Path
+    service: ocireg.Service,
+    session: ocireg.Session,
+    registry: Registry,
+    image: Image,
+    layout: Path,
+    tmp_path: Path,
 ) -> None:
     events: list[dict[str, Any]] = []
     records: list[dict[str, Any]] = []
@@ -110,5 +115,47 @@ def test_every_key_has_a_type(
         *((documents.ProgressEvent, event) for event in events),
         *((documents.LogRecord, record) for record in records),
     ]
+    pushed = service.push(
+        f"oci:{layout}",
+        f"{registry.host}/pushed/app:1",
+        auth={},
+        all_platforms=True,
+        tags=["2"],
+        mount_from=["team/app"],
+        digest_tags=False,
+        convert="oci",
+        verify_present=True,
+    )
+    copied = service.copy(
+        f"docker://{image.reference}",
+        f"docker://{registry.host}/copied/app:1",
+        source_auth={},
+        destination_auth={},
+        platform="linux/amd64",
+        tags=["2"],
+        nondistributable=False,
+        resume=True,
+    )
+    artifact = tmp_path / "artifact"
+    artifact.mkdir()
+    (artifact / "file").write_text("content")
+    made = service.push(
+        f"files:{artifact}",
+        f"{registry.host}/made/thing:1",
+        artifact_type="application/vnd.example.thing",
+        files=[{"path": "file", "title": "other", "media_type": "text/plain", "annotations": {"a": "b"}}],
+        annotations={"c": "d"},
+        config="file",
+    )
+    got = service.pull(f"{registry.host}/made/thing:1", f"files:{tmp_path}/got", overwrite=True)
+    assert (tmp_path / "got" / "other").read_text() == "content"
+    for more in (pushed, copied, made, got):
+        expected.append((documents.Report, more))
+        expected.extend((documents.ReportBlob, blob) for blob in more["blobs"])
+        expected.extend((documents.PlatformDescriptor, manifest) for manifest in more["manifests"])
+    expected.extend((documents.Conversion, conversion) for conversion in pushed.get("converted", []))
+    expected.append((documents.ReportEndpoint, copied["source_endpoint"]))
+    expected.append((documents.ReportEndpoint, copied["destination_endpoint"]))
+    assert pushed["tags"] == copied["tags"] == ["1", "2"]
     for kind, document in expected:
         assert set(document) <= set(kind.__annotations__), kind.__name__
