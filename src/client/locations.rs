@@ -172,7 +172,7 @@ fn files_source(
     artifact: Artifact,
     call: &Call,
 ) -> Result<FilesSource> {
-    FilesSource::open(dir, artifact, service.limits().clone(), call)
+    FilesSource::open(dir, artifact, service.limits().clone(), &temporary(service), call)
 }
 
 /// Opens source and destination of a copy: locations on this machine first, before anything is sent.

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
 
+pub use super::dir::TEMPORARY;
+
 use super::dir::Dir;
 use super::file::is_unsupported;
 use super::lock::{self, Attempt};
@@ -17,9 +19,6 @@ use crate::crypto;
 
 /// The age at which a temporary file counts as abandoned, if locks are not available.
 const ABANDONED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-
-/// What the random temporary names begin with.
-pub const TEMPORARY: &str = ".ocireg-tmp-";
 
 /// A file that is being written. Dropped without [`AtomicFile::commit`] or [`AtomicFile::keep`], it is removed.
 #[derive(Debug)]

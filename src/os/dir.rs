@@ -17,6 +17,23 @@ use rustix::io::Errno;
 
 use super::descriptor::above_standard;
 use super::file::{is_unsupported, open};
+use crate::crypto;
+
+/// What the random temporary names begin with.
+pub const TEMPORARY: &str = ".ocireg-tmp-";
+
+/// What a name stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Link,
+    /// A device, pipe or socket.
+    Other,
+}
 
 /// An open directory; cheap to clone. Every name given to it is one component.
 #[derive(Debug, Clone)]
@@ -46,7 +63,12 @@ impl Dir {
 
     /// Opens a directory in this one, after making it if there is none.
     pub fn make_dir(&self, name: &str) -> io::Result<Self> {
-        match fs::mkdirat(&*self.0, name, Mode::from_raw_mode(0o777)) {
+        self.make_dir_with(name, 0o777)
+    }
+
+    /// The same with these permissions, from which the umask takes.
+    pub fn make_dir_with(&self, name: &str, mode: u32) -> io::Result<Self> {
+        match fs::mkdirat(&*self.0, name, Mode::from_raw_mode(mode)) {
             Ok(()) | Err(Errno::EXIST) => self.open_dir(name),
             Err(errno) => Err(errno.into()),
         }
@@ -67,6 +89,63 @@ impl Dir {
         if file.metadata()?.is_file() { Ok(file) } else { Err(irregular()) }
     }
 
+    /// What has the name itself; None if nothing has.
+    pub fn status(&self, name: &str) -> io::Result<Option<Status>> {
+        Ok(self.stat(name)?.map(|stat| match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => Status::File,
+            FileType::Directory => Status::Directory,
+            FileType::Symlink => Status::Link,
+            _ => Status::Other,
+        }))
+    }
+
+    /// Its own permissions.
+    pub fn mode(&self) -> io::Result<u32> {
+        Ok(fs::fstat(&*self.0)?.st_mode & 0o777)
+    }
+
+    /// Whether two names are names of one file.
+    pub fn is_same(&self, name: &str, other_dir: &Self, other: &str) -> io::Result<bool> {
+        let (one, other) = (self.stat(name)?, other_dir.stat(other)?);
+        Ok(one.zip(other).is_some_and(|(a, b)| (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino)))
+    }
+
+    /// Makes a symbolic link; what has the name is replaced if that is wanted, and else EEXIST.
+    pub fn put_link(&self, target: &str, name: &str, replace: bool) -> io::Result<()> {
+        self.put(name, replace, |name| fs::symlinkat(target, &*self.0, name))
+    }
+
+    /// Gives a file of this directory another name, in the same way.
+    pub fn put_hard_link(
+        &self,
+        file: &str,
+        to_dir: &Self,
+        name: &str,
+        replace: bool,
+    ) -> io::Result<()> {
+        let flags = AtFlags::empty();
+        to_dir.put(name, replace, |name| fs::linkat(&*self.0, file, &*to_dir.0, name, flags))
+    }
+
+    fn put(
+        &self,
+        name: &str,
+        replace: bool,
+        make: impl Fn(&str) -> rustix::io::Result<()>,
+    ) -> io::Result<()> {
+        if !replace {
+            return Ok(make(name)?);
+        }
+        let temporary = format!("{}{}", TEMPORARY, crypto::random_hex(16)?);
+        make(&temporary)?;
+        let renamed = self.rename(&temporary, self, name);
+        // Renaming one name of a file to another one of it leaves both.
+        match self.remove(&temporary) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound && renamed.is_ok() => Err(e),
+            _ => renamed,
+        }
+    }
+
     /// Whether a directory has the name; a symbolic link to one is none.
     pub fn is_dir(&self, name: &str) -> io::Result<bool> {
         let stat = self.stat(name)?;
@@ -83,7 +162,7 @@ impl Dir {
     }
 
     /// Where the symbolic link of this name leads; EINVAL if it is none.
-    pub(super) fn link_target(&self, name: &str) -> io::Result<PathBuf> {
+    pub fn link_target(&self, name: &str) -> io::Result<PathBuf> {
         let target = fs::readlinkat(&*self.0, name, Vec::new())?;
         Ok(PathBuf::from(OsString::from_vec(target.into_bytes())))
     }

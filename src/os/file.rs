@@ -28,6 +28,8 @@ pub struct Content {
 pub struct State {
     /// Bytes.
     pub size: u64,
+    /// Permissions.
+    pub mode: u32,
     node: (u64, u64),
     times: [(i64, i64); 2],
 }
@@ -38,6 +40,7 @@ impl State {
         let state = file.metadata()?;
         Ok(Self {
             size: state.len(),
+            mode: state.mode() & 0o777,
             node: (state.dev(), state.ino()),
             times: [(state.mtime(), state.mtime_nsec()), (state.ctime(), state.ctime_nsec())],
         })

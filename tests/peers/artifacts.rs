@@ -156,3 +156,28 @@ fn what_we_attach_oras_discovers_and_the_reverse() {
     service.pull(None, &from, &at(target.path()), &json!({})).expect("a pull");
     assert_eq!(fs::read_to_string(target.path().join("below/one")).expect("a file"), "one");
 }
+
+#[test]
+fn directories_go_both_ways() {
+    let (service, registry, local) = (Service::bare(json!({})), olareg("mem"), directory());
+    let host = registry.host();
+    std::os::unix::fs::symlink("deeper/two", local.path().join("below/link")).expect("a link");
+    let (theirs, ours) = (format!("{host}/theirs/app:1"), format!("{host}/ours/app:1"));
+    oras(local.path(), &["push", "--plain-http", &theirs, "below", "plain.txt"]);
+    let options = json!({"files": [{"path": "below"}, {"path": "plain.txt"}]});
+    service.push(None, &at(local.path()), &ours, &options).expect("a push");
+    let wanted: BTreeMap<PathBuf, Vec<u8>> = files(local.path())
+        .into_iter()
+        .filter(|(path, _)| path.starts_with("below") || path.ends_with("plain.txt"))
+        .collect();
+    assert_eq!(wanted.len(), 4);
+    let (one, two) = (ocireg_testkit::tempdir(), ocireg_testkit::tempdir());
+    oras(one.path(), &["pull", "--plain-http", &ours]);
+    service.pull(None, &theirs, &at(two.path()), &json!({})).expect("a pull");
+    service.pull(None, &ours, &at(two.path()), &json!({})).expect("the same files once more");
+    for directory in [one.path(), two.path()] {
+        assert_eq!(files(directory), wanted);
+        let link = fs::read_link(directory.join("below/link")).expect("a link");
+        assert_eq!(link, Path::new("deeper/two"));
+    }
+}

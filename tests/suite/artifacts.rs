@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use crate::c_surface::Service;
@@ -495,4 +496,196 @@ fn a_directory_is_inspected_and_found_by_its_descriptor() {
     assert_eq!(report["descriptor"]["digest"], seen["descriptor"]["digest"]);
     service.pull(None, &app(&registry), "files:back", &options).expect("a pull");
     assert_eq!(files(local.path()), content(&[("files/a", "a"), ("back/a", "a")]));
+}
+
+/// A tar archive in gzip of these entries: their type, mode, content or the target of a link.
+fn archive(entries: &[(u8, &str, &str)]) -> (Vec<u8>, String) {
+    let mut tar = Vec::new();
+    for (kind, path, text) in entries {
+        let mut header = tar::Header::new_ustar();
+        let content = if *kind == b'0' { *text } else { "" };
+        let fields = header.as_mut_bytes();
+        fields[..path.len()].copy_from_slice(path.as_bytes());
+        if *kind != b'0' {
+            fields[157..157 + text.len()].copy_from_slice(text.as_bytes());
+        }
+        fields[156] = *kind;
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        header.set_cksum();
+        tar.extend_from_slice(header.as_bytes());
+        tar.extend_from_slice(content.as_bytes());
+        tar.resize(tar.len().next_multiple_of(512), 0);
+    }
+    tar.resize(tar.len() + 1024, 0);
+    let content = digest::sha256(&tar);
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(&tar).expect("compressed");
+    (gzip.finish().expect("compressed"), content)
+}
+
+/// An artifact whose only layer is a packed directory with the title `dir`.
+fn packed(registry: &Registry, layer: &[u8], content: &str) -> String {
+    let blob = registry.add_blob("demo/app", layer);
+    let manifest = json!({
+        "schemaVersion": 2, "mediaType": MANIFEST, "artifactType": "application/vnd.example.test",
+        "config": {"mediaType": EMPTY, "digest": digest::sha256(b"{}"), "size": 2, "data": "e30="},
+        "layers": [{
+            "mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "digest": blob, "size": layer.len(),
+            "annotations": {
+                TITLE: "dir", "io.deis.oras.content.unpack": "true", "io.deis.oras.content.digest": content,
+            },
+        }],
+    });
+    registry.add_manifest("demo/app", Some("1"), MANIFEST, manifest.to_string());
+    app(registry)
+}
+
+#[test]
+fn directories_are_packed_and_unpacked() {
+    let local = directory(&[
+        ("site/index.html", "index"),
+        ("site/below/deep/ünï", "deep"),
+        ("site/empty", ""),
+        ("other", "other"),
+    ]);
+    fs::create_dir(local.path().join("site/nothing")).expect("a directory");
+    symlink("../index.html", local.path().join("site/below/link")).expect("a link");
+    let tool = local.path().join("site/index.html");
+    fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).expect("a mode");
+    let (registry, service) = (Registry::plain(), service(none()));
+    let options = json!({"files": [{"path": "site"}, {"path": "other", "title": "site/other"}]});
+    let push = || service.push(None, &at(local.path()), &app(&registry), &options).expect("a push");
+    let first = push();
+    // The same files give the same bytes, whenever they were written.
+    fs::write(&tool, "index").expect("written");
+    assert_eq!(push()["descriptor"], first["descriptor"]);
+    let (_, manifest) = manifest(&service, &app(&registry));
+    let annotations = &manifest["layers"][0]["annotations"];
+    assert_eq!(
+        (&annotations[TITLE], &annotations["io.deis.oras.content.unpack"]),
+        (&json!("site"), &json!("true"))
+    );
+    assert_eq!(manifest["layers"][0]["mediaType"], "application/vnd.oci.image.layer.v1.tar+gzip");
+    let target = ocireg_testkit::tempdir();
+    let site = target.path().join("site");
+    for _ in 0..2 {
+        service.pull(None, &app(&registry), &at(target.path()), &none()).expect("a pull");
+        let all = [
+            ("below/deep/ünï", "deep"),
+            ("below/link", "index"),
+            ("empty", ""),
+            ("index.html", "index"),
+            ("other", "other"),
+        ];
+        assert_eq!(files(&site), content(&all));
+        assert!(site.join("nothing").is_dir());
+        assert_eq!(
+            fs::read_link(site.join("below/link")).expect("a link"),
+            Path::new("../index.html")
+        );
+        let mode = fs::metadata(site.join("index.html")).expect("a file").permissions().mode();
+        assert_eq!(mode & 0o777, 0o755);
+        assert_eq!(
+            files(target.path()).len(),
+            5,
+            "nothing else is left: {:?}",
+            files(target.path()).keys()
+        );
+    }
+    // What differs stays, unless it is to be replaced; what nobody mentions stays in any case.
+    fs::write(site.join("below/deep/ünï"), "mine").expect("written");
+    fs::write(site.join("mine"), "mine").expect("written");
+    fs::remove_file(site.join("empty")).expect("removed");
+    let failure = service.pull(None, &app(&registry), &at(target.path()), &none());
+    let failure = failure.expect_err("mine");
+    assert_eq!(failure.code, ALREADY_EXISTS, "{failure:?}");
+    assert!(!site.join("empty").exists(), "nothing is written if something must not be");
+    let replace = json!({"overwrite": true});
+    service.pull(None, &app(&registry), &at(target.path()), &replace).expect("a pull");
+    assert_eq!(fs::read_to_string(site.join("below/deep/ünï")).expect("a file"), "deep");
+    assert!(site.join("empty").exists() && site.join("mine").exists());
+    // A link that leads out of the directory could not be unpacked anywhere.
+    symlink("../../outside", local.path().join("site/below/out")).expect("a link");
+    let failure = service.push(None, &at(local.path()), &app(&registry), &options);
+    assert_eq!(failure.expect_err("a link").argument(), "files");
+}
+
+#[test]
+fn an_archive_never_leads_out_of_its_directory() {
+    let (registry, service) = (Registry::plain(), service(none()));
+    let (dir, file, link, hard) = ((b'5', "dir/", ""), b'0', b'2', b'1');
+    for entries in [
+        vec![dir, (file, "../x", "evil")],
+        vec![dir, (file, "dir/../../x", "evil")],
+        vec![dir, (file, "/x", "evil")],
+        vec![dir, (file, "other/x", "evil")],
+        vec![dir, (file, "x", "evil")],
+        vec![(file, "dir", "evil")],
+        vec![dir, (link, "dir/l", "../../outside"), (file, "dir/l/canary", "evil")],
+        vec![dir, (link, "dir/l", "/tmp")],
+        vec![dir, (link, "dir/l", "..")],
+        vec![dir, (link, "dir/l", "m"), (link, "dir/m", "."), (file, "dir/l/x", "evil")],
+        vec![dir, (hard, "dir/h", "../outside/canary")],
+        vec![dir, (hard, "dir/h", "dir/absent")],
+        vec![dir, (link, "dir/l", "x"), (hard, "dir/h", "other/l")],
+        vec![dir, (file, "dir/good", "good"), (file, "dir/good", "evil")],
+        vec![dir, (file, "dir/a", "a"), (file, "dir/a/b", "evil")],
+        vec![dir, (file, "dir/good", "good"), (file, "dir/.ocireg-tmp-x", "evil")],
+        vec![dir, (file, "dir/good", "good"), (file, "dir/here/x", "evil")],
+    ] {
+        for overwrite in [false, true] {
+            let outer = directory(&[("outside/canary", "unharmed")]);
+            let target = outer.path().join("target");
+            fs::create_dir_all(target.join("dir")).expect("a directory");
+            symlink("../../outside", target.join("dir/here")).expect("a link");
+            let (layer, content) = archive(&entries);
+            let reference = packed(&registry, &layer, &content);
+            let options = json!({"overwrite": overwrite, "resume": false});
+            let pulled = service.pull(None, &reference, &at(&target), &options);
+            let failure = pulled.expect_err(&format!("{entries:?}"));
+            assert!([INVALID_MANIFEST, 120].contains(&failure.code), "{entries:?}: {failure:?}");
+            assert_eq!(
+                files(&outer.path().join("outside")),
+                self::content(&[("canary", "unharmed")])
+            );
+            let left: Vec<_> = fs::read_dir(target.join("dir")).expect("a directory").collect();
+            assert_eq!(left.len(), 1, "{entries:?}: something was written: {left:?}");
+            assert!(!outer.path().join("x").exists() && !target.join("x").exists());
+        }
+    }
+    // What is allowed beside that.
+    let (layer, digest_of_tar) = archive(&[
+        (file, "./dir/below/a", "a"),
+        (link, "dir/l", "below/../below/a"),
+        (hard, "dir/h", "dir/below/a"),
+        (b'6', "dir/pipe", ""),
+        (link, "dir/nowhere", "absent"),
+    ]);
+    let target = ocireg_testkit::tempdir();
+    let reference = packed(&registry, &layer, &digest_of_tar);
+    for options in [none(), none(), json!({"overwrite": true})] {
+        let report = service.pull(None, &reference, &at(target.path()), &options).expect("a pull");
+        assert!(report["warnings"].to_string().contains("pipe"), "{report}");
+        let found = |name: &str| fs::read_to_string(target.path().join("dir").join(name)).ok();
+        assert_eq!(
+            [found("below/a"), found("l"), found("h")],
+            [const { "a" }; 3].map(|a| Some(a.to_owned()))
+        );
+        assert!(fs::symlink_metadata(target.path().join("dir/nowhere")).is_ok());
+        assert!(fs::symlink_metadata(target.path().join("dir/pipe")).is_err());
+    }
+    // The digest of the archive is judged before anything is written; one that is none is passed over, as oras does it.
+    let target = ocireg_testkit::tempdir();
+    let reference = packed(&registry, &layer, &digest::sha256(b"another archive"));
+    let failure = service.pull(None, &reference, &at(target.path()), &none());
+    assert_eq!(failure.expect_err("another archive").code, DIGEST_MISMATCH);
+    assert!(!target.path().join("dir").exists());
+    let reference = packed(&registry, &layer, "no digest");
+    service.pull(None, &reference, &at(target.path()), &none()).expect("a pull");
+    // What is no archive at all.
+    let reference = packed(&registry, b"no archive", "no digest");
+    let target = ocireg_testkit::tempdir();
+    let failure = service.pull(None, &reference, &at(target.path()), &none()).expect_err("no tar");
+    assert_eq!(failure.code, INVALID_MANIFEST, "{failure:?}");
 }

@@ -6,14 +6,16 @@ use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use super::failures::exists;
 use super::title::{Title, Titles};
-use super::{TITLE, UNPACK};
+use super::unpack::Unpacking;
+use super::{CONTENT_DIGEST, TITLE, UNPACK};
 use crate::call::Call;
 use crate::config::settings::Limits;
 use crate::error::{Code, Error, Phase, Result};
 use crate::image::{BlobWrite, Descriptor, Manifest, Sink, media_type};
 use crate::names::digest::{Digest, Hasher};
-use crate::os::dir::Dir;
+use crate::os::dir::{Dir, Status};
 use crate::store::part::{Part, failed, hash_file, sweep_parts};
 use crate::sync::lock;
 
@@ -43,7 +45,16 @@ pub struct FilesSink {
 #[derive(Debug, Clone)]
 struct Target {
     title: Title,
+    /// Whether it is a directory that is packed.
+    packed: Option<PackedTarget>,
     is_there: bool,
+}
+
+/// What is known of a packed directory.
+#[derive(Debug, Clone)]
+struct PackedTarget {
+    /// The digest of the archive before it was compressed.
+    content: Option<Digest>,
 }
 
 impl FilesSink {
@@ -65,12 +76,29 @@ impl FilesSink {
             let Some(title) = title else { continue };
             let unusable = |e: super::title::Refusal| unusable(&e, &layer.digest);
             let title = Title::parse(title).map_err(unusable)?;
-            titles.add(&title, is_packed(layer)).map_err(unusable)?;
-            let (mut target, digest) = (Target { title, is_there: false }, &layer.digest);
-            target.is_there = self.is_there(&target.title, digest, layer.size, call)?;
+            let packed = packed(layer);
+            titles.add(&title, packed.is_some()).map_err(unusable)?;
+            let digest = &layer.digest;
+            let is_there = match &packed {
+                Some(_) => self.check_directory(&title).map(|()| false)?,
+                None => self.is_there(&title, digest, layer.size, call)?,
+            };
+            let target = Target { title, packed, is_there };
             lock(&self.wanted).entry(digest.clone()).or_default().push(target);
         }
         Ok(())
+    }
+
+    /// Fails if what has the name of a directory is none. What a packed directory holds is known when it has come.
+    fn check_directory(&self, title: &Title) -> Result<()> {
+        let (_, name) = title.split();
+        let shown = self.shown_file(title);
+        let Some(above) = self.above(title, false)? else { return Ok(()) };
+        match above.status(name).map_err(|e| failed("write", &shown, &e))? {
+            None | Some(Status::Directory) => Ok(()),
+            Some(_) => Err(exists(&shown, "it is not a directory")
+                .hint("remove it, or choose another directory to write to")),
+        }
     }
 
     /// Whether a file is there with this content. One with another content is an error, unless it may be replaced.
@@ -132,15 +160,34 @@ impl FilesSink {
     }
 
     /// The files that a blob is still needed for.
-    fn missing(&self, digest: &Digest) -> Vec<Title> {
+    fn missing(&self, digest: &Digest) -> Vec<Target> {
         let wanted = lock(&self.wanted);
         let targets = wanted.get(digest).into_iter().flatten();
-        targets.filter(|target| !target.is_there).map(|target| target.title.clone()).collect()
+        targets.filter(|target| !target.is_there).cloned().collect()
     }
 
     fn note(&self, digest: &Digest) {
         let mut wanted = lock(&self.wanted);
         wanted.entry(digest.clone()).or_default().iter_mut().for_each(|t| t.is_there = true);
+    }
+
+    /// Unpacks a directory from a file that was verified.
+    fn unpack(
+        &self,
+        from: &mut File,
+        title: &Title,
+        packed: &PackedTarget,
+        call: &Call,
+    ) -> Result<()> {
+        let unpacking = Unpacking {
+            above: self.make_above(title)?,
+            name: title.split().1,
+            title,
+            path: self.shown_file(title),
+            content: packed.content.clone(),
+            overwrite: self.options.overwrite,
+        };
+        unpacking.run(from, call)
     }
 
     /// Writes a file whose content is in another file.
@@ -179,9 +226,12 @@ impl FilesSink {
     }
 }
 
-fn is_packed(layer: &Descriptor) -> bool {
-    let unpack = layer.annotations.as_ref().and_then(|all| all.get(UNPACK));
-    unpack.is_some_and(|value| value == "true")
+/// What a layer says of itself if it is a packed directory. Like oras, this takes no notice of a digest that is none.
+fn packed(layer: &Descriptor) -> Option<PackedTarget> {
+    let annotations = layer.annotations.as_ref()?;
+    (annotations.get(UNPACK)? == "true").then(|| PackedTarget {
+        content: annotations.get(CONTENT_DIGEST).and_then(|text| text.parse().ok()),
+    })
 }
 
 fn unusable(refusal: &super::title::Refusal, digest: &Digest) -> Error {
@@ -191,15 +241,6 @@ fn unusable(refusal: &super::title::Refusal, digest: &Digest) -> Error {
     )
     .phase(Phase::Store)
     .hint("pull it into an OCI layout (oci:DIR) instead, which needs no names")
-}
-
-fn exists(path: &Path, why: &str) -> Error {
-    Error::new(
-        Code::AlreadyExists,
-        format!("cannot write the file {}: it exists already, and {why}", path.display()),
-    )
-    .phase(Phase::Store)
-    .hint("set overwrite to replace files, or choose another directory")
 }
 
 impl Sink for FilesSink {
@@ -221,9 +262,9 @@ impl Sink for FilesSink {
         let Some(first) = missing.first() else {
             return Err(Error::internal(format!("no file has the content {}", blob.digest)));
         };
-        let dir = self.make_above(first)?;
+        let dir = self.make_above(&first.title)?;
         let resume = !self.options.no_resume;
-        let shown = self.shown_file(first);
+        let shown = self.shown_file(&first.title);
         let part = Part::begin(&dir, shown, &blob.digest, blob.size, resume, call)?;
         Ok(Box::new(Writing { sink: self, blob: blob.clone(), missing, resume, part: Some(part) }))
     }
@@ -306,7 +347,7 @@ struct Writing<'a> {
     sink: &'a FilesSink,
     blob: Descriptor,
     /// The files that have this content.
-    missing: Vec<Title>,
+    missing: Vec<Target>,
     resume: bool,
     /// None once it is committed or kept.
     part: Option<Part>,
@@ -334,14 +375,23 @@ impl BlobWrite for Writing<'_> {
     fn commit(&mut self, call: &Call) -> Result<()> {
         let (sink, blob) = (self.sink, self.blob.clone());
         self.part()?.verify()?;
-        let missing = std::mem::take(&mut self.missing);
-        let Some((first, others)) = missing.split_first() else { return Ok(()) };
-        for title in others {
-            sink.copy(self.part()?.file(), &blob, title, call)?;
+        let missing = self.missing.clone();
+        let (directories, files): (Vec<_>, Vec<_>) =
+            missing.into_iter().partition(|target| target.packed.is_some());
+        for Target { title, packed, .. } in &directories {
+            if let Some(packed) = packed {
+                sink.unpack(self.part()?.file(), title, packed, call)?;
+            }
         }
-        if let Some(part) = self.part.take() {
-            sink.finish(part, first, call)?;
+        if let Some((first, others)) = files.split_first() {
+            for other in others {
+                sink.copy(self.part()?.file(), &blob, &other.title, call)?;
+            }
+            if let Some(part) = self.part.take() {
+                sink.finish(part, &first.title, call)?;
+            }
         }
+        self.part = None;
         sink.note(&blob.digest);
         Ok(())
     }

@@ -9,8 +9,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Serialize;
 
-use super::TITLE;
+use super::failures::changed;
+use super::pack::{Packed, pack};
 use super::title::{RESERVED, Title, Titles};
+use super::{CONTENT_DIGEST, TITLE, UNPACK};
 use crate::call::Call;
 use crate::config::settings::Limits;
 use crate::error::{Code, Error, Result};
@@ -20,7 +22,9 @@ use crate::json::go;
 use crate::names::digest::{Algorithm, Digest, Hasher};
 use crate::os::dir::Dir;
 use crate::os::file::{State, open_regular};
+use crate::os::spool::Spool;
 use crate::os::within::{Bounds, Found};
+use crate::store::archive::Temporary;
 use crate::store::part::{failed, hash_file};
 
 /// How many files move at once: more make a disk no faster.
@@ -79,12 +83,21 @@ pub struct FilesSource {
 #[derive(Debug)]
 enum Content {
     File { path: String, state: State },
+    Packed(Spool),
     Bytes(&'static [u8]),
 }
 
 impl FilesSource {
     /// Reads the files of a directory once.
-    pub fn open(path: &Path, artifact: Artifact, limits: Limits, call: &Call) -> Result<Self> {
+    ///
+    /// Directories are packed into temporary files.
+    pub fn open(
+        path: &Path,
+        artifact: Artifact,
+        limits: Limits,
+        temporary: &Temporary,
+        call: &Call,
+    ) -> Result<Self> {
         let root = Dir::open(path).map_err(|e| failed("open the directory", path, &e))?;
         let Artifact { artifact_type, files, annotations, config } = artifact;
         let mut source = Self {
@@ -104,7 +117,7 @@ impl FilesSource {
         };
         let mut titles = Titles::default();
         for file in files {
-            let layer = source.layer(file, &mut titles, call)?;
+            let layer = source.layer(file, &mut titles, temporary, call)?;
             source.layers.push(layer);
         }
         match config {
@@ -147,7 +160,7 @@ impl FilesSource {
                 Err(_) => {
                     let path = self.path.join(name);
                     let message = format!(
-                        "{} was left out, because it is not a regular file; to push a directory, list it in the option files",
+                        "{} was left out, because it is not a regular file; list it in the option files if it is to be pushed",
                         path.display()
                     );
                     call.warn("store", message, |record| record);
@@ -158,7 +171,13 @@ impl FilesSource {
         Ok(files)
     }
 
-    fn layer(&mut self, file: Entry, titles: &mut Titles, call: &Call) -> Result<Descriptor> {
+    fn layer(
+        &mut self,
+        file: Entry,
+        titles: &mut Titles,
+        temporary: &Temporary,
+        call: &Call,
+    ) -> Result<Descriptor> {
         let Entry { path, title, media_type, mut annotations } = file;
         let title = match title.or_else(|| annotations.remove(TITLE)) {
             Some(title) => title,
@@ -172,22 +191,45 @@ impl FilesSource {
             Error::argument("files", e.to_string())
                 .hint("set title to a path below the directory that a pull may write to")
         };
-        let parsed = Title::parse(&title).map_err(refused)?;
-        titles.add(&parsed, false).map_err(refused)?;
-        annotations.insert(TITLE.to_owned(), parsed.to_string());
-        let kind = media_type.unwrap_or_else(|| media_type::OCI_LAYER.to_owned());
-        Ok(Descriptor { annotations: Some(annotations), ..self.add_file(path, kind, call)? })
+        let title = Title::parse(&title).map_err(refused)?;
+        let found = self.open_found(&path)?;
+        titles.add(&title, matches!(found, Found::Dir(_))).map_err(refused)?;
+        let layer = match found {
+            Found::File(file) => {
+                let kind = media_type.unwrap_or_else(|| media_type::OCI_LAYER.to_owned());
+                self.add_file(file, path, kind, call)?
+            }
+            Found::Dir(dir) => {
+                let shown = self.path.join(&path);
+                let packed = pack(&dir, &shown, &title, temporary, call)?;
+                let Packed { spool, digest, content } = packed;
+                annotations.insert(CONTENT_DIGEST.to_owned(), content.to_string());
+                annotations.insert(UNPACK.to_owned(), "true".to_owned());
+                let kind = media_type.unwrap_or_else(|| media_type::OCI_LAYER_GZIP.to_owned());
+                let layer = Descriptor::new(kind, digest.clone(), spool.size());
+                self.contents.insert(digest, Content::Packed(spool));
+                layer
+            }
+        };
+        annotations.insert(TITLE.to_owned(), title.to_string());
+        Ok(Descriptor { annotations: Some(annotations), ..layer })
     }
 
     fn configuration(&mut self, config: Entry, call: &Call) -> Result<Descriptor> {
         let kind = config.media_type.unwrap_or_else(|| UNKNOWN_CONFIG.to_owned());
         let annotations = Some(config.annotations).filter(|all| !all.is_empty());
-        Ok(Descriptor { annotations, ..self.add_file(config.path, kind, call)? })
+        let file = self.open_file(&config.path)?;
+        Ok(Descriptor { annotations, ..self.add_file(file, config.path, kind, call)? })
     }
 
     /// Hashes a file, and remembers where the bytes of this digest are.
-    fn add_file(&mut self, path: String, kind: String, call: &Call) -> Result<Descriptor> {
-        let mut file = self.open_file(&path)?;
+    fn add_file(
+        &mut self,
+        mut file: File,
+        path: String,
+        kind: String,
+        call: &Call,
+    ) -> Result<Descriptor> {
         let shown = self.path.join(&path);
         let unreadable = |e: &io::Error| failed("read the file", &shown, e);
         let state = State::of(&file).map_err(|e| unreadable(&e))?;
@@ -201,20 +243,28 @@ impl FilesSource {
         Ok(Descriptor::new(kind, digest, read))
     }
 
-    /// Links are followed as long as they do not leave the directory; an absolute path is the caller's own choice.
     fn open_file(&self, path: &str) -> Result<File> {
-        let shown = self.path.join(path);
-        if path.starts_with('/') {
-            let doing = format!("cannot read the file {}", shown.display());
-            return open_regular(&shown).map_err(|e| e.into_error(doing));
-        }
-        match self.bounds.open(path) {
-            Ok(Found::File(file)) => Ok(file),
-            Ok(Found::Dir(_)) => {
-                Err(Error::new(Code::Unsupported, format!("{} is a directory", shown.display())))
+        match self.open_found(path)? {
+            Found::File(file) => Ok(file),
+            Found::Dir(_) => {
+                let message = format!("{} is a directory", self.path.join(path).display());
+                Err(Error::new(Code::Io, message).hint("name a file"))
             }
-            Err(e) => Err(failed("read the file", &shown, &e)),
         }
+    }
+
+    /// Links are followed as long as they do not leave the directory; an absolute path is the caller's own choice.
+    fn open_found(&self, path: &str) -> Result<Found> {
+        let shown = self.path.join(path);
+        let unreadable = |e: &io::Error| failed("read", &shown, e);
+        if !path.starts_with('/') {
+            return self.bounds.open(path).map_err(|e| unreadable(&e));
+        }
+        if shown.is_dir() {
+            return Dir::open(&shown).map(Found::Dir).map_err(|e| unreadable(&e));
+        }
+        let doing = format!("cannot read the file {}", shown.display());
+        open_regular(&shown).map(Found::File).map_err(|e| e.into_error(doing))
     }
 
     fn add_empty(&mut self) {
@@ -269,11 +319,6 @@ fn empty() -> Descriptor {
     }
 }
 
-fn changed(path: &Path) -> Error {
-    Error::new(Code::SourceChanged, format!("{} changed while it was being read", path.display()))
-        .hint("try again when no other program writes to it")
-}
-
 impl Source for FilesSource {
     fn shown(&self) -> String {
         format!("files:{}", self.path.display())
@@ -303,6 +348,7 @@ impl Source for FilesSource {
                 let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
                 Ok(Box::new(&bytes[start..]))
             }
+            Some(Content::Packed(spool)) => Ok(Box::new(Unspooling { spool, offset })),
             Some(Content::File { path, state }) => {
                 let mut file = self.open_file(path)?;
                 let shown = self.path.join(path);
@@ -338,6 +384,22 @@ impl Source for FilesSource {
 
     fn concurrency(&self) -> usize {
         CONCURRENCY
+    }
+}
+
+/// A packed directory that is read.
+struct Unspooling<'a> {
+    spool: &'a Spool,
+    offset: u64,
+}
+
+impl BlobRead for Unspooling<'_> {
+    fn read(&mut self, buffer: &mut [u8], call: &Call) -> Result<usize> {
+        call.check()?;
+        let read = self.spool.read_at(buffer, self.offset);
+        let read = read.map_err(|e| Error::file("cannot read a temporary file", &e))?;
+        self.offset += read as u64;
+        Ok(read)
     }
 }
 

@@ -44,6 +44,11 @@ impl Title {
         Ok(Self(parts))
     }
 
+    /// What a path has below this one; None if it is not below it.
+    pub(super) fn below<'a>(&self, path: &'a [String]) -> Option<&'a [String]> {
+        path.strip_prefix(self.0.as_slice())
+    }
+
     /// The directories above the file, from the root down, and the name of the file.
     pub(super) fn split(&self) -> (&[String], &str) {
         match self.0.split_last() {
