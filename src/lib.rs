@@ -46,5 +46,6 @@ pub mod sync;
 pub mod tar;
 pub mod tls;
 pub mod transfer;
+pub mod unpack;
 pub mod v1;
 pub mod v2;

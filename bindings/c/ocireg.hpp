@@ -938,6 +938,19 @@ public:
         return try_copy(source, destination, options_json, context).value();
     }
 
+    /// Unpacks an image to a directory, as the root file system of a container.
+    Result<std::string> try_unpack(Text source, Text directory, Text options_json = nullptr,
+                                   const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_unpack(handle_.get(), detail::raw(context), source.get(), directory.get(), options_json.get(),
+                                 out, error);
+        });
+    }
+    std::string unpack(Text source, Text directory, Text options_json = nullptr,
+                       const Context *context = nullptr) const {
+        return try_unpack(source, directory, options_json, context).value();
+    }
+
     /// Describes an image without downloading its layers.
     Result<std::string> try_inspect(Text source, Text options_json = nullptr, const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {

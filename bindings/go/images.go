@@ -34,7 +34,7 @@ type BlobReport struct {
 	Source string `json:"source"`
 }
 
-// ImageReport is what the results of Pull, Push and Copy have in common.
+// ImageReport is what the results of Pull, Push, Copy and Unpack have in common.
 type ImageReport struct {
 	// Reference is the canonical reference, with the digest.
 	Reference  string           `json:"reference"`
@@ -55,6 +55,25 @@ type ImageReport struct {
 
 	// Raw is the JSON object that the library returned.
 	Raw json.RawMessage `json:"-"`
+}
+
+// UnpackReport is the result of an unpack. The endpoint is nil if the source is not a registry.
+type UnpackReport struct {
+	ImageReport
+	Endpoint *EndpointReport `json:"endpoint"`
+	// Entries are the entries of all layers, and Bytes the data that was written.
+	Entries int64 `json:"entries"`
+	Bytes   int64 `json:"bytes"`
+	// DiffIDs are the digests of the uncompressed layers, lowest first.
+	DiffIDs []string `json:"diff_ids"`
+	// Skipped lists devices and extended attributes that were left out.
+	Skipped []SkippedEntry `json:"skipped"`
+}
+
+// SkippedEntry is something in an image that was not unpacked.
+type SkippedEntry struct {
+	Path string `json:"path"`
+	Why  string `json:"why"`
 }
 
 // Conversion is the digest of a manifest before and after it was converted.
@@ -138,6 +157,17 @@ func (r *CopyReport) read(document []byte) error {
 	return errors.Join(r.ImageReport.read(document), json.Unmarshal(document, &own))
 }
 
+func (r *UnpackReport) read(document []byte) error {
+	own := struct {
+		Endpoint **EndpointReport `json:"endpoint"`
+		Entries  *int64           `json:"entries"`
+		Bytes    *int64           `json:"bytes"`
+		DiffIDs  *[]string        `json:"diff_ids"`
+		Skipped  *[]SkippedEntry  `json:"skipped"`
+	}{&r.Endpoint, &r.Entries, &r.Bytes, &r.DiffIDs, &r.Skipped}
+	return errors.Join(r.ImageReport.read(document), json.Unmarshal(document, &own))
+}
+
 // Pull pulls an image and verifies the size and digest of everything it transfers. The source is a reference such as
 // "busybox:1.36", and the destination a location such as "oci:DIRECTORY:NAME" or "docker-archive:FILE:REFERENCE". Pull
 // skips blobs that the destination already has, and resumes an interrupted pull. The options may be nil.
@@ -162,6 +192,19 @@ func (s *DefaultService) Push(ctx context.Context, source, destination string, o
 	}
 	return decodeNew[PushReport](under(ctx, func(c *capi.Context) (string, error) {
 		return s.c.Push(c, source, destination, document)
+	}))
+}
+
+// Unpack unpacks an image to a directory that does not exist or is empty, as the root file system of a container. The source
+// is a reference such as "busybox:1.36", or a layout such as "oci:DIRECTORY:NAME". Layers are applied while they are
+// downloaded, and verified. If anything fails, nothing is left in the directory. The options may be nil.
+func (s *DefaultService) Unpack(ctx context.Context, source, directory string, options *UnpackOptions) (*UnpackReport, error) {
+	document, err := encodeOptional("options", options)
+	if err != nil {
+		return nil, err
+	}
+	return decodeNew[UnpackReport](under(ctx, func(c *capi.Context) (string, error) {
+		return s.c.Unpack(c, source, directory, document)
 	}))
 }
 

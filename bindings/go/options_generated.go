@@ -570,6 +570,56 @@ type InspectOptions struct {
 
 func (o InspectOptions) document() ([]byte, error) { return marshalWith(o, o.Extra) }
 
+// UnpackOptions say how an image is unpacked.
+type UnpackOptions struct {
+	// Credentials for the registry. A zero AuthConfig is anonymous. Default: the service's credentials.
+	Auth *AuthConfig `json:"auth,omitempty"`
+	// Unpack the image for this platform. Default: this machine's platform.
+	Platform string `json:"platform,omitempty"`
+	// Who owns the files: preserve is whoever the image says, current is the user who calls. Default: preserve for root or
+	// with a map, else current.
+	Ownership string `json:"ownership,omitempty"`
+	// Which user IDs of the image are which user IDs here. An ID without a mapping is an error.
+	UidMap []IdRangeOptions `json:"uid_map,omitzero"`
+	// The same for group IDs.
+	GidMap []IdRangeOptions `json:"gid_map,omitzero"`
+	// Which extended attributes are set: all, those of the namespace user, or none. Default: all for root, else user.
+	Xattrs string `json:"xattrs,omitempty"`
+	// Whether to create character and block devices or to skip them. Default: create for root, else skip.
+	Devices string `json:"devices,omitempty"`
+	// How much the image may hold. More is LIMIT.
+	Limits *UnpackLimits `json:"limits,omitempty"`
+	// A layout, oci:DIR[:NAME], that keeps the image as well. Blobs that it already has are not downloaded. Default:
+	// nothing is kept.
+	Layout string `json:"layout,omitempty"`
+	// An open directory in which relative paths begin. Default: the working directory.
+	DirFd int `json:"dir_fd,omitempty"`
+
+	Extra Extra `json:"-"`
+}
+
+func (o UnpackOptions) document() ([]byte, error) { return marshalWith(o, o.Extra) }
+
+// IdRangeOptions are a range of IDs in an image, and the range that it is mapped to.
+type IdRangeOptions struct {
+	// The first ID in the image. Default: required.
+	Container int `json:"container,omitempty"`
+	// The first ID on this machine. Default: required.
+	Host int `json:"host,omitempty"`
+	// How many IDs there are. Default: required.
+	Size int `json:"size,omitempty"`
+}
+
+// UnpackLimits say how much an image may hold that is unpacked.
+type UnpackLimits struct {
+	// Bytes of data in all files. Holes do not count. Default: 64 GiB.
+	Bytes int64 `json:"bytes,omitempty"`
+	// Entries in all layers. Default: 4000000.
+	Entries int `json:"entries,omitempty"`
+	// Bytes of one path. Default: 4096.
+	Path int64 `json:"path,omitempty"`
+}
+
 // CollectOptions say how blobs that no image needs are removed from a layout.
 type CollectOptions struct {
 	// Only report what would be removed.

@@ -49,12 +49,7 @@ impl Place {
     /// The same location; a relative path starts at an open directory of the caller.
     pub fn within(self, dir_fd: Option<u32>) -> Result<Self> {
         let (Some(fd), Self::Local(location)) = (dir_fd, &self) else { return Ok(self) };
-        let opened = PathBuf::from(format!("/proc/self/fd/{fd}"));
-        match std::fs::metadata(&opened) {
-            Ok(state) if state.is_dir() => Ok(Self::Local(location.clone().below(&opened))),
-            Ok(_) => Err(Error::argument("dir_fd", format!("dir_fd {fd} is not a directory"))),
-            Err(e) => Err(Error::argument("dir_fd", format!("cannot use dir_fd {fd}")).cause(e)),
-        }
+        Ok(Self::Local(location.clone().below(&opened(fd)?)))
     }
 
     /// The reference of an image in a registry.
@@ -112,6 +107,24 @@ pub struct Single {
     pub holds: &'static str,
     /// What holds more.
     pub instead: &'static str,
+}
+
+/// A path that begins at an open directory of the caller's, if it is relative.
+pub(super) fn below(path: &Path, dir_fd: Option<u32>) -> Result<PathBuf> {
+    match dir_fd {
+        Some(fd) => Ok(opened(fd)?.join(path)),
+        None => Ok(path.to_owned()),
+    }
+}
+
+/// The path of a directory that the caller has open.
+fn opened(fd: u32) -> Result<PathBuf> {
+    let opened = PathBuf::from(format!("/proc/self/fd/{fd}"));
+    match std::fs::metadata(&opened) {
+        Ok(state) if state.is_dir() => Ok(opened),
+        Ok(_) => Err(Error::argument("dir_fd", format!("dir_fd {fd} is not a directory"))),
+        Err(e) => Err(Error::argument("dir_fd", format!("cannot use dir_fd {fd}")).cause(e)),
+    }
 }
 
 /// How source and destination of a copy are opened.

@@ -12,3 +12,4 @@ pub mod options;
 pub mod pull;
 pub mod push;
 pub mod session;
+pub mod unpack;

@@ -5,8 +5,10 @@ use std::ffi::c_char;
 use super::context::ocireg_context;
 use super::error::ocireg_error;
 use super::service::ocireg_service;
-use crate::client::options::{CopyOptions, InspectOptions, PullOptions, PushOptions};
-use crate::client::{copy, inspect, pull, push};
+use crate::client::options::{
+    CopyOptions, InspectOptions, PullOptions, PushOptions, UnpackOptions,
+};
+use crate::client::{copy, inspect, pull, push, unpack};
 
 /// Pulls an image from a registry into an OCI layout, or the files of an artifact into a directory.
 ///
@@ -243,6 +245,72 @@ pub unsafe extern "C" fn ocireg_copy(
         );
         let options = CopyOptions::parse(options)?;
         report.set_json(&copy::copy(&service, source, destination, options, call)?)
+    })
+}
+
+/// Unpacks an image to a directory, as the root file system of a container.
+///
+/// The layers are applied while they are downloaded; nothing is stored but the files themselves. Each blob is verified
+/// against its digest and each layer against the image's configuration. If anything fails, the directory is left as it
+/// was: absent or empty. Nothing outside the directory is created or changed, whatever the image contains.
+///
+/// @param service       The service. Not NULL.
+/// @param context       The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param source        A reference, "docker://REFERENCE" or "oci:DIR[:NAME]"; without NAME the only image in the layout.
+///                      Not NULL.
+/// @param directory     The path of a directory that does not exist or is empty. One that does not exist appears when the
+///                      image is complete; the directory above it must exist. Its data is not synced to the disk. Not
+///                      NULL.
+/// @param options_json  A JSON object; may be NULL:
+///                      - `auth` (AuthConfig; default: the service's credentials; {} is anonymous)
+///                      - `platform` (default: this machine's platform), as in ocireg_pull()
+///                      - `ownership` (default "preserve" for root or with a map, else "current"): "preserve" keeps the
+///                        owners that the image names, "current" gives everything to the calling user
+///                      - `uid_map`, `gid_map`: lists of {`container`, `host`, `size`}; IDs without a mapping are an error
+///                      - `xattrs` (default "all" for root, else "user"): "all", "user" or "none" of the extended
+///                        attributes. "trusted.overlay.*" and those that belong to the host are never set
+///                      - `devices` (default "create" for root, else "skip"): character and block devices
+///                      - `limits`: {`bytes` (default 64 GiB of data, not counting holes), `entries` (default 4000000),
+///                        `path` (default 4096 bytes)}
+///                      - `layout`: "oci:DIR[:NAME]", a layout that keeps the image as well; blobs that it already has
+///                        are not downloaded
+///                      - `dir_fd` (default: the working directory): an open directory that relative paths start from
+/// @param report_json   Receives the report as a JSON object, with the keys of ocireg_pull() and `entries`, `bytes`,
+///                      `diff_ids` and `skipped` [{`path`, `why`}], which lists the first 10000 devices and extended
+///                      attributes that were left out. Free it with ocireg_string_free(). May be NULL.
+/// @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, among them:
+///         - OCIREG_INVALID_ARGUMENT: the directory is not empty, or an option is not valid
+///         - OCIREG_INVALID_MANIFEST: a layer is not a valid archive, or an entry leads out of the directory; `what` is
+///           "entry"
+///         - OCIREG_DIGEST_MISMATCH: a blob is damaged, or a layer is not what the configuration says; `what` is "diff_id"
+///         - OCIREG_LIMIT: the image is larger than `limits`
+///         - OCIREG_PERMISSION: an ID has no mapping, or the process may not set owners or create devices
+///         - OCIREG_NO_SPACE: the disk is full
+///
+/// Safe to call from any thread; the progress callback runs on the same thread. Blocks until the image is unpacked. After a
+/// cancellation it first removes what it has created. Since 0.2.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocireg_unpack(
+    service: *const ocireg_service,
+    context: *const ocireg_context,
+    source: *const c_char,
+    directory: *const c_char,
+    options_json: *const c_char,
+    report_json: *mut *mut c_char,
+    error: *mut *mut ocireg_error,
+) -> i32 {
+    guard!(error, {
+        args!(
+            report = optional_out(report_json),
+            service = handle(service),
+            call = call(context),
+            source = text(source),
+            directory = text(directory),
+            options = optional_text(options_json)
+        );
+        let options = UnpackOptions::parse(options)?;
+        report.set_json(&unpack::unpack(&service, source, directory, options, call)?)
     })
 }
 

@@ -313,6 +313,17 @@ impl<R: BlobRead + ?Sized> BlobRead for Box<R> {
     }
 }
 
+/// A reader that somebody else has.
+impl<R: BlobRead + ?Sized> BlobRead for &mut R {
+    fn read(&mut self, buffer: &mut [u8], call: &Call) -> Result<usize> {
+        (**self).read(buffer, call)
+    }
+
+    fn take_retries(&mut self) -> u32 {
+        (**self).take_retries()
+    }
+}
+
 /// Bytes at hand.
 impl BlobRead for &[u8] {
     fn read(&mut self, buffer: &mut [u8], _call: &Call) -> Result<usize> {

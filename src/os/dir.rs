@@ -1,9 +1,9 @@
 //! A directory held open: names in it are reached without following symbolic links, wherever its path leads later.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{DirBuilder, File};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -232,15 +232,41 @@ impl Dir {
     }
 
     /// Renames, unless something has the new name: then it fails with EEXIST.
-    pub(super) fn rename_new(&self, from: &str, to_dir: &Self, to: &str) -> io::Result<()> {
+    pub fn rename_new(
+        &self,
+        from: impl AsRef<OsStr>,
+        to_dir: &Self,
+        to: impl AsRef<OsStr>,
+    ) -> io::Result<()> {
+        let (from, to) = (from.as_ref(), to.as_ref());
         match fs::renameat_with(&*self.0, from, &*to_dir.0, to, RenameFlags::NOREPLACE) {
             // The file system cannot do both at once.
-            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => match to_dir.stat(to)? {
-                Some(_) => Err(Errno::EXIST.into()),
-                None => self.rename(from, to_dir, to),
-            },
-            renamed => Ok(renamed?),
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {}
+            renamed => return Ok(renamed?),
         }
+        match fs::statat(&*to_dir.0, to, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => Ok(fs::renameat(&*self.0, from, &*to_dir.0, to)?),
+            Ok(_) => Err(Errno::EXIST.into()),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// Makes a directory for its owner alone, which nothing may have the name of yet.
+    pub fn make_own_dir(&self, name: &str) -> io::Result<Self> {
+        fs::mkdirat(&*self.0, name, Mode::RWXU)?;
+        self.open_dir(name)
+    }
+
+    /// Whether a name is that of this open directory.
+    pub fn is_named(&self, name: &str, directory: &Self) -> io::Result<bool> {
+        let opened = fs::fstat(&*directory.0)?;
+        let named = self.stat(name)?;
+        Ok(named.is_some_and(|n| n.st_ino == opened.st_ino && n.st_dev == opened.st_dev))
+    }
+
+    /// Removes an empty directory.
+    pub fn remove_dir(&self, name: &str) -> io::Result<()> {
+        Ok(fs::unlinkat(&*self.0, name, AtFlags::REMOVEDIR)?)
     }
 
     /// Removes a file.
@@ -263,6 +289,12 @@ impl Dir {
     pub(super) fn reopen(&self) -> io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         Ok(File::from(open(&*self.0, ".", flags, Mode::empty())?))
+    }
+}
+
+impl AsFd for Dir {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 

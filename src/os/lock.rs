@@ -74,6 +74,11 @@ impl DirLock {
         wait_for(dir, name, caller, attempt)
     }
 
+    /// Whether there is a lock: some file systems have none.
+    pub fn is_held(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Takes the lock if nobody has it or shares it; None if somebody does.
     pub fn try_acquire(dir: &Dir, name: &str) -> Result<Option<Self>> {
         let file = open(dir, name)?;

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::image::Descriptor;
 
 /// The least time between two progress events of one blob.
-pub(super) const EVENT: Duration = Duration::from_millis(100);
+pub(crate) const EVENT: Duration = Duration::from_millis(100);
 
 /// Reports that a manifest was received or written.
 pub(super) fn manifest(descriptor: &Descriptor, direction: Direction, call: &Call) -> Result<()> {

@@ -50,6 +50,34 @@ pub struct Report {
     pub warnings: Vec<String>,
 }
 
+impl Report {
+    /// A report of these blobs, to be completed.
+    pub fn of_blobs(
+        reference: String,
+        descriptor: Descriptor,
+        destination: &str,
+        blobs: Vec<BlobReport>,
+    ) -> Self {
+        Self {
+            reference,
+            descriptor,
+            manifests: Vec::new(),
+            platform: None,
+            endpoint: None,
+            source_endpoint: None,
+            destination_endpoint: None,
+            destination: destination.to_owned(),
+            tags: Vec::new(),
+            bytes_total: blobs.iter().map(|blob| blob.size).fold(0, u64::saturating_add),
+            bytes_transferred: blobs.iter().map(|blob| blob.bytes_transferred).sum(),
+            blobs,
+            duration_ms: 0,
+            converted: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+}
+
 /// A stored manifest.
 #[derive(Debug, Clone, Serialize)]
 pub struct ManifestReport {
@@ -94,6 +122,18 @@ impl BlobReport {
     }
 }
 
+impl BlobReport {
+    /// A small blob that was read whole, from a registry or not.
+    pub fn of_source(blob: &Descriptor, from_registry: bool) -> Self {
+        let mut report = Self::present(blob);
+        if from_registry {
+            report.bytes_transferred = blob.size;
+            report.source = BlobSource::Network;
+        }
+        report
+    }
+}
+
 /// A manifest that was written in another form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Converted {
@@ -126,21 +166,12 @@ impl Done {
     /// The report, under the name of what was read or written.
     pub fn into_report(self, reference: String, destination: &str) -> Report {
         Report {
-            reference,
-            descriptor: self.root,
             manifests: self.manifests,
             platform: self.platform,
-            endpoint: None,
-            source_endpoint: None,
-            destination_endpoint: None,
-            destination: destination.to_owned(),
-            tags: Vec::new(),
-            bytes_total: self.blobs.iter().map(|blob| blob.size).fold(0, u64::saturating_add),
-            bytes_transferred: self.blobs.iter().map(|blob| blob.bytes_transferred).sum(),
-            blobs: self.blobs,
             duration_ms: u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
             converted: self.converted,
             warnings: self.warnings,
+            ..Report::of_blobs(reference, self.root, destination, self.blobs)
         }
     }
 }

@@ -97,6 +97,7 @@ fn good(function: &Function, parameter: &Parameter) -> String {
         ("ocireg_push", "source") => "destination",
         ("ocireg_push", "destination") => "image_reference",
         ("ocireg_copy", "source") => "image_location",
+        ("ocireg_unpack", "directory") => "new_directory()",
         ("ocireg_layout_remove", "location") => "named_layout",
         (_, "location") => "destination",
         ("ocireg_session_put_manifest", "media_type") => "INDEX_TYPE",
@@ -252,6 +253,15 @@ const HEAD: &str = r##"
 static const char *registry, *directory, *blob_digest;
 /* A file with the word "spare", which is a blob of the repository, and a file that a blob is written to. */
 static char spare_file[512], new_file[512];
+
+/* A path that nothing has yet. */
+static const char *new_directory(void)
+{
+    static int number;
+    static __thread char path[512];
+    snprintf(path, sizeof path, "%s/root-%d", directory, __sync_fetch_and_add(&number, 1));
+    return path;
+}
 #define SPARE_BLOB "sha256:cf2d9706736982fb261656d2e712344c3c38bd94b34a444ea4f3ce97591cd48f"
 #define INDEX_TYPE "application/vnd.oci.image.index.v1+json"
 static const uint8_t empty_index[] = "{\"schemaVersion\":2,\"mediaType\":\"" INDEX_TYPE "\",\"manifests\":[]}";

@@ -1169,6 +1169,38 @@ fn archives() {
 }
 
 #[test]
+fn unpacks() {
+    let fixtures = Fixtures::shared();
+    run(
+        "unpacks",
+        &*fixtures,
+        &[
+            does(&["service_new", "s", "{}"]),
+            gives(
+                &["unpack", "s", "{plain}/multi:1", "{dir}/root", r#"{"platform":"linux/amd64"}"#],
+                json!({"platform": "linux/amd64", "destination": "{dir}/root", "skipped": [],
+                    "endpoint": {"mirror": false}, "diff_ids": ["*", "*"], "entries": "*"}),
+            ),
+            fails(
+                &["unpack", "s", "{plain}/multi:1", "{dir}/root", r"\N"],
+                "INVALID_ARGUMENT",
+                json!({"argument": "directory"}),
+            ),
+            fails(
+                &["unpack", "s", "{plain}/multi:1", "{dir}/other", r#"{"limits":{"bytes":1}}"#],
+                "LIMIT",
+                json!({}),
+            ),
+            fails(
+                &["unpack", "s", "{plain}/multi:1", "{dir}/other", r#"{"ownership":"nobody"}"#],
+                "INVALID_ARGUMENT",
+                json!({"argument": "ownership"}),
+            ),
+        ],
+    );
+}
+
+#[test]
 fn what_a_repository_has() {
     let fixtures = Fixtures::shared();
     let all = r#"{"actions":["pull","push","delete"]}"#;

@@ -52,6 +52,7 @@ mod tarsum;
 mod threads;
 mod tls;
 mod tokens;
+mod unpack;
 mod upload;
 mod v1;
 mod v1_endpoints;

@@ -416,6 +416,40 @@ const KEYS: &[(&str, &[(&str, Shown)])] = &[
         ],
     ),
     (
+        "unpack",
+        &[
+            ("auth", By("unpack.rs", "a_registry_gives_it_in_one_stream")),
+            ("platform", By("unpack.rs", "a_registry_gives_it_in_one_stream")),
+            ("ownership", By("unpack.rs", "e13_owners_are_mapped_or_refused")),
+            ("uid_map", By("unpack.rs", "e13_owners_are_mapped_or_refused")),
+            ("gid_map", By("unpack.rs", "e13_owners_are_mapped_or_refused")),
+            (
+                "xattrs",
+                By("unpack.rs", "e8_extended_attributes_are_set_as_far_as_they_are_the_images"),
+            ),
+            ("devices", By("unpack.rs", "e6_devices_are_made_or_left_out")),
+            ("limits", By("unpack.rs", "e9_bombs_end_at_the_limits")),
+            ("layout", By("unpack.rs", "a_layout_keeps_the_image_as_well")),
+            ("dir_fd", By("unpack.rs", "relative_paths_begin_at_the_directory_of_the_caller")),
+        ],
+    ),
+    (
+        "id_range",
+        &[
+            ("container", By("unpack.rs", "e13_owners_are_mapped_or_refused")),
+            ("host", By("unpack.rs", "e13_owners_are_mapped_or_refused")),
+            ("size", By("unpack.rs", "e13_owners_are_mapped_or_refused")),
+        ],
+    ),
+    (
+        "unpack_limits",
+        &[
+            ("bytes", By("unpack.rs", "e9_bombs_end_at_the_limits")),
+            ("entries", By("unpack.rs", "e9_bombs_end_at_the_limits")),
+            ("path", By("unpack.rs", "e9_bombs_end_at_the_limits")),
+        ],
+    ),
+    (
         "layout_collect",
         &[("dry_run", By("layouts.rs", "a_removed_name_frees_its_blobs_for_the_next_collection"))],
     ),
@@ -478,9 +512,18 @@ fn give(scope: &str, document: Value, session: &Session, service: &Service) -> O
             service.copy(None, from, to, &document).map(drop)
         }
         "inspect" => service.inspect(None, "127.0.0.1:1/x", &document).map(drop),
+        "unpack" => unpack(service, &document),
+        "id_range" => unpack(service, &json!({"uid_map": [document]})),
+        "unpack_limits" => unpack(service, &json!({"limits": document})),
         "layout_collect" => crate::c_surface::layouts::collect("oci:/nowhere", &document).map(drop),
         other => panic!("no place {other}"),
     }
+}
+
+fn unpack(service: &Service, options: &Value) -> Outcome<()> {
+    let directory = ocireg_testkit::tempdir();
+    let root = directory.path().join("root").display().to_string();
+    service.unpack(None, "127.0.0.1:1/x", &root, options).map(drop)
 }
 
 /// The library's tables, each of which stands here.

@@ -17,6 +17,7 @@ __all__ = [
     "CopyOptions",
     "GetBlobFDOptions",
     "GetBlobFileOptions",
+    "IdRangeOptions",
     "InspectOptions",
     "Limits",
     "ManifestOptions",
@@ -32,6 +33,8 @@ __all__ = [
     "SessionOptions",
     "TagOptions",
     "Timeouts",
+    "UnpackLimits",
+    "UnpackOptions",
 ]
 
 
@@ -158,6 +161,32 @@ class ArtifactConfig(TypedDict, total=False):
     path: str
     media_type: str
     annotations: dict[str, str]
+
+
+class IdRangeOptions(TypedDict, total=False):
+    """A range of IDs in an image, and the range that it is mapped to.
+
+    - ``container``: The first ID in the image. Default: required.
+    - ``host``: The first ID on this machine. Default: required.
+    - ``size``: How many IDs there are. Default: required.
+    """
+
+    container: int
+    host: int
+    size: int
+
+
+class UnpackLimits(TypedDict, total=False):
+    """How much an image may hold that is unpacked.
+
+    - ``bytes``: Bytes of data in all files. Holes do not count. Default: 64 GiB.
+    - ``entries``: Entries in all layers. Default: 4000000.
+    - ``path``: Bytes of one path. Default: 4096.
+    """
+
+    bytes: int
+    entries: int
+    path: int
 
 
 ServiceOptions = TypedDict(
@@ -582,6 +611,37 @@ class InspectOptions(TypedDict, total=False):
     platform: str
     config: bool
     layers: bool
+    dir_fd: int
+
+
+class UnpackOptions(TypedDict, total=False):
+    """How an image is unpacked.
+
+    - ``auth``: Credentials for the registry; ``{}`` is anonymous. Default: the service's credentials.
+    - ``platform``: Unpack the image for this platform. Default: this machine's platform.
+    - ``ownership``: Who owns the files: ``preserve`` is whoever the image says, ``current`` is the user who calls.
+      Default: ``preserve`` for root or with a map, else ``current``.
+    - ``uid_map``: Which user IDs of the image are which user IDs here. An ID without a mapping is an error.
+    - ``gid_map``: The same for group IDs.
+    - ``xattrs``: Which extended attributes are set: ``all``, those of the namespace ``user``, or ``none``. Default:
+      ``all`` for root, else ``user``.
+    - ``devices``: Whether to ``create`` character and block devices or to ``skip`` them. Default: ``create`` for
+      root, else ``skip``.
+    - ``limits``: How much the image may hold. More is ``LIMIT``.
+    - ``layout``: A layout, ``oci:DIR[:NAME]``, that keeps the image as well. Blobs that it already has are not
+      downloaded. Default: nothing is kept.
+    - ``dir_fd``: An open directory in which relative paths begin. Default: the working directory.
+    """
+
+    auth: AuthConfig
+    platform: str
+    ownership: str
+    uid_map: list[IdRangeOptions]
+    gid_map: list[IdRangeOptions]
+    xattrs: str
+    devices: str
+    limits: UnpackLimits
+    layout: str
     dir_fd: int
 
 

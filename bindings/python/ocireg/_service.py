@@ -26,12 +26,20 @@ from .documents import (
     ServiceConfig,
     ServiceOptions,
     TLSConfig,
+    UnpackReport,
 )
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from .documents import CopyOptions, InspectOptions, PullOptions, PushOptions, SessionOptions
+    from .documents import (
+        CopyOptions,
+        InspectOptions,
+        PullOptions,
+        PushOptions,
+        SessionOptions,
+        UnpackOptions,
+    )
 
 _Opened = TypeVar("_Opened")
 
@@ -404,6 +412,33 @@ class Service(Owner):
         disk, and within one registry blobs are mounted if it allows that.
         """
         return self._move(lib.ocireg_copy, source, destination, timeout, context, options)
+
+    def unpack(
+        self,
+        source: str,
+        directory: str,
+        *,
+        timeout: float | None = None,
+        context: _call.Context | None = None,
+        **options: Unpack[UnpackOptions],
+    ) -> UnpackReport:
+        """Unpacks an image to a directory that does not exist or is empty, as the root file system of a container.
+
+        ``source`` is a reference, or ``"oci:DIRECTORY:NAME"``. Layers are applied while they are downloaded, and
+        verified. If anything fails, nothing is left in the directory.
+        """
+        return cast(
+            UnpackReport,
+            self._run(
+                _values.call_for_json,
+                lib.ocireg_unpack,
+                timeout,
+                context,
+                _values.text("source", source),
+                _values.text("directory", directory),
+                _values.options(options),
+            ),
+        )
 
     def _move(
         self,

@@ -318,6 +318,25 @@ class Report(TypedDict, total=False):
     attempts: list[ErrorDocument]
 
 
+class SkippedEntry(TypedDict):
+    """Something in an image that was not unpacked."""
+
+    path: str
+    why: str
+
+
+class UnpackReport(Report, total=False):
+    """What an unpack did: a report with the directory as its ``destination``.
+
+    ``entries`` and ``bytes`` count what the layers have; ``diff_ids`` are their digests without compression.
+    """
+
+    entries: int
+    bytes: int
+    diff_ids: list[str]
+    skipped: list[SkippedEntry]
+
+
 class LayoutImage(TypedDict, total=False):
     """An image in a layout. ``name`` is absent if it has none."""
 

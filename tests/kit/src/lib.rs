@@ -18,6 +18,7 @@ pub mod proxy;
 mod range;
 pub mod registry;
 pub mod rig;
+pub mod rootfs;
 pub mod server;
 pub mod slow_dns;
 pub mod socks;

@@ -167,6 +167,17 @@ impl Service {
         self.transfer(ocireg_copy, context, source, destination, options)
     }
 
+    /// Unpacks to a directory.
+    pub fn unpack(
+        &self,
+        context: Option<&Context>,
+        source: &str,
+        directory: &str,
+        options: &Value,
+    ) -> Outcome<Value> {
+        self.transfer(ocireg_unpack, context, source, directory, options)
+    }
+
     fn transfer(
         &self,
         function: Transfer,

@@ -187,6 +187,21 @@ func (h *Service) Copy(ctx *Context, source string, destination string, optionsJ
 	return takeText(reportJSONOut), err
 }
 
+// Unpack calls ocireg_unpack.
+func (h *Service) Unpack(ctx *Context, source string, directory string, optionsJSON *string) (string, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return "", err
+	}
+	defer h.release()
+	var reportJSONOut *C.char
+	err = call([]arg{text("source", source), text("directory", directory), optional("options_json", optionsJSON)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_unpack(self, ctx.raw(), in[0], in[1], in[2], &reportJSONOut, failure)
+		})
+	return takeText(reportJSONOut), err
+}
+
 // Inspect calls ocireg_inspect.
 func (h *Service) Inspect(ctx *Context, source string, optionsJSON *string) (string, error) {
 	self, err := h.acquire()

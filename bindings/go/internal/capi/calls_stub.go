@@ -60,6 +60,10 @@ func (*Service) Copy(*Context, string, string, *string) (string, error) {
 	return "", noCgo()
 }
 
+func (*Service) Unpack(*Context, string, string, *string) (string, error) {
+	return "", noCgo()
+}
+
 func (*Service) Inspect(*Context, string, *string) (string, error) {
 	return "", noCgo()
 }

@@ -69,6 +69,14 @@ static int called(void) {
         answer_text(code, out);
         return 1;
     }
+    if (named("unpack")) {
+        ocireg_service *self = handle_of('S', fields[1]);
+        if (self == NULL) return 1;
+        char *out = NULL;
+        code = ocireg_unpack(self, context, fields[2], fields[3], fields[4], &out, &error);
+        answer_text(code, out);
+        return 1;
+    }
     if (named("inspect")) {
         ocireg_service *self = handle_of('S', fields[1]);
         if (self == NULL) return 1;

@@ -12,6 +12,7 @@ var calls = []struct{ request, of, method string }{
 	{"pull", "service", "Pull"},
 	{"push", "service", "Push"},
 	{"copy", "service", "Copy"},
+	{"unpack", "service", "Unpack"},
 	{"inspect", "service", "Inspect"},
 	{"service_auth", "service", "Auth"},
 	{"service_login", "service", "Login"},
