@@ -50,7 +50,7 @@ pub fn get(
     resume: bool,
     call: &Call,
 ) -> Result<Moved> {
-    let place = Place::of(path, &blob.digest)?;
+    let place = TargetFile::of(path, &blob.digest)?;
     let mut moved = Moved {
         descriptor: Descriptor::new(media_type, blob.digest.clone(), 0),
         existed: false,
@@ -98,14 +98,14 @@ pub fn get(
 }
 
 /// Where a blob's file will be.
-struct Place<'a> {
+struct TargetFile<'a> {
     path: &'a Path,
     dir: Dir,
     name: String,
     digest: &'a Digest,
 }
 
-impl<'a> Place<'a> {
+impl<'a> TargetFile<'a> {
     fn of(path: &'a Path, digest: &'a Digest) -> Result<Self> {
         let name = path.file_name().and_then(|name| name.to_str());
         let Some(name) = name.filter(|_| !path.is_dir()) else {
@@ -172,7 +172,7 @@ impl<'a> Place<'a> {
 
 /// A file that is being written.
 struct Part<'a> {
-    place: &'a Place<'a>,
+    place: &'a TargetFile<'a>,
     file: AtomicFile,
     /// A later call finds it.
     shared: bool,

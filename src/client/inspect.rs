@@ -10,7 +10,7 @@ use crate::error::{Code, Error, Result};
 use crate::image::manifest::Fetched;
 use crate::image::manifest::Kind;
 use crate::image::select::{Source as _, choose};
-use crate::image::transport::Endpoint;
+use crate::image::transport::EndpointReport;
 use crate::image::{Descriptor, Manifest, Platform, media_type, platform};
 use crate::json::strict;
 use crate::names::location::Bare;
@@ -57,7 +57,7 @@ pub struct Inspection {
     pub annotations: std::collections::BTreeMap<String, String>,
     /// The endpoint that it came from, if that is a registry.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub endpoint: Option<Endpoint>,
+    pub endpoint: Option<EndpointReport>,
     /// Warnings for the user.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,

@@ -93,7 +93,7 @@ pub trait Source: Send + Sync {
     }
 
     /// Who answers, if this is a repository.
-    fn endpoint(&self) -> Option<Endpoint> {
+    fn endpoint(&self) -> Option<EndpointReport> {
         None
     }
 }
@@ -205,7 +205,7 @@ pub trait Sink: Send + Sync {
     }
 
     /// Who answers, if this is a repository.
-    fn endpoint(&self) -> Option<Endpoint> {
+    fn endpoint(&self) -> Option<EndpointReport> {
         None
     }
 }
@@ -286,7 +286,7 @@ pub struct Origin {
 
 /// An endpoint in a report.
 #[derive(Debug, Clone, Serialize)]
-pub struct Endpoint {
+pub struct EndpointReport {
     /// Its address.
     pub url: String,
     /// Whether it is a mirror.

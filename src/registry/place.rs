@@ -5,7 +5,7 @@ use crate::call::Call;
 use crate::config::settings::Limits;
 use crate::error::Result;
 use crate::image::manifest::Document;
-use crate::image::transport::{Endpoint, Origin};
+use crate::image::transport::{EndpointReport, Origin};
 use crate::image::{BlobRead, Descriptor, Source};
 use crate::names::digest::Digest;
 use crate::v2::place::{Reading, Target};
@@ -83,8 +83,8 @@ impl Source for Session {
         self.target().ok()?.origin()
     }
 
-    fn endpoint(&self) -> Option<Endpoint> {
+    fn endpoint(&self) -> Option<EndpointReport> {
         let info = self.info();
-        Some(Endpoint { url: info.endpoint, mirror: info.mirror })
+        Some(EndpointReport { url: info.endpoint, mirror: info.mirror })
     }
 }

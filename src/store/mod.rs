@@ -14,4 +14,4 @@ pub mod writer;
 pub use index::REF_NAME;
 pub use layout::Layout;
 pub use marks::Marks;
-pub use writer::{BlobWriter, NewBlob};
+pub use writer::{LayoutBlob, NewBlob};

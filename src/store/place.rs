@@ -6,7 +6,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::OnceLock;
 
 use super::index::ref_name;
-use super::{BlobWriter, Layout, Marks};
+use super::{Layout, LayoutBlob, Marks};
 use crate::call::Call;
 use crate::config::settings::Limits;
 use crate::error::{Code, Error, Result};
@@ -338,18 +338,18 @@ struct Writing<'a> {
     layout: &'a Layout,
     resume: bool,
     /// None once it is committed or kept.
-    writer: Option<BlobWriter>,
+    writer: Option<LayoutBlob>,
 }
 
 impl Writing<'_> {
-    fn writer(&mut self) -> Result<&mut BlobWriter> {
+    fn writer(&mut self) -> Result<&mut LayoutBlob> {
         self.writer.as_mut().ok_or_else(|| Error::internal("the blob was ended already"))
     }
 }
 
 impl BlobWrite for Writing<'_> {
     fn position(&self) -> u64 {
-        self.writer.as_ref().map_or(0, BlobWriter::position)
+        self.writer.as_ref().map_or(0, LayoutBlob::position)
     }
 
     fn write(&mut self, bytes: &[u8], _call: &Call) -> Result<()> {

@@ -22,10 +22,10 @@ impl Layout {
         size: u64,
         resume: bool,
         call: &Call,
-    ) -> Result<BlobWriter> {
+    ) -> Result<LayoutBlob> {
         let blobs = self.make_blobs(digest.algorithm())?;
         let part = Part::begin(self.root(), self.blob_path(digest), digest, size, resume, call)?;
-        Ok(BlobWriter { layout: self.clone(), blobs, part })
+        Ok(LayoutBlob { layout: self.clone(), blobs, part })
     }
 
     /// Starts writing a blob whose digest is not known yet.
@@ -40,15 +40,15 @@ impl Layout {
 
 /// A blob that is being written: it is hashed, and gets its name when size and digest match.
 ///
-/// Dropped without [`BlobWriter::finish`] or [`BlobWriter::keep`], what was written is removed.
+/// Dropped without [`LayoutBlob::finish`] or [`LayoutBlob::keep`], what was written is removed.
 #[derive(Debug)]
-pub struct BlobWriter {
+pub struct LayoutBlob {
     layout: Layout,
     blobs: Dir,
     part: Part,
 }
 
-impl BlobWriter {
+impl LayoutBlob {
     /// What is written.
     pub fn digest(&self) -> &Digest {
         self.part.digest()

@@ -68,22 +68,7 @@ impl Plan {
         let root = documents.root()?;
         let resolved = root.descriptor.digest.clone();
         let mut walk = Walk::new(documents, sink, options);
-        let (mut platform, mut warnings) = (None, Vec::new());
-        let (root, root_bytes) = match &root.manifest {
-            Manifest::Index(index) if !options.all_platforms => {
-                let wanted = options.platform.clone().unwrap_or_else(Platform::host);
-                let chosen = choose(index, &wanted, source.limits(), &documents)?;
-                warnings.extend(chosen.warning);
-                platform.clone_from(&chosen.platform);
-                let converted = walk.converted(chosen.image)?;
-                let root = (converted.descriptor.clone(), converted.bytes.clone());
-                walk.seen.insert(resolved.clone());
-                walk.seen.insert(root.0.digest.clone());
-                walk.store(converted, chosen.platform)?;
-                root
-            }
-            _ => walk.all(root, None, 0)?,
-        };
+        let Start { root, root_bytes, platform, mut warnings } = walk.start(root)?;
         sink.check_root(&root)?;
         let own = walk.manifests.len();
         let Referring { referrers, tagged } = walk.what_refers_to_it()?;
@@ -170,6 +155,14 @@ struct Referring {
     tagged: Vec<(Descriptor, String)>,
 }
 
+/// The manifest that gets the name, and the platform that was chosen for it.
+struct Start {
+    root: Descriptor,
+    root_bytes: Vec<u8>,
+    platform: Option<Platform>,
+    warnings: Vec<String>,
+}
+
 /// Walks an index and what it lists.
 struct Walk<'a> {
     documents: Documents<'a>,
@@ -203,6 +196,29 @@ impl<'a> Walk<'a> {
             deepest: limits.depth,
             kept: 0,
         }
+    }
+
+    /// Stores the root with everything below it, or the image for one platform.
+    fn start(&mut self, root: Fetched) -> Result<Start> {
+        let (mut platform, mut warnings) = (None, Vec::new());
+        let resolved = root.descriptor.digest.clone();
+        let (root, root_bytes) = match &root.manifest {
+            Manifest::Index(index) if !self.options.all_platforms => {
+                let wanted = self.options.platform.clone().unwrap_or_else(Platform::host);
+                let limits = self.documents.source.limits();
+                let chosen = choose(index, &wanted, limits, &self.documents)?;
+                warnings.extend(chosen.warning);
+                platform.clone_from(&chosen.platform);
+                let converted = self.converted(chosen.image)?;
+                let root = (converted.descriptor.clone(), converted.bytes.clone());
+                self.seen.insert(resolved);
+                self.seen.insert(root.0.digest.clone());
+                self.store(converted, chosen.platform)?;
+                root
+            }
+            _ => self.all(root, None, 0)?,
+        };
+        Ok(Start { root, root_bytes, platform, warnings })
     }
 
     /// A document with everything below it; children come first. Gives what it was stored as.

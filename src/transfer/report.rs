@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde::Serialize;
 
 use crate::call::event::BlobSource;
-use crate::image::transport::Endpoint;
+use crate::image::transport::EndpointReport;
 use crate::image::{Descriptor, Platform, platform};
 use crate::names::digest::Digest;
 
@@ -23,13 +23,13 @@ pub struct Report {
     pub platform: Option<Platform>,
     /// Who gave it, or took it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub endpoint: Option<Endpoint>,
+    pub endpoint: Option<EndpointReport>,
     /// Of a copy: who gave it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub source_endpoint: Option<Endpoint>,
+    pub source_endpoint: Option<EndpointReport>,
     /// Of a copy: who took it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub destination_endpoint: Option<Endpoint>,
+    pub destination_endpoint: Option<EndpointReport>,
     /// The place, as it was given.
     pub destination: String,
     /// The tags that a repository now has for it.

@@ -11,7 +11,7 @@ use crate::compress::{DiffId, Format};
 use crate::config::settings::Limits;
 use crate::error::{Code, Error, Phase, Result};
 use crate::image::manifest::Document;
-use crate::image::transport::Endpoint;
+use crate::image::transport::EndpointReport;
 use crate::image::{BlobRead, Descriptor, Platform, Source, media_type};
 use crate::names::digest::{Algorithm, Digest};
 use crate::names::reference::Reference;
@@ -158,8 +158,8 @@ impl Source for ConvertedImage {
         self.staging.concurrency()
     }
 
-    fn endpoint(&self) -> Option<Endpoint> {
-        Some(Endpoint { url: self.root.to_string(), mirror: false })
+    fn endpoint(&self) -> Option<EndpointReport> {
+        Some(EndpointReport { url: self.root.to_string(), mirror: false })
     }
 }
 

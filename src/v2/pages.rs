@@ -104,7 +104,7 @@ impl List<'_> {
     pub fn fetch(&self, options: &PageOptions, call: &Call) -> Result<Listing> {
         let mut place = match &options.next {
             Some(next) => next.parse()?,
-            None => Place::first(&self.first, options),
+            None => Position::first(&self.first, options),
         };
         let mut seen = if options.n.is_none() { Some(Seen::default()) } else { None };
         let mut left_out = LeftOut::default();
@@ -247,7 +247,7 @@ pub(super) fn page_address(registry: &Registry, of: &str, from: &Url, text: &str
 /// At the pages of the numbers 1, 2, 4, 8… the address and content are marked; whoever runs in a circle comes back to
 /// a mark.
 #[derive(Debug)]
-struct Place {
+struct Position {
     /// How many pages came before.
     count: u64,
     /// The digest of the marked page's address.
@@ -260,7 +260,7 @@ struct Place {
     target: String,
 }
 
-impl Place {
+impl Position {
     fn first(first: &Url, options: &PageOptions) -> Self {
         let target = match (&options.n, &options.last) {
             (None, None) => path_and_query(first),
@@ -295,14 +295,14 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { count, mark, had: [one, other], made, target } = self;
         write!(f, "{count}.{mark:x}.{one:x}.{other:x}.{}.{target}", u8::from(*made))
     }
 }
 
-impl FromStr for Place {
+impl FromStr for Position {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {

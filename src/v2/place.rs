@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::http::slots::Slot;
 use crate::http::{self, Method, Reaches, Response, header};
 use crate::image::manifest::Document;
-use crate::image::transport::{Claim, Endpoint, Origin};
+use crate::image::transport::{Claim, EndpointReport, Origin};
 use crate::image::{BlobRead, BlobWrite, Descriptor, Sink, Source, media_type};
 use crate::names::digest::Digest;
 use crate::sync::lock;
@@ -157,9 +157,9 @@ impl Source for Target {
         Some(Origin { registry, repository: self.repository.name().to_owned() })
     }
 
-    fn endpoint(&self) -> Option<Endpoint> {
+    fn endpoint(&self) -> Option<EndpointReport> {
         let url = self.repository.registry().base().to_string();
-        Some(Endpoint { url: url.trim_end_matches('/').to_owned(), mirror: false })
+        Some(EndpointReport { url: url.trim_end_matches('/').to_owned(), mirror: false })
     }
 }
 
@@ -318,7 +318,7 @@ impl Sink for Target {
         Source::origin(self)
     }
 
-    fn endpoint(&self) -> Option<Endpoint> {
+    fn endpoint(&self) -> Option<EndpointReport> {
         Source::endpoint(self)
     }
 }
