@@ -166,7 +166,7 @@ func (r *Repository) PutBlobFD(ctx context.Context, fd int, options *PutBlobFile
 	}))
 }
 
-// descriptor is the number as C has it; one that C cannot have is no descriptor at all.
+// descriptor returns the number for C, or -1 if it cannot be that of a descriptor.
 func descriptor(fd int) int32 {
 	if fd != int(int32(fd)) {
 		return -1

@@ -1,6 +1,5 @@
-//! The options of a call that are about an artifact's files, and what the other options cannot do for them.
+//! The options of a call that are about an artifact's files.
 
-use super::locations::{Place, Single};
 use super::options::{ArtifactConfig, ArtifactFile, ConfigFile};
 use crate::error::{Error, Result};
 use crate::names::digest::Digest;
@@ -59,29 +58,4 @@ impl From<ArtifactConfig> for Entry {
         let ArtifactConfig { path, media_type, annotations } = config;
         Self { path: path.unwrap_or_default(), title: None, media_type, annotations }
     }
-}
-
-/// Fails if one of these options is set though the destination holds one image or artifact and nothing beside it, for which
-/// they ask.
-pub(super) fn refuse_for(single: &Single, options: &[(&str, bool)]) -> Result<()> {
-    let Single { form, holds, instead } = single;
-    match options.iter().find(|(_, set)| *set) {
-        None => Ok(()),
-        Some((key, _)) => Err(Error::argument(
-            key,
-            format!("{key} cannot be used if the destination is {form}, which holds {holds}"),
-        )
-        .hint(format!("remove {key}, or use {instead} as the destination"))),
-    }
-}
-
-/// Fails if files are to be replaced where there are none.
-pub(super) fn refuse_overwrite(to: &Place, overwrite: bool) -> Result<()> {
-    if overwrite && !to.is_files() {
-        let message = "overwrite can be used only if the destination is files:DIR";
-        return Err(Error::argument("overwrite", message).hint(
-            "remove overwrite: what a layout or a registry has is replaced only by name, and an archive always",
-        ));
-    }
-    Ok(())
 }

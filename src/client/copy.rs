@@ -1,7 +1,7 @@
 //! Copies from any location to any other.
 
-use super::artifact::{Making, refuse_for, refuse_overwrite};
-use super::locations::{self, Opening, Place};
+use super::artifact::Making;
+use super::locations::{self, Opening, Place, refuse_for, refuse_overwrite};
 use super::options::CopyOptions;
 use crate::call::Call;
 use crate::error::Result;

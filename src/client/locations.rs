@@ -303,3 +303,28 @@ pub(super) fn tags(reference: &Reference, opening: &Opening, others: Vec<String>
     }
     tags
 }
+
+/// Fails if one of these options is set though the destination holds one image or artifact and nothing beside it, for which
+/// they ask.
+pub(super) fn refuse_for(single: &Single, options: &[(&str, bool)]) -> Result<()> {
+    let Single { form, holds, instead } = single;
+    match options.iter().find(|(_, set)| *set) {
+        None => Ok(()),
+        Some((key, _)) => Err(Error::argument(
+            key,
+            format!("{key} cannot be used if the destination is {form}, which holds {holds}"),
+        )
+        .hint(format!("remove {key}, or use {instead} as the destination"))),
+    }
+}
+
+/// Fails if files are to be replaced where there are none.
+pub(super) fn refuse_overwrite(to: &Place, overwrite: bool) -> Result<()> {
+    if overwrite && !to.is_files() {
+        let message = "overwrite can be used only if the destination is files:DIR";
+        return Err(Error::argument("overwrite", message).hint(
+            "remove overwrite: what a layout or a registry has is replaced only by name, and an archive always",
+        ));
+    }
+    Ok(())
+}

@@ -1,7 +1,6 @@
 //! From a registry to a place on this machine.
 
-use super::artifact::{refuse_for, refuse_overwrite};
-use super::locations::{self, ON_THIS_MACHINE, Opening, Place};
+use super::locations::{self, ON_THIS_MACHINE, Opening, Place, refuse_for, refuse_overwrite};
 use super::options::PullOptions;
 use crate::call::{Call, Event};
 use crate::error::{Error, Result};

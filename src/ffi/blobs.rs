@@ -376,8 +376,9 @@ pub unsafe extern "C" fn ocireg_session_put_blob_file(
 
 /// Downloads a blob to a file descriptor, such as a file that is open already, a pipe or a socket.
 ///
-/// Writing starts at the descriptor's position. The digest is checked when everything is written: what was written before
-/// an error must not be used. The call closes nothing, sends no SIGPIPE, and can be cancelled while a pipe is full.
+/// Writing starts at the descriptor's position. The digest is checked when everything is written: what was written
+/// before an error must not be used. The call closes nothing, sends no SIGPIPE, and can be cancelled while a pipe is
+/// full.
 ///
 /// @param session          A session for a repository. Not NULL.
 /// @param context          The deadline, cancellation and progress callback of this call. May be NULL.
@@ -425,9 +426,9 @@ pub unsafe extern "C" fn ocireg_session_get_blob_fd(
 
 /// Uploads what a file descriptor holds as a blob, from its position to its end.
 ///
-/// A regular file is uploaded as ocireg_session_put_blob_file() does it. A pipe or socket is read once, until the other end
-/// is closed, so an upload that the registry loses cannot be repeated. The call closes nothing, and can be cancelled while
-/// it waits for the other end.
+/// A regular file is uploaded as ocireg_session_put_blob_file() does it. A pipe or socket is read once, until the other
+/// end is closed, so an upload that the registry loses cannot be repeated. The call closes nothing, and can be
+/// cancelled while it waits for the other end.
 ///
 /// @param session          A session for a repository, opened with the action "push" or created by
 ///                         ocireg_session_repository(). Not NULL.

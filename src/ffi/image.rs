@@ -107,10 +107,10 @@ pub unsafe extern "C" fn ocireg_pull(
 /// @param source        "oci:DIR[:NAME]". NAME may be left out if the layout has only one image. Or
 ///                      "oci-archive:FILE[:NAME]": a tar archive of a layout. Or "docker-archive:FILE[:REFERENCE]": an
 ///                      archive that docker save, podman, skopeo or crane wrote; REFERENCE may be an at sign and the
-///                      image's number, counted from 0. Its manifest is created by this call, in Docker's format; layers are pushed as they
-///                      are in the archive. Archives may be compressed with gzip or zstd; they are then decompressed
-///                      into a temporary file. Or "files:DIR": the files in DIR are pushed as an artifact, as oras does
-///                      it. Not NULL.
+///                      image's number, counted from 0. Its manifest is created by this call, in Docker's format;
+///                      layers are pushed as they are in the archive. Archives may be compressed with gzip or zstd;
+///                      they are then decompressed into a temporary file. Or "files:DIR": the files in DIR are pushed
+///                      as an artifact, as oras does it. Not NULL.
 /// @param destination   A reference, or "docker://REFERENCE". If it has a digest, the image must have that digest. Not
 ///                      NULL.
 /// @param options_json  A JSON object; may be NULL:

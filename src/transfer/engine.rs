@@ -4,9 +4,10 @@ use std::time::Instant;
 
 use super::blob::{Busy, Job};
 use super::options::Options;
-use super::plan::{Plan, Stored};
+use super::plan::Plan;
 use super::progress::{self, Direction};
 use super::report::{Done, ManifestReport};
+use super::stored::Stored;
 use super::workers;
 use crate::call::{Call, Event};
 use crate::error::Result;

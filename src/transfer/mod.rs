@@ -9,4 +9,5 @@ mod passing;
 mod plan;
 pub(crate) mod progress;
 pub mod report;
+mod stored;
 mod workers;

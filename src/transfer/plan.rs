@@ -6,11 +6,12 @@ use super::convert;
 use super::documents::Documents;
 use super::options::Options;
 use super::report::Converted;
+use super::stored::{Stored, blobs_of, diff_ids_of, find_what_is_there, present_of};
 use crate::call::Call;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Result};
 use crate::image::manifest::Fetched;
 use crate::image::select::{Source as _, choose, too_deep, too_many};
-use crate::image::{Descriptor, Manifest, Platform, Sink, Source, diff_ids, media_type};
+use crate::image::{Descriptor, Manifest, Platform, Sink, Source, media_type};
 use crate::names::digest::Digest;
 
 /// Manifests that wait in memory for their blobs take no more than this; the others are read again when their turn comes.
@@ -38,22 +39,6 @@ pub(super) struct Plan {
     pub(super) platform: Option<Platform>,
     pub(super) converted: Vec<Converted>,
     pub(super) warnings: Vec<String>,
-}
-
-/// A manifest that belongs at the destination.
-pub(super) struct Stored {
-    pub(super) descriptor: Descriptor,
-    pub(super) platform: Option<Platform>,
-    /// Its bytes, as long as it waits for its blobs.
-    pub(super) bytes: Option<Vec<u8>>,
-    /// Whether the destination has it, and so everything below it.
-    pub(super) is_there: bool,
-    /// An image's configuration.
-    pub(super) config: Option<Descriptor>,
-    /// An image's layers.
-    layers: Vec<Descriptor>,
-    /// An index' manifests.
-    children: Vec<Digest>,
 }
 
 impl Plan {
@@ -420,98 +405,4 @@ fn is_tag_of(tag: &str, digest: &Digest) -> bool {
     let hex = digest.hex();
     let start = format!("{}-{}", digest.algorithm().name(), &hex[..hex.len().min(LONGEST_HEX)]);
     tag.starts_with(&start)
-}
-
-/// Asks the destination for the manifests, an index before its children: whoever has a manifest has what it lists.
-fn find_what_is_there(manifests: &mut [Stored], sink: &dyn Sink, call: &Call) -> Result<()> {
-    let mut there: HashSet<Digest> = HashSet::new();
-    for stored in manifests.iter_mut().rev() {
-        stored.is_there = there.contains(&stored.descriptor.digest)
-            || sink.has_manifest(&stored.descriptor, call)?;
-        if stored.is_there {
-            there.extend(stored.children.iter().cloned());
-        }
-    }
-    Ok(())
-}
-
-/// The blobs that need not be asked for. A layer that is not meant to be distributed may have been left out.
-fn present_of(manifests: &[Stored], entries: &[Descriptor]) -> HashSet<Digest> {
-    let blobs = |is_there: bool| {
-        let of = manifests.iter().filter(move |stored| stored.is_there == is_there);
-        of.flat_map(|stored| stored.config.iter().chain(&stored.layers))
-    };
-    let asked: HashSet<&Digest> = blobs(false).chain(entries).map(|blob| &blob.digest).collect();
-    blobs(true)
-        .filter(|blob| !media_type::is_nondistributable(&blob.media_type))
-        .map(|blob| &blob.digest)
-        .filter(|digest| !asked.contains(digest))
-        .cloned()
-        .collect()
-}
-
-/// What the configurations of images say of their layers. Artifacts have no layers in that sense.
-fn diff_ids_of(
-    manifests: &[Stored],
-    source: &dyn Source,
-    call: &Call,
-) -> Result<HashMap<Digest, Vec<Digest>>> {
-    let mut all: HashMap<Digest, Vec<Digest>> = HashMap::new();
-    for Stored { descriptor, config, layers, .. } in manifests {
-        let Some(config) = config.as_ref().filter(|c| media_type::is_image_config(&c.media_type))
-        else {
-            continue;
-        };
-        if !layers.iter().all(|layer| media_type::is_layer(&layer.media_type)) {
-            continue;
-        }
-        let bytes = source.small_blob(config, source.limits().config, call)?;
-        let listed = diff_ids(&bytes, layers.len())
-            .map_err(|e| e.context(format!("cannot use the image {}", descriptor.digest)))?;
-        for (layer, diff_id) in layers.iter().zip(listed) {
-            let known = all.entry(layer.digest.clone()).or_default();
-            if !known.contains(&diff_id) {
-                known.push(diff_id);
-            }
-        }
-    }
-    Ok(all)
-}
-
-/// The blobs of images and indexes, each once; the same digest with two sizes is a lie.
-fn blobs_of(
-    manifests: &[Stored],
-    entries: &[Descriptor],
-    sink: &dyn Sink,
-    options: &Options,
-    warnings: &mut Vec<String>,
-) -> Result<Vec<Descriptor>> {
-    let with_nondistributable = options.nondistributable || sink.takes_nondistributable();
-    let mut sizes: HashMap<Digest, u64> = HashMap::new();
-    let mut blobs = Vec::new();
-    let of_images = manifests.iter().flat_map(|stored| stored.config.iter().chain(&stored.layers));
-    for blob in of_images.chain(entries).filter(|blob| sink.takes_blob(blob)) {
-        if media_type::is_nondistributable(&blob.media_type) && !with_nondistributable {
-            let verb = if sink.endpoint().is_some() { "push" } else { "fetch" };
-            warnings.push(format!(
-                "the layer {} is not distributable and was left out; set nondistributable to {verb} it",
-                blob.digest
-            ));
-            continue;
-        }
-        match sizes.insert(blob.digest.clone(), blob.size) {
-            None => blobs.push(blob.clone()),
-            Some(size) if size == blob.size => {}
-            Some(size) => {
-                return Err(Error::new(
-                    Code::InvalidManifest,
-                    format!(
-                        "{} is listed with two different sizes, {size} and {} bytes",
-                        blob.digest, blob.size
-                    ),
-                ));
-            }
-        }
-    }
-    Ok(blobs)
 }

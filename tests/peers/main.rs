@@ -7,8 +7,8 @@ mod c_surface;
 #[path = "../suite/scene.rs"]
 mod scene;
 
-mod artifacts;
 mod conformance;
 mod docker_auth;
+mod oras_artifacts;
 mod registries;
 mod transfers;

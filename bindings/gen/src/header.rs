@@ -36,20 +36,21 @@ fn with_title(header: &str, section: &Section) -> String {
 fn constants(root: &Path) -> String {
     let [major, minor, patch] = version(root);
     let mut text = format!(
-        "\n/* The version of this header; ocireg_version_number() is that of the library. */\n\
+        "\n/* The version of this header. ocireg_version_number() returns the version of the library. */\n\
          #define OCIREG_VERSION_MAJOR {major}\n\
          #define OCIREG_VERSION_MINOR {minor}\n\
          #define OCIREG_VERSION_PATCH {patch}\n\
          #define OCIREG_VERSION_STRING \"{major}.{minor}.{patch}\"\n\
          #define OCIREG_VERSION_NUMBER {number}\n\n\
-         /* What functions return: 0, or why they failed. Numbers never change; new ones may come. */\n\
+         /* Error codes. The numbers never change; new codes may be added. docs/errors.md says what to do about each. */\n\n\
+         /* The call succeeded. */\n\
          #define OCIREG_OK 0\n",
         number = (major << 16) | (minor << 8) | patch,
     );
     for (name, value, sentence) in codes(root) {
         text += &format!("/* {sentence} */\n#define OCIREG_{name} {value}\n");
     }
-    text += "\n/* The constants of the registry package. */\n\
+    text += "\n/* Constants of Docker's Go package registry. */\n\
         #define OCIREG_AUTH_CLIENT_ID \"docker\"\n\
         #define OCIREG_DEFAULT_SEARCH_LIMIT 25\n\
         #define OCIREG_DEFAULT_NAMESPACE \"docker.io\"\n\
