@@ -170,6 +170,11 @@
 
 
 /**
+ * What a host is asked for.
+ */
+typedef struct Capabilities Capabilities;
+
+/**
  * A deadline, cancellation and a progress callback for calls.
  *
  * One context may serve several calls, at the same time or one after the other. ocireg_context_cancel() may be called
@@ -265,6 +270,8 @@ typedef void (*ocireg_drop_fn)(void *user_data);
  * @return 0 to continue. Any other value stops the call with OCIREG_CANCELLED.
  */
 typedef int32_t (*ocireg_progress_fn)(void *user_data, uint64_t done, uint64_t total, const char *event_json);
+
+
 
 #ifdef __cplusplus
 extern "C" {
@@ -2060,6 +2067,37 @@ int32_t ocireg_service_lookup_push_endpoints(const ocireg_service *service,
                                              const char *hostname,
                                              char **json,
                                              ocireg_error **error);
+
+/**
+ * Returns the endpoints that a session for a reference would use, in the order in which they are tried.
+ *
+ * This is the whole view: mirrors of Docker Hub, hosts of the option hosts-dir, and mirrors and locations of the option
+ * registries-conf. It says which of them are skipped and why, such as a mirror that did not answer in the last minute.
+ * Reads the configuration files, and connects to none of the endpoints.
+ *
+ * @param service       The service. Not NULL.
+ * @param context       The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param reference     The reference. Not NULL.
+ * @param options_json  A JSON object; may be NULL:
+ *                      - `actions` (default `["pull"]`): what will be done there: "pull", "push", "delete"
+ * @param json          Receives a JSON object: `endpoints`, a list of objects with `url`, `mirror`, `source`
+ *                      ("registry-mirrors", "hosts.toml", "registries.conf" or "default"), `capabilities` (of "pull",
+ *                      "resolve", "push"), `insecure` (it may be used over plain HTTP or with an unverified
+ *                      certificate) and `skipped` (why it is not used; absent if it is used). Free it with
+ *                      ocireg_string_free(). Not NULL.
+ * @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_INVALID_CONFIG: a configuration file cannot be used.
+ *         - OCIREG_POLICY: registries.conf blocks the image.
+ *
+ * Safe to call from any thread. May wait for DNS if `insecure-registries` contains networks. Since 0.2.
+ */
+int32_t ocireg_service_resolve_endpoints(const ocireg_service *service,
+                                         const ocireg_context *context,
+                                         const char *reference,
+                                         const char *options_json,
+                                         char **json,
+                                         ocireg_error **error);
 
 /**
  * Returns what the service's configuration says about the repository of a reference.

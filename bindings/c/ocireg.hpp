@@ -1036,6 +1036,18 @@ public:
         return try_lookup_push_endpoints(hostname, context).value();
     }
 
+    /// Returns the endpoints that a session for a reference would use, in the order in which they are tried.
+    Result<std::string> try_resolve_endpoints(Text reference, Text options_json = nullptr,
+                                              const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_service_resolve_endpoints(handle_.get(), detail::raw(context), reference.get(),
+                                                    options_json.get(), out, error);
+        });
+    }
+    std::string resolve_endpoints(Text reference, Text options_json = nullptr, const Context *context = nullptr) const {
+        return try_resolve_endpoints(reference, options_json, context).value();
+    }
+
     /// Returns what the service's configuration says about the repository of a reference.
     Result<std::string> try_resolve_repository(Text reference, const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {

@@ -22,9 +22,11 @@ type ServiceOptions struct {
 	DaemonJSON string `json:"daemon-json,omitempty"`
 	// The directory of certificates, with one subdirectory for each registry. Default: /etc/docker/certs.d.
 	CertsDir string `json:"certs-dir,omitempty"`
-	// A directory with hosts.toml files, as containerd has it. Not supported yet: [ErrUnsupported]. Default: none.
+	// A directory with a subdirectory for each registry that contains hosts.toml, as containerd's /etc/containerd/certs.d.
+	// Read for each session. Default: none.
 	HostsDir string `json:"hosts-dir,omitempty"`
-	// A registries.conf file. Not supported yet: [ErrUnsupported]. Default: none.
+	// A registries.conf file of version 2, as Podman's /etc/containers/registries.conf; the files in FILE.d/*.conf are
+	// read after it. Read for each session. Default: none.
 	RegistriesConf string `json:"registries-conf,omitempty"`
 	// The directory that contains config.json. [Nowhere] ignores all credential files. Default: $DOCKER_CONFIG or
 	// ~/.docker.
@@ -227,7 +229,8 @@ type Proxy struct {
 type OpenOptions struct {
 	// Credentials for the registry. A zero AuthConfig is anonymous. Default: the service's credentials.
 	Auth *AuthConfig `json:"auth,omitempty"`
-	// What the session will do: pull, push, delete. Mirrors are used only if it only pulls. Default: "pull".
+	// What the session will do: pull, push, delete. Mirrors of Docker Hub and of RegistriesConf are used only if it only
+	// pulls. Default: "pull".
 	Actions []string `json:"actions,omitempty"`
 	// The protocol. v1 is the protocol of Docker before 1.6, for registries that have no other. Default: "v2".
 	Protocol string `json:"protocol,omitempty"`
@@ -236,6 +239,16 @@ type OpenOptions struct {
 }
 
 func (o OpenOptions) document() ([]byte, error) { return marshalWith(o, o.Extra) }
+
+// EndpointsOptions say what the endpoints are for.
+type EndpointsOptions struct {
+	// What will be done there: pull, push, delete. Default: "pull".
+	Actions []string `json:"actions,omitempty"`
+
+	Extra Extra `json:"-"`
+}
+
+func (o EndpointsOptions) document() ([]byte, error) { return marshalWith(o, o.Extra) }
 
 // ListOptions say which entries of a list are returned.
 type ListOptions struct {

@@ -136,6 +136,37 @@ func (s *DefaultService) LookupPushEndpointsContext(ctx context.Context, hostnam
 	}))
 }
 
+// ResolvedEndpoint is an endpoint that a session for a reference would use, or skip.
+type ResolvedEndpoint struct {
+	URL    string `json:"url"`
+	Mirror bool   `json:"mirror"`
+	// Source is "registry-mirrors", "hosts.toml", "registries.conf" or "default".
+	Source       string   `json:"source"`
+	Capabilities []string `json:"capabilities"`
+	// Insecure says whether it may be used over plain HTTP or with an unverified certificate.
+	Insecure bool `json:"insecure"`
+	// Skipped says why it is not used. It is empty if it is used.
+	Skipped string `json:"skipped"`
+}
+
+// ResolveEndpoints returns the endpoints that a session for a reference would use, in the order to try them, with all
+// configured mirrors. The options may be nil.
+func (s *DefaultService) ResolveEndpoints(ctx context.Context, reference string, options *EndpointsOptions) ([]ResolvedEndpoint, error) {
+	document, err := encodeOptional("options", options)
+	if err != nil {
+		return nil, err
+	}
+	found, err := decodeNew[struct {
+		Endpoints []ResolvedEndpoint `json:"endpoints"`
+	}](under(ctx, func(c *capi.Context) (string, error) {
+		return s.c.ResolveEndpoints(c, reference, document)
+	}))
+	if err != nil {
+		return nil, err
+	}
+	return found.Endpoints, nil
+}
+
 // ResolveRepository returns the repository that name is in, with the configuration of its registry.
 func (s *DefaultService) ResolveRepository(name Named) (*RepositoryInfo, error) {
 	return s.ResolveRepositoryContext(context.Background(), name)

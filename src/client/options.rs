@@ -28,6 +28,7 @@ pub const DOCUMENTS: &[&Schema] = &[
     ProxyOptions::SCHEMA,
     ConfigOptions::SCHEMA,
     SessionOptions::SCHEMA,
+    EndpointsOptions::SCHEMA,
     ListOptions::SCHEMA,
     ManifestOptions::SCHEMA,
     HeadOptions::SCHEMA,
@@ -57,12 +58,21 @@ options! {
     pub struct SessionOptions built by SessionBuilder of call "session_open" for ["ocireg_session_open"] {
         /// Credentials for the registry; `{}` is anonymous.
         "auth" => auth: Option<AuthConfig>, else "the service's credentials";
-        /// What the session will do: `pull`, `push`, `delete`. Mirrors are used only if it only pulls.
+        /// What the session will do: `pull`, `push`, `delete`. Mirrors of Docker Hub and of `registries-conf` are used only if it
+        /// only pulls.
         "actions" => actions: Actions = Actions(vec!["pull".to_owned()]);
         /// A whole registry, as `host[:port]`, instead of a reference.
         "registry" => registry: Option<String>, else "the reference's";
         /// The protocol. `v1` is the protocol of Docker before 1.6, for registries that have no other.
         "protocol" => protocol: ApiVersion = ApiVersion::V2;
+    }
+}
+
+options! {
+    /// What the endpoints are for.
+    pub struct EndpointsOptions built by EndpointsBuilder of call "resolve_endpoints" for ["ocireg_service_resolve_endpoints"] {
+        /// What will be done there: `pull`, `push`, `delete`.
+        "actions" => actions: Actions = Actions(vec!["pull".to_owned()]);
     }
 }
 
@@ -757,6 +767,13 @@ fn unsupported(key: &str, message: String) -> Error {
 /// The actions that a session needs, in the words of the token protocol.
 #[derive(Debug, Clone)]
 pub struct Actions(pub(crate) Vec<String>);
+
+impl Actions {
+    /// Whether something is changed.
+    pub fn changes(&self) -> bool {
+        self.0.iter().any(|action| action != "pull")
+    }
+}
 
 impl OptionValue for Actions {
     const KIND: Kind = <Vec<String>>::KIND;

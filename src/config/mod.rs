@@ -2,8 +2,11 @@
 
 pub mod auth_config;
 pub mod host_path;
+pub mod hosts_toml;
 pub mod keyring;
 pub mod options;
 pub mod proxy;
+pub mod registries_conf;
 pub mod registry;
 pub mod settings;
+pub mod toml_file;

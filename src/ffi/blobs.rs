@@ -2,7 +2,6 @@
 
 use std::ffi::c_char;
 use std::path::Path;
-use std::sync::Arc;
 
 use super::context::ocireg_context;
 use super::error::ocireg_error;
@@ -15,7 +14,6 @@ use crate::compress::LayerReader;
 use crate::error::Error;
 use crate::names::digest::Digest;
 use crate::names::reference::check_path;
-use crate::v2::blob::BlobReader;
 use crate::v2::upload::BlobWriter;
 
 /// Gets the descriptor of a blob without its content.
@@ -117,9 +115,7 @@ pub unsafe extern "C" fn ocireg_session_open_blob(
             return Err(Error::argument("offset", "offset must be 0 with decompress")
                 .hint("compressed data can only be read from its beginning"));
         }
-        let opened = session.with_repository(&call, |repository| {
-            BlobReader::open(Arc::new(repository.clone()), &blob, offset, &call)
-        })?;
+        let opened = session.open_blob(&blob, offset, &call)?;
         reader.set(super::reader::into_raw(match decompressed {
             Some(expected) => Reader::Decompressed(Box::new(LayerReader::new(opened, expected))),
             None => Reader::Blob(Box::new(opened)),

@@ -7,6 +7,7 @@ use super::error::ocireg_error;
 use super::options;
 use super::session::ocireg_session;
 use crate::names::digest::Digest;
+use crate::registry::session::Need;
 
 /// Lists the repositories of the registry.
 ///
@@ -79,7 +80,11 @@ pub unsafe extern "C" fn ocireg_session_list_tags(
             options = optional_text(options_json)
         );
         let options = options::tags(options)?;
-        json.set_text(session.with_repository(&call, |r| r.tags(&options, &call))?.into_json())
+        json.set_text(
+            session
+                .with_repository_for(Need::Resolve, &call, |r| r.tags(&options, &call))?
+                .into_json(),
+        )
     })
 }
 
@@ -122,6 +127,8 @@ pub unsafe extern "C" fn ocireg_session_referrers(
         );
         let digest: Digest = digest.parse()?;
         let filter = options::referrers(options)?;
-        json.set_json(&session.with_repository(&call, |r| r.referrers(&digest, &filter, &call))?)
+        json.set_json(&session.with_repository_for(Need::Referrers, &call, |r| {
+            r.referrers(&digest, &filter, &call)
+        })?)
     })
 }

@@ -5,6 +5,9 @@ use std::ffi::c_char;
 use super::context::ocireg_context;
 use super::error::ocireg_error;
 use super::service::ocireg_service;
+use crate::client::options::EndpointsOptions;
+use crate::names::reference::Reference;
+use crate::registry::session::check_openable;
 
 /// Returns the endpoints that a host is pulled from, in the order in which they are tried.
 ///
@@ -69,6 +72,52 @@ pub unsafe extern "C" fn ocireg_service_lookup_push_endpoints(
             call = call(context)
         );
         out.set_json(&service.lookup_push_endpoints(hostname, &call)?)
+    })
+}
+
+/// Returns the endpoints that a session for a reference would use, in the order in which they are tried.
+///
+/// This is the whole view: mirrors of Docker Hub, hosts of the option hosts-dir, and mirrors and locations of the option
+/// registries-conf. It says which of them are skipped and why, such as a mirror that did not answer in the last minute.
+/// Reads the configuration files, and connects to none of the endpoints.
+///
+/// @param service       The service. Not NULL.
+/// @param context       The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param reference     The reference. Not NULL.
+/// @param options_json  A JSON object; may be NULL:
+///                      - `actions` (default `["pull"]`): what will be done there: "pull", "push", "delete"
+/// @param json          Receives a JSON object: `endpoints`, a list of objects with `url`, `mirror`, `source`
+///                      ("registry-mirrors", "hosts.toml", "registries.conf" or "default"), `capabilities` (of "pull",
+///                      "resolve", "push"), `insecure` (it may be used over plain HTTP or with an unverified
+///                      certificate) and `skipped` (why it is not used; absent if it is used). Free it with
+///                      ocireg_string_free(). Not NULL.
+/// @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_INVALID_CONFIG: a configuration file cannot be used.
+///         - OCIREG_POLICY: registries.conf blocks the image.
+///
+/// Safe to call from any thread. May wait for DNS if `insecure-registries` contains networks. Since 0.2.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocireg_service_resolve_endpoints(
+    service: *const ocireg_service,
+    context: *const ocireg_context,
+    reference: *const c_char,
+    options_json: *const c_char,
+    json: *mut *mut c_char,
+    error: *mut *mut ocireg_error,
+) -> i32 {
+    guard!(error, {
+        args!(
+            out = out(json),
+            service = handle(service),
+            reference = text(reference),
+            call = call(context),
+            options = optional_text(options_json)
+        );
+        let reference: Reference = reference.parse()?;
+        check_openable(&reference)?;
+        let changes = EndpointsOptions::parse(options)?.actions.changes();
+        out.set_json(&service.resolve_endpoints(&reference, changes, &call)?)
     })
 }
 

@@ -7,6 +7,7 @@ use super::error::ocireg_error;
 use super::memory::bytes_into_raw;
 use super::options;
 use super::session::ocireg_session;
+use crate::registry::session::Need;
 
 /// Gets a manifest or index and verifies its digest.
 ///
@@ -60,7 +61,9 @@ pub unsafe extern "C" fn ocireg_session_get_manifest(
             options = optional_text(options_json)
         );
         let (selector, options) = (session.selector(which)?, options::manifest(options)?);
-        let fetched = session.with_repository(&call, |r| r.document(&selector, &options, &call))?;
+        let fetched = session.with_repository_for(Need::of(&selector), &call, |r| {
+            r.document(&selector, &options, &call)
+        })?;
         descriptor.set_json(&fetched.descriptor)?;
         if data.wanted() {
             data.set(bytes_into_raw(&fetched.bytes));
@@ -100,8 +103,9 @@ pub unsafe extern "C" fn ocireg_session_head_manifest(
             options = optional_text(options_json)
         );
         let (selector, options) = (session.selector(which)?, options::head(options)?);
-        let found =
-            session.with_repository(&call, |r| r.head_manifest(&selector, &options, &call))?;
+        let found = session.with_repository_for(Need::of(&selector), &call, |r| {
+            r.head_manifest(&selector, &options, &call)
+        })?;
         descriptor.set_json(&found)
     })
 }

@@ -217,7 +217,7 @@ impl Client {
     ) -> Result<(Outcome, Seen)> {
         let scope = Scope {
             call: call.clone(),
-            timeouts: self.timeouts.clone(),
+            timeouts: hop.timeouts(&self.timeouts),
             dial: route.dial.clone(),
             budget: hop.budget,
             in_body: false,
@@ -397,6 +397,14 @@ struct Hop<'a, 'r> {
 impl Hop<'_, '_> {
     fn doing(&self) -> String {
         format!("cannot {}", self.request.doing)
+    }
+
+    /// The time limits here.
+    fn timeouts(&self, usual: &Timeouts) -> Timeouts {
+        match self.request.connect.filter(|_| !self.trail.crossed) {
+            Some(connect) => Timeouts { connect, ..usual.clone() },
+            None => usual.clone(),
+        }
     }
 
     /// A failure here, with the method, and with the server's name where addresses were refused.

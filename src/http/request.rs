@@ -76,6 +76,8 @@ pub struct Request<'a> {
     pub doing: &'a str,
     /// A limit for the whole exchange, and the phase that names it.
     pub budget: Option<(Duration, Phase)>,
+    /// How long a connection to the request's own origin may take; None is as long as the client says.
+    pub connect: Option<Duration>,
     /// What is done with redirects.
     pub redirects: Redirects,
 }
@@ -92,6 +94,7 @@ impl<'a> Request<'a> {
             rule: AddressRule::Named,
             doing,
             budget: None,
+            connect: None,
             redirects: Redirects::Follow,
         }
     }

@@ -14,6 +14,7 @@ pub struct Attempts<'a> {
     policy: &'a Retry,
     made: u32,
     answered: Option<String>,
+    has_alternative: bool,
 }
 
 impl<'a> Attempts<'a> {
@@ -24,13 +25,19 @@ impl<'a> Attempts<'a> {
 
     /// After so many failed ones.
     pub fn after(policy: &'a Retry, failures: u32) -> Self {
-        Self { policy, made: failures, answered: None }
+        Self { policy, made: failures, answered: None, has_alternative: false }
     }
 
     /// The server `host[:port]` has answered before: where it cannot be reached now, it is being started again, most
     /// likely. Of others that it sends us to, such as its token server, that says nothing.
     pub fn of_known(mut self, host: Option<String>) -> Self {
         self.answered = host;
+        self
+    }
+
+    /// Somebody else can be asked: that is the better answer to silence, to a wish to wait, and to a second failure.
+    pub fn with_alternative(mut self, has_alternative: bool) -> Self {
+        self.has_alternative = has_alternative;
         self
     }
 
@@ -63,6 +70,10 @@ impl<'a> Attempts<'a> {
             return Err(failure);
         }
         let wished = failure.details().retry_after_ms.map(Duration::from_millis);
+        let is_short = failure.code() == Code::Disconnected || failure.code() == Code::Server;
+        if self.has_alternative && (unreached || !is_short || wished.is_some() || self.made > 1) {
+            return Err(failure);
+        }
         if wished.is_some_and(|wished| wished > self.policy.max_retry_after) {
             let code = failure.code();
             let error = if code == Code::RateLimited { failure } else { failure.retryable(true) };

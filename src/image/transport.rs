@@ -47,6 +47,11 @@ pub trait Source: Send + Sync {
         read: &mut dyn FnMut(&dyn Source) -> Result<()>,
     ) -> Result<()>;
 
+    /// Whether another endpoint is asked where this one sends wrong bytes.
+    fn has_alternative(&self) -> bool {
+        false
+    }
+
     /// A small blob whole, verified, such as a configuration; LIMIT if it has more than `limit` bytes.
     fn small_blob(&self, blob: &Descriptor, limit: u64, call: &Call) -> Result<Vec<u8>> {
         if let Some(bytes) = blob.embedded()? {

@@ -84,6 +84,7 @@ pub fn is_final(error: &Error) -> bool {
         Code::Cancelled
             | Code::Deadline
             | Code::InvalidArgument
+            | Code::InvalidConfig
             | Code::Internal
             | Code::Io
             | Code::NoSpace
@@ -104,6 +105,11 @@ pub fn is_no_answer(error: &Error) -> bool {
             | Code::Proxy
             | Code::Protocol
     )
+}
+
+/// Whether nobody was there, rather than somebody who makes no sense.
+pub fn is_silence(error: &Error) -> bool {
+    is_no_answer(error) && error.code() != Code::Protocol
 }
 
 #[cfg(test)]

@@ -3,9 +3,10 @@
 pub mod api_endpoint;
 pub mod endpoint;
 pub mod failover;
-
+mod health;
 pub mod options;
 mod place;
+pub mod resolver;
 pub mod service;
 pub mod session;
 mod trust;

@@ -37,9 +37,11 @@ options! {
         "daemon-json" => daemon_json: Place, else "none";
         /// The directory of certificates, with one subdirectory for each registry.
         "certs-dir" => certs_dir: Place, else "`/etc/docker/certs.d`";
-        /// A directory with `hosts.toml` files, as containerd has it. Not supported yet: only `""` is allowed.
+        /// A directory with a subdirectory for each registry that contains `hosts.toml`, as containerd's
+        /// `/etc/containerd/certs.d`. Read for each session.
         "hosts-dir" => hosts_dir: Place, else "none";
-        /// A `registries.conf` file. Not supported yet: only `""` is allowed.
+        /// A `registries.conf` file of version 2, as Podman's `/etc/containers/registries.conf`; the files in `FILE.d/*.conf` are
+        /// read after it. Read for each session.
         "registries-conf" => registries_conf: Place, else "none";
         /// The directory that contains `config.json`; `""` ignores all credential files.
         "docker-config" => docker_config: Place, else "`$DOCKER_CONFIG` or `~/.docker`";
@@ -123,17 +125,6 @@ impl ServiceOptions {
     fn together(&self) -> Result<()> {
         host::check_no_control(&self.user_agent, "user-agent")?;
         host::check_no_control(&self.user_agent_prefix, "user-agent-prefix")?;
-        // "" is what happens anyway, and a path is not to be taken without being obeyed.
-        for (key, place) in
-            [("hosts-dir", &self.hosts_dir), ("registries-conf", &self.registries_conf)]
-        {
-            if let Place::At(_) = place {
-                return Err(not_yet(
-                    key,
-                    "remove the option or set it to \"\"; list mirrors in registry-mirrors",
-                ));
-            }
-        }
         Ok(())
     }
 
@@ -177,13 +168,6 @@ impl ConfigOptions {
             insecure_registries: self.insecure_registries.unwrap_or(daemon.insecure_registries),
         }
     }
-}
-
-fn not_yet(key: &str, hint: &str) -> Error {
-    Error::new(Code::Unsupported, format!("the option {key:?} is not supported yet"))
-        .phase(Phase::Config)
-        .in_argument(key)
-        .hint(hint)
 }
 
 /// Larger than any daemon.json, in bytes.

@@ -1,6 +1,6 @@
 //! A repository at all of its endpoints, as the source of a copy.
 
-use super::session::Session;
+use super::session::{Need, Session};
 use crate::call::Call;
 use crate::config::settings::Limits;
 use crate::error::Result;
@@ -11,10 +11,16 @@ use crate::names::digest::Digest;
 use crate::v2::place::{Reading, Target};
 
 impl Session {
-    /// Does something with the image that the session is for, at the endpoint in use, or at the next one where that fails.
-    fn at_endpoint<T>(&self, call: &Call, mut work: impl FnMut(&Target) -> Result<T>) -> Result<T> {
+    /// Does something with the image that the session is for, at the first endpoint that is good for it, or at the next one where
+    /// that fails.
+    fn at_endpoint<T>(
+        &self,
+        need: Need,
+        call: &Call,
+        mut work: impl FnMut(&Target) -> Result<T>,
+    ) -> Result<T> {
         let selector = self.selector(None)?;
-        self.with_repository(call, |repository| {
+        self.with_repository_for(need, call, |repository| {
             work(&Target::new(repository.clone(), selector.clone()))
         })
     }
@@ -27,15 +33,15 @@ impl Source for Session {
     }
 
     fn resolve(&self, call: &Call) -> Result<Document> {
-        self.at_endpoint(call, |target| target.resolve(call))
+        self.at_endpoint(Need::of(&self.selector(None)?), call, |target| target.resolve(call))
     }
 
     fn tagged(&self, tag: &str, call: &Call) -> Result<Document> {
-        self.at_endpoint(call, |target| target.tagged(tag, call))
+        self.at_endpoint(Need::Resolve, call, |target| target.tagged(tag, call))
     }
 
     fn manifest(&self, descriptor: &Descriptor, call: &Call) -> Result<Vec<u8>> {
-        self.at_endpoint(call, |target| target.manifest(descriptor, call))
+        self.at_endpoint(Need::Pull, call, |target| target.manifest(descriptor, call))
     }
 
     fn open_blob(
@@ -56,19 +62,19 @@ impl Source for Session {
         call: &Call,
         read: &mut dyn FnMut(&dyn Source) -> Result<()>,
     ) -> Result<()> {
-        self.at_endpoint(call, |target| read(target))
+        self.at_endpoint(Need::Pull, call, |target| read(target))
     }
 
     fn small_blob(&self, blob: &Descriptor, limit: u64, call: &Call) -> Result<Vec<u8>> {
-        self.at_endpoint(call, |target| target.small_blob(blob, limit, call))
+        self.at_endpoint(Need::Pull, call, |target| target.small_blob(blob, limit, call))
     }
 
     fn referrers(&self, subject: &Digest, call: &Call) -> Result<Vec<Descriptor>> {
-        self.at_endpoint(call, |target| target.referrers(subject, call))
+        self.at_endpoint(Need::Referrers, call, |target| target.referrers(subject, call))
     }
 
     fn tags(&self, call: &Call) -> Result<Vec<String>> {
-        self.at_endpoint(call, |target| Source::tags(target, call))
+        self.at_endpoint(Need::Resolve, call, |target| Source::tags(target, call))
     }
 
     fn limits(&self) -> &Limits {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use once_cell::race::OnceBox;
 
+use super::health::Health;
 use super::options::ServiceOptions;
 use crate::auth::{Policy, Tokens};
 use crate::call::Call;
@@ -46,6 +47,7 @@ pub(super) struct Inner {
     pub(super) proxies: Proxies,
     resolver: Arc<Resolver>,
     log: Arc<Log>,
+    health: Health,
     common: OnceBox<Arc<Common>>,
 }
 
@@ -94,6 +96,7 @@ impl Service {
             proxies,
             resolver: Arc::new(Resolver::new(resolve)),
             log: Arc::default(),
+            health: Health::default(),
             common: OnceBox::new(),
         })))
     }
@@ -269,6 +272,11 @@ impl Service {
         &self.0.log
     }
 
+    /// What is remembered of mirrors that failed.
+    pub(super) fn health(&self) -> &Health {
+        &self.0.health
+    }
+
     /// Name lookup, with the option `resolve`.
     pub fn resolver(&self) -> &Arc<Resolver> {
         &self.0.resolver
@@ -384,7 +392,7 @@ impl Service {
 }
 
 /// A v2 endpoint that is neither mirror nor official.
-fn endpoint(url: String, tls: TlsConfig) -> ApiEndpoint {
+pub(super) fn endpoint(url: String, tls: TlsConfig) -> ApiEndpoint {
     ApiEndpoint {
         mirror: false,
         url,

@@ -1,6 +1,8 @@
 //! Sessions: a registry or repository with its endpoints in order, and which of them answers.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde::Serialize;
 
@@ -11,14 +13,15 @@ use crate::error::{Code, Error, Phase, Result};
 use crate::log::{Level, Record};
 use crate::names::host;
 use crate::names::reference::{Reference, check_path};
-use crate::registry::api_endpoint::ApiEndpoint;
 use crate::registry::endpoint::Endpoint;
-use crate::registry::failover::{Failures, is_final, is_no_answer, try_in_order};
+use crate::registry::failover::{Failures, is_final, is_no_answer, is_silence, try_in_order};
+use crate::registry::resolver::{Origin, Route, Wanted};
 use crate::registry::service::Service;
-use crate::tls::Identity;
+use crate::v2::blob::{BlobReader, Others};
+use crate::v2::foreign::Wanted as WantedBlob;
 use crate::v2::pages::{Listing, PageOptions};
 use crate::v2::place::Target;
-use crate::v2::registry::Common;
+use crate::v2::registry::{Common, Manner};
 use crate::v2::repository::Selector;
 use crate::v2::{Registry, Repository};
 
@@ -27,7 +30,12 @@ use crate::v2::{Registry, Repository};
 pub struct Session {
     id: String,
     candidates: Vec<Candidate>,
+    /// Those that failed this session in another way than not to have a blob.
+    left: Vec<AtomicBool>,
+    /// The last one that did what was asked.
     current: AtomicUsize,
+    /// The registry whose endpoints they are, `host[:port]`; empty if the caller chose the endpoint.
+    domain: String,
     subject: Subject,
     /// The warnings of its opening.
     warnings: Vec<String>,
@@ -36,8 +44,31 @@ pub struct Session {
 /// An endpoint with its client.
 #[derive(Debug, Clone)]
 struct Candidate {
-    endpoint: Endpoint,
+    route: Route,
     registry: Registry,
+}
+
+/// What an endpoint must be good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Manifests by digest, and blobs.
+    Pull,
+    /// What a tag names, and which tags there are.
+    Resolve,
+    /// What refers to a manifest.
+    Referrers,
+    /// Changes.
+    Push,
+}
+
+impl Need {
+    /// To get the manifest that is meant.
+    pub fn of(selector: &Selector) -> Self {
+        match selector {
+            Selector::Tag(_) => Self::Resolve,
+            Selector::Digest(_) => Self::Pull,
+        }
+    }
 }
 
 /// What the session is for.
@@ -84,8 +115,9 @@ impl Session {
             None => endpoint.service().credentials_to_read(endpoint.authority(), "", call)?,
         };
         let identity = endpoint.identity(call)?;
-        let candidate = Candidate::new(endpoint.clone(), identity, auth);
-        Self::of(vec![candidate], 0, Subject::Registry, call.warnings())
+        let route = Route::new(endpoint.clone(), identity, Origin::Default);
+        let candidate = Candidate::new(route, false, auth);
+        Self::of(vec![candidate], String::new(), Subject::Registry, call)
     }
 
     /// Opens a session for the repository of a reference: its endpoints are tried in order, and the first that answers is kept.
@@ -104,7 +136,8 @@ impl Session {
             actions: actions.clone(),
             reference: Some(reference.clone()),
         };
-        Self::open_at(service, domain, path, &actions, subject, options, call)
+        let wanted = Wanted { domain, image: Some(reference), push: actions != "pull" };
+        Self::open_at(service, &wanted, path, subject, options, call)
     }
 
     /// Opens a session for a registry, `host[:port]`: its endpoints are tried in order, and the first that answers is kept.
@@ -114,58 +147,66 @@ impl Session {
         options: &OpenOptions,
         call: &Call,
     ) -> Result<Self> {
-        Self::open_at(service, host, "", "pull", Subject::Registry, options, call)
+        let wanted = Wanted { domain: host, image: None, push: false };
+        Self::open_at(service, &wanted, "", Subject::Registry, options, call)
     }
 
     fn open_at(
         service: &Service,
-        domain: &str,
+        wanted: &Wanted<'_>,
         path: &str,
-        actions: &str,
         subject: Subject,
         options: &OpenOptions,
         call: &Call,
     ) -> Result<Self> {
-        let only_reads = actions == "pull";
-        let endpoints = if only_reads {
-            service.lookup_pull_endpoints(domain, call)?
-        } else {
-            service.lookup_push_endpoints(domain, call)?
-        };
         let mut own: Option<Credentials> = options.auth.clone().map(Into::into);
-        let mut candidates = Vec::with_capacity(endpoints.len());
-        for api in endpoints {
-            let mirror = api.mirror;
-            let endpoint = Endpoint::new(service.clone(), api)?;
-            let Some(identity) = endpoint.identity_of_lookup(call)? else { continue };
-            let found = |host: &str| match only_reads {
-                true => service.credentials_to_read(host, path, call),
-                false => service.credentials_for(host, path, call).map(|found| found.auth.into()),
+        let mut routes = service.resolve(wanted, call)?;
+        let refused: Vec<String> =
+            routes.extract_if(.., |route| route.skipped.is_some()).map(|r| r.told()).collect();
+        let count = routes.len();
+        let mut candidates = Vec::with_capacity(count);
+        for (at, route) in routes.into_iter().enumerate() {
+            let found = |host: &str, path: &str| match wanted.push {
+                false => service.credentials_to_read(host, path, call),
+                true => service.credentials_for(host, path, call).map(|found| found.auth.into()),
             };
-            let auth = if mirror {
+            let auth = if route.endpoint.api().mirror {
                 // Whoever serves a mirror is not who the upstream's credentials are for.
-                found(endpoint.authority())?
+                let path = match path {
+                    "" => String::new(),
+                    path => route.names.path(wanted.domain, path)?,
+                };
+                found(route.endpoint.authority(), &path)?
             } else {
                 match &own {
                     Some(auth) => auth.clone(),
-                    None => own.insert(found(domain)?).clone(),
+                    None => own.insert(found(wanted.domain, path)?).clone(),
                 }
             };
-            candidates.push(Candidate::new(endpoint, identity, auth));
+            candidates.push(Candidate::new(route, at + 1 < count, auth));
         }
-        let (current, ()) =
-            first_that_answers(&candidates, 0, call, |c| c.registry.ping(call).map(drop))?;
-        Self::of(candidates, current, subject, call.warnings())
+        let need = match (wanted.push, wanted.image) {
+            (true, _) => Need::Push,
+            (false, Some(image)) => Need::of(&selector_of(image)),
+            (false, None) => Need::Resolve,
+        };
+        if candidates.is_empty() {
+            return Err(refused.into_iter().fold(nobody(need), Error::cause));
+        }
+        let session = Self::of(candidates, wanted.domain.to_owned(), subject, call)?;
+        session.first_that_answers(need, call, |candidate| candidate.check(call))?;
+        Ok(Self { warnings: call.warnings(), ..session })
     }
 
     fn of(
         candidates: Vec<Candidate>,
-        current: usize,
+        domain: String,
         subject: Subject,
-        warnings: Vec<String>,
+        call: &Call,
     ) -> Result<Self> {
-        let (id, current) = (new_id()?, AtomicUsize::new(current));
-        Ok(Self { id, candidates, current, subject, warnings })
+        let left = candidates.iter().map(|_| AtomicBool::new(false)).collect();
+        let (id, warnings, current) = (new_id()?, call.warnings(), AtomicUsize::new(0));
+        Ok(Self { id, candidates, left, current, domain, subject, warnings })
     }
 
     /// The same endpoints for one repository of theirs.
@@ -176,8 +217,23 @@ impl Session {
             actions: "pull".to_owned(),
             reference: None,
         };
-        let current = self.current.load(Ordering::Relaxed);
-        Self::of(self.candidates.clone(), current, subject, self.warnings.clone())
+        if !self.domain.is_empty() {
+            let own = match &self.subject {
+                Subject::Registry => "",
+                Subject::Repository { path, .. } => path,
+            };
+            self.service().check_derived(&self.domain, own, path)?;
+        }
+        let copied = |flag: &AtomicBool| AtomicBool::new(flag.load(Ordering::Relaxed));
+        Ok(Self {
+            id: new_id()?,
+            candidates: self.candidates.clone(),
+            left: self.left.iter().map(copied).collect(),
+            current: AtomicUsize::new(self.current.load(Ordering::Relaxed)),
+            domain: self.domain.clone(),
+            subject,
+            warnings: self.warnings.clone(),
+        })
     }
 
     /// 64 random hex digits, another for each session.
@@ -196,8 +252,8 @@ impl Session {
         };
         Info {
             protocol: "v2",
-            endpoint: candidate.api().url.clone(),
-            mirror: candidate.api().mirror,
+            endpoint: candidate.url().to_owned(),
+            mirror: candidate.is_mirror(),
             repository,
             reference,
             warnings: self.warnings.clone(),
@@ -213,14 +269,15 @@ impl Session {
     pub fn target(&self) -> Result<Target> {
         let (path, actions, _) = self.repository_subject()?;
         let candidate = &self.candidates[self.current.load(Ordering::Relaxed)];
-        let repository = Repository::new(candidate.registry.clone(), path.to_owned(), actions);
+        let repository = candidate.repository(&self.domain, path, actions)?;
         Ok(Target::new(repository, self.selector(None)?))
     }
 
     /// The same, to write to it: at an endpoint of the registry's own, with credentials that were found.
     pub fn target_to_push(&self, call: &Call) -> Result<Target> {
         let repository = self.with_repository_to_push(call, |repository| Ok(repository.clone()))?;
-        let allowed = self.candidates.iter().any(|c| c.api().allow_nondistributable_artifacts);
+        let allows = |c: &Candidate| c.route.endpoint.api().allow_nondistributable_artifacts;
+        let allowed = self.candidates.iter().any(allows);
         Ok(Target::new(repository, self.selector(None)?).taking_nondistributable(allowed))
     }
 
@@ -242,30 +299,51 @@ impl Session {
 
     /// The repositories of the registry.
     pub fn catalog(&self, options: &PageOptions, call: &Call) -> Result<Listing> {
-        let start = self.current.load(Ordering::Relaxed);
-        let (used, listing) = first_that_answers(&self.candidates, start, call, |candidate| {
+        self.first_that_answers(Need::Resolve, call, |candidate| {
             candidate.registry.catalog(options, call)
-        })?;
-        self.current.store(used, Ordering::Relaxed);
-        Ok(listing)
+        })
     }
 
-    /// Does something with the repository at the endpoint in use, or at the next one where that one fails.
+    /// Reads by digest from the repository at the first endpoint that is good for that, or at the next one where it fails.
     pub fn with_repository<T>(
         &self,
+        call: &Call,
+        work: impl FnMut(&Repository) -> Result<T>,
+    ) -> Result<T> {
+        self.with_repository_for(Need::Pull, call, work)
+    }
+
+    /// Opens a blob at an offset. Where the endpoint fails in the middle, the reader goes on at the next one.
+    pub fn open_blob(&self, blob: &WantedBlob, offset: u64, call: &Call) -> Result<BlobReader> {
+        let (path, actions, _) = self.repository_subject()?;
+        let repository = |candidate: &Candidate| candidate.repository(&self.domain, path, actions);
+        let (used, reader) = self.first_with_its_place(Need::Pull, call, |candidate| {
+            BlobReader::open(Arc::new(repository(candidate)?), blob, offset, call)
+        })?;
+        let order = self.order(Need::Pull)?;
+        let rest = order.into_iter().filter(|at| *at >= used);
+        let candidates = rest.map(|at| {
+            let candidate = &self.candidates[at];
+            Ok((candidate.clone(), repository(candidate)?))
+        });
+        let rest = Rest { candidates: candidates.collect::<Result<_>>()? };
+        Ok(reader.with_others(Box::new(rest)))
+    }
+
+    /// The same for something else that is read.
+    pub fn with_repository_for<T>(
+        &self,
+        need: Need,
         call: &Call,
         mut work: impl FnMut(&Repository) -> Result<T>,
     ) -> Result<T> {
         let (path, actions, _) = self.repository_subject()?;
-        let start = self.current.load(Ordering::Relaxed);
-        let (used, result) = first_that_answers(&self.candidates, start, call, |candidate| {
-            work(&Repository::new(candidate.registry.clone(), path.to_owned(), actions))
-        })?;
-        self.current.store(used, Ordering::Relaxed);
-        Ok(result)
+        self.first_that_answers(need, call, |candidate| {
+            work(&candidate.repository(&self.domain, path, actions)?)
+        })
     }
 
-    /// As [`Session::with_repository`], to change it: with the right to push, and never at a mirror.
+    /// As [`Session::with_repository`], to change it: with the right to push, at an endpoint that takes changes.
     pub fn with_repository_to_push<T>(
         &self,
         call: &Call,
@@ -318,16 +396,84 @@ impl Session {
                 .hint(format!("open the session with the option actions set to [\"{wanted}\"]")));
             }
         };
-        // Mirrors come first, the registry's own endpoints after them.
-        let mirrors = self.candidates.iter().take_while(|c| c.api().mirror).count();
-        for candidate in self.candidates.iter().skip(mirrors) {
+        for candidate in self.candidates.iter().filter(|c| c.is_good_for(Need::Push)) {
             candidate.registry.auth().credentials().check()?;
         }
-        let start = self.current.load(Ordering::Relaxed).max(mirrors);
-        let (_, result) = first_that_answers(&self.candidates, start, call, |candidate| {
-            work(&Repository::new(candidate.registry.clone(), path.to_owned(), actions))
-        })?;
-        Ok(result)
+        self.first_that_answers(Need::Push, call, |candidate| {
+            work(&candidate.repository(&self.domain, path, actions)?)
+        })
+    }
+
+    fn service(&self) -> &Service {
+        self.candidates[0].route.endpoint.service()
+    }
+
+    /// The endpoints to ask, in order: those that are good for it and have not failed, or else all that are good for it.
+    fn order(&self, need: Need) -> Result<Vec<usize>> {
+        let able = |at: &usize| self.candidates[*at].is_good_for(need);
+        let able: Vec<usize> = (0..self.candidates.len()).filter(able).collect();
+        if able.is_empty() {
+            return Err(nobody(need));
+        }
+        let is_well = |at: &usize| {
+            let is_left = self.left[*at].load(Ordering::Relaxed);
+            !is_left && self.candidates[*at].why_passed_over().is_none()
+        };
+        let well: Vec<usize> = able.iter().copied().filter(is_well).collect();
+        Ok(if well.is_empty() { able } else { well })
+    }
+
+    /// Tries the endpoints in order.
+    ///
+    /// The next one is tried where one gave no answer, or is a mirror; an endpoint that is not has the last word.
+    fn first_that_answers<T>(
+        &self,
+        need: Need,
+        call: &Call,
+        work: impl FnMut(&Candidate) -> Result<T>,
+    ) -> Result<T> {
+        self.first_with_its_place(need, call, work).map(|(_, done)| done)
+    }
+
+    fn first_with_its_place<T>(
+        &self,
+        need: Need,
+        call: &Call,
+        mut work: impl FnMut(&Candidate) -> Result<T>,
+    ) -> Result<(usize, T)> {
+        let order = self.order(need)?;
+        let mut suspects = Vec::new();
+        let attempt = |at: &usize| {
+            let candidate = &self.candidates[*at];
+            work(candidate).map_err(|error| {
+                candidate.note(&error);
+                if candidate.is_mirror() && error.code() == Code::SizeMismatch {
+                    suspects.push(*at);
+                }
+                error.with(|d| d.endpoint = Some(candidate.url().to_owned()))
+            })
+        };
+        let goes_on = |error: &Error, from: &usize, to: &usize| {
+            let (at, from, to) = (*from, &self.candidates[*from], &self.candidates[*to]);
+            if !from.gives_way(error, need) {
+                return Ok(false);
+            }
+            // A cache may have some blobs of an image and not others.
+            let is_absent = error.code() == Code::NotFound && error.details().what == Some("blob");
+            if !is_absent {
+                self.left[at].store(true, Ordering::Relaxed);
+            }
+            from.tell_of(error, to, call)?;
+            Ok(true)
+        };
+        let (used, done) =
+            try_in_order(&order, 0, attempt, goes_on).map_err(Failures::most_telling)?;
+        // Another endpoint had the bytes, so the descriptor is right and theirs were wrong.
+        for at in suspects {
+            self.candidates[at].is_wrong();
+        }
+        self.current.store(order[used], Ordering::Relaxed);
+        Ok((order[used], done))
     }
 
     fn repository_subject(&self) -> Result<(&str, &str, Option<&Reference>)> {
@@ -366,47 +512,134 @@ pub fn selector_of(reference: &Reference) -> Selector {
 }
 
 impl Candidate {
-    fn new(endpoint: Endpoint, identity: Identity, credentials: Credentials) -> Self {
-        let common = endpoint.service().common().clone();
-        let registry = Registry::new(common, endpoint.url().clone(), identity, credentials);
-        Self { endpoint, registry }
+    fn new(route: Route, has_next: bool, credentials: Credentials) -> Self {
+        let endpoint = &route.endpoint;
+        let (common, url) = (endpoint.service().common().clone(), endpoint.url().clone());
+        let has_alternative = endpoint.api().mirror && has_next;
+        let manner = Manner { has_alternative, ..route.manner.clone() };
+        let registry =
+            Registry::new(common, url, route.identity.clone(), credentials).in_manner(manner);
+        Self { route, registry }
     }
 
-    fn api(&self) -> &ApiEndpoint {
-        self.endpoint.api()
+    fn url(&self) -> &str {
+        &self.route.endpoint.api().url
     }
-}
 
-/// Tries the endpoints beginning with `start`, and returns which one succeeded.
-///
-/// The next one is tried where one gave no answer, or is a mirror; an endpoint that is not has the last word.
-fn first_that_answers<T>(
-    candidates: &[Candidate],
-    start: usize,
-    call: &Call,
-    mut work: impl FnMut(&Candidate) -> Result<T>,
-) -> Result<(usize, T)> {
-    let attempt = |candidate: &Candidate| {
-        work(candidate).map_err(|e| e.with(|d| d.endpoint = Some(candidate.api().url.clone())))
-    };
-    let goes_on = |error: &Error, from: &Candidate, to: &Candidate| {
-        let mirror = from.api().mirror;
-        if is_final(error) || !(mirror || is_no_answer(error)) {
-            return Ok(false);
+    fn is_mirror(&self) -> bool {
+        self.route.endpoint.api().mirror
+    }
+
+    fn is_good_for(&self, need: Need) -> bool {
+        let able = self.route.capabilities;
+        match need {
+            Need::Pull => able.pull,
+            Need::Resolve => able.resolve,
+            Need::Referrers => able.referrers,
+            Need::Push => able.push,
         }
+    }
+
+    fn repository(&self, domain: &str, path: &str, actions: &str) -> Result<Repository> {
+        let path = self.route.names.path(domain, path)?;
+        Ok(Repository::new(self.registry.clone(), path, actions))
+    }
+
+    /// Whether somebody answers there. Of a host of hosts.toml it is enough that he does: not all of them have a root to ask.
+    fn check(&self, call: &Call) -> Result<()> {
+        match self.registry.ping(call) {
+            Err(error)
+                if self.route.source == Origin::HostsToml && error.code() == Code::NotFound =>
+            {
+                Ok(())
+            }
+            asked => asked.map(drop),
+        }
+    }
+
+    /// Whether another endpoint may do better after this failure.
+    fn gives_way(&self, error: &Error, need: Need) -> bool {
+        // Nothing is pushed half to one registry and half to another one.
+        let is_passable = self.is_mirror() && need != Need::Push;
+        !is_final(error) && (is_passable || is_no_answer(error))
+    }
+
+    /// Tells that another endpoint is tried instead.
+    fn tell_of(&self, error: &Error, to: &Self, call: &Call) -> Result<()> {
         call.log(Level::Warn, "session", || {
-            let shown = |candidate: &Candidate| host::printable(&candidate.api().url);
-            let (from, to) = (shown(from), shown(to));
+            let (from, to) = (host::printable(self.url()), host::printable(to.url()));
             Record::new(format!("trying {to} instead of {from}: {error}"))
                 .error(error)
                 .with("from", from)
                 .with("to", to)
-                .with("mirror", mirror)
+                .with("mirror", self.is_mirror())
         });
-        call.event(&Event::Endpoint { code: error.code().number(), message: &error.to_string() })?;
-        Ok(true)
+        let (code, message) = (error.code().number(), error.to_string());
+        call.event(&Event::Endpoint { code, message: &message })
+    }
+
+    /// Remembers a failure that other sessions should know of.
+    fn note(&self, error: &Error) {
+        let health = self.route.endpoint.service().health();
+        if !self.is_mirror() {
+        } else if error.code() == Code::DigestMismatch {
+            self.is_wrong();
+        } else if is_silence(error) {
+            health.is_silent(self.url());
+        }
+    }
+
+    fn is_wrong(&self) {
+        self.route.endpoint.service().health().is_wrong(self.url());
+    }
+
+    /// Why a mirror is not asked now.
+    fn why_passed_over(&self) -> Option<String> {
+        let health = self.route.endpoint.service().health();
+        self.is_mirror().then(|| health.why(self.url())).flatten()
+    }
+}
+
+/// The endpoints that a blob can still be read from, the one in use first.
+#[derive(Debug)]
+struct Rest {
+    candidates: VecDeque<(Candidate, Repository)>,
+}
+
+impl Others for Rest {
+    fn after(&mut self, failure: &Error, call: &Call) -> Result<Option<Repository>> {
+        let Some((failed, _)) = self.candidates.front() else { return Ok(None) };
+        failed.note(failure);
+        let Some((next, repository)) = self.candidates.get(1) else { return Ok(None) };
+        if !failed.gives_way(failure, Need::Pull) {
+            return Ok(None);
+        }
+        failed.tell_of(failure, next, call)?;
+        let repository = repository.clone();
+        self.candidates.pop_front();
+        Ok(Some(repository))
+    }
+
+    fn blame(&mut self) {
+        if let Some((candidate, _)) = self.candidates.front().filter(|(c, _)| c.is_mirror()) {
+            candidate.is_wrong();
+        }
+    }
+}
+
+/// The error where no endpoint is good for something.
+fn nobody(need: Need) -> Error {
+    let (what, capability) = match need {
+        Need::Pull => ("blobs or manifests may be pulled from", "pull"),
+        Need::Resolve => ("may say what a tag names", "resolve"),
+        Need::Referrers => ("may say what refers to a manifest", "referrers"),
+        Need::Push => ("may be pushed to", "push"),
     };
-    try_in_order(candidates, start, attempt, goes_on).map_err(Failures::most_telling)
+    Error::new(Code::Unsupported, format!("no configured host {what}")).phase(Phase::Config).hint(
+        format!(
+            "give a host in hosts.toml the capability {capability}, or remove its capabilities"
+        ),
+    )
 }
 
 /// 64 random hex digits.

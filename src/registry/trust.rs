@@ -99,6 +99,24 @@ impl Service {
         Ok(identity)
     }
 
+    /// The same for a host that a file of mirrors names: it is verified unless the file says otherwise, at whatever addresses
+    /// it is.
+    pub(super) fn identity_of_host(
+        &self,
+        url: &Url,
+        authority: &str,
+        tls: TlsConfig,
+        call: &Call,
+    ) -> Result<Identity> {
+        host::check_component(authority)?;
+        let says_whom = !tls.root_cas.is_empty() || !tls.certificates.is_empty();
+        let tls =
+            if says_whom || tls.insecure_skip_verify { tls } else { self.certificates(authority)? };
+        let mut identity = tls.identity(self.environment());
+        self.keep_at_home(&mut identity, url, call)?;
+        Ok(identity)
+    }
+
     /// The same for a host that a server names: it is insecure by its own name only.
     pub(super) fn identity_of_stranger(&self, url: &Url, call: &Call) -> Result<Identity> {
         let authority = Origin::of(url).authority();

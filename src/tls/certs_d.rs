@@ -150,7 +150,7 @@ fn look(directory: &Path, unreadable: &mut dyn FnMut(Error) -> Result<()>) -> Re
         let other = |extension| name.with_extension(extension);
         let extension = name.extension().and_then(OsStr::to_str);
         match extension {
-            Some("crt") => match readable(directory, name) {
+            Some("crt") => match below(directory, name) {
                 Ok(path) => found.root_cas.push(path),
                 Err(error) => unreadable(error)?,
             },
@@ -161,8 +161,8 @@ fn look(directory: &Path, unreadable: &mut dyn FnMut(Error) -> Result<()>) -> Re
                     ));
             }
             Some("cert") => {
-                let pair = readable(directory, name)
-                    .and_then(|cert| Ok((cert, readable(directory, &other("key"))?)));
+                let pair = below(directory, name)
+                    .and_then(|cert| Ok((cert, below(directory, &other("key"))?)));
                 match pair {
                     Ok(pair) => found.certificates.push(pair),
                     Err(error) => unreadable(error)?,
@@ -186,12 +186,15 @@ fn missing(directory: &Path, absent: &Path, what: &str, name: &Path, whose: &str
     Error::new(Code::InvalidConfig, message).phase(Phase::Config)
 }
 
-/// Fails now rather than at the first connection if the file cannot be read.
-fn readable(directory: &Path, name: &Path) -> Result<PathBuf> {
+fn below(directory: &Path, name: &Path) -> Result<PathBuf> {
     let path = directory.join(name);
-    let read = file::open_regular(&path).and_then(|mut file| Ok(file.read(&mut [0])?));
-    match read {
-        Ok(_) => Ok(path),
-        Err(e) => Err(e.into_error(format!("cannot read {}", path.display())).phase(Phase::Config)),
-    }
+    readable(&path)?;
+    Ok(path)
+}
+
+/// Fails now rather than at the first connection if the file cannot be read.
+pub fn readable(path: &Path) -> Result<()> {
+    let read = file::open_regular(path).and_then(|mut file| Ok(file.read(&mut [0])?));
+    read.map(drop)
+        .map_err(|e| e.into_error(format!("cannot read {}", path.display())).phase(Phase::Config))
 }

@@ -224,6 +224,8 @@ impl Moving<'_> {
         call: &Call,
     ) -> Result<(), Failure> {
         loop {
+            // What an earlier call or another endpoint left may be what is wrong.
+            let is_its_own = self.writer.position() == 0;
             let moved = self.rest(endpoint, buffer, call).and_then(|()| {
                 self.writer.commit(call).map_err(|error| match Failure::of_writer(error) {
                     Failure::Source(e) => Failure::Source(
@@ -233,12 +235,14 @@ impl Moving<'_> {
                 })
             });
             match moved {
-                // What an earlier call left may be what is wrong: once more from the start.
+                // Once more from the start, unless somebody else can be asked for bytes that are all of one endpoint.
                 Err(Failure::Source(error)) if error.code() == Code::DigestMismatch => {
                     self.start_over(call).map_err(Failure::Sink)?;
-                    if std::mem::replace(&mut self.again, true) {
+                    let is_final = endpoint.has_alternative() || self.again;
+                    if is_its_own && is_final {
                         return Err(Failure::Source(error));
                     }
+                    self.again = true;
                 }
                 // Nor can every server send the rest of a blob: it gets to send all of it, once.
                 Err(Failure::Source(error))

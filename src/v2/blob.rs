@@ -52,6 +52,15 @@ impl Repository {
     }
 }
 
+/// Who else can be asked for a blob where its repository fails in the middle.
+pub trait Others: Send + std::fmt::Debug {
+    /// The next repository after this failure; None if there is none, or if it is no reason to ask another one.
+    fn after(&mut self, failure: &Error, call: &Call) -> Result<Option<Repository>>;
+
+    /// The repository gave bytes that are not those of the digest, all of them itself.
+    fn blame(&mut self);
+}
+
 /// Reads one blob of one repository.
 #[derive(Debug)]
 pub struct BlobReader {
@@ -76,6 +85,9 @@ pub struct BlobReader {
     retries: u32,
     ended: bool,
     failure: Option<Error>,
+    others: Option<Box<dyn Others>>,
+    /// Whether bytes came from more than one repository.
+    is_mixed: bool,
 }
 
 impl BlobReader {
@@ -131,6 +143,8 @@ impl BlobReader {
             retries: 0,
             ended: false,
             failure: None,
+            others: None,
+            is_mixed: false,
         };
         if size != Some(offset) || offset == 0 {
             reader.connect_anywhere(blob.urls(), call)?;
@@ -166,6 +180,30 @@ impl BlobReader {
         Err(last.with(|d| d.attempts = attempts))
     }
 
+    /// The same reader, going on with others where the repository fails.
+    #[must_use]
+    pub fn with_others(self, others: Box<dyn Others>) -> Self {
+        Self { others: Some(others), ..self }
+    }
+
+    /// Goes on with another repository, from where reading is. False if there is none.
+    fn moves_on(&mut self, failure: &Error, call: &Call) -> Result<bool> {
+        let Some(others) = &mut self.others else { return Ok(false) };
+        if failure.code() == Code::DigestMismatch {
+            // What was read was given out already.
+            if !self.is_mixed {
+                others.blame();
+            }
+            return Ok(false);
+        }
+        let Some(next) = others.after(failure, call)? else { return Ok(false) };
+        self.repository = Arc::new(next);
+        self.is_mixed |= self.offset > 0;
+        (self.body, self.elsewhere, self.ask, self.attempts) = (None, None, Ask::Rest, 0);
+        self.retries += 1;
+        Ok(true)
+    }
+
     /// The whole blob's size, where it is known.
     pub fn size(&self) -> Option<u64> {
         self.size
@@ -186,7 +224,17 @@ impl BlobReader {
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
         }
-        self.read_on(buffer, call).inspect_err(|error| {
+        let read = loop {
+            match self.read_on(buffer, call) {
+                Err(error) => {
+                    if !self.moves_on(&error, call)? {
+                        break Err(error);
+                    }
+                }
+                read => break read,
+            }
+        };
+        read.inspect_err(|error| {
             self.body = None;
             if !matches!(error.code(), Code::Cancelled | Code::Deadline) {
                 // It comes again in calls that have sent nothing.

@@ -125,6 +125,10 @@ impl Source for Target {
         read(self)
     }
 
+    fn has_alternative(&self) -> bool {
+        self.repository.registry().has_alternative()
+    }
+
     fn small_blob(&self, blob: &Descriptor, limit: u64, call: &Call) -> Result<Vec<u8>> {
         blob::read_whole(&self.repository, blob, limit, call)
     }

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde::Serialize;
 use url::Url;
@@ -18,7 +19,7 @@ use crate::http::address::Reach;
 use crate::http::origin::Origin;
 use crate::http::retry::Attempts;
 use crate::http::slots::Slots;
-use crate::http::{Client, Method, Reaches, Request, Response, header};
+use crate::http::{Client, HeaderName, HeaderValue, Method, Reaches, Request, Response, header};
 use crate::mask::Words;
 use crate::sync::{PerProcess, inherited, lock};
 use crate::tls::Identity;
@@ -51,6 +52,7 @@ pub struct Common {
 pub struct Registry {
     common: Arc<Common>,
     base: Url,
+    manner: Arc<Manner>,
     identity: Arc<Identity>,
     auth: Arc<Authenticator>,
     /// Whether it has answered anything yet.
@@ -59,6 +61,21 @@ pub struct Registry {
     reach: Arc<PerProcess<Mutex<Option<Reach>>>>,
     /// The largest chunk of an upload, once a larger one was refused and this one taken.
     largest_chunk: Arc<AtomicUsize>,
+}
+
+/// How an endpoint is spoken to, where that is not as everywhere.
+#[derive(Debug, Clone, Default)]
+pub struct Manner {
+    /// The root of its API, if that is not `/v2` below its address.
+    pub root: Option<Url>,
+    /// The registry whose images it is asked for, which it learns from the query `ns`.
+    pub namespace: Option<String>,
+    /// Headers of all requests to its origin. They may be secrets.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// How long a connection may take, if not as long as the service says.
+    pub connect: Option<Duration>,
+    /// Whether another endpoint can be asked where this one fails.
+    pub has_alternative: bool,
 }
 
 /// What `/v2/` answered.
@@ -91,6 +108,7 @@ impl Registry {
         Self {
             common,
             base,
+            manner: Arc::default(),
             identity: Arc::new(identity),
             auth: Arc::new(auth),
             answered: Arc::default(),
@@ -99,6 +117,17 @@ impl Registry {
             })),
             largest_chunk: Arc::new(AtomicUsize::new(usize::MAX)),
         }
+    }
+
+    /// The same, spoken to in another manner.
+    #[must_use]
+    pub fn in_manner(self, manner: Manner) -> Self {
+        Self { manner: Arc::new(manner), ..self }
+    }
+
+    /// Whether another endpoint can be asked where this one fails.
+    pub fn has_alternative(&self) -> bool {
+        self.manner.has_alternative
     }
 
     /// How its users are let in.
@@ -138,18 +167,22 @@ impl Registry {
 
     /// `<base>/v2/<path>`. The path is made of parsed names only.
     pub fn address(&self, path: &str) -> Url {
-        let mut url = self.base.clone();
-        let prefix = self.base.path().trim_end_matches('/').to_owned();
-        url.set_path(&format!("{prefix}/v2/{path}"));
+        let (mut url, below) = match &self.manner.root {
+            Some(root) => (root.clone(), ""),
+            None => (self.base.clone(), "/v2"),
+        };
+        let prefix = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&format!("{prefix}{below}/{path}"));
         url
     }
 
     /// Asks `/v2/`, without credentials: whether the protocol is spoken, and how one is let in.
     pub fn ping(&self, call: &Call) -> Result<Ping> {
         let doing = format!("ping the registry {}", Origin::of(&self.base).authority());
-        let mut request = Request::get(self.address(""), &self.identity, &doing);
+        self.check_headers()?;
+        let mut request = self.request(self.address(""), &doing);
         request.budget = Some((self.common.client.timeouts().auth, Phase::Ping));
-        let mut attempts = Attempts::new(&self.common.retry);
+        let mut attempts = self.attempts(0).of_known(None);
         let response = loop {
             match self.common.client.send(&request, call) {
                 Ok(response) if matches!(response.status, 429 | 500..) => {
@@ -190,7 +223,29 @@ impl Registry {
 
     /// A request to this registry.
     pub fn request<'a>(&'a self, url: Url, doing: &'a str) -> Request<'a> {
-        Request::get(url, &self.identity, doing)
+        let mut request = Request::get(url, &self.identity, doing);
+        if Origin::of(&request.url) != Origin::of(&self.base) {
+            return request;
+        }
+        if let Some(namespace) = &self.manner.namespace
+            && !request.url.query_pairs().any(|(key, _)| key == "ns")
+        {
+            request.url.query_pairs_mut().append_pair("ns", namespace);
+        }
+        for (name, value) in &self.manner.headers {
+            request.headers.push((name.clone(), value.clone(), Reaches::Origin));
+        }
+        request.connect = self.manner.connect;
+        request
+    }
+
+    /// Refuses to send headers that show who we are where credentials may not go.
+    fn check_headers(&self) -> Result<()> {
+        let shows = |name: &HeaderName| *name == header::AUTHORIZATION || *name == header::COOKIE;
+        if self.manner.headers.iter().any(|(name, _)| shows(name)) {
+            self.common.policy.check_secrets_go(&self.common.client, &self.base, &self.identity)?;
+        }
+        Ok(())
     }
 
     /// Sends a request with the authorization that it needs. Any status is a result, but a 401 that nothing can
@@ -226,10 +281,14 @@ impl Registry {
         call: &Call,
     ) -> Result<Response> {
         let response = match authorization {
-            None => self.common.client.send(request, call),
+            None => {
+                self.check_headers()?;
+                self.common.client.send(request, call)
+            }
             Some(value) => {
-                let request =
-                    request.clone().header(header::AUTHORIZATION, value, Reaches::Origin)?;
+                let mut request = request.clone();
+                request.headers.retain(|(name, ..)| *name != header::AUTHORIZATION);
+                let request = request.header(header::AUTHORIZATION, value, Reaches::Origin)?;
                 self.common.client.send(&request, call)
             }
         }?;
@@ -264,6 +323,7 @@ impl Registry {
         let answered = self.answered.load(Ordering::Relaxed);
         Attempts::after(&self.common.retry, failures)
             .of_known(answered.then(|| Origin::of(&self.base).authority()))
+            .with_alternative(self.manner.has_alternative)
     }
 
     /// As [`Registry::send`], tried again while that may help. A status that is not `wanted` is an error.

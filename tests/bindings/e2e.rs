@@ -470,6 +470,24 @@ fn configuration() {
                 json!([{"URL": "https://10.1.1.1:5000"}, {"URL": "http://10.1.1.1:5000"}]),
             ),
             gives(
+                &["service_resolve_endpoints", "s", "busybox", r"\N"],
+                json!({"endpoints": [
+                    {"url": "https://mirror.example/", "mirror": true, "source": "registry-mirrors",
+                     "capabilities": ["pull", "resolve"], "insecure": false},
+                    {"url": "https://registry-1.docker.io", "mirror": false, "source": "default",
+                     "capabilities": ["pull", "resolve", "push"], "insecure": false},
+                ]}),
+            ),
+            gives(
+                &["service_resolve_endpoints", "s", "busybox", r#"{"actions":["pull","push"]}"#],
+                json!({"endpoints": [{"skipped": "it does not have the capability push"}, {"mirror": false}]}),
+            ),
+            fails(
+                &["service_resolve_endpoints", "s", "BUSYBOX", r"\N"],
+                "INVALID_REFERENCE",
+                json!({}),
+            ),
+            gives(
                 &["service_resolve_repository", "s", "r.example:5000/app"],
                 json!({"Official": false, "Index": {"Name": "r.example:5000", "Secure": false}}),
             ),

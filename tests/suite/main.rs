@@ -33,6 +33,7 @@ mod log;
 mod login;
 mod manifest;
 mod memory;
+mod mirrors;
 mod names;
 mod networks;
 mod option_keys;

@@ -36,10 +36,6 @@ fn push() -> Value {
     json!({"actions": ["pull", "push"]})
 }
 
-fn path() -> Value {
-    json!("/nowhere/at/all")
-}
-
 const KEYS: &[(&str, &[(&str, Shown)])] = &[
     (
         "service",
@@ -54,8 +50,8 @@ const KEYS: &[(&str, &[(&str, Shown)])] = &[
                 By("service.rs", "a_load_that_fails_changes_nothing"),
             ),
             ("certs-dir", By("credentials.rs", "pulls_use_them_and_only_at_their_registry")),
-            ("hosts-dir", Refused(path)),
-            ("registries-conf", Refused(path)),
+            ("hosts-dir", By("mirrors.rs", "one_file_alone_says_who_is_asked")),
+            ("registries-conf", By("mirrors.rs", "one_file_alone_says_who_is_asked")),
             ("docker-config", By("credentials.rs", "the_sources_are_asked_in_order")),
             (
                 "daemon-json",
@@ -204,6 +200,10 @@ const KEYS: &[(&str, &[(&str, Shown)])] = &[
             ("protocol", By("pull.rs", "sessions_tell_what_they_are_and_give_manifests")),
             ("registry", By("option_keys.rs", "a_session_of_a_whole_registry")),
         ],
+    ),
+    (
+        "resolve_endpoints",
+        &[("actions", By("mirrors.rs", "changes_go_to_the_hosts_that_take_them"))],
     ),
     (
         "list_tags",
@@ -465,6 +465,7 @@ fn give(scope: &str, document: Value, session: &Session, service: &Service) -> O
             Service::new(&json!({scope: document})).map(drop)
         }
         "session_open" => service.open(None, "127.0.0.1:1/x", &document).map(drop),
+        "resolve_endpoints" => service.resolve_endpoints("127.0.0.1:1/x", &document).map(drop),
         "list_tags" => session.list_tags(None, &document).map(drop),
         "get_manifest" => session.get_manifest(None, None, &document).map(drop),
         "head_manifest" => session.head_manifest(None, None, &document).map(drop),

@@ -354,11 +354,15 @@ fn mirrors_come_first_in_their_order_and_give_way_when_they_fail() {
         }
     }
     // Down altogether, both: the error tells every attempt, the upstream's among them.
-    let (urls, service) = ([first.url(), second.url()], mirrored(&[&first, &second]));
+    let urls = [first.url(), second.url()];
+    let (service, other) = (mirrored(&[&first, &second]), mirrored(&[&first, &second]));
     drop(first);
     pulls(&service, "app:1", &none(), &image);
     drop(second);
+    // The one that was down a moment ago is not asked again.
     let failure = pull(&service, "app:1", &none()).err().expect("nobody is there");
+    assert_eq!(failure.json["attempts"].as_array().map(Vec::len), Some(2), "{failure:#?}");
+    let failure = pull(&other, "app:1", &none()).err().expect("nobody is there");
     let attempts = failure.json["attempts"].as_array().expect("attempts").clone();
     assert_eq!(attempts.len(), 3, "{failure:#?}");
     for (attempt, url) in attempts.iter().zip(&urls) {

@@ -204,6 +204,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "ocireg_layout_verify": (c_int32, [_text, _context, _text, _text_out, POINTER(_error)]),
     "ocireg_service_lookup_pull_endpoints": (c_int32, [_service, _context, _text, _text_out, POINTER(_error)]),
     "ocireg_service_lookup_push_endpoints": (c_int32, [_service, _context, _text, _text_out, POINTER(_error)]),
+    "ocireg_service_resolve_endpoints": (c_int32, [_service, _context, _text, _text, _text_out, POINTER(_error)]),
     "ocireg_service_resolve_repository": (c_int32, [_service, _context, _text, _text_out, POINTER(_error)]),
     "ocireg_service_tls_config": (c_int32, [_service, _context, _text, _text_out, POINTER(_error)]),
     "ocireg_service_is_insecure_registry": (c_int32, [_service, _context, _text, POINTER(c_int32), POINTER(_error)]),

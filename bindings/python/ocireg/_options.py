@@ -15,6 +15,7 @@ __all__ = [
     "CommitOptions",
     "ConfigOptions",
     "CopyOptions",
+    "EndpointsOptions",
     "GetBlobFDOptions",
     "GetBlobFileOptions",
     "IdRangeOptions",
@@ -233,9 +234,10 @@ ServiceOptions = TypedDict(
   Default: none.
 - ``certs-dir``: The directory of certificates, with one subdirectory for each registry. Default:
   ``/etc/docker/certs.d``.
-- ``hosts-dir``: A directory with ``hosts.toml`` files, as containerd has it. Not supported yet: only ``""`` is
-  allowed. Default: none.
-- ``registries-conf``: A ``registries.conf`` file. Not supported yet: only ``""`` is allowed. Default: none.
+- ``hosts-dir``: A directory with a subdirectory for each registry that contains ``hosts.toml``, as containerd's
+  ``/etc/containerd/certs.d``. Read for each session. Default: none.
+- ``registries-conf``: A ``registries.conf`` file of version 2, as Podman's ``/etc/containers/registries.conf``; the
+  files in ``FILE.d/*.conf`` are read after it. Read for each session. Default: none.
 - ``docker-config``: The directory that contains ``config.json``; ``""`` ignores all credential files. Default:
   ``$DOCKER_CONFIG`` or ``~/.docker``.
 - ``credentials``: Credentials by ``host[:port]`` or ``host[:port]/path``.
@@ -293,8 +295,8 @@ class SessionOptions(TypedDict, total=False):
     """How a session is opened.
 
     - ``auth``: Credentials for the registry; ``{}`` is anonymous. Default: the service's credentials.
-    - ``actions``: What the session will do: ``pull``, ``push``, ``delete``. Mirrors are used only if it only pulls.
-      Default: ["pull"].
+    - ``actions``: What the session will do: ``pull``, ``push``, ``delete``. Mirrors of Docker Hub and of
+      ``registries-conf`` are used only if it only pulls. Default: ["pull"].
     - ``protocol``: The protocol. ``v1`` is the protocol of Docker before 1.6, for registries that have no other.
       Default: "v2".
     """
@@ -302,6 +304,15 @@ class SessionOptions(TypedDict, total=False):
     auth: AuthConfig
     actions: list[str]
     protocol: str
+
+
+class EndpointsOptions(TypedDict, total=False):
+    """What the endpoints are for.
+
+    - ``actions``: What will be done there: ``pull``, ``push``, ``delete``. Default: ["pull"].
+    """
+
+    actions: list[str]
 
 
 class TagOptions(TypedDict, total=False):

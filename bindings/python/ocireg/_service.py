@@ -34,9 +34,11 @@ if TYPE_CHECKING:
 
     from .documents import (
         CopyOptions,
+        EndpointsOptions,
         InspectOptions,
         PullOptions,
         PushOptions,
+        ResolvedEndpoint,
         SessionOptions,
         UnpackOptions,
     )
@@ -131,6 +133,25 @@ class Service(Owner):
                 _values.text("hostname", hostname),
             ),
         )
+
+    def resolve_endpoints(
+        self,
+        reference: str,
+        *,
+        timeout: float | None = None,
+        context: _call.Context | None = None,
+        **options: Unpack[EndpointsOptions],
+    ) -> list[ResolvedEndpoint]:
+        """The endpoints that a session for a reference would use, in order, with all configured mirrors."""
+        found = self._run(
+            _values.call_for_json,
+            lib.ocireg_service_resolve_endpoints,
+            timeout,
+            context,
+            _values.text("reference", reference),
+            _values.options(options),
+        )
+        return cast("list[ResolvedEndpoint]", found["endpoints"])
 
     def resolve_repository(
         self, reference: str, *, timeout: float | None = None, context: _call.Context | None = None

@@ -117,6 +117,17 @@ class APIEndpoint(TypedDict, total=False):
     TLSConfig: TLSConfig
 
 
+class ResolvedEndpoint(TypedDict, total=False):
+    """An endpoint that a session for a reference would use, or skip."""
+
+    url: str
+    mirror: bool
+    source: str
+    capabilities: list[str]
+    insecure: bool
+    skipped: str
+
+
 class ServiceConfig(TypedDict):
     """The configuration of a service, in the form of Docker's API."""
 

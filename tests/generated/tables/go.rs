@@ -25,9 +25,12 @@ const SENTENCES: &[(&str, &str)] = &[
     ),
     (
         "hosts-dir",
-        "A directory with hosts.toml files, as containerd has it. Not supported yet: [ErrUnsupported].",
+        "A directory with a subdirectory for each registry that contains hosts.toml, as containerd's /etc/containerd/certs.d. Read for each session.",
     ),
-    ("registries-conf", "A registries.conf file. Not supported yet: [ErrUnsupported]."),
+    (
+        "registries-conf",
+        "A registries.conf file of version 2, as Podman's /etc/containers/registries.conf; the files in FILE.d/*.conf are read after it. Read for each session.",
+    ),
     ("proxy", "The proxies. &Proxy{} means no proxy."),
     ("user-agent", "The User-Agent header."),
     ("credential-helper-timeout-ms", "How long a credential helper may run."),

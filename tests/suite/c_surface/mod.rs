@@ -203,6 +203,21 @@ impl Service {
         self.lookup(ocireg_service_lookup_pull_endpoints, hostname)
     }
 
+    pub fn resolve_endpoints(&self, reference: &str, options: &Value) -> Outcome<Value> {
+        let (reference, options) = (c(reference), c(&options.to_string()));
+        // SAFETY: live handle and text in, live places out.
+        call_json(|json, error| unsafe {
+            ocireg_service_resolve_endpoints(
+                self.0,
+                ptr::null(),
+                reference.as_ptr(),
+                options.as_ptr(),
+                json,
+                error,
+            )
+        })
+    }
+
     pub fn lookup_push_endpoints(&self, hostname: &str) -> Outcome<Value> {
         self.lookup(ocireg_service_lookup_push_endpoints, hostname)
     }

@@ -751,6 +751,21 @@ func (h *Service) LookupPushEndpoints(ctx *Context, hostname string) (string, er
 	return takeText(jsonOut), err
 }
 
+// ResolveEndpoints calls ocireg_service_resolve_endpoints.
+func (h *Service) ResolveEndpoints(ctx *Context, reference string, optionsJSON *string) (string, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return "", err
+	}
+	defer h.release()
+	var jsonOut *C.char
+	err = call([]arg{text("reference", reference), optional("options_json", optionsJSON)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_service_resolve_endpoints(self, ctx.raw(), in[0], in[1], &jsonOut, failure)
+		})
+	return takeText(jsonOut), err
+}
+
 // ResolveRepository calls ocireg_service_resolve_repository.
 func (h *Service) ResolveRepository(ctx *Context, reference string) (string, error) {
 	self, err := h.acquire()

@@ -220,6 +220,10 @@ func (*Service) LookupPushEndpoints(*Context, string) (string, error) {
 	return "", noCgo()
 }
 
+func (*Service) ResolveEndpoints(*Context, string, *string) (string, error) {
+	return "", noCgo()
+}
+
 func (*Service) ResolveRepository(*Context, string) (string, error) {
 	return "", noCgo()
 }

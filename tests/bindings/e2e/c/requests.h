@@ -298,6 +298,14 @@ static int called(void) {
         answer_text(code, out);
         return 1;
     }
+    if (named("service_resolve_endpoints")) {
+        ocireg_service *self = handle_of('S', fields[1]);
+        if (self == NULL) return 1;
+        char *out = NULL;
+        code = ocireg_service_resolve_endpoints(self, context, fields[2], fields[3], &out, &error);
+        answer_text(code, out);
+        return 1;
+    }
     if (named("service_resolve_repository")) {
         ocireg_service *self = handle_of('S', fields[1]);
         if (self == NULL) return 1;

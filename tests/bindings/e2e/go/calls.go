@@ -35,6 +35,7 @@ var calls = []struct{ request, of, method string }{
 	{"session_put_blob_fd", "session", "PutBlobFD"},
 	{"service_lookup_pull_endpoints", "service", "LookupPullEndpoints"},
 	{"service_lookup_push_endpoints", "service", "LookupPushEndpoints"},
+	{"service_resolve_endpoints", "service", "ResolveEndpoints"},
 	{"service_resolve_repository", "service", "ResolveRepository"},
 	{"service_tls_config", "service", "TLSConfig"},
 	{"service_is_insecure_registry", "service", "IsInsecureRegistry"},

@@ -52,6 +52,7 @@ CALLS: dict[str, Call] = {
     "layout_verify": Call(None, "layout_verify", ("text", "options"), True),
     "service_lookup_pull_endpoints": Call("service", "lookup_pull_endpoints", ("text",), True),
     "service_lookup_push_endpoints": Call("service", "lookup_push_endpoints", ("text",), True),
+    "service_resolve_endpoints": Call("service", "resolve_endpoints", ("text", "options"), True),
     "service_resolve_repository": Call("service", "resolve_repository", ("text",), True),
     "service_tls_config": Call("service", "tls_config", ("text",), True),
     "service_is_insecure_registry": Call("service", "is_insecure_registry", ("text",), True),
