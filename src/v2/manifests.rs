@@ -357,7 +357,18 @@ impl Putting<'_> {
             }
             // Nothing else of the request could fail so.
             let error = if changed { error.recode(Code::Conflict) } else { error };
-            attempts.again(repository.named(error), call)?;
+            attempts.again(self.explained(repository.named(error)), call)?;
+        }
+    }
+
+    /// What a user can do about a refusal that says little.
+    fn explained(&self, error: Error) -> Error {
+        let refused = matches!(error.code(), Code::Rejected | Code::Unsupported);
+        let outline = Outline::of(self.bytes, "").unwrap_or_default();
+        if refused && outline.media_type.is_none() {
+            error.hint("the manifest has no key mediaType, which some registries require; build the image again with it (its digest changes)")
+        } else {
+            error
         }
     }
 

@@ -20,6 +20,9 @@ use crate::log::{Level, Record};
 use crate::mask::Words;
 use crate::names::reference::check_path;
 
+/// No registry refuses to list so many entries at once.
+const MOST_AT_ONCE: u32 = 1000;
+
 /// What is wanted of a list.
 #[derive(Debug, Clone, Default)]
 pub struct PageOptions {
@@ -102,6 +105,20 @@ impl Registry {
 impl List<'_> {
     /// Fetches one page with `n`, all of them without.
     pub fn fetch(&self, options: &PageOptions, call: &Call) -> Result<Listing> {
+        match self.fetch_as(options, call) {
+            // Some registries refuse what they could answer in part.
+            Err(error)
+                if options.next.is_none()
+                    && options.n.is_some_and(|n| n > MOST_AT_ONCE)
+                    && matches!(error.code(), Code::Rejected | Code::Unsupported) =>
+            {
+                self.fetch_as(&PageOptions { n: Some(MOST_AT_ONCE), ..options.clone() }, call)
+            }
+            fetched => fetched,
+        }
+    }
+
+    fn fetch_as(&self, options: &PageOptions, call: &Call) -> Result<Listing> {
         let mut place = match &options.next {
             Some(next) => next.parse()?,
             None => Position::first(&self.first, options),

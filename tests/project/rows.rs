@@ -9,9 +9,16 @@ use std::process::Command;
 
 const TABLE: &str = "tests/security-rows.md";
 
+/// What the specification asks for, and what registries do otherwise.
+const CONFORMANCE: &str = "docs/conformance.md";
+
 /// Row → file and name of its tests.
 fn rows() -> BTreeMap<String, Vec<(String, String)>> {
-    let table = fs::read_to_string(TABLE).expect("the table");
+    rows_of(TABLE)
+}
+
+fn rows_of(table: &str) -> BTreeMap<String, Vec<(String, String)>> {
+    let table = fs::read_to_string(table).expect("the table");
     let mut rows = BTreeMap::new();
     for line in table.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| row")) {
         let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
@@ -113,6 +120,27 @@ fn every_row_has_its_test_and_every_test_of_a_row_is_in_the_table() {
                     "{row} lacks {file}: {name}"
                 );
             }
+        }
+    }
+}
+
+#[test]
+fn every_line_of_the_specification_and_every_habit_of_a_registry_has_its_test() {
+    let rows = rows_of(CONFORMANCE);
+    for (row, tests) in &rows {
+        assert!(!tests.is_empty(), "{row}");
+        for (file, test) in tests {
+            let (path, declaration) = declaration(file, test);
+            let source = fs::read_to_string(path).expect(file);
+            assert!(source.contains(&declaration), "{row}: {file}: {test}");
+        }
+    }
+    // None is left out: they are numbered.
+    for (kind, least) in [("S", 38), ("Q", 30)] {
+        let count = rows.keys().filter(|row| row.starts_with(kind)).count();
+        assert!(count >= least, "{kind}: {count}");
+        for number in 1..=count {
+            assert!(rows.contains_key(&format!("{kind}{number}")), "{kind}{number}");
         }
     }
 }

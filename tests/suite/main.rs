@@ -44,6 +44,7 @@ mod present;
 mod proxies;
 mod pull;
 mod push;
+mod quirks;
 mod randomness;
 mod search;
 mod secrets;

@@ -360,6 +360,21 @@ impl Store {
             return error(400, "DIGEST_INVALID", "provided digest did not match uploaded content");
         }
         let digest = if by_digest { reference.to_owned() } else { digest::sha256(&request.body) };
+        let refused = self.quirks.find(|quirk| match quirk {
+            Quirk::Sha256Only(status) if by_digest && !reference.starts_with("sha256:") => {
+                Some((*status, "DIGEST_INVALID", "the digest's algorithm is not supported"))
+            }
+            Quirk::MediaTypeWanted(status)
+                if serde_json::from_slice::<serde_json::Value>(&request.body)
+                    .map_or(true, |document| document.get("mediaType").is_none()) =>
+            {
+                Some((*status, "UNSUPPORTED", "Invalid JSON syntax"))
+            }
+            _ => None,
+        });
+        if let Some((status, code, message)) = refused {
+            return error(status, code, message);
+        }
         let media_type = request.header("content-type").unwrap_or_default().to_owned();
         let mut tags = request.query("tag");
         if self.quirks.has(|quirk| *quirk == Quirk::NoTagQuery) {
@@ -457,6 +472,13 @@ impl Store {
             names.retain(|name| name > last);
         }
         let n = request.query("n").first().and_then(|n| n.parse::<usize>().ok());
+        let refused = self.quirks.find(|quirk| match quirk {
+            Quirk::MostListed(most, status) if n > Some(*most) => Some(*status),
+            _ => None,
+        });
+        if let Some(status) = refused {
+            return error(status, "UNSUPPORTED", "n is too large");
+        }
         let mut link = None;
         if let Some(n) = n
             && n < names.len()

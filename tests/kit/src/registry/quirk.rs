@@ -9,7 +9,7 @@ use crate::server::lock;
 pub enum Quirk {
     /// A chunk is answered with this status.
     PatchAnswer(u16),
-    /// Of the next request of this method that has a body only so many bytes arrive; then the connection is gone.
+    /// Of the next request of this method that has as large a body only so many bytes arrive; then the connection is gone.
     ArrivesInPart(&'static str, usize),
     /// A chunk without bytes has no valid range: 416.
     EmptyPatchRefused,
@@ -35,6 +35,16 @@ pub enum Quirk {
     NoLink,
     /// A page always begins with the first entry.
     LastIgnored,
+    /// Whoever asks for more entries of a list than this is answered with this status. ECR lists 1000.
+    MostListed(usize, u16),
+    /// A manifest without the key `mediaType` is answered with this status, as ECR does.
+    MediaTypeWanted(u16),
+    /// An upload of no bytes is answered with this status, as Google's Artifact Registry does.
+    EmptyBlobRefused(u16),
+    /// A mount that does not say where from is answered with this status, as Quay does.
+    MountWantsFrom(u16),
+    /// Manifests are taken under SHA-256 only: others are answered with this status.
+    Sha256Only(u16),
     /// HEAD is answered with this status.
     HeadRefused(u16),
     /// There is no referrers API.
@@ -87,10 +97,10 @@ impl Quirks {
     }
 
     /// How much arrives of what this request brings, if not all. Happens once.
-    pub(super) fn takes_part(&self, method: &str) -> Option<usize> {
+    pub(super) fn takes_part(&self, method: &str, sent: usize) -> Option<usize> {
         let mut all = lock(&self.0);
         let part = |quirk: &Quirk| match quirk {
-            Quirk::ArrivesInPart(of, length) if *of == method => Some(*length),
+            Quirk::ArrivesInPart(of, length) if *of == method && *length <= sent => Some(*length),
             _ => None,
         };
         let at = all.iter().position(|quirk| part(quirk).is_some())?;

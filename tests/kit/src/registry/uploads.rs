@@ -46,6 +46,13 @@ impl Store {
     pub(super) fn start_upload(&self, request: &Request, name: &str) -> Reply {
         if let Some(digest) = request.query("mount").first() {
             let from = request.query("from");
+            let refused = self.quirks.find(|quirk| match quirk {
+                Quirk::MountWantsFrom(status) if from.is_empty() => Some(*status),
+                _ => None,
+            });
+            if let Some(status) = refused {
+                return error(status, "BLOB_UPLOAD_INVALID", "from is required");
+            }
             let mut repositories = lock(&self.repositories);
             let found = repositories
                 .iter()
@@ -77,9 +84,9 @@ impl Store {
             return error(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry");
         };
         if !request.body.is_empty()
-            && let Some(length) = self.quirks.takes_part(method)
+            && let Some(length) = self.quirks.takes_part(method, request.body.len())
         {
-            upload.bytes.extend_from_slice(&request.body[..length.min(request.body.len())]);
+            upload.bytes.extend_from_slice(&request.body[..length]);
             let mut reply = Reply::empty(202);
             reply.cut_head = Some((0, Cut::Rst));
             return reply;
@@ -156,6 +163,13 @@ impl Store {
     }
 
     fn finish_upload(&self, name: &str, digest: &str, bytes: Vec<u8>) -> Reply {
+        let refused = self.quirks.find(|quirk| match quirk {
+            Quirk::EmptyBlobRefused(status) if bytes.is_empty() => Some(*status),
+            _ => None,
+        });
+        if let Some(status) = refused {
+            return error(status, "BLOB_UPLOAD_INVALID", "the blob is empty");
+        }
         if !digest::is_of(digest, &bytes) {
             return error(400, "DIGEST_INVALID", "provided digest did not match uploaded content");
         }
