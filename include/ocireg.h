@@ -308,6 +308,8 @@ extern "C" {
  * - `retry`: `max-attempts` (5), `initial-ms` (250), `max-ms` (30000), `max-retry-after-ms` (60000).
  * - `max-concurrent-downloads` (4), `max-concurrent-uploads` (4): how many transfers from or to one host may run at
  *   once.
+ * - `max-concurrent-requests` (no limit): how many requests to one host may wait for a response at once, over all
+ *   calls of the service.
  * - `limits`: the largest `manifest`, `config`, `list` (8 MiB each), `token` (1 MiB) and `error` (64 KiB); the number
  *   of `pages`, `children` (10000 each), `depth` (4), `urls` (16); `total` (64 MiB), the size of all JSON that one
  *   call may collect; `spool` (no limit), the size of the temporary file for a layer of protocol v1.
@@ -511,9 +513,10 @@ void ocireg_service_free(ocireg_service *service);
  *                        the call fails with OCIREG_ALREADY_EXISTS
  * @param report_json   Receives the report as a JSON object: `reference` (canonical, with digest), `descriptor` (of
  *                      what the name now refers to), `manifests`, `platform`, `endpoint`, `destination`, `blobs` (each
- *                      with `digest`, `size`, `media_type`, `bytes_transferred`, `resumed_from`, `retries`, `source`),
- *                      `bytes_total`, `bytes_transferred`, `duration_ms`, `warnings`. Free it with
- *                      ocireg_string_free(). May be NULL.
+ *                      with `digest`, `size`, `media_type`, `bytes_transferred`, `resumed_from`, `retries`, `source`,
+ *                      `duration_ms`, `bytes_per_second`), `bytes_total`, `bytes_transferred`, `duration_ms`,
+ *                      `bytes_per_second`, `rate_limits` (each with `host`, `limit`, `remaining`, `window_seconds`;
+ *                      absent unless a registry told them), `warnings`. Free it with ocireg_string_free(). May be NULL.
  * @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
  * @return OCIREG_OK or an error code, such as:
  *         - OCIREG_NOT_FOUND: the registry does not have the image.
@@ -582,9 +585,10 @@ int32_t ocireg_pull(const ocireg_service *service,
  * @param report_json   Receives the report as a JSON object: `reference` (canonical, with the digest that was pushed),
  *                      `descriptor`, `manifests`, `platform`, `endpoint`, `destination`, `tags` (all tags that now
  *                      refer to the image), `blobs` (each with `digest`, `size`, `media_type`, `bytes_transferred`,
- *                      `resumed_from`, `retries` and `source`: "network", "present" or "mounted"), `bytes_total`,
- *                      `bytes_transferred`, `duration_ms`, `converted` (each with `from` and `to`), `warnings`. Free
- *                      it with ocireg_string_free(). May be NULL.
+ *                      `resumed_from`, `retries`, `duration_ms`, `bytes_per_second` and `source`: "network",
+ *                      "present" or "mounted"), `bytes_total`, `bytes_transferred`, `duration_ms`,
+ *                      `bytes_per_second`, `rate_limits` (as in ocireg_pull()), `converted` (each with `from` and
+ *                      `to`), `warnings`. Free it with ocireg_string_free(). May be NULL.
  * @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
  * @return OCIREG_OK or an error code, such as:
  *         - OCIREG_NOT_FOUND: the layout does not contain the image.

@@ -28,7 +28,7 @@ pub enum Level {
     Info = 3,
     /// Every request.
     Debug = 4,
-    /// Every connection.
+    /// Every connection, and what goes over it, line by line.
     Trace = 5,
 }
 

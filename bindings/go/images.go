@@ -32,6 +32,17 @@ type BlobReport struct {
 	Retries          int    `json:"retries"`
 	// Source is "network", "present", "mounted" or "resumed".
 	Source string `json:"source"`
+	// BytesPerSecond is 0 if nothing was transferred.
+	BytesPerSecond int64 `json:"bytes_per_second"`
+}
+
+// RateLimit is how many requests a registry allows, and how many of them are left.
+type RateLimit struct {
+	Host      string `json:"host"`
+	Limit     int64  `json:"limit"`
+	Remaining int64  `json:"remaining"`
+	// WindowSeconds is 0 if the registry did not say what time the limit is for.
+	WindowSeconds int64 `json:"window_seconds"`
 }
 
 // ImageReport is what the results of Pull, Push, Copy and Unpack have in common.
@@ -47,6 +58,9 @@ type ImageReport struct {
 	BytesTotal       int64         `json:"bytes_total"`
 	BytesTransferred int64         `json:"bytes_transferred"`
 	Duration         time.Duration `json:"-"`
+	BytesPerSecond   int64         `json:"bytes_per_second"`
+	// RateLimits are those that the registries told.
+	RateLimits []RateLimit `json:"rate_limits"`
 	// Tags are the tags that now name the image in the registry.
 	Tags []string `json:"tags"`
 	// Converted are the manifests that were written in another form, because the options asked for it.

@@ -53,6 +53,8 @@ type ServiceOptions struct {
 	MaxConcurrentDownloads int `json:"max-concurrent-downloads,omitempty"`
 	// How many uploads to one host may run at once, over all pushes and copies of the service. Default: 4.
 	MaxConcurrentUploads int `json:"max-concurrent-uploads,omitempty"`
+	// How many requests of one host may wait for its answer at once, over all calls of the service. Default: no limit.
+	MaxConcurrentRequests int `json:"max-concurrent-requests,omitempty"`
 	// Whether environment variables may set proxies, the paths of configuration files and CA certificates, and the
 	// directory of temporary files. In a privileged process they never may. Default: true.
 	Environment *bool `json:"environment,omitempty"`

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 pub use event::Event;
+use serde::Serialize;
 
 use crate::error::{Code, Error, Phase, Result};
 use crate::log::{Level, Log, Record};
@@ -124,8 +125,24 @@ struct Shared {
     records: Mutex<Vec<(Level, String)>>,
     /// Warnings for the user; the call continued.
     warnings: Mutex<Vec<String>>,
+    /// What each host last said about how many more requests it allows.
+    rate_limits: Mutex<Vec<RateLimit>>,
     /// The service's limit for every call, in addition to the context's own deadline.
     limit: Option<Instant>,
+}
+
+/// How many requests a host allows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RateLimit {
+    /// `host[:port]`.
+    pub host: String,
+    /// So many in all.
+    pub limit: u64,
+    /// So many from now on.
+    pub remaining: u64,
+    /// The seconds that the limit is for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window_seconds: Option<u64>,
 }
 
 impl Call {
@@ -147,6 +164,7 @@ impl Call {
             log: OnceLock::new(),
             records: Mutex::default(),
             warnings: Mutex::default(),
+            rate_limits: Mutex::default(),
             limit: None,
         };
         Self { context: context.cloned(), shared: Arc::new(shared), caller_thread: true }
@@ -176,9 +194,16 @@ impl Call {
             log: self.shared.log.clone(),
             records: Mutex::default(),
             warnings: Mutex::default(),
+            rate_limits: Mutex::default(),
             limit: now.checked_add(time),
         };
         Self { shared: Arc::new(shared), ..self }
+    }
+
+    /// For what still has to be said to a server when the call is over, even if it was cancelled or is late.
+    #[must_use]
+    pub fn parting(&self, time: Duration) -> Self {
+        Self { context: None, caller_thread: false, ..self.clone().limited(time) }
     }
 
     /// The same call for one of its worker threads, which never runs callbacks.
@@ -354,6 +379,20 @@ impl Call {
         if !warnings.contains(&message) {
             warnings.push(message);
         }
+    }
+
+    /// Remembers for the report how much more a host can be asked.
+    pub fn note_rate_limit(&self, told: RateLimit) {
+        let mut all = lock(&self.shared.rate_limits);
+        match all.iter_mut().find(|known| known.host == told.host) {
+            Some(known) => *known = told,
+            None => all.push(told),
+        }
+    }
+
+    /// How much more each host can be asked, as far as it said so.
+    pub fn rate_limits(&self) -> Vec<RateLimit> {
+        lock(&self.shared.rate_limits).clone()
     }
 
     /// All warnings of the call so far.

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -25,6 +26,9 @@ use crate::v2::upload::{BlobWriter, PutOptions};
 
 /// What is moved at a time.
 const BUFFER: usize = 256 << 10;
+
+/// How long a registry may take to hear that an upload is over.
+const ABORT: Duration = Duration::from_millis(500);
 
 /// A blob that was downloaded to or uploaded from a file.
 #[derive(Debug, Serialize)]
@@ -397,7 +401,7 @@ impl Source {
         let sent = self.send(&mut writer, existed, call);
         if sent.is_err() {
             call.forget_done(call.done().saturating_sub(before));
-            writer.abort(call)?;
+            drop(writer.abort(&call.parting(ABORT)));
         }
         let descriptor = sent?;
         let bytes_transferred = if existed { 0 } else { descriptor.size };

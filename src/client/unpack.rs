@@ -99,7 +99,8 @@ pub fn unpack(
     }];
     report.platform = image.platform;
     report.endpoint = source.endpoint();
-    report.duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    report.took(began.elapsed());
+    report.rate_limits = call.rate_limits();
     report.warnings = warnings;
     Ok(Unpacked {
         report,

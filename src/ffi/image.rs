@@ -58,9 +58,10 @@ use crate::client::{copy, inspect, pull, push, unpack};
 ///                        the call fails with OCIREG_ALREADY_EXISTS
 /// @param report_json   Receives the report as a JSON object: `reference` (canonical, with digest), `descriptor` (of
 ///                      what the name now refers to), `manifests`, `platform`, `endpoint`, `destination`, `blobs` (each
-///                      with `digest`, `size`, `media_type`, `bytes_transferred`, `resumed_from`, `retries`, `source`),
-///                      `bytes_total`, `bytes_transferred`, `duration_ms`, `warnings`. Free it with
-///                      ocireg_string_free(). May be NULL.
+///                      with `digest`, `size`, `media_type`, `bytes_transferred`, `resumed_from`, `retries`, `source`,
+///                      `duration_ms`, `bytes_per_second`), `bytes_total`, `bytes_transferred`, `duration_ms`,
+///                      `bytes_per_second`, `rate_limits` (each with `host`, `limit`, `remaining`, `window_seconds`;
+///                      absent unless a registry told them), `warnings`. Free it with ocireg_string_free(). May be NULL.
 /// @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
 /// @return OCIREG_OK or an error code, such as:
 ///         - OCIREG_NOT_FOUND: the registry does not have the image.
@@ -144,9 +145,10 @@ pub unsafe extern "C" fn ocireg_pull(
 /// @param report_json   Receives the report as a JSON object: `reference` (canonical, with the digest that was pushed),
 ///                      `descriptor`, `manifests`, `platform`, `endpoint`, `destination`, `tags` (all tags that now
 ///                      refer to the image), `blobs` (each with `digest`, `size`, `media_type`, `bytes_transferred`,
-///                      `resumed_from`, `retries` and `source`: "network", "present" or "mounted"), `bytes_total`,
-///                      `bytes_transferred`, `duration_ms`, `converted` (each with `from` and `to`), `warnings`. Free
-///                      it with ocireg_string_free(). May be NULL.
+///                      `resumed_from`, `retries`, `duration_ms`, `bytes_per_second` and `source`: "network",
+///                      "present" or "mounted"), `bytes_total`, `bytes_transferred`, `duration_ms`,
+///                      `bytes_per_second`, `rate_limits` (as in ocireg_pull()), `converted` (each with `from` and
+///                      `to`), `warnings`. Free it with ocireg_string_free(). May be NULL.
 /// @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
 /// @return OCIREG_OK or an error code, such as:
 ///         - OCIREG_NOT_FOUND: the layout does not contain the image.

@@ -47,6 +47,8 @@ handle_type!(ocireg_service, Service, b"ociservc");
 /// - `retry`: `max-attempts` (5), `initial-ms` (250), `max-ms` (30000), `max-retry-after-ms` (60000).
 /// - `max-concurrent-downloads` (4), `max-concurrent-uploads` (4): how many transfers from or to one host may run at
 ///   once.
+/// - `max-concurrent-requests` (no limit): how many requests to one host may wait for a response at once, over all
+///   calls of the service.
 /// - `limits`: the largest `manifest`, `config`, `list` (8 MiB each), `token` (1 MiB) and `error` (64 KiB); the number
 ///   of `pages`, `children` (10000 each), `depth` (4), `urls` (16); `total` (64 MiB), the size of all JSON that one
 ///   call may collect; `spool` (no limit), the size of the temporary file for a layer of protocol v1.

@@ -11,12 +11,14 @@ use url::Url;
 
 use super::address::{AddressRule, Dial, Reach, judge_for_proxy};
 use super::agent::{Lookup, Pools, inherit_pools, new_agent};
-use super::failure::from_client;
+use super::failure::{from_client, retry_after};
+use super::governor::{Answered, Governor};
 use super::origin::Origin;
 use super::redirect::{Hops, Trail, follow};
 use super::request::{Payload, Reaches, Redirects, Request};
 use super::resolver::Resolver;
 use super::response::{Body, Response};
+use super::trace;
 use super::transport::early::WhileWanted;
 use super::transport::plain::SocketConnector;
 use super::transport::proxy::{ProxyConnector, wants_login};
@@ -46,6 +48,7 @@ pub struct Client {
     /// Where the directories of registries' certificates are.
     certs_dir: Option<PathBuf>,
     most_collected: u64,
+    governor: Arc<Governor>,
     pools: PerProcess<Mutex<Pools>>,
 }
 
@@ -74,6 +77,7 @@ impl Client {
         proxies: Proxies,
         most_collected: u64,
         certs_dir: Option<PathBuf>,
+        governor: Arc<Governor>,
     ) -> Self {
         let user_agent = user_agent.filter(|text| !text.is_empty());
         let pools = PerProcess::new(inherit_pools);
@@ -86,6 +90,7 @@ impl Client {
             proxies,
             most_collected,
             certs_dir,
+            governor,
             pools,
         }
     }
@@ -151,13 +156,29 @@ impl Client {
     ) -> Result<(ureq::http::Response<ureq::Body>, Reach)> {
         call.check()?;
         let route = self.route(hop, call)?;
+        let host = Origin::of(hop.url).authority();
+        let _turn = self
+            .governor
+            .ask(&host, !hop.request.is_large, call)
+            .map_err(|e| e.context(hop.doing()))?;
         loop {
             let message = self.message(hop)?;
             remember_secrets(&message, hop.request.body, call);
+            trace::request(&message, call);
             let began = Instant::now();
             let (result, seen) = self.run(hop, &route, message, call)?;
+            trace::connection(hop.url, seen, call);
             match result {
                 Ok(response) => {
+                    trace::response(&response, call);
+                    self.governor.learn(
+                        &host,
+                        Answered {
+                            status: response.status().as_u16(),
+                            retry_after: retry_after(response.headers()),
+                            took: hop.request.method.is_safe().then(|| began.elapsed()),
+                        },
+                    );
                     call.log(Level::Debug, "http", || {
                         let status = response.status().as_u16();
                         hop.record(&format!("answered {status}"), seen)
@@ -227,8 +248,9 @@ impl Client {
             seen: Seen::default(),
         };
         let body = hop.request.body;
-        let mut stream = match body {
+        let mut stream: Option<Box<dyn io::Read>> = match body {
             Payload::Stream(open) => Some(open()?),
+            Payload::Once(once) => Some(Box::new(once.open()?)),
             Payload::Empty | Payload::Bytes(_) => None,
         };
         let agent = &route.agent;
@@ -254,6 +276,9 @@ impl Client {
         let own = request.headers.iter().any(|(name, ..)| name == header::USER_AGENT);
         if let Some(user_agent) = self.user_agent.as_ref().filter(|_| !own) {
             builder = builder.header(header::USER_AGENT, user_agent);
+        }
+        if let Payload::Once(once) = request.body {
+            builder = builder.header(header::CONTENT_LENGTH, once.length());
         }
         // Content is verified as it is stored: nothing may decode it on the way.
         builder = builder.header("accept-encoding", "identity");

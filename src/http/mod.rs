@@ -4,6 +4,7 @@ pub mod address;
 mod agent;
 mod client;
 mod failure;
+pub mod governor;
 pub mod link;
 pub mod origin;
 pub mod range;
@@ -14,11 +15,12 @@ pub mod resolver;
 mod response;
 pub mod retry;
 pub mod slots;
+mod trace;
 mod transport;
 
 pub use client::{Client, Peer, Trust};
 pub use failure::retry_after;
-pub use request::{Payload, Reaches, Redirects, Request};
+pub use request::{Once, Payload, Reaches, Redirects, Request};
 pub use response::{Body, Response};
 pub use transport::scope::carry;
 // The types of requests and answers, so that no other room names the client.

@@ -30,6 +30,19 @@ impl<K: Eq + Hash + Clone, V> Recent<K, V> {
         Some(value)
     }
 
+    /// What is kept for a key, as it is when there was nothing.
+    pub(super) fn entry<Q>(&mut self, key: &Q) -> &mut V
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ToOwned<Owned = K> + ?Sized,
+        V: Default,
+    {
+        if self.get(key).is_none() {
+            self.insert(key.to_owned(), V::default());
+        }
+        &mut self.entries.entry(key.to_owned()).or_default().1
+    }
+
     /// Keeps a value in place of an older one. Returns what that cost: the older one, or the entry that was not used for
     /// the longest time.
     pub(super) fn insert(&mut self, key: K, value: V) -> Option<V> {

@@ -1,6 +1,7 @@
 //! Requests, as callers of this room write them.
 
-use std::io::Read;
+use std::cell::RefCell;
+use std::io::{self, Read};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -37,6 +38,54 @@ pub enum Payload<'a> {
     /// Of unknown length, in chunks. Opened anew for each time that the request is sent; a failure of ours comes back
     /// through [`carry`](super::carry).
     Stream(&'a (dyn Fn() -> Result<Box<dyn Read + 'a>> + Sync)),
+    /// So many bytes, straight from where they come from.
+    Once(&'a Once<'a>),
+}
+
+/// A body of known length that is read while it is sent, and that nobody can read again.
+pub struct Once<'a> {
+    length: u64,
+    reader: RefCell<Reading<'a>>,
+}
+
+struct Reading<'a> {
+    from: &'a mut dyn Read,
+    /// Whether some of it is gone.
+    begun: bool,
+}
+
+impl<'a> Once<'a> {
+    /// `length` bytes of `from`.
+    pub fn new(length: u64, from: &'a mut dyn Read) -> Self {
+        Self { length, reader: RefCell::new(Reading { from, begun: false }) }
+    }
+
+    /// How many bytes it has.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// The body, unless some of it was sent already: then it has to begin where the server has come to.
+    pub(super) fn open(&self) -> Result<impl Read> {
+        if self.reader.borrow().begun {
+            return Err(Error::new(
+                Code::Disconnected,
+                "the server did not take the request body that was being sent",
+            )
+            .phase(Phase::Body));
+        }
+        Ok(Opened(&self.reader))
+    }
+}
+
+struct Opened<'o, 'a>(&'o RefCell<Reading<'a>>);
+
+impl Read for Opened<'_, '_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut reading = self.0.borrow_mut();
+        reading.begun = true;
+        reading.from.read(buffer)
+    }
 }
 
 impl Payload<'_> {
@@ -80,6 +129,8 @@ pub struct Request<'a> {
     pub connect: Option<Duration>,
     /// What is done with redirects.
     pub redirects: Redirects,
+    /// Whether much is moved by it, so that what is small goes first.
+    pub is_large: bool,
 }
 
 impl<'a> Request<'a> {
@@ -96,6 +147,7 @@ impl<'a> Request<'a> {
             budget: None,
             connect: None,
             redirects: Redirects::Follow,
+            is_large: false,
         }
     }
 

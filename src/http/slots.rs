@@ -1,9 +1,10 @@
 //! How many transfers of one host may run at once, over all calls of a service.
 
 use std::collections::HashMap;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::governor::Governor;
 use crate::call::{Call, Event};
 use crate::error::Result;
 use crate::os::process;
@@ -16,6 +17,8 @@ const LOOK: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct Slots {
     most: usize,
+    /// Who says that a host has less of them for now.
+    governor: Option<Arc<Governor>>,
     /// After a fork whoever had a place has it in the parent only.
     places: PerProcess<Places>,
 }
@@ -30,7 +33,17 @@ struct Places {
 impl Slots {
     /// `most` places a host; at least one.
     pub fn new(most: usize) -> Self {
-        Self { most: most.max(1), places: PerProcess::default() }
+        Self { most: most.max(1), governor: None, places: PerProcess::default() }
+    }
+
+    /// The same where hosts that complain get less.
+    #[must_use]
+    pub fn governed(self, governor: Arc<Governor>) -> Self {
+        Self { governor: Some(governor), ..self }
+    }
+
+    fn allowed(&self, host: &str) -> usize {
+        self.governor.as_ref().map_or(self.most, |governor| governor.allowed(host, self.most))
     }
 
     /// The places of each host.
@@ -45,7 +58,7 @@ impl Slots {
         let mut told = false;
         loop {
             let count = taken.entry(host.to_owned()).or_default();
-            if *count < self.most {
+            if *count < self.allowed(host) {
                 *count += 1;
                 return Ok(Slot { places, process: process::current(), host: host.to_owned() });
             }

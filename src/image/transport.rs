@@ -248,6 +248,11 @@ pub trait BlobWrite {
     /// Says that a core is idle, which may help with what is left of the blob.
     fn use_idle_core(&mut self) {}
 
+    /// Takes the rest from where it is read, as far as it can be sent on without being kept.
+    fn stream(&mut self, _feed: &mut Feed<'_>, _call: &Call) -> Result<Streamed> {
+        Ok(Streamed::InPieces)
+    }
+
     /// Drops what it has, to begin at 0.
     fn restart(&mut self, call: &Call) -> Result<()>;
 
@@ -266,12 +271,29 @@ pub trait BlobWrite {
     }
 }
 
+/// Gives the next bytes of a blob, as many as fit; 0 is the end. Whoever gives them knows why it fails.
+pub type Feed<'a> = dyn FnMut(&mut [u8]) -> Result<usize> + 'a;
+
+/// What became of a blob that was sent from where it is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Streamed {
+    /// All of it was taken, and can be committed.
+    Whole,
+    /// Something came in between: it goes on from its position, so it has to be read from there.
+    InPart,
+    /// Nothing was taken: it is to be written in pieces.
+    InPieces,
+}
+
 /// The right to bring a blob.
 pub trait Claim {
     /// Repositories of the same registry that others have brought it to.
     fn origins(&self) -> Vec<Origin> {
         Vec::new()
     }
+
+    /// Tells others that it is on its way.
+    fn progress(&self) {}
 
     /// Tells others that it exists now.
     fn note(&self) {}

@@ -67,6 +67,8 @@ options! {
         "max-concurrent-downloads" => max_concurrent_downloads: usize = 4, in 1..=1024;
         /// How many uploads to one host may run at once, over all pushes and copies of the service.
         "max-concurrent-uploads" => max_concurrent_uploads: usize = 4, in 1..=1024;
+        /// How many requests of one host may wait for its answer at once, over all calls of the service.
+        "max-concurrent-requests" => max_concurrent_requests: Option<usize>, in 1..=1024, else "no limit";
         /// Whether environment variables may set proxies, the paths of configuration files and CA certificates, and the
         /// directory of temporary files. In a privileged process they never may.
         "environment" => environment: Environment = Environment::of_process(true);

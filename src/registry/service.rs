@@ -19,6 +19,7 @@ use crate::credentials::Credentials;
 use crate::credentials::sources::{Found, Sources, Summary};
 use crate::credentials::store::{Server, Store};
 use crate::error::{Code, Error, Result};
+use crate::http::governor::Governor;
 use crate::http::resolver::Resolver;
 use crate::http::slots::Slots;
 use crate::http::{Client, Peer};
@@ -315,6 +316,10 @@ impl Service {
                 }
             }
         };
+        let governor = Arc::new(Governor::new(
+            settings.max_concurrent_requests,
+            settings.retry.max_retry_after,
+        ));
         let client = Client::new(
             self.0.resolver.clone(),
             settings.timeouts.clone(),
@@ -324,6 +329,7 @@ impl Service {
             self.0.proxies.clone(),
             settings.limits.total,
             self.0.certs_dir.clone(),
+            governor.clone(),
         );
         Arc::new(Common {
             client: Arc::new(client),
@@ -338,8 +344,8 @@ impl Service {
             },
             retry: settings.retry.clone(),
             limits: settings.limits.clone(),
-            slots: Slots::new(settings.max_concurrent_downloads),
-            upload_slots: Slots::new(settings.max_concurrent_uploads),
+            slots: Slots::new(settings.max_concurrent_downloads).governed(governor.clone()),
+            upload_slots: Slots::new(settings.max_concurrent_uploads).governed(governor),
             moving: Moving::default(),
             referrer_tags: Slots::new(1),
         })

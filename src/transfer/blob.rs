@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::passing::{self, Passing};
 use super::plan::Plan;
@@ -11,12 +11,12 @@ use super::report::BlobReport;
 use crate::call::Call;
 use crate::call::event::BlobSource;
 use crate::error::{Code, Error, Result};
-use crate::image::transport;
-use crate::image::{BlobWrite, Descriptor, Sink, Source};
+use crate::image::transport::{self, Claim, Streamed};
+use crate::image::{BlobRead, BlobWrite, Descriptor, Sink, Source};
 use crate::os::cores::cores;
 
-/// How long a registry may take to hear that an upload is over.
-const ABORT: Duration = Duration::from_secs(1);
+/// How long a registry may take to hear that an upload is over. Its caller waits for that, perhaps after a cancellation.
+const ABORT: Duration = Duration::from_millis(500);
 
 /// Bytes left of a blob from which on a second core is worth the thread.
 const LARGE: u64 = 8 << 20;
@@ -75,6 +75,7 @@ impl<'a> Job<'a> {
         let mut report = BlobReport::present(blob);
         let mut events = Events::new(blob, self.direction);
         let exact = self.plan.configs.contains(&blob.digest);
+        let began = Instant::now();
         let claim = self.sink.claim_blob(blob, call)?;
         let is_there =
             self.plan.present.contains(&blob.digest) || self.sink.has_blob(blob, exact, call)?;
@@ -96,9 +97,11 @@ impl<'a> Job<'a> {
         call.add_done(report.resumed_from);
         let _at_work = self.busy.enter();
         let passing = self.plan.diff_ids.get(&blob.digest).map(|expected| Passing::new(expected));
-        let busy = &self.busy;
-        let mut moving = Moving { blob, writer, report, events, busy, again: false, passing };
+        let (busy, on_way) = (&self.busy, &*claim);
+        let mut moving =
+            Moving { blob, writer, claim: on_way, report, events, busy, again: false, passing };
         moving.run(self.source, buffer, call)?;
+        moving.report.took(began.elapsed());
         claim.note();
         let Moving { passing, report, .. } = moving;
         if let Some(passing) = passing
@@ -153,6 +156,7 @@ impl Failure {
 struct Moving<'a> {
     blob: &'a Descriptor,
     writer: Box<dyn BlobWrite + 'a>,
+    claim: &'a dyn Claim,
     report: BlobReport,
     events: Events<'a>,
     busy: &'a Busy,
@@ -186,8 +190,7 @@ impl Moving<'_> {
                 if !useless {
                     self.writer.keep();
                 }
-                // Also if this thread was stopped because another one failed.
-                self.writer.abort(&call.worker().limited(ABORT));
+                self.writer.abort(&call.parting(ABORT));
                 Err(error)
             }
         }
@@ -281,8 +284,15 @@ impl Moving<'_> {
         if self.writer.position() == self.blob.size && self.blob.size > 0 {
             return Ok(());
         }
-        let opened = endpoint.open_blob(self.blob, self.writer.position(), call);
-        let mut reader = opened.map_err(Failure::Source)?;
+        let mut reader = loop {
+            let opened = endpoint.open_blob(self.blob, self.writer.position(), call);
+            let mut reader = opened.map_err(Failure::Source)?;
+            match self.stream(&mut *reader, call)? {
+                Streamed::Whole => return Ok(()),
+                Streamed::InPart => {}
+                Streamed::InPieces => break reader,
+            }
+        };
         loop {
             let (mut filled, mut ended) = (0, false);
             let result = loop {
@@ -319,8 +329,47 @@ impl Moving<'_> {
             if ended {
                 return Ok(());
             }
+            self.claim.progress();
             let (position, source) = (self.writer.position(), self.report.source);
             self.events.tell(position, false, source, call).map_err(Failure::Sink)?;
+        }
+    }
+    /// Lets the destination read for itself, if it can send the bytes on.
+    fn stream(&mut self, reader: &mut dyn BlobRead, call: &Call) -> Result<Streamed, Failure> {
+        let Self { writer, claim, report, events, passing, .. } = self;
+        let mut position = writer.position();
+        let mut failure = None;
+        let streamed = writer.stream(
+            &mut |buffer| {
+                let told = reader.read(buffer, call).map_err(Failure::Source).and_then(|read| {
+                    if let Some(passing) = passing {
+                        let seen = passing.update(position, &buffer[..read], call);
+                        seen.map_err(Failure::Source)?;
+                    }
+                    position += read as u64;
+                    report.bytes_transferred += read as u64;
+                    call.add_done(read as u64);
+                    claim.progress();
+                    let told = events.tell(position, false, report.source, call);
+                    told.map(|()| read).map_err(Failure::Sink)
+                });
+                told.map_err(|failed| {
+                    let (Failure::Source(error) | Failure::Sink(error)) = &failed;
+                    let error = error.clone();
+                    failure = Some(failed);
+                    error
+                })
+            },
+            call,
+        );
+        report.retries += reader.take_retries() + writer.take_retries();
+        if !matches!(streamed, Ok(Streamed::Whole)) {
+            // What did not arrive is to be moved again.
+            call.forget_done(position.saturating_sub(writer.position()));
+        }
+        match failure {
+            Some(failure) => Err(failure),
+            None => streamed.map_err(Failure::of_writer),
         }
     }
 }

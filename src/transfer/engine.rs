@@ -46,7 +46,8 @@ pub fn copy(source: &dyn Source, sink: &dyn Sink, options: &Options, call: &Call
     let manifests = manifests
         .map(|Stored { descriptor, platform, .. }| ManifestReport { descriptor, platform })
         .collect();
-    Ok(Done { root, resolved, began, manifests, platform, blobs, converted, warnings })
+    let rate_limits = call.rate_limits();
+    Ok(Done { root, resolved, began, manifests, platform, blobs, converted, warnings, rate_limits })
 }
 
 /// Where the destination's registry may have the blobs already: named ones, and the source if it is of the same registry.

@@ -1,9 +1,10 @@
 //! What a copy did, as the document that its caller gets.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use crate::call::RateLimit;
 use crate::call::event::BlobSource;
 use crate::image::transport::EndpointReport;
 use crate::image::{Descriptor, Platform, platform};
@@ -43,6 +44,11 @@ pub struct Report {
     pub bytes_transferred: u64,
     /// How long it took.
     pub duration_ms: u64,
+    /// How fast that was.
+    pub bytes_per_second: u64,
+    /// How many requests the registries still allow, where they said so.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rate_limits: Vec<RateLimit>,
     /// Manifests that were written in another form than they were read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub converted: Vec<Converted>,
@@ -72,9 +78,17 @@ impl Report {
             bytes_transferred: blobs.iter().map(|blob| blob.bytes_transferred).sum(),
             blobs,
             duration_ms: 0,
+            bytes_per_second: 0,
+            rate_limits: Vec::new(),
             converted: Vec::new(),
             warnings: Vec::new(),
         }
+    }
+
+    /// Says how long it took, and so how fast it was.
+    pub fn took(&mut self, time: Duration) {
+        self.duration_ms = milliseconds(time);
+        self.bytes_per_second = speed(self.bytes_transferred, time);
     }
 }
 
@@ -105,9 +119,19 @@ pub struct BlobReport {
     pub retries: u32,
     /// Where it came from.
     pub source: BlobSource,
+    /// How long it took, waiting included.
+    pub duration_ms: u64,
+    /// How fast it moved.
+    pub bytes_per_second: u64,
 }
 
 impl BlobReport {
+    /// Says how long it took, and so how fast it moved.
+    pub fn took(&mut self, time: Duration) {
+        self.duration_ms = milliseconds(time);
+        self.bytes_per_second = speed(self.bytes_transferred, time);
+    }
+
     /// A blob that is at the destination already.
     pub fn present(blob: &Descriptor) -> Self {
         Self {
@@ -118,6 +142,8 @@ impl BlobReport {
             resumed_from: 0,
             retries: 0,
             source: BlobSource::Present,
+            duration_ms: 0,
+            bytes_per_second: 0,
         }
     }
 }
@@ -160,18 +186,32 @@ pub struct Done {
     pub(super) converted: Vec<Converted>,
     /// Warnings for the user.
     pub warnings: Vec<String>,
+    pub(super) rate_limits: Vec<RateLimit>,
 }
 
 impl Done {
     /// The report, under the name of what was read or written.
     pub fn into_report(self, reference: String, destination: &str) -> Report {
-        Report {
+        let took = self.began.elapsed();
+        let mut report = Report {
             manifests: self.manifests,
             platform: self.platform,
-            duration_ms: u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            rate_limits: self.rate_limits,
             converted: self.converted,
             warnings: self.warnings,
             ..Report::of_blobs(reference, self.root, destination, self.blobs)
-        }
+        };
+        report.took(took);
+        report
     }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Bytes per second; of less than a millisecond nothing can be said but what came.
+fn speed(bytes: u64, time: Duration) -> u64 {
+    let per_second = u128::from(bytes) * 1000 / time.as_millis().max(1);
+    u64::try_from(per_second).unwrap_or(u64::MAX)
 }

@@ -242,6 +242,7 @@ fn fetch(
 ) -> Result<(V1Image, BlobReport)> {
     let common = session.endpoint().service().common();
     let _slot = common.slots.take(root.url().authority(), call)?;
+    let began = Instant::now();
     let mut reader = session.get_remote_image_layer(id, root, size, call)?;
     if let Some(size) = reader.size() {
         call.add_total(size);
@@ -263,7 +264,7 @@ fn fetch(
         arriving.take(&buffer[..filled], reader.size().is_some(), call)?;
     }
     let (layer, diff_id) = arriving.finish(layout, call)?;
-    let report = BlobReport {
+    let mut report = BlobReport {
         digest: layer.digest.clone(),
         size: layer.size,
         media_type: layer.media_type.clone(),
@@ -271,7 +272,10 @@ fn fetch(
         resumed_from: 0,
         retries: reader.retries(),
         source: BlobSource::Network,
+        duration_ms: 0,
+        bytes_per_second: 0,
     };
+    report.took(began.elapsed());
     Ok((V1Image { json, layer, diff_id }, report))
 }
 

@@ -358,6 +358,7 @@ impl BlobReader {
                 None => repository.registry().request(url.clone(), doing),
             };
             // No If-Range: the digest names the content, and what is another one is found by it.
+            request.is_large = self.size.is_none_or(|size| size > PROGRESS);
             let range = self.range();
             if let Some(range) = &range {
                 request = request.header(header::RANGE, range, Reaches::Everywhere)?;

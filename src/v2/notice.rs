@@ -28,9 +28,9 @@ pub(super) fn warning(value: &str) -> Option<String> {
 /// How many requests are allowed, and how many of them are left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Rate {
-    limit: u64,
+    pub(super) limit: u64,
     /// The seconds that the limit is for.
-    window: Option<u64>,
+    pub(super) window: Option<u64>,
     pub(super) remaining: u64,
 }
 

@@ -9,14 +9,14 @@ use super::moving;
 use super::pages::PageOptions;
 use super::referrers::Filter;
 use super::repository::{ManifestOptions, Selector};
-use super::upload::{BlobWriter, PutOptions, is_answer, is_over};
+use super::upload::{BlobWriter, PutOptions, exists, is_answer, is_over};
 use crate::call::Call;
 use crate::config::settings::Limits;
 use crate::error::{Error, Result};
 use crate::http::slots::Slot;
 use crate::http::{self, Method, Reaches, Response, header};
 use crate::image::manifest::Document;
-use crate::image::transport::{Claim, EndpointReport, Origin};
+use crate::image::transport::{Claim, EndpointReport, Feed, Origin, Streamed};
 use crate::image::{BlobRead, BlobWrite, Descriptor, Sink, Source, media_type};
 use crate::names::digest::Digest;
 use crate::sync::lock;
@@ -232,7 +232,7 @@ impl Sink for Target {
     }
 
     fn has_blob(&self, blob: &Descriptor, _exact: bool, call: &Call) -> Result<bool> {
-        BlobWriter::exists(&self.repository, &blob.digest, Some(blob.size), call)
+        exists(&self.repository, &blob.digest, Some(blob.size), call)
     }
 
     fn mount_blob(&self, blob: &Descriptor, from: &Origin, call: &Call) -> Result<bool> {
@@ -256,13 +256,7 @@ impl Sink for Target {
             Some(writer) => writer,
             None => self.upload(blob, Vec::new(), call)?,
         };
-        Ok(Box::new(Uploading {
-            target: self,
-            blob: blob.clone(),
-            writer,
-            written: 0,
-            _slot: slot,
-        }))
+        Ok(Box::new(Uploading { target: self, blob: blob.clone(), writer, _slot: slot }))
     }
 
     fn has_manifest(&self, manifest: &Descriptor, call: &Call) -> Result<bool> {
@@ -341,6 +335,10 @@ impl Claim for Claimed<'_> {
         origin.into_iter().collect()
     }
 
+    fn progress(&self) {
+        self.claim.progress();
+    }
+
     fn note(&self) {
         self.claim.note(self.target.repository.name());
     }
@@ -365,25 +363,25 @@ struct Uploading<'a> {
     target: &'a Target,
     blob: Descriptor,
     writer: BlobWriter,
-    written: u64,
     _slot: Slot<'a>,
 }
 
 impl BlobWrite for Uploading<'_> {
     fn position(&self) -> u64 {
-        self.written
+        self.writer.position()
     }
 
     fn write(&mut self, bytes: &[u8], call: &Call) -> Result<()> {
-        self.writer.write(bytes, call)?;
-        self.written += bytes.len() as u64;
-        Ok(())
+        self.writer.write(bytes, call)
+    }
+
+    fn stream(&mut self, feed: &mut Feed<'_>, call: &Call) -> Result<Streamed> {
+        self.writer.stream(feed, call)
     }
 
     fn restart(&mut self, call: &Call) -> Result<()> {
         self.abort(call);
         self.writer = self.target.upload(&self.blob, Vec::new(), call)?;
-        self.written = 0;
         Ok(())
     }
 
@@ -397,6 +395,10 @@ impl BlobWrite for Uploading<'_> {
     fn abort(&mut self, call: &Call) {
         // It has failed already, or is over.
         drop(self.writer.abort(call));
+    }
+
+    fn take_retries(&mut self) -> u32 {
+        self.writer.take_retries()
     }
 }
 

@@ -11,7 +11,7 @@ use super::moving::Moving;
 use super::notice;
 use crate::auth::challenge::Challenge;
 use crate::auth::{Authenticator, Authorization, Policy, Tokens};
-use crate::call::Call;
+use crate::call::{Call, RateLimit};
 use crate::config::settings::{Limits, Retry};
 use crate::credentials::Credentials;
 use crate::error::{Code, Error, Phase, Result};
@@ -312,7 +312,14 @@ impl Registry {
                 call.warn("registry", text, |record| record);
             }
         }
-        if let Some(limit) = notice::Rate::of(response).filter(notice::Rate::is_low) {
+        let Some(limit) = notice::Rate::of(response) else { return };
+        call.note_rate_limit(RateLimit {
+            host: host.clone(),
+            limit: limit.limit,
+            remaining: limit.remaining,
+            window_seconds: limit.window,
+        });
+        if limit.is_low() {
             let message = format!("{host} will soon refuse further requests: it allows {limit}");
             call.warn("registry", message, |record| record.with("remaining", limit.remaining));
         }

@@ -263,7 +263,17 @@ fn a6_an_identity_that_follows_from_addresses_is_good_for_these_alone() {
         let resolver = Arc::new(Resolver::new([(SECURE.to_owned(), addresses)].into()));
         let trust = Box::new(|_: Peer<'_>, _: &Call| Ok(Identity::default()));
         let (log, proxies) = (Arc::default(), Default::default());
-        Client::new(resolver, Default::default(), None, trust, log, proxies, u64::MAX, None)
+        Client::new(
+            resolver,
+            Default::default(),
+            None,
+            trust,
+            log,
+            proxies,
+            u64::MAX,
+            None,
+            Default::default(),
+        )
     };
     let run = Call::new(None);
     let bound =
@@ -310,8 +320,17 @@ fn connections_are_kept_for_a_bounded_number_of_identities() {
     let trust = Box::new(|_: Peer<'_>, _: &Call| Ok(Identity::default()));
     let (log, proxies) = (Arc::default(), Default::default());
     let resolver = Arc::default();
-    let client =
-        Client::new(resolver, Default::default(), None, trust, log, proxies, u64::MAX, None);
+    let client = Client::new(
+        resolver,
+        Default::default(),
+        None,
+        trust,
+        log,
+        proxies,
+        u64::MAX,
+        None,
+        Default::default(),
+    );
     let (run, before) = (Call::new(None), descriptors());
     let url: url::Url = format!("{}/v2/", registry.url()).parse().expect("a URL");
     let ask = |number: usize| {

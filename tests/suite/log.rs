@@ -51,6 +51,44 @@ fn every_request_is_logged_with_its_end() {
     assert!(https["message"].as_str().unwrap().contains("failed"), "{https}");
 }
 
+/// As people know it from curl: what is sent, what is received, on which connection; and never a secret.
+#[test]
+fn a_trace_shows_what_goes_over_the_wire_line_by_line() {
+    let canary = canary();
+    let (registry, image) = demo();
+    registry.may_receive(&canary);
+    registry.set_auth(Auth::basic("alice", &canary));
+    let service = trusting(&[&registry.host()]);
+    let layer = &image.manifests[0].layers[0];
+    let there = format!("/v2/demo/app/blobs/{layer}?signature={canary}");
+    registry.fault(Fault::on(layer, Action::redirect(&there)).method("GET"));
+    pulls(&service, &app(&registry), &alice(&canary), &image);
+    let wire: Vec<String> = records(&service, "wire")
+        .iter()
+        .map(|record| {
+            assert_eq!(record["level"], "trace");
+            record["message"].as_str().expect("text").to_owned()
+        })
+        .collect();
+    let blob = format!("/v2/demo/app/blobs/{layer}");
+    for line in [
+        "> GET /v2/demo/app/manifests/1 HTTP/1.1",
+        "> accept-encoding: identity",
+        &format!("> host: {}", registry.host()),
+        "< HTTP/1.1 200 OK",
+        &format!("< docker-content-digest: {}", image.digest),
+        &format!("< content-length: {}", image.bytes.len()),
+        &format!("> GET {blob} HTTP/1.1"),
+        &format!("> GET {blob}?… HTTP/1.1"),
+        &format!("< location: {blob}?…"),
+        &format!("* http://{} at 127.0.0.1: this connection is used again", registry.host()),
+    ] {
+        assert!(wire.iter().any(|told| told == line), "{line}: {wire:#?}");
+    }
+    assert!(wire.iter().any(|line| line.starts_with("> authorization: (")), "{wire:#?}");
+    assert_no_secret("the trace", wire.join("\n"), &canary);
+}
+
 #[test]
 fn a_retry_is_logged_with_its_delay_and_a_fault_of_a_mirror_with_the_next_endpoint() {
     let (registry, image) = demo();

@@ -70,6 +70,10 @@ const KEYS: &[(&str, &[(&str, Shown)])] = &[
                 By("pull.rs", "several_blobs_move_at_once_but_never_more_than_a_host_may"),
             ),
             (
+                "max-concurrent-requests",
+                By("pace.rs", "no_more_requests_wait_at_a_host_than_allowed_over_all_calls"),
+            ),
+            (
                 "max-concurrent-uploads",
                 By("copy.rs", "a_host_gets_no_more_uploads_at_once_than_allowed"),
             ),

@@ -1210,8 +1210,17 @@ fn a6_the_dialer_judges_addresses_before_it_connects() {
     let resolver = Arc::new(Resolver::new(fixed.into()));
     let trust = Box::new(|_: Peer<'_>, _: &Call| Ok(Default::default()));
     let (log, proxies) = (Default::default(), Default::default());
-    let client =
-        Client::new(resolver, Default::default(), None, trust, log, proxies, u64::MAX, None);
+    let client = Client::new(
+        resolver,
+        Default::default(),
+        None,
+        trust,
+        log,
+        proxies,
+        u64::MAX,
+        None,
+        Default::default(),
+    );
     let (identity, run) = (Default::default(), Call::new(None));
     for host in ["127.0.0.1", "named.test", "[::ffff:127.0.0.1]"] {
         let url: url::Url =

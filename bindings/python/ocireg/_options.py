@@ -212,6 +212,7 @@ ServiceOptions = TypedDict(
         "limits": Limits,
         "max-concurrent-downloads": int,
         "max-concurrent-uploads": int,
+        "max-concurrent-requests": int,
         "environment": bool,
         "preload": bool,
         "v1": bool,
@@ -255,6 +256,8 @@ ServiceOptions = TypedDict(
   Default: 4.
 - ``max-concurrent-uploads``: How many uploads to one host may run at once, over all pushes and copies of the service.
   Default: 4.
+- ``max-concurrent-requests``: How many requests of one host may wait for its answer at once, over all calls of the
+  service. Default: no limit.
 - ``environment``: Whether environment variables may set proxies, the paths of configuration files and CA
   certificates, and the directory of temporary files. In a privileged process they never may. Default: ``True``.
 - ``preload``: Load the system's CA certificates when the service is created, for programs that change their root

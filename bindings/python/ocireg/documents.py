@@ -297,6 +297,17 @@ class ReportBlob(TypedDict, total=False):
     resumed_from: int
     retries: int
     source: str
+    duration_ms: int
+    bytes_per_second: int
+
+
+class RateLimit(TypedDict, total=False):
+    """How many requests a registry allows in ``window_seconds``, and how many of them are left."""
+
+    host: str
+    limit: int
+    remaining: int
+    window_seconds: int
 
 
 Conversion = TypedDict("Conversion", {"from": str, "to": str})
@@ -324,6 +335,8 @@ class Report(TypedDict, total=False):
     bytes_total: int
     bytes_transferred: int
     duration_ms: int
+    bytes_per_second: int
+    rate_limits: list[RateLimit]
     referrers: list[Descriptor]
     warnings: list[str]
     attempts: list[ErrorDocument]

@@ -72,6 +72,11 @@ pub(in crate::http) fn within<T>(scope: Scope, work: impl FnOnce() -> T) -> (T, 
     (result, with(|scope| scope.seen).unwrap_or_default())
 }
 
+/// Whether this thread is within an exchange, such as one whose body is read from another one.
+pub(in crate::http) fn is_in_place() -> bool {
+    with(|_| ()).is_some()
+}
+
 /// Reads or changes the scope in place; None outside of a call.
 pub(in crate::http) fn with<T>(work: impl FnOnce(&mut Scope) -> T) -> Option<T> {
     SCOPE.with_borrow_mut(|scope| scope.as_mut().map(work))

@@ -1,6 +1,6 @@
 //! What a failed part of an upload means for the rest of it.
 
-use crate::error::{Error, Phase};
+use crate::error::{Code, Error, Phase};
 use crate::http::retry::Attempts;
 use crate::v2::Registry;
 
@@ -59,4 +59,31 @@ impl<'a> Tries<'a> {
                 .hint("the registry no longer knows the upload; upload the blob again"),
         }
     }
+}
+
+/// Whether the call itself is over.
+pub(in crate::v2) fn is_over(error: &Error) -> bool {
+    matches!(error.code(), Code::Cancelled | Code::Deadline)
+}
+
+/// Whether somebody has answered, and said no.
+pub(in crate::v2) fn is_answer(error: &Error) -> bool {
+    matches!(
+        error.code(),
+        Code::Unauthorized
+            | Code::Denied
+            | Code::NotFound
+            | Code::Server
+            | Code::Rejected
+            | Code::Conflict
+            | Code::Unsupported
+    )
+}
+
+/// Whether the request that failed may have had its effect. Who refuses clearly has done nothing.
+pub(super) fn may_be_done(error: &Error) -> bool {
+    matches!(
+        error.code(),
+        Code::Disconnected | Code::Timeout | Code::Server | Code::Protocol | Code::NotFound
+    )
 }

@@ -1,0 +1,136 @@
+//! What goes over the wire, line by line and as people know it from curl: `*` is about a connection, `>` is sent and `<` is
+//! received. Of queries only the fact is told, and of a header its value only if it can be no secret.
+
+use ureq::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Version};
+use url::Url;
+
+use super::origin::Origin;
+use super::transport::scope::Seen;
+use crate::call::Call;
+use crate::log::{Level, Record};
+
+/// Headers whose values are told. (What a server repeats of a secret is masked in all records.)
+const TOLD: [&str; 33] = [
+    "accept",
+    "accept-encoding",
+    "accept-ranges",
+    "age",
+    "cache-control",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-range",
+    "content-type",
+    "date",
+    "docker-content-digest",
+    "docker-distribution-api-version",
+    "etag",
+    "expires",
+    "host",
+    "if-match",
+    "last-modified",
+    "oci-chunk-min-length",
+    "oci-filters-applied",
+    "oci-subject",
+    "oci-tag",
+    "range",
+    "ratelimit-limit",
+    "ratelimit-remaining",
+    "ratelimit-reset",
+    "retry-after",
+    "server",
+    "transfer-encoding",
+    "user-agent",
+    "warning",
+    "www-authenticate",
+    "x-docker-size",
+];
+
+/// Headers that are addresses: their query is not told.
+const ADDRESSES: [&str; 3] = ["link", "location", "referer"];
+
+const TARGET: &str = "wire";
+
+/// A request that is about to go out.
+pub(super) fn request(message: &Request<()>, call: &Call) {
+    let uri = message.uri();
+    tell(call, || {
+        let query = if uri.query().is_some() { "?…" } else { "" };
+        let version = version(message.version());
+        format!("> {} {}{query} {version}", message.method(), uri.path())
+    });
+    if let Some(host) = uri.authority().filter(|_| !message.headers().contains_key("host")) {
+        tell(call, || {
+            let port = host.port().map_or_else(String::new, |port| format!(":{port}"));
+            format!("> host: {}{port}", host.host())
+        });
+    }
+    headers('>', message.headers(), call);
+}
+
+/// The connection that it went out on.
+pub(super) fn connection(url: &Url, seen: Seen, call: &Call) {
+    if let Some(peer) = seen.peer {
+        tell(call, || {
+            let how = if seen.reused { "again" } else { "for the first time" };
+            format!("* {} at {peer}: this connection is used {how}", Origin::of(url))
+        });
+    }
+    if seen.unsent {
+        tell(call, || "* the answer came before all of the request was sent".to_owned());
+    }
+}
+
+/// What came back.
+pub(super) fn response<T>(response: &Response<T>, call: &Call) {
+    tell(call, || format!("< {} {}", version(response.version()), response.status()));
+    headers('<', response.headers(), call);
+}
+
+fn headers(direction: char, headers: &HeaderMap, call: &Call) {
+    for (name, value) in headers {
+        tell(call, || format!("{direction} {name}: {}", shown(name, value)));
+    }
+}
+
+fn shown(name: &HeaderName, value: &HeaderValue) -> String {
+    let text = String::from_utf8_lossy(value.as_bytes());
+    if ADDRESSES.contains(&name.as_str()) {
+        return match text.split_once('?') {
+            Some((address, _)) => format!("{address}?…"),
+            None => text.into_owned(),
+        };
+    }
+    if TOLD.contains(&name.as_str()) {
+        return text.into_owned();
+    }
+    format!("({} bytes)", value.len())
+}
+
+fn version(version: Version) -> String {
+    format!("{version:?}")
+}
+
+fn tell(call: &Call, line: impl FnOnce() -> String) {
+    call.log(Level::Trace, TARGET, || Record::new(line()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_that_may_be_secrets_are_not_told() {
+        for (name, value, told) in [
+            ("accept", "a/b", "a/b"),
+            ("authorization", "Bearer abc", "(10 bytes)"),
+            ("set-cookie", "a=b", "(3 bytes)"),
+            ("location", "https://store.example/x?signature=abc", "https://store.example/x?…"),
+            ("location", "/v2/", "/v2/"),
+            ("x-amz-signature", "abc", "(3 bytes)"),
+        ] {
+            let value = HeaderValue::from_static(value);
+            assert_eq!(shown(&HeaderName::from_static(name), &value), told, "{name}");
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! A blob in chunks, each in memory until the registry has it.
+
+use super::begin::begin_upload;
+use super::exchange::{refusal, request_at, send_to};
+use super::place::{Place, received};
+use super::recovery::{Refusal, Tries, is_over};
+use super::{BlobWriter, OCTETS, SMALL_CHUNK, State};
+use crate::call::Call;
+use crate::error::{Code, Error, Result};
+use crate::http::{Method, Payload, Reaches, header};
+
+impl BlobWriter {
+    /// Sends what waits.
+    pub(super) fn deliver(&mut self, call: &Call) -> Result<()> {
+        let repository = self.repository.clone();
+        let mut tries = Tries::new(repository.registry());
+        while let State::Open(place) = &self.state
+            && !self.chunk.is_empty()
+        {
+            let place = place.clone();
+            let length = self.chunk.len().min(self.most.max(place.least));
+            match self.patch(&place, length, call) {
+                Ok(next) => {
+                    self.arrived(length);
+                    self.state = State::Open(next);
+                    if self.most < self.options.chunk_size {
+                        repository.registry().takes_no_chunk_over(self.most);
+                    }
+                    tries = Tries::new(repository.registry());
+                }
+                Err(error) => self.recover(error, &place, length, &mut tries, call)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The registry has the next so many bytes.
+    fn arrived(&mut self, length: usize) {
+        self.chunk.drain(..length);
+        self.sent += length as u64;
+    }
+
+    /// After a chunk that failed: finds out what the registry has, and goes on from there.
+    fn recover(
+        &mut self,
+        error: Error,
+        place: &Place,
+        length: usize,
+        tries: &mut Tries<'_>,
+        call: &Call,
+    ) -> Result<()> {
+        let refusal = Refusal::of(&error);
+        match refusal {
+            Refusal::Range if !tries.counted => tries.counted = true,
+            Refusal::TooLarge if self.shrink(length, place) => {
+                if self.sent == 0 {
+                    return self.begin_again(call);
+                }
+            }
+            Refusal::Forgotten if self.sent == 0 && !tries.begun => {
+                tries.begun = true;
+                return self.begin_again(call);
+            }
+            Refusal::Forgotten => return Err(tries.forgotten(error)),
+            _ => {
+                tries.attempts.again(error.clone(), call)?;
+                if error.code() == Code::RateLimited {
+                    // Nothing has been done, and fewer questions are the better ones.
+                    return Ok(());
+                }
+                tries.first.get_or_insert_with(|| error.clone());
+            }
+        }
+        let (next, has) = match self.ask_for_state(place, call) {
+            Ok(state) => state,
+            Err(e) if is_over(&e) => return Err(e),
+            Err(_) if self.sent == 0 => return self.begin_again(call),
+            Err(question) => {
+                return Err(tries.first.clone().unwrap_or(error).cause(question));
+            }
+        };
+        match has {
+            // It mixes this upload up with another one. (Nothing and one byte look the same.)
+            Some(has) if has > (self.sent + length as u64).max(1) => {
+                if self.sent == 0 {
+                    return self.begin_again(call);
+                }
+                let first = tries.first.clone().unwrap_or(error);
+                return Err(Error::new(
+                    Code::Protocol,
+                    "the registry reports more bytes of an upload than were sent",
+                )
+                .cause(first)
+                .retryable(true)
+                .hint("upload the blob again"));
+            }
+            // Nothing and one byte look the same.
+            Some(has) if has > self.sent && (self.sent > 0 || has > 1) => {
+                self.arrived(usize::try_from(has - self.sent).unwrap_or(length).min(length));
+            }
+            // Nothing says so, but this chunk was sent before, and now its range is refused: it arrived then.
+            _ if refusal == Refusal::Range && self.sent > 0 && tries.first.take().is_some() => {
+                self.arrived(length);
+            }
+            // It counts as we do, and refused the range all the same: GHCR says so of a chunk that is too large.
+            _ if refusal == Refusal::Range => {
+                self.shrink(length, place);
+            }
+            _ => {}
+        }
+        if self.sent == 0 {
+            return self.begin_again(call);
+        }
+        // Some registries tell of the first chunk for ever, and some of the last one alone: our own count is as good.
+        self.state = State::Open(next);
+        Ok(())
+    }
+
+    /// Sends smaller chunks from now on, unless the one that was refused was small already.
+    pub(super) fn shrink(&mut self, refused: usize, place: &Place) -> bool {
+        let smaller = refused > SMALL_CHUNK.max(place.least);
+        if smaller {
+            self.most = SMALL_CHUNK;
+        }
+        smaller
+    }
+
+    /// As nothing before the bytes at hand was sent, a new upload loses nothing.
+    pub(super) fn begin_again(&mut self, call: &Call) -> Result<()> {
+        let algorithm = self.algorithm();
+        self.state = State::Open(begin_upload(&self.repository, algorithm, call)?);
+        Ok(())
+    }
+
+    /// Sends the first bytes of the chunk, and tells where the upload goes on.
+    fn patch(&self, place: &Place, length: usize, call: &Call) -> Result<Place> {
+        let doing = format!("upload a blob to {}", self.repository.shown());
+        let range = format!("{}-{}", self.sent, self.sent + length as u64 - 1);
+        let mut request = request_at(&self.repository, place, &doing)
+            .header(header::CONTENT_TYPE, OCTETS, Reaches::Origin)?
+            .header(header::CONTENT_RANGE, &range, Reaches::Origin)?;
+        request.method = Method::PATCH;
+        request.body = Payload::Bytes(&self.chunk[..length]);
+        let response = send_to(&self.repository, place, &request, call)?;
+        // The specification says 202; old ones said 204, ECR says 201, and stores say 200.
+        if !matches!(response.status, 200 | 201 | 202 | 204) {
+            return Err(refusal(&self.repository, response, &doing, Method::PATCH, call));
+        }
+        let next = Place::sent(&self.repository, &response, Some(place), call)?;
+        response.finish(call)?;
+        Ok(next)
+    }
+
+    /// Asks how much of the upload has arrived. Tells where it goes on, and how much there is, if the answer says so.
+    pub(super) fn ask_for_state(&self, place: &Place, call: &Call) -> Result<(Place, Option<u64>)> {
+        let doing = format!("get the state of an upload to {}", self.repository.shown());
+        let request = request_at(&self.repository, place, &doing);
+        let repository = &self.repository;
+        let mut attempts = repository.registry().attempts(0);
+        let response = loop {
+            let answer = send_to(repository, place, &request, call).and_then(|response| {
+                match response.status {
+                    200 | 202 | 204 => Ok(response),
+                    _ => Err(refusal(repository, response, &doing, Method::GET, call)),
+                }
+            });
+            match answer {
+                Ok(response) => break response,
+                Err(error) => attempts.again(error, call)?,
+            }
+        };
+        let next = Place::sent(&self.repository, &response, Some(place), call)?;
+        let has = received(&response);
+        response.finish(call)?;
+        Ok((next, has))
+    }
+}
