@@ -81,7 +81,7 @@ impl Contents for OciArchive {
         let bytes = self.archive.read(&file_of(digest), limit)?;
         let bytes = bytes.ok_or_else(|| self.missing(digest))?;
         check_digest(digest, Digest::of(digest.algorithm(), &bytes))
-            .map_err(|e| self.archive.or_changed(e))?;
+            .map_err(|e| self.archive.or_changed(digest, e))?;
         Ok(bytes)
     }
 

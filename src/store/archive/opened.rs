@@ -178,13 +178,13 @@ impl Opened {
         PartReader { archive: self, part, offset: 0, judging: None }
     }
 
-    /// The error for bytes that are not what they should be, if the reason may be that somebody writes to the archive.
-    pub(super) fn or_changed(&self, error: Error) -> Error {
+    /// The error for bytes that are not what they should be; the reason may be that somebody writes to the archive.
+    pub(super) fn or_changed(&self, blob: &Digest, error: Error) -> Error {
         match &self.bytes {
             Bytes::File(file, before) if !State::of(file).is_ok_and(|now| now == *before) => {
                 self.changed().cause(error)
             }
-            _ => error,
+            _ => error.context(format!("cannot use the blob {blob} of {}", self.path.display())),
         }
     }
 
@@ -361,7 +361,8 @@ impl BlobRead for PartReader<'_> {
         }
         if left == 0 {
             if let Some((hasher, expected)) = self.judging.take() {
-                check_digest(&expected, hasher.finish()).map_err(|e| self.archive.or_changed(e))?;
+                check_digest(&expected, hasher.finish())
+                    .map_err(|e| self.archive.or_changed(&expected, e))?;
             }
             return Ok(0);
         }

@@ -168,8 +168,7 @@ impl Reading<'_> {
         let hex = stem.strip_prefix("sha256:").unwrap_or(stem);
         if let Ok(named) = format!("sha256:{hex}").parse::<Digest>() {
             check_digest(&named, Digest::of(Algorithm::Sha256, &bytes))
-                .map_err(|e| self.archive.or_changed(e))
-                .map_err(|e| e.context(format!("cannot use {name}")))?;
+                .map_err(|e| self.archive.or_changed(&named, e))?;
         }
         Ok(bytes)
     }
@@ -200,7 +199,7 @@ impl Reading<'_> {
             Some(Format::Zstd) => media_type::DOCKER_LAYER_ZSTD,
         };
         check_diff_id(diff_id, &decompressed.finish(&mut |_| {}, call)?)
-            .map_err(|e| self.archive.or_changed(e))?;
+            .map_err(|e| self.archive.or_changed(diff_id, e))?;
         Ok(Descriptor::new(media_type, hasher.finish(), part.size))
     }
 }
