@@ -47,7 +47,7 @@ mod tests {
         assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>(), [digest]);
         // Go writes an empty list as null, or not at all.
         for none in ["{}", r#"{"rootfs": null}"#, r#"{"rootfs": {"diff_ids": null}}"#] {
-            assert_eq!(diff_ids(none.as_bytes(), 0), Ok(Vec::new()), "{none}");
+            assert!(diff_ids(none.as_bytes(), 0).expect("a configuration").is_empty(), "{none}");
         }
         for wrong in [
             "{}",

@@ -225,7 +225,7 @@ impl Opened {
         let mut paths = 0;
         let from_start = Headers { archive: self, offset: 0 };
         let mut entries = Entries::new(from_start, BOUNDS);
-        while let Some(entry) = entries.next_entry(call)? {
+        while let Some(entry) = entries.next_entry(call).map_err(bounded)? {
             let name = name_of(&entry.path).map_err(|why| in_entry(&entry.path, why))?;
             paths += name.len() as u64;
             if paths > PATHS {
@@ -289,6 +289,17 @@ impl Node {
             }
         }
     }
+}
+
+/// The bounds of an archive are not those of its layers, which options can change.
+fn bounded(error: Error) -> Error {
+    if error.code() != Code::Limit {
+        return error;
+    }
+    let Bounds { path, entries } = BOUNDS;
+    error.hint(format!(
+        "create an archive of fewer images: {entries} entries and paths of {path} bytes are read"
+    ))
 }
 
 /// A path of an archive without what means nothing. It must lead from its root to what is within.
