@@ -267,12 +267,13 @@ options! {
 options! {
     /// A file of an artifact.
     pub struct ArtifactFile built by ArtifactFileBuilder of call "artifact_file" {
-        /// The path of the file, relative to the directory, or absolute. A symbolic link must not leave the directory.
+        /// The path of the file, relative to the directory, or absolute. A symbolic link must not leave the directory. What is
+        /// a directory itself is packed into a tar archive with gzip.
         "path" => path: Option<String>, else "required";
         /// The name of the file in the artifact, which a pull gives to it: a path below the directory.
         "title" => title: Option<String>, else "`path`";
         /// The media type of the layer.
-        "media_type" => media_type: Option<String>, else "`application/vnd.oci.image.layer.v1.tar`";
+        "media_type" => media_type: Option<String>, else "`application/vnd.oci.image.layer.v1.tar`, of a directory with `+gzip`";
         /// Annotations of the layer.
         "annotations" => annotations: BTreeMap<String, String>;
     }

@@ -3,6 +3,8 @@
 //! A registry is both, and so is a layout or an archive. Pull, push and copy are one engine between two of them, so a new
 //! kind of location is one file that implements these traits.
 
+use std::fs::File;
+
 use serde::Serialize;
 
 use super::descriptor::Descriptor;
@@ -225,6 +227,11 @@ pub trait BlobRead {
         Ok(0)
     }
 
+    /// The blob as a file that stands where the next byte is, if it is one.
+    fn file(&mut self) -> Option<&mut File> {
+        None
+    }
+
     /// How often the transfer was tried again since this was last asked.
     fn take_retries(&mut self) -> u32 {
         0
@@ -243,6 +250,12 @@ pub trait BlobWrite {
     /// content, while the first one is still in use.
     fn write_buffer(&mut self, buffer: &mut Vec<u8>, length: usize, call: &Call) -> Result<()> {
         self.write(&buffer[..length], call)
+    }
+
+    /// Takes some bytes of a file, from where it stands, without moving them through memory: how many it were. None where that
+    /// cannot be done, or there are none left.
+    fn write_file(&mut self, _file: &mut File, _call: &Call) -> Result<Option<u64>> {
+        Ok(None)
     }
 
     /// Says that a core is idle, which may help with what is left of the blob.

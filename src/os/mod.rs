@@ -3,6 +3,7 @@
 
 pub mod atomic_file;
 pub mod child;
+pub mod copy;
 pub mod cores;
 pub mod descriptor;
 pub mod dir;

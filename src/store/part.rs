@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::image::descriptor::{check_digest, check_size};
 use crate::names::digest::{Digest, Hasher};
 use crate::os::atomic_file::{AtomicFile, TEMPORARY, sweep};
+use crate::os::copy::copy_range;
 use crate::os::dir::Dir;
 
 /// What the names of parts begin with.
@@ -21,6 +23,9 @@ const PARTIAL: &str = ".ocireg-part-";
 const BUFFER: usize = 256 << 10;
 
 pub(crate) const FILE_MODE: u32 = 0o666; // The umask takes from it, as for any file that a user makes.
+
+/// What is copied within the system at a time, between two looks at the call. A multiple of every block.
+const COPIED: usize = 8 << 20;
 
 /// How long a partial file that is not continued is kept.
 const LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -138,6 +143,32 @@ impl Part {
         let (written, result) = self.append(&buffer[..length]);
         self.hashing.take(buffer, written);
         result
+    }
+
+    /// Appends some bytes of another file, from where it stands, within the system. What comes of it is hashed as it is in this
+    /// file. None where that cannot be done, or there are none left.
+    pub fn write_file(&mut self, from: &mut File, call: &Call) -> Result<Option<u64>> {
+        call.check()?;
+        let left = self.size - self.position;
+        let most = usize::try_from(left).unwrap_or(usize::MAX).min(COPIED);
+        let copied = if most == 0 { Ok(None) } else { copy_range(from, self.file.file(), most) };
+        let Some(copied) = copied.map_err(|e| self.failed(&e))? else { return Ok(None) };
+        let mut buffer = vec![0; BUFFER.min(copied)];
+        let (mut at, end) = (self.position, self.position + copied as u64);
+        while at < end {
+            let most = usize::try_from(end - at).unwrap_or(BUFFER).min(buffer.len());
+            match self.file.file().read_at(&mut buffer[..most], at) {
+                Ok(0) => return Err(self.failed(&io::ErrorKind::UnexpectedEof.into())),
+                Ok(read) => {
+                    self.hashing.here().update(&buffer[..read]);
+                    at += read as u64;
+                }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(self.failed(&e)),
+            }
+        }
+        self.position = end;
+        Ok(Some(copied as u64))
     }
 
     /// Hashes on a separate thread from now on.
@@ -275,5 +306,41 @@ impl fmt::Debug for Part {
             .field("size", &self.size)
             .field("position", &self.position)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Seek;
+
+    use super::*;
+    use crate::names::digest::Algorithm;
+
+    #[test]
+    fn a_file_is_copied_within_the_system_and_hashed_as_it_arrived() {
+        let directory = tempfile::tempdir().unwrap();
+        let dir = Dir::open(directory.path()).unwrap();
+        let call = Call::new(None);
+        let content: Vec<u8> = (0..COPIED + 5000).map(|i| (i % 253) as u8).collect();
+        let digest = Digest::of(Algorithm::Sha256, &content);
+        for wrong in [false, true] {
+            let mut from = tempfile::tempfile_in(directory.path()).unwrap();
+            from.write_all(&content).unwrap();
+            if wrong {
+                from.write_all_at(b"?", 4_000_000).unwrap();
+            }
+            from.seek(io::SeekFrom::Start(1000)).unwrap();
+            let shown = directory.path().join("blob");
+            let size = content.len() as u64;
+            let mut part = Part::begin(&dir, shown, &digest, size, true, &call).unwrap();
+            part.write(&content[..1000]).unwrap();
+            assert_eq!(part.write_file(&mut from, &call).unwrap(), Some(COPIED as u64));
+            assert_eq!(part.write_file(&mut from, &call).unwrap(), Some(4000));
+            assert_eq!(part.write_file(&mut from, &call).unwrap(), None);
+            assert_eq!(part.position(), size);
+            assert_eq!(part.verify().is_err(), wrong);
+            part.commit(&dir, "blob").unwrap();
+            assert_eq!(std::fs::read(directory.path().join("blob")).unwrap() == content, !wrong);
+        }
     }
 }

@@ -194,6 +194,10 @@ impl BlobRead for BlobFile<'_> {
             }
         }
     }
+
+    fn file(&mut self) -> Option<&mut File> {
+        Some(&mut self.file)
+    }
 }
 
 /// How a layout is written to.
@@ -364,6 +368,10 @@ impl BlobWrite for Writing<'_> {
         if let Some(writer) = &mut self.writer {
             writer.hash_apart();
         }
+    }
+
+    fn write_file(&mut self, file: &mut File, call: &Call) -> Result<Option<u64>> {
+        self.writer()?.write_file(file, call)
     }
 
     fn restart(&mut self, _call: &Call) -> Result<()> {

@@ -1,6 +1,7 @@
 //! Blobs that are written to a layout.
 
 use std::fmt;
+use std::fs::File;
 use std::io::Write;
 
 use super::layout::Layout;
@@ -84,6 +85,11 @@ impl LayoutBlob {
     /// Hashes on a separate thread from now on.
     pub fn hash_apart(&mut self) {
         self.part.hash_apart();
+    }
+
+    /// Appends some bytes of another file within the system; None where that cannot be done, or there are none left.
+    pub fn write_file(&mut self, from: &mut File, call: &Call) -> Result<Option<u64>> {
+        self.part.write_file(from, call)
     }
 
     /// Begins again at offset 0.

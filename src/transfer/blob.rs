@@ -274,6 +274,19 @@ impl Moving<'_> {
         Ok(())
     }
 
+    /// Copies what is a file at both ends within the system, as far as that can be done.
+    fn copy_file(&mut self, reader: &mut dyn BlobRead, call: &Call) -> Result<(), Failure> {
+        // A layer that is looked into has to pass by.
+        let Some(file) = reader.file().filter(|_| self.passing.is_none()) else { return Ok(()) };
+        while let Some(copied) = self.writer.write_file(file, call).map_err(Failure::of_writer)? {
+            self.report.bytes_transferred += copied;
+            call.add_done(copied);
+            let (position, source) = (self.writer.position(), self.report.source);
+            self.events.tell(position, false, source, call).map_err(Failure::Sink)?;
+        }
+        Ok(())
+    }
+
     /// Copies the rest of the blob, in large pieces.
     fn rest(
         &mut self,
@@ -293,6 +306,7 @@ impl Moving<'_> {
                 Streamed::InPieces => break reader,
             }
         };
+        self.copy_file(&mut *reader, call)?;
         loop {
             let (mut filled, mut ended) = (0, false);
             let result = loop {

@@ -689,3 +689,43 @@ fn an_archive_never_leads_out_of_its_directory() {
     let failure = service.pull(None, &reference, &at(target.path()), &none()).expect_err("no tar");
     assert_eq!(failure.code, INVALID_MANIFEST, "{failure:?}");
 }
+
+#[test]
+fn relative_paths_stay_with_the_directory_that_was_opened() {
+    let service = service(none());
+    let files_only = json!({"annotations": {"a": "b"}});
+    for (from, to, options) in [
+        ("oci:layout:x", "oci:copy:y", none()),
+        ("oci:layout:x", "oci-archive:a.tar:y", none()),
+        ("oci:layout:x", "docker-archive:a.tar:app:1", none()),
+        ("files:files", "oci:copy:y", files_only),
+        ("oci:artifact:z", "files:copy", none()),
+    ] {
+        let outer = ocireg_testkit::tempdir();
+        let (work, moved) = (outer.path().join("work"), outer.path().join("moved"));
+        image().write_layout(&work.join("layout"), "x");
+        fs::create_dir_all(work.join("files")).expect("a directory");
+        fs::write(work.join("files/file"), "content").expect("a file");
+        let artifact = format!("oci:{}:z", work.join("artifact").display());
+        service.copy(None, &at(&work.join("files")), &artifact, &none()).expect("a copy");
+        let opened = fs::File::open(&work).expect("a directory");
+        let mut options = options;
+        options["dir_fd"] = opened.as_raw_fd().into();
+        let (before, after) = (work.clone(), moved.clone());
+        let context = Context::with_progress(move |_, _, event| {
+            if event["kind"] == "start" {
+                // Somebody puts another directory in its place.
+                fs::rename(&before, &after).expect("renamed");
+                fs::create_dir(&before).expect("a directory");
+            }
+            false
+        });
+        service.copy(Some(&context), from, to, &options).unwrap_or_else(|e| panic!("{to}: {e:?}"));
+        assert_eq!(fs::read_dir(&work).expect("a directory").count(), 0, "{to}");
+        let name = if to.contains("archive") { "a.tar" } else { "copy" };
+        assert!(moved.join(name).exists(), "{from} to {to}");
+    }
+    let nowhere = json!({"dir_fd": 1_000_000});
+    let failure = service.copy(None, "oci:layout:x", "oci:copy:y", &nowhere).expect_err("no fd");
+    assert_eq!((failure.code, failure.argument()), (INVALID_ARGUMENT, "dir_fd"));
+}

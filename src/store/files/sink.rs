@@ -197,6 +197,7 @@ impl FilesSink {
             Part::begin(&dir, self.shown_file(title), &blob.digest, blob.size, false, call)?;
         let unreadable = |e: &io::Error| failed("copy the file", &self.shown_file(title), e);
         from.rewind().map_err(|e| unreadable(&e))?;
+        while part.write_file(from, call)?.is_some() {}
         let mut buffer = vec![0; BUFFER];
         loop {
             call.check()?;
@@ -366,6 +367,10 @@ impl BlobWrite for Writing<'_> {
 
     fn write(&mut self, bytes: &[u8], _call: &Call) -> Result<()> {
         self.part()?.write(bytes)
+    }
+
+    fn write_file(&mut self, file: &mut File, call: &Call) -> Result<Option<u64>> {
+        self.part()?.write_file(file, call)
     }
 
     fn restart(&mut self, _call: &Call) -> Result<()> {
