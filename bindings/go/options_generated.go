@@ -448,12 +448,12 @@ func (o PullOptions) document() ([]byte, error) { return marshalWith(o, o.Extra)
 
 // ArtifactFile is a file of an artifact.
 type ArtifactFile struct {
-	// The path of the file, relative to the directory, or absolute. A symbolic link must not leave the directory. Default:
-	// required.
+	// The path of the file, relative to the directory, or absolute. A symbolic link must not leave the directory. What is
+	// a directory itself is packed into a tar archive with gzip. Default: required.
 	Path string `json:"path,omitempty"`
 	// The name of the file in the artifact, which a pull gives to it: a path below the directory. Default: Path.
 	Title string `json:"title,omitempty"`
-	// The media type of the layer. Default: application/vnd.oci.image.layer.v1.tar.
+	// The media type of the layer. Default: application/vnd.oci.image.layer.v1.tar, of a directory with +gzip.
 	MediaType string `json:"media_type,omitempty"`
 	// Annotations of the layer.
 	Annotations map[string]string `json:"annotations,omitempty"`

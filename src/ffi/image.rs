@@ -34,8 +34,9 @@ use crate::client::{copy, inspect, pull, push, unpack};
 ///                      source unless that has a digest. An archive replaces an existing FILE once it is complete; a
 ///                      call that fails leaves FILE as it was. Or "files:DIR": each layer of an artifact
 ///                      that has the annotation org.opencontainers.image.title becomes a file with that path below DIR,
-///                      as oras does it. A title that leads out of DIR, or through a symbolic link, is an error. Layers
-///                      without a title are skipped and listed in `warnings`. Not NULL.
+///                      as oras does it, and packed directories are unpacked. A title or packed path that leads out of
+///                      DIR, or through a symbolic link, is an error. Layers without a title are skipped and listed in
+///                      `warnings`. Not NULL.
 /// @param options_json  A JSON object; may be NULL:
 ///                      - `auth` (AuthConfig; default: the service's credentials; {} is anonymous)
 ///                      - `platform`: "os[(version)]/arch[/variant]", such as linux/arm/v7 or windows(10.0.20348)/amd64
@@ -134,9 +135,9 @@ pub unsafe extern "C" fn ocireg_pull(
 ///                        read from it if it is on this machine, else from the source
 ///                      - `dir_fd` (default: the working directory): an open directory that relative paths start from
 ///                      - `artifact_type`: the artifact type of "files:DIR"
-///                      - `files`: a list of objects with `path` (relative to DIR, or absolute), `title`, `media_type`
-///                        and `annotations` (default: every regular file in DIR, sorted by name, with its name as
-///                        title)
+///                      - `files`: a list of objects with `path` (relative to DIR, or absolute; a directory is packed
+///                        into a tar archive), `title`, `media_type` and `annotations` (default: every regular file in
+///                        DIR, sorted by name, with its name as title)
 ///                      - `annotations`: the annotations of the artifact's manifest
 ///                      - `subject`: the digest of a manifest at the destination that the artifact refers to; if the
 ///                        destination has no tag, the artifact gets none

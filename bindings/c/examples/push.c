@@ -1,4 +1,5 @@
-/* Pushes an image from an OCI layout, under one tag or several: push oci:DIRECTORY[:NAME] REFERENCE [TAG...] */
+/* Pushes an image from an OCI layout, or the files of a directory as an artifact, under one tag or several:
+   push oci:DIRECTORY[:NAME] REFERENCE [TAG...], or push files:DIRECTORY REFERENCE [TAG...] */
 
 #include <ocireg.h>
 #include <stdio.h>
@@ -13,7 +14,7 @@ int main(int argc, char **argv) {
     int i;
 
     if (argc < 3) {
-        fprintf(stderr, "usage: %s oci:DIRECTORY[:NAME] REFERENCE [TAG...]\n", argv[0]);
+        fprintf(stderr, "usage: %s oci:DIRECTORY[:NAME]|files:DIRECTORY REFERENCE [TAG...]\n", argv[0]);
         return 2;
     }
     for (i = 3; i < argc && used < sizeof options; i++) {

@@ -138,10 +138,11 @@ class ArtifactFile(TypedDict, total=False):
     """A file of an artifact.
 
     - ``path``: The path of the file, relative to the directory, or absolute. A symbolic link must not leave the
-      directory. Default: required.
+      directory. What is a directory itself is packed into a tar archive with gzip. Default: required.
     - ``title``: The name of the file in the artifact, which a pull gives to it: a path below the directory. Default:
       ``path``.
-    - ``media_type``: The media type of the layer. Default: ``application/vnd.oci.image.layer.v1.tar``.
+    - ``media_type``: The media type of the layer. Default: ``application/vnd.oci.image.layer.v1.tar``, of a directory
+      with ``+gzip``.
     - ``annotations``: Annotations of the layer.
     """
 
