@@ -281,6 +281,7 @@ impl Moving<'_> {
         while let Some(copied) = self.writer.write_file(file, call).map_err(Failure::of_writer)? {
             self.report.bytes_transferred += copied;
             call.add_done(copied);
+            self.claim.progress();
             let (position, source) = (self.writer.position(), self.report.source);
             self.events.tell(position, false, source, call).map_err(Failure::Sink)?;
         }
