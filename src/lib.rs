@@ -32,6 +32,7 @@ pub mod config;
 pub mod credentials;
 pub mod crypto;
 pub mod error;
+pub mod export;
 pub mod ffi;
 pub mod http;
 pub mod image;

@@ -951,6 +951,18 @@ public:
         return try_unpack(source, directory, options_json, context).value();
     }
 
+    /// Writes the root file system of an image to a file descriptor, as one tar archive.
+    Result<std::string> try_export_image(Text source, int32_t fd, Text options_json = nullptr,
+                                         const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_export(handle_.get(), detail::raw(context), source.get(), fd, options_json.get(), out, error);
+        });
+    }
+    std::string export_image(Text source, int32_t fd, Text options_json = nullptr,
+                             const Context *context = nullptr) const {
+        return try_export_image(source, fd, options_json, context).value();
+    }
+
     /// Describes an image without downloading its layers.
     Result<std::string> try_inspect(Text source, Text options_json = nullptr, const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {

@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
+	"os"
+	"runtime"
 	"time"
 
 	"github.com/ocireg/ocireg/bindings/go/internal/capi"
@@ -220,6 +223,47 @@ func (s *DefaultService) Unpack(ctx context.Context, source, directory string, o
 	return decodeNew[UnpackReport](under(ctx, func(c *capi.Context) (string, error) {
 		return s.c.Unpack(c, source, directory, document)
 	}))
+}
+
+// Export writes the root file system of an image to a file descriptor that is open for writing, from its position on, as one
+// tar archive: of each path the entry of the highest layer, without what layers delete. Everything is verified by the time
+// the call succeeds; what was written before an error must not be used. Keep the [os.File] that the descriptor belongs to
+// alive until the call returns. The options may be nil.
+func (s *DefaultService) Export(ctx context.Context, source string, fd int, options *ExportOptions) (*UnpackReport, error) {
+	document, err := encodeOptional("options", options)
+	if err != nil {
+		return nil, err
+	}
+	return decodeNew[UnpackReport](under(ctx, func(c *capi.Context) (string, error) {
+		return s.c.Export(c, source, descriptor(fd), document)
+	}))
+}
+
+// ExportTo is [DefaultService.Export] to any writer, such as a [bytes.Buffer] or a [net/http.ResponseWriter]. An error of the
+// writer ends the call and is returned.
+func (s *DefaultService) ExportTo(ctx context.Context, source string, w io.Writer, options *ExportOptions) (*UnpackReport, error) {
+	if file, ok := w.(*os.File); ok && file != nil {
+		report, err := s.Export(ctx, source, int(file.Fd()), options)
+		runtime.KeepAlive(file)
+		return report, err
+	}
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	copied := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(w, reader)
+		// The library finds the other end closed.
+		_ = reader.Close()
+		copied <- err
+	}()
+	report, err := s.Export(ctx, source, int(writer.Fd()), options)
+	_ = writer.Close()
+	if failed := <-copied; failed != nil {
+		return nil, failed
+	}
+	return report, err
 }
 
 // Copy copies an image from one location to another, with all images of an index. A location is a reference such as

@@ -615,6 +615,25 @@ type UnpackOptions struct {
 
 func (o UnpackOptions) document() ([]byte, error) { return marshalWith(o, o.Extra) }
 
+// ExportOptions say how an image is exported.
+type ExportOptions struct {
+	// Credentials for the registry. A zero AuthConfig is anonymous. Default: the service's credentials.
+	Auth *AuthConfig `json:"auth,omitempty"`
+	// Export the image for this platform. Default: this machine's platform.
+	Platform string `json:"platform,omitempty"`
+	// How much the image may hold. More is LIMIT.
+	Limits *UnpackLimits `json:"limits,omitempty"`
+	// A layout, oci:DIR[:NAME], that keeps the image as well. Blobs that it already has are not downloaded. Default:
+	// nothing is kept.
+	Layout string `json:"layout,omitempty"`
+	// An open directory in which relative paths begin. Default: the working directory.
+	DirFd int `json:"dir_fd,omitempty"`
+
+	Extra Extra `json:"-"`
+}
+
+func (o ExportOptions) document() ([]byte, error) { return marshalWith(o, o.Extra) }
+
 // IdRangeOptions are a range of IDs in an image, and the range that it is mapped to.
 type IdRangeOptions struct {
 	// The first ID in the image. Default: required.
@@ -625,7 +644,7 @@ type IdRangeOptions struct {
 	Size int `json:"size,omitempty"`
 }
 
-// UnpackLimits say how much an image may hold that is unpacked.
+// UnpackLimits say how much an image may hold that is unpacked or exported.
 type UnpackLimits struct {
 	// Bytes of data in all files. Holes do not count. Default: 64 GiB.
 	Bytes int64 `json:"bytes,omitempty"`

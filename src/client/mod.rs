@@ -4,6 +4,7 @@ mod artifact;
 pub mod blob_fds;
 pub mod blob_files;
 pub mod copy;
+pub mod export;
 pub mod inspect;
 pub mod layout;
 pub mod locations;

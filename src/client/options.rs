@@ -48,6 +48,7 @@ pub const DOCUMENTS: &[&Schema] = &[
     CopyOptions::SCHEMA,
     InspectOptions::SCHEMA,
     UnpackOptions::SCHEMA,
+    ExportOptions::SCHEMA,
     IdRangeOptions::SCHEMA,
     UnpackLimits::SCHEMA,
     CollectOptions::SCHEMA,
@@ -428,6 +429,22 @@ options! {
 }
 
 options! {
+    /// How an image is exported.
+    pub struct ExportOptions built by ExportBuilder of call "export" for ["ocireg_export"] {
+        /// Credentials for the registry; `{}` is anonymous.
+        "auth" => auth: Option<AuthConfig>, else "the service's credentials";
+        /// Export the image for this platform.
+        "platform" => platform: Option<Platform>, else "this machine's platform";
+        /// How much the image may hold. More is `LIMIT`.
+        "limits" => limits: UnpackLimits;
+        /// A layout, `oci:DIR[:NAME]`, that keeps the image as well. Blobs that it already has are not downloaded.
+        "layout" => layout: Option<String>, else "nothing is kept";
+        /// An open directory in which relative paths begin.
+        "dir_fd" => dir_fd: Option<u32>, in 0..=2_147_483_647, else "the working directory";
+    }
+}
+
+options! {
     /// A range of IDs in an image, and the range that it is mapped to.
     pub struct IdRangeOptions built by IdRangeBuilder of call "id_range" {
         /// The first ID in the image.
@@ -440,7 +457,7 @@ options! {
 }
 
 options! {
-    /// How much an image may hold that is unpacked.
+    /// How much an image may hold that is unpacked or exported.
     pub struct UnpackLimits built by UnpackLimitsBuilder of call "unpack_limits" {
         /// Bytes of data in all files. Holes do not count.
         "bytes" => bytes: u64 = 64 << 30;
@@ -474,20 +491,26 @@ impl BlobOptions {
     }
 }
 
+impl UnpackLimits {
+    pub(super) fn read_all(&self) -> unpack::Limits {
+        let Self { bytes, entries, path } = *self;
+        unpack::Limits { bytes, entries, path }
+    }
+}
+
 impl UnpackOptions {
     /// What the directory is filled with.
     pub(super) fn request(&self) -> Result<Request> {
         let map = |ranges: &[IdRangeOptions], key| {
             ranges.iter().map(|range| range.read_all(key)).collect::<Result<Vec<IdRange>>>()
         };
-        let UnpackLimits { bytes, entries, path } = self.limits;
         Ok(Request {
             ownership: self.ownership,
             uid_map: map(&self.uid_map, "uid_map")?,
             gid_map: map(&self.gid_map, "gid_map")?,
             xattrs: self.xattrs,
             devices: self.devices,
-            limits: unpack::Limits { bytes, entries, path },
+            limits: self.limits.read_all(),
         })
     }
 }

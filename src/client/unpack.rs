@@ -8,10 +8,11 @@ use serde::Serialize;
 use super::locations::{self, Opening, Place};
 use super::options::UnpackOptions;
 use crate::call::{Call, Event};
+use crate::credentials::AuthConfig;
 use crate::error::{Code, Error, Result};
 use crate::image::manifest::Fetched;
 use crate::image::select::{Source as _, choose};
-use crate::image::{Manifest, Platform, Sink as _, media_type};
+use crate::image::{ImageManifest, Manifest, Platform, Sink as _, Source, media_type};
 use crate::names::digest::Digest;
 use crate::names::location::{Bare, Location};
 use crate::registry::service::Service;
@@ -19,7 +20,7 @@ use crate::store::Layout;
 use crate::store::place::{LayoutSink, LayoutSource, WriteOptions};
 use crate::transfer::documents::Documents;
 use crate::transfer::report::{BlobReport, ManifestReport, Report};
-use crate::unpack::{Keep, Skipped, Unpacking};
+use crate::unpack::{self, Keep, Skipped, Unpacking};
 
 /// What an unpacked image is.
 #[derive(Debug, Clone, Serialize)]
@@ -45,7 +46,6 @@ pub fn unpack(
     options: UnpackOptions,
     call: Call,
 ) -> Result<Unpacked> {
-    let began = Instant::now();
     let from = Place::parse(source, Bare::Reference, "source")?.within(options.dir_fd)?;
     if from.is_files() {
         return Err(Error::argument("source", "files:DIR is not an image")
@@ -59,16 +59,50 @@ pub fn unpack(
     let request = options.request()?;
     // What is here is looked at before anything is asked of the network.
     let unpacking = Unpacking::begin(&target, request)?;
-    let kept = options
+    let wanted = Wanted {
+        auth: options.auth,
+        platform: options.platform,
+        layout: options.layout,
+        dir_fd: options.dir_fd,
+    };
+    with_image(service, &from, directory, wanted, &call, |source, keep, image, call| {
+        unpacking.run(source, keep.as_ref(), image.0, image.1, call)
+    })
+}
+
+/// What is wanted of an image, whatever is made of it.
+pub(super) struct Wanted {
+    pub(super) auth: Option<AuthConfig>,
+    pub(super) platform: Option<Platform>,
+    pub(super) layout: Option<String>,
+    pub(super) dir_fd: Option<u32>,
+}
+
+/// Finds an image, has something made of it, and reports that. `make` gets its manifest and configuration.
+pub(super) fn with_image(
+    service: &Service,
+    from: &Place,
+    destination: &str,
+    wanted: Wanted,
+    call: &Call,
+    make: impl FnOnce(
+        &dyn Source,
+        Option<Keep<'_>>,
+        (&ImageManifest, &[u8]),
+        &Call,
+    ) -> Result<unpack::Unpacked>,
+) -> Result<Unpacked> {
+    let began = Instant::now();
+    let kept = wanted
         .layout
         .as_deref()
-        .map(|location| Kept::open(service, location, &from, options.dir_fd, &call));
+        .map(|location| Kept::open(service, location, from, wanted.dir_fd, call));
     let kept = kept.transpose()?;
     call.event(&Event::Start {})?;
-    let opening = Opening { auth: options.auth.clone(), ..Opening::default() };
-    let source = locations::source(service, &from, &opening, &call)?;
-    let documents = Documents { source: &*source, call: &call };
-    let image = Image::find(&documents, options.platform.as_ref(), &call)?;
+    let opening = Opening { auth: wanted.auth, ..Opening::default() };
+    let source = locations::source(service, from, &opening, call)?;
+    let documents = Documents { source: &*source, call };
+    let image = Image::find(&documents, wanted.platform.as_ref(), call)?;
     let Manifest::Image(manifest) = &image.fetched.manifest else {
         return Err(Error::internal("an index was chosen of an index"));
     };
@@ -76,9 +110,9 @@ pub fn unpack(
     call.set_total(layers.fold(manifest.config.size, u64::saturating_add));
     call.add_done(manifest.config.size);
     let keep = kept.as_ref().map(|kept| Keep { sink: &kept.sink, source: &kept.source });
-    let done = unpacking.run(&*source, keep.as_ref(), manifest, &image.config, &call)?;
+    let done = make(&*source, keep, (manifest, &image.config), call)?;
     if let Some(kept) = &kept {
-        kept.finish(&image, &call)?;
+        kept.finish(&image, call)?;
     }
     call.event(&Event::Finish {})?;
     let mut blobs = vec![BlobReport::of_source(&manifest.config, source.endpoint().is_some())];
@@ -92,7 +126,7 @@ pub fn unpack(
     if done.unreported > 0 {
         warnings.push(format!("{} more entries are not listed in skipped", done.unreported));
     }
-    let mut report = Report::of_blobs(name, image.fetched.descriptor.clone(), directory, blobs);
+    let mut report = Report::of_blobs(name, image.fetched.descriptor.clone(), destination, blobs);
     report.manifests = vec![ManifestReport {
         descriptor: image.fetched.descriptor,
         platform: image.platform.clone(),

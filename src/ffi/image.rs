@@ -6,9 +6,9 @@ use super::context::ocireg_context;
 use super::error::ocireg_error;
 use super::service::ocireg_service;
 use crate::client::options::{
-    CopyOptions, InspectOptions, PullOptions, PushOptions, UnpackOptions,
+    CopyOptions, ExportOptions, InspectOptions, PullOptions, PushOptions, UnpackOptions,
 };
-use crate::client::{copy, inspect, pull, push, unpack};
+use crate::client::{copy, export, inspect, pull, push, unpack};
 
 /// Pulls an image from a registry into an OCI layout, or the files of an artifact into a directory.
 ///
@@ -314,6 +314,73 @@ pub unsafe extern "C" fn ocireg_unpack(
         );
         let options = UnpackOptions::parse(options)?;
         report.set_json(&unpack::unpack(&service, source, directory, options, call)?)
+    })
+}
+
+/// Writes the root file system of an image to a file descriptor, as one tar archive.
+///
+/// Of each path the archive has the entry of the highest layer; what a layer deletes is left out, and hard links are kept.
+/// The same image always gives the same bytes. Layers are read from the highest to the lowest and written while they are
+/// downloaded; memory grows by about 40 bytes for each path of the image, and only a layer with a link to a file that a
+/// higher layer hides is read twice. If a layer has a path twice, so has the archive, and as in any tar archive the last
+/// entry counts. Holes of sparse files are written as zeros.
+///
+/// Each blob is verified against its digest and each layer against the image's configuration, at the end of the layer: do
+/// not use what was written before the call has succeeded. The call closes nothing, sends no SIGPIPE, and can be cancelled
+/// while a pipe is full. Example:
+///
+/// @code
+/// int fd = open("rootfs.tar", O_WRONLY | O_CREAT | O_EXCL, 0644);
+/// int32_t code = ocireg_export(service, context, "alpine:3.20", fd, NULL, NULL, &error);
+/// @endcode
+///
+/// @param service       The service. Not NULL.
+/// @param context       The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param source        A location as in ocireg_unpack(). Not NULL.
+/// @param fd            A file, pipe or socket that is open for writing. Writing starts at its position; the call uses a
+///                      duplicate, which shares it.
+/// @param options_json  A JSON object; may be NULL:
+///                      - `auth` (AuthConfig; default: the service's credentials; {} is anonymous)
+///                      - `platform` (default: this machine's platform), as in ocireg_pull()
+///                      - `limits`: {`bytes` (default 64 GiB of data, holes included), `entries` (default 4000000),
+///                        `path` (default 4096 bytes)}
+///                      - `layout`: "oci:DIR[:NAME]", a layout that keeps the image as well; blobs that it already has
+///                        are not downloaded
+///                      - `dir_fd` (default: the working directory): an open directory that relative paths start from
+/// @param report_json   Receives the report as a JSON object, with the keys of ocireg_pull() and `entries` (of the
+///                      archive), `bytes` (of data), `diff_ids` and `skipped` [{`path`, `why`}], which lists files and
+///                      links of lower layers that are in the way of a higher layer's entries. Free it with
+///                      ocireg_string_free(). May be NULL.
+/// @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_INVALID_ARGUMENT: the descriptor is not open for writing, or an option is not valid.
+///         - OCIREG_INVALID_MANIFEST: a layer is not a valid archive; `what` is "entry" or "layer".
+///         - OCIREG_DIGEST_MISMATCH: a blob is damaged, or a layer is not what the configuration says; `what` is "diff_id".
+///         - OCIREG_LIMIT: the image is larger than `limits`.
+///         - OCIREG_IO, OCIREG_NO_SPACE: the descriptor cannot be written to, or the other end of a pipe was closed.
+///
+/// Safe to call from any thread; the progress callback runs on the same thread. Blocks until the archive is written. Since
+/// 0.2.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocireg_export(
+    service: *const ocireg_service,
+    context: *const ocireg_context,
+    source: *const c_char,
+    fd: i32,
+    options_json: *const c_char,
+    report_json: *mut *mut c_char,
+    error: *mut *mut ocireg_error,
+) -> i32 {
+    guard!(error, {
+        args!(
+            report = optional_out(report_json),
+            service = handle(service),
+            call = call(context),
+            source = text(source),
+            options = optional_text(options_json)
+        );
+        let options = ExportOptions::parse(options)?;
+        report.set_json(&export::export(&service, source, fd, options, call)?)
     })
 }
 

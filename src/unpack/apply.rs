@@ -12,6 +12,7 @@ use super::attributes::{self, Totals, failed};
 use super::marks::Marks;
 use super::path::{Path, Role};
 use super::policy::{Devices, Policy};
+use super::stream::Apply;
 use crate::call::Call;
 use crate::error::{Code, Error, Result};
 use crate::image::BlobRead;
@@ -44,6 +45,14 @@ struct Here {
     path: Vec<u8>,
     directory: Directory,
     state: Stat,
+}
+
+impl Apply for Applier<'_> {
+    const DOING: &'static str = "unpack";
+
+    fn layer(&mut self, _number: usize, mut archive: &mut dyn BlobRead, call: &Call) -> Result<()> {
+        Self::layer(self, &mut archive, call)
+    }
 }
 
 impl<'a> Applier<'a> {

@@ -10,9 +10,9 @@ mod apply;
 mod attributes;
 mod fetch;
 mod marks;
-mod path;
+pub(crate) mod path;
 mod policy;
-mod stream;
+pub(crate) mod stream;
 mod target;
 
 use std::path::Path;
@@ -103,7 +103,7 @@ impl Unpacking {
     ) -> Result<Unpacked> {
         let policy = &self.policy;
         let applier = Applier::new(self.target.tree(), policy)?;
-        let limit = policy.stream_limit();
+        let limit = policy.limits.stream();
         let keep = keep.map(|keep| Keep { sink: keep.sink, source: keep.source });
         let (applier, blobs) = stream::run(source, keep, layers, limit, applier, call)?;
         let (mut totals, root) = applier.finish()?;
@@ -128,7 +128,7 @@ impl Unpacking {
 }
 
 /// The layers of an image, each with what its configuration says of it.
-fn layers(manifest: &ImageManifest, config: &[u8]) -> Result<Vec<Layer>> {
+pub(crate) fn layers(manifest: &ImageManifest, config: &[u8]) -> Result<Vec<Layer>> {
     let blobs = &manifest.layers;
     if let Some(other) = blobs.iter().find(|blob| !media_type::is_layer(&blob.media_type)) {
         let Descriptor { digest, media_type, .. } = other;

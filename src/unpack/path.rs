@@ -14,7 +14,7 @@ const OPAQUE: &[u8] = b".wh..wh..opq";
 
 /// What an entry is for.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Role<'a> {
+pub(crate) enum Role<'a> {
     /// The root itself.
     Root,
     /// Something of this name.
@@ -29,7 +29,7 @@ pub(super) enum Role<'a> {
 
 /// The path from the root to an entry: names with one slash between them; none of them is `.` or `..`.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Path {
+pub(crate) struct Path {
     whole: Vec<u8>,
     /// Where the last name begins.
     last: usize,
@@ -37,12 +37,12 @@ pub(super) struct Path {
 
 impl Path {
     /// Reads the path of an entry. A leading slash is dropped; one that leaves the root is an error, and so is none.
-    pub(super) fn of_entry(path: &[u8]) -> Result<Self> {
+    pub(crate) fn of_entry(path: &[u8]) -> Result<Self> {
         Self::parse(path).map_err(|why| in_entry(path, why))
     }
 
     /// Reads what a hard link leads to.
-    pub(super) fn of_target(entry: &[u8], path: &[u8]) -> Result<Self> {
+    pub(crate) fn of_target(entry: &[u8], path: &[u8]) -> Result<Self> {
         Self::parse(path)
             .map_err(|why| in_entry(entry, format!("the target of the hard link: {why}")))
     }
@@ -69,18 +69,23 @@ impl Path {
         Ok(Self { whole, last })
     }
 
+    /// All of it.
+    pub(crate) fn whole(&self) -> &[u8] {
+        &self.whole
+    }
+
     /// The directory that it is in.
-    pub(super) fn parent(&self) -> &[u8] {
+    pub(crate) fn parent(&self) -> &[u8] {
         &self.whole[..self.last.saturating_sub(1)]
     }
 
     /// Its last name; empty for the root.
-    pub(super) fn name(&self) -> &[u8] {
+    pub(crate) fn name(&self) -> &[u8] {
         &self.whole[self.last..]
     }
 
     /// What its names say.
-    pub(super) fn role(&self) -> Result<Role<'_>> {
+    pub(crate) fn role(&self) -> Result<Role<'_>> {
         let reserved = |name: &[u8]| name.starts_with(WHITEOUT);
         for name in self.parent().split(|b| *b == b'/') {
             if name.starts_with(AUFS) {

@@ -63,6 +63,14 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// The most that layers may have without their compression: each entry has a header, and may have an extended one.
+    pub fn stream(&self) -> u64 {
+        const HEADERS: u64 = 8 << 10;
+        self.bytes.saturating_add(self.entries.saturating_mul(HEADERS))
+    }
+}
+
 /// What the caller asks for. What is None depends on whether the superuser asks.
 #[derive(Debug, Clone, Default)]
 #[allow(missing_docs)] // The types say it.
@@ -155,13 +163,6 @@ impl Policy {
             return None;
         }
         owners.users.host(0).zip(owners.groups.host(0))
-    }
-
-    /// The most that layers may have without their compression: each entry has a header, and may have an extended one.
-    pub(super) fn stream_limit(&self) -> u64 {
-        const HEADERS: u64 = 8 << 10;
-        let Limits { bytes, entries, .. } = self.limits;
-        bytes.saturating_add(entries.saturating_mul(HEADERS))
     }
 
     /// Whether an extended attribute is set, or else why not; None if nobody needs to know.

@@ -6,7 +6,6 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 
-use super::apply::Applier;
 use super::fetch::{Fetch, Keep};
 use crate::call::Call;
 use crate::compress::{Decoder, check_diff_id};
@@ -28,11 +27,21 @@ const CHUNKS: usize = 16;
 const STACK: usize = 256 << 10;
 
 /// A layer of an image.
-#[derive(Debug)]
-pub(super) struct Layer {
-    pub(super) blob: Descriptor,
+#[derive(Debug, Clone)]
+pub struct Layer {
+    /// Its blob.
+    pub blob: Descriptor,
     /// What it hashes to without its compression.
-    pub(super) diff_id: Digest,
+    pub diff_id: Digest,
+}
+
+/// What is done with layers.
+pub trait Apply: Send {
+    /// What messages call it.
+    const DOING: &'static str;
+
+    /// Takes the next layer: an uncompressed archive, which it reads to its end.
+    fn layer(&mut self, number: usize, archive: &mut dyn BlobRead, call: &Call) -> Result<()>;
 }
 
 /// What a thread does.
@@ -47,7 +56,7 @@ enum Message {
 }
 
 /// What both threads see. On the heap: a host that switches stacks in a callback may set the caller's stack aside.
-struct Shared<'a> {
+struct Shared<'a, A> {
     source: &'a dyn Source,
     keep: Option<Keep<'a>>,
     layers: &'a [Layer],
@@ -56,18 +65,18 @@ struct Shared<'a> {
     /// The layer cannot be applied; it is read only to know whether that is the fault of whoever sent it.
     only_verify: AtomicBool,
     reports: Mutex<Vec<BlobReport>>,
-    applier: Mutex<Option<Applier<'a>>>,
+    applier: Mutex<Option<A>>,
 }
 
 /// Applies layers, and returns what became of each blob.
-pub(super) fn run<'a>(
+pub fn run<'a, A: Apply>(
     source: &'a dyn Source,
     keep: Option<Keep<'a>>,
     layers: &'a [Layer],
     limit: u64,
-    applier: Applier<'a>,
+    applier: A,
     call: &Call,
-) -> Result<(Applier<'a>, Vec<BlobReport>)> {
+) -> Result<(A, Vec<BlobReport>)> {
     let shared = Box::new(Shared {
         source,
         keep,
@@ -113,7 +122,7 @@ pub(super) fn run<'a>(
     }
 }
 
-impl<'a> Shared<'a> {
+impl<'a, A: Apply> Shared<'a, A> {
     /// The reading thread. It ends without an error when nobody takes what it reads: whoever did has one.
     fn read_layers(
         &self,
@@ -185,12 +194,12 @@ impl<'a> Shared<'a> {
         call: &Call,
     ) -> Result<()> {
         let Some(mut applier) = lock(&self.applier).take() else { return Ok(()) };
-        for layer in self.layers {
+        for (number, layer) in self.layers.iter().enumerate() {
             let hasher = Hasher::new(layer.diff_id.algorithm());
             let mut feed =
                 Feed { chunks, recycle, chunk: Vec::new(), at: 0, length: 0, hasher, end: None };
             let applied = applier
-                .layer(&mut feed, call)
+                .layer(number, &mut feed, call)
                 .and_then(|()| check_diff_id(&layer.diff_id, &feed.hasher.clone().finish()));
             let Err(error) = applied else { continue };
             let by_content =
@@ -203,7 +212,7 @@ impl<'a> Shared<'a> {
                 return Ok(());
             }
             let digest = &layer.blob.digest;
-            return Err(error.context(format!("cannot unpack the layer {digest}")));
+            return Err(error.context(format!("cannot {} the layer {digest}", A::DOING)));
         }
         *lock(&self.applier) = Some(applier);
         Ok(())

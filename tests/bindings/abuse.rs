@@ -98,6 +98,7 @@ fn good(function: &Function, parameter: &Parameter) -> String {
         ("ocireg_push", "destination") => "image_reference",
         ("ocireg_copy", "source") => "image_location",
         ("ocireg_unpack", "directory") => "new_directory()",
+        (_, "fd") => "null_descriptor()",
         ("ocireg_layout_remove", "location") => "named_layout",
         (_, "location") => "destination",
         ("ocireg_session_put_manifest", "media_type") => "INDEX_TYPE",
@@ -244,7 +245,9 @@ fn null_call(function: &Function, body: &mut String) {
 const HEAD: &str = r##"
 /* Made by tests/bindings/abuse.rs. */
 #include "check.h"
+#include <fcntl.h>
 #include <pthread.h>
+#include <unistd.h>
 
 #define POISON ((void *)0x5a5a5a58)
 #define ANY (-1)
@@ -253,6 +256,17 @@ const HEAD: &str = r##"
 static const char *registry, *directory, *blob_digest;
 /* A file with the word "spare", which is a blob of the repository, and a file that a blob is written to. */
 static char spare_file[512], new_file[512];
+
+/* What is read from it is nothing, and what is written to it goes nowhere. */
+static int null_descriptor(void)
+{
+    static int fd;
+    if (fd == 0) {
+        int made = open("/dev/null", O_RDWR | O_CLOEXEC);
+        if (!__sync_bool_compare_and_swap(&fd, 0, made)) close(made);
+    }
+    return fd;
+}
 
 /* A path that nothing has yet. */
 static const char *new_directory(void)

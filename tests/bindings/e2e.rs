@@ -1219,6 +1219,39 @@ fn unpacks() {
 }
 
 #[test]
+fn exports() {
+    let fixtures = Fixtures::shared();
+    run(
+        "exports",
+        &*fixtures,
+        &[
+            does(&["service_new", "s", "{}"]),
+            does(&["fd_open", "51", "{dir}/root.tar"]),
+            gives(
+                &["export", "s", "{plain}/multi:1", "51", r#"{"platform":"linux/amd64"}"#],
+                json!({"platform": "linux/amd64", "skipped": [], "endpoint": {"mirror": false},
+                    "destination": "the file descriptor 51", "diff_ids": ["*", "*"], "entries": 5}),
+            ),
+            fails(
+                &["export", "s", "{plain}/multi:1", "51", r#"{"limits":{"bytes":1}}"#],
+                "LIMIT",
+                json!({}),
+            ),
+            fails(
+                &["export", "s", "{plain}/multi:1", "-1", r"\N"],
+                "INVALID_ARGUMENT",
+                json!({"argument": "fd"}),
+            ),
+            fails(
+                &["export", "s", "{plain}/nothing:1", "51", r"\N"],
+                "NOT_FOUND",
+                json!({"http_status": 404}),
+            ),
+        ],
+    );
+}
+
+#[test]
 fn what_a_repository_has() {
     let fixtures = Fixtures::shared();
     let all = r#"{"actions":["pull","push","delete"]}"#;

@@ -21,6 +21,7 @@ mod crypto;
 mod descriptors;
 mod discover;
 mod echo;
+mod export;
 mod faults;
 mod hostile;
 mod identity;

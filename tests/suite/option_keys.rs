@@ -438,6 +438,16 @@ const KEYS: &[(&str, &[(&str, Shown)])] = &[
         ],
     ),
     (
+        "export",
+        &[
+            ("auth", By("export.rs", "a_registry_is_exported_in_one_stream")),
+            ("platform", By("export.rs", "a_registry_is_exported_in_one_stream")),
+            ("limits", By("export.rs", "e9_exports_end_at_the_limits")),
+            ("layout", By("export.rs", "a_layout_keeps_what_is_exported")),
+            ("dir_fd", By("export.rs", "a_layout_keeps_what_is_exported")),
+        ],
+    ),
+    (
         "id_range",
         &[
             ("container", By("unpack.rs", "e13_owners_are_mapped_or_refused")),
@@ -518,6 +528,7 @@ fn give(scope: &str, document: Value, session: &Session, service: &Service) -> O
         }
         "inspect" => service.inspect(None, "127.0.0.1:1/x", &document).map(drop),
         "unpack" => unpack(service, &document),
+        "export" => service.export(None, "127.0.0.1:1/x", 2, &document).map(drop),
         "id_range" => unpack(service, &json!({"uid_map": [document]})),
         "unpack_limits" => unpack(service, &json!({"limits": document})),
         "layout_collect" => crate::c_surface::layouts::collect("oci:/nowhere", &document).map(drop),

@@ -194,7 +194,11 @@ fn name(function: &Function) -> String {
         };
     }
     let rest = about.and_then(|about| name.strip_prefix(about)?.strip_prefix('_'));
-    rest.unwrap_or(name).to_owned()
+    match rest.unwrap_or(name) {
+        // A word of the language.
+        "export" => "export_image".to_owned(),
+        name => name.to_owned(),
+    }
 }
 
 fn number(name: &str) -> String {

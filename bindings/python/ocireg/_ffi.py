@@ -135,6 +135,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "ocireg_push": (c_int32, [_service, _context, _text, _text, _text, _text_out, POINTER(_error)]),
     "ocireg_copy": (c_int32, [_service, _context, _text, _text, _text, _text_out, POINTER(_error)]),
     "ocireg_unpack": (c_int32, [_service, _context, _text, _text, _text, _text_out, POINTER(_error)]),
+    "ocireg_export": (c_int32, [_service, _context, _text, c_int32, _text, _text_out, POINTER(_error)]),
     "ocireg_inspect": (c_int32, [_service, _context, _text, _text, _text_out, POINTER(_error)]),
     "ocireg_context_new": (c_int32, [POINTER(_context), POINTER(_error)]),
     "ocireg_context_set_timeout": (None, [_context, c_uint64]),

@@ -16,6 +16,7 @@ __all__ = [
     "ConfigOptions",
     "CopyOptions",
     "EndpointsOptions",
+    "ExportOptions",
     "GetBlobFDOptions",
     "GetBlobFileOptions",
     "IdRangeOptions",
@@ -179,7 +180,7 @@ class IdRangeOptions(TypedDict, total=False):
 
 
 class UnpackLimits(TypedDict, total=False):
-    """How much an image may hold that is unpacked.
+    """How much an image may hold that is unpacked or exported.
 
     - ``bytes``: Bytes of data in all files. Holes do not count. Default: 64 GiB.
     - ``entries``: Entries in all layers. Default: 4000000.
@@ -655,6 +656,24 @@ class UnpackOptions(TypedDict, total=False):
     gid_map: list[IdRangeOptions]
     xattrs: str
     devices: str
+    limits: UnpackLimits
+    layout: str
+    dir_fd: int
+
+
+class ExportOptions(TypedDict, total=False):
+    """How an image is exported.
+
+    - ``auth``: Credentials for the registry; ``{}`` is anonymous. Default: the service's credentials.
+    - ``platform``: Export the image for this platform. Default: this machine's platform.
+    - ``limits``: How much the image may hold. More is ``LIMIT``.
+    - ``layout``: A layout, ``oci:DIR[:NAME]``, that keeps the image as well. Blobs that it already has are not
+      downloaded. Default: nothing is kept.
+    - ``dir_fd``: An open directory in which relative paths begin. Default: the working directory.
+    """
+
+    auth: AuthConfig
+    platform: str
     limits: UnpackLimits
     layout: str
     dir_fd: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from .documents import (
         CopyOptions,
         EndpointsOptions,
+        ExportOptions,
         InspectOptions,
         PullOptions,
         PushOptions,
@@ -460,6 +462,35 @@ class Service(Owner):
                 _values.options(options),
             ),
         )
+
+    def export(
+        self,
+        source: str,
+        to: int | _values.HasFileno | str | os.PathLike[str] | _values.Writable,
+        *,
+        timeout: float | None = None,
+        context: _call.Context | None = None,
+        **options: Unpack[ExportOptions],
+    ) -> UnpackReport:
+        """Writes the root file system of an image as one tar archive.
+
+        ``to`` is a file descriptor or an object that has one, which is written from its position on; the path of a
+        file, which is replaced; or any object with ``write()``. Of each path the archive has the highest layer's entry.
+        Everything is verified by the time the call returns: do not use what was written before an exception.
+        """
+        with _values.written(to) as fd:
+            return cast(
+                UnpackReport,
+                self._run(
+                    _values.call_for_json,
+                    lib.ocireg_export,
+                    timeout,
+                    context,
+                    _values.text("source", source),
+                    fd,
+                    _values.options(options),
+                ),
+            )
 
     def _move(
         self,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+import pathlib
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, cast
 
 from . import _errors, _ffi
 
@@ -15,6 +18,12 @@ class HasFileno(Protocol):
     """A file, socket or anything else that has a file descriptor."""
 
     def fileno(self) -> int: ...
+
+
+class Writable(Protocol):
+    """Anything that bytes can be written to."""
+
+    def write(self, data: bytes, /) -> Any: ...
 
 
 def text(name: str, value: str | None) -> bytes | None:
@@ -71,6 +80,58 @@ def int64(name: str, value: int) -> int:
 def descriptor(value: int | HasFileno) -> int:
     """A file descriptor, or that of an object with ``fileno()``."""
     return int32("fd", value if isinstance(value, int) else value.fileno())
+
+
+@contextlib.contextmanager
+def written(to: int | HasFileno | str | os.PathLike[str] | Writable) -> Iterator[int]:
+    """A file descriptor whose content goes to a descriptor, a file of this path, or an object with ``write()``."""
+    if isinstance(to, (str, os.PathLike)):
+        with pathlib.Path(to).open("wb", buffering=0) as file:
+            yield file.fileno()
+        return
+    if isinstance(to, int):
+        yield int32("fd", to)
+        return
+    try:
+        fd = to.fileno()  # type: ignore[union-attr]
+    except (AttributeError, OSError):
+        pass
+    else:
+        if flush := getattr(to, "flush", None):
+            flush()
+        yield int32("fd", fd)
+        return
+    with _Copying(cast("Writable", to)) as copying:
+        yield copying.fd
+
+
+class _Copying:
+    """A pipe, of which a thread copies all that comes to an object."""
+
+    def __init__(self, to: Writable) -> None:
+        self._to = to
+        self._failure: BaseException | None = None
+        self._reader, self.fd = os.pipe()
+        self._thread = threading.Thread(target=self._copy, name="ocireg-export", daemon=True)
+        self._thread.start()
+
+    def _copy(self) -> None:
+        try:
+            with os.fdopen(self._reader, "rb", buffering=0) as reader:
+                while piece := reader.read(1 << 16):
+                    self._to.write(piece)
+        except BaseException as failure:
+            self._failure = failure
+
+    def __enter__(self) -> _Copying:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.fd)
+        self._thread.join()
+        # What the library says of it is only that the other end was closed.
+        if self._failure is not None:
+            raise self._failure
 
 
 def _integer(name: str, value: int, bits: int) -> int:

@@ -343,14 +343,14 @@ class Report(TypedDict, total=False):
 
 
 class SkippedEntry(TypedDict):
-    """Something in an image that was not unpacked."""
+    """Something in an image that was left out."""
 
     path: str
     why: str
 
 
 class UnpackReport(Report, total=False):
-    """What an unpack did: a report with the directory as its ``destination``.
+    """What an unpack or export did: a report with the directory or descriptor as its ``destination``.
 
     ``entries`` and ``bytes`` count what the layers have; ``diff_ids`` are their digests without compression.
     """

@@ -178,6 +178,29 @@ impl Service {
         self.transfer(ocireg_unpack, context, source, directory, options)
     }
 
+    /// Exports to a descriptor.
+    pub fn export(
+        &self,
+        context: Option<&Context>,
+        source: &str,
+        fd: i32,
+        options: &Value,
+    ) -> Outcome<Value> {
+        let (source, options) = (c(source), c(&options.to_string()));
+        // SAFETY: live handles and text in, live places out.
+        call_json(|json, error| unsafe {
+            ocireg_export(
+                self.0,
+                pointer(context),
+                source.as_ptr(),
+                fd,
+                options.as_ptr(),
+                json,
+                error,
+            )
+        })
+    }
+
     fn transfer(
         &self,
         function: Transfer,

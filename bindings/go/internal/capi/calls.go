@@ -202,6 +202,21 @@ func (h *Service) Unpack(ctx *Context, source string, directory string, optionsJ
 	return takeText(reportJSONOut), err
 }
 
+// Export calls ocireg_export.
+func (h *Service) Export(ctx *Context, source string, fd int32, optionsJSON *string) (string, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return "", err
+	}
+	defer h.release()
+	var reportJSONOut *C.char
+	err = call([]arg{text("source", source), optional("options_json", optionsJSON)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_export(self, ctx.raw(), in[0], C.int32_t(fd), in[1], &reportJSONOut, failure)
+		})
+	return takeText(reportJSONOut), err
+}
+
 // Inspect calls ocireg_inspect.
 func (h *Service) Inspect(ctx *Context, source string, optionsJSON *string) (string, error) {
 	self, err := h.acquire()

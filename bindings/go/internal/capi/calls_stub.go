@@ -64,6 +64,10 @@ func (*Service) Unpack(*Context, string, string, *string) (string, error) {
 	return "", noCgo()
 }
 
+func (*Service) Export(*Context, string, int32, *string) (string, error) {
+	return "", noCgo()
+}
+
 func (*Service) Inspect(*Context, string, *string) (string, error) {
 	return "", noCgo()
 }

@@ -77,6 +77,14 @@ static int called(void) {
         answer_text(code, out);
         return 1;
     }
+    if (named("export")) {
+        ocireg_service *self = handle_of('S', fields[1]);
+        if (self == NULL) return 1;
+        char *out = NULL;
+        code = ocireg_export(self, context, fields[2], number_of(fields[3]), fields[4], &out, &error);
+        answer_text(code, out);
+        return 1;
+    }
     if (named("inspect")) {
         ocireg_service *self = handle_of('S', fields[1]);
         if (self == NULL) return 1;

@@ -13,6 +13,7 @@ var calls = []struct{ request, of, method string }{
 	{"push", "service", "Push"},
 	{"copy", "service", "Copy"},
 	{"unpack", "service", "Unpack"},
+	{"export", "service", "Export"},
 	{"inspect", "service", "Inspect"},
 	{"service_auth", "service", "Auth"},
 	{"service_login", "service", "Login"},

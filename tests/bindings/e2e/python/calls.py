@@ -26,6 +26,7 @@ CALLS: dict[str, Call] = {
     "push": Call("service", "push", ("text", "text", "options"), True),
     "copy": Call("service", "copy", ("text", "text", "options"), True),
     "unpack": Call("service", "unpack", ("text", "text", "options"), True),
+    "export": Call("service", "export", ("text", "number", "options"), True),
     "inspect": Call("service", "inspect", ("text", "options"), True),
     "service_auth": Call("service", "auth", ("text", "text"), True),
     "service_login": Call("service", "login", ("text", "text"), True),
