@@ -351,6 +351,7 @@ fn forget_times(value: &mut Value) {
     match value {
         Value::Object(object) => {
             object.remove("duration_ms");
+            object.remove("bytes_per_second");
             object.values_mut().for_each(forget_times);
         }
         Value::Array(array) => array.iter_mut().for_each(forget_times),
