@@ -9,6 +9,7 @@ mod scene;
 
 mod conformance;
 mod docker_auth;
+mod mirrors;
 mod oras_artifacts;
 mod registries;
 mod transfers;

@@ -62,7 +62,7 @@ impl Registry {
     }
 }
 
-fn distribution<'a>() -> cncf::Options<'a> {
+pub fn distribution<'a>() -> cncf::Options<'a> {
     cncf::Options { program: Some(DISTRIBUTION.clone()), ..cncf::Options::default() }
 }
 
