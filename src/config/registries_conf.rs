@@ -111,7 +111,7 @@ impl Entry {
     pub fn at(&self, location: &str, image: &Reference) -> Result<Physical> {
         let name = usual(&image.canonical());
         let Some(length) = matched(&self.prefix, &name) else {
-            return Err(Error::internal(format!("{} is no prefix of {name}", self.prefix)));
+            return Err(Error::internal(format!("{} is not a prefix of {name}", self.prefix)));
         };
         let moved = [location, &name[length..]].concat();
         let invalid = |why: &str| {

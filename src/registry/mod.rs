@@ -1,6 +1,7 @@
 //! Registries as a caller configures them: which endpoints there are, and which of them answers.
 
 pub mod api_endpoint;
+mod candidate;
 pub mod endpoint;
 pub mod failover;
 mod health;

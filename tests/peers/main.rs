@@ -7,9 +7,9 @@ mod c_surface;
 #[path = "../suite/scene.rs"]
 mod scene;
 
+mod caches;
 mod conformance;
 mod docker_auth;
-mod mirrors;
 mod oras_artifacts;
 mod registries;
 mod transfers;
