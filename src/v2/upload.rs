@@ -12,7 +12,7 @@ mod stream;
 use self::begin::{Mount, ask_mount, begin_upload};
 use self::exchange::give_up;
 use self::place::Place;
-use self::stream::Streaming;
+use self::recovery::Streaming;
 use super::Repository;
 use crate::call::Call;
 use crate::error::{Error, Result};

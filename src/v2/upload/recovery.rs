@@ -87,3 +87,18 @@ pub(super) fn may_be_done(error: &Error) -> bool {
         Code::Disconnected | Code::Timeout | Code::Server | Code::Protocol | Code::NotFound
     )
 }
+
+/// What came of sending a blob in one request so far.
+#[derive(Debug, Default)]
+pub(super) struct Streaming {
+    /// The registry wants chunks.
+    pub(super) refused: bool,
+    pub(super) failures: u32,
+    /// The farthest that the registry has come to before a failure.
+    pub(super) failed_at: u64,
+    /// A refused range was looked into already.
+    pub(super) counted: bool,
+    /// An upload that the registry had forgotten was begun again already.
+    pub(super) begun: bool,
+    pub(super) retries: u32,
+}

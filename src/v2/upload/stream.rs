@@ -19,21 +19,6 @@ use crate::v2::Repository;
 /// After a failure, so many bytes of progress make the next failure the first one again.
 const PROGRESS: u64 = 1 << 20;
 
-/// What came of sending a blob in one request so far.
-#[derive(Debug, Default)]
-pub(super) struct Streaming {
-    /// The registry wants chunks.
-    refused: bool,
-    failures: u32,
-    /// The farthest that the registry has come to before a failure.
-    failed_at: u64,
-    /// A refused range was looked into already.
-    counted: bool,
-    /// An upload that the registry had forgotten was begun again already.
-    begun: bool,
-    retries: u32,
-}
-
 impl BlobWriter {
     /// Sends the rest from where it is read. What cannot go in one request is to be written in pieces.
     pub(in crate::v2) fn stream(&mut self, feed: &mut Feed<'_>, call: &Call) -> Result<Streamed> {
