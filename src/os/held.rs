@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{self, AtFlags, CWD, Mode, OFlags, Stat};
+use rustix::fs::{self, AtFlags, CWD, Mode, OFlags, Stat, Timespec, Timestamps};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
@@ -48,6 +48,20 @@ pub(super) fn chmod_held(fd: BorrowedFd<'_>, mode: Mode) -> io::Result<()> {
     }
     let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
     Ok(fs::chmodat(CWD, path, mode, AtFlags::empty())?)
+}
+
+/// Sets both times of what is open to those that it had.
+pub(super) fn set_times_of(fd: BorrowedFd<'_>, state: &Stat) -> io::Result<()> {
+    #[allow(clippy::useless_conversion, reason = "their types differ between architectures")]
+    let time = |seconds: i64, nanoseconds| Timespec {
+        tv_sec: seconds.into(),
+        tv_nsec: i64::try_from(nanoseconds).unwrap_or(0),
+    };
+    let times = Timestamps {
+        last_access: time(state.st_atime, state.st_atime_nsec),
+        last_modification: time(state.st_mtime, state.st_mtime_nsec),
+    };
+    Ok(fs::futimens(fd, &times)?)
 }
 
 /// A directory that was opened.

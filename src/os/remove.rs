@@ -6,11 +6,11 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, StatxAttributes, StatxFlags};
+use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, Stat, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
 
 use super::descriptor::{above_standard, open};
-use super::held::{Id, Opened, open_below};
+use super::held::{Id, Opened, open_below, set_times_of};
 
 /// What must not be removed: a name in a directory.
 pub(super) type Keep<'a> = &'a dyn Fn(Id, &[u8]) -> bool;
@@ -26,13 +26,16 @@ struct Level {
     kept: bool,
     /// The mode that it had before it was made usable.
     mode: Option<Mode>,
+    /// Its state before anything was removed from it.
+    state: Stat,
 }
 
 impl Level {
-    fn of(opened: Opened, name: Vec<u8>) -> (OwnedFd, Self) {
+    fn of(opened: Opened, name: Vec<u8>) -> io::Result<(OwnedFd, Self)> {
         let Opened { fd, id, opened_up } = opened;
         let mode = opened_up.map(|(_, mode)| mode);
-        (fd, Self { id, name, below: Vec::new(), kept: false, mode })
+        let state = fs::fstat(&fd)?;
+        Ok((fd, Self { id, name, below: Vec::new(), kept: false, mode, state }))
     }
 }
 
@@ -65,7 +68,7 @@ pub(super) fn clear(dir: BorrowedFd<'_>, keep: Keep<'_>) -> io::Result<bool> {
 }
 
 fn clear_level(top: Opened, keep: Keep<'_>) -> io::Result<bool> {
-    let (mut here, level) = Level::of(top, Vec::new());
+    let (mut here, level) = Level::of(top, Vec::new())?;
     let mut levels = vec![level];
     scan(&here, &mut levels, keep)?;
     loop {
@@ -77,17 +80,17 @@ fn clear_level(top: Opened, keep: Keep<'_>) -> io::Result<bool> {
                 entered => entered?,
             };
             let level;
-            (here, level) = Level::of(below, name);
+            (here, level) = Level::of(below, name)?;
             levels.push(level);
             scan(&here, &mut levels, keep)?;
             continue;
         }
-        let Level { name, kept, mode, .. } = match levels.pop() {
+        let Level { name, kept, mode, state, .. } = match levels.pop() {
             Some(level) => level,
             None => return Ok(true),
         };
-        if kept && let Some(mode) = mode {
-            fs::fchmod(&here, mode)?;
+        if kept {
+            restore(&here, mode, &state)?;
         }
         let Some(above) = levels.last_mut() else { return Ok(!kept) };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -105,6 +108,14 @@ fn clear_level(top: Opened, keep: Keep<'_>) -> io::Result<bool> {
             Err(errno) => return Err(errno.into()),
         }
     }
+}
+
+/// Makes a directory that stays look as if nothing had been removed from it.
+fn restore(directory: &OwnedFd, mode: Option<Mode>, state: &Stat) -> io::Result<()> {
+    if let Some(mode) = mode {
+        fs::fchmod(directory, mode)?;
+    }
+    set_times_of(directory.as_fd(), state)
 }
 
 /// Removes what is no directory or an empty one, and notes the others.

@@ -21,7 +21,9 @@ use rustix::io::Errno;
 use super::descriptor::{above_standard, open};
 use super::dir::Dir;
 pub use super::held::Id;
-use super::held::{OPEN_DIRECTORY, Opened, USABLE, chmod_held, is_usable, mode_of, open_below};
+use super::held::{
+    OPEN_DIRECTORY, Opened, USABLE, chmod_held, is_usable, mode_of, open_below, set_times_of,
+};
 
 /// More links than that are a circle.
 const MOST_LINKS: usize = 40;
@@ -242,6 +244,11 @@ impl Directory {
         Ok(())
     }
 
+    /// Makes it look as if nothing had been made in it since it had this state.
+    pub fn set_times_of(&self, state: &Stat) -> io::Result<()> {
+        set_times_of(self.fd.as_fd(), state)
+    }
+
     /// Gives directories that were made usable their modes back.
     pub fn close(&mut self) -> io::Result<()> {
         while let Some((fd, mode)) = self.opened_up.pop() {
@@ -377,19 +384,6 @@ impl Node<'_> {
         self.set_times(time, time)
     }
 
-    /// Sets both times to those of a state.
-    pub fn set_times_of(&self, state: &Stat) -> io::Result<()> {
-        #[allow(clippy::useless_conversion, reason = "their types differ between architectures")]
-        let time = |seconds: i64, nanoseconds| Timespec {
-            tv_sec: seconds,
-            tv_nsec: i64::try_from(nanoseconds).unwrap_or(0),
-        };
-        self.set_times(
-            time(state.st_atime, state.st_atime_nsec),
-            time(state.st_mtime, state.st_mtime_nsec),
-        )
-    }
-
     fn set_times(&self, last_access: Timespec, last_modification: Timespec) -> io::Result<()> {
         let times = Timestamps { last_access, last_modification };
         let set = match self {
@@ -453,4 +447,76 @@ fn folds(dir: BorrowedFd<'_>) -> bool {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     // Magic numbers have 32 bits.
     fs::fstatfs(dir).is_ok_and(|system| FOLDING.contains(&(system.f_type as u32)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs as std_fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn both_ways_of_resolving_a_path_find_the_same() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let root = dir.path().join("root");
+        std_fs::create_dir_all(root.join("a/b/c")).expect("directories");
+        std_fs::create_dir_all(dir.path().join("outside")).expect("directories");
+        std_fs::write(root.join("file"), "").expect("a file");
+        for (link, target) in [
+            ("absolute", "/a/b"),
+            ("relative", "a/./b/../b"),
+            ("up", "../../../../a"),
+            ("a/b/up", "../../../outside"),
+            ("a/root", "/"),
+            ("dangling", "/nothing/here"),
+            ("circle", "circle"),
+            ("magic", "/proc/self/root"),
+        ] {
+            symlink(target, root.join(link)).expect("a link");
+        }
+        let tree = || Tree::new(&Dir::open(&root).expect("the root")).expect("a tree");
+        let (fast, slow) = (tree(), tree());
+        slow.resolves.store(false, Ordering::Relaxed);
+        for (path, found) in [
+            ("", Some("")),
+            ("a/b/c", Some("a/b/c")),
+            ("absolute/c", Some("a/b/c")),
+            ("relative/c", Some("a/b/c")),
+            ("up/b", Some("a/b")),
+            ("a/root/a/root/a", Some("a")),
+            ("a/b/up", None),
+            ("dangling", None),
+            ("magic", None),
+            ("missing/x", None),
+        ] {
+            let id = |tree: &Tree| {
+                tree.find(path.as_bytes()).expect(path).map(|directory| directory.id())
+            };
+            let expected = found.map(|path| Id::of(&fs::stat(root.join(path)).expect("a state")));
+            assert_eq!((id(&fast), id(&slow)), (expected, expected), "{path}");
+        }
+        for path in ["file", "file/x", "circle", "circle/x"] {
+            let code = |tree: &Tree| {
+                let error = tree.find(path.as_bytes()).expect_err(path);
+                Errno::from_io_error(&error)
+            };
+            assert_eq!(code(&fast), code(&slow), "{path}");
+        }
+        // What is missing is made, also where a link leads to nothing.
+        let mut made = 0;
+        let mut new = |node: Node<'_>| {
+            made += 1;
+            node.set_mode(0o755)
+        };
+        for tree in [&fast, &slow] {
+            let directory = tree.make(b"dangling/deep", &mut new).expect("made");
+            let expected = fs::stat(root.join("nothing/here/deep")).expect("a state");
+            assert_eq!(directory.id(), Id::of(&expected));
+            tree.make(b"a/b/up/new", &mut new).expect("made");
+        }
+        assert_eq!(made, 5);
+        assert!(root.join("outside/new").exists());
+        assert_eq!(std_fs::read_dir(dir.path().join("outside")).expect("outside").count(), 0);
+    }
 }

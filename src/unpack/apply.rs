@@ -366,7 +366,7 @@ impl<'a> Applier<'a> {
     /// Gives the directory the times and the mode that it had.
     fn leave(&mut self) -> Result<()> {
         let Some(Here { path, mut directory, state }) = self.here.take() else { return Ok(()) };
-        let restored = directory.close().and_then(|()| directory.node().set_times_of(&state));
+        let restored = directory.close().and_then(|()| directory.set_times_of(&state));
         restored.map_err(|e| {
             Error::file(format!("cannot restore the attributes of {}", shown(&path)), &e)
         })

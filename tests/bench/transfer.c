@@ -1,4 +1,4 @@
-/* Pulls, pushes or copies one image, and prints the process's highest memory: bench-transfer CALL SOURCE DESTINATION */
+/* Pulls, pushes, copies or unpacks one image, and prints the process's highest memory: bench-transfer CALL SOURCE DESTINATION */
 #include <ocireg.h>
 #include <stdio.h>
 #include <string.h>
@@ -6,7 +6,7 @@
 int main(int argc, char **argv)
 {
     if (argc != 4) {
-        fprintf(stderr, "usage: bench-transfer pull|push|copy SOURCE DESTINATION\n");
+        fprintf(stderr, "usage: bench-transfer pull|push|copy|unpack SOURCE DESTINATION\n");
         return 2;
     }
     ocireg_service *service = NULL;
@@ -17,6 +17,8 @@ int main(int argc, char **argv)
             code = ocireg_push(service, NULL, argv[2], argv[3], NULL, NULL, &error);
         else if (strcmp(argv[1], "copy") == 0)
             code = ocireg_copy(service, NULL, argv[2], argv[3], NULL, NULL, &error);
+        else if (strcmp(argv[1], "unpack") == 0)
+            code = ocireg_unpack(service, NULL, argv[2], argv[3], NULL, NULL, &error);
         else
             code = ocireg_pull(service, NULL, argv[2], argv[3], NULL, NULL, &error);
     }

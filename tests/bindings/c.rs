@@ -337,6 +337,14 @@ fn examples_build_and_move_images() {
             assert_eq!(registry.tag(&name, tag).as_deref(), Some(image.digest.as_str()), "{tag}");
         }
     }
+    let root = directory.path().join("root");
+    let mut unpack = Command::new(built.join("rootfs-c"));
+    let arguments = stage::output(unpack.arg(format!("{}/app:1", registry.host())).arg(&root));
+    assert_eq!(arguments, "/bin/busybox\nsh\n");
+    assert!(root.join("bin/busybox").exists());
+    let output = unpack.output().expect("the program runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("is not empty"), "{said}");
     let layer = &image.manifests[0].layers[0];
     let size = image.blobs[layer].len().expect("a size");
     for name in ["list-c", "list-cpp"] {
