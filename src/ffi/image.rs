@@ -259,17 +259,18 @@ pub unsafe extern "C" fn ocireg_copy(
 ///
 /// @param service       The service. Not NULL.
 /// @param context       The deadline, cancellation and progress callback of this call. May be NULL.
-/// @param source        A reference, "docker://REFERENCE" or "oci:DIR[:NAME]"; without NAME the only image in the layout.
+/// @param source        A reference, "docker://REFERENCE" or "oci:DIR[:NAME]"; without NAME the only image in the
+///                      layout. Not NULL.
+/// @param directory     The path of a directory that does not exist or is empty. One that does not exist appears when
+///                      the image is complete; the directory above it must exist. Its data is not synced to the disk.
 ///                      Not NULL.
-/// @param directory     The path of a directory that does not exist or is empty. One that does not exist appears when the
-///                      image is complete; the directory above it must exist. Its data is not synced to the disk. Not
-///                      NULL.
 /// @param options_json  A JSON object; may be NULL:
 ///                      - `auth` (AuthConfig; default: the service's credentials; {} is anonymous)
 ///                      - `platform` (default: this machine's platform), as in ocireg_pull()
 ///                      - `ownership` (default "preserve" for root or with a map, else "current"): "preserve" keeps the
 ///                        owners that the image names, "current" gives everything to the calling user
-///                      - `uid_map`, `gid_map`: lists of {`container`, `host`, `size`}; IDs without a mapping are an error
+///                      - `uid_map`, `gid_map`: lists of {`container`, `host`, `size`}; IDs without a mapping are an
+///                        error
 ///                      - `xattrs` (default "all" for root, else "user"): "all", "user" or "none" of the extended
 ///                        attributes. "trusted.overlay.*" and those that belong to the host are never set
 ///                      - `devices` (default "create" for root, else "skip"): character and block devices
@@ -286,13 +287,14 @@ pub unsafe extern "C" fn ocireg_copy(
 ///         - OCIREG_INVALID_ARGUMENT: the directory is not empty, or an option is not valid
 ///         - OCIREG_INVALID_MANIFEST: a layer is not a valid archive, or an entry leads out of the directory; `what` is
 ///           "entry"
-///         - OCIREG_DIGEST_MISMATCH: a blob is damaged, or a layer is not what the configuration says; `what` is "diff_id"
+///         - OCIREG_DIGEST_MISMATCH: a blob is damaged, or a layer is not what the configuration says; `what` is
+///           "diff_id"
 ///         - OCIREG_LIMIT: the image is larger than `limits`
 ///         - OCIREG_PERMISSION: an ID has no mapping, or the process may not set owners or create devices
 ///         - OCIREG_NO_SPACE: the disk is full
 ///
-/// Safe to call from any thread; the progress callback runs on the same thread. Blocks until the image is unpacked. After a
-/// cancellation it first removes what it has created. Since 0.2.
+/// Safe to call from any thread; the progress callback runs on the same thread. Blocks until the image is unpacked.
+/// After a cancellation it first removes what it has created. Since 0.2.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_unpack(
     service: *const ocireg_service,

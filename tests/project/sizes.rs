@@ -14,8 +14,9 @@ const FILE: usize = 500;
 
 /// Longer functions, as `file::function`, and why they are.
 const LONG_FUNCTIONS: &[(&str, &str)] = &[
+    ("src/client/unpack.rs::with_image", "one call from its image to its report"),
     ("src/tar/entries.rs::entry", "the headers of one entry, in the order in which they must come"),
-    ("src/v2/pages.rs::fetch", "one loop over pages, with each reason to end it"),
+    ("src/v2/pages.rs::fetch_as", "one loop over pages, with each reason to end it"),
     (
         "src/v2/referrers.rs::change_tag",
         "one loop: read, change, write, and check what others wrote",
@@ -28,7 +29,11 @@ const LONG_FILES: &[(&str, &str)] = &[
     ("src/tar/entries.rs", "one reader for all dialects of headers"),
     ("src/v2/blob.rs", "one reader that resumes in every way that servers allow"),
     ("src/v2/pages.rs", "one reader of lists, with the links of all registries"),
-    ("src/v2/upload.rs", "one upload with all ways to recover"),
+    (
+        "src/registry/session.rs",
+        "one session, with the endpoints that each kind of request may use",
+    ),
+    ("src/http/client.rs", "one exchange, with everything that every request needs"),
 ];
 
 /// The functions of a file outside of its tests, with their lines.

@@ -118,6 +118,28 @@ impl Unpacking<'_> {
         }
     }
 
+    /// Whether the file that a hard link makes is there already.
+    fn is_linked(
+        &self,
+        path: &[String],
+        entry: &Entry,
+        there: Option<&(Dir, Found)>,
+        seen: &HashMap<Vec<String>, Seen>,
+    ) -> Result<bool> {
+        let to = self.below(&Entry { path: entry.link.clone(), ..entry.clone() })?;
+        if !matches!(seen.get(&to), Some(Seen::Present | Seen::Wanted)) {
+            let why = "it is a link to a file that does not come before it";
+            return Err(in_entry(&entry.path, why).phase(Phase::Store));
+        }
+        match (there, self.find(&to)?) {
+            (Some((one, Found::File)), Some((other, Found::File))) => {
+                let same = one.is_same(name_of(path), &other, name_of(&to));
+                same.map_err(|e| failed("read", &self.shown(path), &e))
+            }
+            _ => Ok(false),
+        }
+    }
+
     fn check(
         &self,
         path: &[String],
@@ -127,18 +149,7 @@ impl Unpacking<'_> {
         call: &Call,
     ) -> Result<()> {
         let refused = |why: &str| Err(in_entry(&entry.path, why).phase(Phase::Store));
-        for end in 1..path.len() {
-            if seen.get(&path[..end]).is_some_and(|seen| *seen != Seen::Directory) {
-                return refused("a file or link has the name of one of its directories");
-            }
-        }
-        let known = seen.get(path);
-        if known.is_some_and(|seen| *seen != Seen::Directory || entry.kind != Kind::Directory) {
-            return refused("two entries have its name");
-        }
-        if path.is_empty() && entry.kind != Kind::Directory {
-            return refused("it has the name of the directory that is unpacked");
-        }
+        check_name(path, entry, seen)?;
         let there = self.find(path)?;
         let is_there = match entry.kind {
             Kind::Directory => {
@@ -159,19 +170,7 @@ impl Unpacking<'_> {
                 }
                 matches!(&there, Some((_, Found::Link(to))) if to.as_os_str() == target)
             }
-            Kind::HardLink => {
-                let to = self.below(&Entry { path: entry.link.clone(), ..entry.clone() })?;
-                if !matches!(seen.get(&to), Some(Seen::Present | Seen::Wanted)) {
-                    return refused("it is a link to a file that does not come before it");
-                }
-                match (&there, self.find(&to)?) {
-                    (Some((one, Found::File)), Some((other, Found::File))) => {
-                        let same = one.is_same(name_of(path), &other, name_of(&to));
-                        same.map_err(|e| failed("read", &self.shown(path), &e))?
-                    }
-                    _ => false,
-                }
-            }
+            Kind::HardLink => self.is_linked(path, entry, there.as_ref(), seen)?,
             Kind::CharacterDevice | Kind::BlockDevice | Kind::Fifo => {
                 let shown = self.shown(path);
                 let message =
@@ -377,4 +376,22 @@ impl BlobRead for &mut Hashing<'_> {
         self.hasher.update(&buffer[..read]);
         Ok(read)
     }
+}
+
+/// Fails if an entry has the name of another one, or is below one that is not a directory.
+fn check_name(path: &[String], entry: &Entry, seen: &HashMap<Vec<String>, Seen>) -> Result<()> {
+    let refused = |why: &str| Err(in_entry(&entry.path, why).phase(Phase::Store));
+    for end in 1..path.len() {
+        if seen.get(&path[..end]).is_some_and(|seen| *seen != Seen::Directory) {
+            return refused("a file or link has the name of one of its directories");
+        }
+    }
+    let known = seen.get(path);
+    if known.is_some_and(|seen| *seen != Seen::Directory || entry.kind != Kind::Directory) {
+        return refused("two entries have its name");
+    }
+    if path.is_empty() && entry.kind != Kind::Directory {
+        return refused("it has the name of the directory that is unpacked");
+    }
+    Ok(())
 }
