@@ -719,15 +719,15 @@ int32_t ocireg_unpack(const ocireg_service *service,
 /**
  * Writes the root file system of an image to a file descriptor, as one tar archive.
  *
- * Of each path the archive has the entry of the highest layer; what a layer deletes is left out, and hard links are kept.
- * The same image always gives the same bytes. Layers are read from the highest to the lowest and written while they are
- * downloaded; memory grows by about 40 bytes for each path of the image, and only a layer with a link to a file that a
- * higher layer hides is read twice. If a layer has a path twice, so has the archive, and as in any tar archive the last
- * entry counts. Holes of sparse files are written as zeros.
+ * Of each path the archive has the entry of the highest layer; what a layer deletes is left out, and hard links are
+ * kept. The same image always gives the same bytes. Layers are read from the highest to the lowest and written while
+ * they are downloaded; memory grows by about 40 bytes for each path of the image, and only a layer with a link to a
+ * file that a higher layer hides is read twice. If a layer has a path twice, so has the archive, and as in any tar
+ * archive the last entry counts. Holes of sparse files are written as zeros.
  *
- * Each blob is verified against its digest and each layer against the image's configuration, at the end of the layer: do
- * not use what was written before the call has succeeded. The call closes nothing, sends no SIGPIPE, and can be cancelled
- * while a pipe is full. Example:
+ * Each blob is verified against its digest and each layer against the image's configuration, at the end of the layer:
+ * do not use what was written before the call has succeeded. The call closes nothing, sends no SIGPIPE, and can be
+ * cancelled while a pipe is full. Example:
  *
  * @code
  * int fd = open("rootfs.tar", O_WRONLY | O_CREAT | O_EXCL, 0644);
@@ -755,12 +755,13 @@ int32_t ocireg_unpack(const ocireg_service *service,
  * @return OCIREG_OK or an error code, such as:
  *         - OCIREG_INVALID_ARGUMENT: the descriptor is not open for writing, or an option is not valid.
  *         - OCIREG_INVALID_MANIFEST: a layer is not a valid archive; `what` is "entry" or "layer".
- *         - OCIREG_DIGEST_MISMATCH: a blob is damaged, or a layer is not what the configuration says; `what` is "diff_id".
+ *         - OCIREG_DIGEST_MISMATCH: a blob is damaged, or a layer is not what the configuration says; `what` is
+ *           "diff_id".
  *         - OCIREG_LIMIT: the image is larger than `limits`.
  *         - OCIREG_IO, OCIREG_NO_SPACE: the descriptor cannot be written to, or the other end of a pipe was closed.
  *
- * Safe to call from any thread; the progress callback runs on the same thread. Blocks until the archive is written. Since
- * 0.2.
+ * Safe to call from any thread; the progress callback runs on the same thread. Blocks until the archive is written.
+ * Since 0.2.
  */
 int32_t ocireg_export(const ocireg_service *service,
                       const ocireg_context *context,
