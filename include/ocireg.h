@@ -173,6 +173,17 @@
  * What a host is asked for.
  */
 typedef struct Capabilities Capabilities;
+ * Where a credentials callback puts its answer. It is valid until the callback returns; do not free it.
+ */
+typedef struct ocireg_answer ocireg_answer;
+
+/**
+ * A blob that stays at the registry and is read in parts, like a file.
+ *
+ * Safe to use from any number of threads at once, each at its own offset. It keeps what it needs of its session, which
+ * may be freed before it. It may be freed while a call on it runs.
+ */
+typedef struct ocireg_blob ocireg_blob;
 
 /**
  * A deadline, cancellation and a progress callback for calls.
@@ -272,6 +283,22 @@ typedef void (*ocireg_drop_fn)(void *user_data);
 typedef int32_t (*ocireg_progress_fn)(void *user_data, uint64_t done, uint64_t total, const char *event_json);
 
 
+/**
+ * Credentials callback: gives the credentials for one registry.
+ *
+ * It runs on the thread that makes the call. It must not throw or jump out, and it must not free or change a handle that
+ * the running call uses. It may make calls: these do not invoke it again, and use the next source of credentials.
+ *
+ * @param user_data     The pointer that was passed to ocireg_service_set_credentials().
+ * @param request_json  What the credentials are for, as a JSON object: `host` (the registry as host[:port]), `reason`
+ *                      ("first", or "refused" if the registry did not accept what the callback answered before) and, if
+ *                      they are known, `repository` (its path) and `actions` (such as ["pull", "push"]). Ignore other
+ *                      keys. Valid until the callback returns.
+ * @param answer        Pass it to ocireg_answer_credentials().
+ * @return 0 to continue with the credentials in the answer or, if there are none, with the next source. Any other value
+ *         ends the call with OCIREG_CREDENTIALS.
+ */
+typedef int32_t (*ocireg_credentials_fn)(void *user_data, const char *request_json, ocireg_answer *answer);
 
 #ifdef __cplusplus
 extern "C" {
@@ -494,6 +521,8 @@ void ocireg_service_free(ocireg_service *service);
  *                      `warnings`. Not NULL.
  * @param options_json  A JSON object; may be NULL:
  *                      - `auth` (AuthConfig; default: the service's credentials; {} is anonymous)
+ *                      - `credential_sources` (default: all): where credentials may come from, a list of "call", "callback",
+ *                        "options", "docker-config" and "auth-json"
  *                      - `platform`: "os[(version)]/arch[/variant]", such as linux/arm/v7 or windows(10.0.20348)/amd64
  *                        (default: this machine, with the level of its CPU)
  *                      - `all_platforms` (default false): pull the whole index
@@ -557,6 +586,8 @@ int32_t ocireg_pull(const ocireg_service *service,
  *                      NULL.
  * @param options_json  A JSON object; may be NULL:
  *                      - `auth` (AuthConfig; default: the service's credentials; {} is anonymous)
+ *                      - `credential_sources` (default: all): where credentials may come from, a list of "call", "callback",
+ *                        "options", "docker-config" and "auth-json"
  *                      - `platform`: push only the image for this platform
  *                      - `all_platforms` (default true, unless `platform` is set): push the whole index
  *                      - `tags`: a list of more tags for the image
@@ -624,6 +655,8 @@ int32_t ocireg_push(const ocireg_service *service,
  * @param options_json  A JSON object; may be NULL:
  *                      - `source_auth`, `destination_auth` (AuthConfig; default: the service's credentials; {} is
  *                        anonymous)
+ *                      - `credential_sources` (default: all): where credentials may come from, a list of "call", "callback",
+ *                        "options", "docker-config" and "auth-json"
  *                      - `platform`: copy only the image for this platform
  *                      - `all_platforms` (default true, unless `platform` is set): copy the whole index
  *                      - `tags`: a list of more tags for the image
@@ -678,6 +711,8 @@ int32_t ocireg_copy(const ocireg_service *service,
  *                      Not NULL.
  * @param options_json  A JSON object; may be NULL:
  *                      - `auth` (AuthConfig; default: the service's credentials; {} is anonymous)
+ *                      - `credential_sources` (default: all): where credentials may come from, a list of "call", "callback",
+ *                        "options", "docker-config" and "auth-json"
  *                      - `platform` (default: this machine's platform), as in ocireg_pull()
  *                      - `ownership` (default "preserve" for root or with a map, else "current"): "preserve" keeps the
  *                        owners that the image names, "current" gives everything to the calling user
@@ -781,6 +816,8 @@ int32_t ocireg_export(const ocireg_service *service,
  *                      ocireg_push() would make of it without options. Not NULL.
  * @param options_json  A JSON object; may be NULL:
  *                      - `auth` (AuthConfig; default: the service's credentials; {} is anonymous)
+ *                      - `credential_sources` (default: all): where credentials may come from, a list of "call", "callback",
+ *                        "options", "docker-config" and "auth-json"
  *                      - `platform`: "os[(version)]/arch[/variant]" (default: this machine)
  *                      - `config` (default true): read the image's configuration; without it the platform of a single
  *                        image is not known
@@ -1140,6 +1177,63 @@ int32_t ocireg_service_credentials(const ocireg_service *service,
                                    ocireg_error **error);
 
 /*
+ * Credentials from the program: a callback.
+ */
+
+/**
+ * Answers a request for credentials, inside a credentials callback. A second answer replaces the first.
+ *
+ * @param answer     The answer that the callback received. Not NULL.
+ * @param auth_json  The credentials as an AuthConfig, for example from ocireg_auth_json(); "{}" is anonymous. Not NULL.
+ * @param error      Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_INVALID_JSON: this is not an AuthConfig.
+ *         - OCIREG_CREDENTIALS: its `auth` cannot be decoded.
+ *
+ * Call it on the callback's thread. Never blocks. Since 0.2.
+ */
+int32_t ocireg_answer_credentials(ocireg_answer *answer,
+                                  const char *auth_json,
+                                  ocireg_error **error);
+
+/**
+ * Sets the program's own source of credentials, for example for tokens of a cloud provider or a password prompt.
+ *
+ * The callback is invoked when a call needs credentials for a registry, unless they are in its option `auth`: before the
+ * service option `credentials`, Docker's files and credential helpers, and the files of podman are used. It is invoked
+ * again, with the reason "refused", when the registry does not accept its answer, for example because a password has
+ * expired; the call then continues with the new credentials. Each mirror counts as a registry of its own. To choose the
+ * sources of a call, set its option `credential_sources`. Example:
+ *
+ * @code
+ * static int32_t give(void *user_data, const char *request_json, ocireg_answer *answer) {
+ *     struct secrets *secrets = user_data;
+ *     char *host = NULL;
+ *     ocireg_json_get(request_json, "/host", &host, NULL);
+ *     const char *auth_json = find_secret(secrets, host);
+ *     ocireg_string_free(host);
+ *     return auth_json ? ocireg_answer_credentials(answer, auth_json, NULL) : 0;
+ * }
+ * @endcode
+ *
+ * @param service      The service. Not NULL.
+ * @param credentials  The callback, which replaces the previous one. NULL removes it.
+ * @param user_data    Passed to the callback. May be NULL.
+ * @param drop         Called once with user_data when no call can use the callback any more, also if this call fails. May
+ *                     be NULL.
+ * @param error        Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code.
+ *
+ * Safe to call from any thread, but not inside a callback. Never blocks. Objects that were created from the service
+ * before use the new callback, too. Since 0.2.
+ */
+int32_t ocireg_service_set_credentials(const ocireg_service *service,
+                                       ocireg_credentials_fn credentials,
+                                       void *user_data,
+                                       ocireg_drop_fn drop,
+                                       ocireg_error **error);
+
+/*
  * Sessions: a registry or repository, its endpoint and its credentials.
  */
 
@@ -1162,6 +1256,8 @@ int32_t ocireg_service_credentials(const ocireg_service *service,
  *                      the option `registry` is set.
  * @param options_json  A JSON object; may be NULL:
  *                      - `auth` (AuthConfig; default: the service's credentials; {} is anonymous)
+ *                      - `credential_sources` (default: all): where credentials may come from, a list of "call", "callback",
+ *                        "options", "docker-config" and "auth-json"
  *                      - `actions` (default ["pull"]): what the session will do, such as ["pull", "push"] or
  *                        ["delete"]; mirrors are used only if it only pulls
  *                      - `registry`: the whole registry at this host[:port], instead of a reference
@@ -1901,6 +1997,139 @@ int64_t ocireg_reader_size(const ocireg_reader *reader);
  * Call it once, from any thread, and not while another thread reads. Never blocks. Since 0.1.
  */
 void ocireg_reader_free(ocireg_reader *reader);
+
+/*
+ * Blobs as files: read any part of a remote blob; requests of your own HTTP client.
+ */
+
+/**
+ * Opens a blob of a repository as a file, without a request.
+ *
+ * **A part of a blob cannot be verified without `chunks`:** the digest is that of the whole blob. Without them, a registry
+ * or a proxy can give out wrong bytes, and nothing here would notice. With them, every byte that ocireg_blob_read_at()
+ * returns has been verified.
+ *
+ * @param session       A session for a repository. Not NULL.
+ * @param digest        The digest of the blob. Not NULL.
+ * @param options_json  A JSON object; may be NULL:
+ *                      - `size`: the size of the blob in bytes, which is checked
+ *                      - `chunks`: a list of objects with `offset` (default 0), `size` and `digest`, such as those of a
+ *                        seekable image format; reads are verified against them, and must be covered by them; a chunk has
+ *                        at most 64 MiB
+ *                      - `media_type`, `urls`: as in ocireg_session_open_blob()
+ * @param blob          Receives the blob. Free it with ocireg_blob_free(). Not NULL.
+ * @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_INVALID_ARGUMENT: the chunks overlap, or go beyond `size`.
+ *         - OCIREG_LIMIT: a chunk is too large.
+ *
+ * Safe to call from any thread. Never blocks. Since 0.2.
+ */
+int32_t ocireg_session_blob(const ocireg_session *session,
+                            const char *digest,
+                            const char *options_json,
+                            ocireg_blob **blob,
+                            ocireg_error **error);
+
+/**
+ * Reads a part of a blob. Fewer bytes than `capacity` are read only at the end of the blob, and none at or after it.
+ *
+ * The first read finds out where the bytes are: the registry may redirect to other storage. Later reads ask there, until
+ * the address expires or is refused; then the way is found again. Tokens are renewed before they end, a mirror that fails
+ * or gives wrong bytes is left, and connections are reused. Example:
+ *
+ * @code
+ * uint8_t header[512];
+ * size_t count = 0;
+ * int32_t code = ocireg_blob_read_at(blob, context, offset, header, sizeof header, &count, &error);
+ * @endcode
+ *
+ * @param blob      The blob. Not NULL.
+ * @param context   The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param offset    Where to read, in bytes from the beginning of the blob.
+ * @param buffer    Receives the bytes; its content is undefined if the call fails. Not NULL.
+ * @param capacity  The size of the buffer. Not 0.
+ * @param count     Receives the number of bytes that were read. Not NULL.
+ * @param error     Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_NOT_FOUND: the repository does not have the blob.
+ *         - OCIREG_DIGEST_MISMATCH: a chunk is not right; `what` of the error is "chunk".
+ *         - OCIREG_SIZE_MISMATCH: the blob has another size than expected.
+ *         - OCIREG_INVALID_ARGUMENT: no chunk covers what is read.
+ *         - OCIREG_UNSUPPORTED: the server ignores ranges, and more than 1 MiB would have to be read and discarded.
+ *         - OCIREG_PROTOCOL: the server sent something else than was asked for, or the content has changed.
+ *         After any of them, other reads may succeed.
+ *
+ * Safe to call from any thread. Blocks for one request. Since 0.2.
+ */
+int32_t ocireg_blob_read_at(const ocireg_blob *blob,
+                            const ocireg_context *context,
+                            uint64_t offset,
+                            uint8_t *buffer,
+                            size_t capacity,
+                            size_t *count,
+                            ocireg_error **error);
+
+/**
+ * The size of a blob in bytes.
+ *
+ * @param blob  The blob, or NULL.
+ * @return The size; -1 before the first read, unless the option `size` gave it, and for NULL.
+ *
+ * Safe to call from any thread. Never blocks. Since 0.2.
+ */
+int64_t ocireg_blob_size(const ocireg_blob *blob);
+
+/**
+ * Frees a blob. Calls on it that still run are not affected.
+ *
+ * @param blob  The blob, or NULL, which does nothing.
+ *
+ * Call it once. Never blocks. Since 0.2.
+ */
+void ocireg_blob_free(ocireg_blob *blob);
+
+/**
+ * Gives what your own HTTP client needs for a request to the repository: the URL and the Authorization header.
+ *
+ * Get another authorization before `expires_ms` has passed. If the registry refuses one earlier, with 401, call again
+ * with `renew`. The result contains secrets: do not log it, and send the headers only to this URL. Example:
+ *
+ * @code
+ * char *json = NULL, *url = NULL, *authorization = NULL;
+ * code = ocireg_session_authorize(session, context, "GET", "blobs/sha256:…", NULL, &json, &error);
+ * if (code == OCIREG_OK) ocireg_json_get(json, "/url", &url, NULL);
+ * if (code == OCIREG_OK) ocireg_json_get(json, "/headers/Authorization", &authorization, NULL);
+ * @endcode
+ *
+ * @param session       A session for a repository. Not NULL.
+ * @param context       The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param method        The method of the request: "GET", "HEAD", "POST", "PUT", "PATCH" or "DELETE". Those that write
+ *                      need a session that was opened for it. Not NULL.
+ * @param path          The path below the repository, such as "blobs/sha256:…", "manifests/latest" or "blobs/uploads/".
+ *                      Not NULL.
+ * @param options_json  A JSON object; may be NULL:
+ *                      - `follow` (default false): ask the registry, and give the address that it redirects to, without
+ *                        credentials; only for GET and HEAD
+ *                      - `renew` (default false): the registry has refused the last authorization; do not give it again
+ * @param json          Receives a JSON object: `url`, `headers` (names and values; empty if none are needed), `endpoint`
+ *                      and, if the authorization ends, `expires_ms` (milliseconds from now). Free it with
+ *                      ocireg_string_free(), which overwrites it. Not NULL.
+ * @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_INVALID_ARGUMENT: the path leaves the repository, or the session was not opened for the method.
+ *         - OCIREG_UNAUTHORIZED, OCIREG_DENIED: the registry's token server refused the credentials.
+ *         - OCIREG_POLICY: the credentials must not be sent there; the hint names the option that allows it.
+ *
+ * Safe to call from any thread. Blocks if a token must be requested, and with `follow` for one more request. Since 0.2.
+ */
+int32_t ocireg_session_authorize(const ocireg_session *session,
+                                 const ocireg_context *context,
+                                 const char *method,
+                                 const char *path,
+                                 const char *options_json,
+                                 char **json,
+                                 ocireg_error **error);
 
 /*
  * Writers: a blob or layer, written as a stream.

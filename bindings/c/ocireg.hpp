@@ -313,6 +313,39 @@ private:
     State state_ = State::fresh;
 };
 
+/// A blob that stays at the registry and is read in parts, like a file. Any number of threads may use it at once.
+///
+/// A part cannot be verified without the option `chunks` of Session::blob().
+class Blob {
+public:
+    using Handle = detail::Handle<ocireg_blob, ocireg_blob_free>;
+    explicit Blob(Handle handle) noexcept : handle_(std::move(handle)) {}
+
+    /// The size in bytes; -1 before the first read, unless the option `size` gave it.
+    int64_t size() const noexcept { return ocireg_blob_size(handle_.get()); }
+    ocireg_blob *get() const noexcept { return handle_.get(); }
+
+    // Made by bindings/gen from src/ffi: ocireg_blob
+    /// Reads a part of a blob. Fewer bytes than `capacity` are read only at the end of the blob, and none at or after
+    /// it.
+    Result<size_t> try_read_at(uint64_t offset, uint8_t *buffer, size_t capacity,
+                               const Context *context = nullptr) const {
+        size_t out = 0;
+        return detail::result(
+            [&](ocireg_error **error) {
+                return ocireg_blob_read_at(handle_.get(), detail::raw(context), offset, buffer, capacity, &out, error);
+            },
+            [&] { return out; });
+    }
+    size_t read_at(uint64_t offset, uint8_t *buffer, size_t capacity, const Context *context = nullptr) const {
+        return try_read_at(offset, buffer, capacity, context).value();
+    }
+    // End of what is made.
+
+private:
+    Handle handle_;
+};
+
 /// Writes a blob or a v1 layer. The registry has it once commit() has returned; without a commit it is discarded.
 class Writer {
 public:
@@ -606,6 +639,27 @@ public:
         return try_put_blob_fd(fd, options_json, context).value();
     }
 
+    /// Opens a blob of a repository as a file, without a request.
+    Result<Blob> try_blob(Text digest, Text options_json = nullptr) const {
+        return detail::wrap<Blob>(detail::handle<ocireg_blob, ocireg_blob_free>(
+            [&](ocireg_blob **out, ocireg_error **error) {
+                return ocireg_session_blob(handle_.get(), digest.get(), options_json.get(), out, error);
+            }));
+    }
+    Blob blob(Text digest, Text options_json = nullptr) const { return try_blob(digest, options_json).value(); }
+
+    /// Gives what your own HTTP client needs for a request to the repository: the URL and the Authorization header.
+    Result<std::string> try_authorize(Text method, Text path, Text options_json = nullptr,
+                                      const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_session_authorize(handle_.get(), detail::raw(context), method.get(), path.get(),
+                                            options_json.get(), out, error);
+        });
+    }
+    std::string authorize(Text method, Text path, Text options_json = nullptr, const Context *context = nullptr) const {
+        return try_authorize(method, path, options_json, context).value();
+    }
+
     /// Searches the index of a session for repositories.
     Result<std::string> try_search_repositories(Text term, int32_t limit, const Context *context = nullptr) const {
         return detail::text([&](char **out, ocireg_error **error) {
@@ -854,6 +908,21 @@ public:
         });
     }
     void set_log(int32_t max_level, Log log) const { try_set_log(max_level, std::move(log)).value(); }
+
+    /// Told what credentials are for (JSON: `host`, `repository`, `actions`, `reason`), on the thread that is inside the
+    /// call; answers with an AuthConfig, or with nothing, and then the next source is asked.
+    using Credentials = std::function<std::optional<std::string>(std::string_view request_json)>;
+
+    /// Sets the program's own source of credentials; an empty function removes it. Not from inside a callback. If it
+    /// throws, the call that asks ends, and the exception comes out of that call.
+    Result<Done> try_set_credentials(Credentials credentials) const {
+        return detail::done([&](ocireg_error **error) {
+            if (!credentials) return ocireg_service_set_credentials(handle_.get(), nullptr, nullptr, nullptr, error);
+            return ocireg_service_set_credentials(handle_.get(), &ask, new Credentials(std::move(credentials)),
+                                                  &forget, error);
+        });
+    }
+    void set_credentials(Credentials credentials) const { try_set_credentials(std::move(credentials)).value(); }
 
     // Made by bindings/gen from src/ffi: ocireg_service
     /// Returns the current registry configuration.
@@ -1138,6 +1207,20 @@ private:
         }
     }
     static void drop(void *user_data) noexcept { delete static_cast<Log *>(user_data); }
+
+    static int32_t ask(void *user_data, const char *request_json, ocireg_answer *answer) noexcept {
+        try {
+            std::optional<std::string> auth = (*static_cast<Credentials *>(user_data))(request_json);
+            if (auth) detail::done([&](ocireg_error **error) {
+                return ocireg_answer_credentials(answer, auth->c_str(), error);
+            }).value();
+            return 0;
+        } catch (...) {
+            detail::thrown() = std::current_exception();
+            return 1;
+        }
+    }
+    static void forget(void *user_data) noexcept { delete static_cast<Credentials *>(user_data); }
 
     Handle handle_;
 };

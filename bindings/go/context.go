@@ -74,9 +74,9 @@ type call struct {
 	ctx     context.Context
 	handle  *capi.Context // nil: there is nothing to watch.
 	stop    func() bool
-	stopped error // What the progress function returned.
+	stopped error // What the progress or credentials function returned.
 	panics  bool
-	panicky any           // What the progress function panicked with.
+	panicky any           // What such a function panicked with.
 	ended   chan struct{} // Closed when calls under it are ended from elsewhere; nil if that cannot be.
 	turn    bool          // It is its turn already.
 }
@@ -167,7 +167,7 @@ func (c *call) outcome(err error) error {
 	err = newError(err)
 	if e, ok := err.(*Error); ok {
 		switch {
-		case e.Code == CodeCancelled && e.CancelledBy == "progress" && c.stopped != nil:
+		case e.CancelledBy != "" && e.CancelledBy != "context" && c.stopped != nil:
 			e.cause, c.stopped = c.stopped, nil
 		case e.Code == CodeCancelled || e.Code == CodeDeadline:
 			e.cause = context.Cause(c.ctx)
@@ -186,6 +186,7 @@ func (c *call) run(f func(*capi.Context) error) error {
 	}
 	c.turn = false
 	defer running.give()
+	defer callers.enter(c)()
 	return c.outcome(f(c.handle))
 }
 

@@ -231,6 +231,10 @@ type Proxy struct {
 type OpenOptions struct {
 	// Credentials for the registry. A zero AuthConfig is anonymous. Default: the service's credentials.
 	Auth *AuthConfig `json:"auth,omitempty"`
+	// Where credentials may come from: "call" (the options of this call), "callback" (the program's function), "options"
+	// (the service's option), "docker-config" (Docker's files and credential helpers), "auth-json" (the files of podman
+	// and skopeo). An empty list is anonymous access. Default: all of them.
+	CredentialSources []string `json:"credential_sources,omitzero"`
 	// What the session will do: pull, push, delete. Mirrors of Docker Hub and of RegistriesConf are used only if it only
 	// pulls. Default: "pull".
 	Actions []string `json:"actions,omitempty"`
@@ -328,6 +332,46 @@ type BlobOptions struct {
 
 func (o BlobOptions) document() ([]byte, error) { return marshalWith(o, o.Extra) }
 
+// RemoteBlobOptions say what is known about a blob that is read in parts.
+type RemoteBlobOptions struct {
+	// The size of the whole blob in bytes, which is checked. Default: the registry's answer.
+	Size int64 `json:"size,omitempty"`
+	// Parts of the blob with digests of their own. Reads must be covered by them, and only return bytes that were
+	// verified. Without them nothing is verified. Default: nothing is verified.
+	Chunks []Chunk `json:"chunks,omitzero"`
+	// The blob's media type. Only nondistributable layers may come from URLs.
+	MediaType string `json:"media_type,omitempty"`
+	// Other addresses of a nondistributable layer, used if the registry does not have it and AllowForeignURLs names the
+	// host.
+	URLs []string `json:"urls,omitempty"`
+
+	Extra Extra `json:"-"`
+}
+
+func (o RemoteBlobOptions) document() ([]byte, error) { return marshalWith(o, o.Extra) }
+
+// Chunk is a part of a blob with a digest of its own.
+type Chunk struct {
+	// Where it begins in the blob, in bytes.
+	Offset int64 `json:"offset,omitempty"`
+	// How many bytes it has, at most 64 MiB. Default: required.
+	Size int64 `json:"size,omitempty"`
+	// The digest of these bytes. Default: required.
+	Digest string `json:"digest,omitempty"`
+}
+
+// AuthorizeOptions say how a request of the program's own HTTP client is authorized.
+type AuthorizeOptions struct {
+	// Return the address that the registry redirects to, without credentials.
+	Follow bool `json:"follow,omitempty"`
+	// The registry has refused the last authorization: return another one.
+	Renew bool `json:"renew,omitempty"`
+
+	Extra Extra `json:"-"`
+}
+
+func (o AuthorizeOptions) document() ([]byte, error) { return marshalWith(o, o.Extra) }
+
 // GetBlobFileOptions say how a blob is downloaded to a file.
 type GetBlobFileOptions struct {
 	// The size of the whole blob in bytes, which is checked. Default: the registry's answer.
@@ -420,6 +464,10 @@ func (o CommitOptions) document() ([]byte, error) { return marshalWith(o, o.Extr
 type PullOptions struct {
 	// Credentials for the registry. A zero AuthConfig is anonymous. Default: the service's credentials.
 	Auth *AuthConfig `json:"auth,omitempty"`
+	// Where credentials may come from: "call" (the options of this call), "callback" (the program's function), "options"
+	// (the service's option), "docker-config" (Docker's files and credential helpers), "auth-json" (the files of podman
+	// and skopeo). An empty list is anonymous access. Default: all of them.
+	CredentialSources []string `json:"credential_sources,omitzero"`
 	// The protocol. v1 pulls an image of a v1 index and converts it. Default: "v2".
 	Protocol string `json:"protocol,omitempty"`
 	// Pull the image for this platform. Default: this machine's platform.
@@ -473,6 +521,10 @@ type ArtifactConfig struct {
 type PushOptions struct {
 	// Credentials for the registry. A zero AuthConfig is anonymous. Default: the service's credentials.
 	Auth *AuthConfig `json:"auth,omitempty"`
+	// Where credentials may come from: "call" (the options of this call), "callback" (the program's function), "options"
+	// (the service's option), "docker-config" (Docker's files and credential helpers), "auth-json" (the files of podman
+	// and skopeo). An empty list is anonymous access. Default: all of them.
+	CredentialSources []string `json:"credential_sources,omitzero"`
 	// Push the image for this platform only. Default: all platforms.
 	Platform string `json:"platform,omitempty"`
 	// Push the whole index with the images of all platforms. Default: true, unless Platform is set.
@@ -521,6 +573,10 @@ type CopyOptions struct {
 	SourceAuth *AuthConfig `json:"source_auth,omitempty"`
 	// Credentials for the registry of the destination; {} is anonymous. Default: the service's credentials.
 	DestinationAuth *AuthConfig `json:"destination_auth,omitempty"`
+	// Where credentials may come from: "call" (the options of this call), "callback" (the program's function), "options"
+	// (the service's option), "docker-config" (Docker's files and credential helpers), "auth-json" (the files of podman
+	// and skopeo). An empty list is anonymous access. Default: all of them.
+	CredentialSources []string `json:"credential_sources,omitzero"`
 	// Copy the image for this platform only. Default: all platforms.
 	Platform string `json:"platform,omitempty"`
 	// Copy the whole index with the images of all platforms. Default: true, unless Platform is set.
@@ -571,6 +627,10 @@ func (o CopyOptions) document() ([]byte, error) { return marshalWith(o, o.Extra)
 type InspectOptions struct {
 	// Credentials for the registry. A zero AuthConfig is anonymous. Default: the service's credentials.
 	Auth *AuthConfig `json:"auth,omitempty"`
+	// Where credentials may come from: "call" (the options of this call), "callback" (the program's function), "options"
+	// (the service's option), "docker-config" (Docker's files and credential helpers), "auth-json" (the files of podman
+	// and skopeo). An empty list is anonymous access. Default: all of them.
+	CredentialSources []string `json:"credential_sources,omitzero"`
 	// Inspect the image for this platform. Default: this machine's platform.
 	Platform string `json:"platform,omitempty"`
 	// Whether to get the image's configuration. Default: true.
@@ -589,6 +649,10 @@ func (o InspectOptions) document() ([]byte, error) { return marshalWith(o, o.Ext
 type UnpackOptions struct {
 	// Credentials for the registry. A zero AuthConfig is anonymous. Default: the service's credentials.
 	Auth *AuthConfig `json:"auth,omitempty"`
+	// Where credentials may come from: "call" (the options of this call), "callback" (the program's function), "options"
+	// (the service's option), "docker-config" (Docker's files and credential helpers), "auth-json" (the files of podman
+	// and skopeo). An empty list is anonymous access. Default: all of them.
+	CredentialSources []string `json:"credential_sources,omitzero"`
 	// Unpack the image for this platform. Default: this machine's platform.
 	Platform string `json:"platform,omitempty"`
 	// Who owns the files: preserve is whoever the image says, current is the user who calls. Default: preserve for root or

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use super::token::{Granted, Holder, RefreshToken, Token};
 use super::{Authenticator, Authorization, Secret, basic};
 use crate::call::Call;
+use crate::credentials::AuthConfig;
 use crate::error::{Code, Error, Phase, Result};
 use crate::http::address::AddressRule;
 use crate::http::origin::Origin;
@@ -51,7 +52,7 @@ impl Authenticator {
         &self,
         realm: &Url,
         rule: AddressRule,
-        secret: &Secret<'_>,
+        (secret, auth): (&Secret<'_>, &AuthConfig),
         holder: &Holder,
         scopes: &[String],
         call: &Call,
@@ -73,7 +74,7 @@ impl Authenticator {
         let granted = match *secret {
             Secret::IdentityToken(given) => {
                 self.tokens.exchange(holder, given, call, |refresh| {
-                    self.by_refresh_token(&question, refresh, call)
+                    self.by_refresh_token(&question, refresh, auth, call)
                 })?
             }
             Secret::Password { username, password } => {
@@ -97,14 +98,14 @@ impl Authenticator {
         &self,
         question: &Question<'_>,
         refresh: &str,
+        auth: &AuthConfig,
         call: &Call,
     ) -> Result<Granted> {
         let refusal = match self.by_post(question, refresh, call) {
             Err(e) if matches!(e.details().http_status, Some(400 | 401 | 404 | 405)) => e,
             other => return other,
         };
-        let (account, password) =
-            (&self.credentials.auth.username, &self.credentials.auth.password);
+        let (account, password) = (&auth.username, &auth.password);
         let password = if password.is_empty() { refresh } else { password };
         let asker = Asker { account, authorization: basic(account, password) };
         self.by_get(question, Some(&asker), call).map_err(|e| match e.details().http_status {

@@ -5,6 +5,7 @@ mod fetch;
 mod token;
 
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -108,10 +109,14 @@ pub struct Authenticator {
     policy: Policy,
     home: Url,
     identity: Identity,
-    credentials: Credentials,
+    /// Those in use: the program may give others when these are refused.
+    credentials: Arc<Current>,
     known: PerProcess<Mutex<Known>>,
     issued: PerProcess<Mutex<Option<RefreshToken>>>,
 }
+
+/// The credentials in use.
+type Current = PerProcess<Mutex<Arc<Credentials>>>;
 
 /// What the registry's answers have taught us.
 #[derive(Debug, Clone)]
@@ -140,6 +145,10 @@ impl Authenticator {
         let known =
             PerProcess::new(|parent| Mutex::new(parent.and_then(inherited).unwrap_or_default()));
         let issued = PerProcess::new(|parent| Mutex::new(parent.and_then(inherited).flatten()));
+        let credentials = Current::with(Mutex::new(Arc::new(credentials)), |parent| {
+            Mutex::new(parent.and_then(inherited).unwrap_or_default())
+        });
+        let credentials = Arc::new(credentials);
         Self { client, tokens, policy, home, identity, credentials, known, issued }
     }
 
@@ -157,9 +166,39 @@ impl Authenticator {
         challenges
     }
 
-    /// The credentials for the registry.
-    pub fn credentials(&self) -> &Credentials {
-        &self.credentials
+    /// What the registry is asked with.
+    pub fn credentials(&self) -> Arc<Credentials> {
+        lock(self.credentials.get()).clone()
+    }
+
+    /// Asks for others in place of credentials that were refused, unless another call has done so. Whether there are any.
+    ///
+    /// Nothing is locked while the program is asked: it may make calls, and several threads may be refused at once. Of one
+    /// call's threads, only the first that is refused has it asked.
+    pub fn renew(&self, refused: &Arc<Credentials>, call: &Call) -> Result<bool> {
+        let (current, refused) = (self.credentials.clone(), refused.clone());
+        if !refused.is_renewable() {
+            return Ok(false);
+        }
+        call.on_caller_thread(move |call| {
+            let is_refused = |current: &Arc<Credentials>| Arc::ptr_eq(current, &refused);
+            if !is_refused(&lock(current.get())) {
+                return Ok(true);
+            }
+            let Some(renewed) = refused.renewed(call)? else { return Ok(false) };
+            let mut current = lock(current.get());
+            if is_refused(&current) {
+                *current = Arc::new(renewed);
+            }
+            Ok(true)
+        })?
+    }
+
+    /// Whether it sends the credentials themselves, and not a token.
+    pub fn sends_credentials(&self) -> bool {
+        let known = self.known();
+        let asks_for = |scheme: &str| known.challenges.iter().any(|c| c.scheme == scheme);
+        asks_for("basic") && !asks_for("bearer")
     }
 
     fn known(&self) -> Known {
@@ -180,25 +219,35 @@ impl Authenticator {
         refused: Option<&Authorization>,
         call: &Call,
     ) -> Result<Option<Authorization>> {
-        let known = self.known();
+        Ok(self.ending_authorization(scopes, refused, call)?.map(|(header, _)| header))
+    }
+
+    /// The same, and when it ends, if it does.
+    pub fn ending_authorization(
+        &self,
+        scopes: &[String],
+        refused: Option<&Authorization>,
+        call: &Call,
+    ) -> Result<Option<(Authorization, Option<Instant>)>> {
+        let (known, credentials) = (self.known(), self.credentials());
         let with_scheme = |scheme: &str| known.challenges.iter().find(|c| c.scheme == scheme);
         // A gateway in front of a registry may add a challenge of its own that names no token server.
         let bearer = |wanted: &dyn Fn(&Challenge) -> bool| {
             known.challenges.iter().find(|c| c.scheme == "bearer" && wanted(c))
         };
-        let has_token = !self.credentials.auth.registrytoken.is_empty();
+        let has_token = !credentials.auth.registrytoken.is_empty();
         let usable = bearer(&|c| has_token || self.realm(c, known.reach).is_ok());
         let usable = usable.or_else(|| bearer(&|c| self.parse_realm(c).is_ok()));
         let basic = with_scheme("basic");
         if let Some(bearer) = usable.or(with_scheme("bearer").filter(|_| basic.is_none())) {
             let refused = refused.and_then(|header| header.strip_prefix("Bearer "));
-            return self.bearer(bearer, scopes, known.reach, refused, call).map(Some);
+            return self.bearer(bearer, &credentials, scopes, known.reach, refused, call).map(Some);
         }
         if basic.is_some() {
-            let basic = self.basic()?;
+            let basic = self.basic_of(&credentials)?;
             let home = Origin::of(&self.home);
             call.log(Level::Debug, "auth", || self.record("basic", &home, PASSWORD));
-            return Ok(Some(basic));
+            return Ok(Some((basic, None)));
         }
         let Some(other) = known.challenges.first() else { return Ok(None) };
         Err(Error::new(
@@ -216,9 +265,12 @@ impl Authenticator {
 
     /// Name and password for the registry itself.
     pub fn basic(&self) -> Result<Authorization> {
+        self.basic_of(&self.credentials())
+    }
+
+    fn basic_of(&self, credentials: &Credentials) -> Result<Authorization> {
         // Tokens beside them are for those who ask for tokens.
-        let (username, password) =
-            (&self.credentials.auth.username, &self.credentials.auth.password);
+        let (username, password) = (&credentials.auth.username, &credentials.auth.password);
         if username.is_empty() || password.is_empty() {
             let refusal = Error::new(
                 Code::Unauthorized,
@@ -228,7 +280,7 @@ impl Authenticator {
             .url(&self.home)
             .with(|d| d.http_status = Some(401))
             .hint("log in, or pass a user name and a password");
-            return Err(self.credentials.blame_source(refusal));
+            return Err(credentials.blame_source(refusal));
         }
         self.may_go_home()?;
         Ok(basic(username, password))
@@ -237,18 +289,19 @@ impl Authenticator {
     fn bearer(
         &self,
         challenge: &Challenge,
+        credentials: &Credentials,
         scopes: &[String],
         reach: Reach,
         refused: Option<&str>,
         call: &Call,
-    ) -> Result<Authorization> {
-        let bearer = |text: &str| Ok(Zeroizing::new(format!("Bearer {text}")));
-        let mut secret = Secret::of(&self.credentials.auth);
+    ) -> Result<(Authorization, Option<Instant>)> {
+        let bearer = |text: &str, ends| Ok((Zeroizing::new(format!("Bearer {text}")), ends));
+        let mut secret = Secret::of(&credentials.auth);
         if let Secret::RegistryToken(token) = secret {
             self.may_go_home()?;
             let home = Origin::of(&self.home);
             call.log(Level::Debug, "auth", || self.record("bearer", &home, secret.kind()));
-            return bearer(token);
+            return bearer(token, None);
         }
         let (realm, rule) = self.realm(challenge, reach)?;
         if !matches!(secret, Secret::Anonymous) {
@@ -285,10 +338,13 @@ impl Authenticator {
         let key = Key::new(holder.clone(), &wanted);
         let token = self
             .tokens
-            .get(key, refused, call, || self.fetch(&realm, rule, &secret, &holder, &wanted, call))
+            .get(key, refused, call, || {
+                let account = &credentials.auth;
+                self.fetch(&realm, rule, (&secret, account), &holder, &wanted, call)
+            })
             // Not before: whoever waits for the same token may have none for another reason.
-            .map_err(|refusal| self.credentials.explain(refusal))?;
-        bearer(token.text())
+            .map_err(|refusal| credentials.explain(refusal))?;
+        bearer(token.text(), Some(token.ends()))
     }
 
     /// Where tokens come from: what the registry names, if it may.

@@ -3,13 +3,12 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread::ThreadId;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
-use crate::call::Call;
+use crate::call::{Call, Turn};
 use crate::error::{Code, Error, Phase, Result};
 use crate::names::digest::Digest;
 use crate::sync::{PerProcess, inherited, lock};
@@ -25,9 +24,6 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The cached tokens and refresh tokens of one registry. The least recently used one is dropped.
 const MOST: usize = 256;
-
-/// How often a waiting call looks whether it has ended.
-const LOOK: Duration = Duration::from_millis(100);
 
 /// The user, the registry and the token server that a cache is for.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -82,8 +78,13 @@ impl Token {
         &self.text
     }
 
+    /// When it is replaced.
+    pub(super) fn ends(&self) -> Instant {
+        self.ends - EARLY
+    }
+
     fn is_fresh(&self, now: Instant) -> bool {
-        now + EARLY < self.ends
+        now < self.ends()
     }
 }
 
@@ -226,7 +227,7 @@ impl Tokens {
         if let Some(token) = flight.usable(refused) {
             return Ok(token);
         }
-        let turn = flight.turn.take(call)?;
+        let turn = flight.turn.take(call, within_itself)?;
         // Whoever was before us may have fetched it, or tried to: a password that is wrong is not to be sent again
         // for everybody who waits.
         if let Some(token) = flight.usable(refused) {
@@ -263,7 +264,7 @@ impl Tokens {
         exchange: impl FnOnce(&str) -> Result<Granted>,
     ) -> Result<Granted> {
         let rotation = lock(self.rotations.get()).take(&holder.origin, holder.clone());
-        let _turn = rotation.turn.take(call)?;
+        let _turn = rotation.turn.take(call, within_itself)?;
         let used = lock(&rotation.latest).clone();
         let used = used.unwrap_or_else(|| Zeroizing::new(given.to_owned()));
         let mut granted = exchange(&used)?;
@@ -301,45 +302,6 @@ impl Useful for Rotation {
     }
 }
 
-/// One at a time; whoever waits looks whether its call has ended.
-#[derive(Default)]
-struct Turn {
-    state: Mutex<State>,
-    free: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    /// Who has the turn.
-    taken_by: Option<ThreadId>,
-    /// How many turns there were.
-    number: u64,
-}
-
-impl Turn {
-    fn take(&self, call: &Call) -> Result<Taken<'_>> {
-        let thread = std::thread::current().id();
-        let is_taken = |state: &State| state.taken_by.is_some();
-        let mut state = lock(&self.state);
-        let mut waited_for = None;
-        while is_taken(&state) {
-            if state.taken_by == Some(thread) {
-                return Err(within_itself());
-            }
-            waited_for = waited_for.or(Some(state.number));
-            drop(state);
-            // Outside the lock: it may run the caller's progress function.
-            call.check()?;
-            let waited =
-                self.free.wait_timeout_while(lock(&self.state), LOOK, |state| is_taken(state));
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-        state.taken_by = Some(thread);
-        state.number += 1;
-        Ok(Taken { turn: self, number: state.number, waited_for })
-    }
-}
-
 /// A callback that makes a call is inside the call that has the turn: waiting for it would never end.
 fn within_itself() -> Error {
     Error::new(
@@ -348,21 +310,6 @@ fn within_itself() -> Error {
     )
     .phase(Phase::Token)
     .hint("make the call again after the callback has returned")
-}
-
-/// A turn that ends when dropped: whatever happens, the next in line may try.
-struct Taken<'a> {
-    turn: &'a Turn,
-    number: u64,
-    /// The turn that it had to wait for, the first of them.
-    waited_for: Option<u64>,
-}
-
-impl Drop for Taken<'_> {
-    fn drop(&mut self) {
-        lock(&self.turn.state).taken_by = None;
-        self.turn.free.notify_one();
-    }
 }
 
 impl std::fmt::Debug for Tokens {

@@ -1,16 +1,20 @@
 //! What a call runs under: a deadline, cancellation, progress, a log.
 
 pub mod event;
+mod turn;
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 pub use event::Event;
 use serde::Serialize;
+pub use turn::{Taken, Turn};
 
 use crate::error::{Code, Error, Phase, Result};
 use crate::log::{Level, Log, Record};
@@ -95,6 +99,19 @@ impl fmt::Debug for Context {
     }
 }
 
+/// What a worker thread wants done on the caller's thread.
+type Errand = Box<dyn FnOnce(&Call) + Send>;
+
+/// Work for the caller's thread.
+#[derive(Default)]
+struct Errands(VecDeque<Errand>);
+
+impl fmt::Debug for Errands {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Errands").field(&self.0.len()).finish()
+    }
+}
+
 /// A running call: its context, if any, and what its threads share.
 #[derive(Clone, Debug)]
 pub struct Call {
@@ -123,6 +140,8 @@ struct Shared {
     log: OnceLock<Arc<Log>>,
     /// Records of worker threads, as the events.
     records: Mutex<Vec<(Level, String)>>,
+    /// What worker threads want done on the caller's thread.
+    errands: Mutex<Errands>,
     /// Warnings for the user; the call continued.
     warnings: Mutex<Vec<String>>,
     /// What each host last said about how many more requests it allows.
@@ -163,6 +182,7 @@ impl Call {
             events: Mutex::default(),
             log: OnceLock::new(),
             records: Mutex::default(),
+            errands: Mutex::default(),
             warnings: Mutex::default(),
             rate_limits: Mutex::default(),
             limit: None,
@@ -193,6 +213,7 @@ impl Call {
             events: Mutex::default(),
             log: self.shared.log.clone(),
             records: Mutex::default(),
+            errands: Mutex::default(),
             warnings: Mutex::default(),
             rate_limits: Mutex::default(),
             limit: now.checked_add(time),
@@ -235,10 +256,47 @@ impl Call {
                 .phase(Phase::Deadline)
                 .hint(hint));
         }
-        if self.caller_thread && self.silent_for() >= TICK {
-            self.event(&Event::Tick {})?;
+        if self.caller_thread {
+            self.run_errands();
+            if self.silent_for() >= TICK {
+                self.event(&Event::Tick {})?;
+            }
         }
         Ok(())
+    }
+
+    /// Does something on the caller's own thread, where the program's functions run, and waits for the result. Whatever the
+    /// caller's thread waits for, it looks after this meanwhile. `work` gets the call as that thread sees it.
+    pub fn on_caller_thread<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> Result<T> {
+        if self.caller_thread {
+            return Ok(work(self));
+        }
+        let (sender, result) = channel();
+        let errand = move |call: &Self| {
+            // Who wanted it may have gone.
+            let _ = sender.send(work(call));
+        };
+        lock(&self.shared.errands).0.push_back(Box::new(errand));
+        loop {
+            match result.recv_timeout(SLICE) {
+                Ok(value) => return Ok(value),
+                Err(RecvTimeoutError::Timeout) => self.check()?,
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(Error::internal("the caller's thread panicked"));
+                }
+            }
+        }
+    }
+
+    fn run_errands(&self) {
+        loop {
+            // Outside the lock: it may take long, and call the library.
+            let Some(errand) = lock(&self.shared.errands).0.pop_front() else { return };
+            errand(self);
+        }
     }
 
     /// The deadline of the call.

@@ -25,9 +25,12 @@ pub fn copy(
     refuse_overwrite(&to, options.overwrite)?;
     let call = call.limited(service.timeouts().total);
     let write = WriteOptions { no_resume: !options.resume, verify_present: options.verify_present };
-    let reading = Opening { auth: options.source_auth, ..Opening::default() };
+    let allowed = options.credential_sources.unwrap_or_default();
+    let reading =
+        Opening { auth: options.source_auth, allowed: allowed.clone(), ..Opening::default() };
     let writing = Opening {
         auth: options.destination_auth,
+        allowed,
         write,
         name: from.name(),
         from_here: from.reference().is_none(),

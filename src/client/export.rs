@@ -29,6 +29,7 @@ pub fn export(
     let limits = options.limits.read_all();
     let wanted = Wanted {
         auth: options.auth,
+        allowed: options.credential_sources.unwrap_or_default(),
         platform: options.platform,
         layout: options.layout,
         dir_fd: options.dir_fd,

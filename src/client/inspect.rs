@@ -82,7 +82,8 @@ pub fn inspect(
 ) -> Result<Inspection> {
     let place = Place::parse(source, Bare::Reference, "source")?.within(options.dir_fd)?;
     let call = call.limited(service.timeouts().total);
-    let opening = Opening { auth: options.auth.clone(), ..Opening::default() };
+    let allowed = options.credential_sources.clone().unwrap_or_default();
+    let opening = Opening { auth: options.auth.clone(), allowed, ..Opening::default() };
     let source = locations::source(service, &place, &opening, &call)?;
     let children = Documents { source: &*source, call: &call };
     let root = children.root()?;

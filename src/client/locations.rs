@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::artifact::Making;
 use crate::call::{Call, Event};
-use crate::credentials::AuthConfig;
+use crate::credentials::{Allowed, AuthConfig};
 use crate::error::{Error, Result};
 use crate::image::{Sink, Source};
 use crate::names::location::{Bare, Location};
@@ -132,6 +132,8 @@ fn opened(fd: u32) -> Result<PathBuf> {
 pub struct Opening {
     /// The credentials for the registry; None uses the service's.
     pub auth: Option<AuthConfig>,
+    /// Who may be asked for them.
+    pub allowed: Allowed,
     /// How a layout is written to.
     pub write: WriteOptions,
     /// The name of an image if its destination does not give it one.
@@ -146,6 +148,12 @@ pub struct Opening {
     pub more_tags: bool,
 }
 
+impl Opening {
+    fn session(&self, actions: Vec<String>) -> OpenOptions {
+        OpenOptions { auth: self.auth.clone(), actions, allowed: self.allowed.clone() }
+    }
+}
+
 /// Opens a location to read an image from.
 pub fn source(
     service: &Service,
@@ -155,7 +163,7 @@ pub fn source(
 ) -> Result<Box<dyn Source>> {
     match place {
         Place::Registry(reference) => {
-            let open = OpenOptions { auth: opening.auth.clone(), ..OpenOptions::default() };
+            let open = opening.session(Vec::new());
             Ok(Box::new(Session::open(service, reference, &open, call)?))
         }
         Place::Local(Location::Oci { dir, name }) => {
@@ -234,7 +242,7 @@ pub fn sink(
     match place {
         Place::Registry(reference) => {
             let actions = vec!["pull".to_owned(), "push".to_owned()];
-            let open = OpenOptions { auth: opening.auth.clone(), actions };
+            let open = opening.session(actions);
             let session = Session::open(service, reference, &open, call)?;
             let target = session.target_to_push(call)?.trusting_source(opening.from_here);
             let is_tagged = !opening.only_named_tag || is_named(reference);

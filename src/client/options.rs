@@ -5,7 +5,7 @@
 //! and in `tests/option_keys.rs`: tests fail until that is done.
 
 use crate::config::settings::{Limits, Retry, Timeouts};
-use crate::credentials::AuthConfig;
+use crate::credentials::{Allowed, AuthConfig, SourceKind};
 use crate::error::{Code, Error, Result};
 use crate::image::{Platform, media_type};
 use crate::json::schema::{Kind, OptionValue, Schema, options, wrong};
@@ -13,6 +13,7 @@ use crate::json::strict::{Object, strings};
 use crate::names::digest::{Algorithm, Digest};
 use crate::names::reference::{check_path, check_tag};
 use crate::registry::api_endpoint::ApiVersion;
+use crate::registry::blob::Chunk;
 use crate::registry::options::{ConfigOptions, ProxyOptions, ServiceOptions};
 use crate::unpack::{self, Devices, IdRange, Ownership, Request, Xattrs};
 use crate::v2::upload::{CHUNK, LARGEST_CHUNK, OCTETS};
@@ -35,6 +36,9 @@ pub const DOCUMENTS: &[&Schema] = &[
     PutManifestOptions::SCHEMA,
     ReferrersOptions::SCHEMA,
     BlobOptions::SCHEMA,
+    RemoteBlobOptions::SCHEMA,
+    ChunkOptions::SCHEMA,
+    AuthorizeOptions::SCHEMA,
     GetBlobFileOptions::SCHEMA,
     GetBlobFDOptions::SCHEMA,
     PutBlobOptions::SCHEMA,
@@ -59,6 +63,10 @@ options! {
     pub struct SessionOptions built by SessionBuilder of call "session_open" for ["ocireg_session_open"] {
         /// Credentials for the registry; `{}` is anonymous.
         "auth" => auth: Option<AuthConfig>, else "the service's credentials";
+        /// Where credentials may come from: "call" (the options of this call), "callback" (the program's function),
+        /// "options" (the service's option), "docker-config" (Docker's files and credential helpers), "auth-json" (the
+        /// files of podman and skopeo). An empty list is anonymous access.
+        "credential_sources" => credential_sources: Option<Allowed>, else "all of them";
         /// What the session will do: `pull`, `push`, `delete`. Mirrors of Docker Hub and of `registries-conf` are used only if it
         /// only pulls.
         "actions" => actions: Actions = Actions(vec!["pull".to_owned()]);
@@ -67,6 +75,7 @@ options! {
         /// The protocol. `v1` is the protocol of Docker before 1.6, for registries that have no other.
         "protocol" => protocol: ApiVersion = ApiVersion::V2;
     }
+    check together;
 }
 
 options! {
@@ -179,6 +188,44 @@ options! {
 }
 
 options! {
+    /// What is known about a blob that is read in parts.
+    pub struct RemoteBlobOptions built by RemoteBlobBuilder of call "blob" for ["ocireg_session_blob"] {
+        /// The size of the whole blob in bytes, which is checked.
+        "size" => size: Option<u64>, else "the registry's answer";
+        /// Parts of the blob with digests of their own. Reads must be covered by them, and only return bytes that were
+        /// verified. Without them nothing is verified.
+        "chunks" => chunks: Option<Vec<Chunk>>, else "nothing is verified";
+        /// The blob's media type. Only nondistributable layers may come from `urls`.
+        "media_type" => media_type: String;
+        /// Other addresses of a nondistributable layer, used if the registry does not have it and `allow-foreign-urls`
+        /// names the host.
+        "urls" => urls: Vec<String>;
+    }
+}
+
+options! {
+    /// A part of a blob with a digest of its own.
+    pub struct ChunkOptions built by ChunkBuilder of call "chunk" {
+        /// Where it begins in the blob, in bytes.
+        "offset" => offset: u64;
+        /// How many bytes it has, at most 64 MiB.
+        "size" => size: Option<u64>, else "required";
+        /// The digest of these bytes.
+        "digest" => digest: Option<Digest>, else "required";
+    }
+}
+
+options! {
+    /// How a request of the program's own HTTP client is authorized.
+    pub struct AuthorizeOptions built by AuthorizeBuilder of call "authorize" for ["ocireg_session_authorize"] {
+        /// Return the address that the registry redirects to, without credentials.
+        "follow" => follow: bool;
+        /// The registry has refused the last authorization: return another one.
+        "renew" => renew: bool;
+    }
+}
+
+options! {
     /// How a blob is uploaded.
     pub struct PutBlobOptions built by PutBlobBuilder of call "put_blob" for ["ocireg_session_put_blob"] {
         /// The digest that the content must have.
@@ -241,6 +288,10 @@ options! {
     pub struct PullOptions built by PullBuilder of call "pull" for ["ocireg_pull"] {
         /// Credentials for the registry; `{}` is anonymous.
         "auth" => auth: Option<AuthConfig>, else "the service's credentials";
+        /// Where credentials may come from: "call" (the options of this call), "callback" (the program's function),
+        /// "options" (the service's option), "docker-config" (Docker's files and credential helpers), "auth-json" (the
+        /// files of podman and skopeo). An empty list is anonymous access.
+        "credential_sources" => credential_sources: Option<Allowed>, else "all of them";
         /// The protocol. `v1` pulls an image of a v1 index and converts it.
         "protocol" => protocol: ApiVersion = ApiVersion::V2;
         /// Pull the image for this platform.
@@ -299,6 +350,10 @@ options! {
     pub struct PushOptions built by PushBuilder of call "push" for ["ocireg_push"] {
         /// Credentials for the registry; `{}` is anonymous.
         "auth" => auth: Option<AuthConfig>, else "the service's credentials";
+        /// Where credentials may come from: "call" (the options of this call), "callback" (the program's function),
+        /// "options" (the service's option), "docker-config" (Docker's files and credential helpers), "auth-json" (the
+        /// files of podman and skopeo). An empty list is anonymous access.
+        "credential_sources" => credential_sources: Option<Allowed>, else "all of them";
         /// Push the image for this platform only.
         "platform" => platform: Option<Platform>, else "all platforms";
         /// Push the whole index with the images of all platforms.
@@ -344,6 +399,10 @@ options! {
         "source_auth" => source_auth: Option<AuthConfig>, else "the service's credentials";
         /// Credentials for the registry of the destination; `{}` is anonymous.
         "destination_auth" => destination_auth: Option<AuthConfig>, else "the service's credentials";
+        /// Where credentials may come from: "call" (the options of this call), "callback" (the program's function),
+        /// "options" (the service's option), "docker-config" (Docker's files and credential helpers), "auth-json" (the
+        /// files of podman and skopeo). An empty list is anonymous access.
+        "credential_sources" => credential_sources: Option<Allowed>, else "all of them";
         /// Copy the image for this platform only.
         "platform" => platform: Option<Platform>, else "all platforms";
         /// Copy the whole index with the images of all platforms.
@@ -391,6 +450,10 @@ options! {
     pub struct InspectOptions built by InspectBuilder of call "inspect" for ["ocireg_inspect"] {
         /// Credentials for the registry; `{}` is anonymous.
         "auth" => auth: Option<AuthConfig>, else "the service's credentials";
+        /// Where credentials may come from: "call" (the options of this call), "callback" (the program's function),
+        /// "options" (the service's option), "docker-config" (Docker's files and credential helpers), "auth-json" (the
+        /// files of podman and skopeo). An empty list is anonymous access.
+        "credential_sources" => credential_sources: Option<Allowed>, else "all of them";
         /// Inspect the image for this platform.
         "platform" => platform: Option<Platform>, else "this machine's platform";
         /// Whether to get the image's configuration.
@@ -400,6 +463,7 @@ options! {
         /// An open directory in which a relative path begins.
         "dir_fd" => dir_fd: Option<u32>, in 0..=2_147_483_647, else "the working directory";
     }
+    check together;
 }
 
 options! {
@@ -407,6 +471,10 @@ options! {
     pub struct UnpackOptions built by UnpackBuilder of call "unpack" for ["ocireg_unpack"] {
         /// Credentials for the registry; `{}` is anonymous.
         "auth" => auth: Option<AuthConfig>, else "the service's credentials";
+        /// Where credentials may come from: "call" (the options of this call), "callback" (the program's function),
+        /// "options" (the service's option), "docker-config" (Docker's files and credential helpers), "auth-json" (the
+        /// files of podman and skopeo). An empty list is anonymous access.
+        "credential_sources" => credential_sources: Option<Allowed>, else "all of them";
         /// Unpack the image for this platform.
         "platform" => platform: Option<Platform>, else "this machine's platform";
         /// Who owns the files: `preserve` is whoever the image says, `current` is the user who calls.
@@ -433,6 +501,10 @@ options! {
     pub struct ExportOptions built by ExportBuilder of call "export" for ["ocireg_export"] {
         /// Credentials for the registry; `{}` is anonymous.
         "auth" => auth: Option<AuthConfig>, else "the service's credentials";
+        /// Where credentials may come from: "call" (the options of this call), "callback" (the program's function),
+        /// "options" (the service's option), "docker-config" (Docker's files and credential helpers), "auth-json" (the
+        /// files of podman and skopeo). An empty list is anonymous access.
+        "credential_sources" => credential_sources: Option<Allowed>, else "all of them";
         /// Export the image for this platform.
         "platform" => platform: Option<Platform>, else "this machine's platform";
         /// How much the image may hold. More is `LIMIT`.
@@ -442,6 +514,7 @@ options! {
         /// An open directory in which relative paths begin.
         "dir_fd" => dir_fd: Option<u32>, in 0..=2_147_483_647, else "the working directory";
     }
+    check together;
 }
 
 options! {
@@ -501,6 +574,7 @@ impl UnpackLimits {
 impl UnpackOptions {
     /// What the directory is filled with.
     pub(super) fn request(&self) -> Result<Request> {
+        one_source(self.credential_sources.as_ref(), "auth", self.auth.as_ref())?;
         let map = |ranges: &[IdRangeOptions], key| {
             ranges.iter().map(|range| range.read_all(key)).collect::<Result<Vec<IdRange>>>()
         };
@@ -693,8 +767,42 @@ impl OptionValue for Vec<ArtifactFile> {
     }
 }
 
+impl SessionOptions {
+    fn together(&self) -> Result<()> {
+        one_source(self.credential_sources.as_ref(), "auth", self.auth.as_ref())
+    }
+}
+
+impl ExportOptions {
+    fn together(&self) -> Result<()> {
+        one_source(self.credential_sources.as_ref(), "auth", self.auth.as_ref())
+    }
+}
+
+impl InspectOptions {
+    fn together(&self) -> Result<()> {
+        one_source(self.credential_sources.as_ref(), "auth", self.auth.as_ref())
+    }
+}
+
+/// Credentials that are passed to a call are to be used, or to be refused.
+pub(super) fn one_source(
+    allowed: Option<&Allowed>,
+    key: &str,
+    auth: Option<&AuthConfig>,
+) -> Result<()> {
+    if auth.is_none() || allowed.is_none_or(|allowed| allowed.has(SourceKind::Call)) {
+        return Ok(());
+    }
+    let message =
+        format!("{key} cannot be used, because credential_sources does not list \"call\"");
+    Err(Error::argument(key, message)
+        .hint(format!("remove {key}, or add \"call\" to credential_sources")))
+}
+
 impl PullOptions {
     fn together(&self) -> Result<()> {
+        one_source(self.credential_sources.as_ref(), "auth", self.auth.as_ref())?;
         if self.protocol == ApiVersion::V1 {
             // Whatever is there already is fetched and hashed again, which is all that verify_present asks for.
             for (key, set, lacking) in [
@@ -721,6 +829,7 @@ impl PullOptions {
 
 impl PushOptions {
     fn together(&self) -> Result<()> {
+        one_source(self.credential_sources.as_ref(), "auth", self.auth.as_ref())?;
         one_choice(self.platform.as_ref(), self.all_platforms == Some(true))?;
         without_conversion(self.convert.as_ref(), self.referrers, self.digest_tags)?;
         check_type("artifact_type", self.artifact_type.as_deref())?;
@@ -731,6 +840,11 @@ impl PushOptions {
 
 impl CopyOptions {
     fn together(&self) -> Result<()> {
+        for (key, auth) in
+            [("source_auth", &self.source_auth), ("destination_auth", &self.destination_auth)]
+        {
+            one_source(self.credential_sources.as_ref(), key, auth.as_ref())?;
+        }
         one_choice(self.platform.as_ref(), self.all_platforms == Some(true))?;
         without_conversion(self.convert.as_ref(), self.referrers, self.digest_tags)?;
         check_type("artifact_type", self.artifact_type.as_deref())?;
@@ -816,6 +930,49 @@ impl OptionValue for Actions {
 
     fn json(&self) -> Option<Value> {
         Some(self.0.as_slice().into())
+    }
+}
+
+impl OptionValue for Vec<Chunk> {
+    const KIND: Kind = Kind::List(&Kind::Document(ChunkOptions::SCHEMA));
+
+    fn read(value: Value, name: &str) -> Result<Self> {
+        let Value::Array(chunks) = value else { return Err(wrong(name, "a list of objects")) };
+        let chunk = |chunk| {
+            let missing = |key: &str| Error::argument(name, format!("a chunk has no {key}"));
+            let ChunkOptions { offset, size, digest } = ChunkOptions::read(chunk, name)?;
+            Ok(Chunk {
+                offset,
+                size: size.ok_or_else(|| missing("size"))?,
+                digest: digest.ok_or_else(|| missing("digest"))?,
+            })
+        };
+        chunks.into_iter().map(chunk).collect()
+    }
+
+    fn json(&self) -> Option<Value> {
+        None
+    }
+}
+
+impl OptionValue for Allowed {
+    const KIND: Kind =
+        Kind::List(&Kind::OneOf(&["call", "callback", "options", "docker-config", "auth-json"]));
+
+    fn read(value: Value, name: &str) -> Result<Self> {
+        let kind = |text: &String| {
+            SourceKind::all().into_iter().find(|kind| kind.name() == text).ok_or_else(|| {
+                let message =
+                    format!("{name} contains {text:?}, which is not a source of credentials");
+                let names = SourceKind::all().map(SourceKind::name).join(", ");
+                Error::argument(name, message).hint(format!("the sources are {names}"))
+            })
+        };
+        strings(value, name)?.iter().map(kind).collect::<Result<_>>().map(Self::only)
+    }
+
+    fn json(&self) -> Option<Value> {
+        None
     }
 }
 

@@ -42,6 +42,7 @@ pub fn pull(
     };
     let opening = Opening {
         auth: options.auth,
+        allowed: options.credential_sources.unwrap_or_default(),
         write,
         name: from.name(),
         overwrite: options.overwrite,
@@ -92,7 +93,8 @@ fn pull_v1(
     };
     let layout = Layout::open_or_create(dir, call)?;
     call.event(&Event::Start {})?;
-    let session = v1::Session::open(service, reference.domain(), opening.auth, call)?;
+    let session =
+        v1::Session::open(service, reference.domain(), opening.auth, &opening.allowed, call)?;
     let wanted = options.platform.as_ref();
     let source = Box::new(ConvertedImage::fetch(&session, reference, &layout, wanted, call)?);
     let name = name.clone().or(opening.name);

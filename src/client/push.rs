@@ -32,6 +32,7 @@ pub fn push(
     let call = call.limited(service.timeouts().total);
     let opening = Opening {
         auth: options.auth,
+        allowed: options.credential_sources.unwrap_or_default(),
         name: to.name(),
         from_here: true,
         only_named_tag: options.subject.is_some(),

@@ -123,8 +123,9 @@ impl Session {
         options: SessionOptions,
         call: Call,
     ) -> Result<Self> {
-        let SessionOptions { auth, actions, registry, protocol } = options;
-        let options = OpenOptions { auth, actions: actions.0 };
+        let SessionOptions { auth, credential_sources, actions, registry, protocol } = options;
+        let allowed = credential_sources.unwrap_or_default();
+        let options = OpenOptions { auth, actions: actions.0, allowed };
         let call = call.limited(service.timeouts().total);
         let reference: Option<Reference> = reference.map(str::parse).transpose()?;
         let host = match (&reference, &registry) {
@@ -135,7 +136,7 @@ impl Session {
         Ok(match (protocol, &reference) {
             (ApiVersion::V1, reference) => {
                 reference.as_ref().map(check_openable).transpose()?;
-                v1::Session::open(service, host, options.auth, &call)?.into()
+                v1::Session::open(service, host, options.auth, &options.allowed, &call)?.into()
             }
             (ApiVersion::V2, Some(reference)) => {
                 registry::session::Session::open(service, reference, &options, &call)?.into()

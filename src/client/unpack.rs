@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::locations::{self, Opening, Place};
 use super::options::UnpackOptions;
 use crate::call::{Call, Event};
-use crate::credentials::AuthConfig;
+use crate::credentials::{Allowed, AuthConfig};
 use crate::error::{Code, Error, Result};
 use crate::image::manifest::Fetched;
 use crate::image::select::{Source as _, choose};
@@ -61,6 +61,7 @@ pub fn unpack(
     let unpacking = Unpacking::begin(&target, request)?;
     let wanted = Wanted {
         auth: options.auth,
+        allowed: options.credential_sources.unwrap_or_default(),
         platform: options.platform,
         layout: options.layout,
         dir_fd: options.dir_fd,
@@ -73,6 +74,8 @@ pub fn unpack(
 /// What is wanted of an image, whatever is made of it.
 pub(super) struct Wanted {
     pub(super) auth: Option<AuthConfig>,
+    /// Where they may come from.
+    pub(super) allowed: Allowed,
     pub(super) platform: Option<Platform>,
     pub(super) layout: Option<String>,
     pub(super) dir_fd: Option<u32>,
@@ -99,7 +102,7 @@ pub(super) fn with_image(
         .map(|location| Kept::open(service, location, from, wanted.dir_fd, call));
     let kept = kept.transpose()?;
     call.event(&Event::Start {})?;
-    let opening = Opening { auth: wanted.auth, ..Opening::default() };
+    let opening = Opening { auth: wanted.auth, allowed: wanted.allowed, ..Opening::default() };
     let source = locations::source(service, from, &opening, call)?;
     let documents = Documents { source: &*source, call };
     let image = Image::find(&documents, wanted.platform.as_ref(), call)?;

@@ -1,5 +1,6 @@
 //! Who the caller is to a registry: which of several credentials are meant, and where they are kept.
 
+pub mod callback;
 pub mod config_file;
 mod edit;
 pub mod helper;
@@ -7,12 +8,36 @@ pub mod sources;
 pub mod store;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use crate::call::Call;
 pub use crate::config::auth_config::{AuthConfig, parse_auth_configs};
 pub use crate::config::keyring::Keyring;
 use crate::config::registry::IndexInfo;
 use crate::error::{Code, Error, Result};
 use crate::names::host::{self, INDEX_SERVER};
+pub use sources::{Allowed, SourceKind};
+use sources::{Found, Sources};
+
+/// What credentials are wanted for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Purpose {
+    /// The registry, `host[:port]`.
+    pub host: String,
+    /// The repository's path at the registry; empty for the registry itself.
+    pub repository: String,
+    /// Such as `pull`; empty where that is not known.
+    pub actions: Vec<String>,
+    /// Who may be asked.
+    pub allowed: Allowed,
+}
+
+impl Purpose {
+    /// For anything at a host, or in a repository of it.
+    pub fn new(host: &str, repository: &str) -> Self {
+        Self { host: host.to_owned(), repository: repository.to_owned(), ..Self::default() }
+    }
+}
 
 /// What a registry is asked with.
 #[derive(Debug, Clone, Default)]
@@ -21,15 +46,51 @@ pub struct Credentials {
     pub auth: AuthConfig,
     /// Why there are none, where their source failed and the call only reads.
     pub failure: Option<Error>,
+    /// Whom to ask for others, once these are refused.
+    renewal: Option<Arc<Renewal>>,
+}
+
+/// Where credentials came from that the program gave, and what for.
+#[derive(Debug)]
+struct Renewal {
+    sources: Arc<Sources>,
+    purpose: Purpose,
 }
 
 impl From<AuthConfig> for Credentials {
     fn from(auth: AuthConfig) -> Self {
-        Self { auth, failure: None }
+        Self { auth, ..Self::default() }
     }
 }
 
 impl Credentials {
+    /// None, perhaps because their source failed.
+    pub fn missing(failure: Option<Error>) -> Self {
+        Self { failure, ..Self::default() }
+    }
+
+    /// What the sources gave; what came from the program can be replaced by it.
+    pub fn found(found: Found, sources: &Arc<Sources>, purpose: Purpose) -> Self {
+        let renewable = found.is_of_callback();
+        let renewal = || Arc::new(Renewal { sources: sources.clone(), purpose });
+        Self { auth: found.auth, failure: found.failure, renewal: renewable.then(renewal) }
+    }
+
+    /// Whether somebody can be asked for others.
+    pub fn is_renewable(&self) -> bool {
+        self.renewal.is_some()
+    }
+
+    /// Others in place of these, which were refused; None where there are none.
+    pub fn renewed(&self, call: &Call) -> Result<Option<Self>> {
+        let Some(Renewal { sources, purpose }) = self.renewal.as_deref() else { return Ok(None) };
+        let found = sources.find_after_refusal(purpose, call)?;
+        if found.auth.is_anonymous() || found.auth == self.auth {
+            return Ok(None);
+        }
+        Ok(Some(Self::found(found, sources, purpose.clone())))
+    }
+
     /// Fails if the source failed, so that nothing is changed with other credentials than intended.
     pub fn check(&self) -> Result<()> {
         self.failure.clone().map_or(Ok(()), Err)

@@ -1,5 +1,5 @@
-//! Where a service's credentials come from, in order: its own option, Docker's config.json with its helpers, and
-//! auth.json of the containers tools.
+//! Where a service's credentials come from, in order: the program's function, the service's own option, Docker's
+//! config.json with its helpers, and auth.json of the containers tools.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -11,15 +11,68 @@ use std::time::Duration;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use super::callback::{Callback, Reason};
 use super::config_file::{ConfigFile, Stamp};
 use super::helper::{self, Helper};
 use super::store::{Server, Store};
-use super::{AuthConfig, Keyring};
+use super::{AuthConfig, Keyring, Purpose};
 use crate::call::Call;
 use crate::config::options::Place;
 use crate::error::{Code, Error, Result};
 use crate::os::environment::Environment;
 use crate::sync::{PerProcess, lock};
+
+/// A place that credentials may come from, under its name in the option `credential_sources`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SourceKind {
+    /// What is given to the call itself.
+    Call,
+    /// The program's function.
+    Callback,
+    /// The option `credentials` of the service.
+    Options,
+    /// Docker's file, its variable, and the helpers that they name.
+    DockerConfig,
+    /// The files of the containers tools.
+    AuthJson,
+}
+
+impl SourceKind {
+    /// All, in the order in which they are asked.
+    pub fn all() -> [Self; 5] {
+        [Self::Call, Self::Callback, Self::Options, Self::DockerConfig, Self::AuthJson]
+    }
+
+    /// The name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Call => "call",
+            Self::Callback => "callback",
+            Self::Options => "options",
+            Self::DockerConfig => "docker-config",
+            Self::AuthJson => "auth-json",
+        }
+    }
+}
+
+/// Which sources a call may ask: all, unless the caller has listed some.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Allowed(Option<Vec<SourceKind>>);
+
+impl Allowed {
+    /// These only.
+    pub fn only(kinds: Vec<SourceKind>) -> Self {
+        Self(Some(kinds))
+    }
+
+    /// Whether a source may be asked.
+    pub fn has(&self, kind: SourceKind) -> bool {
+        self.0.as_ref().is_none_or(|kinds| kinds.contains(&kind))
+    }
+}
+
+/// What the program's function is called where the source of credentials is told.
+const CALLBACK: &str = "callback";
 
 /// Credentials and where they were.
 #[derive(Debug, Clone, Default)]
@@ -50,6 +103,11 @@ impl Found {
         Self { auth, source: Some(source.into()), failure: None }
     }
 
+    /// Whether they came from the program's function.
+    pub(super) fn is_of_callback(&self) -> bool {
+        self.source.as_deref() == Some(CALLBACK)
+    }
+
     /// What may be reported about them.
     pub fn summary(&self) -> Summary {
         let auth = &self.auth;
@@ -71,6 +129,7 @@ type Files = HashMap<PathBuf, (Stamp, Arc<ConfigFile>)>;
 
 /// All that a service may look through.
 pub struct Sources {
+    callback: Callback,
     keyring: Keyring,
     files: Vec<Source>,
     /// The file that logins are kept in.
@@ -88,6 +147,7 @@ enum Source {
     Variable(Result<Arc<ConfigFile>>),
     /// A file that need not be there.
     File {
+        kind: SourceKind,
         path: PathBuf,
         /// Whether the user named this file explicitly, so that it must be used.
         named: bool,
@@ -109,6 +169,7 @@ impl Sources {
         time: Duration,
     ) -> Self {
         Self {
+            callback: Callback::default(),
             keyring,
             files: sources(docker_config, environment),
             logins: docker_file(docker_config, environment),
@@ -118,15 +179,37 @@ impl Sources {
         }
     }
 
-    /// The credentials for a repository of a host; the path may be empty, for the host's own.
+    /// The program's function.
+    pub fn callback(&self) -> &Callback {
+        &self.callback
+    }
+
+    /// The credentials for a purpose.
     ///
     /// A file or helper that fails ends the search: whoever was to give credentials is not passed over. That is an
     /// error where the user named the very file, else the `failure` of what was found.
-    pub fn find(&self, host: &str, repository: &str, call: &Call) -> Result<Found> {
-        if let Some(auth) = self.keyring.find(host, repository) {
+    pub fn find(&self, purpose: &Purpose, call: &Call) -> Result<Found> {
+        self.find_for(purpose, Reason::First, call)
+    }
+
+    /// The same after a refusal of what the program's function gave.
+    pub(super) fn find_after_refusal(&self, purpose: &Purpose, call: &Call) -> Result<Found> {
+        self.find_for(purpose, Reason::Refused, call)
+    }
+
+    fn find_for(&self, purpose: &Purpose, reason: Reason, call: &Call) -> Result<Found> {
+        let Purpose { host, repository, allowed, .. } = purpose;
+        if allowed.has(SourceKind::Callback)
+            && let Some(auth) = self.callback.ask(purpose, reason, call)?
+        {
+            return Ok(Found::new(auth, CALLBACK));
+        }
+        if allowed.has(SourceKind::Options)
+            && let Some(auth) = self.keyring.find(host, repository)
+        {
             return Ok(Found::new(auth.clone(), "credentials"));
         }
-        for source in &self.files {
+        for source in self.files.iter().filter(|source| allowed.has(source.kind())) {
             match self.ask(source, host, repository, call) {
                 Ok(None) => {}
                 Ok(Some(found)) => return Ok(found),
@@ -224,8 +307,10 @@ fn sources(docker_config: &Place, environment: Environment) -> Vec<Source> {
         let name = format!("the environment variable {DOCKER_AUTH_CONFIG}");
         Source::Variable(ConfigFile::parse(&text, &name).map(Arc::new))
     });
-    let file = |path, named| Source::File { path, named };
-    let docker = docker_file(docker_config, environment).map(|path| file(path, false));
+    let file = |path, named| Source::File { kind: SourceKind::AuthJson, path, named };
+    let docker = docker_file(docker_config, environment);
+    let docker =
+        docker.map(|path| Source::File { kind: SourceKind::DockerConfig, path, named: false });
     let containers = match environment.path("REGISTRY_AUTH_FILE") {
         Some(path) => vec![file(path, true)],
         None => {
@@ -243,6 +328,13 @@ fn sources(docker_config: &Place, environment: Environment) -> Vec<Source> {
 }
 
 impl Source {
+    fn kind(&self) -> SourceKind {
+        match self {
+            Self::Variable(_) => SourceKind::DockerConfig,
+            Self::File { kind, .. } => *kind,
+        }
+    }
+
     fn is_named(&self) -> bool {
         matches!(self, Self::File { named: true, .. })
     }

@@ -6,6 +6,7 @@
 //!   what it needs (calls clone what a handle holds, so a handle may be freed while a call on it runs);
 //! - a string is NULL, or NUL-terminated and unchanged until the call returns;
 //! - bytes are NULL, or `size` of them can be read until the call returns;
+//! - a buffer is NULL, or `capacity` bytes of it can be written until the call returns;
 //! - an output is NULL, or can be written until the call returns.
 
 use std::ffi::c_char;
@@ -95,6 +96,31 @@ pub(super) unsafe fn user_agent<'a>(pointer: *const c_char, name: &str) -> Resul
 pub(super) unsafe fn bytes<'a>(data: *const u8, name: &str, size: usize) -> Result<&'a [u8]> {
     // SAFETY: passed on.
     unsafe { memory::input(data, size, name) }
+}
+
+/// A place for bytes, of a size that is not 0.
+///
+/// Most callers' buffers are not initialised. One write of zeros makes them a slice that may be lent on.
+///
+/// # Safety
+/// The contract of this module.
+pub(super) unsafe fn buffer<'a>(
+    pointer: *mut u8,
+    name: &str,
+    capacity: usize,
+) -> Result<&'a mut [u8]> {
+    if pointer.is_null() {
+        return Err(Error::argument(name, format!("{name} must not be NULL")));
+    }
+    if capacity == 0 || isize::try_from(capacity).is_err() {
+        let message = "capacity must not be 0: pass the size of the buffer";
+        return Err(Error::argument("capacity", message));
+    }
+    // SAFETY: the caller gives `capacity` writable bytes at `pointer`.
+    unsafe {
+        std::ptr::write_bytes(pointer, 0, capacity);
+        Ok(std::slice::from_raw_parts_mut(pointer, capacity))
+    }
 }
 
 /// A pointer output that the caller must take.

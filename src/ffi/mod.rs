@@ -30,6 +30,8 @@ pub mod memory;
 
 pub mod login;
 
+pub mod answer;
+
 pub mod session;
 
 pub mod discover;
@@ -39,6 +41,8 @@ pub mod manifests;
 pub mod blobs;
 
 pub mod reader;
+
+pub mod remote;
 
 pub mod writer;
 
@@ -60,6 +64,7 @@ pub mod json;
 
 pub mod version;
 
+pub use answer::*;
 pub use blobs::*;
 pub use context::*;
 pub use discover::*;
@@ -74,6 +79,7 @@ pub use manifests::*;
 pub use memory::{ocireg_bytes_free, ocireg_string_free};
 pub use names::*;
 pub use reader::*;
+pub use remote::*;
 pub use search::*;
 pub use service::*;
 pub use session::*;

@@ -1,15 +1,17 @@
 //! The JSON of arguments that are no options of ours, and options as the rooms below want them.
 
 use crate::client::options::{
-    BlobOptions, CommitOptions, GetBlobFDOptions, GetBlobFileOptions, HeadOptions, ListOptions,
-    ManifestOptions, MountOptions, PutBlobFileOptions, PutBlobOptions, PutManifestOptions,
-    ReferrersOptions,
+    AuthorizeOptions, BlobOptions, CommitOptions, GetBlobFDOptions, GetBlobFileOptions,
+    HeadOptions, ListOptions, ManifestOptions, MountOptions, PutBlobFileOptions, PutBlobOptions,
+    PutManifestOptions, ReferrersOptions, RemoteBlobOptions,
 };
 use crate::compress::{Expected, MOST};
 use crate::credentials::AuthConfig;
 use crate::error::Result;
 use crate::json::strict;
 use crate::names::digest::{Algorithm, Digest};
+use crate::registry::authorize;
+use crate::registry::blob::Chunk;
 use crate::v1;
 use crate::v2::foreign::Wanted;
 use crate::v2::manifests;
@@ -64,6 +66,21 @@ pub(super) fn blob(digest: Digest, text: Option<&str>) -> Result<(Wanted, Option
         BlobOptions::parse(text)?;
     let decompressed = decompress.then_some(Expected { diff_id, most: max_size.unwrap_or(MOST) });
     Ok((Wanted::new(digest, size, &media_type, &urls), decompressed))
+}
+
+/// A blob that is read in parts, with what the caller knows of it.
+pub(super) fn remote_blob(
+    digest: Digest,
+    text: Option<&str>,
+) -> Result<(Wanted, Option<Vec<Chunk>>)> {
+    let RemoteBlobOptions { size, chunks, media_type, urls } = RemoteBlobOptions::parse(text)?;
+    Ok((Wanted::new(digest, size, &media_type, &urls), chunks))
+}
+
+/// How a request is authorized.
+pub(super) fn authorize(text: Option<&str>) -> Result<authorize::AuthorizeOptions> {
+    let AuthorizeOptions { follow, renew } = AuthorizeOptions::parse(text)?;
+    Ok(authorize::AuthorizeOptions { follow, renew })
 }
 
 /// How a blob is put.

@@ -105,22 +105,12 @@ pub unsafe extern "C" fn ocireg_reader_read(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        args!(count = number(count), reader = handle(reader), call = call(context));
-        if buffer.is_null() {
-            return Err(Error::argument("buffer", "buffer must not be NULL"));
-        }
-        if capacity == 0 || isize::try_from(capacity).is_err() {
-            return Err(Error::argument(
-                "capacity",
-                "capacity must not be 0: pass the size of the buffer",
-            ));
-        }
-        // Most callers' buffers are not initialised. One write of zeros makes them a slice that may be lent on.
-        // SAFETY: the caller gives `capacity` writable bytes at `buffer`.
-        let buffer = unsafe {
-            std::ptr::write_bytes(buffer, 0, capacity);
-            std::slice::from_raw_parts_mut(buffer, capacity)
-        };
+        args!(
+            count = number(count),
+            reader = handle(reader),
+            call = call(context),
+            buffer = buffer(buffer, capacity)
+        );
         let read = with(&reader, |reader| reader.read(buffer, &call))?;
         count.set(read);
         Ok(())

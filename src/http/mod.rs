@@ -3,6 +3,7 @@
 pub mod address;
 mod agent;
 mod client;
+pub mod expiry;
 mod failure;
 pub mod governor;
 pub mod link;

@@ -4,20 +4,48 @@ use super::{Response, header};
 
 /// How large the whole is of which a 206 brings the rest from `first` on; or why it does not.
 pub fn size_told(response: &Response, first: u64) -> Result<u64, &'static str> {
+    let range = told(response)?;
+    if range.first != first || range.total.is_some_and(|total| range.last + 1 != total) {
+        return Err(OTHER_PART);
+    }
+    length_of(range, response)?;
+    Ok(range.last + 1)
+}
+
+/// A piece of something, as a 206 brings it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Piece {
+    /// Its bytes.
+    pub length: u64,
+    /// The size of the whole, where the server knows it.
+    pub total: Option<u64>,
+}
+
+/// The piece that a 206 brings from `first` on, of whatever length: some servers know no end of a range; or why it is no
+/// such piece.
+pub fn piece(response: &Response, first: u64) -> Result<Piece, &'static str> {
+    let range = told(response)?;
+    if range.first != first {
+        return Err(OTHER_PART);
+    }
+    Ok(Piece { length: length_of(range, response)?, total: range.total })
+}
+
+const OTHER_PART: &str = "it sent a different part than requested";
+
+fn told(response: &Response) -> Result<ContentRange, &'static str> {
     let mut ranges = response.headers.get_all(header::CONTENT_RANGE).iter();
     let (range, more) = (ranges.next(), ranges.next());
     let range = range.and_then(|value| ContentRange::parse(value.to_str().ok()?));
-    let Some(range) = range.filter(|_| more.is_none()) else {
-        return Err("its Content-Range is missing or malformed");
-    };
-    if range.first != first || range.total.is_some_and(|total| range.last + 1 != total) {
-        return Err("it sent a different part than requested");
-    }
+    range.filter(|_| more.is_none()).ok_or("its Content-Range is missing or malformed")
+}
+
+fn length_of(range: ContentRange, response: &Response) -> Result<u64, &'static str> {
     let length = range.last - range.first + 1;
     if response.content_length().is_some_and(|told| told != length) {
         return Err("Content-Range and Content-Length contradict each other");
     }
-    Ok(range.last + 1)
+    Ok(length)
 }
 
 /// The size of the whole content according to a 416, if it states that.

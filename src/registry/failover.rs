@@ -79,17 +79,18 @@ impl Failures {
 
 /// Whether the call itself is over, whoever is asked.
 pub fn is_final(error: &Error) -> bool {
-    matches!(
-        error.code(),
-        Code::Cancelled
-            | Code::Deadline
-            | Code::InvalidArgument
-            | Code::InvalidConfig
-            | Code::Internal
-            | Code::Io
-            | Code::NoSpace
-            | Code::Permission
-    )
+    error.details().cancelled_by.is_some()
+        || matches!(
+            error.code(),
+            Code::Cancelled
+                | Code::Deadline
+                | Code::InvalidArgument
+                | Code::InvalidConfig
+                | Code::Internal
+                | Code::Io
+                | Code::NoSpace
+                | Code::Permission
+        )
 }
 
 /// Whether the endpoint did not answer, so that the next endpoint of the same registry may.

@@ -1,6 +1,8 @@
 //! Registries as a caller configures them: which endpoints there are, and which of them answers.
 
 pub mod api_endpoint;
+pub mod authorize;
+pub mod blob;
 mod candidate;
 pub mod endpoint;
 pub mod failover;

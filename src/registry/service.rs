@@ -15,9 +15,10 @@ use crate::config::options::Place;
 use crate::config::proxy::Proxies;
 use crate::config::registry::{IndexInfo, Lists, RepositoryInfo, ServiceConfig};
 use crate::config::settings::{Limits, Retry, Timeouts};
-use crate::credentials::Credentials;
+use crate::credentials::callback::Ask;
 use crate::credentials::sources::{Found, Sources, Summary};
 use crate::credentials::store::{Server, Store};
+use crate::credentials::{Credentials, Purpose};
 use crate::error::{Code, Error, Result};
 use crate::http::governor::Governor;
 use crate::http::resolver::Resolver;
@@ -44,7 +45,7 @@ pub(super) struct Inner {
     settings: ServiceOptions,
     user_agent: String,
     pub(super) certs_dir: Option<PathBuf>,
-    credentials: Sources,
+    credentials: Arc<Sources>,
     pub(super) proxies: Proxies,
     resolver: Arc<Resolver>,
     log: Arc<Log>,
@@ -75,12 +76,12 @@ impl Service {
         if settings.preload {
             system::roots(settings.environment)?;
         }
-        let credentials = Sources::new(
+        let credentials = Arc::new(Sources::new(
             settings.credentials.clone(),
             &settings.docker_config,
             settings.environment,
             settings.credential_helper_timeout.unwrap_or(settings.timeouts.auth),
-        );
+        ));
         let proxies = match &settings.proxy {
             Some(proxies) => proxies.clone(),
             None if settings.environment.is_heard() => {
@@ -209,38 +210,48 @@ impl Service {
         }
     }
 
+    /// Sets or removes the program's function that is asked for credentials.
+    pub fn set_credentials(&self, ask: Option<Ask>) {
+        self.0.credentials.callback().set(ask);
+    }
+
     /// The credentials for a repository of a host, and where they were; the path may be empty.
     ///
     /// May run a credential helper. One that fails is an error, and so is a login file that cannot be used.
     pub fn credentials_for(&self, host: &str, repository: &str, call: &Call) -> Result<Found> {
+        self.find_working_credentials(&Purpose::new(host, repository), call)
+    }
+
+    fn find_working_credentials(&self, purpose: &Purpose, call: &Call) -> Result<Found> {
         call.log_to(self.log());
-        let found = self.find_credentials(host, repository, call)?;
+        let found = self.find_credentials(purpose, call)?;
         found.failure.clone().map_or(Ok(found), Err)
+    }
+
+    /// The credentials for a call that changes something: a source that fails is an error.
+    pub fn credentials_to_write(&self, purpose: Purpose, call: &Call) -> Result<Credentials> {
+        let found = self.find_working_credentials(&purpose, call)?;
+        Ok(Credentials::found(found, &self.0.credentials, purpose))
     }
 
     /// The same for a call that only reads. If a source fails that the caller did not name, it continues without
     /// credentials, with a warning.
-    pub fn credentials_to_read(
-        &self,
-        host: &str,
-        repository: &str,
-        call: &Call,
-    ) -> Result<Credentials> {
+    pub fn credentials_to_read(&self, purpose: Purpose, call: &Call) -> Result<Credentials> {
         call.log_to(self.log());
-        let Found { auth, failure, .. } = self.find_credentials(host, repository, call)?;
-        if let Some(failure) = &failure {
-            let shown = host::printable(host);
+        let found = self.find_credentials(&purpose, call)?;
+        if let Some(failure) = &found.failure {
+            let shown = host::printable(&purpose.host);
             let message = format!("continuing without credentials for {shown}: {failure}");
             call.warn("credentials", message, |record| record.error(failure).with("host", shown));
         }
-        Ok(Credentials { auth, failure })
+        Ok(Credentials::found(found, &self.0.credentials, purpose))
     }
 
-    fn find_credentials(&self, host: &str, repository: &str, call: &Call) -> Result<Found> {
-        let found = self.0.credentials.find(host, repository, call)?;
+    fn find_credentials(&self, purpose: &Purpose, call: &Call) -> Result<Found> {
+        let found = self.0.credentials.find(purpose, call)?;
         call.log(Level::Info, "credentials", || {
             let summary = found.summary();
-            let shown = host::printable(host);
+            let shown = host::printable(&purpose.host);
             let source = summary.source.as_deref().unwrap_or("nowhere");
             Record::new(format!("credentials for {shown}: {} from {source}", summary.kind))
                 .with("host", shown)

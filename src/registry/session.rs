@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use serde::Serialize;
 
 use crate::call::Call;
-use crate::credentials::{AuthConfig, Credentials};
+use crate::credentials::{Allowed, AuthConfig, Credentials, Purpose};
 use crate::crypto;
 use crate::error::{Code, Error, Phase, Result};
 use crate::names::reference::{Reference, check_path};
@@ -75,6 +75,8 @@ pub struct OpenOptions {
     pub auth: Option<AuthConfig>,
     /// Such as `pull`; empty is `pull` alone.
     pub actions: Vec<String>,
+    /// Who may be asked for credentials.
+    pub allowed: Allowed,
 }
 
 impl Session {
@@ -82,7 +84,10 @@ impl Session {
     pub fn new(endpoint: &Endpoint, auth: Option<AuthConfig>, call: &Call) -> Result<Self> {
         let auth = match auth {
             Some(auth) => auth.into(),
-            None => endpoint.service().credentials_to_read(endpoint.authority(), "", call)?,
+            None => {
+                let purpose = Purpose::new(endpoint.authority(), "");
+                endpoint.service().credentials_to_read(purpose, call)?
+            }
         };
         let identity = endpoint.identity(call)?;
         let route = Route::new(endpoint.clone(), identity, Origin::Default);
@@ -136,9 +141,17 @@ impl Session {
         let count = routes.len();
         let mut candidates = Vec::with_capacity(count);
         for (at, route) in routes.into_iter().enumerate() {
-            let found = |host: &str, path: &str| match wanted.push {
-                false => service.credentials_to_read(host, path, call),
-                true => service.credentials_for(host, path, call).map(|found| found.auth.into()),
+            let found = |host: &str, path: &str| {
+                let actions = match &options.actions[..] {
+                    [] => vec!["pull".to_owned()],
+                    actions => actions.to_vec(),
+                };
+                let allowed = options.allowed.clone();
+                let purpose = Purpose { actions, allowed, ..Purpose::new(host, path) };
+                match wanted.push {
+                    false => service.credentials_to_read(purpose, call),
+                    true => service.credentials_to_write(purpose, call),
+                }
             };
             let auth = if route.endpoint.api().mirror {
                 // Whoever serves a mirror is not who the upstream's credentials are for.
@@ -444,6 +457,11 @@ impl Session {
         }
         self.current.store(order[used], Ordering::Relaxed);
         Ok((order[used], done))
+    }
+
+    /// Fails unless the session is of a repository.
+    pub fn check_repository(&self) -> Result<()> {
+        self.repository_subject().map(drop)
     }
 
     fn repository_subject(&self) -> Result<(&str, &str, Option<&Reference>)> {

@@ -6,7 +6,7 @@ use super::root::Root;
 use super::transport::{Headers, Login, Transport};
 use crate::call::Call;
 use crate::config::registry::IndexInfo;
-use crate::credentials::{Credentials, auth_config_key};
+use crate::credentials::{Allowed, Credentials, Purpose, auth_config_key};
 use crate::error::{Code, Error, Phase, Result};
 use crate::http::origin::Origin;
 use crate::names::host::{self, INDEX_SERVER};
@@ -193,10 +193,11 @@ impl Endpoint {
     }
 
     /// The credentials that the service has for it.
-    pub fn known_credentials(&self, call: &Call) -> Result<Credentials> {
+    pub fn known_credentials(&self, allowed: &Allowed, call: &Call) -> Result<Credentials> {
         let authority = Origin::of(self.0.root.url()).authority();
         let host = if self.is_official() { host::INDEX_NAME } else { &authority };
-        self.0.service.credentials_to_read(host, "", call)
+        let purpose = Purpose { allowed: allowed.clone(), ..Purpose::new(host, "") };
+        self.0.service.credentials_to_read(purpose, call)
     }
 }
 

@@ -5,7 +5,7 @@ use super::endpoint::Endpoint;
 use super::session::Session;
 use super::transport::Headers;
 use crate::call::Call;
-use crate::credentials::AuthConfig;
+use crate::credentials::{Allowed, AuthConfig};
 use crate::error::{Code, Error, Result};
 use crate::log::{Level, Record};
 use crate::names::host;
@@ -40,7 +40,7 @@ pub fn search(
     let endpoint = Endpoint::new(service, &index, headers, call)?;
     let credentials = match auth {
         Some(auth) => auth.into(),
-        None => endpoint.known_credentials(call)?,
+        None => endpoint.known_credentials(&Allowed::default(), call)?,
     };
     let session = match by_token(&endpoint, &credentials.auth, call)? {
         Some(session) => session,

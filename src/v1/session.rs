@@ -14,7 +14,7 @@ use super::layer::LayerReader;
 use super::root::{self, Root};
 use super::transport::{Headers, Login, TOKEN, Transport};
 use crate::call::Call;
-use crate::credentials::{AuthConfig, Credentials};
+use crate::credentials::{Allowed, AuthConfig, Credentials};
 use crate::error::{Code, Error, Result};
 use crate::http::origin::{Origin, is_trusted};
 use crate::http::{HeaderName, Reaches, Response};
@@ -40,7 +40,7 @@ impl Session {
     pub fn new(endpoint: &Endpoint, auth: Option<AuthConfig>, call: &Call) -> Result<Self> {
         let credentials = match auth {
             Some(auth) => auth.into(),
-            None => endpoint.known_credentials(call)?,
+            None => endpoint.known_credentials(&Allowed::default(), call)?,
         };
         Self::with_credentials(endpoint, credentials, call)
     }
@@ -78,11 +78,16 @@ impl Session {
         service: &Service,
         host: &str,
         auth: Option<AuthConfig>,
+        allowed: &Allowed,
         call: &Call,
     ) -> Result<Self> {
         let index = service.index(host, call)?;
         let endpoint = Endpoint::new(service, &index, Headers::default(), call)?;
-        Self::new(&endpoint, auth, call)
+        let credentials = match auth {
+            Some(auth) => auth.into(),
+            None => endpoint.known_credentials(allowed, call)?,
+        };
+        Self::with_credentials(&endpoint, credentials, call)
     }
 
     /// What the session is.

@@ -111,7 +111,7 @@ impl Transport {
             Login::Password { credentials, .. } => credentials.failure.clone(),
             Login::Tokens(..) => None,
         };
-        let missing = Credentials { failure, ..Credentials::default() };
+        let missing = Credentials::missing(failure);
         let proof = match login {
             Login::Password { credentials, always } => has_password(&credentials).then(|| {
                 let auth = Box::new(Authenticator::new(

@@ -79,6 +79,18 @@ impl Elsewhere {
         Ok(Self { url, identity, rule: AddressRule::AtLeast(registry.reach()) })
     }
 
+    /// Where a request to the registry was redirected to.
+    pub(super) fn redirected(repository: &Repository, url: &Url, call: &Call) -> Result<Self> {
+        let registry = repository.registry();
+        let identity = if Origin::of(url) == Origin::of(registry.base()) {
+            registry.identity().clone()
+        } else {
+            registry.common().client.foreign(registry.identity(), url, call)?
+        };
+        let rule = AddressRule::AtLeast(registry.reach());
+        Ok(Self { url: url.clone(), identity, rule })
+    }
+
     /// A request that carries nothing of ours.
     pub(super) fn request<'a>(&'a self, doing: &'a str) -> Request<'a> {
         Request { rule: self.rule, ..Request::get(self.url.clone(), &self.identity, doing) }

@@ -3,6 +3,7 @@
 pub mod blob;
 mod document;
 pub mod foreign;
+pub mod lazy;
 pub mod manifests;
 pub mod moving;
 mod notice;

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use url::Url;
@@ -254,6 +254,75 @@ impl Registry {
         if !matches!(request.method, Method::GET | Method::HEAD) {
             self.auth.credentials().check()?;
         }
+        let mut renewed = 0;
+        loop {
+            let used = self.auth.credentials();
+            let outcome = self.send_authorized(request, scopes, call);
+            let refused = match &outcome {
+                Ok(response) => self.refuses_credentials(response),
+                Err(error) => error.code() == Code::Unauthorized,
+            };
+            if !refused || renewed == MOST_RENEWALS || !self.auth.renew(&used, call)? {
+                return outcome;
+            }
+            renewed += 1;
+            if let Ok(response) = outcome {
+                response.finish(call)?;
+            }
+        }
+    }
+
+    /// Whether an answer says that the credentials are not good; that they do not suffice is another thing. Some
+    /// registries that take passwords answer 403 to one that has expired.
+    fn refuses_credentials(&self, response: &Response) -> bool {
+        let refused = match response.status {
+            401 => !lacks_scope(response),
+            403 => self.auth.sends_credentials(),
+            _ => false,
+        };
+        refused && !response.crossed
+    }
+
+    /// The header that lets a request in, and when it ends. `renew`: the last one was refused.
+    pub(super) fn authorize(
+        &self,
+        scopes: &[String],
+        renew: bool,
+        call: &Call,
+    ) -> Result<Option<(Authorization, Option<Instant>)>> {
+        if !self.answered.load(Ordering::Relaxed) {
+            self.ping(call)?;
+        }
+        let mut refused = None;
+        let mut used = self.auth.credentials();
+        if renew {
+            refused = self.auth.authorization(scopes, None, call).ok().flatten();
+            if self.auth.sends_credentials() {
+                self.auth.renew(&used, call)?;
+                used = self.auth.credentials();
+            }
+        }
+        for renewed in 0.. {
+            match self.auth.ending_authorization(scopes, refused.as_ref(), call) {
+                Err(error) if error.code() == Code::Unauthorized && renewed < MOST_RENEWALS => {
+                    if !self.auth.renew(&used, call)? {
+                        return Err(error);
+                    }
+                    used = self.auth.credentials();
+                }
+                outcome => return outcome,
+            }
+        }
+        unreachable!("it ends after a few renewals")
+    }
+
+    /// With the credentials in use.
+    fn send_authorized(
+        &self,
+        request: &Request<'_>,
+        scopes: &[String],
+        call: &Call,
+    ) -> Result<Response> {
         let mut sent = self.auth.authorization(scopes, None, call)?;
         let mut response = self.send_with(request, sent.as_ref(), call)?;
         loop {
@@ -373,10 +442,7 @@ impl Registry {
         scopes: &[String],
         call: &Call,
     ) -> Error {
-        let denied = response.status == 401
-            && response.headers.get_all(header::WWW_AUTHENTICATE).iter().any(|value| {
-                String::from_utf8_lossy(value.as_bytes()).contains("insufficient_scope")
-            });
+        let denied = response.status == 401 && lacks_scope(&response);
         let refused = matches!(response.status, 401 | 403);
         let mut error = response.into_error(request.doing, self.common.limits.error, call);
         if refused && !scopes.is_empty() {
@@ -386,6 +452,17 @@ impl Registry {
             .with(|d| d.method = Some(request.method.to_string()));
         self.auth.credentials().explain(error)
     }
+}
+
+/// How often the program is asked for other credentials for one request.
+const MOST_RENEWALS: u32 = 5;
+
+fn lacks_scope(response: &Response) -> bool {
+    response
+        .headers
+        .get_all(header::WWW_AUTHENTICATE)
+        .iter()
+        .any(|value| String::from_utf8_lossy(value.as_bytes()).contains("insufficient_scope"))
 }
 
 /// What the lines of a version header name: `type/version`, the type in lower case and `unknown` where there is none.

@@ -1,12 +1,15 @@
 //! One repository of a registry: its manifests and its tags.
 
+use std::time::{Duration, Instant};
+
 use url::Url;
 
 use super::Registry;
 use super::pages::{List, Listing, PageOptions};
+use crate::auth::Authorization;
 use crate::call::Call;
 use crate::error::{Code, Error, Phase, Result};
-use crate::http::{Method, Reaches, Response, header};
+use crate::http::{Method, Reaches, Response, expiry, header};
 use crate::image::descriptor::{check_digest, check_size};
 use crate::image::manifest::Fetched;
 use crate::image::manifest::{self, Manifest};
@@ -22,6 +25,16 @@ pub struct Repository {
     /// What messages call it.
     shown: String,
     actions: String,
+}
+
+/// Where a request was led to.
+#[derive(Debug)]
+pub(crate) struct Led {
+    pub(crate) url: Url,
+    /// To somebody else, who is asked without credentials.
+    pub(crate) crossed: bool,
+    /// How long the address is good, if it tells.
+    pub(crate) lifetime: Option<Duration>,
 }
 
 /// Which manifest: by name or by content.
@@ -107,7 +120,7 @@ impl Repository {
     }
 
     /// `<base>/v2/<name>/<rest>`.
-    pub(super) fn address(&self, rest: &str) -> Url {
+    pub(crate) fn address(&self, rest: &str) -> Url {
         self.registry.address(&format!("{}/{rest}", self.name))
     }
 
@@ -120,6 +133,32 @@ impl Repository {
         let mut scopes = self.scopes();
         scopes.push(format!("repository:{from}:pull"));
         scopes
+    }
+
+    /// The header that lets a request to the repository in, and when it ends; None where the registry asks for none.
+    pub(crate) fn authorize(
+        &self,
+        renew: bool,
+        call: &Call,
+    ) -> Result<Option<(Authorization, Option<Instant>)>> {
+        self.registry.authorize(&self.scopes(), renew, call)
+    }
+
+    /// Where a request that reads is redirected to.
+    pub(crate) fn follow(&self, method: &str, path: &str, call: &Call) -> Result<Led> {
+        let doing = format!("find out where {path} of {} is", self.shown);
+        let mut request = self.registry.request(self.address(path), &doing);
+        if method == "HEAD" {
+            request.method = Method::HEAD;
+        }
+        // Nobody reads the content here.
+        let request = request.header(header::RANGE, "bytes=0-0", Reaches::Everywhere)?;
+        let wanted = |status| matches!(status, 200 | 206 | 416);
+        let response = self.registry.fetch(&request, &self.scopes(), wanted, call)?;
+        let lifetime = expiry::lifetime(&response.url, &response.headers);
+        let (url, crossed) = (response.url.clone(), response.crossed);
+        response.finish(call)?;
+        Ok(Led { url, crossed, lifetime })
     }
 
     /// The size of a blob, if the repository has it and the registry tells.

@@ -12,6 +12,10 @@ use crate::declarations::{Function, Parameter};
 pub fn program(functions: &[Function]) -> String {
     let mut body = String::new();
     for function in functions {
+        // An answer exists only within a callback: tests/suite/credential_callback.rs misuses it there.
+        if function.name == "ocireg_answer_credentials" {
+            continue;
+        }
         if function.returns == "int32_t" && has_error(function) {
             calls(function, &mut body);
         } else {
@@ -85,11 +89,13 @@ fn good(function: &Function, parameter: &Parameter) -> String {
         (_, "pointer") => "\"/a\"",
         (_, "username") => "\"alice\"",
         (_, "password") => "\"p\"",
-        ("ocireg_reader_read", "buffer") => "some_buffer",
-        ("ocireg_reader_read", "capacity") => "sizeof some_buffer",
+        ("ocireg_reader_read" | "ocireg_blob_read_at", "buffer") => "some_buffer",
+        ("ocireg_reader_read" | "ocireg_blob_read_at", "capacity") => "sizeof some_buffer",
+        ("ocireg_session_authorize", "method") => "\"GET\"",
+        ("ocireg_session_authorize", "path") => "\"tags/list\"",
         ("ocireg_writer_write", "data") => "some_buffer",
         ("ocireg_writer_write", "size") => "sizeof some_buffer",
-        ("ocireg_session_open_blob", "offset") => "0",
+        ("ocireg_session_open_blob" | "ocireg_blob_read_at", "offset") => "0",
         (_, "from_repository") => "\"big\"",
         ("ocireg_session_repository", "name") => "\"big\"",
         (_, "name") => "\"docker.io\"",
@@ -123,6 +129,7 @@ fn good(function: &Function, parameter: &Parameter) -> String {
         (_, "user_agent") => "\"abuse/1\"",
         ("ocireg_service_set_log", "max_level") => "5",
         ("ocireg_service_set_log", "log" | "user_data" | "drop") => "NULL",
+        ("ocireg_service_set_credentials", "credentials" | "user_data" | "drop") => "NULL",
         (_, "index_json") => "index_json",
         (_, "auth_configs_json" | "auth_json" | "options_json") => "\"{}\"",
         (_, "header_lines_json" | "list_json") => "\"[]\"",
@@ -226,7 +233,11 @@ fn null_call(function: &Function, body: &mut String) {
     match function.returns.as_str() {
         "void" => writeln!(body, "    {call};"),
         "const char*" => writeln!(body, "    CHECK({call} != NULL);"),
-        _ if name == "ocireg_reader_size" || name == "ocireg_error_retry_after_ms" => {
+        _ if matches!(
+            name.as_str(),
+            "ocireg_reader_size" | "ocireg_blob_size" | "ocireg_error_retry_after_ms"
+        ) =>
+        {
             writeln!(body, "    CHECK({call} == -1);")
         }
         _ if function.parameters.is_empty() => writeln!(body, "    CHECK({call} != 0);"),
@@ -295,6 +306,7 @@ static ocireg_service *service_handle;
 static ocireg_endpoint *endpoint_handle;
 static ocireg_session *session_handle, *v1_session_handle;
 static ocireg_reader *reader_handle;
+static ocireg_blob *blob_handle;
 static ocireg_writer *writer_handle;
 static ocireg_context *context_handle;
 static ocireg_error *error;
@@ -368,6 +380,7 @@ int main(int argc, char **argv) {
     OK(ocireg_session_open(service_handle, NULL, image_reference, "{\"actions\": [\"pull\", \"push\", \"delete\"]}", &session_handle, &error));
     OK(ocireg_session_put_blob_file(session_handle, NULL, spare_file, NULL, NULL, &error));
     OK(ocireg_session_open_blob(session_handle, NULL, blob_digest, 0, NULL, &reader_handle, &error));
+    OK(ocireg_session_blob(session_handle, blob_digest, NULL, &blob_handle, &error));
     OK(ocireg_session_put_blob(session_handle, NULL, NULL, &writer_handle, &error));
     OK(ocireg_endpoint_new_v1(service_handle, NULL, v1_index, NULL, NULL, &v1_endpoint, &error));
     OK(ocireg_session_new(v1_endpoint, NULL, "{}", &v1_session_handle, &error));
@@ -383,6 +396,7 @@ int main(int argc, char **argv) {
     pthread_attr_destroy(&attributes);
     ocireg_context_free(context_handle);
     ocireg_reader_free(reader_handle);
+    ocireg_blob_free(blob_handle);
     ocireg_writer_free(writer_handle);
     ocireg_session_free(session_handle);
     ocireg_session_free(v1_session_handle);

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use crate::abuse;
@@ -11,7 +11,7 @@ use crate::declarations;
 use ocireg_testkit::image::Spec;
 use ocireg_testkit::stage;
 use ocireg_testkit::v1::{Policy, V1, archive};
-use ocireg_testkit::{Action, Cncf, Fault, Registry, ServerOptions, cncf};
+use ocireg_testkit::{Action, Auth, Cncf, Fault, Registry, ServerOptions, TokenServer, cncf};
 
 /// A registry with big:latest, and the digest of that image's layer; and a registry of v1 with demo/app:1.
 struct Big {
@@ -302,15 +302,105 @@ fn cpp_header_is_complete() {
     }
 }
 
-/// The examples as a user builds them, with CMake's find_package.
+/// The examples as a user builds them, with CMake's find_package, once a test process.
+fn examples() -> &'static Path {
+    static BUILT: OnceLock<ocireg_testkit::TempDir> = OnceLock::new();
+    let directory = BUILT.get_or_init(|| {
+        let directory = ocireg_testkit::tempdir();
+        let mut configure = Command::new("cmake");
+        configure.arg("-S").arg(stage::root().join("bindings/c/examples"));
+        configure.arg("-B").arg(directory.path());
+        stage::run(configure.arg(format!("-DCMAKE_PREFIX_PATH={}", stage::prefix().display())));
+        stage::run(Command::new("cmake").arg("--build").arg(directory.path()));
+        directory
+    });
+    directory.path()
+}
+
+/// libcurl downloads a blob with what the library authorizes, also when the token ends on the way.
+#[test]
+fn curl_downloads_a_blob_with_an_authorization_that_ends() {
+    let token = TokenServer::plain();
+    let registry = Registry::start(ServerOptions::default(), Auth::bearer(&token));
+    let bytes: Vec<u8> =
+        (0..3_500_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let digest = registry.add_blob("app", bytes.clone());
+    let directory = ocireg_testkit::tempdir();
+    let file = directory.path().join("blob");
+    // The registry takes the first token for two pieces only.
+    registry.fault(Fault::on("/blobs/", Action::status(401)).skip(2).times(1));
+    let mut fetch = Command::new(examples().join("fetch-c"));
+    fetch.arg(format!("{}/app", registry.host())).arg(&digest).arg(&file);
+    let said = stage::output(&mut fetch);
+    assert!(said.contains(&digest), "{said}");
+    assert!(std::fs::read(&file).expect("the file") == bytes);
+    let tokens = token.requests().len();
+    assert_eq!(tokens, 2, "another token after the first had ended");
+    let sent = registry.requests();
+    let blobs: Vec<_> = sent.iter().filter(|r| r.target.contains("/blobs/")).collect();
+    assert_eq!(blobs.len(), 5, "four pieces, one of them twice");
+    assert!(blobs.iter().all(|r| r.header("user-agent").is_none_or(|by| !by.contains("ocireg"))));
+}
+
+/// One file of a layer of many megabytes costs a few kilobytes.
+#[test]
+fn one_file_of_an_uncompressed_layer_is_read_without_the_rest() {
+    let mut layer = Vec::new();
+    let mut entry = |name: &str, content: &[u8]| {
+        let mut header = [0; 512];
+        header[..name.len()].copy_from_slice(name.as_bytes());
+        let size = format!("{:011o}", content.len());
+        header[124..135].copy_from_slice(size.as_bytes());
+        header[156] = b'0';
+        header[257..263].copy_from_slice(b"ustar\0");
+        layer.extend_from_slice(&header);
+        layer.extend_from_slice(content);
+        layer.resize(layer.len().next_multiple_of(512), 0);
+    };
+    entry("usr/lib/large-1", &vec![1; 8 << 20]);
+    entry("etc/motd", b"welcome\n");
+    entry("usr/lib/large-2", &vec![2; 8 << 20]);
+    layer.resize(layer.len() + 1024, 0);
+    let registry = Registry::plain();
+    let size = layer.len();
+    let digest = registry.add_blob("app", layer);
+    let config = registry.add_blob("app", b"{}".to_vec());
+    let manifest = serde_json::json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": config, "size": 2},
+        "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": digest, "size": size}],
+    });
+    let kind = "application/vnd.oci.image.manifest.v1+json";
+    registry.add_manifest("app", Some("1"), kind, manifest.to_string());
+    let reference = format!("{}/app:1", registry.host());
+    let cat = || Command::new(examples().join("cat-c"));
+    let listed = stage::output(cat().arg(&reference));
+    assert!(
+        listed.contains("8388608 usr/lib/large-1\n") && listed.contains("8 etc/motd\n"),
+        "{listed}"
+    );
+    registry.clear();
+    assert_eq!(stage::output(cat().arg(&reference).arg("etc/motd")), "welcome\n");
+    let ranges =
+        registry.requests().into_iter().filter(|r| r.target.contains("/blobs/")).map(|r| {
+            let range = r
+                .header("range")
+                .and_then(|range| range.strip_prefix("bytes="))
+                .expect("a range")
+                .to_owned();
+            let (first, last) = range.split_once('-').expect("closed");
+            last.parse::<usize>().expect("a number") - first.parse::<usize>().expect("a number") + 1
+        });
+    let traffic: usize = ranges.sum();
+    assert!((512..4096).contains(&traffic), "{traffic} bytes of {size}");
+    assert!(!cat().arg(&reference).arg("etc/none").output().expect("it runs").status.success());
+}
+
 #[test]
 fn examples_build_and_move_images() {
     let (big, directory) = (big(), ocireg_testkit::tempdir());
-    let built = directory.path().join("build");
-    let mut configure = Command::new("cmake");
-    configure.arg("-S").arg(stage::root().join("bindings/c/examples")).arg("-B").arg(&built);
-    stage::run(configure.arg(format!("-DCMAKE_PREFIX_PATH={}", stage::prefix().display())));
-    stage::run(Command::new("cmake").arg("--build").arg(&built));
+    let built = examples();
     for name in ["pull-c", "pull-cpp"] {
         let layout = directory.path().join(name);
         let mut pull = Command::new(built.join(name));

@@ -684,6 +684,33 @@ fn endpoints_and_sessions() {
                 json!({}),
             ),
             fails(&["session_open_blob", "o", "nonsense", "0", r"\N"], "INVALID_DIGEST", json!({})),
+            gives(
+                &["session_read_at", "o", "{layer}", r"\N", "0", "1000000000"],
+                json!({"sha256": "{layer_hex}", "count": "*", "size": "*"}),
+            ),
+            gives(
+                &["session_read_at", "o", "{layer}", r"\N", "4000000000", "10"],
+                json!({"count": 0, "size": "*", "sha256": "*"}),
+            ),
+            fails(
+                &["session_read_at", "o", "{layer}", r#"{"chunks":[]}"#, "0", "10"],
+                "INVALID_ARGUMENT",
+                json!({"argument": "chunks"}),
+            ),
+            fails(
+                &["session_read_at", "o", "sha256:{zeros}", r"\N", "0", "10"],
+                "NOT_FOUND",
+                json!({"what": "blob"}),
+            ),
+            gives(
+                &["session_authorize", "o", "GET", "tags/list", r"\N"],
+                json!({"url": "*", "headers": {}, "endpoint": "*"}),
+            ),
+            fails(
+                &["session_authorize", "o", "GET", "../tags/list", r"\N"],
+                "INVALID_ARGUMENT",
+                json!({"argument": "path"}),
+            ),
             does(&["service_free", "s"]),
             does(&["endpoint_free", "e"]),
             does(&["session_free", "x"]),
@@ -781,6 +808,43 @@ fn logs() {
             does(&["service_set_log", "s", "0"]),
             gives(&pull, json!("*")),
             gives(&["logged"], json!([])),
+        ],
+    );
+}
+
+#[test]
+fn asks_the_program_for_credentials() {
+    let fixtures = Fixtures::shared();
+    let (good, bad) = (
+        r#"{"username":"alice","password":"{password}"}"#,
+        r#"{"username":"alice","password":"expired"}"#,
+    );
+    let set = |first, refused| does(&["service_set_credentials", "s", first, refused]);
+    let open = || does(&["session_open", "s", "x", "{bearer}/app:1", r"\N"]);
+    let tags = || gives(&["session_list_tags", "x", r"\N"], json!("*"));
+    let refused = fails(&["session_list_tags", "x", r"\N"], "UNAUTHORIZED", json!({}));
+    run(
+        "asks_the_program_for_credentials",
+        &*fixtures,
+        &[
+            does(&[
+                "service_new",
+                "s",
+                r#"{"allow-plain-http-credentials":["{token}","{bearer}"]}"#,
+            ]),
+            set(good, "stop"),
+            open(),
+            tags(),
+            gives(&["asked"], json!(["first app"])),
+            set(bad, good),
+            open(),
+            tags(),
+            gives(&["asked"], json!(["first app", "refused app"])),
+            set("pass", "stop"),
+            open(),
+            refused,
+            gives(&["asked"], json!(["first app"])),
+            does(&["service_set_credentials", "s", r"\N", r"\N"]),
         ],
     );
 }

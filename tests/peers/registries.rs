@@ -116,7 +116,8 @@ fn session_with(host: &str, more: Value, auth: &Value) -> Result<Session> {
     let service = ocireg::registry::service::Service::parse(&options(more).to_string())?;
     let reference = format!("{host}/alice/app").parse::<Reference>()?;
     let auth = ocireg::credentials::AuthConfig::parse(&auth.to_string(), "auth")?.decoded()?;
-    let options = OpenOptions { auth: Some(auth), actions: vec!["pull".into(), "push".into()] };
+    let actions = vec!["pull".into(), "push".into()];
+    let options = OpenOptions { auth: Some(auth), actions, ..OpenOptions::default() };
     Session::open(&service, &reference, &options, &Call::new(None))
 }
 

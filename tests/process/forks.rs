@@ -75,3 +75,38 @@ fn a_forked_child_does_not_wait_for_its_parents_token() {
         assert_eq!(status, 0, "the child got its tags");
     });
 }
+
+/// The thread that looks for the way to a blob is not there in a forked child, which finds its own.
+#[test]
+fn a_forked_child_finds_its_own_way_to_a_blob() {
+    if runs_alone("a_forked_child_finds_its_own_way_to_a_blob") {
+        return;
+    }
+    let (registry, image) = demo();
+    let layer = &image.manifests[0].layers[0];
+    let service = service(json!({}));
+    let session = service.open(None, &app(&registry), &json!({})).expect("a session");
+    let blob = session.blob(layer, &json!({})).expect("a blob");
+    registry.fault(Fault::on("/blobs/", Action::Delay(Duration::from_secs(3))));
+    std::thread::scope(|scope| {
+        let parent = scope.spawn(|| blob.read_at(None, 1, 10).expect("a part"));
+        while requests(&registry, "/blobs/").is_empty() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        // SAFETY: the child makes calls of the library, which are allowed there, and ends.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            let context = Context::timeout(10_000);
+            let read = (0..3)
+                .all(|_| blob.read_at(Some(&context), 1, 10).is_ok_and(|part| part.len() == 10));
+            // SAFETY: no destructors and no hooks of the parent's test run.
+            unsafe { libc::_exit(i32::from(!read)) };
+        }
+        let mut status = -1;
+        // SAFETY: our own child, a live place out.
+        assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+        assert_eq!(status, 0, "the child read its part");
+        assert_eq!(parent.join().expect("the parent's read").len(), 10);
+    });
+    assert_eq!(blob.read_at(None, 1, 10).expect("a part").len(), 10);
+}

@@ -191,6 +191,10 @@ const KEYS: &[(&str, &[(&str, By)])] = &[
     (
         "session_open",
         &[
+            (
+                "credential_sources",
+                By("credential_callback.rs", "only_the_sources_that_the_call_allows_are_asked"),
+            ),
             ("auth", By("echo.rs", "a_failure_that_stays_is_masked_in_later_calls_too")),
             ("actions", By("tokens.rs", "the_order_of_actions_makes_no_second_token")),
             ("protocol", By("pull.rs", "sessions_tell_what_they_are_and_give_manifests")),
@@ -233,6 +237,36 @@ const KEYS: &[(&str, &[(&str, By)])] = &[
             ("decompress", By("layers.rs", "a_layer_is_read_without_its_compression")),
             ("diff_id", By("layers.rs", "what_comes_out_must_have_the_diff_id")),
             ("max_size", By("layers.rs", "a_bomb_ends_at_the_limit")),
+        ],
+    ),
+    (
+        "blob",
+        &[
+            ("size", By("read_at.rs", "the_end_is_found_without_a_known_size")),
+            ("chunks", By("read_at.rs", "chunks_are_verified_before_a_byte_of_them_is_given_out")),
+            ("media_type", By("read_at.rs", "foreign_layers_are_read_where_their_descriptors_say")),
+            ("urls", By("read_at.rs", "foreign_layers_are_read_where_their_descriptors_say")),
+        ],
+    ),
+    (
+        "chunk",
+        &[
+            ("offset", By("read_at.rs", "chunks_must_cover_what_is_read_and_nothing_else")),
+            ("size", By("read_at.rs", "chunks_must_cover_what_is_read_and_nothing_else")),
+            ("digest", By("read_at.rs", "chunks_must_cover_what_is_read_and_nothing_else")),
+        ],
+    ),
+    (
+        "authorize",
+        &[
+            (
+                "follow",
+                By(
+                    "authorize.rs",
+                    "following_gives_the_address_behind_the_redirect_without_credentials",
+                ),
+            ),
+            ("renew", By("authorize.rs", "another_client_gets_in_with_it")),
         ],
     ),
     (
@@ -300,6 +334,10 @@ const KEYS: &[(&str, &[(&str, By)])] = &[
     (
         "pull",
         &[
+            (
+                "credential_sources",
+                By("credential_callback.rs", "only_the_sources_that_the_call_allows_are_asked"),
+            ),
             ("auth", By("credentials.rs", "pulls_use_them_and_only_at_their_registry")),
             ("protocol", By("v1_pull.rs", "v1_is_spoken_only_where_it_was_asked_for")),
             ("platform", By("e2e.rs", "pulls")),
@@ -339,6 +377,10 @@ const KEYS: &[(&str, &[(&str, By)])] = &[
     (
         "push",
         &[
+            (
+                "credential_sources",
+                By("credential_callback.rs", "only_the_sources_that_the_call_allows_are_asked"),
+            ),
             ("auth", By("copy.rs", "each_registry_gets_its_own_credentials")),
             ("platform", By("push.rs", "one_platform_is_pushed_as_an_image")),
             ("all_platforms", By("push.rs", "one_platform_is_pushed_as_an_image")),
@@ -373,6 +415,10 @@ const KEYS: &[(&str, &[(&str, By)])] = &[
     (
         "copy",
         &[
+            (
+                "credential_sources",
+                By("credential_callback.rs", "only_the_sources_that_the_call_allows_are_asked"),
+            ),
             ("source_auth", By("copy.rs", "each_registry_gets_its_own_credentials")),
             ("destination_auth", By("copy.rs", "each_registry_gets_its_own_credentials")),
             ("platform", By("copy.rs", "one_platform_is_copied_as_an_image")),
@@ -404,6 +450,10 @@ const KEYS: &[(&str, &[(&str, By)])] = &[
     (
         "inspect",
         &[
+            (
+                "credential_sources",
+                By("credential_callback.rs", "only_the_sources_that_the_call_allows_are_asked"),
+            ),
             ("auth", By("echo.rs", "a_registry_that_repeats_credentials_is_not_repeated")),
             ("platform", By("e2e.rs", "pulls")),
             ("config", By("e2e.rs", "pulls")),
@@ -414,6 +464,10 @@ const KEYS: &[(&str, &[(&str, By)])] = &[
     (
         "unpack",
         &[
+            (
+                "credential_sources",
+                By("credential_callback.rs", "only_the_sources_that_the_call_allows_are_asked"),
+            ),
             ("auth", By("unpack.rs", "a_registry_gives_it_in_one_stream")),
             ("platform", By("unpack.rs", "a_registry_gives_it_in_one_stream")),
             ("ownership", By("unpack.rs", "e13_owners_are_mapped_or_refused")),
@@ -432,6 +486,10 @@ const KEYS: &[(&str, &[(&str, By)])] = &[
     (
         "export",
         &[
+            (
+                "credential_sources",
+                By("credential_callback.rs", "only_the_sources_that_the_call_allows_are_asked"),
+            ),
             ("auth", By("export.rs", "a_registry_is_exported_in_one_stream")),
             ("platform", By("export.rs", "a_registry_is_exported_in_one_stream")),
             ("limits", By("export.rs", "e9_exports_end_at_the_limits")),
@@ -476,6 +534,9 @@ fn give(scope: &str, document: Value, session: &Session, service: &Service) -> O
         "get_manifest" => session.get_manifest(None, None, &document).map(drop),
         "head_manifest" => session.head_manifest(None, None, &document).map(drop),
         "open_blob" => session.open_blob(None, &digest, 0, &document).map(drop),
+        "blob" => session.blob(&digest, &document).map(drop),
+        "chunk" => session.blob(&digest, &json!({"chunks": [document]})).map(drop),
+        "authorize" => session.authorize("GET", "tags/list", &document).map(drop),
         "put_blob" => session.put_blob(None, &document).map(drop),
         "put_manifest" => session.put_manifest(None, None, b"{}", &document).map(drop),
         "referrers" => session.referrers(&digest, &document).map(drop),

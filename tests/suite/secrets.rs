@@ -176,7 +176,9 @@ fn d10_no_debug_output_of_protocol_v1_shows_a_secret() {
     let writer = session.push_image_layer_registry(&image, &data.endpoints[0], json);
     shown("a writer of v1", &writer.expect("a writer"));
     let login = Login::Password {
-        credentials: service.credentials_to_read(&host, "", &run).expect("credentials"),
+        credentials: service
+            .credentials_to_read(ocireg::credentials::Purpose::new(&host, ""), &run)
+            .expect("credentials"),
         always: true,
     };
     shown("a login of v1", &login);
@@ -291,7 +293,8 @@ fn d10_no_password_of_protocol_v1_stays_in_memory() {
     let (service, run) =
         (Service::parse(&options.to_string()).expect("a service"), Call::new(None));
     let mut memory = Memory::new();
-    let session = v1::Session::open(&service, index, None, &run).expect("a session");
+    let session =
+        v1::Session::open(&service, index, None, &Default::default(), &run).expect("a session");
     let data = session.get_repository_data("demo/app", &run).expect("data");
     let image = "5".repeat(64).parse().expect("an id");
     session.get_remote_history(&image, &data.endpoints[0], &run).expect("a history");

@@ -52,6 +52,7 @@ fn session_of(reference: &str, options: Value, auth: Value) -> Session {
     let options = OpenOptions {
         auth: Some(auth.decoded().expect("credentials")),
         actions: vec!["pull".into(), "push".into()],
+        ..OpenOptions::default()
     };
     Session::open(&service, &reference, &options, &Call::new(None)).expect("a session")
 }

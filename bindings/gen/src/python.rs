@@ -58,15 +58,16 @@ fn types(surface: &Surface) -> String {
         let _ = write!(text, "\nclass {handle}(Structure):\n    pass\n\n");
     }
     text += "\n";
+    for handle in &surface.handles {
+        let _ = writeln!(text, "{} = POINTER({handle})", pointer(handle));
+    }
+    text += "\n";
     for callback in &surface.callbacks {
         let mut parts = vec![kind(&callback.returns)];
         parts.extend(callback.parameters.iter().map(kind));
         let _ = writeln!(text, "{} = CFUNCTYPE({})", callback.name, parts.join(", "));
     }
     text += "\n";
-    for handle in &surface.handles {
-        let _ = writeln!(text, "{} = POINTER({handle})", pointer(handle));
-    }
     text += "_text = c_char_p\n_text_out = POINTER(c_void_p)\n_bytes = POINTER(c_uint8)\n";
     text
 }

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from . import documents
 from ._call import Context, ProgressCallback
+from ._credentials import CredentialRequest, CredentialsCallback
 from ._endpoint import Endpoint
 from ._errors import (
     AlreadyExistsError,
@@ -88,6 +89,7 @@ from ._names import (
     validate_mirror,
 )
 from ._reader import BlobReader, LayerReader
+from ._remote import RemoteBlob
 from ._service import Service
 from ._session import Manifest, Session
 from ._v1 import V1Endpoint, V1Image, V1Session
@@ -117,6 +119,8 @@ __all__ = [
     "ContentError",
     "Context",
     "CredentialHelperError",
+    "CredentialRequest",
+    "CredentialsCallback",
     "CredentialsError",
     "DeadlineError",
     "DeniedError",
@@ -148,6 +152,7 @@ __all__ = [
     "RateLimitedError",
     "RedirectError",
     "RejectedError",
+    "RemoteBlob",
     "ServerError",
     "Service",
     "Session",

@@ -208,6 +208,9 @@ class _Call:
 
     def run(self, function: Callable[[Any], T]) -> T:
         pointer = self._open()
+        thread = _guest.get_ident()
+        outer = _inside.get(thread)  # The call whose callback makes this one.
+        _inside[thread] = self
         try:
             try:
                 result = function(pointer)
@@ -219,6 +222,10 @@ class _Call:
                     return result
                 _discard(result)
         finally:
+            if outer is None:
+                del _inside[thread]
+            else:
+                _inside[thread] = outer
             self._close()
         raise self._failure
 
@@ -272,7 +279,16 @@ class _Call:
 _running: set[_Call] = set()
 # Where callbacks go that come on a native thread beside a greenlet, by the thread.
 _mailboxes: dict[int, _guest.Mailbox] = {}
+# The call that each thread is inside of.
+_inside: dict[int, _Call] = {}
 _ending = False
+
+
+def fail(error: BaseException) -> None:
+    """Has the call that this thread is inside of end with what its callback raised."""
+    call = _inside.get(_guest.get_ident())
+    if call is not None and call._failure is None:
+        call._failure = error
 
 
 def called_back(function: Callable[[], object]) -> None:

@@ -90,11 +90,19 @@ class ocireg_error(Structure):
     pass
 
 
+class ocireg_answer(Structure):
+    pass
+
+
 class ocireg_session(Structure):
     pass
 
 
 class ocireg_reader(Structure):
+    pass
+
+
+class ocireg_blob(Structure):
     pass
 
 
@@ -106,17 +114,21 @@ class ocireg_endpoint(Structure):
     pass
 
 
-ocireg_log_fn = CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
-ocireg_progress_fn = CFUNCTYPE(c_int32, c_void_p, c_uint64, c_uint64, c_char_p)
-ocireg_drop_fn = CFUNCTYPE(None, c_void_p)
-
 _service = POINTER(ocireg_service)
 _context = POINTER(ocireg_context)
 _error = POINTER(ocireg_error)
+_answer = POINTER(ocireg_answer)
 _session = POINTER(ocireg_session)
 _reader = POINTER(ocireg_reader)
+_blob = POINTER(ocireg_blob)
 _writer = POINTER(ocireg_writer)
 _endpoint = POINTER(ocireg_endpoint)
+
+ocireg_log_fn = CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
+ocireg_progress_fn = CFUNCTYPE(c_int32, c_void_p, c_uint64, c_uint64, c_char_p)
+ocireg_drop_fn = CFUNCTYPE(None, c_void_p)
+ocireg_credentials_fn = CFUNCTYPE(c_int32, c_void_p, c_char_p, _answer)
+
 _text = c_char_p
 _text_out = POINTER(c_void_p)
 _bytes = POINTER(c_uint8)
@@ -156,6 +168,11 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "ocireg_service_login": (c_int32, [_service, _context, _text, _text, _text_out, POINTER(_error)]),
     "ocireg_service_logout": (c_int32, [_service, _context, _text, POINTER(_error)]),
     "ocireg_service_credentials": (c_int32, [_service, _context, _text, _text_out, POINTER(_error)]),
+    "ocireg_answer_credentials": (c_int32, [_answer, _text, POINTER(_error)]),
+    "ocireg_service_set_credentials": (
+        c_int32,
+        [_service, ocireg_credentials_fn, c_void_p, ocireg_drop_fn, POINTER(_error)],
+    ),
     "ocireg_session_open": (c_int32, [_service, _context, _text, _text, POINTER(_session), POINTER(_error)]),
     "ocireg_session_new": (c_int32, [_endpoint, _context, _text, POINTER(_session), POINTER(_error)]),
     "ocireg_session_repository": (c_int32, [_session, _text, POINTER(_session), POINTER(_error)]),
@@ -195,6 +212,11 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "ocireg_reader_verify": (c_int32, [_reader, _context, POINTER(_error)]),
     "ocireg_reader_size": (c_int64, [_reader]),
     "ocireg_reader_free": (None, [_reader]),
+    "ocireg_session_blob": (c_int32, [_session, _text, _text, POINTER(_blob), POINTER(_error)]),
+    "ocireg_blob_read_at": (c_int32, [_blob, _context, c_uint64, _bytes, c_size_t, POINTER(c_size_t), POINTER(_error)]),
+    "ocireg_blob_size": (c_int64, [_blob]),
+    "ocireg_blob_free": (None, [_blob]),
+    "ocireg_session_authorize": (c_int32, [_session, _context, _text, _text, _text, _text_out, POINTER(_error)]),
     "ocireg_writer_write": (c_int32, [_writer, _context, _bytes, c_size_t, POINTER(_error)]),
     "ocireg_writer_commit": (c_int32, [_writer, _context, _text, _text_out, POINTER(_error)]),
     "ocireg_writer_abort": (c_int32, [_writer, _context, POINTER(_error)]),

@@ -10,7 +10,9 @@ from ._auth import AuthConfig
 __all__ = [
     "ArtifactConfig",
     "ArtifactFile",
+    "AuthorizeOptions",
     "BlobOptions",
+    "ChunkOptions",
     "CollectOptions",
     "CommitOptions",
     "ConfigOptions",
@@ -30,6 +32,7 @@ __all__ = [
     "PutBlobOptions",
     "PutManifestOptions",
     "ReferrersOptions",
+    "RemoteBlobOptions",
     "Retry",
     "ServiceOptions",
     "SessionOptions",
@@ -133,6 +136,19 @@ addresses, too. Loopback addresses also go through the proxy, unless ``no-proxy`
   includes its subdomains), ``.domain`` (only the subdomains), an address, a network in CIDR notation, or ``*``. All but
   networks may end in ``:port``.
 """
+
+
+class ChunkOptions(TypedDict, total=False):
+    """A part of a blob with a digest of its own.
+
+    - ``offset``: Where it begins in the blob, in bytes. Default: 0.
+    - ``size``: How many bytes it has, at most 64 MiB. Default: required.
+    - ``digest``: The digest of these bytes. Default: required.
+    """
+
+    offset: int
+    size: int
+    digest: str
 
 
 class ArtifactFile(TypedDict, total=False):
@@ -300,6 +316,9 @@ class SessionOptions(TypedDict, total=False):
     """How a session is opened.
 
     - ``auth``: Credentials for the registry; ``{}`` is anonymous. Default: the service's credentials.
+    - ``credential_sources``: Where credentials may come from: "call" (the options of this call), "callback" (the
+      program's function), "options" (the service's option), "docker-config" (Docker's files and credential helpers),
+      "auth-json" (the files of podman and skopeo). An empty list is anonymous access. Default: all of them.
     - ``actions``: What the session will do: ``pull``, ``push``, ``delete``. Mirrors of Docker Hub and of
       ``registries-conf`` are used only if it only pulls. Default: ["pull"].
     - ``protocol``: The protocol. ``v1`` is the protocol of Docker before 1.6, for registries that have no other.
@@ -307,6 +326,7 @@ class SessionOptions(TypedDict, total=False):
     """
 
     auth: AuthConfig
+    credential_sources: list[str]
     actions: list[str]
     protocol: str
 
@@ -389,6 +409,34 @@ class BlobOptions(TypedDict, total=False):
     decompress: bool
     diff_id: str
     max_size: int
+
+
+class RemoteBlobOptions(TypedDict, total=False):
+    """What is known about a blob that is read in parts.
+
+    - ``size``: The size of the whole blob in bytes, which is checked. Default: the registry's answer.
+    - ``chunks``: Parts of the blob with digests of their own. Reads must be covered by them, and only return bytes
+      that were verified. Without them nothing is verified. Default: nothing is verified.
+    - ``media_type``: The blob's media type. Only nondistributable layers may come from ``urls``.
+    - ``urls``: Other addresses of a nondistributable layer, used if the registry does not have it and
+      ``allow-foreign-urls`` names the host.
+    """
+
+    size: int
+    chunks: list[ChunkOptions]
+    media_type: str
+    urls: list[str]
+
+
+class AuthorizeOptions(TypedDict, total=False):
+    """How a request of the program's own HTTP client is authorized.
+
+    - ``follow``: Return the address that the registry redirects to, without credentials.
+    - ``renew``: The registry has refused the last authorization: return another one.
+    """
+
+    follow: bool
+    renew: bool
 
 
 class GetBlobFileOptions(TypedDict, total=False):
@@ -481,6 +529,9 @@ class PullOptions(TypedDict, total=False):
     """How an image is pulled.
 
     - ``auth``: Credentials for the registry; ``{}`` is anonymous. Default: the service's credentials.
+    - ``credential_sources``: Where credentials may come from: "call" (the options of this call), "callback" (the
+      program's function), "options" (the service's option), "docker-config" (Docker's files and credential helpers),
+      "auth-json" (the files of podman and skopeo). An empty list is anonymous access. Default: all of them.
     - ``protocol``: The protocol. ``v1`` pulls an image of a v1 index and converts it. Default: "v2".
     - ``platform``: Pull the image for this platform. Default: this machine's platform.
     - ``all_platforms``: Pull the whole index with the images of all platforms.
@@ -495,6 +546,7 @@ class PullOptions(TypedDict, total=False):
     """
 
     auth: AuthConfig
+    credential_sources: list[str]
     protocol: str
     platform: str
     all_platforms: bool
@@ -511,6 +563,9 @@ class PushOptions(TypedDict, total=False):
     """How an image is pushed.
 
     - ``auth``: Credentials for the registry; ``{}`` is anonymous. Default: the service's credentials.
+    - ``credential_sources``: Where credentials may come from: "call" (the options of this call), "callback" (the
+      program's function), "options" (the service's option), "docker-config" (Docker's files and credential helpers),
+      "auth-json" (the files of podman and skopeo). An empty list is anonymous access. Default: all of them.
     - ``platform``: Push the image for this platform only. Default: all platforms.
     - ``all_platforms``: Push the whole index with the images of all platforms. Default: ``True``, unless ``platform``
       is set.
@@ -538,6 +593,7 @@ class PushOptions(TypedDict, total=False):
     """
 
     auth: AuthConfig
+    credential_sources: list[str]
     platform: str
     all_platforms: bool
     tags: list[str]
@@ -563,6 +619,9 @@ class CopyOptions(TypedDict, total=False):
       credentials.
     - ``destination_auth``: Credentials for the registry of the destination; ``{}`` is anonymous. Default: the
       service's credentials.
+    - ``credential_sources``: Where credentials may come from: "call" (the options of this call), "callback" (the
+      program's function), "options" (the service's option), "docker-config" (Docker's files and credential helpers),
+      "auth-json" (the files of podman and skopeo). An empty list is anonymous access. Default: all of them.
     - ``platform``: Copy the image for this platform only. Default: all platforms.
     - ``all_platforms``: Copy the whole index with the images of all platforms. Default: ``True``, unless ``platform``
       is set.
@@ -593,6 +652,7 @@ class CopyOptions(TypedDict, total=False):
 
     source_auth: AuthConfig
     destination_auth: AuthConfig
+    credential_sources: list[str]
     platform: str
     all_platforms: bool
     tags: list[str]
@@ -617,6 +677,9 @@ class InspectOptions(TypedDict, total=False):
     """What is returned about an image.
 
     - ``auth``: Credentials for the registry; ``{}`` is anonymous. Default: the service's credentials.
+    - ``credential_sources``: Where credentials may come from: "call" (the options of this call), "callback" (the
+      program's function), "options" (the service's option), "docker-config" (Docker's files and credential helpers),
+      "auth-json" (the files of podman and skopeo). An empty list is anonymous access. Default: all of them.
     - ``platform``: Inspect the image for this platform. Default: this machine's platform.
     - ``config``: Whether to get the image's configuration. Default: ``True``.
     - ``layers``: Whether to list the layers. Default: ``True``.
@@ -624,6 +687,7 @@ class InspectOptions(TypedDict, total=False):
     """
 
     auth: AuthConfig
+    credential_sources: list[str]
     platform: str
     config: bool
     layers: bool
@@ -634,6 +698,9 @@ class UnpackOptions(TypedDict, total=False):
     """How an image is unpacked.
 
     - ``auth``: Credentials for the registry; ``{}`` is anonymous. Default: the service's credentials.
+    - ``credential_sources``: Where credentials may come from: "call" (the options of this call), "callback" (the
+      program's function), "options" (the service's option), "docker-config" (Docker's files and credential helpers),
+      "auth-json" (the files of podman and skopeo). An empty list is anonymous access. Default: all of them.
     - ``platform``: Unpack the image for this platform. Default: this machine's platform.
     - ``ownership``: Who owns the files: ``preserve`` is whoever the image says, ``current`` is the user who calls.
       Default: ``preserve`` for root or with a map, else ``current``.
@@ -650,6 +717,7 @@ class UnpackOptions(TypedDict, total=False):
     """
 
     auth: AuthConfig
+    credential_sources: list[str]
     platform: str
     ownership: str
     uid_map: list[IdRangeOptions]

@@ -10,13 +10,25 @@ from . import _call, _ffi, _values
 from ._ffi import lib
 from ._owner import Owner
 from ._reader import BlobReader
+from ._remote import RemoteBlob
 from ._writer import BlobWriter
-from .documents import BlobFile, Descriptor, PingResult, Referrers, RepositoryList, SessionInfo, StoredManifest, TagList
+from .documents import (
+    Authorization,
+    BlobFile,
+    Descriptor,
+    PingResult,
+    Referrers,
+    RepositoryList,
+    SessionInfo,
+    StoredManifest,
+    TagList,
+)
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .documents import (
+        AuthorizeOptions,
         BlobOptions,
         GetBlobFDOptions,
         GetBlobFileOptions,
@@ -25,6 +37,7 @@ if TYPE_CHECKING:
         PutBlobOptions,
         PutManifestOptions,
         ReferrersOptions,
+        RemoteBlobOptions,
         TagOptions,
     )
 
@@ -379,6 +392,56 @@ class Session(Owner):
             return BlobReader(pointer, digest, timeout, context)
 
         return _call.run(open_it, timeout, context)
+
+    def remote_blob(
+        self,
+        digest: str,
+        *,
+        timeout: float | None = None,
+        context: _call.Context | None = None,
+        **options: Unpack[RemoteBlobOptions],
+    ) -> RemoteBlob:
+        """Opens a blob as a file that can be read anywhere, without a request.
+
+        Without ``chunks`` nothing of what is read can be verified. ``timeout`` is for each read; ``context`` is for the
+        whole life of the blob.
+        """
+        with self._handle as session:
+            pointer = _values.call_for_handle(
+                lib.ocireg_session_blob,
+                _ffi.ocireg_blob,
+                session,
+                _values.text("digest", digest),
+                _values.options(options),
+            )
+        return RemoteBlob(pointer, digest, timeout, context)
+
+    def authorize(
+        self,
+        method: str,
+        path: str,
+        *,
+        timeout: float | None = None,
+        context: _call.Context | None = None,
+        **options: Unpack[AuthorizeOptions],
+    ) -> Authorization:
+        """What another HTTP client needs for a request to the repository; ``path`` is such as ``blobs/sha256:…``.
+
+        Call it again before ``expires_ms`` has passed, and with ``renew=True`` if the registry answers 401. It contains
+        secrets: send the headers nowhere else.
+        """
+        return cast(
+            Authorization,
+            self._run(
+                _values.call_for_json,
+                lib.ocireg_session_authorize,
+                timeout,
+                context,
+                _values.text("method", method),
+                _values.text("path", path),
+                _values.options(options),
+            ),
+        )
 
     def put_blob(
         self,

@@ -440,6 +440,18 @@ class ProgressEvent(TypedDict, total=False):
 _LogFrom = TypedDict("_LogFrom", {"from": str}, total=False)
 
 
+class _Authorized(TypedDict):
+    url: str
+    headers: dict[str, str]
+    endpoint: str
+
+
+class Authorization(_Authorized, total=False):
+    """What another HTTP client needs for a request; without ``expires_ms``, nothing ends. It contains secrets."""
+
+    expires_ms: int
+
+
 class LogRecord(_LogFrom, total=False):
     """What a call did on the network; ``time_ms``, ``level``, ``target`` and ``message`` are always there."""
 

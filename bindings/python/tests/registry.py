@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import sys
@@ -36,6 +37,8 @@ class Registry:
         self.tags: list[str] = []
         self.requests: list[Request] = []
         self.page = 1000
+        # Who may read, if not everybody.
+        self.user: tuple[str, str] | None = None
         # Faults, by digest of the blob.
         self.cuts: dict[str, list[int]] = {}
         self.stalls: dict[str, int] = {}
@@ -127,6 +130,11 @@ class _Handler(BaseHTTPRequestHandler):
         registry = self.kept
         address = urlsplit(self.path)
         registry.requests.append(Request(self.command, self.path, self.headers.get("Range")))
+        if registry.user is not None:
+            expected = "Basic " + base64.b64encode(":".join(registry.user).encode()).decode()
+            if self.headers.get("Authorization") != expected:
+                self.answer(401, b"{}", "application/json", {"WWW-Authenticate": 'Basic realm="test"'})
+                return
         if address.path == "/v2/":
             self.answer(200, b"{}", "application/json")
         elif address.path.endswith("/tags/list"):

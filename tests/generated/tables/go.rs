@@ -13,7 +13,8 @@ const SHARED: &[&str] = &["head_manifest", "mount_blob", "config"];
 const PARAMETERS: &[(&str, &str)] = &[("session_open", "registry")];
 
 /// Names that are older than the tables.
-const TYPES: &[(&str, &str)] = &[("SessionOptions", "OpenOptions"), ("ProxyOptions", "Proxy")];
+const TYPES: &[(&str, &str)] =
+    &[("SessionOptions", "OpenOptions"), ("ProxyOptions", "Proxy"), ("ChunkOptions", "Chunk")];
 const FIELDS: &[(&str, &str)] = &[("registry-mirrors", "Mirrors")];
 
 /// Sentences that are different in Go, where an empty field is an absent option.

@@ -4,6 +4,7 @@ pub mod children;
 pub mod images;
 pub mod layouts;
 pub mod logs;
+pub mod remote;
 pub mod v1;
 
 use std::ffi::{CStr, CString, c_char};

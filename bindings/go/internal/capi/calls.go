@@ -41,6 +41,17 @@ func ownReader(p *C.ocireg_reader) *Reader {
 	return &Reader{single[*C.ocireg_reader]{p, func(p *C.ocireg_reader) { C.ocireg_reader_free(p) }}}
 }
 
+// Blob is an ocireg_blob.
+type Blob struct{ handle[*C.ocireg_blob] }
+
+func ownBlob(p *C.ocireg_blob) *Blob {
+	if p == nil {
+		return nil
+	}
+	o := &Blob{}
+	return own(o, &o.handle, p, func(p *C.ocireg_blob) { C.ocireg_blob_free(p) })
+}
+
 // Writer is an ocireg_writer.
 type Writer struct{ single[*C.ocireg_writer] }
 
@@ -653,6 +664,50 @@ func (h *Reader) Verify(ctx *Context) error {
 		return C.ocireg_reader_verify(self, ctx.raw(), failure)
 	})
 	return err
+}
+
+// Blob calls ocireg_session_blob.
+func (h *Session) Blob(digest string, optionsJSON *string) (*Blob, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return nil, err
+	}
+	defer h.release()
+	var blobOut *C.ocireg_blob
+	err = call([]arg{text("digest", digest), optional("options_json", optionsJSON)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_session_blob(self, in[0], in[1], &blobOut, failure)
+		})
+	return ownBlob(blobOut), err
+}
+
+// ReadAt calls ocireg_blob_read_at.
+func (h *Blob) ReadAt(ctx *Context, offset uint64, buffer []byte) (int, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return 0, err
+	}
+	defer h.release()
+	var countOut C.size_t
+	err = call(nil, func(_ []*C.char, failure **C.ocireg_error) C.int32_t {
+		return C.ocireg_blob_read_at(self, ctx.raw(), C.uint64_t(offset), (*C.uint8_t)(unsafe.Pointer(unsafe.SliceData(buffer))), C.size_t(len(buffer)), &countOut, failure)
+	})
+	return int(countOut), err
+}
+
+// Authorize calls ocireg_session_authorize.
+func (h *Session) Authorize(ctx *Context, method string, path string, optionsJSON *string) (string, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return "", err
+	}
+	defer h.release()
+	var jsonOut *C.char
+	err = call([]arg{text("method", method), text("path", path), optional("options_json", optionsJSON)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_session_authorize(self, ctx.raw(), in[0], in[1], in[2], &jsonOut, failure)
+		})
+	return takeText(jsonOut), err
 }
 
 // Write calls ocireg_writer_write.

@@ -16,6 +16,10 @@ type Reader struct{}
 
 func (*Reader) Free() {}
 
+type Blob struct{}
+
+func (*Blob) Close() {}
+
 type Writer struct{}
 
 func (*Writer) Free() {}
@@ -186,6 +190,18 @@ func (*Reader) Read(*Context, []byte) (int, error) {
 
 func (*Reader) Verify(*Context) error {
 	return noCgo()
+}
+
+func (*Session) Blob(string, *string) (*Blob, error) {
+	return nil, noCgo()
+}
+
+func (*Blob) ReadAt(*Context, uint64, []byte) (int, error) {
+	return 0, noCgo()
+}
+
+func (*Session) Authorize(*Context, string, string, *string) (string, error) {
+	return "", noCgo()
 }
 
 func (*Writer) Write(*Context, []byte) error {

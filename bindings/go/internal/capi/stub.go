@@ -14,6 +14,8 @@ type ProgressFunc func(done, total uint64, event string) (stop bool)
 
 type LogFunc func(level int32, record string)
 
+type CredentialsFunc func(request string, answer func(auth string) error) (stop bool)
+
 type Context struct{}
 
 func (*Context) SetTimeout(time.Duration) {}
@@ -28,5 +30,9 @@ func CodeName(int32) string { return "" }
 func CodeText(int32) string { return "" }
 func Usable() error         { return noCgo() }
 
-func (*Service) SetLog(int32, LogFunc) error { return noCgo() }
-func (*Reader) Size() int64                  { return -1 }
+func Thread() uintptr { return 0 }
+
+func (*Service) SetLog(int32, LogFunc) error          { return noCgo() }
+func (*Service) SetCredentials(CredentialsFunc) error { return noCgo() }
+func (*Blob) Size() int64                             { return -1 }
+func (*Reader) Size() int64                           { return -1 }

@@ -123,6 +123,24 @@ static void on_record(void *user_data, int32_t level, const char *record) {
     if (records_seen < 32) strcpy(records[records_seen++], seen);
 }
 
+/* What is answered at first and after a refusal: JSON, "pass" or "stop". */
+static char answers[2][1024];
+static char asked[32][64];
+static int asked_times;
+
+static int32_t on_request(void *user_data, const char *request, ocireg_answer *to) {
+    (void)user_data;
+    char *reason = NULL, *repository = NULL;
+    ocireg_json_get(request, "/reason", &reason, NULL);
+    ocireg_json_get(request, "/repository", &repository, NULL);
+    const char *with = answers[strcmp(reason, "refused") == 0];
+    if (asked_times < 32) snprintf(asked[asked_times++], sizeof asked[0], "%s %s", reason, repository);
+    ocireg_string_free(reason);
+    ocireg_string_free(repository);
+    if (strcmp(with, "stop") == 0) return 1;
+    return strcmp(with, "pass") == 0 ? 0 : ocireg_answer_credentials(to, with, NULL);
+}
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t over_changed = PTHREAD_COND_INITIALIZER;
 static int over;
@@ -161,6 +179,13 @@ static void set_log(ocireg_service *service) {
     int level = atoi(fields[2]);
     records_seen = 0;
     answer_nothing(ocireg_service_set_log(service, level, level > 0 ? on_record : NULL, NULL, NULL, &error));
+}
+
+static void set_credentials(ocireg_service *service) {
+    int removes = fields[2] == NULL;
+    asked_times = 0;
+    for (int i = 0; i < 2 && !removes; i++) snprintf(answers[i], sizeof answers[i], "%s", fields[2 + i]);
+    answer_nothing(ocireg_service_set_credentials(service, removes ? NULL : on_request, NULL, NULL, &error));
 }
 
 static void get_manifest(ocireg_session *session) {
@@ -205,6 +230,24 @@ static void read_blob(ocireg_session *session) {
     uint64_t offset = fields[3] == NULL ? 0 : strtoull(fields[3], NULL, 10);
     int32_t code = ocireg_session_open_blob(session, context, fields[2], offset, fields[4], &reader, &error);
     read_all(code, reader);
+}
+
+/* Reads one part: digest, options, offset, how many bytes at most. */
+static void read_at(ocireg_session *session) {
+    ocireg_blob *blob;
+    struct sha256 hash;
+    char hex[65];
+    size_t count = 0, capacity = strtoull(fields[5], NULL, 10);
+    if (!succeeded(ocireg_session_blob(session, fields[2], fields[3], &blob, &error))) return;
+    uint8_t *buffer = malloc(capacity);
+    if (succeeded(ocireg_blob_read_at(blob, context, strtoull(fields[4], NULL, 10), buffer, capacity, &count, &error))) {
+        sha256_start(&hash);
+        sha256_add(&hash, buffer, count);
+        sha256_end(&hash, hex);
+        printf("ok\t{\"sha256\":\"%s\",\"count\":%zu,\"size\":%" PRId64 "}\n", hex, count, ocireg_blob_size(blob));
+    }
+    free(buffer);
+    ocireg_blob_free(blob);
 }
 
 /* Reads so many bytes at most, and lets the rest be verified: what a reader of archives does. */
@@ -323,6 +366,7 @@ static const struct {
     {"session_get_manifest", get_manifest},
     {"session_open_blob", read_blob},
     {"session_verify_blob", verify_blob},
+    {"session_read_at", read_at},
     {"session_put_blob", write_blob},
     {"session_mount_blob", mount_blob},
     {"session_get_remote_image_json", get_image_json},
@@ -339,6 +383,8 @@ static int handle_request(void) {
     }
     if (named("service_set_log")) {
         if ((handle = handle_of('S', fields[1])) != NULL) set_log(handle);
+    } else if (named("service_set_credentials")) {
+        if ((handle = handle_of('S', fields[1])) != NULL) set_credentials(handle);
     } else if (named("service_free")) {
         free_named('S');
     } else if (named("endpoint_free")) {
@@ -373,6 +419,10 @@ static int control_request(void) {
     } else if (named("events")) {
         fputs("ok\t[", stdout);
         for (int i = 0; i < kinds_seen; i++) printf("%s\"%s\"", i == 0 ? "" : ",", kinds[i]);
+        puts("]");
+    } else if (named("asked")) {
+        fputs("ok\t[", stdout);
+        for (int i = 0; i < asked_times; i++) printf("%s\"%s\"", i == 0 ? "" : ",", asked[i]);
         puts("]");
     } else if (named("logged")) {
         fputs("ok\t[", stdout);

@@ -266,6 +266,14 @@ static int called(void) {
         answer_text(code, out);
         return 1;
     }
+    if (named("session_authorize")) {
+        ocireg_session *self = handle_of('X', fields[1]);
+        if (self == NULL) return 1;
+        char *out = NULL;
+        code = ocireg_session_authorize(self, context, fields[2], fields[3], fields[4], &out, &error);
+        answer_text(code, out);
+        return 1;
+    }
     if (named("layout_list")) {
         char *out = NULL;
         code = ocireg_layout_list(fields[1], context, fields[2], &out, &error);

@@ -34,6 +34,7 @@ var calls = []struct{ request, of, method string }{
 	{"session_put_blob_file", "session", "PutBlobFile"},
 	{"session_get_blob_fd", "session", "GetBlobFD"},
 	{"session_put_blob_fd", "session", "PutBlobFD"},
+	{"session_authorize", "session", "Authorize"},
 	{"service_lookup_pull_endpoints", "service", "LookupPullEndpoints"},
 	{"service_lookup_push_endpoints", "service", "LookupPushEndpoints"},
 	{"service_resolve_endpoints", "service", "ResolveEndpoints"},

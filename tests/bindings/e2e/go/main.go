@@ -38,6 +38,7 @@ type driver struct {
 	watching bool
 	events   []string
 	records  []string // The parts of the library that have logged, each with its level.
+	asked    []string // What the credentials function was told.
 }
 
 // A recorder is the slog.Handler of a driver.
@@ -364,6 +365,32 @@ var requests = map[string]request{
 		}
 		return nil, s.SetLogger(slog.New(recorder{d, level}))
 	}},
+	"service_set_credentials": {3, func(d *driver, _ context.Context, f []string) (any, error) {
+		s, err := get(d.services, f[0])
+		if err != nil {
+			return nil, err
+		}
+		d.asked = nil
+		if f[1] == `\N` {
+			return nil, s.SetCredentials(nil)
+		}
+		answers := map[string]string{"first": f[1], "refused": f[2]}
+		return nil, s.SetCredentials(func(_ context.Context, r ocireg.CredentialRequest) (*ocireg.AuthConfig, error) {
+			d.asked = append(d.asked, r.Reason+" "+r.Repository)
+			switch answer := answers[r.Reason]; answer {
+			case "pass":
+				return nil, nil
+			case "stop":
+				return nil, errors.New("enough")
+			default:
+				var auth ocireg.AuthConfig
+				return &auth, json.Unmarshal([]byte(answer), &auth)
+			}
+		})
+	}},
+	"asked": {0, func(d *driver, _ context.Context, _ []string) (any, error) {
+		return append([]string{}, d.asked...), nil
+	}},
 	"logged": {0, func(d *driver, _ context.Context, _ []string) (any, error) {
 		return append([]string{}, d.records...), nil
 	}},
@@ -679,6 +706,37 @@ var requests = map[string]request{
 			return nil, err
 		}
 		return readAll(reader)
+	}},
+	"session_read_at": {5, func(d *driver, ctx context.Context, f []string) (any, error) {
+		x, err := d.repository(f[0])
+		if err != nil {
+			return nil, err
+		}
+		o, err := options[ocireg.RemoteBlobOptions](f[2])
+		if err != nil {
+			return nil, err
+		}
+		offset, err := strconv.ParseInt(f[3], 10, 64)
+		if err != nil {
+			return nil, err
+		}
+		capacity, err := strconv.Atoi(f[4])
+		if err != nil {
+			return nil, err
+		}
+		blob, err := x.RemoteBlob(ctx, text(f[1]), o)
+		if err != nil {
+			return nil, err
+		}
+		defer blob.Close()
+		part := make([]byte, capacity)
+		count, err := blob.ReadAt(part, offset)
+		if err != nil && err != io.EOF {
+			return nil, err
+		}
+		size, err := blob.Size()
+		sum := sha256.Sum256(part[:count])
+		return map[string]any{"sha256": hex.EncodeToString(sum[:]), "count": count, "size": size}, err
 	}},
 	"session_verify_blob": {4, func(d *driver, ctx context.Context, f []string) (any, error) {
 		x, err := d.repository(f[0])

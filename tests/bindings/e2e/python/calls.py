@@ -47,6 +47,7 @@ CALLS: dict[str, Call] = {
     "session_put_blob_file": Call("session", "put_blob_file", ("text", "options"), True),
     "session_get_blob_fd": Call("session", "get_blob_fd", ("text", "number", "options"), True),
     "session_put_blob_fd": Call("session", "put_blob_fd", ("number", "options"), True),
+    "session_authorize": Call("session", "authorize", ("text", "text", "options"), True),
     "layout_list": Call(None, "layout_list", ("text", "options"), True),
     "layout_remove": Call(None, "layout_remove", ("text", "options"), True),
     "layout_collect": Call(None, "layout_collect", ("text", "options"), True),

@@ -36,6 +36,7 @@ class Driver:
         self.handles: dict[str, Any] = {}
         self.kinds: list[str] | None = None
         self.records: list[str] = []
+        self.asked: list[str] = []
         self.timeout_ms = 0
         self.cancel_after_ms = 0
 
@@ -61,6 +62,22 @@ class Driver:
 
         most = int(level)
         self.service(name).set_log(log if most else None, levels[most - 1])
+
+    def do_service_set_credentials(self, name: str, first: Field, refused: Field) -> None:
+        answers = {"first": first, "refused": refused}
+        self.asked = asked = []
+
+        def give(request: ocireg.CredentialRequest) -> Any:
+            asked.append(f"{request['reason']} {request.get('repository', '')}")
+            answer = answers[request["reason"]]
+            if answer == "stop":
+                raise RuntimeError("enough")
+            return None if answer == "pass" else json.loads(answer or "")
+
+        self.service(name).set_credentials(None if first is None else give)
+
+    def do_asked(self) -> Any:
+        return self.asked
 
     def do_logged(self) -> Any:
         return self.records
@@ -161,6 +178,16 @@ class Driver:
 
         def read(context: ocireg.Context) -> Any:
             return read_all(session.open_blob(digest, int(offset), context=context, **given))
+
+        return self.under(read)
+
+    def do_session_read_at(self, name: str, digest: str, options: Field, offset: str, size: str) -> Any:
+        session, given = self.session(name), keywords(options)
+
+        def read(context: ocireg.Context) -> Any:
+            with session.remote_blob(digest, context=context, **given) as blob:
+                part = blob.read_at(int(offset), int(size))
+                return {"sha256": hashlib.sha256(part).hexdigest(), "count": len(part), "size": blob.size}
 
         return self.under(read)
 
