@@ -104,6 +104,7 @@ fn good(function: &Function, parameter: &Parameter) -> String {
         ("ocireg_push", "destination") => "image_reference",
         ("ocireg_copy", "source") => "image_location",
         ("ocireg_unpack", "directory") => "new_directory()",
+        ("ocireg_unpack" | "ocireg_export", "source") => "tree_reference",
         (_, "fd") => "null_descriptor()",
         ("ocireg_layout_remove", "location") => "named_layout",
         (_, "location") => "destination",
@@ -291,7 +292,7 @@ static const char *new_directory(void)
 #define INDEX_TYPE "application/vnd.oci.image.index.v1+json"
 static const uint8_t empty_index[] = "{\"schemaVersion\":2,\"mediaType\":\"" INDEX_TYPE "\",\"manifests\":[]}";
 static char image_location[300], named_layout[800];
-static char image_reference[256], destination[512], endpoint_json[256], auth_json[256];
+static char image_reference[256], tree_reference[256], destination[512], endpoint_json[256], auth_json[256];
 /* Of a registry of protocol v1 that has one image, and to which another one is pushed again and again. */
 static char v1_reference[256], v1_root[256], v1_roots[264], v1_index[256];
 #define SIXTEEN(x) x x x x x x x x x x x x x x x x
@@ -360,6 +361,7 @@ int main(int argc, char **argv) {
     directory = argv[2];
     blob_digest = argv[3];
     snprintf(image_reference, sizeof image_reference, "%s/big:latest", registry);
+    snprintf(tree_reference, sizeof tree_reference, "%s/tree:latest", registry);
     snprintf(destination, sizeof destination, "oci:%s/layout", directory);
     snprintf(image_location, sizeof image_location, "docker://%s", image_reference);
     snprintf(named_layout, sizeof named_layout, "%s:%s", destination, image_reference);

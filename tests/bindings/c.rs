@@ -29,6 +29,9 @@ fn big() -> Arc<Big> {
     }
     let registry = Cncf::start(&cncf::Options::default());
     registry.push(&Spec::sized(1, 8 << 20).build(), "big", "latest", &[]);
+    // One whose layers are archives.
+    let platforms = vec!["linux/amd64".to_owned()];
+    registry.push(&Spec { platforms, ..Spec::default() }.build(), "tree", "latest", &[]);
     let source = format!("docker://{}/big:latest", registry.host());
     let manifest = cncf::skopeo_inspect(&source, &["--tls-verify=false"]);
     let manifest: serde_json::Value = serde_json::from_slice(&manifest).expect("a manifest");
