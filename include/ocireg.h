@@ -173,6 +173,8 @@
  * What a host is asked for.
  */
 typedef struct Capabilities Capabilities;
+
+/**
  * Where a credentials callback puts its answer. It is valid until the callback returns; do not free it.
  */
 typedef struct ocireg_answer ocireg_answer;
@@ -282,7 +284,6 @@ typedef void (*ocireg_drop_fn)(void *user_data);
  */
 typedef int32_t (*ocireg_progress_fn)(void *user_data, uint64_t done, uint64_t total, const char *event_json);
 
-
 /**
  * Credentials callback: gives the credentials for one registry.
  *
@@ -299,6 +300,8 @@ typedef int32_t (*ocireg_progress_fn)(void *user_data, uint64_t done, uint64_t t
  *         ends the call with OCIREG_CREDENTIALS.
  */
 typedef int32_t (*ocireg_credentials_fn)(void *user_data, const char *request_json, ocireg_answer *answer);
+
+
 
 #ifdef __cplusplus
 extern "C" {
@@ -776,6 +779,8 @@ int32_t ocireg_unpack(const ocireg_service *service,
  *                      duplicate, which shares it.
  * @param options_json  A JSON object; may be NULL:
  *                      - `auth` (AuthConfig; default: the service's credentials; {} is anonymous)
+ *                      - `credential_sources` (default: all): where credentials may come from, a list of "call", "callback",
+ *                        "options", "docker-config" and "auth-json"
  *                      - `platform` (default: this machine's platform), as in ocireg_pull()
  *                      - `limits`: {`bytes` (default 64 GiB of data, holes included), `entries` (default 4000000),
  *                        `path` (default 4096 bytes)}

@@ -683,6 +683,10 @@ func (o UnpackOptions) document() ([]byte, error) { return marshalWith(o, o.Extr
 type ExportOptions struct {
 	// Credentials for the registry. A zero AuthConfig is anonymous. Default: the service's credentials.
 	Auth *AuthConfig `json:"auth,omitempty"`
+	// Where credentials may come from: "call" (the options of this call), "callback" (the program's function), "options"
+	// (the service's option), "docker-config" (Docker's files and credential helpers), "auth-json" (the files of podman
+	// and skopeo). An empty list is anonymous access. Default: all of them.
+	CredentialSources []string `json:"credential_sources,omitzero"`
 	// Export the image for this platform. Default: this machine's platform.
 	Platform string `json:"platform,omitempty"`
 	// How much the image may hold. More is LIMIT.

@@ -733,6 +733,9 @@ class ExportOptions(TypedDict, total=False):
     """How an image is exported.
 
     - ``auth``: Credentials for the registry; ``{}`` is anonymous. Default: the service's credentials.
+    - ``credential_sources``: Where credentials may come from: "call" (the options of this call), "callback" (the
+      program's function), "options" (the service's option), "docker-config" (Docker's files and credential helpers),
+      "auth-json" (the files of podman and skopeo). An empty list is anonymous access. Default: all of them.
     - ``platform``: Export the image for this platform. Default: this machine's platform.
     - ``limits``: How much the image may hold. More is ``LIMIT``.
     - ``layout``: A layout, ``oci:DIR[:NAME]``, that keeps the image as well. Blobs that it already has are not
@@ -741,6 +744,7 @@ class ExportOptions(TypedDict, total=False):
     """
 
     auth: AuthConfig
+    credential_sources: list[str]
     platform: str
     limits: UnpackLimits
     layout: str
