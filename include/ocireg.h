@@ -170,11 +170,6 @@
 
 
 /**
- * What a host is asked for.
- */
-typedef struct Capabilities Capabilities;
-
-/**
  * Where a credentials callback puts its answer. It is valid until the callback returns; do not free it.
  */
 typedef struct ocireg_answer ocireg_answer;
@@ -300,8 +295,6 @@ typedef int32_t (*ocireg_progress_fn)(void *user_data, uint64_t done, uint64_t t
  *         ends the call with OCIREG_CREDENTIALS.
  */
 typedef int32_t (*ocireg_credentials_fn)(void *user_data, const char *request_json, ocireg_answer *answer);
-
-
 
 #ifdef __cplusplus
 extern "C" {

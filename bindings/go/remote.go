@@ -65,8 +65,8 @@ func (b *RemoteBlob) Size() (int64, error) {
 	if size := b.c.Size(); size >= 0 {
 		return size, nil
 	}
-	// At the largest offset that there can be, nothing is read.
-	if _, err := b.ReadAt(make([]byte, 1), 1<<62); err != nil && err != io.EOF {
+	// The answer to any read tells it.
+	if _, err := b.ReadAt(make([]byte, 1), 0); err != nil && err != io.EOF {
 		return -1, err
 	}
 	if size := b.c.Size(); size >= 0 {

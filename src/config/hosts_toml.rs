@@ -87,7 +87,9 @@ impl Default for Capabilities {
 
 impl Capabilities {
     /// Of those who only copy what others have.
-    pub const READ: Self = Self { pull: true, resolve: true, push: false, referrers: true };
+    pub fn read() -> Self {
+        Self { push: false, ..Self::default() }
+    }
 
     /// Their names.
     pub fn names(self) -> Vec<&'static str> {

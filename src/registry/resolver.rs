@@ -235,7 +235,7 @@ impl Resolving<'_> {
         let mut routes = Vec::new();
         for api in lookup {
             let (source, capabilities) = match api.mirror {
-                true => (Origin::RegistryMirrors, Capabilities::READ),
+                true => (Origin::RegistryMirrors, Capabilities::read()),
                 false => (Origin::Default, Capabilities::default()),
             };
             routes
@@ -359,7 +359,7 @@ impl Resolving<'_> {
             let found = self.moved(&shared, &mirror.location, mirror.insecure)?;
             routes.extend(found.into_iter().map(|route| Route {
                 skipped: skipped.map(str::to_owned).or(route.skipped.clone()),
-                capabilities: Capabilities::READ,
+                capabilities: Capabilities::read(),
                 ..route
             }));
         }
