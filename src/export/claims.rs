@@ -1,9 +1,10 @@
-//! Which paths upper layers have claimed, in some 40 bytes each: a path is known by a hash of it with a key of this
-//! process, 128 bits long, so that nobody can make two paths that are taken for one.
+//! Which paths upper layers have claimed, in some 40 bytes each: a path is known by a sum of 128 bits, made with a secret,
+//! so that no image can contain two paths that are taken for one.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::hash::{DefaultHasher, Hasher};
 
+use crate::crypto;
 use crate::error::{Code, Error, Result};
 
 /// A directory that is in the archive.
@@ -33,20 +34,23 @@ pub(super) enum Fate {
 
 #[derive(Debug)]
 pub(super) struct Claims {
-    keys: [RandomState; 2],
+    secret: [u8; 32],
     flags: HashMap<Key, u8>,
     most: u64,
 }
 
 impl Claims {
     /// No claims, and the most that there may be.
-    pub(super) fn new(most: u64) -> Self {
-        Self { keys: [RandomState::new(), RandomState::new()], flags: HashMap::new(), most }
+    pub(super) fn new(most: u64) -> Result<Self> {
+        let mut secret = [0; 32];
+        crypto::random(&mut secret)
+            .map_err(|e| Error::resource("the system gives no random numbers", &e))?;
+        Ok(Self { secret, flags: HashMap::new(), most })
     }
 
-    /// The same keys without claims.
+    /// The same secret without claims.
     pub(super) fn like(&self) -> Self {
-        Self { keys: self.keys.clone(), flags: HashMap::new(), most: self.most }
+        Self { secret: self.secret, flags: HashMap::new(), most: self.most }
     }
 
     /// What was said of exactly this path.
@@ -110,8 +114,11 @@ impl Claims {
 
     /// The root, each directory on the way, and the path itself, which is the last; of the root only itself.
     fn walk(&self, path: &[u8], mut visit: impl FnMut(Key, bool)) {
-        let mut hashers = [self.keys[0].build_hasher(), self.keys[1].build_hasher()];
-        let key = |hashers: &[std::hash::DefaultHasher; 2]| {
+        let mut hashers = [DefaultHasher::new(), DefaultHasher::new()];
+        for (hasher, secret) in hashers.iter_mut().zip(self.secret.chunks(16)) {
+            hasher.write(secret);
+        }
+        let key = |hashers: &[DefaultHasher; 2]| {
             let mut key = [0; 16];
             key[..8].copy_from_slice(&hashers[0].finish().to_ne_bytes());
             key[8..].copy_from_slice(&hashers[1].finish().to_ne_bytes());
@@ -138,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_claim_hides_what_is_below_it() {
-        let mut claims = Claims::new(100);
+        let mut claims = Claims::new(100).expect("random numbers");
         claims.add(b"etc/file", OTHER).expect("room");
         claims.add(b"gone", WHITEOUT).expect("room");
         claims.add(b"dir", DIRECTORY).expect("room");
@@ -169,7 +176,7 @@ mod tests {
 
     #[test]
     fn there_may_be_only_so_many() {
-        let mut claims = Claims::new(3);
+        let mut claims = Claims::new(3).expect("random numbers");
         claims.add(b"a/b", OTHER).expect("three");
         assert_eq!(claims.add(b"c", OTHER).expect_err("four").code(), Code::Limit);
     }

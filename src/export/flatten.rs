@@ -54,10 +54,10 @@ pub(super) struct Flattener {
 }
 
 impl Flattener {
-    pub(super) fn new(output: Output, limits: Limits) -> Self {
+    pub(super) fn new(output: Output, limits: Limits) -> Result<Self> {
         // Directories that no entry describes count, too.
-        let above = Claims::new(limits.entries.saturating_mul(2));
-        Self {
+        let above = Claims::new(limits.entries.saturating_mul(2))?;
+        Ok(Self {
             output,
             limits,
             here: above.like(),
@@ -73,7 +73,7 @@ impl Flattener {
             bytes: 0,
             skipped: Vec::new(),
             unreported: 0,
-        }
+        })
     }
 
     /// Writes what shows of a layer, below all that have come before.

@@ -32,7 +32,7 @@ pub fn export(
     let mut layers = unpack::layers(manifest, config)?;
     let diff_ids = layers.iter().map(|layer| layer.diff_id.clone()).collect();
     layers.reverse();
-    let flattener = Flattener::new(Output::new(to), limits);
+    let flattener = Flattener::new(Output::new(to), limits)?;
     let limit = limits.stream();
     let (mut flattener, mut blobs) = stream::run(source, keep, &layers, limit, flattener, call)?;
     flattener.check_links()?;
