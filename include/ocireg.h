@@ -170,7 +170,8 @@
 
 
 /**
- * Where a credentials callback puts its answer. It is valid until the callback returns; do not free it.
+ * Where a credentials callback puts its answer. It is valid until the callback returns; do not free
+ * it. It belongs to the callback's thread.
  */
 typedef struct ocireg_answer ocireg_answer;
 
@@ -282,8 +283,8 @@ typedef int32_t (*ocireg_progress_fn)(void *user_data, uint64_t done, uint64_t t
 /**
  * Credentials callback: gives the credentials for one registry.
  *
- * It runs on the thread that makes the call. It must not throw or jump out, and it must not free or change a handle that
- * the running call uses. It may make calls: these do not invoke it again, and use the next source of credentials.
+ * It is called only on the thread that is inside the call. It must not throw, jump out, or free or change a handle
+ * that the running call uses. It may make calls: these do not invoke it again, and use the next source of credentials.
  *
  * @param user_data     The pointer that was passed to ocireg_service_set_credentials().
  * @param request_json  What the credentials are for, as a JSON object: `host` (the registry as host[:port]), `reason`
@@ -1864,8 +1865,8 @@ int32_t ocireg_session_put_blob_file(const ocireg_session *session,
  *         - OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH: the registry sent other content.
  *         - OCIREG_IO, OCIREG_NO_SPACE: the descriptor cannot be written to, or the other end of a pipe was closed.
  *
- * Safe to call from any thread; the progress callback runs on the same thread. Blocks until the blob is written. Since
- * 0.2.
+ * Safe to call from any thread; the progress callback runs on the same thread. Blocks until the blob is written.
+ * Since 0.2.
  */
 int32_t ocireg_session_get_blob_fd(const ocireg_session *session,
                                    const ocireg_context *context,
@@ -2083,7 +2084,7 @@ int64_t ocireg_blob_size(const ocireg_blob *blob);
  *
  * @param blob  The blob, or NULL, which does nothing.
  *
- * Call it once. Never blocks. Since 0.2.
+ * Call it once, from any thread. Never blocks. Since 0.2.
  */
 void ocireg_blob_free(ocireg_blob *blob);
 

@@ -83,13 +83,14 @@ func (b *RemoteBlob) Close() error {
 
 // An Authorization is what another HTTP client needs to send a request to a registry. It contains secrets.
 type Authorization struct {
-	// URL is where to send the request, and Header what to send with it, nowhere else.
-	URL    string
-	Header map[string]string
+	// URL is where to send the request.
+	URL string `json:"url"`
+	// Header is what to send with it, and nowhere else.
+	Header map[string]string `json:"headers"`
 	// Expires is how long both are good, counted from the call; 0 if nothing ends.
-	Expires time.Duration
+	Expires time.Duration `json:"-"`
 	// Endpoint is the registry's endpoint.
-	Endpoint string
+	Endpoint string `json:"endpoint"`
 }
 
 // Authorize returns what another HTTP client needs for a request to the repository; path is below the repository, such
@@ -107,14 +108,13 @@ func (r *Repository) Authorize(ctx context.Context, method, path string, options
 
 // read decodes the library's JSON object.
 func (a *Authorization) read(document []byte) error {
-	var fields struct {
-		URL       string            `json:"url"`
-		Headers   map[string]string `json:"headers"`
-		ExpiresMS int64             `json:"expires_ms"`
-		Endpoint  string            `json:"endpoint"`
-	}
-	err := json.Unmarshal(document, &fields)
-	*a = Authorization{fields.URL, fields.Headers, fromMilliseconds(fields.ExpiresMS), fields.Endpoint}
+	type fields Authorization
+	all := struct {
+		*fields
+		ExpiresMS int64 `json:"expires_ms"`
+	}{fields: (*fields)(a)}
+	err := json.Unmarshal(document, &all)
+	a.Expires = fromMilliseconds(all.ExpiresMS)
 	return err
 }
 

@@ -12,7 +12,8 @@ use crate::credentials::AuthConfig;
 use crate::credentials::callback::{Answer, Ask};
 use crate::sync::lock;
 
-/// Where a credentials callback puts its answer. It is valid until the callback returns; do not free it.
+/// Where a credentials callback puts its answer. It is valid until the callback returns; do not free
+/// it. It belongs to the callback's thread.
 pub struct ocireg_answer {
     _opaque: [u8; 0],
 }
@@ -21,8 +22,8 @@ handle_type!(ocireg_answer, Arc<Mutex<Option<AuthConfig>>>, b"ociansw\0");
 
 /// Credentials callback: gives the credentials for one registry.
 ///
-/// It runs on the thread that makes the call. It must not throw or jump out, and it must not free or change a handle that
-/// the running call uses. It may make calls: these do not invoke it again, and use the next source of credentials.
+/// It is called only on the thread that is inside the call. It must not throw, jump out, or free or change a handle
+/// that the running call uses. It may make calls: these do not invoke it again, and use the next source of credentials.
 ///
 /// @param user_data     The pointer that was passed to ocireg_service_set_credentials().
 /// @param request_json  What the credentials are for, as a JSON object: `host` (the registry as host[:port]), `reason`

@@ -395,8 +395,8 @@ pub unsafe extern "C" fn ocireg_session_put_blob_file(
 ///         - OCIREG_DIGEST_MISMATCH, OCIREG_SIZE_MISMATCH: the registry sent other content.
 ///         - OCIREG_IO, OCIREG_NO_SPACE: the descriptor cannot be written to, or the other end of a pipe was closed.
 ///
-/// Safe to call from any thread; the progress callback runs on the same thread. Blocks until the blob is written. Since
-/// 0.2.
+/// Safe to call from any thread; the progress callback runs on the same thread. Blocks until the blob is written.
+/// Since 0.2.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_session_get_blob_fd(
     session: *const ocireg_session,

@@ -133,7 +133,7 @@ pub unsafe extern "C" fn ocireg_blob_size(blob: *const ocireg_blob) -> i64 {
 ///
 /// @param blob  The blob, or NULL, which does nothing.
 ///
-/// Call it once. Never blocks. Since 0.2.
+/// Call it once, from any thread. Never blocks. Since 0.2.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocireg_blob_free(blob: *mut ocireg_blob) {
     // SAFETY: the header's contract.
