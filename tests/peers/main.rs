@@ -13,4 +13,4 @@ mod docker_auth;
 mod oras_artifacts;
 mod registries;
 mod transfers;
-mod unpack;
+mod umoci;

@@ -191,7 +191,7 @@ fn e3_hard_links_lead_to_what_is_in_the_archive() {
         let scene = Scene::of(&[
             &[file("a", "1"), link("d", "a")],
             &[link("b", "a"), link("c", "a")],
-            &[hide.clone()],
+            std::slice::from_ref(&hide),
         ]);
         let expected = lines(&["b=1", "c == b", "d == b"]);
         scene.shows(&expected.iter().map(String::as_str).collect::<Vec<_>>());
@@ -199,7 +199,7 @@ fn e3_hard_links_lead_to_what_is_in_the_archive() {
         let scene = Scene::of(&[
             &[file("a", "1"), link("b", "a"), file("e", "1"), link("c", "b")],
             &[link("x", "c")],
-            &[hide.clone()],
+            std::slice::from_ref(&hide),
         ]);
         let expected = lines(&["e=1", "b=1", "c == b", "x == b"]);
         scene.shows(&expected.iter().map(String::as_str).collect::<Vec<_>>());

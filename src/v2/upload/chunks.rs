@@ -79,22 +79,41 @@ impl BlobWriter {
                 return Err(tries.first.clone().unwrap_or(error).cause(question));
             }
         };
-        match has {
-            // It mixes this upload up with another one. (Nothing and one byte look the same.)
-            Some(has) if has > (self.sent + length as u64).max(1) => {
-                if self.sent == 0 {
-                    return self.begin_again(call);
-                }
-                let first = tries.first.clone().unwrap_or(error);
-                return Err(Error::new(
-                    Code::Protocol,
-                    "the registry reports more bytes of an upload than were sent",
-                )
-                .cause(first)
-                .retryable(true)
-                .hint("upload the blob again"));
+        if let Some(mixed_up) = self.reconcile(has, refusal, length, place, tries) {
+            if self.sent == 0 {
+                return self.begin_again(call);
             }
-            // Nothing and one byte look the same.
+            return Err(mixed_up.cause(tries.first.clone().unwrap_or(error)));
+        }
+        if self.sent == 0 {
+            return self.begin_again(call);
+        }
+        // Some registries tell of the first chunk for ever, and some of the last one alone: our own count is as good.
+        self.state = State::Open(next);
+        Ok(())
+    }
+
+    /// Counts what the registry has of the chunk that failed; an error if it mixes this upload up with another one.
+    fn reconcile(
+        &mut self,
+        has: Option<u64>,
+        refusal: Refusal,
+        length: usize,
+        place: &Place,
+        tries: &mut Tries<'_>,
+    ) -> Option<Error> {
+        match has {
+            // Nothing and one byte look the same, here and below.
+            Some(has) if has > (self.sent + length as u64).max(1) => {
+                return Some(
+                    Error::new(
+                        Code::Protocol,
+                        "the registry reports more bytes of an upload than were sent",
+                    )
+                    .retryable(true)
+                    .hint("upload the blob again"),
+                );
+            }
             Some(has) if has > self.sent && (self.sent > 0 || has > 1) => {
                 self.arrived(usize::try_from(has - self.sent).unwrap_or(length).min(length));
             }
@@ -108,12 +127,7 @@ impl BlobWriter {
             }
             _ => {}
         }
-        if self.sent == 0 {
-            return self.begin_again(call);
-        }
-        // Some registries tell of the first chunk for ever, and some of the last one alone: our own count is as good.
-        self.state = State::Open(next);
-        Ok(())
+        None
     }
 
     /// Sends smaller chunks from now on, unless the one that was refused was small already.

@@ -120,25 +120,9 @@ impl BlobWriter {
                 return self.in_chunks(call);
             }
             _ => {
-                let registry = self.repository.registry();
-                let mut attempts = registry.attempts(self.streaming.failures);
-                let waited = attempts.again(error.clone(), call);
-                self.streaming.failures = attempts.failures();
-                if waited.as_ref().is_err_and(is_over) {
-                    return waited.map(|()| Streamed::InPart);
+                if let Some(over) = self.wait(error, digest, position, call)? {
+                    return Ok(over);
                 }
-                // Perhaps only the answer was lost.
-                let size = self.options.size;
-                if self.sent == 0
-                    && size == Some(position)
-                    && may_be_done(&error)
-                    && exists(&self.repository, digest, size, call)?
-                {
-                    (self.sent, self.written) = (position, position);
-                    self.state = State::Present;
-                    return Ok(Streamed::Whole);
-                }
-                waited?;
             }
         }
         self.ask_again(place, position, call)?;
@@ -147,6 +131,35 @@ impl BlobWriter {
         }
         self.streaming.failed_at = self.streaming.failed_at.max(self.sent);
         Ok(Streamed::InPart)
+    }
+
+    /// Waits before the next attempt; says how the upload ended, if it has.
+    fn wait(
+        &mut self,
+        error: Error,
+        digest: &Digest,
+        position: u64,
+        call: &Call,
+    ) -> Result<Option<Streamed>> {
+        let registry = self.repository.registry();
+        let mut attempts = registry.attempts(self.streaming.failures);
+        let waited = attempts.again(error.clone(), call);
+        self.streaming.failures = attempts.failures();
+        if waited.as_ref().is_err_and(is_over) {
+            return waited.map(|()| None);
+        }
+        // Perhaps only the answer was lost.
+        let size = self.options.size;
+        if self.sent == 0
+            && size == Some(position)
+            && may_be_done(&error)
+            && exists(&self.repository, digest, size, call)?
+        {
+            (self.sent, self.written) = (position, position);
+            self.state = State::Present;
+            return Ok(Some(Streamed::Whole));
+        }
+        waited.map(|()| None)
     }
 
     /// Finds out how much has arrived of what was sent up to `position`. Where that cannot be known, the upload begins

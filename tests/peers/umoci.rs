@@ -233,7 +233,7 @@ fn trees_are_those_of_umoci_as_root() {
     if rustix::process::geteuid().is_root() {
         // Of a directory that loses something, umoci sets the time to that of the call.
         let look = Look { directory_times: false, ..Look::all() };
-        compare("unpack::trees_are_those_of_umoci_as_root", false, look);
+        compare("umoci::trees_are_those_of_umoci_as_root", false, look);
     }
 }
 
@@ -241,5 +241,5 @@ fn trees_are_those_of_umoci_as_root() {
 fn trees_are_those_of_umoci_as_nobody() {
     // umoci notes the owners that it cannot give in an extended attribute.
     let look = Look { devices: true, owners: false, xattrs: false, directory_times: false };
-    compare("unpack::trees_are_those_of_umoci_as_nobody", true, look);
+    compare("umoci::trees_are_those_of_umoci_as_nobody", true, look);
 }
