@@ -3,10 +3,12 @@
 package ocireg_test
 
 import (
+	"archive/tar"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"os"
@@ -556,3 +558,67 @@ func TestHeadBlob(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestExport(t *testing.T) {
+	r := newRegistry(t)
+	layer := new(bytes.Buffer)
+	archive := tar.NewWriter(layer)
+	content := bytes.Repeat([]byte("content "), 100_000)
+	if err := errors.Join(
+		archive.WriteHeader(&tar.Header{Name: "file", Mode: 0o644, Size: int64(len(content))}),
+		second(archive.Write(content)),
+		archive.Close(),
+	); err != nil {
+		t.Fatal(err)
+	}
+	blob := r.addBlob(layer.Bytes())
+	blob.MediaType = layerType
+	config := r.addBlob([]byte(fmt.Sprintf(`{"architecture":%q,"os":"linux","rootfs":{"type":"layers","diff_ids":[%q]}}`,
+		runtime.GOARCH, blob.Digest)))
+	config.MediaType = configType
+	r.addManifest("app", "1", manifestType, map[string]any{
+		"schemaVersion": 2, "mediaType": manifestType, "config": config, "layers": []ocireg.Descriptor{blob},
+	})
+	service := newService(t)
+	source := r.host + "/app:1"
+	memory := new(bytes.Buffer)
+	report, err := service.ExportTo(t.Context(), source, memory, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.Entries != 1 || report.Bytes != int64(len(content)) || len(report.DiffIDs) != 1 {
+		t.Errorf("%+v", report)
+	}
+	path := filepath.Join(t.TempDir(), "root.tar")
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = service.ExportTo(t.Context(), source, file, nil)
+	if err := errors.Join(err, file.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if written, err := os.ReadFile(path); err != nil || !bytes.Equal(written, memory.Bytes()) {
+		t.Errorf("a file has other bytes than a buffer: %v", err)
+	}
+	tarred := tar.NewReader(memory)
+	if header, err := tarred.Next(); err != nil || header.Name != "file" {
+		t.Fatal(header, err)
+	}
+	if read, err := io.ReadAll(tarred); err != nil || !bytes.Equal(read, content) {
+		t.Error("other content", err)
+	}
+	full := errors.New("full")
+	if _, err := service.ExportTo(t.Context(), source, failing{full}, nil); !errors.Is(err, full) {
+		t.Errorf("the writer failed, but the call says %v", err)
+	}
+	var refused *ocireg.Error
+	if _, err := service.Export(t.Context(), source, -1, nil); !errors.As(err, &refused) || refused.Argument != "fd" {
+		t.Errorf("no descriptor: %v", err)
+	}
+}
+
+// failing is a writer that takes nothing.
+type failing struct{ err error }
+
+func (f failing) Write([]byte) (int, error) { return 0, f.err }
