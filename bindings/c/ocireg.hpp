@@ -909,8 +909,8 @@ public:
     }
     void set_log(int32_t max_level, Log log) const { try_set_log(max_level, std::move(log)).value(); }
 
-    /// Told what credentials are for (JSON: `host`, `repository`, `actions`, `reason`), on the thread that is inside the
-    /// call; answers with an AuthConfig, or with nothing, and then the next source is asked.
+    /// Receives what credentials are for (JSON: `host`, `repository`, `actions`, `reason`), on the thread that is inside
+    /// the call; answers with an AuthConfig, or with nothing, and then the next source is asked.
     using Credentials = std::function<std::optional<std::string>(std::string_view request_json)>;
 
     /// Sets the program's own source of credentials; an empty function removes it. Not from inside a callback. If it

@@ -1,10 +1,10 @@
 //! What a call runs under: a deadline, cancellation, progress, a log.
 
+mod context;
 pub mod event;
 mod turn;
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,6 +12,7 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+pub use context::{Context, Progress};
 pub use event::Event;
 use serde::Serialize;
 pub use turn::{Taken, Turn};
@@ -20,84 +21,13 @@ use crate::error::{Code, Error, Phase, Result};
 use crate::log::{Level, Log, Record};
 use crate::mask::Mask;
 use crate::os::wait::{Caller, Interest, Woken, wait};
-use crate::os::wake::Wake;
-use crate::sync::{Current, lock};
+use crate::sync::lock;
 
 /// The longest time that a wait goes without looking at the flags.
 const SLICE: Duration = Duration::from_millis(200);
 
 /// The longest silence towards a progress callback while a call waits.
 const TICK: Duration = Duration::from_millis(900);
-
-/// Receives the bytes transferred, the bytes to transfer and an event; returns whether to stop.
-pub type Progress = Box<dyn Fn(u64, u64, &str) -> bool + Send + Sync>;
-
-/// One deadline, one cancellation and one progress callback for any number of calls.
-#[derive(Clone)]
-pub struct Context(Arc<Inner>);
-
-struct Inner {
-    cancelled: AtomicBool,
-    wake: Wake,
-    born: Instant,
-    /// The deadline in nanoseconds after `born`; 0 is none.
-    deadline: AtomicU64,
-    progress: Current<Option<Arc<Progress>>>,
-}
-
-impl Context {
-    /// Creates a context without a deadline.
-    pub fn new() -> Result<Self> {
-        let wake = Wake::new().map_err(|e| {
-            Error::resource("cannot create a wake-up descriptor for the context", &e)
-        })?;
-        Ok(Self(Arc::new(Inner {
-            cancelled: AtomicBool::new(false),
-            wake,
-            born: Instant::now(),
-            deadline: AtomicU64::new(0),
-            progress: Current::new(None),
-        })))
-    }
-
-    /// Sets the deadline, counted from now; zero removes it.
-    pub fn set_timeout(&self, time: Duration) {
-        let nanoseconds = match time.is_zero() {
-            true => 0,
-            false => u64::try_from(self.0.born.elapsed().saturating_add(time).as_nanos())
-                .unwrap_or(u64::MAX),
-        };
-        self.0.deadline.store(nanoseconds, Ordering::Relaxed);
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        match self.0.deadline.load(Ordering::Relaxed) {
-            0 => None,
-            nanoseconds => self.0.born.checked_add(Duration::from_nanos(nanoseconds)),
-        }
-    }
-
-    /// Sets or removes the progress callback.
-    pub fn set_progress(&self, progress: Option<Progress>) {
-        let progress = progress.map(Arc::new);
-        let Ok(()) = self.0.progress.change(|_| Ok::<_, Infallible>(progress));
-    }
-
-    /// Cancels every call under this context, now and later. It may be called in a signal handler.
-    pub fn cancel(&self) {
-        self.0.cancelled.store(true, Ordering::SeqCst);
-        self.0.wake.wake();
-    }
-}
-
-impl fmt::Debug for Context {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context")
-            .field("cancelled", &self.0.cancelled)
-            .field("deadline", &self.deadline())
-            .finish_non_exhaustive()
-    }
-}
 
 /// What a worker thread wants done on the caller's thread.
 type Errand = Box<dyn FnOnce(&Call) + Send>;

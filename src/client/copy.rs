@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::names::location::Bare;
 use crate::registry::service::Service;
 use crate::store::place::WriteOptions;
-use crate::transfer::report::Report;
+use crate::transfer::report::{Done, Report};
 use crate::transfer::{engine, options as transfer};
 
 /// Copies an image. A copy between registries does not use the disk.
@@ -57,14 +57,9 @@ pub fn copy(
         tags: options.tags,
         mount_from: options.mount_from,
     });
-    let ends = ((&from, &reading), (&to, &writing));
-    let (source, sink) = locations::both(service, ends.0, ends.1, made, &call)?;
+    let (source, sink) = locations::both(service, (&from, &reading), (&to, &writing), made, &call)?;
     let done = engine::copy(&*source, &*sink, &image, &call)?;
-    let name = match (to.reference(), from.reference()) {
-        (Some(to), _) => format!("{}@{}", to.name(), done.root.digest),
-        (None, Some(from)) => format!("{}@{}", from.name(), done.resolved),
-        (None, None) => done.root.digest.to_string(),
-    };
+    let name = name(&done, &from, &to);
     let mut report = done.into_report(name, destination);
     report.source_endpoint = source.endpoint();
     report.destination_endpoint = sink.endpoint();
@@ -73,6 +68,15 @@ pub fn copy(
     }
     report.warnings.splice(..0, call.warnings());
     Ok(report)
+}
+
+/// What the report calls the image: by the destination if that is in a registry, else by the source.
+fn name(done: &Done, from: &Place, to: &Place) -> String {
+    match (to.reference(), from.reference()) {
+        (Some(to), _) => format!("{}@{}", to.name(), done.root.digest),
+        (None, Some(from)) => format!("{}@{}", from.name(), done.resolved),
+        (None, None) => done.root.digest.to_string(),
+    }
 }
 
 /// Whether an index is copied with all its images. Fails if the destination has room for one image only, and the options ask

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{AuthConfig, Purpose};
+use super::AuthConfig;
+use super::purpose::Purpose;
 use crate::call::Call;
 use crate::error::{Code, Error, Phase, Result};
 use crate::names::host;

@@ -4,6 +4,7 @@ pub mod callback;
 pub mod config_file;
 mod edit;
 pub mod helper;
+mod purpose;
 pub mod sources;
 pub mod store;
 
@@ -16,28 +17,8 @@ pub use crate::config::keyring::Keyring;
 use crate::config::registry::IndexInfo;
 use crate::error::{Code, Error, Result};
 use crate::names::host::{self, INDEX_SERVER};
-pub use sources::{Allowed, SourceKind};
+pub use purpose::{Allowed, Purpose, SourceKind};
 use sources::{Found, Sources};
-
-/// What credentials are wanted for.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Purpose {
-    /// The registry, `host[:port]`.
-    pub host: String,
-    /// The repository's path at the registry; empty for the registry itself.
-    pub repository: String,
-    /// Such as `pull`; empty where that is not known.
-    pub actions: Vec<String>,
-    /// Who may be asked.
-    pub allowed: Allowed,
-}
-
-impl Purpose {
-    /// For anything at a host, or in a repository of it.
-    pub fn new(host: &str, repository: &str) -> Self {
-        Self { host: host.to_owned(), repository: repository.to_owned(), ..Self::default() }
-    }
-}
 
 /// What a registry is asked with.
 #[derive(Debug, Clone, Default)]

@@ -14,62 +14,14 @@ use zeroize::Zeroizing;
 use super::callback::{Callback, Reason};
 use super::config_file::{ConfigFile, Stamp};
 use super::helper::{self, Helper};
+use super::purpose::{Purpose, SourceKind};
 use super::store::{Server, Store};
-use super::{AuthConfig, Keyring, Purpose};
+use super::{AuthConfig, Keyring};
 use crate::call::Call;
 use crate::config::options::Place;
 use crate::error::{Code, Error, Result};
 use crate::os::environment::Environment;
 use crate::sync::{PerProcess, lock};
-
-/// A place that credentials may come from, under its name in the option `credential_sources`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SourceKind {
-    /// What is given to the call itself.
-    Call,
-    /// The program's function.
-    Callback,
-    /// The option `credentials` of the service.
-    Options,
-    /// Docker's file, its variable, and the helpers that they name.
-    DockerConfig,
-    /// The files of the containers tools.
-    AuthJson,
-}
-
-impl SourceKind {
-    /// All, in the order in which they are asked.
-    pub fn all() -> [Self; 5] {
-        [Self::Call, Self::Callback, Self::Options, Self::DockerConfig, Self::AuthJson]
-    }
-
-    /// The name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Call => "call",
-            Self::Callback => "callback",
-            Self::Options => "options",
-            Self::DockerConfig => "docker-config",
-            Self::AuthJson => "auth-json",
-        }
-    }
-}
-
-/// Which sources a call may ask: all, unless the caller has listed some.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Allowed(Option<Vec<SourceKind>>);
-
-impl Allowed {
-    /// These only.
-    pub fn only(kinds: Vec<SourceKind>) -> Self {
-        Self(Some(kinds))
-    }
-
-    /// Whether a source may be asked.
-    pub fn has(&self, kind: SourceKind) -> bool {
-        self.0.as_ref().is_none_or(|kinds| kinds.contains(&kind))
-    }
-}
 
 /// What the program's function is called where the source of credentials is told.
 const CALLBACK: &str = "callback";

@@ -66,11 +66,11 @@ pub unsafe extern "C" fn ocireg_answer_credentials(
 
 /// Sets the program's own source of credentials, for example for tokens of a cloud provider or a password prompt.
 ///
-/// The callback is invoked when a call needs credentials for a registry, unless they are in its option `auth`: before the
-/// service option `credentials`, Docker's files and credential helpers, and the files of podman are used. It is invoked
-/// again, with the reason "refused", when the registry does not accept its answer, for example because a password has
-/// expired; the call then continues with the new credentials. Each mirror counts as a registry of its own. To choose the
-/// sources of a call, set its option `credential_sources`. Example:
+/// The callback is invoked when a call needs credentials for a registry, unless they are in its option `auth`: before
+/// the service option `credentials`, Docker's files and credential helpers, and the files of podman are used. It is
+/// invoked again, with the reason "refused", when the registry does not accept its answer, for example because a
+/// password has expired; the call then continues with the new credentials. Each mirror counts as a registry of its own.
+/// To choose the sources of a call, set its option `credential_sources`. Example:
 ///
 /// @code
 /// static int32_t give(void *user_data, const char *request_json, ocireg_answer *answer) {
@@ -86,8 +86,8 @@ pub unsafe extern "C" fn ocireg_answer_credentials(
 /// @param service      The service. Not NULL.
 /// @param credentials  The callback, which replaces the previous one. NULL removes it.
 /// @param user_data    Passed to the callback. May be NULL.
-/// @param drop         Called once with user_data when no call can use the callback any more, also if this call fails. May
-///                     be NULL.
+/// @param drop         Called once with user_data when no call can use the callback any more, also if this call fails.
+///                     May be NULL.
 /// @param error        Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
 /// @return OCIREG_OK or an error code.
 ///

@@ -39,8 +39,8 @@ use crate::client::{copy, export, inspect, pull, push, unpack};
 ///                      `warnings`. Not NULL.
 /// @param options_json  A JSON object; may be NULL:
 ///                      - `auth` (AuthConfig; default: the service's credentials; {} is anonymous)
-///                      - `credential_sources` (default: all): where credentials may come from, a list of "call", "callback",
-///                        "options", "docker-config" and "auth-json"
+///                      - `credential_sources` (default: all): where credentials may come from, a list of "call",
+///                        "callback", "options", "docker-config" and "auth-json"
 ///                      - `platform`: "os[(version)]/arch[/variant]", such as linux/arm/v7 or windows(10.0.20348)/amd64
 ///                        (default: this machine, with the level of its CPU)
 ///                      - `all_platforms` (default false): pull the whole index
@@ -119,8 +119,8 @@ pub unsafe extern "C" fn ocireg_pull(
 ///                      NULL.
 /// @param options_json  A JSON object; may be NULL:
 ///                      - `auth` (AuthConfig; default: the service's credentials; {} is anonymous)
-///                      - `credential_sources` (default: all): where credentials may come from, a list of "call", "callback",
-///                        "options", "docker-config" and "auth-json"
+///                      - `credential_sources` (default: all): where credentials may come from, a list of "call",
+///                        "callback", "options", "docker-config" and "auth-json"
 ///                      - `platform`: push only the image for this platform
 ///                      - `all_platforms` (default true, unless `platform` is set): push the whole index
 ///                      - `tags`: a list of more tags for the image
@@ -202,8 +202,8 @@ pub unsafe extern "C" fn ocireg_push(
 /// @param options_json  A JSON object; may be NULL:
 ///                      - `source_auth`, `destination_auth` (AuthConfig; default: the service's credentials; {} is
 ///                        anonymous)
-///                      - `credential_sources` (default: all): where credentials may come from, a list of "call", "callback",
-///                        "options", "docker-config" and "auth-json"
+///                      - `credential_sources` (default: all): where credentials may come from, a list of "call",
+///                        "callback", "options", "docker-config" and "auth-json"
 ///                      - `platform`: copy only the image for this platform
 ///                      - `all_platforms` (default true, unless `platform` is set): copy the whole index
 ///                      - `tags`: a list of more tags for the image
@@ -272,8 +272,8 @@ pub unsafe extern "C" fn ocireg_copy(
 ///                      Not NULL.
 /// @param options_json  A JSON object; may be NULL:
 ///                      - `auth` (AuthConfig; default: the service's credentials; {} is anonymous)
-///                      - `credential_sources` (default: all): where credentials may come from, a list of "call", "callback",
-///                        "options", "docker-config" and "auth-json"
+///                      - `credential_sources` (default: all): where credentials may come from, a list of "call",
+///                        "callback", "options", "docker-config" and "auth-json"
 ///                      - `platform` (default: this machine's platform), as in ocireg_pull()
 ///                      - `ownership` (default "preserve" for root or with a map, else "current"): "preserve" keeps the
 ///                        owners that the image names, "current" gives everything to the calling user
@@ -351,8 +351,8 @@ pub unsafe extern "C" fn ocireg_unpack(
 ///                      duplicate, which shares it.
 /// @param options_json  A JSON object; may be NULL:
 ///                      - `auth` (AuthConfig; default: the service's credentials; {} is anonymous)
-///                      - `credential_sources` (default: all): where credentials may come from, a list of "call", "callback",
-///                        "options", "docker-config" and "auth-json"
+///                      - `credential_sources` (default: all): where credentials may come from, a list of "call",
+///                        "callback", "options", "docker-config" and "auth-json"
 ///                      - `platform` (default: this machine's platform), as in ocireg_pull()
 ///                      - `limits`: {`bytes` (default 64 GiB of data, holes included), `entries` (default 4000000),
 ///                        `path` (default 4096 bytes)}
@@ -406,8 +406,8 @@ pub unsafe extern "C" fn ocireg_export(
 ///                      ocireg_push() would make of it without options. Not NULL.
 /// @param options_json  A JSON object; may be NULL:
 ///                      - `auth` (AuthConfig; default: the service's credentials; {} is anonymous)
-///                      - `credential_sources` (default: all): where credentials may come from, a list of "call", "callback",
-///                        "options", "docker-config" and "auth-json"
+///                      - `credential_sources` (default: all): where credentials may come from, a list of "call",
+///                        "callback", "options", "docker-config" and "auth-json"
 ///                      - `platform`: "os[(version)]/arch[/variant]" (default: this machine)
 ///                      - `config` (default true): read the image's configuration; without it the platform of a single
 ///                        image is not known

@@ -22,17 +22,17 @@ handle_type!(ocireg_blob, Arc<Blob>, b"ociblob\0");
 
 /// Opens a blob of a repository as a file, without a request.
 ///
-/// **A part of a blob cannot be verified without `chunks`:** the digest is that of the whole blob. Without them, a registry
-/// or a proxy can give out wrong bytes, and nothing here would notice. With them, every byte that ocireg_blob_read_at()
-/// returns has been verified.
+/// **A part of a blob cannot be verified without `chunks`:** the digest is that of the whole blob. Without them, a
+/// registry or a proxy can give out wrong bytes, and nothing here would notice. With them, every byte that
+/// ocireg_blob_read_at() returns has been verified.
 ///
 /// @param session       A session for a repository. Not NULL.
 /// @param digest        The digest of the blob. Not NULL.
 /// @param options_json  A JSON object; may be NULL:
 ///                      - `size`: the size of the blob in bytes, which is checked
 ///                      - `chunks`: a list of objects with `offset` (default 0), `size` and `digest`, such as those of a
-///                        seekable image format; reads are verified against them, and must be covered by them; a chunk has
-///                        at most 64 MiB
+///                        seekable image format; reads are verified against them, and must be covered by them; a chunk
+///                        has at most 64 MiB
 ///                      - `media_type`, `urls`: as in ocireg_session_open_blob()
 /// @param blob          Receives the blob. Free it with ocireg_blob_free(). Not NULL.
 /// @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
@@ -64,9 +64,9 @@ pub unsafe extern "C" fn ocireg_session_blob(
 
 /// Reads a part of a blob. Fewer bytes than `capacity` are read only at the end of the blob, and none at or after it.
 ///
-/// The first read finds out where the bytes are: the registry may redirect to other storage. Later reads ask there, until
-/// the address expires or is refused; then the way is found again. Tokens are renewed before they end, a mirror that fails
-/// or gives wrong bytes is left, and connections are reused. Example:
+/// The first read finds out where the bytes are: the registry may redirect to other storage. Later reads ask there,
+/// until the address expires or is refused; then the way is found again. Tokens are renewed before they end, a mirror
+/// that fails or gives wrong bytes is left, and connections are reused. Example:
 ///
 /// @code
 /// uint8_t header[512];
@@ -87,7 +87,7 @@ pub unsafe extern "C" fn ocireg_session_blob(
 ///         - OCIREG_SIZE_MISMATCH: the blob has another size than expected.
 ///         - OCIREG_INVALID_ARGUMENT: no chunk covers what is read.
 ///         - OCIREG_UNSUPPORTED: the server ignores ranges, and more than 1 MiB would have to be read and discarded.
-///         - OCIREG_PROTOCOL: the server sent something else than was asked for, or the content has changed.
+///         - OCIREG_PROTOCOL: the server did not send what was asked for, or the content has changed.
 ///         After any of them, other reads may succeed.
 ///
 /// Safe to call from any thread. Blocks for one request. Since 0.2.
@@ -156,14 +156,14 @@ pub unsafe extern "C" fn ocireg_blob_free(blob: *mut ocireg_blob) {
 /// @param context       The deadline, cancellation and progress callback of this call. May be NULL.
 /// @param method        The method of the request: "GET", "HEAD", "POST", "PUT", "PATCH" or "DELETE". Those that write
 ///                      need a session that was opened for it. Not NULL.
-/// @param path          The path below the repository, such as "blobs/sha256:…", "manifests/latest" or "blobs/uploads/".
-///                      Not NULL.
+/// @param path          The path below the repository, such as "blobs/sha256:…", "manifests/latest" or
+///                      "blobs/uploads/". Not NULL.
 /// @param options_json  A JSON object; may be NULL:
 ///                      - `follow` (default false): ask the registry, and give the address that it redirects to, without
 ///                        credentials; only for GET and HEAD
 ///                      - `renew` (default false): the registry has refused the last authorization; do not give it again
-/// @param json          Receives a JSON object: `url`, `headers` (names and values; empty if none are needed), `endpoint`
-///                      and, if the authorization ends, `expires_ms` (milliseconds from now). Free it with
+/// @param json          Receives a JSON object: `url`, `headers` (names and values; empty if none are needed),
+///                      `endpoint` and, if the authorization ends, `expires_ms` (milliseconds from now). Free it with
 ///                      ocireg_string_free(), which overwrites it. Not NULL.
 /// @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
 /// @return OCIREG_OK or an error code, such as:

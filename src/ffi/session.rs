@@ -68,8 +68,8 @@ pub(super) unsafe fn session_v1(
 ///                      the option `registry` is set.
 /// @param options_json  A JSON object; may be NULL:
 ///                      - `auth` (AuthConfig; default: the service's credentials; {} is anonymous)
-///                      - `credential_sources` (default: all): where credentials may come from, a list of "call", "callback",
-///                        "options", "docker-config" and "auth-json"
+///                      - `credential_sources` (default: all): where credentials may come from, a list of "call",
+///                        "callback", "options", "docker-config" and "auth-json"
 ///                      - `actions` (default ["pull"]): what the session will do, such as ["pull", "push"] or
 ///                        ["delete"]; mirrors are used only if it only pulls
 ///                      - `registry`: the whole registry at this host[:port], instead of a reference

@@ -364,7 +364,10 @@ impl<'a> Part<'a> {
                 Err(error) => attempts.push(error),
             }
         }
-        let last = attempts.last().cloned().unwrap_or_else(|| Error::internal("nobody was asked"));
+        let last = attempts
+            .last()
+            .cloned()
+            .unwrap_or_else(|| Error::internal("no endpoint was asked for the blob"));
         Err(if attempts.len() > 1 { last.with(|d| d.attempts = attempts) } else { last })
     }
 

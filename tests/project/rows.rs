@@ -84,7 +84,7 @@ fn passing(file: &str, test: &str) -> String {
 fn named_after(test: &str) -> Vec<String> {
     test.split('_')
         .take_while(|part| {
-            let number = part.strip_prefix(['a', 'b', 'c', 'd', 'f', 'x']).unwrap_or_default();
+            let number = part.strip_prefix(['a', 'b', 'c', 'd', 'e', 'f', 'x']).unwrap_or_default();
             let digits = number.strip_suffix('b').unwrap_or(number);
             !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
         })
