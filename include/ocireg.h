@@ -518,8 +518,8 @@ void ocireg_service_free(ocireg_service *service);
  *                      `warnings`. Not NULL.
  * @param options_json  A JSON object; may be NULL:
  *                      - `auth` (AuthConfig; default: the service's credentials; {} is anonymous)
- *                      - `credential_sources` (default: all): where credentials may come from, a list of "call", "callback",
- *                        "options", "docker-config" and "auth-json"
+ *                      - `credential_sources` (default: all): where credentials may come from, a list of "call",
+ *                        "callback", "options", "docker-config" and "auth-json"
  *                      - `platform`: "os[(version)]/arch[/variant]", such as linux/arm/v7 or windows(10.0.20348)/amd64
  *                        (default: this machine, with the level of its CPU)
  *                      - `all_platforms` (default false): pull the whole index
@@ -583,8 +583,8 @@ int32_t ocireg_pull(const ocireg_service *service,
  *                      NULL.
  * @param options_json  A JSON object; may be NULL:
  *                      - `auth` (AuthConfig; default: the service's credentials; {} is anonymous)
- *                      - `credential_sources` (default: all): where credentials may come from, a list of "call", "callback",
- *                        "options", "docker-config" and "auth-json"
+ *                      - `credential_sources` (default: all): where credentials may come from, a list of "call",
+ *                        "callback", "options", "docker-config" and "auth-json"
  *                      - `platform`: push only the image for this platform
  *                      - `all_platforms` (default true, unless `platform` is set): push the whole index
  *                      - `tags`: a list of more tags for the image
@@ -652,8 +652,8 @@ int32_t ocireg_push(const ocireg_service *service,
  * @param options_json  A JSON object; may be NULL:
  *                      - `source_auth`, `destination_auth` (AuthConfig; default: the service's credentials; {} is
  *                        anonymous)
- *                      - `credential_sources` (default: all): where credentials may come from, a list of "call", "callback",
- *                        "options", "docker-config" and "auth-json"
+ *                      - `credential_sources` (default: all): where credentials may come from, a list of "call",
+ *                        "callback", "options", "docker-config" and "auth-json"
  *                      - `platform`: copy only the image for this platform
  *                      - `all_platforms` (default true, unless `platform` is set): copy the whole index
  *                      - `tags`: a list of more tags for the image
@@ -708,8 +708,8 @@ int32_t ocireg_copy(const ocireg_service *service,
  *                      Not NULL.
  * @param options_json  A JSON object; may be NULL:
  *                      - `auth` (AuthConfig; default: the service's credentials; {} is anonymous)
- *                      - `credential_sources` (default: all): where credentials may come from, a list of "call", "callback",
- *                        "options", "docker-config" and "auth-json"
+ *                      - `credential_sources` (default: all): where credentials may come from, a list of "call",
+ *                        "callback", "options", "docker-config" and "auth-json"
  *                      - `platform` (default: this machine's platform), as in ocireg_pull()
  *                      - `ownership` (default "preserve" for root or with a map, else "current"): "preserve" keeps the
  *                        owners that the image names, "current" gives everything to the calling user
@@ -773,8 +773,8 @@ int32_t ocireg_unpack(const ocireg_service *service,
  *                      duplicate, which shares it.
  * @param options_json  A JSON object; may be NULL:
  *                      - `auth` (AuthConfig; default: the service's credentials; {} is anonymous)
- *                      - `credential_sources` (default: all): where credentials may come from, a list of "call", "callback",
- *                        "options", "docker-config" and "auth-json"
+ *                      - `credential_sources` (default: all): where credentials may come from, a list of "call",
+ *                        "callback", "options", "docker-config" and "auth-json"
  *                      - `platform` (default: this machine's platform), as in ocireg_pull()
  *                      - `limits`: {`bytes` (default 64 GiB of data, holes included), `entries` (default 4000000),
  *                        `path` (default 4096 bytes)}
@@ -815,8 +815,8 @@ int32_t ocireg_export(const ocireg_service *service,
  *                      ocireg_push() would make of it without options. Not NULL.
  * @param options_json  A JSON object; may be NULL:
  *                      - `auth` (AuthConfig; default: the service's credentials; {} is anonymous)
- *                      - `credential_sources` (default: all): where credentials may come from, a list of "call", "callback",
- *                        "options", "docker-config" and "auth-json"
+ *                      - `credential_sources` (default: all): where credentials may come from, a list of "call",
+ *                        "callback", "options", "docker-config" and "auth-json"
  *                      - `platform`: "os[(version)]/arch[/variant]" (default: this machine)
  *                      - `config` (default true): read the image's configuration; without it the platform of a single
  *                        image is not known
@@ -1198,11 +1198,11 @@ int32_t ocireg_answer_credentials(ocireg_answer *answer,
 /**
  * Sets the program's own source of credentials, for example for tokens of a cloud provider or a password prompt.
  *
- * The callback is invoked when a call needs credentials for a registry, unless they are in its option `auth`: before the
- * service option `credentials`, Docker's files and credential helpers, and the files of podman are used. It is invoked
- * again, with the reason "refused", when the registry does not accept its answer, for example because a password has
- * expired; the call then continues with the new credentials. Each mirror counts as a registry of its own. To choose the
- * sources of a call, set its option `credential_sources`. Example:
+ * The callback is invoked when a call needs credentials for a registry, unless they are in its option `auth`: before
+ * the service option `credentials`, Docker's files and credential helpers, and the files of podman are used. It is
+ * invoked again, with the reason "refused", when the registry does not accept its answer, for example because a
+ * password has expired; the call then continues with the new credentials. Each mirror counts as a registry of its own.
+ * To choose the sources of a call, set its option `credential_sources`. Example:
  *
  * @code
  * static int32_t give(void *user_data, const char *request_json, ocireg_answer *answer) {
@@ -1218,8 +1218,8 @@ int32_t ocireg_answer_credentials(ocireg_answer *answer,
  * @param service      The service. Not NULL.
  * @param credentials  The callback, which replaces the previous one. NULL removes it.
  * @param user_data    Passed to the callback. May be NULL.
- * @param drop         Called once with user_data when no call can use the callback any more, also if this call fails. May
- *                     be NULL.
+ * @param drop         Called once with user_data when no call can use the callback any more, also if this call fails.
+ *                     May be NULL.
  * @param error        Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
  * @return OCIREG_OK or an error code.
  *
@@ -1255,8 +1255,8 @@ int32_t ocireg_service_set_credentials(const ocireg_service *service,
  *                      the option `registry` is set.
  * @param options_json  A JSON object; may be NULL:
  *                      - `auth` (AuthConfig; default: the service's credentials; {} is anonymous)
- *                      - `credential_sources` (default: all): where credentials may come from, a list of "call", "callback",
- *                        "options", "docker-config" and "auth-json"
+ *                      - `credential_sources` (default: all): where credentials may come from, a list of "call",
+ *                        "callback", "options", "docker-config" and "auth-json"
  *                      - `actions` (default ["pull"]): what the session will do, such as ["pull", "push"] or
  *                        ["delete"]; mirrors are used only if it only pulls
  *                      - `registry`: the whole registry at this host[:port], instead of a reference
@@ -2004,17 +2004,17 @@ void ocireg_reader_free(ocireg_reader *reader);
 /**
  * Opens a blob of a repository as a file, without a request.
  *
- * **A part of a blob cannot be verified without `chunks`:** the digest is that of the whole blob. Without them, a registry
- * or a proxy can give out wrong bytes, and nothing here would notice. With them, every byte that ocireg_blob_read_at()
- * returns has been verified.
+ * **A part of a blob cannot be verified without `chunks`:** the digest is that of the whole blob. Without them, a
+ * registry or a proxy can give out wrong bytes, and nothing here would notice. With them, every byte that
+ * ocireg_blob_read_at() returns has been verified.
  *
  * @param session       A session for a repository. Not NULL.
  * @param digest        The digest of the blob. Not NULL.
  * @param options_json  A JSON object; may be NULL:
  *                      - `size`: the size of the blob in bytes, which is checked
  *                      - `chunks`: a list of objects with `offset` (default 0), `size` and `digest`, such as those of a
- *                        seekable image format; reads are verified against them, and must be covered by them; a chunk has
- *                        at most 64 MiB
+ *                        seekable image format; reads are verified against them, and must be covered by them; a chunk
+ *                        has at most 64 MiB
  *                      - `media_type`, `urls`: as in ocireg_session_open_blob()
  * @param blob          Receives the blob. Free it with ocireg_blob_free(). Not NULL.
  * @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
@@ -2033,9 +2033,9 @@ int32_t ocireg_session_blob(const ocireg_session *session,
 /**
  * Reads a part of a blob. Fewer bytes than `capacity` are read only at the end of the blob, and none at or after it.
  *
- * The first read finds out where the bytes are: the registry may redirect to other storage. Later reads ask there, until
- * the address expires or is refused; then the way is found again. Tokens are renewed before they end, a mirror that fails
- * or gives wrong bytes is left, and connections are reused. Example:
+ * The first read finds out where the bytes are: the registry may redirect to other storage. Later reads ask there,
+ * until the address expires or is refused; then the way is found again. Tokens are renewed before they end, a mirror
+ * that fails or gives wrong bytes is left, and connections are reused. Example:
  *
  * @code
  * uint8_t header[512];
@@ -2056,7 +2056,7 @@ int32_t ocireg_session_blob(const ocireg_session *session,
  *         - OCIREG_SIZE_MISMATCH: the blob has another size than expected.
  *         - OCIREG_INVALID_ARGUMENT: no chunk covers what is read.
  *         - OCIREG_UNSUPPORTED: the server ignores ranges, and more than 1 MiB would have to be read and discarded.
- *         - OCIREG_PROTOCOL: the server sent something else than was asked for, or the content has changed.
+ *         - OCIREG_PROTOCOL: the server did not send what was asked for, or the content has changed.
  *         After any of them, other reads may succeed.
  *
  * Safe to call from any thread. Blocks for one request. Since 0.2.
@@ -2070,7 +2070,7 @@ int32_t ocireg_blob_read_at(const ocireg_blob *blob,
                             ocireg_error **error);
 
 /**
- * The size of a blob in bytes.
+ * Returns the size of a blob in bytes.
  *
  * @param blob  The blob, or NULL.
  * @return The size; -1 before the first read, unless the option `size` gave it, and for NULL.
@@ -2105,14 +2105,14 @@ void ocireg_blob_free(ocireg_blob *blob);
  * @param context       The deadline, cancellation and progress callback of this call. May be NULL.
  * @param method        The method of the request: "GET", "HEAD", "POST", "PUT", "PATCH" or "DELETE". Those that write
  *                      need a session that was opened for it. Not NULL.
- * @param path          The path below the repository, such as "blobs/sha256:…", "manifests/latest" or "blobs/uploads/".
- *                      Not NULL.
+ * @param path          The path below the repository, such as "blobs/sha256:…", "manifests/latest" or
+ *                      "blobs/uploads/". Not NULL.
  * @param options_json  A JSON object; may be NULL:
  *                      - `follow` (default false): ask the registry, and give the address that it redirects to, without
  *                        credentials; only for GET and HEAD
  *                      - `renew` (default false): the registry has refused the last authorization; do not give it again
- * @param json          Receives a JSON object: `url`, `headers` (names and values; empty if none are needed), `endpoint`
- *                      and, if the authorization ends, `expires_ms` (milliseconds from now). Free it with
+ * @param json          Receives a JSON object: `url`, `headers` (names and values; empty if none are needed),
+ *                      `endpoint` and, if the authorization ends, `expires_ms` (milliseconds from now). Free it with
  *                      ocireg_string_free(), which overwrites it. Not NULL.
  * @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
  * @return OCIREG_OK or an error code, such as:

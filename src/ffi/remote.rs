@@ -114,7 +114,7 @@ pub unsafe extern "C" fn ocireg_blob_read_at(
     })
 }
 
-/// The size of a blob in bytes.
+/// Returns the size of a blob in bytes.
 ///
 /// @param blob  The blob, or NULL.
 /// @return The size; -1 before the first read, unless the option `size` gave it, and for NULL.
