@@ -8,12 +8,14 @@ use std::net::{Shutdown, TcpListener};
 use std::thread;
 
 use libfuzzer_sys::fuzz_target;
+use ocireg::call::Call;
 use ocireg::config::proxy::Proxies;
 use ocireg::config::settings::Timeouts;
-use ocireg::call::Call;
+use ocireg::http::governor::Governor;
 use ocireg::http::resolver::Resolver;
 use ocireg::http::{Client, Redirects, Request};
 use ocireg::tls::Identity;
+use std::time::Duration;
 use url::Url;
 
 /// A body that is larger counts as read: what it does then, it does for ever.
@@ -71,6 +73,7 @@ fuzz_target!(|input: &[u8]| {
         Proxies::default(),
         u64::MAX,
         None,
+        Governor::new(None, Duration::ZERO).into(),
     );
     let identity = Identity::default();
     let mut request = Request::get(Url::parse(&url).expect("a URL"), &identity, "fuzz");

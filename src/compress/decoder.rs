@@ -28,7 +28,7 @@ pub struct Decoder<R> {
 }
 
 impl<R> Decoder<R> {
-    /// A decoder from the first byte of `source` on. What is compressed may have [`MOST`] bytes.
+    /// A decoder from the first byte of `source` on. What is compressed may become 64 GiB.
     pub fn new(source: R) -> Self {
         Self::limited(source, MOST)
     }

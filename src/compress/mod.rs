@@ -2,7 +2,7 @@
 //! a stream is, its first bytes tell, never its media type.
 //!
 //! [`Decoder`] is a reader above another one; [`DiffId`] takes what passes by and hashes what comes out. Memory does not
-//! grow with the stream: gzip takes 32 KiB for its window, zstd what a frame asks for, at most [`zstd::WINDOW`].
+//! grow with the stream: gzip takes 32 KiB for its window, zstd what a frame asks for, at most 128 MiB.
 
 mod decoder;
 mod diff_id;

@@ -21,7 +21,7 @@ def private(registry: Registry) -> Iterator[str]:
     """A reference of an image that only alice may read."""
     registry.image([b"layer"], "v1")
     registry.user = ("alice", "new")
-    yield f"{registry.host}/team/app:v1"
+    return f"{registry.host}/team/app:v1"
 
 
 def test_it_is_asked_again_after_a_refusal(service: ocireg.Service, private: str) -> None:
@@ -66,9 +66,7 @@ def test_it_may_make_calls_on_any_thread(service: ocireg.Service, private: str) 
 
     service.set_credentials(give)
     found: list[str] = []
-    threads = [
-        threading.Thread(target=lambda: found.append(service.inspect(private)["kind"])) for _ in range(4)
-    ]
+    threads = [threading.Thread(target=lambda: found.append(service.inspect(private)["kind"])) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -28,7 +28,8 @@ def test_any_part_from_any_thread(service: ocireg.Service, registry: Registry) -
         assert blob.read_at(len(data) - 3, 100) == data[-3:]
         assert blob.read_at(len(data), 100) == b""
         assert blob.seek(-10, io.SEEK_END) == len(data) - 10
-        assert blob.read() == data[-10:] and blob.tell() == len(data)
+        assert blob.read() == data[-10:]
+        assert blob.tell() == len(data)
         wrong: list[int] = []
 
         def read(seed: int) -> None:
@@ -65,7 +66,8 @@ def test_archives_are_read_in_parts(service: ocireg.Service, registry: Registry)
         registry.requests.clear()
         with session.remote_blob(tar_digest) as blob, tarfile.open(fileobj=blob, mode="r:") as archive:
             extracted = archive.extractfile("small")
-            assert extracted is not None and extracted.read() == b"xxxxx"
+            assert extracted is not None
+            assert extracted.read() == b"xxxxx"
         with session.remote_blob(zip_digest) as blob, zipfile.ZipFile(blob) as zip_archive:
             assert zip_archive.read("small") == b"xxxxx"
     spans = [request.range.removeprefix("bytes=").split("-") for request in registry.requests if request.range]
@@ -75,13 +77,13 @@ def test_archives_are_read_in_parts(service: ocireg.Service, registry: Registry)
 def test_chunks_are_verified(service: ocireg.Service, registry: Registry) -> None:
     data = random.Random(2).randbytes(3000)
     digest = registry.blob(data)["digest"]
-    chunks = [
+    chunks: list[ocireg.ChunkOptions] = [
         {"offset": at, "size": 1000, "digest": "sha256:" + hashlib.sha256(data[at : at + 1000]).hexdigest()}
         for at in (0, 1000, 2000)
     ]
     chunks[2]["digest"] = "sha256:" + "0" * 64
     with service.open_session(f"{registry.host}/team/app") as session:
-        blob = session.remote_blob(digest, chunks=chunks)  # type: ignore[typeddict-item]
+        blob = session.remote_blob(digest, chunks=chunks)
         with blob:
             assert blob.read_at(500, 1000) == data[500:1500]
             with pytest.raises(ocireg.DigestMismatchError) as failure:
