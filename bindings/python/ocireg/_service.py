@@ -110,10 +110,10 @@ class Service(Owner):
         ``credentials`` is called when a call needs credentials for a registry and has none in its own options: before
         the service's ``credentials`` and the files of Docker and podman. It gets a :class:`CredentialRequest` and
         returns an :class:`AuthConfig`, or None to let the next source be used. It is called again, with the reason
-        ``refused``, when the registry did not accept what it returned, for example because a password has expired. An exception in it
-        stops the call, which then raises it. It is called on the thread that makes the call or, for calls of the main
-        thread, on a worker while the main thread waits, and by several threads at once. It must not close what the call
-        uses. Calls that it makes do not call it again.
+        ``refused``, when the registry did not accept what it returned, for example because a password has
+        expired. An exception in it stops the call, which then raises it. It is called on the thread that makes
+        the call or, for calls of the main thread, on a worker while the main thread waits, and by several
+        threads at once. It must not close what the call uses. Calls that it makes do not call it again.
         """
         with self._handle as service:
             _credentials.set_credentials(service, credentials)

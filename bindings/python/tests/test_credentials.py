@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
-from collections.abc import Iterator
 
 import pytest
 
@@ -17,7 +16,7 @@ from .registry import Registry
 
 
 @pytest.fixture
-def private(registry: Registry) -> Iterator[str]:
+def private(registry: Registry) -> str:
     """A reference of an image that only alice may read."""
     registry.image([b"layer"], "v1")
     registry.user = ("alice", "new")

@@ -21,6 +21,7 @@ VALUES: dict[str, Any] = {
     "limits": dict.fromkeys(documents.Limits.__annotations__, 1 << 20),
     "max-concurrent-downloads": 1,
     "max-concurrent-uploads": 1,
+    "max-concurrent-requests": 1,
     "environment": False,
     "preload": False,
     "v1": False,
@@ -33,20 +34,9 @@ VALUES: dict[str, Any] = {
 }
 
 
-# The library knows them and says that it cannot obey them yet.
-NOT_YET: dict[str, Any] = {"hosts-dir": "/nowhere", "registries-conf": "/nowhere"}
-
-
 @pytest.mark.parametrize("key", sorted(documents.ServiceOptions.__annotations__))
 def test_the_library_knows_every_service_option(key: str) -> None:
     ocireg.Service(json.dumps({key: VALUES.get(key, [])})).close()
-
-
-@pytest.mark.parametrize("key", sorted(NOT_YET))
-def test_what_the_library_cannot_obey_yet_is_an_error(key: str) -> None:
-    with pytest.raises(ocireg.UnsupportedError) as caught:
-        ocireg.Service(json.dumps({key: NOT_YET[key]}))
-    assert caught.value.document["argument"] == key
 
 
 @pytest.mark.parametrize("key", sorted(documents.ConfigOptions.__annotations__))

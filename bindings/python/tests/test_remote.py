@@ -77,7 +77,7 @@ def test_archives_are_read_in_parts(service: ocireg.Service, registry: Registry)
 def test_chunks_are_verified(service: ocireg.Service, registry: Registry) -> None:
     data = random.Random(2).randbytes(3000)
     digest = registry.blob(data)["digest"]
-    chunks: list[ocireg.ChunkOptions] = [
+    chunks: list[ocireg.documents.ChunkOptions] = [
         {"offset": at, "size": 1000, "digest": "sha256:" + hashlib.sha256(data[at : at + 1000]).hexdigest()}
         for at in (0, 1000, 2000)
     ]
