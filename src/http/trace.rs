@@ -10,7 +10,7 @@ use crate::call::Call;
 use crate::log::{Level, Record};
 
 /// Headers whose values are told. (What a server repeats of a secret is masked in all records.)
-const TOLD: [&str; 33] = [
+const TOLD: [&str; 32] = [
     "accept",
     "accept-encoding",
     "accept-ranges",
@@ -42,12 +42,11 @@ const TOLD: [&str; 33] = [
     "transfer-encoding",
     "user-agent",
     "warning",
-    "www-authenticate",
     "x-docker-size",
 ];
 
-/// Headers that are addresses: their query is not told.
-const ADDRESSES: [&str; 3] = ["link", "location", "referer"];
+/// Headers that are addresses, or hold them: neither the query nor what comes after it is told, nor a user with a password.
+const ADDRESSES: [&str; 4] = ["link", "location", "referer", "www-authenticate"];
 
 const TARGET: &str = "wire";
 
@@ -96,15 +95,24 @@ fn headers(direction: char, headers: &HeaderMap, call: &Call) {
 fn shown(name: &HeaderName, value: &HeaderValue) -> String {
     let text = String::from_utf8_lossy(value.as_bytes());
     if ADDRESSES.contains(&name.as_str()) {
-        return match text.split_once('?') {
-            Some((address, _)) => format!("{address}?…"),
-            None => text.into_owned(),
-        };
+        return address(&text);
     }
     if TOLD.contains(&name.as_str()) {
         return text.into_owned();
     }
     format!("({} bytes)", value.len())
+}
+
+fn address(text: &str) -> String {
+    let (mut shown, rest) = match text.find(['?', '#']) {
+        Some(at) => (text[..at].to_owned(), "?…"),
+        None => (text.to_owned(), ""),
+    };
+    if let Some((before, host)) = shown.rsplit_once('@') {
+        let begin = before.rfind("//").map_or(0, |at| at + 2);
+        shown = format!("{}…@{host}", &before[..begin]);
+    }
+    shown + rest
 }
 
 fn version(version: Version) -> String {
@@ -127,6 +135,14 @@ mod tests {
             ("set-cookie", "a=b", "(3 bytes)"),
             ("location", "https://store.example/x?signature=abc", "https://store.example/x?…"),
             ("location", "/v2/", "/v2/"),
+            ("location", "https://u:abc@store.example/x", "https://…@store.example/x"),
+            ("location", "//u:abc@store.example/x#abc", "//…@store.example/x?…"),
+            ("link", "</v2/a/tags/list?last=abc>; rel=next", "</v2/a/tags/list?…"),
+            (
+                "www-authenticate",
+                "Bearer realm=\"https://t.example/token?k=abc\",service=\"abc\"",
+                "Bearer realm=\"https://t.example/token?…",
+            ),
             ("x-amz-signature", "abc", "(3 bytes)"),
         ] {
             let value = HeaderValue::from_static(value);

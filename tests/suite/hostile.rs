@@ -1383,15 +1383,9 @@ fn options_that_are_wrong() {
         let error = session.list_tags(None, &json!({"n": n})).expect_err("wrong");
         assert!([INVALID_ARGUMENT, INVALID_JSON].contains(&error.code), "{n}: {error:?}");
     }
-    for destination in [
-        "",
-        "oci:",
-        "dir:/tmp/x",
-        "/tmp/x",
-        "docker://a/b",
-        "oci-archive:/tmp/x.tar",
-        "oci:/tmp/x:bad tag",
-    ] {
+    for destination in
+        ["", "oci:", "dir:/tmp/x", "/tmp/x", "docker://a/b", "oci-archive:", "oci:/tmp/x:bad tag"]
+    {
         let error = service.pull(None, &source, destination, &none()).expect_err(destination);
         assert!(
             [INVALID_ARGUMENT, UNSUPPORTED, INVALID_REFERENCE].contains(&error.code),

@@ -563,9 +563,6 @@ fn f20_what_can_be_known_of_a_destination_is_known_before_anything_is_asked() {
         ("oci:".to_owned(), INVALID_ARGUMENT),
         ("busybox".to_owned(), INVALID_ARGUMENT),
         ("docker://registry.invalid/app:1".to_owned(), INVALID_ARGUMENT),
-        (format!("oci-archive:{}/new.tar", base.path().display()), UNSUPPORTED),
-        (format!("docker-archive:{}/new.tar:a:1", base.path().display()), UNSUPPORTED),
-        (format!("files:{}/new", base.path().display()), UNSUPPORTED),
     ] {
         let failure = service.pull(None, &app(&registry), &destination, &none());
         let failure = failure.expect_err(&destination);

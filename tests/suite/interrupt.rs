@@ -1,5 +1,6 @@
 //! Cancelling, deadlines, time-outs and progress: a call ends when it is told to, whatever it waits for.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -687,9 +688,10 @@ fn x12_f29_progress_stops_a_call_at_any_event() {
     assert!(events > 10, "{events} events");
     // At every event of a pull in turn.
     for stop in 0..events {
-        let mut seen = 0;
+        let seen = Arc::new(AtomicUsize::new(0));
+        let counted = seen.clone();
         let context = Context::with_progress(move |_, _, _| {
-            seen += 1;
+            let seen = counted.fetch_add(1, Ordering::SeqCst) + 1;
             assert!(seen <= stop + 1, "told again after it said stop");
             seen == stop + 1
         });
@@ -702,8 +704,10 @@ fn x12_f29_progress_stops_a_call_at_any_event() {
         layouts::assert_sound(layout.path());
         assert!(began.elapsed() < Duration::from_secs(2));
         match stopped {
-            // The last events may be fewer in another run, so the stop may come too late.
-            Ok(_) => assert!(stop + 3 >= events, "event {stop} of {events} did not stop the pull"),
+            // There may be fewer events in another run, and then nobody has said stop.
+            Ok(_) => {
+                assert!(seen.load(Ordering::SeqCst) <= stop, "event {stop} did not stop the pull")
+            }
             Err(error) => {
                 assert_eq!(error.code, CANCELLED, "event {stop}: {error:?}");
                 assert_eq!(error.json["cancelled_by"], "progress", "event {stop}: {error:?}");
