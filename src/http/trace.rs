@@ -45,8 +45,8 @@ const TOLD: [&str; 32] = [
     "x-docker-size",
 ];
 
-/// Headers that are addresses, or hold them: neither the query nor what comes after it is told, nor a user with a password.
-const ADDRESSES: [&str; 4] = ["link", "location", "referer", "www-authenticate"];
+/// Headers that are addresses: neither the query nor what comes after it is told, nor a user with a password.
+const ADDRESSES: [&str; 3] = ["link", "location", "referer"];
 
 const TARGET: &str = "wire";
 
@@ -94,8 +94,15 @@ fn headers(direction: char, headers: &HeaderMap, call: &Call) {
 
 fn shown(name: &HeaderName, value: &HeaderValue) -> String {
     let text = String::from_utf8_lossy(value.as_bytes());
-    if ADDRESSES.contains(&name.as_str()) {
-        return address(&text);
+    if ADDRESSES.contains(&name.as_str())
+        && let Some(address) = address(&text)
+    {
+        return address;
+    }
+    if name == "www-authenticate"
+        && let Some((scheme, _)) = text.split_once(' ')
+    {
+        return format!("{scheme} …"); // Its realm is an address that may hold anything.
     }
     if TOLD.contains(&name.as_str()) {
         return text.into_owned();
@@ -103,16 +110,22 @@ fn shown(name: &HeaderName, value: &HeaderValue) -> String {
     format!("({} bytes)", value.len())
 }
 
-fn address(text: &str) -> String {
-    let (mut shown, rest) = match text.find(['?', '#']) {
-        Some(at) => (text[..at].to_owned(), "?…"),
-        None => (text.to_owned(), ""),
-    };
-    if let Some((before, host)) = shown.rsplit_once('@') {
-        let begin = before.rfind("//").map_or(0, |at| at + 2);
-        shown = format!("{}…@{host}", &before[..begin]);
+/// An address as it may be told; None for what is none, which may hold anything.
+fn address(text: &str) -> Option<String> {
+    let text = text.strip_prefix('<').unwrap_or(text);
+    if let Ok(mut url) = Url::parse(text.split('>').next().unwrap_or_default()) {
+        let more = if url.query().is_some() || url.fragment().is_some() { "?…" } else { "" };
+        url.set_query(None);
+        url.set_fragment(None);
+        // A URL that cannot have a user has none.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        return url.host().is_some().then(|| format!("{url}{more}"));
     }
-    shown + rest
+    let end = text.find(['?', '#', '>']).unwrap_or(text.len());
+    let more = if text[end..].starts_with('>') || end == text.len() { "" } else { "?…" };
+    let is_path = text.starts_with('/') && !text.starts_with("//");
+    is_path.then(|| format!("{}{more}", &text[..end]))
 }
 
 fn version(version: Version) -> String {
@@ -135,14 +148,12 @@ mod tests {
             ("set-cookie", "a=b", "(3 bytes)"),
             ("location", "https://store.example/x?signature=abc", "https://store.example/x?…"),
             ("location", "/v2/", "/v2/"),
-            ("location", "https://u:abc@store.example/x", "https://…@store.example/x"),
-            ("location", "//u:abc@store.example/x#abc", "//…@store.example/x?…"),
-            ("link", "</v2/a/tags/list?last=abc>; rel=next", "</v2/a/tags/list?…"),
-            (
-                "www-authenticate",
-                "Bearer realm=\"https://t.example/token?k=abc\",service=\"abc\"",
-                "Bearer realm=\"https://t.example/token?…",
-            ),
+            ("location", "https://u:abc@store.example/x", "https://store.example/x"),
+            ("location", "//u:abc@store.example/x#abc", "(27 bytes)"),
+            ("location", "http://[abc/", "(12 bytes)"),
+            ("link", "</v2/a/tags/list?last=abc>; rel=next", "/v2/a/tags/list?…"),
+            ("link", "<https://r.example/v2/?n=1>; rel=next", "https://r.example/v2/?…"),
+            ("www-authenticate", "Bearer realm=\"https://t.example/token?k=abc\"", "Bearer …"),
             ("x-amz-signature", "abc", "(3 bytes)"),
         ] {
             let value = HeaderValue::from_static(value);
