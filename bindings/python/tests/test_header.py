@@ -77,7 +77,12 @@ def parameters(function: c_ast.FuncDecl) -> list[Any]:
 def test_the_header_was_read() -> None:
     assert len(FUNCTIONS) > 40
     assert {"ocireg_service", "ocireg_session", "ocireg_reader", "ocireg_context", "ocireg_error"} <= HANDLES
-    assert set(CALLBACKS) == {"ocireg_progress_fn", "ocireg_log_fn", "ocireg_drop_fn"}
+    assert set(CALLBACKS) == {
+        "ocireg_progress_fn",
+        "ocireg_log_fn",
+        "ocireg_drop_fn",
+        "ocireg_credentials_fn",
+    }
 
 
 def test_every_function_is_declared_and_no_other() -> None:
