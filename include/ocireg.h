@@ -28,8 +28,8 @@
  *     }
  *
  * Errors: a function that can fail returns OCIREG_OK (0) or an error code, and stores an ocireg_error in its last
- * parameter unless that is NULL. The caller owns the error: free it with ocireg_error_free(). There is no thread-local
- * last error. Each function lists the codes that have a particular meaning there. In addition,
+ * parameter unless that is NULL. The caller owns the error: free it with ocireg_error_free(). The library keeps no
+ * thread-local last error. Each function lists the codes that have a particular meaning there. In addition,
  *   - each function may return OCIREG_INVALID_ARGUMENT (a required pointer is NULL, or a value is not valid),
  *     OCIREG_INVALID_HANDLE, OCIREG_INVALID_UTF8, OCIREG_INVALID_JSON (malformed JSON, or an unknown option), and
  *     OCIREG_INTERNAL or OCIREG_PANIC, which you should report;
@@ -147,7 +147,7 @@
 #define OCIREG_NO_PLATFORM 104
 /* A local file or system resource could not be used. */
 #define OCIREG_IO 120
-/* There is no space left on the device. */
+/* The device has no space left. */
 #define OCIREG_NO_SPACE 121
 /* The operating system denied access to a file. */
 #define OCIREG_PERMISSION 122
@@ -957,7 +957,7 @@ const char *ocireg_error_json(const ocireg_error *error);
  * @endcode
  *
  * @param error  The error. May be NULL.
- * @return A line that belongs to the error and is valid until ocireg_error_free(); "" if there is no hint, and for
+ * @return A line that belongs to the error and is valid until ocireg_error_free(); "" if the error has no hint, and for
  *         NULL. Never NULL.
  *
  * Safe to call from any thread. Never blocks. Since 0.2.

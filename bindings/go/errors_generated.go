@@ -80,7 +80,7 @@ const (
 	CodeNoPlatform Code = 104
 	// A local file or system resource could not be used.
 	CodeIO Code = 120
-	// There is no space left on the device.
+	// The device has no space left.
 	CodeNoSpace Code = 121
 	// The operating system denied access to a file.
 	CodePermission Code = 122

@@ -146,7 +146,7 @@ type ResolvedEndpoint struct {
 	// Insecure says whether it may be used over plain HTTP or with an unverified certificate.
 	Insecure bool `json:"insecure"`
 	// Skipped says why it is not used. It is empty if it is used.
-	Skipped string `json:"skipped"`
+	Skipped string `json:"skipped,omitempty"`
 }
 
 // ResolveEndpoints returns the endpoints that a session for a reference would use, in the order to try them, with all

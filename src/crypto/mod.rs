@@ -13,7 +13,7 @@ use rustls::crypto::CryptoProvider;
 
 /// Hash functions; a context may be cloned at any point.
 pub use library::digest as hash;
-pub use random::{check_randomness, hex, random, random_hex};
+pub use random::{HashSecret, check_randomness, hex, random, random_hex};
 
 #[cfg(not(any(feature = "ring", feature = "aws-lc-rs")))]
 compile_error!("ocireg needs one of the features `ring` and `aws-lc-rs`");

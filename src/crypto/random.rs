@@ -1,10 +1,12 @@
 //! Random numbers from the system, through the cryptography library.
 
 use std::cell::Cell;
-use std::hash::RandomState;
+use std::fmt;
+use std::hash::{DefaultHasher, Hasher, RandomState};
 use std::io;
 
 use super::library::rand::{SecureRandom, SystemRandom};
+use crate::error::{Error, Result};
 
 /// Fills a buffer with random bytes that nobody can guess.
 pub fn random(bytes: &mut [u8]) -> io::Result<()> {
@@ -26,6 +28,33 @@ pub fn check_randomness() -> io::Result<()> {
         SEEDED.set(true);
     }
     Ok(())
+}
+
+/// A secret that hashes are begun with, so that nobody outside this process can make two things with the same hash.
+#[derive(Clone)]
+pub struct HashSecret([u8; 16]);
+
+impl HashSecret {
+    /// A new secret.
+    pub fn new() -> Result<Self> {
+        let mut secret = [0; 16];
+        random(&mut secret)
+            .map_err(|e| Error::resource("the system did not provide random numbers", &e))?;
+        Ok(Self(secret))
+    }
+
+    /// Begins a hash.
+    pub fn hasher(&self) -> DefaultHasher {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(&self.0);
+        hasher
+    }
+}
+
+impl fmt::Debug for HashSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HashSecret").finish_non_exhaustive()
+    }
 }
 
 /// Random bytes as lower-case hex digits: a name that nobody can guess.

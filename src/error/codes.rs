@@ -177,7 +177,7 @@ codes! {
         hint "if you trust the host, add it to the option that allows this"
         example "refused to send credentials to registry.example over plain HTTP";
     Unauthorized = 60 "UNAUTHORIZED" "The registry requires valid credentials."
-        when "There are no credentials for the registry, or it does not accept them."
+        when "The registry needs credentials, and none were found, or it does not accept them."
         hint "log in to the registry, or pass valid credentials"
         example "cannot pull registry.example/app:1: no basic auth credentials for registry.example";
     Denied = 61 "DENIED" "The credentials do not allow this operation."
@@ -240,7 +240,7 @@ codes! {
         when "A file cannot be read or written, a program not started, or the process has too many open files."
         hint "check the file or directory named in the message, and the resource limits of the process"
         example "cannot read /home/user/image/index.json: Input/output error";
-    NoSpace = 121 "NO_SPACE" "There is no space left on the device."
+    NoSpace = 121 "NO_SPACE" "The device has no space left."
         when "The disk is full, or a quota is used up."
         hint "free some space, or choose another directory"
         example "cannot write /home/user/image/blobs/sha256/0123…: No space left on device";

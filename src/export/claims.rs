@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hasher};
 
-use crate::crypto;
+use crate::crypto::HashSecret;
 use crate::error::{Code, Error, Result};
 
 /// A directory that is in the archive.
@@ -34,7 +34,7 @@ pub(super) enum Fate {
 
 #[derive(Debug)]
 pub(super) struct Claims {
-    secret: [u8; 32],
+    secrets: [HashSecret; 2],
     flags: HashMap<Key, u8>,
     most: u64,
 }
@@ -42,15 +42,13 @@ pub(super) struct Claims {
 impl Claims {
     /// No claims, and the most that there may be.
     pub(super) fn new(most: u64) -> Result<Self> {
-        let mut secret = [0; 32];
-        crypto::random(&mut secret)
-            .map_err(|e| Error::resource("the system gives no random numbers", &e))?;
-        Ok(Self { secret, flags: HashMap::new(), most })
+        let secrets = [HashSecret::new()?, HashSecret::new()?];
+        Ok(Self { secrets, flags: HashMap::new(), most })
     }
 
-    /// The same secret without claims.
+    /// The same secrets without claims.
     pub(super) fn like(&self) -> Self {
-        Self { secret: self.secret, flags: HashMap::new(), most: self.most }
+        Self { secrets: self.secrets.clone(), flags: HashMap::new(), most: self.most }
     }
 
     /// What was said of exactly this path.
@@ -114,10 +112,7 @@ impl Claims {
 
     /// The root, each directory on the way, and the path itself, which is the last; of the root only itself.
     fn walk(&self, path: &[u8], mut visit: impl FnMut(Key, bool)) {
-        let mut hashers = [DefaultHasher::new(), DefaultHasher::new()];
-        for (hasher, secret) in hashers.iter_mut().zip(self.secret.chunks(16)) {
-            hasher.write(secret);
-        }
+        let mut hashers = self.secrets.each_ref().map(HashSecret::hasher);
         let key = |hashers: &[DefaultHasher; 2]| {
             let mut key = [0; 16];
             key[..8].copy_from_slice(&hashers[0].finish().to_ne_bytes());

@@ -108,7 +108,7 @@ pub unsafe extern "C" fn ocireg_error_json(error: *const ocireg_error) -> *const
 /// @endcode
 ///
 /// @param error  The error. May be NULL.
-/// @return A line that belongs to the error and is valid until ocireg_error_free(); "" if there is no hint, and for
+/// @return A line that belongs to the error and is valid until ocireg_error_free(); "" if the error has no hint, and for
 ///         NULL. Never NULL.
 ///
 /// Safe to call from any thread. Never blocks. Since 0.2.

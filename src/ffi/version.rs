@@ -48,7 +48,7 @@ pub unsafe extern "C" fn ocireg_version_info() -> *const c_char {
                 "version": env!("CARGO_PKG_VERSION"),
                 "features": ["pull", "upload", "login", "search", "proxy", "log"],
                 "protocols": ["v1", "v2"],
-                "http": "ureq",
+                "http": crate::http::CLIENT,
                 "tls": "rustls",
             });
             CString::new(info.to_string()).unwrap_or_default()

@@ -26,3 +26,6 @@ pub use response::{Body, Response};
 pub use transport::scope::carry;
 // The types of requests and answers, so that no other room names the client.
 pub use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+
+/// The name of the HTTP client, for whoever asks what the library is made of.
+pub const CLIENT: &str = "ureq";

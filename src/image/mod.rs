@@ -6,12 +6,11 @@ mod diff_ids;
 pub mod manifest;
 pub mod media_type;
 pub mod platform;
-pub mod rootfs;
 pub mod select;
 pub mod transport;
 
 pub use descriptor::Descriptor;
-pub use diff_ids::diff_ids;
+pub use diff_ids::{diff_ids, listed_diff_ids};
 pub use manifest::{ImageManifest, Index, Manifest};
 pub use platform::Platform;
 pub use transport::{BlobRead, BlobWrite, Sink, Source};

@@ -1,10 +1,10 @@
 //! What the layer at hand has made, so that its own whiteouts spare it.
 
 use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{Hash, Hasher};
 
-use crate::crypto;
-use crate::error::{Error, Result};
+use crate::crypto::HashSecret;
+use crate::error::Result;
 use crate::os::tree::Id;
 
 /// Names that were made, each in its directory. One takes some 20 bytes: what is kept is a sum of 64 bits, made with a
@@ -14,17 +14,14 @@ use crate::os::tree::Id;
 /// all that it holds.
 #[derive(Debug)]
 pub(super) struct Marks {
-    secret: [u8; 16],
+    secret: HashSecret,
     made: HashSet<u64>,
 }
 
 impl Marks {
     /// Nothing was made yet.
     pub(super) fn new() -> Result<Self> {
-        let mut secret = [0; 16];
-        crypto::random(&mut secret)
-            .map_err(|e| Error::resource("the system gives no random numbers", &e))?;
-        Ok(Self { secret, made: HashSet::new() })
+        Ok(Self { secret: HashSecret::new()?, made: HashSet::new() })
     }
 
     /// Notes a name.
@@ -39,8 +36,7 @@ impl Marks {
     }
 
     fn sum(&self, directory: Id, name: &[u8]) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        self.secret.hash(&mut hasher);
+        let mut hasher = self.secret.hasher();
         directory.numbers().hash(&mut hasher);
         name.hash(&mut hasher);
         hasher.finish()

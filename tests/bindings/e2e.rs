@@ -189,7 +189,12 @@ fn ends(request: &[&str], name: &'static str) -> Step {
 
 /// The request gives something else each time.
 fn random(request: &[&str]) -> Step {
-    Step { fields: fields(request), expected: Expected::Ok(json!("*")), differs: Differs::InTime }
+    in_time(request, json!("*"))
+}
+
+/// The request succeeds with this, and the rest depends on the moment.
+fn in_time(request: &[&str], value: Value) -> Step {
+    Step { fields: fields(request), expected: Expected::Ok(value), differs: Differs::InTime }
 }
 
 /// The request fails with this code where the language can make it at all: JSON of the wrong shape.
@@ -222,7 +227,7 @@ fn run_in(environment: &[(&str, &str)], scenario: &str, fixtures: &impl Words, s
                 request =
                     request.replace(&format!("{{last.{key}}}"), value.as_str().unwrap_or("?"));
             }
-            let answer = driver.ask(&request);
+            let answer = as_document(driver.ask(&request), &step.fields[0]);
             if let Answer::Ok(Value::Object(object)) = &answer {
                 last.clone_from(object);
             }
@@ -249,6 +254,16 @@ fn run_in(environment: &[(&str, &str)], scenario: &str, fixtures: &impl Words, s
             }
             assert_eq!(one, other, "{scenario}: C and {name} differ on {}", step.fields.join(" "));
         }
+    }
+}
+
+/// Where a method gives the one list that a document has, the document.
+fn as_document(answer: Answer, request: &str) -> Answer {
+    match answer {
+        Answer::Ok(list @ Value::Array(_)) if request == "service_resolve_endpoints" => {
+            Answer::Ok(json!({"endpoints": list}))
+        }
+        other => other,
     }
 }
 
@@ -1217,7 +1232,11 @@ fn archives() {
                 json!({"kind": "image", "platform": "linux/arm64", "name": "app:2"}),
             ),
             random(&["push", "s", "docker-archive:{dir}/b.tar:@0", "{plain}/saved:1", r"\N"]),
-            random(&["push", "s", "oci-archive:{dir}/a.tar:mine", "{plain}/saved:2", arm64]),
+            // The first language has sent the blobs.
+            in_time(
+                &["push", "s", "oci-archive:{dir}/a.tar:mine", "{plain}/saved:2", arm64],
+                json!({"descriptor": {"digest": "{arm64}"}}),
+            ),
             fails(
                 &["push", "s", "docker-archive:{dir}/b.tar:other", "{plain}/saved:1", r"\N"],
                 "NOT_FOUND",

@@ -12,8 +12,7 @@ use crate::config::settings::Limits;
 use crate::error::{Code, Error, Phase, Result};
 use crate::image::descriptor::check_digest;
 use crate::image::manifest::Document;
-use crate::image::rootfs::diff_ids;
-use crate::image::{BlobRead, Descriptor, Source, media_type};
+use crate::image::{BlobRead, Descriptor, Source, listed_diff_ids, media_type};
 use crate::json::strict;
 use crate::names::digest::{Algorithm, Digest, Hasher};
 use crate::names::reference::Reference;
@@ -49,9 +48,7 @@ impl DockerArchiveSource {
         let config = reading.config(&item)?;
         let mut layers = HashMap::new();
         let mut listed = Vec::new();
-        let diff_ids = diff_ids(&config, item.layers.len()).map_err(|e| {
-            e.context(format!("cannot use {} of {}", item.config, archive.path().display()))
-        })?;
+        let diff_ids = reading.diff_ids(&item, &config)?;
         for (file, diff_id) in item.layers.iter().zip(&diff_ids) {
             let part = reading.file(file)?;
             let layer = reading.layer(part, diff_id, call).map_err(|e| {
@@ -156,6 +153,20 @@ impl Reading<'_> {
             .phase(Phase::Store)
             .cause(format!("{MANIFEST} lists it"))
             .hint("create the archive again")
+    }
+
+    /// What the layers hash to, as the configuration says.
+    fn diff_ids(&self, item: &Item, config: &[u8]) -> Result<Vec<Digest>> {
+        let shown = format!("cannot use {} of {}", item.config, self.archive.path().display());
+        let listed = listed_diff_ids(config).map_err(|e| e.context(&shown))?;
+        if listed.len() == item.layers.len() {
+            return Ok(listed);
+        }
+        let (listed, files) = (listed.len(), item.layers.len());
+        Err(Error::new(Code::InvalidManifest, shown)
+            .phase(Phase::Store)
+            .cause(format!("it lists {listed} layers, but {MANIFEST} {files}"))
+            .hint("create the archive again"))
     }
 
     /// The configuration. Programs name it by its digest.
