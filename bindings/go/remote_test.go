@@ -133,7 +133,9 @@ func TestRemoteBlobVerifiesChunks(t *testing.T) {
 	if _, err := blob.ReadAt(p, 950); err != nil || !bytes.Equal(p, data[950:1050]) {
 		t.Error(err)
 	}
-	r.change(func() { data[3500] ^= 1 })
+	damaged := bytes.Clone(data)
+	damaged[3500] ^= 1
+	r.change(func() { r.blobs[digestOf(data)] = damaged })
 	var failure *ocireg.Error
 	if _, err := blob.ReadAt(p, 3000); !errors.As(err, &failure) || failure.What != "chunk" {
 		t.Error(err)

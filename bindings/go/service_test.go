@@ -169,9 +169,14 @@ func TestServiceOptions(t *testing.T) {
 		t.Fatal(err)
 	}
 	service.Close()
-	full.HostsDir = "/nowhere"
-	if _, err := ocireg.NewService(full); !errors.Is(err, ocireg.ErrUnsupported) {
-		t.Errorf("an option that nothing follows yet: %v", err)
+	full.RegistriesConf = "/nowhere"
+	service, err = ocireg.NewService(full)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer service.Close()
+	if _, err := service.ResolveEndpoints(t.Context(), "r.example/app", nil); !errors.Is(err, ocireg.ErrInvalidConfig) {
+		t.Errorf("a file that does not exist: %v", err)
 	}
 	document, err := json.Marshal(full)
 	if err != nil {
