@@ -74,7 +74,10 @@ fn passing(file: &str, test: &str) -> String {
             )
         }
         _ => match file.strip_prefix("src/").and_then(|path| path.strip_suffix(".rs")) {
-            Some(path) => format!("test {}::tests::{test} ... ok", path.replace('/', "::")),
+            Some(path) => {
+                let module = path.strip_suffix("/mod").unwrap_or(path).replace('/', "::");
+                format!("test {module}::tests::{test} ... ok")
+            }
             None => format!("test {}::{test} ... ok", file.trim_end_matches(".rs")),
         },
     }
