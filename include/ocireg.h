@@ -64,10 +64,10 @@
 
 /* The version of this header. ocireg_version_number() returns the version of the library. */
 #define OCIREG_VERSION_MAJOR 0
-#define OCIREG_VERSION_MINOR 1
+#define OCIREG_VERSION_MINOR 2
 #define OCIREG_VERSION_PATCH 0
-#define OCIREG_VERSION_STRING "0.1.0"
-#define OCIREG_VERSION_NUMBER 256
+#define OCIREG_VERSION_STRING "0.2.0"
+#define OCIREG_VERSION_NUMBER 512
 
 /* Error codes. The numbers never change; new codes may be added. docs/errors.md says what to do about each. */
 
@@ -3234,7 +3234,7 @@ int32_t ocireg_auth_json(const char *host,
  */
 
 /**
- * Returns the version of the library, such as "0.1.0".
+ * Returns the version of the library, such as "0.2.0".
  *
  * @return A static string.
  *

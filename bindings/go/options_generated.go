@@ -39,7 +39,7 @@ type ServiceOptions struct {
 	Resolve map[string][]string `json:"resolve,omitempty"`
 	// The proxies. &Proxy{} means no proxy. Default: the environment's.
 	Proxy *Proxy `json:"proxy,omitempty"`
-	// The User-Agent header. Default: "ocireg/0.1.0".
+	// The User-Agent header. Default: "ocireg/0.2.0".
 	UserAgent string `json:"user-agent,omitempty"`
 	// Put in front of the User-Agent header, for example the program's name and version.
 	UserAgentPrefix string `json:"user-agent-prefix,omitempty"`

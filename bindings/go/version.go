@@ -6,7 +6,7 @@ import (
 	"github.com/ocireg/ocireg/bindings/go/internal/capi"
 )
 
-// Version returns the version of the loaded library, such as "0.1.0".
+// Version returns the version of the loaded library, such as "0.2.0".
 func Version() string { return capi.Version() }
 
 // LibraryInfo describes the loaded library.

@@ -20,7 +20,7 @@ const MAJOR: u32 = part(env!("CARGO_PKG_VERSION_MAJOR"));
 const MINOR: u32 = part(env!("CARGO_PKG_VERSION_MINOR"));
 const PATCH: u32 = part(env!("CARGO_PKG_VERSION_PATCH"));
 
-/// Returns the version of the library, such as "0.1.0".
+/// Returns the version of the library, such as "0.2.0".
 ///
 /// @return A static string.
 ///

@@ -71,7 +71,7 @@ fn libdir_is_where_the_library_goes_and_every_file_knows() {
         let project = ocireg_testkit::tempdir();
         std::fs::write(
             project.path().join("CMakeLists.txt"),
-            "cmake_minimum_required(VERSION 3.16)\nproject(program C)\nfind_package(ocireg 0.1 REQUIRED)\n\
+            "cmake_minimum_required(VERSION 3.16)\nproject(program C)\nfind_package(ocireg 0.2 REQUIRED)\n\
              add_executable(program program.c)\ntarget_link_libraries(program PRIVATE ocireg::ocireg)\n",
         )
         .expect("written");

@@ -95,7 +95,7 @@ from ._session import Manifest, Session
 from ._v1 import V1Endpoint, V1Image, V1Session
 from ._writer import BlobWriter, LayerWriter
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "AUTH_CLIENT_ID",

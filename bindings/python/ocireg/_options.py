@@ -265,7 +265,7 @@ ServiceOptions = TypedDict(
 - ``resolve``: The addresses of hosts, instead of DNS; ``*`` is every other name, and a host with an empty list does
   not resolve.
 - ``proxy``: The proxy for all requests, or one for each scheme; ``""`` is none. Default: the environment's.
-- ``user-agent``: The User-Agent header; ``""`` sends none. Default: "ocireg/0.1.0".
+- ``user-agent``: The User-Agent header; ``""`` sends none. Default: "ocireg/0.2.0".
 - ``user-agent-prefix``: Put in front of the User-Agent header, for example the program's name and version.
 - ``timeouts``: How long each step may take.
 - ``retry``: How failed requests are retried.

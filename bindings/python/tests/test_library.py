@@ -76,7 +76,7 @@ def test_an_old_library_is_refused_with_path_and_version(tmp_path: Path) -> None
     assert "ImportError" in done.stderr
     assert str(old) in done.stderr
     assert "0.0.9" in done.stderr
-    assert "0.1.0" in done.stderr
+    assert "0.2.0" in done.stderr
 
 
 @pytest.mark.parametrize(
