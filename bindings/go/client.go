@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"strings"
 
 	"github.com/ocireg/ocireg/bindings/go/internal/capi"
 )
@@ -50,25 +51,18 @@ func (w *wishes) take(transport http.RoundTripper) error {
 	case nil:
 		return nil
 	case *modifyingTransport:
-		request := &http.Request{Header: w.headers}
-		for _, modifier := range t.modifiers {
-			ours, ok := modifier.(*headerModifier)
-			if !ok {
-				return foreign(fmt.Sprintf("the RequestModifier %T", modifier), "")
-			}
-			if err := ours.ModifyRequest(request); err != nil {
-				return err
-			}
-		}
-		return w.take(t.base)
+		return w.modified(t.base, t.modifiers)
 	case *authTransport:
 		w.always = w.always || t.state().always
 		if auth := t.state().auth; auth != nil {
-			if w.auth != nil && *w.auth != *auth {
+			// Anonymous sessions and transports take the credentials of the other, as in Docker's package.
+			switch {
+			case w.auth == nil || *w.auth == AuthConfig{}:
+				w.auth = auth
+			case *auth != AuthConfig{} && *auth != *w.auth:
 				return refusal("authConfig", "the credentials of AuthTransport differ from those of the session",
 					"pass the same to both, or a nil authConfig to NewSession")
 			}
-			w.auth = auth
 		}
 		return w.take(t.base)
 	case *http.Transport:
@@ -80,8 +74,51 @@ func (w *wishes) take(transport http.RoundTripper) error {
 			w.tls = t.TLSClientConfig
 			return nil
 		}
+	default:
+		if base, modifiers, ok := ofDistribution(t); ok {
+			return w.modified(base, modifiers)
+		}
 	}
 	return foreign(fmt.Sprintf("the RoundTripper %T", transport), "")
+}
+
+// modified adds the headers of a transport's modifiers, and the wishes of the transport below it.
+func (w *wishes) modified(base http.RoundTripper, modifiers []RequestModifier) error {
+	request := &http.Request{Header: w.headers}
+	for _, modifier := range modifiers {
+		if _, ours := modifier.(*headerModifier); !ours && !isOfDistribution(reflect.TypeOf(modifier), "headerModifier") {
+			return foreign(fmt.Sprintf("the RequestModifier %T", modifier), "")
+		}
+		if err := modifier.ModifyRequest(request); err != nil {
+			return err
+		}
+	}
+	return w.take(base)
+}
+
+// isOfDistribution reports whether t is the type of that name in distribution's package registry/client/transport, which
+// is what programs written for Docker's package use in the place of ModifyRequests.
+func isOfDistribution(t reflect.Type, name string) bool {
+	return t != nil && t.Name() == name &&
+		strings.HasSuffix(t.PkgPath(), "github.com/docker/distribution/registry/client/transport")
+}
+
+// ofDistribution returns what distribution's NewTransport was called with, if it made this transport.
+func ofDistribution(made http.RoundTripper) (base http.RoundTripper, modifiers []RequestModifier, ok bool) {
+	v := reflect.ValueOf(made)
+	if v.Kind() != reflect.Pointer || v.IsNil() || !isOfDistribution(v.Type().Elem(), "transport") {
+		return nil, nil, false
+	}
+	below, list := v.Elem().FieldByName("Base"), v.Elem().FieldByName("Modifiers")
+	if !below.IsValid() || list.Kind() != reflect.Slice {
+		return nil, nil, false
+	}
+	base, _ = below.Interface().(http.RoundTripper) // It may be nil.
+	for i := range list.Len() {
+		modifier, _ := list.Index(i).Interface().(RequestModifier)
+		modifiers = append(modifiers, modifier)
+	}
+	return base, modifiers, true
 }
 
 // changedField returns the name of a field that differs from what NewTransport sets, or "".

@@ -39,7 +39,8 @@ func placeOf(address url.URL) string {
 			host = strings.TrimSuffix(host, ":") + ":443"
 		}
 	}
-	return scheme + "://" + host + address.EscapedPath()
+	// The path of what JoinPath makes may begin without a slash.
+	return scheme + "://" + host + "/" + strings.TrimPrefix(address.EscapedPath(), "/")
 }
 
 func (c *challenges) GetChallenges(endpoint url.URL) ([]Challenge, error) {

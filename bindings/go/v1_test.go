@@ -734,6 +734,16 @@ func TestClientsOfSessions(t *testing.T) {
 		session.Close()
 	}
 
+	// An anonymous session has the credentials of its transport, as in Docker's package.
+	session, err = ocireg.NewSession(ocireg.HTTPClient(ocireg.AuthTransport(nil, alice, false)), &ocireg.AuthConfig{}, endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close()
+	if _, err := session.GetRepositoryData(app); err != nil {
+		t.Error(err)
+	}
+
 	changed := func(change func(*http.Transport)) *http.Client {
 		transport := ocireg.NewTransport(nil)
 		change(transport)
