@@ -438,7 +438,8 @@ type PutBlobFileOptions struct {
 	Algorithm string `json:"algorithm,omitempty"`
 	// Repositories of the same registry that the blob may be mounted from.
 	MountFrom []string `json:"mount_from,omitempty"`
-	// The size of a chunk in bytes. Default: 4 MiB.
+	// Send the file in chunks of this many bytes. Without it, a file over 4 MiB is hashed first and sent in one request,
+	// unless the registry accepts only chunks. Default: one request.
 	ChunkSize int64 `json:"chunk_size,omitempty"`
 	// Check first whether the repository already has the blob.
 	CheckExists bool `json:"check_exists,omitempty"`

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::blob_files::{self, Moved};
+use super::blob_files::Moved;
+use super::put_files;
 use crate::call::Call;
 use crate::call::event::{BlobSource, Direction};
 use crate::error::{Code, Error, Result};
@@ -134,7 +135,7 @@ pub fn put(session: &Session, fd: i32, options: PutOptions, call: &Call) -> Resu
     let lent = Lent::to_read(fd)?;
     if lent.is_regular() {
         let shown = lent.shown();
-        return blob_files::put_open(session, lent.into_file(), shown, options, call);
+        return put_files::put_open(session, lent.into_file(), shown, options, call);
     }
     if options.digest.is_none() && (options.check_exists || !options.mount_from.is_empty()) {
         let message = "mount_from and check_exists need the blob's digest in the option digest, because a pipe or socket can be read only once";

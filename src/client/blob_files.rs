@@ -1,10 +1,8 @@
-//! Blobs from and to files: a file appears under its name whole and right, or not at all.
+//! Blobs to files: a file appears under its name whole and right, or not at all.
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::Serialize;
 
@@ -15,20 +13,15 @@ use crate::image::Descriptor;
 use crate::names::digest::{Digest, Hasher};
 use crate::os::atomic_file::AtomicFile;
 use crate::os::dir::Dir;
-use crate::os::file::{State, open_regular};
 use crate::registry::session::Session;
 use crate::store::part::{FILE_MODE, hash_file, part_name};
 use crate::transfer::progress::Events;
 use crate::v2::Repository;
 use crate::v2::blob::BlobReader;
 use crate::v2::foreign::Wanted;
-use crate::v2::upload::{BlobWriter, PutOptions};
 
 /// What is moved at a time.
 const BUFFER: usize = 256 << 10;
-
-/// How long a registry may take to hear that an upload is over.
-const ABORT: Duration = Duration::from_millis(500);
 
 /// A blob that was downloaded to or uploaded from a file.
 #[derive(Debug, Serialize)]
@@ -276,183 +269,4 @@ impl Part<'_> {
         self.file.commit(&place.dir, &place.name).map_err(failed)?;
         place.dir.sync().map(drop).map_err(failed)
     }
-}
-
-/// Uploads a file as a blob. Fails with SOURCE_CHANGED if the file changes meanwhile.
-pub fn put(session: &Session, path: &Path, options: PutOptions, call: &Call) -> Result<Moved> {
-    put_source(session, Source::open(path)?, options, call)
-}
-
-/// The same for an open file, from where it stands to its end.
-pub(super) fn put_open(
-    session: &Session,
-    file: File,
-    shown: String,
-    options: PutOptions,
-    call: &Call,
-) -> Result<Moved> {
-    put_source(session, Source::at_position(file, shown)?, options, call)
-}
-
-fn put_source(
-    session: &Session,
-    mut source: Source,
-    options: PutOptions,
-    call: &Call,
-) -> Result<Moved> {
-    if let Some(size) = options.size {
-        let named =
-            options.digest.as_ref().map_or_else(|| "the file".to_owned(), Digest::to_string);
-        if size != source.size() {
-            return Err(Error::new(
-                Code::SizeMismatch,
-                format!("{} has {} bytes, but {size} were expected", source.shown, source.size()),
-            )
-            .cause(format!("it should be {named}"))
-            .with(|d| {
-                d.size_expected = Some(size);
-                d.size_actual = Some(source.size());
-            }));
-        }
-    }
-    let mut options = PutOptions { size: Some(source.size()), ..options };
-    let asks = options.check_exists || !options.mount_from.is_empty();
-    let given = options.digest.clone();
-    if asks && given.is_none() {
-        options.digest = Some(source.hash(Hasher::new(options.algorithm), call)?);
-    }
-    call.set_total(source.size());
-    let moved = session.with_repository_to_push(call, |repository| {
-        let mut again = false;
-        loop {
-            match source.upload(repository, &options, call) {
-                // The registry has lost the upload, but the file is still there.
-                Err(error) if error.is_retryable() && is_lost(&error) && !again => again = true,
-                done => return done,
-            }
-        }
-    });
-    moved.map_err(|error| {
-        // What was hashed just now is something else already.
-        let changed = error.code() == Code::DigestMismatch && given.is_none();
-        if changed { source.changed().cause(error) } else { error }
-    })
-}
-
-/// Whether a new upload may succeed where this one failed.
-fn is_lost(error: &Error) -> bool {
-    matches!(error.code(), Code::NotFound | Code::Disconnected | Code::Timeout | Code::Server)
-}
-
-/// A file that is read, and watched for changes.
-struct Source {
-    /// What messages call it.
-    shown: String,
-    file: File,
-    /// Where its content begins.
-    start: u64,
-    state: State,
-}
-
-impl Source {
-    fn open(path: &Path) -> Result<Self> {
-        let failed = format!("cannot read the file {}", path.display());
-        let file = open_regular(path).map_err(|e| e.into_error(&failed))?;
-        Self::new(file, path.display().to_string(), 0)
-    }
-
-    fn at_position(mut file: File, shown: String) -> Result<Self> {
-        let start = file.stream_position().map_err(|e| unreadable(&shown, &e))?;
-        Self::new(file, shown, start)
-    }
-
-    fn new(file: File, shown: String, start: u64) -> Result<Self> {
-        let state = State::of(&file).map_err(|e| unreadable(&shown, &e))?;
-        Ok(Self { shown, file, start, state })
-    }
-
-    fn size(&self) -> u64 {
-        self.state.size.saturating_sub(self.start)
-    }
-
-    fn hash(&mut self, mut hasher: Hasher, call: &Call) -> Result<Digest> {
-        let failed = |e: &std::io::Error| unreadable(&self.shown, e);
-        let read = hash_file(&mut self.file, &mut hasher, call, failed)?;
-        if read != self.size() {
-            return Err(self.changed());
-        }
-        self.check()?;
-        Ok(hasher.finish())
-    }
-
-    fn upload(
-        &mut self,
-        repository: &Repository,
-        options: &PutOptions,
-        call: &Call,
-    ) -> Result<Moved> {
-        self.file.seek(SeekFrom::Start(self.start)).map_err(|e| unreadable(&self.shown, &e))?;
-        let registry = repository.registry();
-        let slots = &registry.common().upload_slots;
-        let _slot = slots.take(registry.base().authority(), call)?;
-        let before = call.done();
-        let mut writer = BlobWriter::open(repository.clone(), options.clone(), call)?;
-        let existed = writer.is_present();
-        let sent = self.send(&mut writer, existed, call);
-        if sent.is_err() {
-            call.forget_done(call.done().saturating_sub(before));
-            drop(writer.abort(&call.parting(ABORT)));
-        }
-        let descriptor = sent?;
-        let bytes_transferred = if existed { 0 } else { descriptor.size };
-        Ok(Moved { descriptor, existed, bytes_transferred, warnings: call.warnings() })
-    }
-
-    fn send(&mut self, writer: &mut BlobWriter, existed: bool, call: &Call) -> Result<Descriptor> {
-        let shown = writer.descriptor();
-        let mut events = Events::new(&shown, Direction::Up);
-        let source = if existed { BlobSource::Present } else { BlobSource::Network };
-        let (mut buffer, mut position) = (vec![0; BUFFER], 0);
-        loop {
-            call.check()?;
-            let read = match self.file.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(read) => read,
-                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
-                Err(e) => return Err(unreadable(&self.shown, &e)),
-            };
-            position += read as u64;
-            if position > self.size() {
-                return Err(self.changed());
-            }
-            writer.write(&buffer[..read], call)?;
-            call.add_done(read as u64);
-            events.tell(position, false, source, call)?;
-        }
-        if position != self.size() {
-            return Err(self.changed());
-        }
-        self.check()?;
-        let descriptor = writer.commit(None, None, call)?;
-        Events::new(&descriptor, Direction::Up).tell(position, true, source, call)?;
-        Ok(descriptor)
-    }
-
-    /// Fails if the file has changed since it was opened.
-    fn check(&self) -> Result<()> {
-        let now = State::of(&self.file).map_err(|e| unreadable(&self.shown, &e))?;
-        if now == self.state { Ok(()) } else { Err(self.changed()) }
-    }
-
-    fn changed(&self) -> Error {
-        Error::new(
-            Code::SourceChanged,
-            format!("{} changed while it was being uploaded", self.shown),
-        )
-        .hint("upload it again when no other program writes to it")
-    }
-}
-
-fn unreadable(shown: &str, error: &std::io::Error) -> Error {
-    Error::file(format!("cannot read {shown}"), error)
 }

@@ -60,7 +60,7 @@ fn open(location: &str) -> Result<Layout> {
 }
 
 fn parse(location: &str) -> Result<(std::path::PathBuf, Option<String>)> {
-    match Location::parse(location, Bare::Refused, "location")? {
+    match Location::parse(location, Bare::OnThisMachine, "location")? {
         Location::Oci { dir, name } => Ok((dir, name)),
         other => Err(Error::argument("location", format!("{other} is not an OCI layout"))
             .hint("write oci:DIR or oci:DIR:NAME")),

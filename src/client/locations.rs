@@ -20,10 +20,6 @@ use crate::store::files::{Artifact, FilesOptions, FilesSink, FilesSource};
 use crate::store::place::{LayoutSink, LayoutSource, WriteOptions};
 use crate::v2::repository::Selector;
 
-/// How to write a location on this machine.
-pub(super) const ON_THIS_MACHINE: &str = "write oci:DIR[:NAME], oci-archive:FILE[:NAME], \
-    docker-archive:FILE[:REFERENCE] or files:DIR";
-
 /// A parsed location; one in a registry has a parsed reference.
 #[derive(Debug, Clone)]
 pub enum Place {

@@ -12,5 +12,6 @@ pub mod login;
 pub mod options;
 pub mod pull;
 pub mod push;
+pub mod put_files;
 pub mod session;
 pub mod unpack;

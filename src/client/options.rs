@@ -259,8 +259,9 @@ options! {
         "algorithm" => algorithm: Option<Algorithm>, else "`sha256`";
         /// Repositories of the same registry that the blob may be mounted from.
         "mount_from" => mount_from: Vec<String>;
-        /// The size of a chunk in bytes.
-        "chunk_size" => chunk_size: usize = CHUNK, in 1..=LARGEST_CHUNK;
+        /// Send the file in chunks of this many bytes. Without it, a file over 4 MiB is hashed first and sent in one request, unless
+        /// the registry accepts only chunks.
+        "chunk_size" => chunk_size: Option<usize>, in 1..=LARGEST_CHUNK, else "one request";
         /// Check first whether the repository already has the blob.
         "check_exists" => check_exists: bool;
     }

@@ -1,11 +1,11 @@
 //! From a registry to a place on this machine.
 
-use super::locations::{self, ON_THIS_MACHINE, Opening, Place, refuse_for, refuse_overwrite};
+use super::locations::{self, Opening, Place, refuse_for, refuse_overwrite};
 use super::options::PullOptions;
 use crate::call::{Call, Event};
 use crate::error::{Error, Result};
 use crate::image::Source as _;
-use crate::names::location::{Bare, Location};
+use crate::names::location::{Bare, Location, ON_THIS_MACHINE};
 use crate::names::reference::Reference;
 use crate::registry::api_endpoint::ApiVersion;
 use crate::registry::service::Service;
@@ -30,7 +30,8 @@ pub fn pull(
         return Err(Error::argument("source", "the source must be an image in a registry")
             .hint("write docker://REFERENCE or REFERENCE"));
     };
-    let to = Place::parse(destination, Bare::Refused, "destination")?.within(options.dir_fd)?;
+    let to =
+        Place::parse(destination, Bare::OnThisMachine, "destination")?.within(options.dir_fd)?;
     if to.reference().is_some() {
         return Err(Error::argument("destination", "the destination must be on this machine")
             .hint(ON_THIS_MACHINE));

@@ -1,11 +1,12 @@
 //! From a place on this machine to a registry.
 
 use super::artifact::Making;
-use super::locations::{self, ON_THIS_MACHINE, Opening, Place};
+use super::locations::{self, Opening, Place};
 use super::options::PushOptions;
 use crate::call::Call;
 use crate::error::{Error, Result};
-use crate::names::location::Bare;
+use crate::names::location::{Bare, ON_THIS_MACHINE};
+use crate::names::reference::Reference;
 use crate::registry::service::Service;
 use crate::transfer::report::Report;
 use crate::transfer::{engine, options as transfer};
@@ -19,10 +20,13 @@ pub fn push(
     options: PushOptions,
     call: Call,
 ) -> Result<Report> {
-    let from = Place::parse(source, Bare::Refused, "source")?.within(options.dir_fd)?;
+    let hint = || format!("{ON_THIS_MACHINE}; ocireg_copy() copies between registries");
+    let from = Place::parse(source, Bare::OnThisMachine, "source")
+        .map_err(|e| if source.parse::<Reference>().is_ok() { e.hint(hint()) } else { e })?
+        .within(options.dir_fd)?;
     if from.reference().is_some() {
-        return Err(Error::argument("source", "the source must be an image on this machine")
-            .hint(format!("{ON_THIS_MACHINE}; ocireg_copy() copies between registries")));
+        let message = "the source must be an image on this machine";
+        return Err(Error::argument("source", message).hint(hint()));
     }
     let to = Place::parse(destination, Bare::Reference, "destination")?;
     let Some(reference) = to.reference() else {

@@ -217,7 +217,7 @@ impl Kept {
         dir_fd: Option<u32>,
         call: &Call,
     ) -> Result<Self> {
-        let place = Place::parse(location, Bare::Refused, "layout")?.within(dir_fd)?;
+        let place = Place::parse(location, Bare::OnThisMachine, "layout")?.within(dir_fd)?;
         let Place::Local(Location::Oci { dir, name }) = place else {
             return Err(Error::argument("layout", format!("{location} is not an OCI layout"))
                 .hint("write oci:DIR or oci:DIR:NAME"));

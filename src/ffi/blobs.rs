@@ -9,7 +9,7 @@ use super::options;
 use super::reader::{Reader, ocireg_reader};
 use super::session::ocireg_session;
 use super::writer::{Writer, ocireg_writer};
-use crate::client::{blob_fds, blob_files};
+use crate::client::{blob_fds, blob_files, put_files};
 use crate::compress::LayerReader;
 use crate::error::Error;
 use crate::names::digest::Digest;
@@ -333,7 +333,8 @@ pub unsafe extern "C" fn ocireg_session_get_blob_file(
 ///                           `digest` is absent
 ///                         - `mount_from`: a list of repositories of the same registry that the blob may be mounted
 ///                           from
-///                         - `chunk_size` (default 4 MiB): the size of a chunk in bytes
+///                         - `chunk_size`: send the file in chunks of this many bytes. Without it, a file over 4 MiB
+///                           is hashed first and sent in one request, unless the registry accepts only chunks
 ///                         - `check_exists` (default false): check first whether the repository has the blob. For this
 ///                           and for `mount_from`, a file without `digest` is hashed first
 /// @param descriptor_json  Receives the OCI descriptor, with `existed` (whether the repository had the blob or mounted
@@ -366,7 +367,7 @@ pub unsafe extern "C" fn ocireg_session_put_blob_file(
             options = optional_text(options_json)
         );
         let options = options::put_blob_file(options)?;
-        descriptor.set_json(&blob_files::put(&session, Path::new(path), options, &call)?)
+        descriptor.set_json(&put_files::put(&session, Path::new(path), options, &call)?)
     })
 }
 
@@ -438,7 +439,8 @@ pub unsafe extern "C" fn ocireg_session_get_blob_fd(
 ///                           `digest` is absent
 ///                         - `mount_from`: a list of repositories of the same registry that the blob may be mounted
 ///                           from
-///                         - `chunk_size` (default 4 MiB): the size of a chunk in bytes
+///                         - `chunk_size`: the size of a chunk in bytes, 4 MiB for a pipe or socket. Without it, a
+///                           regular file over 4 MiB is hashed first and sent in one request
 ///                         - `check_exists` (default false): check first whether the repository has the blob. This
 ///                           and `mount_from` need `digest`, unless the descriptor is a regular file
 /// @param descriptor_json  Receives the OCI descriptor, with `existed` (whether the repository had the blob or mounted

@@ -95,6 +95,7 @@ pub(super) fn put_blob(text: Option<&str>) -> Result<PutOptions> {
         check_exists,
     } = PutBlobOptions::parse(text)?;
     let algorithm = algorithm.unwrap_or(Algorithm::Sha256);
+    let chunk_size = Some(chunk_size);
     Ok(PutOptions { digest, size, media_type, algorithm, mount_from, chunk_size, check_exists })
 }
 

@@ -106,12 +106,16 @@ impl<'a> Attempts<'a> {
         call.event(&Event::Retry { attempt, delay_ms, code, message: &message })
     }
 
-    /// Doubles each time, up to the longest; between half and all of it, so that clients do not march in step.
+    /// Doubles each time, up to the longest.
     fn backoff(&self) -> Duration {
         let doubled = self.policy.initial.saturating_mul(1 << (self.made - 1).min(20));
-        let full = doubled.min(self.policy.max);
-        full.mul_f64(0.5 + 0.5 * random_fraction())
+        jittered(doubled.min(self.policy.max))
     }
+}
+
+/// Between half and all of a time, so that clients do not march in step.
+pub(crate) fn jittered(full: Duration) -> Duration {
+    full.mul_f64(0.5 + 0.5 * random_fraction())
 }
 
 /// A number from 0 to 1; 1 where the system has no randomness, for the delay only gets longer by it.

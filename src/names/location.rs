@@ -4,6 +4,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::host;
+use super::reference::Reference;
 use crate::error::{Error, Result};
 
 /// A location as a user names it.
@@ -44,17 +46,23 @@ pub enum Location {
 pub enum Bare {
     /// It is: the source of pull and inspect, the destination of push.
     Reference,
-    /// It is refused.
+    /// It is refused: source and destination of a copy may be in a registry or on this machine, and a name could be either.
     Refused,
+    /// It is refused where only a place on this machine will do.
+    OnThisMachine,
 }
+
+/// How to write a location on this machine.
+pub const ON_THIS_MACHINE: &str = "write oci:DIR[:NAME], oci-archive:FILE[:NAME], \
+    docker-archive:FILE[:REFERENCE] or files:DIR";
 
 impl Location {
     /// Parses a location; `argument` is its name in the call, for the error.
     ///
     /// The first colon after the path begins the name, which may itself hold `/`, `:` and `@`.
     pub fn parse(text: &str, bare: Bare, argument: &str) -> Result<Self> {
+        let shown = host::printable(text);
         let invalid = |why: &str| {
-            let shown = crate::names::host::printable(text);
             Error::argument(argument, format!("{shown:?} is not a valid location: {why}")).hint(
                 "write docker://REFERENCE, oci:DIR[:NAME], oci-archive:FILE[:NAME], docker-archive:FILE[:REFERENCE] or files:DIR; the name follows the first colon after the path, so the path cannot contain a colon",
             )
@@ -70,6 +78,16 @@ impl Location {
             _ if text.is_empty() => return Err(invalid("it is empty")),
             _ if text.contains("://") => return Err(invalid("its transport is not supported")),
             _ if bare == Bare::Reference => return Ok(Self::Registry(text.to_owned())),
+            _ if bare == Bare::OnThisMachine => {
+                let error = invalid("it does not begin with a transport such as oci:");
+                return Err(error.hint(ON_THIS_MACHINE));
+            }
+            _ if text.parse::<Reference>().is_ok() => {
+                let error = invalid("it does not begin with a transport such as docker:// or oci:");
+                return Err(error.hint(format!(
+                    "write docker://{shown} for an image in a registry, or oci:{shown} for an OCI layout in a directory"
+                )));
+            }
             _ => return Err(invalid("it does not begin with a transport such as oci:")),
         };
         let (path, name) = match rest.split_once(':') {

@@ -1,7 +1,7 @@
 //! What refers to a manifest: by the referrers API, or by the tag that stands in for it.
 
 use std::collections::{BTreeMap, HashSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -12,10 +12,14 @@ use super::pages::page_address;
 use super::repository::Selector;
 use crate::call::Call;
 use crate::error::{Code, Error, Phase, Result};
+use crate::http::retry::jittered;
 use crate::http::{Reaches, Response, header, link};
 use crate::image::descriptor::check_digest;
 use crate::image::{Descriptor, Manifest, media_type};
 use crate::names::digest::Digest;
+
+/// As long is waited at most for others who read a list at the same time and write it later.
+const OTHERS: Duration = Duration::from_secs(1);
 
 /// So often a tag is merged again that somebody else changed at the same time.
 const MERGES: u32 = 16;
@@ -271,6 +275,7 @@ impl Repository {
         let _turn = slots.take(&format!("{}:{tag}", self.shown()), call)?;
         let (mut merged, mut written) = (0, false);
         loop {
+            let read = Instant::now();
             let (mut document, manifests, etag) = match self.standing(subject, call)? {
                 Standing::Absent => (Value::Null, Vec::new(), None),
                 Standing::Index { document, manifests, etag } => (document, manifests, etag),
@@ -318,10 +323,12 @@ impl Repository {
             let bytes = document.to_string().into_bytes();
             match self.put_tag(&tag, &bytes, etag.as_deref(), call) {
                 // Many registries ignore If-Match, and a first list has nothing to match: the next look shows whether somebody
-                // else has replaced it meanwhile.
+                // else has replaced it meanwhile. Whoever read the list before it was written here needs about as long as
+                // this call from there to his own write.
                 Ok(()) if merged < MERGES => {
                     merged += 1;
                     written = true;
+                    call.sleep(jittered(read.elapsed().min(OTHERS) * 2))?;
                 }
                 Ok(()) => return Ok(Some(tag)),
                 Err(error) if error.code() == Code::Conflict && merged < MERGES => {

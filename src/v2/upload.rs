@@ -48,8 +48,8 @@ pub struct PutOptions {
     pub algorithm: Algorithm,
     /// Repositories of the same registry that may have it.
     pub mount_from: Vec<String>,
-    /// Bytes of a chunk.
-    pub chunk_size: usize,
+    /// Bytes of a chunk, if the blob is to be sent in chunks and not in one request.
+    pub chunk_size: Option<usize>,
     /// Whether to look first if the repository has it.
     pub check_exists: bool,
 }
@@ -62,9 +62,22 @@ impl Default for PutOptions {
             media_type: OCTETS.to_owned(),
             algorithm: Algorithm::Sha256,
             mount_from: Vec::new(),
-            chunk_size: CHUNK,
+            chunk_size: None,
             check_exists: false,
         }
+    }
+}
+
+impl PutOptions {
+    /// The size of a chunk where the blob is sent in chunks.
+    fn chunk(&self) -> usize {
+        self.chunk_size.unwrap_or(CHUNK)
+    }
+
+    /// Whether a blob of this size is sent in one request, straight from where it is read. What fits into a chunk is
+    /// kept, and needs not be read again after a failure.
+    pub(crate) fn is_streamed(&self, size: u64) -> bool {
+        self.chunk_size.is_none() && size > CHUNK as u64
     }
 }
 
@@ -105,7 +118,7 @@ impl BlobWriter {
         let state = Self::begin(&repository, &options, call)?;
         let algorithm = options.digest.as_ref().map_or(options.algorithm, Digest::algorithm);
         let hasher = Some(Hasher::new(algorithm));
-        let most = options.chunk_size.min(repository.registry().largest_chunk());
+        let most = options.chunk().min(repository.registry().largest_chunk());
         Ok(Self {
             repository,
             options,
@@ -165,7 +178,7 @@ impl BlobWriter {
 
     /// The same without a hash of our own: what is written was verified already, or is by the registry.
     #[must_use]
-    pub(super) fn unhashed(mut self) -> Self {
+    pub(crate) fn unhashed(mut self) -> Self {
         if self.options.digest.is_some() {
             self.hasher = None;
         }

@@ -162,7 +162,7 @@ pub fn random(seed: u64, size: usize) -> Vec<u8> {
 }
 
 fn chunks(size: usize) -> PutOptions {
-    PutOptions { chunk_size: size, ..PutOptions::default() }
+    PutOptions { chunk_size: Some(size), ..PutOptions::default() }
 }
 
 fn push_image(host: &str, image: &ocireg_testkit::image::Image, more: &[&str]) {

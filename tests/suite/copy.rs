@@ -554,12 +554,22 @@ fn a_host_gets_no_more_uploads_at_once_than_allowed() {
 #[test]
 fn bare_names_and_unknown_transports_are_refused() {
     let service = service(none());
-    for (source, destination, argument) in [
-        ("registry.test/x", "oci:/tmp/x", "source"),
-        ("oci:/tmp/x", "registry.test/x", "destination"),
-        ("docker://registry.test/x", "ftp:/tmp/x", "destination"),
+    for (source, destination, argument, hint) in [
+        ("alpine", "localhost:5000/alpine", "source", "write docker://alpine for an image"),
+        (
+            "docker://alpine",
+            "localhost:5000/alpine:1",
+            "destination",
+            "docker://localhost:5000/alpine:1",
+        ),
+        ("registry.test/x", "oci:/tmp/x", "source", "oci:registry.test/x for an OCI layout"),
+        ("oci:/tmp/x", "registry.test/x", "destination", "docker://registry.test/x"),
+        ("docker://registry.test/x", "ftp:/tmp/x", "destination", "docker://REFERENCE"),
+        ("docker://registry.test/x", "./no/Name", "destination", "docker://REFERENCE"),
     ] {
         let error = service.copy(None, source, destination, &none()).expect_err("no copy");
         assert_eq!((error.code, error.argument()), (INVALID_ARGUMENT, argument), "{error:?}");
+        let told = error.json["hint"].as_str().expect("a hint");
+        assert!(told.contains(hint), "{told}");
     }
 }

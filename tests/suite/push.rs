@@ -432,6 +432,9 @@ fn places_that_cannot_be_pushed_are_named() {
     ] {
         let error = service.push(None, source, destination, &none()).expect_err("no push");
         assert_eq!((error.code, error.argument()), (INVALID_ARGUMENT, argument), "{error:?}");
+        let hint = error.json["hint"].as_str().expect("a hint");
+        let expected = if argument == "source" { "ocireg_copy()" } else { "docker://REFERENCE" };
+        assert!(hint.contains(expected), "{hint}");
     }
 }
 

@@ -1,6 +1,8 @@
 //! What registries in use do otherwise than the specification says, and what it leaves to them, as far as no other file
 //! has it: docs/conformance.md lists all of it.
 
+use std::time::Duration;
+
 use crate::c_surface::Service;
 use crate::c_surface::images::Session;
 use crate::scene::*;
@@ -320,4 +322,34 @@ fn a_list_of_referrers_that_others_replaced_is_written_again() {
     let expected = [&b"an old one"[..], b"another client's", &bytes].map(digest::sha256);
     let now: Vec<_> = now.iter().map(|entry| entry["digest"].as_str().expect("text")).collect();
     assert_eq!(now, expected);
+}
+
+/// Another client has read the list before this one wrote it, and writes it after that, without a look at what is there.
+#[test]
+fn a_list_of_referrers_that_others_replace_a_little_later_is_written_again() {
+    let registry = Registry::plain();
+    registry.quirk(Quirk::NoReferrers);
+    registry.quirk(Quirk::NoIfMatch);
+    let subject = digest::sha256(b"what others refer to");
+    let tag = subject.replace(':', "-");
+    let slow = Action::Delay(Duration::from_millis(150));
+    registry.fault(Fault::on(&tag, slow).always());
+    let (_service, session) = open(&registry);
+    let bytes = manifest(true, Some(&subject));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while registry.tag("demo/app", &tag).is_none() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            std::thread::sleep(Duration::from_millis(250));
+            let entries = [descriptor(b"another client's")];
+            let list = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries});
+            registry.add_manifest("demo/app", Some(&tag), INDEX, list.to_string());
+        });
+        session.put_manifest(None, None, &bytes, &none()).expect("it is put");
+    });
+    let now = session.referrers(&subject, &none()).expect("a list");
+    let now = now["manifests"].as_array().expect("a list").iter();
+    let now: Vec<_> = now.map(|entry| entry["digest"].as_str().expect("text")).collect();
+    assert_eq!(now, [&b"another client's"[..], &bytes].map(digest::sha256));
 }

@@ -237,8 +237,10 @@ fn locations_are_parsed() {
             "{error}"
         );
     }
-    let bare = Location::parse("busybox", Bare::Refused, "destination");
-    assert_eq!(code(bare), Code::InvalidArgument);
+    for bare in [Bare::Refused, Bare::OnThisMachine] {
+        let bare = Location::parse("busybox", bare, "destination");
+        assert_eq!(code(bare), Code::InvalidArgument);
+    }
 }
 
 #[test]

@@ -1,18 +1,23 @@
 //! Large blobs on their way to a registry: in one request, straight from where they are read, and from where they were
 //! when something comes in between.
 
+use std::fs;
+use std::io::{Seek, SeekFrom, Write};
+use std::os::fd::AsRawFd;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::c_surface::images::Context;
+use crate::c_surface::images::{Context, Session};
 use crate::c_surface::{Outcome, Service};
 use crate::scene::*;
 use ocireg_testkit::image::{Image, Spec};
 use ocireg_testkit::{
-    Action, Auth, Cut, Fault, Quirk, Registry, Request, ServerOptions, TempDir, TokenServer,
+    Action, Auth, Cut, Fault, Quirk, Registry, Request, ServerOptions, TempDir, TokenServer, digest,
 };
 use serde_json::{Value, json};
 
 const CANCELLED: i32 = 20;
+const SOURCE_CHANGED: i32 = 123;
 
 /// More than what is kept in memory to be sent again.
 const SIZE: u64 = 9 << 20;
@@ -185,6 +190,7 @@ fn a_large_blob_goes_in_chunks_where_it_is_refused_whole() {
         let chunks: Vec<_> = chunks.iter().filter(|r| r.method == "PATCH").collect();
         let most = if status == 413 { 1 << 20 } else { 4 << 20 };
         assert!(!chunks.is_empty() && chunks.iter().all(|r| r.body.len() <= most), "{status}");
+        assert_eq!(registry.upload_count(), 0, "{status}: the upload before is left");
     }
 }
 
@@ -274,5 +280,129 @@ fn an_upload_that_is_stopped_is_given_up() {
         source.clear_faults();
         let stall = Action::Stall(SIZE / 2, Duration::from_secs(20));
         source.fault(Fault::on(&path, stall).method("GET"));
+    }
+}
+
+/// A file with these bytes behind a few others, as a path to a file without them, and as an open file that stands there.
+struct LargeFile {
+    _directory: TempDir,
+    path: std::path::PathBuf,
+    open: std::fs::File,
+    bytes: Vec<u8>,
+}
+
+impl LargeFile {
+    fn new(seed: u64) -> Self {
+        let directory = ocireg_testkit::tempdir();
+        let (path, behind) = (directory.path().join("file"), directory.path().join("behind"));
+        let image = large(seed);
+        let bytes = image.blobs[&image.manifests[0].layers[0]].to_vec();
+        fs::write(&path, &bytes).expect("a file");
+        fs::write(&behind, [b"before", &bytes[..]].concat()).expect("a file");
+        let open = fs::File::open(&behind).expect("a file");
+        Self { _directory: directory, path, open, bytes }
+    }
+
+    /// Puts it by its path, or from where the open file stands.
+    fn put(&self, context: Option<&Context>, to: &Session, by_path: bool) -> Outcome<Value> {
+        if by_path {
+            return to.put_blob_file(context, &self.path, &none());
+        }
+        (&self.open).seek(SeekFrom::Start(6)).expect("a position");
+        to.put_blob_fd(context, self.open.as_raw_fd(), &none())
+    }
+
+    fn assert_at(&self, registry: &Registry, put: &Value, what: &str) {
+        assert_eq!(put["digest"], digest::sha256(&self.bytes), "{what}");
+        assert_eq!((&put["size"], &put["existed"]), (&json!(SIZE), &json!(false)), "{what}");
+        let there = registry.blob("demo/app", &digest::sha256(&self.bytes)).expect("the blob");
+        assert!(there.to_vec() == self.bytes, "{what}: the file came through whole");
+        assert_eq!(registry.upload_count(), 0, "{what}");
+    }
+}
+
+fn pushing(registry: &Registry) -> Session {
+    let actions = json!({"actions": ["pull", "push"]});
+    let session = service(none()).open(None, &app(registry), &actions).expect("a session");
+    registry.clear();
+    session
+}
+
+#[test]
+fn a_large_file_goes_in_one_request() {
+    let file = LargeFile::new(11);
+    for by_path in [true, false] {
+        let registry = Registry::plain();
+        let put = file.put(None, &pushing(&registry), by_path).expect("it is sent");
+        file.assert_at(&registry, &put, "whole");
+        let asked = requests(&registry, "/blobs/");
+        assert_eq!(methods(&asked), ["POST", "PUT"]);
+        assert_eq!(asked[1].header("content-length"), Some(&*SIZE.to_string()));
+        assert_eq!(asked[1].query("digest"), [digest::sha256(&file.bytes)]);
+    }
+}
+
+#[test]
+fn a_large_file_goes_on_where_the_registry_has_come_to() {
+    let file = LargeFile::new(12);
+    for by_path in [true, false] {
+        let registry = Registry::plain();
+        registry.quirk(Quirk::ArrivesInPart("PUT", 5 << 20));
+        let session = pushing(&registry);
+        let last = Arc::new(Mutex::new((0, 0)));
+        let seen = last.clone();
+        let progress = Context::with_progress(move |done, total, _| {
+            *seen.lock().expect("no panic") = (done, total);
+            false
+        });
+        let put = file.put(Some(&progress), &session, by_path).expect("it is sent");
+        file.assert_at(&registry, &put, "in two parts");
+        let asked = requests(&registry, "/blobs/");
+        let asked: Vec<_> = asked.into_iter().filter(|r| r.method != "HEAD").collect();
+        assert_eq!(methods(&asked), ["POST", "PUT", "GET", "PATCH", "PUT"]);
+        assert_eq!(asked[3].body.len() as u64, SIZE - (5 << 20), "{by_path}");
+        assert_eq!(*last.lock().expect("no panic"), (SIZE, SIZE), "what went twice counts once");
+    }
+}
+
+#[test]
+fn a_large_file_goes_in_chunks_where_it_is_refused_whole() {
+    let file = LargeFile::new(13);
+    for (status, most) in [(405, 4 << 20), (413, 1 << 20), (416, 4 << 20)] {
+        let registry = Registry::plain();
+        registry.fault(Fault::on("digest=", Action::status(status)).method("PUT"));
+        let session = pushing(&registry);
+        let put = file.put(None, &session, true).expect("it is sent");
+        file.assert_at(&registry, &put, "in chunks");
+        let asked = requests(&registry, "/uploads/");
+        let chunks: Vec<_> = asked.iter().filter(|r| r.method == "PATCH").collect();
+        assert!(!chunks.is_empty() && chunks.iter().all(|r| r.body.len() <= most), "{status}");
+    }
+}
+
+#[test]
+fn a_large_file_that_changes_meanwhile_is_named() {
+    for by_path in [true, false] {
+        for grows in [true, false] {
+            let file = LargeFile::new(14);
+            let changed =
+                if by_path { file.path.clone() } else { file.path.with_file_name("behind") };
+            let registry = Registry::plain();
+            let mut done = false;
+            let progress = Context::with_progress(move |_, _, event| {
+                if event["kind"] == "blob" && !std::mem::replace(&mut done, true) {
+                    let mut file =
+                        fs::OpenOptions::new().write(true).open(&changed).expect("a file");
+                    file.seek(SeekFrom::End(if grows { 0 } else { -7 })).expect("a position");
+                    file.write_all(b"changed").expect("written");
+                }
+                false
+            });
+            let failure = file.put(Some(&progress), &pushing(&registry), by_path);
+            let failure = failure.expect_err("it changed");
+            assert_eq!(failure.code, SOURCE_CHANGED, "{by_path}, {grows}: {failure:?}");
+            assert_eq!(registry.upload_count(), 0, "what had arrived was given up");
+            assert!(registry.blob("demo/app", &digest::sha256(&file.bytes)).is_none());
+        }
     }
 }

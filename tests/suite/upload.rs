@@ -69,7 +69,7 @@ fn open(session: &Session, options: &PutOptions) -> Result<BlobWriter> {
 }
 
 fn chunks(size: usize) -> PutOptions {
-    PutOptions { chunk_size: size, ..PutOptions::default() }
+    PutOptions { chunk_size: Some(size), ..PutOptions::default() }
 }
 
 /// Whatever the test: no error tells a secret.

@@ -501,7 +501,8 @@ class PutBlobFileOptions(TypedDict, total=False):
     - ``media_type``: The media type in the descriptor that is returned. Default: "application/octet-stream".
     - ``algorithm``: The digest algorithm of an upload without ``digest``. Default: ``sha256``.
     - ``mount_from``: Repositories of the same registry that the blob may be mounted from.
-    - ``chunk_size``: The size of a chunk in bytes. Default: 4 MiB.
+    - ``chunk_size``: Send the file in chunks of this many bytes. Without it, a file over 4 MiB is hashed first and
+      sent in one request, unless the registry accepts only chunks. Default: one request.
     - ``check_exists``: Check first whether the repository already has the blob.
     """
 

@@ -23,7 +23,7 @@ impl BlobWriter {
                 Ok(next) => {
                     self.arrived(length);
                     self.state = State::Open(next);
-                    if self.most < self.options.chunk_size {
+                    if self.most < self.options.chunk() {
                         repository.registry().takes_no_chunk_over(self.most);
                     }
                     tries = Tries::new(repository.registry());

@@ -4,7 +4,9 @@
 use std::io::{self, Read};
 
 use super::begin::exists;
-use super::exchange::{check_told, is_invalid, refusal, refusal_of_end, request_at, send_to};
+use super::exchange::{
+    check_told, give_up, is_invalid, refusal, refusal_of_end, request_at, send_to,
+};
 use super::place::Place;
 use super::recovery::{Refusal, is_over, may_be_done};
 use super::{BlobWriter, CHUNK, OCTETS, State};
@@ -21,19 +23,17 @@ const PROGRESS: u64 = 1 << 20;
 
 impl BlobWriter {
     /// Sends the rest from where it is read. What cannot go in one request is to be written in pieces.
-    pub(in crate::v2) fn stream(&mut self, feed: &mut Feed<'_>, call: &Call) -> Result<Streamed> {
+    pub(crate) fn stream(&mut self, feed: &mut Feed<'_>, call: &Call) -> Result<Streamed> {
         self.usable()?;
         let (Some(digest), Some(size)) = (self.options.digest.clone(), self.options.size) else {
             return Ok(Streamed::InPieces);
         };
         let State::Open(place) = &self.state else { return Ok(Streamed::InPieces) };
-        // What fits into a chunk is kept, and needs not be read again after a failure.
-        let is_small = size <= CHUNK as u64 || self.sent == size;
-        let in_chunks = self.options.chunk_size != CHUNK
+        let in_chunks = !self.options.is_streamed(size)
             || self.most < CHUNK
             || self.streaming.refused
             || self.repository.registry().largest_chunk() < usize::MAX;
-        if is_small || in_chunks || !self.chunk.is_empty() {
+        if in_chunks || self.sent == size || !self.chunk.is_empty() {
             return Ok(Streamed::InPieces);
         }
         let place = place.clone();
@@ -106,18 +106,18 @@ impl BlobWriter {
                 let most = if refusal == Refusal::Range { CHUNK } else { CHUNK / 4 };
                 self.repository.registry().takes_no_chunk_over(most);
                 self.most = self.most.min(most);
-                return self.in_chunks(call);
+                return self.in_chunks(place, call);
             }
             Refusal::Forgotten if !self.streaming.begun => {
                 self.streaming.begun = true;
-                return self.begin_at_start(call);
+                return self.begin_at_start(None, call);
             }
             // Many say so to what they do not know.
             Refusal::Other
                 if matches!(error.code(), Code::Rejected | Code::Unsupported)
                     && !is_invalid(&error) =>
             {
-                return self.in_chunks(call);
+                return self.in_chunks(place, call);
             }
             _ => {
                 if let Some(over) = self.wait(error, digest, position, call)? {
@@ -175,17 +175,22 @@ impl BlobWriter {
                 self.state = State::Open(next);
                 Ok(())
             }
+            Ok((next, _)) => self.begin_at_start(Some(&next), call).map(drop),
             Err(error) if is_over(&error) => Err(error),
-            _ => self.begin_at_start(call).map(drop),
+            Err(_) => self.begin_at_start(None, call).map(drop),
         }
     }
 
-    fn in_chunks(&mut self, call: &Call) -> Result<Streamed> {
+    fn in_chunks(&mut self, place: &Place, call: &Call) -> Result<Streamed> {
         self.streaming.refused = true;
-        self.begin_at_start(call)
+        self.begin_at_start(Some(place), call)
     }
 
-    fn begin_at_start(&mut self, call: &Call) -> Result<Streamed> {
+    /// Begins a new upload. The one before, if the registry still has it, is given up.
+    fn begin_at_start(&mut self, before: Option<&Place>, call: &Call) -> Result<Streamed> {
+        if let Some(before) = before {
+            give_up(&self.repository, before, call)?;
+        }
         (self.sent, self.written) = (0, 0);
         self.begin_again(call)?;
         Ok(Streamed::InPart)
