@@ -9,4 +9,5 @@ mod c;
 mod e2e;
 mod header;
 mod install;
+mod program;
 mod python;

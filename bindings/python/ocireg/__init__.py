@@ -12,6 +12,8 @@ deadline, progress), lets Ctrl-C through, and raises an :class:`OciregError`. Ob
 
 from __future__ import annotations
 
+import warnings as _warnings
+
 from . import documents
 from ._call import Context, ProgressCallback
 from ._credentials import CredentialRequest, CredentialsCallback
@@ -23,7 +25,6 @@ from ._errors import (
     CertificateError,
     ConflictError,
     ConnectError,
-    ConnectionError,
     ContentError,
     CredentialHelperError,
     CredentialsError,
@@ -31,6 +32,7 @@ from ._errors import (
     DeniedError,
     DigestMismatchError,
     DisconnectedError,
+    FileAccessError,
     InternalError,
     InvalidArgumentError,
     InvalidConfigError,
@@ -40,11 +42,11 @@ from ._errors import (
     InvalidReferenceError,
     LimitError,
     NameNotResolvedError,
+    NetworkError,
     NoPlatformError,
     NoSpaceError,
     NotFoundError,
     OciregError,
-    PermissionError,
     PolicyError,
     ProtocolError,
     ProxyError,
@@ -55,7 +57,7 @@ from ._errors import (
     SizeMismatchError,
     SourceChangedError,
     StorageError,
-    TimeoutError,
+    TimedOutError,
     TlsError,
     UnauthorizedError,
     UnsupportedError,
@@ -115,7 +117,6 @@ __all__ = [
     "CertificateError",
     "ConflictError",
     "ConnectError",
-    "ConnectionError",
     "ContentError",
     "Context",
     "CredentialHelperError",
@@ -127,6 +128,7 @@ __all__ = [
     "DigestMismatchError",
     "DisconnectedError",
     "Endpoint",
+    "FileAccessError",
     "InternalError",
     "InvalidArgumentError",
     "InvalidConfigError",
@@ -140,11 +142,11 @@ __all__ = [
     "LogCallback",
     "Manifest",
     "NameNotResolvedError",
+    "NetworkError",
     "NoPlatformError",
     "NoSpaceError",
     "NotFoundError",
     "OciregError",
-    "PermissionError",
     "PolicyError",
     "ProgressCallback",
     "ProtocolError",
@@ -159,7 +161,7 @@ __all__ = [
     "SizeMismatchError",
     "SourceChangedError",
     "StorageError",
-    "TimeoutError",
+    "TimedOutError",
     "TlsError",
     "UnauthorizedError",
     "UnsupportedError",
@@ -187,3 +189,23 @@ __all__ = [
     "validate_index_name",
     "validate_mirror",
 ]
+
+
+# Names of before, which shadowed built-in exceptions.
+_RENAMED = {
+    "ConnectionError": NetworkError,
+    "PermissionError": FileAccessError,
+    "TimeoutError": TimedOutError,
+}
+
+
+def __getattr__(name: str) -> type[OciregError]:
+    renamed = _RENAMED.get(name)
+    if renamed is None:
+        raise AttributeError(f"module 'ocireg' has no attribute {name!r}")
+    _warnings.warn(
+        f"ocireg.{name} is now called ocireg.{renamed.__name__}, because the old name shadowed a built-in exception",
+        DeprecationWarning,
+        stacklevel=2,
+    )
+    return renamed

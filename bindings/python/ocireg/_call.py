@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import contextvars
 import itertools
 import json
 import math
@@ -65,6 +66,10 @@ class Context:
         return f"<ocireg.Context {'cancelled' if self._cancelled else 'ready'}>"
 
 
+# The context of the task on whose behalf a thread makes calls, beside those that the calls are given.
+of_task: contextvars.ContextVar[Context | None] = contextvars.ContextVar("of_task", default=None)
+
+
 def deadline(timeout: float | None) -> float:
     """When a timeout of so many seconds is over, on the monotonic clock."""
     if timeout is None:
@@ -80,7 +85,7 @@ def run(function: Callable[[Any], T], timeout: float | None, *contexts: Context 
     Python runs signal handlers, Ctrl-C's among them, only in the main thread and only between two instructions of
     Python. A call from the main thread is therefore made by a worker, while the main thread waits in Python.
     """
-    call = _Call(timeout, [context for context in contexts if context is not None])
+    call = _Call(timeout, [context for context in (*contexts, of_task.get()) if context is not None])
     if sys.is_finalizing():
         return call.run(function)  # A thread that begins now would never run.
     wait = _guest.wait_of_this_thread()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import ctypes
 import json
 from typing import Any, cast
@@ -85,27 +84,27 @@ class CancelledError(OciregError):
     """The call was cancelled."""
 
 
-class TimeoutError(OciregError, builtins.TimeoutError):
+class TimedOutError(OciregError, TimeoutError):
     """A step of the call took too long; ``document["phase"]`` says which."""
 
 
-class DeadlineError(TimeoutError):
+class DeadlineError(TimedOutError):
     """The deadline of the whole call has passed."""
 
 
-class ConnectionError(OciregError, builtins.ConnectionError):
+class NetworkError(OciregError, ConnectionError):
     """The registry could not be reached, or the connection broke."""
 
 
-class NameNotResolvedError(ConnectionError):
+class NameNotResolvedError(NetworkError):
     """A host name could not be resolved to an address."""
 
 
-class ConnectError(ConnectionError):
+class ConnectError(NetworkError):
     """The connection to the server failed."""
 
 
-class TlsError(ConnectionError):
+class TlsError(NetworkError):
     """The TLS handshake failed."""
 
 
@@ -113,11 +112,11 @@ class CertificateError(TlsError):
     """The server's certificate is not trusted."""
 
 
-class DisconnectedError(ConnectionError):
+class DisconnectedError(NetworkError):
     """The connection ended too early."""
 
 
-class ProxyError(ConnectionError):
+class ProxyError(NetworkError):
     """The proxy could not be used."""
 
 
@@ -133,11 +132,11 @@ class PolicyError(OciregError):
     """A security rule of ocireg forbids an address."""
 
 
-class UnauthorizedError(OciregError, builtins.PermissionError):
+class UnauthorizedError(OciregError, PermissionError):
     """The registry requires valid credentials."""
 
 
-class DeniedError(OciregError, builtins.PermissionError):
+class DeniedError(OciregError, PermissionError):
     """The credentials do not allow this."""
 
 
@@ -205,7 +204,7 @@ class NoSpaceError(StorageError):
     """The disk is full."""
 
 
-class PermissionError(StorageError, builtins.PermissionError):
+class FileAccessError(StorageError, PermissionError):
     """A file may not be read or written."""
 
 
@@ -233,7 +232,7 @@ CLASSES: dict[int, type[OciregError]] = {
     _ffi.CONNECT: ConnectError,
     _ffi.TLS: TlsError,
     _ffi.CERTIFICATE: CertificateError,
-    _ffi.TIMEOUT: TimeoutError,
+    _ffi.TIMEOUT: TimedOutError,
     _ffi.DISCONNECTED: DisconnectedError,
     _ffi.PROXY: ProxyError,
     _ffi.REDIRECT: RedirectError,
@@ -256,7 +255,7 @@ CLASSES: dict[int, type[OciregError]] = {
     _ffi.NO_PLATFORM: NoPlatformError,
     _ffi.IO: StorageError,
     _ffi.NO_SPACE: NoSpaceError,
-    _ffi.PERMISSION: PermissionError,
+    _ffi.PERMISSION: FileAccessError,
     _ffi.SOURCE_CHANGED: SourceChangedError,
     _ffi.INTERNAL: InternalError,
     _ffi.PANIC: InternalError,

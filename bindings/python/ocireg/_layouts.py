@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from . import _call, _values
+from . import _call, _documented, _options, _values
 from ._ffi import lib
-from ._options import CollectOptions
 from .documents import Collected, Descriptor, LayoutImage, Verified
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+    from ._options import CollectOptions
 
 
 def _run(function: Any, location: str, timeout: float | None, context: _call.Context | None, options: Any) -> Any:
@@ -34,6 +35,7 @@ def layout_remove(location: str, *, timeout: float | None = None, context: _call
     return cast(Descriptor, _run(lib.ocireg_layout_remove, location, timeout, context, {})["removed"])
 
 
+@_documented.takes(_options.CollectOptions)
 def layout_collect(
     location: str,
     *,

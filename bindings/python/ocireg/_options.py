@@ -56,7 +56,8 @@ Timeouts = TypedDict(
     },
     total=False,
 )
-"""How long each step of an exchange may take. 0 means no limit.
+Timeouts.__doc__ = """\
+How long each step of an exchange may take. 0 means no limit.
 
 - ``connect-ms``: Resolving the host name and connecting, for each address. Default: 30000.
 - ``tls-ms``: The TLS handshake. Default: 10000.
@@ -78,7 +79,8 @@ Retry = TypedDict(
     },
     total=False,
 )
-"""How often and after which delays a failed request is retried.
+Retry.__doc__ = """\
+How often and after which delays a failed request is retried.
 
 - ``max-attempts``: Attempts, the first one included. Default: 5.
 - ``initial-ms``: The first delay; it doubles each time. Default: 250.
@@ -126,7 +128,8 @@ Proxies = TypedDict(
     },
     total=False,
 )
-"""The proxy for each scheme. A proxy is ``SCHEME://[USER:PASSWORD@]HOST[:PORT]`` with the scheme ``http``, ``https``,
+Proxies.__doc__ = """\
+The proxy for each scheme. A proxy is ``SCHEME://[USER:PASSWORD@]HOST[:PORT]`` with the scheme ``http``, ``https``,
 ``socks5`` or ``socks5h``, and ``http://`` may be left out. An HTTP proxy must allow CONNECT, which is used for http
 addresses, too. Loopback addresses also go through the proxy, unless ``no-proxy`` lists them.
 
@@ -242,7 +245,8 @@ ServiceOptions = TypedDict(
     },
     total=False,
 )
-"""The options of a service. The hyphenated keys of Docker's ``daemon.json`` mean what they mean there.
+ServiceOptions.__doc__ = """\
+The options of a service. The hyphenated keys of Docker's ``daemon.json`` mean what they mean there.
 
 - ``registry-mirrors``: URLs of mirrors of Docker Hub, asked in order. Default: none.
 - ``insecure-registries``: Hosts and address blocks that may be used over plain HTTP or with an unverified
@@ -301,7 +305,8 @@ ConfigOptions = TypedDict(
     },
     total=False,
 )
-"""The registry lists of a service, which can be replaced. What is absent becomes empty.
+ConfigOptions.__doc__ = """\
+The registry lists of a service, which can be replaced. What is absent becomes empty.
 
 - ``registry-mirrors``: URLs of mirrors of Docker Hub, asked in order. Default: none.
 - ``insecure-registries``: Hosts and address blocks that may be used over plain HTTP or with an unverified

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from . import _call, _credentials, _ffi, _log, _values
+from . import _call, _credentials, _documented, _ffi, _log, _options, _values
 from ._endpoint import Endpoint, Headers
 from ._ffi import lib
 from ._owner import Owner
@@ -55,7 +55,9 @@ class Service(Owner):
     use a service at once.
     """
 
+    @_documented.takes(_options.ServiceOptions, "Keys of ``options``")
     def __init__(self, options: ServiceOptions | str | None = None) -> None:
+        """Creates a service. Nothing is sent."""
         details = _values.document("options_json", options)
         self._own(
             _values.call_for_handle(lib.ocireg_service_new, _ffi.ocireg_service, details),
@@ -69,6 +71,7 @@ class Service(Owner):
         with self._handle as service:
             return cast(ServiceConfig, _values.call_for_json(lib.ocireg_service_config, service))
 
+    @_documented.takes(_options.ConfigOptions, "Keys of ``options``")
     def replace_config(self, options: ConfigOptions | str) -> None:
         """Replaces the whole configuration atomically, for calls that start later."""
         with self._handle as service:
@@ -150,6 +153,7 @@ class Service(Owner):
             ),
         )
 
+    @_documented.takes(_options.EndpointsOptions)
     def resolve_endpoints(
         self,
         reference: str,
@@ -352,6 +356,7 @@ class Service(Owner):
 
         return _call.run(find, timeout, context)
 
+    @_documented.takes(_options.SessionOptions)
     def open_session(
         self,
         reference: str,
@@ -400,6 +405,7 @@ class Service(Owner):
 
         return _call.run(begin, timeout, context)
 
+    @_documented.takes(_options.PullOptions)
     def pull(
         self,
         source: str,
@@ -416,6 +422,7 @@ class Service(Owner):
         """
         return self._move(lib.ocireg_pull, source, destination, timeout, context, options)
 
+    @_documented.takes(_options.PushOptions)
     def push(
         self,
         source: str,
@@ -433,6 +440,7 @@ class Service(Owner):
         """
         return self._move(lib.ocireg_push, source, destination, timeout, context, options)
 
+    @_documented.takes(_options.CopyOptions)
     def copy(
         self,
         source: str,
@@ -450,6 +458,7 @@ class Service(Owner):
         """
         return self._move(lib.ocireg_copy, source, destination, timeout, context, options)
 
+    @_documented.takes(_options.UnpackOptions)
     def unpack(
         self,
         source: str,
@@ -477,6 +486,7 @@ class Service(Owner):
             ),
         )
 
+    @_documented.takes(_options.ExportOptions)
     def export(
         self,
         source: str,
@@ -528,6 +538,7 @@ class Service(Owner):
             ),
         )
 
+    @_documented.takes(_options.InspectOptions)
     def inspect(
         self,
         source: str,

@@ -6,7 +6,7 @@ import ctypes
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from . import _call, _ffi, _values
+from . import _call, _documented, _ffi, _options, _values
 from ._ffi import lib
 from ._owner import Owner
 from ._reader import BlobReader
@@ -83,6 +83,7 @@ class Session(Owner):
         """Asks the registry which protocol it speaks, without credentials."""
         return cast(PingResult, self._run(_values.call_for_json, lib.ocireg_session_ping, timeout, context))
 
+    @_documented.takes(_options.TagOptions)
     def list_tags(
         self,
         *,
@@ -114,6 +115,7 @@ class Session(Owner):
                 return
             listed = self.list_tags(n=page, next=listed["next"], timeout=timeout, context=context)
 
+    @_documented.takes(_options.TagOptions)
     def catalog(
         self,
         *,
@@ -128,6 +130,7 @@ class Session(Owner):
             self._run(_values.call_for_json, lib.ocireg_session_catalog, timeout, context, _values.options(options)),
         )
 
+    @_documented.takes(_options.ManifestOptions)
     def head_manifest(
         self,
         tag_or_digest: str | None = None,
@@ -149,6 +152,7 @@ class Session(Owner):
             ),
         )
 
+    @_documented.takes(_options.ManifestOptions)
     def get_manifest(
         self,
         tag_or_digest: str | None = None,
@@ -181,6 +185,7 @@ class Session(Owner):
 
         return _call.run(get, timeout, context)
 
+    @_documented.takes(_options.PutManifestOptions)
     def put_manifest(
         self,
         tag_or_digest: str | None,
@@ -227,6 +232,7 @@ class Session(Owner):
             _values.text("tag_or_digest", tag_or_digest),
         )
 
+    @_documented.takes(_options.ReferrersOptions)
     def referrers(
         self,
         digest: str,
@@ -252,6 +258,7 @@ class Session(Owner):
         """Deletes a blob. Needs the action ``delete``."""
         self._run(_values.call, lib.ocireg_session_delete_blob, timeout, context, _values.text("digest", digest))
 
+    @_documented.takes(_options.GetBlobFileOptions)
     def get_blob_file(
         self,
         digest: str,
@@ -276,6 +283,7 @@ class Session(Owner):
             ),
         )
 
+    @_documented.takes(_options.PutBlobFileOptions)
     def put_blob_file(
         self,
         path: str,
@@ -297,6 +305,7 @@ class Session(Owner):
             ),
         )
 
+    @_documented.takes(_options.GetBlobFDOptions)
     def get_blob_fd(
         self,
         digest: str,
@@ -324,6 +333,7 @@ class Session(Owner):
             ),
         )
 
+    @_documented.takes(_options.PutBlobFileOptions)
     def put_blob_fd(
         self,
         fd: int | _values.HasFileno,
@@ -360,6 +370,7 @@ class Session(Owner):
             ),
         )
 
+    @_documented.takes(_options.BlobOptions)
     def open_blob(
         self,
         digest: str,
@@ -393,6 +404,7 @@ class Session(Owner):
 
         return _call.run(open_it, timeout, context)
 
+    @_documented.takes(_options.RemoteBlobOptions)
     def remote_blob(
         self,
         digest: str,
@@ -416,6 +428,7 @@ class Session(Owner):
             )
         return RemoteBlob(pointer, digest, timeout, context)
 
+    @_documented.takes(_options.AuthorizeOptions)
     def authorize(
         self,
         method: str,
@@ -443,6 +456,7 @@ class Session(Owner):
             ),
         )
 
+    @_documented.takes(_options.PutBlobOptions)
     def put_blob(
         self,
         *,

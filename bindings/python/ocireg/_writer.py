@@ -6,7 +6,7 @@ import ctypes
 import io
 from typing import TYPE_CHECKING, Any, cast
 
-from . import _call, _ffi, _handle, _values
+from . import _call, _documented, _ffi, _handle, _options, _values
 from .documents import Descriptor, LayerChecksums
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ class BlobWriter(_Writer):
     thread at a time; ``close`` may come from any thread and ends a call.
     """
 
+    @_documented.takes(_options.CommitOptions)
     def commit(self, **options: Unpack[CommitOptions]) -> Descriptor:
         """Completes the blob and returns its descriptor."""
         return cast(Descriptor, self._commit(options))

@@ -120,7 +120,7 @@ class _Handler(BaseHTTPRequestHandler):
     kept: Registry
     protocol_version = "HTTP/1.1"
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *args: object) -> None:
         pass
 
     def do_HEAD(self) -> None:

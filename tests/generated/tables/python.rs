@@ -73,8 +73,9 @@ fn document(text: &mut String, schema: &'static Schema) {
             };
             let _ = writeln!(text, "        \"{}\": {kind},", row.key);
         }
-        *text += "    },\n    total=False,\n)\n";
-        *text += &docstring("", schema, &rows);
+        // A string after it would be for readers of the file only: help() reads __doc__.
+        let _ = write!(text, "    }},\n    total=False,\n)\n{name}.__doc__ = ");
+        *text += &docstring("", schema, &rows).replacen("\"\"\"", "\"\"\"\\\n", 1);
     }
 }
 

@@ -1,0 +1,1 @@
+"""The program ``ocireg``, which is also ``python -m ocireg``."""
