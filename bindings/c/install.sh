@@ -91,7 +91,11 @@ mkdir -p "$to_lib" "$to_include" 2>/dev/null && [ -w "$to_lib" ] && [ -w "$to_in
 
 say "Building ocireg $version ($profile) with cargo $found; the first build takes a minute or two."
 # Beside a Rust library, the shared one would keep a seventh more of code that nobody can call.
-(cd "$root" && "$cargo" rustc --locked --package ocireg --lib --crate-type cdylib --profile "$cargo_profile")
+# The feature is for release builds: tests share what is built in debug builds.
+features=
+[ "$profile" != release ] || features=capi
+(cd "$root" && "$cargo" rustc --locked --package ocireg --lib --crate-type cdylib --profile "$cargo_profile" \
+    --features "$features")
 target=$(cd "$root" && "$cargo" metadata --format-version 1 --no-deps --locked |
     sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 library=$target/${CARGO_BUILD_TARGET:+$CARGO_BUILD_TARGET/}$profile/libocireg.so

@@ -55,6 +55,9 @@ type ServiceOptions struct {
 	MaxConcurrentUploads int `json:"max-concurrent-uploads,omitempty"`
 	// How many requests of one host may wait for its answer at once, over all calls of the service. Default: no limit.
 	MaxConcurrentRequests int `json:"max-concurrent-requests,omitempty"`
+	// A blob of at least this size is downloaded in several ranges at once where one connection is slower than that, each
+	// in a place of its own among MaxConcurrentDownloads; 0 is never. Default: 67108864.
+	ParallelRangeBytes int `json:"parallel-range-bytes,omitempty"`
 	// Whether environment variables may set proxies, the paths of configuration files and CA certificates, and the
 	// directory of temporary files. In a privileged process they never may. Default: true.
 	Environment *bool `json:"environment,omitempty"`
@@ -101,7 +104,9 @@ type Timeouts struct {
 	Idle time.Duration
 	// One ping, token or login request. Default: 15 s.
 	Auth time.Duration
-	// The minimum speed of a body in bytes per second; a slower transfer fails.
+	// The minimum speed of a body, sent or received, in bytes per second over 5 seconds; a slower transfer fails. 0 is no
+	// minimum; without this option it is so low, and measured over so long a time, that no working connection is below it.
+	// Default: 100 over a minute.
 	MinBytesPerSecond int64
 	// A whole call.
 	Total time.Duration

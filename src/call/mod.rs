@@ -49,6 +49,8 @@ pub struct Call {
     shared: Arc<Shared>,
     /// Only the caller's own thread may run callbacks.
     caller_thread: bool,
+    /// Ends a part of the call's work that is not needed any more.
+    part: Option<Arc<AtomicBool>>,
 }
 
 #[derive(Debug)]
@@ -117,7 +119,12 @@ impl Call {
             rate_limits: Mutex::default(),
             limit: None,
         };
-        Self { context: context.cloned(), shared: Arc::new(shared), caller_thread: true }
+        Self {
+            context: context.cloned(),
+            shared: Arc::new(shared),
+            caller_thread: true,
+            part: None,
+        }
     }
 
     /// A number that no other call of this process has.
@@ -163,6 +170,12 @@ impl Call {
         Self { caller_thread: false, ..self.clone() }
     }
 
+    /// The same call for threads that do a part of its work, until `over` is set: they see CANCELLED at their next look.
+    #[must_use]
+    pub fn part(&self, over: &Arc<AtomicBool>) -> Self {
+        Self { part: Some(over.clone()), ..self.worker() }
+    }
+
     /// Ends the call's other threads: they see CANCELLED at their next look.
     pub fn stop_workers(&self) {
         self.shared.stop.store(true, Ordering::SeqCst);
@@ -172,6 +185,9 @@ impl Call {
     pub fn check(&self) -> Result<()> {
         if self.shared.stop.load(Ordering::SeqCst) {
             return Err(cancelled("worker", "another thread of the call failed"));
+        }
+        if self.part.as_ref().is_some_and(|over| over.load(Ordering::SeqCst)) {
+            return Err(cancelled("worker", "this part of the call is not needed any more"));
         }
         if self.context.as_ref().is_some_and(|c| c.0.cancelled.load(Ordering::SeqCst)) {
             return Err(cancelled("context", "the call was cancelled"));

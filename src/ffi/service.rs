@@ -43,12 +43,14 @@ handle_type!(ocireg_service, Service, b"ociservc");
 /// - `user-agent` (ocireg/VERSION): the User-Agent header. `user-agent-prefix` (none) is put in front of it, for
 ///   example the name and version of your program.
 /// - `timeouts`: `connect-ms` (30000), `tls-ms` (10000), `header-ms` (30000), `idle-ms` (30000), `auth-ms` (15000),
-///   `total-ms` (0), `min-bytes-per-second` (0). 0 means no limit.
+///   `total-ms` (0), `min-bytes-per-second` (100 over a minute). 0 means no limit.
 /// - `retry`: `max-attempts` (5), `initial-ms` (250), `max-ms` (30000), `max-retry-after-ms` (60000).
 /// - `max-concurrent-downloads` (4), `max-concurrent-uploads` (4): how many transfers from or to one host may run at
 ///   once.
 /// - `max-concurrent-requests` (no limit): how many requests to one host may wait for a response at once, over all
 ///   calls of the service.
+/// - `parallel-range-bytes` (67108864): a blob of at least this size is downloaded in several ranges at once where that
+///   is faster than one connection. Each range counts for `max-concurrent-downloads`. 0: never.
 /// - `limits`: the largest `manifest`, `config`, `list` (8 MiB each), `token` (1 MiB) and `error` (64 KiB); the number
 ///   of `pages`, `children` (10000 each), `depth` (4), `urls` (16); `total` (64 MiB), the size of all JSON that one
 ///   call may collect; `spool` (no limit), the size of the temporary file for a layer of protocol v1.

@@ -14,6 +14,7 @@ use super::agent::{Lookup, Pools, inherit_pools, new_agent};
 use super::failure::{from_client, retry_after};
 use super::governor::{Answered, Governor};
 use super::origin::Origin;
+use super::pace::Pace;
 use super::redirect::{Hops, Trail, follow};
 use super::request::{Payload, Reaches, Redirects, Request};
 use super::resolver::Resolver;
@@ -245,6 +246,7 @@ impl Client {
             began: Instant::now(),
             received: 0,
             sent: None,
+            sending: Pace::default(),
             seen: Seen::default(),
         };
         let body = hop.request.body;

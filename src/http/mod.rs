@@ -8,6 +8,7 @@ mod failure;
 pub mod governor;
 pub mod link;
 pub mod origin;
+mod pace;
 pub mod range;
 mod recent;
 pub mod redirect;

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::address::{Dial, Reach};
 use super::failure::{from_client, from_status};
 use super::origin::Origin;
+use super::pace::Pace;
 use super::transport::scope::{self, Scope, Seen};
 use crate::call::Call;
 use crate::config::settings::Timeouts;
@@ -125,7 +126,7 @@ impl Body {
             url: url.clone(),
             timeouts: timeouts.clone(),
             budget,
-            pace: Pace::new(),
+            pace: Pace::default(),
             most_collected,
             log: log.clone(),
         }
@@ -145,13 +146,15 @@ impl Body {
             began: Instant::now(),
             received: 0,
             sent: None,
+            sending: Pace::default(),
             seen: Seen::default(),
         };
         let began = scope.began;
         let (read, _) = scope::within(scope, || self.reader.read(buffer));
         match read {
             Ok(read) => {
-                self.pace.keep(read, began.elapsed(), &self.timeouts, &self.url)?;
+                let kept = self.pace.keep(read, began.elapsed(), &self.timeouts);
+                kept.map_err(|e| e.url(&self.url))?;
                 Ok(read)
             }
             Err(error) => Err(from_client(error.into(), &self.url, true)),
@@ -215,53 +218,6 @@ impl Body {
 impl std::fmt::Debug for Body {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Body").finish_non_exhaustive()
-    }
-}
-
-/// Watches the least speed that the caller asked for.
-struct Pace {
-    /// The time that reading took: what the caller does between two reads is not the server's.
-    spent: Duration,
-    bytes: u64,
-}
-
-impl Pace {
-    /// Over less time than this a speed means nothing.
-    const WINDOW: Duration = Duration::from_secs(5);
-
-    fn new() -> Self {
-        Self { spent: Duration::ZERO, bytes: 0 }
-    }
-
-    /// When a read that begins now has been too slow even if nothing came at all.
-    fn until(&self, timeouts: &Timeouts) -> Option<(Instant, Phase)> {
-        let least = timeouts.min_bytes_per_second;
-        let enough = Duration::from_secs(self.bytes.checked_div(least)?);
-        let left = enough.max(Self::WINDOW).saturating_sub(self.spent);
-        Some((Instant::now().checked_add(left)?, Phase::Slow))
-    }
-
-    fn keep(&mut self, read: usize, took: Duration, timeouts: &Timeouts, url: &Url) -> Result<()> {
-        let least = timeouts.min_bytes_per_second;
-        self.bytes += read as u64;
-        self.spent += took;
-        if least == 0 || self.spent < Self::WINDOW {
-            return Ok(());
-        }
-        let speed = u128::from(self.bytes) * 1000 / self.spent.as_millis().max(1);
-        *self = Self::new();
-        if read > 0 && speed < u128::from(least) {
-            return Err(Error::new(
-                Code::Timeout,
-                format!(
-                    "the body arrived at {speed} bytes per second, below the minimum of {least}"
-                ),
-            )
-            .phase(Phase::Slow)
-            .url(url)
-            .hint("the limit is min-bytes-per-second in the option timeouts"));
-        }
-        Ok(())
     }
 }
 

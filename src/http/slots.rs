@@ -72,6 +72,18 @@ impl Slots {
             taken = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
+
+    /// A place at a host, if one is free.
+    pub fn take_free(&self, host: &str) -> Option<Slot<'_>> {
+        let places = self.places.get();
+        let mut taken = lock(&places.taken);
+        let count = taken.entry(host.to_owned()).or_default();
+        if *count >= self.allowed(host) {
+            return None;
+        }
+        *count += 1;
+        Some(Slot { places, process: process::current(), host: host.to_owned() })
+    }
 }
 
 /// A place, given back when dropped.

@@ -4,6 +4,7 @@
 //! kind of location is one file that implements these traits.
 
 use std::fs::File;
+use std::ops::Range;
 
 use serde::Serialize;
 
@@ -40,6 +41,11 @@ pub trait Source: Send + Sync {
         offset: u64,
         call: &Call,
     ) -> Result<Box<dyn BlobRead + '_>>;
+
+    /// The ranges of a blob, where it is worth trying whether several at once come faster than one stream.
+    fn ranges(&self, _blob: &Descriptor) -> Option<Box<dyn Ranges + '_>> {
+        None
+    }
 
     /// Reads a blob with each endpoint that may have it, in order, until one gives it whole and right: `read` is called
     /// with that endpoint alone. A location that is one place calls `read` once, with itself.
@@ -87,9 +93,6 @@ pub trait Source: Send + Sync {
 
     /// All tags of the repository, for the tags that are made of digests; none where there are no tags.
     fn tags(&self, call: &Call) -> Result<Vec<String>>;
-
-    /// Tells that the last blob that was opened came wrong, where whoever reads it is the one who hashes it.
-    fn blame(&self, _error: &Error) {}
 
     /// The limits on what is read.
     fn limits(&self) -> &Limits;
@@ -241,6 +244,21 @@ pub trait BlobRead {
     }
 }
 
+/// A blob that is read in ranges, from any thread. The caller has to verify its digest.
+pub trait Ranges: Sync {
+    /// How many can be read at once.
+    fn most(&self) -> usize;
+
+    /// Opens a range, which ends where it says. With `waits` it waits for a place among the transfers of the host; without, None
+    /// says that none is free.
+    fn open(
+        &self,
+        range: Range<u64>,
+        waits: bool,
+        call: &Call,
+    ) -> Result<Option<Box<dyn BlobRead + '_>>>;
+}
+
 /// A blob that is written. If it is dropped without `commit`, nothing of it is visible.
 pub trait BlobWrite {
     /// How many bytes it has: the next one read must be this one.
@@ -258,6 +276,11 @@ pub trait BlobWrite {
     /// Takes some bytes of a file, from where it stands, without moving them through memory: how many it were. None where that
     /// cannot be done, or there are none left.
     fn write_file(&mut self, _file: &mut File, _call: &Call) -> Result<Option<u64>> {
+        Ok(None)
+    }
+
+    /// Lets what is missing be written in any order, from any thread. None where bytes have to come in their order.
+    fn scatter(&mut self, _call: &Call) -> Result<Option<Scattered<'_>>> {
         Ok(None)
     }
 
@@ -285,6 +308,31 @@ pub trait BlobWrite {
     fn take_retries(&mut self) -> u32 {
         0
     }
+}
+
+/// A blob that is written in any order.
+pub struct Scattered<'a> {
+    /// Where its bytes go.
+    pub places: Box<dyn Places + 'a>,
+    /// What there is of it, from its beginning.
+    pub front: Box<dyn Front + 'a>,
+    /// What is still missing, in order. The rest behind the front was left by an interrupted writer.
+    pub missing: Vec<Range<u64>>,
+}
+
+/// The places of a blob's bytes.
+pub trait Places: Sync {
+    /// Writes bytes where they belong.
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<()>;
+}
+
+/// The beginning of a blob, which has all its bytes.
+pub trait Front {
+    /// How many bytes it has.
+    fn position(&self) -> u64;
+
+    /// Takes what was written up to `end`.
+    fn advance(&mut self, end: u64, call: &Call) -> Result<()>;
 }
 
 /// Gives the next bytes of a blob, as many as fit; 0 is the end. Whoever gives them knows why it fails.

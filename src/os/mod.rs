@@ -10,6 +10,7 @@ pub mod dir;
 pub mod environment;
 pub mod file;
 mod held;
+pub mod holes;
 pub mod in_place;
 pub mod lent;
 pub mod lock;

@@ -69,6 +69,9 @@ options! {
         "max-concurrent-uploads" => max_concurrent_uploads: usize = 4, in 1..=1024;
         /// How many requests of one host may wait for its answer at once, over all calls of the service.
         "max-concurrent-requests" => max_concurrent_requests: Option<usize>, in 1..=1024, else "no limit";
+        /// A blob of at least this size is downloaded in several ranges at once where one connection is slower than that, each in
+        /// a place of its own among `max-concurrent-downloads`; 0 is never.
+        "parallel-range-bytes" => parallel_range_bytes: u64 = 64 << 20;
         /// Whether environment variables may set proxies, the paths of configuration files and CA certificates, and the
         /// directory of temporary files. In a privileged process they never may.
         "environment" => environment: Environment = Environment::of_process(true);

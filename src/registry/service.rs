@@ -357,6 +357,7 @@ impl Service {
             limits: settings.limits.clone(),
             slots: Slots::new(settings.max_concurrent_downloads).governed(governor.clone()),
             upload_slots: Slots::new(settings.max_concurrent_uploads).governed(governor),
+            parallel_from: settings.parallel_range_bytes,
             moving: Moving::default(),
             referrer_tags: Slots::new(1),
         })

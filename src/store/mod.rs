@@ -9,6 +9,7 @@ pub mod layout;
 pub mod marks;
 pub mod part;
 pub mod place;
+mod scattered;
 pub mod writer;
 
 pub use index::REF_NAME;

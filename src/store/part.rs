@@ -2,25 +2,27 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read, Write};
-use std::os::unix::fs::FileExt;
+use std::io::{self, Read, Seek, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::hashing::Hashing;
+use super::scattered;
 use crate::call::Call;
 use crate::error::{Error, Result};
 use crate::image::descriptor::{check_digest, check_size};
+use crate::image::transport::Scattered;
 use crate::names::digest::{Digest, Hasher};
 use crate::os::atomic_file::{AtomicFile, TEMPORARY, sweep};
 use crate::os::copy::copy_range;
 use crate::os::dir::Dir;
+use crate::os::holes::holes;
 
 /// What the names of parts begin with.
 const PARTIAL: &str = ".ocireg-part-";
 
 /// What is hashed again at a time.
-const BUFFER: usize = 256 << 10;
+pub(super) const BUFFER: usize = 256 << 10;
 
 pub(crate) const FILE_MODE: u32 = 0o666; // The umask takes from it, as for any file that a user makes.
 
@@ -63,12 +65,12 @@ fn is_old(file: &File) -> bool {
 /// Dropped without [`Part::commit`] or [`Part::keep`], what was written is removed.
 pub struct Part {
     /// What it will be, for messages.
-    shown: PathBuf,
-    digest: Digest,
-    size: u64,
-    file: AtomicFile,
-    hashing: Hashing,
-    position: u64,
+    pub(super) shown: PathBuf,
+    pub(super) digest: Digest,
+    pub(super) size: u64,
+    pub(super) file: AtomicFile,
+    pub(super) hashing: Hashing,
+    pub(super) position: u64,
     resumed_from: u64,
     /// The file has the name under which a later writer finds it.
     shared: bool,
@@ -153,22 +155,15 @@ impl Part {
         let most = usize::try_from(left).unwrap_or(usize::MAX).min(COPIED);
         let copied = if most == 0 { Ok(None) } else { copy_range(from, self.file.file(), most) };
         let Some(copied) = copied.map_err(|e| self.failed(&e))? else { return Ok(None) };
-        let mut buffer = vec![0; BUFFER.min(copied)];
-        let (mut at, end) = (self.position, self.position + copied as u64);
-        while at < end {
-            let most = usize::try_from(end - at).unwrap_or(BUFFER).min(buffer.len());
-            match self.file.file().read_at(&mut buffer[..most], at) {
-                Ok(0) => return Err(self.failed(&io::ErrorKind::UnexpectedEof.into())),
-                Ok(read) => {
-                    self.hashing.here().update(&buffer[..read]);
-                    at += read as u64;
-                }
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(self.failed(&e)),
-            }
-        }
-        self.position = end;
+        let end = self.position + copied as u64;
+        scattered::Taken::of(self).advance_to(end, call)?;
         Ok(Some(copied as u64))
+    }
+
+    /// Lets what is missing be written in any order. None where nobody could tell later what was written.
+    pub fn scatter(&mut self, call: &Call) -> Result<Option<Scattered<'_>>> {
+        call.check()?;
+        scattered::scatter(self)
     }
 
     /// Hashes on a separate thread from now on.
@@ -246,7 +241,10 @@ impl Part {
         }
         let Self { shown, file, hashing, .. } = self;
         let failed = |e: &io::Error| failed("read the partial file of", shown, e);
-        let read = match hash_file(file.file(), hashing.here(), call, failed) {
+        let hole = holes(file.content(), 0, length).map_err(|e| failed(&e))?.first().cloned();
+        let whole = hole.map_or(length, |hole| hole.start.saturating_sub(scattered::DOUBTFUL));
+        file.file().seek(io::SeekFrom::Start(0)).map_err(|e| failed(&e))?;
+        let read = match hash_prefix(file.file(), whole, hashing.here(), call, failed) {
             Ok(read) => read,
             Err(e) => {
                 // Cancelled while reading: the part is as good as before.
@@ -254,6 +252,10 @@ impl Part {
                 return Err(e);
             }
         };
+        if read == 0 {
+            // What comes behind a hole at the beginning is of no use.
+            return self.reset();
+        }
         self.position = read;
         self.resumed_from = read;
         if self.position > self.size || (self.position == self.size && self.verify().is_err()) {
@@ -262,14 +264,25 @@ impl Part {
         Ok(())
     }
 
-    fn failed(&self, error: &io::Error) -> Error {
+    pub(super) fn failed(&self, error: &io::Error) -> Error {
         failed("write", &self.shown, error).with(|d| d.bytes_done = Some(self.position))
     }
 }
 
 /// Hashes a file from where it stands to its end; gives the bytes read.
 pub(crate) fn hash_file(
-    file: &mut std::fs::File,
+    file: &mut File,
+    hasher: &mut Hasher,
+    call: &Call,
+    failed: impl Fn(&io::Error) -> Error,
+) -> Result<u64> {
+    hash_prefix(file, u64::MAX, hasher, call, failed)
+}
+
+/// The same with so many bytes at most.
+fn hash_prefix(
+    file: &mut File,
+    most: u64,
     hasher: &mut Hasher,
     call: &Call,
     failed: impl Fn(&io::Error) -> Error,
@@ -278,7 +291,8 @@ pub(crate) fn hash_file(
     let mut total = 0;
     loop {
         call.check()?;
-        match file.read(&mut buffer) {
+        let room = usize::try_from(most - total).unwrap_or(BUFFER).min(BUFFER);
+        match file.read(&mut buffer[..room]) {
             Ok(0) => return Ok(total),
             Ok(count) => {
                 hasher.update(&buffer[..count]);
@@ -311,7 +325,7 @@ impl fmt::Debug for Part {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Seek;
+    use std::os::unix::fs::FileExt;
 
     use super::*;
     use crate::names::digest::Algorithm;

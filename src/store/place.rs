@@ -12,6 +12,7 @@ use crate::config::settings::Limits;
 use crate::error::{Code, Error, Result};
 use crate::image::descriptor::check_size;
 use crate::image::manifest::Document;
+use crate::image::transport::Scattered;
 use crate::image::{BlobRead, BlobWrite, Descriptor, Manifest, Sink, Source, media_type};
 use crate::log::{Level, Record};
 use crate::names::digest::Digest;
@@ -372,6 +373,10 @@ impl BlobWrite for Writing<'_> {
 
     fn write_file(&mut self, file: &mut File, call: &Call) -> Result<Option<u64>> {
         self.writer()?.write_file(file, call)
+    }
+
+    fn scatter(&mut self, call: &Call) -> Result<Option<Scattered<'_>>> {
+        self.writer()?.scatter(call)
     }
 
     fn restart(&mut self, _call: &Call) -> Result<()> {

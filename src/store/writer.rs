@@ -8,6 +8,7 @@ use super::layout::Layout;
 use super::part::{FILE_MODE, Part};
 use crate::call::Call;
 use crate::error::Result;
+use crate::image::transport::Scattered;
 use crate::names::digest::{Algorithm, Digest, Hasher};
 use crate::os::atomic_file::AtomicFile;
 use crate::os::dir::Dir;
@@ -85,6 +86,11 @@ impl LayoutBlob {
     /// Hashes on a separate thread from now on.
     pub fn hash_apart(&mut self) {
         self.part.hash_apart();
+    }
+
+    /// Lets what is missing be written in any order; None where that cannot be done.
+    pub fn scatter(&mut self, call: &Call) -> Result<Option<Scattered<'_>>> {
+        self.part.scatter(call)
     }
 
     /// Appends some bytes of another file within the system; None where that cannot be done, or there are none left.

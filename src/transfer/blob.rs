@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 use super::passing::{self, Passing};
 use super::plan::Plan;
 use super::progress::{Direction, Events};
+use super::ranges::{self, Ended, Watch};
 use super::report::BlobReport;
 use crate::call::Call;
 use crate::call::event::BlobSource;
 use crate::error::{Code, Error, Result};
-use crate::image::transport::{self, Claim, Streamed};
+use crate::image::transport::{self, Claim, Ranges, Streamed};
 use crate::image::{BlobRead, BlobWrite, Descriptor, Sink, Source};
+use crate::log::{Level, Record};
 use crate::os::cores::cores;
 
 /// How long a registry may take to hear that an upload is over. Its caller waits for that, perhaps after a cancellation.
@@ -41,8 +43,10 @@ pub(super) struct Busy {
 }
 
 impl Busy {
+    /// Whether there is a core for one more thread, beside one for the system and the other end of the connection. Where there is
+    /// none, a buffer that goes from core to core costs a tenth more time than it saves (measured on two cores).
     fn leave_a_core_idle(&self) -> bool {
-        self.threads.load(Ordering::Relaxed) < *self.cores.get_or_init(cores)
+        self.threads.load(Ordering::Relaxed) + 1 < *self.cores.get_or_init(cores)
     }
 
     fn enter(&self) -> AtWork<'_> {
@@ -98,8 +102,18 @@ impl<'a> Job<'a> {
         let _at_work = self.busy.enter();
         let passing = self.plan.diff_ids.get(&blob.digest).map(|expected| Passing::new(expected));
         let (busy, on_way) = (&self.busy, &*claim);
-        let mut moving =
-            Moving { blob, writer, claim: on_way, report, events, busy, again: false, passing };
+        let mut moving = Moving {
+            blob,
+            writer,
+            claim: on_way,
+            report,
+            events,
+            busy,
+            again: false,
+            passing,
+            may_use_ranges: true,
+            is_scattered: false,
+        };
         moving.run(self.source, buffer, call)?;
         moving.report.took(began.elapsed());
         claim.note();
@@ -137,7 +151,7 @@ impl<'a> Job<'a> {
 }
 
 /// Whose failure it was: another endpoint of the source may do better, but none can help a destination.
-enum Failure {
+pub(super) enum Failure {
     Source(Error),
     Sink(Error),
 }
@@ -152,6 +166,26 @@ impl Failure {
     }
 }
 
+/// Whether more is to come.
+#[derive(Debug, PartialEq, Eq)]
+enum Read {
+    More,
+    Ended,
+}
+
+/// Reads until the buffer is full, if there is so much. How many bytes it has then, also after a failure.
+fn fill(reader: &mut dyn BlobRead, buffer: &mut [u8], call: &Call) -> (usize, Result<Read>) {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match reader.read(&mut buffer[filled..], call) {
+            Ok(0) => return (filled, Ok(Read::Ended)),
+            Ok(read) => filled += read,
+            Err(error) => return (filled, Err(error)),
+        }
+    }
+    (filled, Ok(Read::More))
+}
+
 /// A blob that is being copied.
 struct Moving<'a> {
     blob: &'a Descriptor,
@@ -164,6 +198,10 @@ struct Moving<'a> {
     again: bool,
     /// What sees the bytes pass by, if the layer is to be verified.
     passing: Option<Passing<'a>>,
+    /// Whether several ranges at once may still turn out to be faster at this endpoint.
+    may_use_ranges: bool,
+    /// Whether ranges have brought what is not taken yet.
+    is_scattered: bool,
 }
 
 impl Moving<'_> {
@@ -226,9 +264,10 @@ impl Moving<'_> {
         buffer: &mut Vec<u8>,
         call: &Call,
     ) -> Result<(), Failure> {
+        self.may_use_ranges = true;
         loop {
             // What an earlier call or another endpoint left may be what is wrong.
-            let is_its_own = self.writer.position() == 0;
+            let is_its_own = self.writer.position() == 0 && !self.is_scattered;
             let moved = self.rest(endpoint, buffer, call).and_then(|()| {
                 self.writer.commit(call).map_err(|error| match Failure::of_writer(error) {
                     Failure::Source(e) => Failure::Source(
@@ -265,6 +304,8 @@ impl Moving<'_> {
     fn start_over(&mut self, call: &Call) -> Result<()> {
         call.forget_done(self.writer.position());
         self.writer.restart(call)?;
+        // Ranges may be what was wrong.
+        (self.may_use_ranges, self.is_scattered) = (false, false);
         if let Some(passing) = &mut self.passing {
             passing.restart();
         }
@@ -288,67 +329,143 @@ impl Moving<'_> {
         Ok(())
     }
 
-    /// Copies the rest of the blob, in large pieces.
+    /// Copies the rest of the blob.
     fn rest(
         &mut self,
         endpoint: &dyn Source,
         buffer: &mut Vec<u8>,
         call: &Call,
     ) -> Result<(), Failure> {
-        if self.writer.position() == self.blob.size && self.blob.size > 0 {
-            return Ok(());
-        }
-        let mut reader = loop {
+        loop {
+            if self.writer.position() == self.blob.size && self.blob.size > 0 {
+                return Ok(());
+            }
             let opened = endpoint.open_blob(self.blob, self.writer.position(), call);
             let mut reader = opened.map_err(Failure::Source)?;
             match self.stream(&mut *reader, call)? {
                 Streamed::Whole => return Ok(()),
-                Streamed::InPart => {}
-                Streamed::InPieces => break reader,
+                Streamed::InPart => continue,
+                Streamed::InPieces => {}
             }
-        };
-        self.copy_file(&mut *reader, call)?;
-        loop {
-            let (mut filled, mut ended) = (0, false);
-            let result = loop {
-                match reader.read(&mut buffer[filled..], call) {
-                    Ok(0) => {
-                        ended = true;
-                        break Ok(());
-                    }
-                    Ok(read) => filled += read,
-                    Err(error) => break Err(error),
-                }
-                if filled == buffer.len() {
-                    break Ok(());
-                }
-            };
-            // What came before a failure is as good as the rest, and a later call goes on from there.
-            if filled > 0 {
-                // Before the buffer is given away.
-                if let Some(passing) = &mut self.passing {
-                    let at = self.writer.position();
-                    passing.update(at, &buffer[..filled], call).map_err(Failure::Source)?;
-                }
-                if self.blob.size - self.writer.position() >= LARGE && self.busy.leave_a_core_idle()
-                {
-                    self.writer.use_idle_core();
-                }
-                let written = self.writer.write_buffer(buffer, filled, call);
-                written.map_err(Failure::of_writer)?;
-                self.report.bytes_transferred += filled as u64;
-                call.add_done(filled as u64);
-            }
-            self.report.retries += reader.take_retries() + self.writer.take_retries();
-            result.map_err(Failure::Source)?;
-            if ended {
+            // A layer that is looked into has to pass by.
+            let may_use_ranges = self.may_use_ranges && self.passing.is_none();
+            let ranges = may_use_ranges.then(|| endpoint.ranges(self.blob)).flatten();
+            if self.pieces(reader, ranges.as_deref(), buffer, call)? {
                 return Ok(());
+            }
+        }
+    }
+
+    /// Copies the rest in large pieces; false if it went on in ranges, which may not have brought all of it.
+    fn pieces(
+        &mut self,
+        mut reader: Box<dyn BlobRead + '_>,
+        ranges: Option<&dyn Ranges>,
+        buffer: &mut Vec<u8>,
+        call: &Call,
+    ) -> Result<bool, Failure> {
+        self.copy_file(&mut *reader, call)?;
+        let mut watch = ranges.map(|ranges| (Watch::new(), ranges));
+        loop {
+            let began = Instant::now();
+            let (filled, read) = fill(&mut *reader, buffer, call);
+            let waited = began.elapsed();
+            // What came before a failure is as good as the rest, and a later call goes on from there.
+            self.write(buffer, filled, call)?;
+            self.report.retries += reader.take_retries() + self.writer.take_retries();
+            if read.map_err(Failure::Source)? == Read::Ended {
+                return Ok(true);
             }
             self.claim.progress();
             let (position, source) = (self.writer.position(), self.report.source);
             self.events.tell(position, false, source, call).map_err(Failure::Sink)?;
+            let left = self.blob.size - position;
+            if let Some((watch, ranges)) = &mut watch
+                && self.may_use_ranges
+                && let Some(speed) = watch.is_slow(filled, waited, left)
+                && self.in_ranges(*ranges, &mut reader, speed, call)?
+            {
+                return Ok(false);
+            }
         }
     }
+
+    /// Writes what was read.
+    fn write(&mut self, buffer: &mut Vec<u8>, filled: usize, call: &Call) -> Result<(), Failure> {
+        if filled == 0 {
+            return Ok(());
+        }
+        // Before the buffer is given away.
+        if let Some(passing) = &mut self.passing {
+            let at = self.writer.position();
+            passing.update(at, &buffer[..filled], call).map_err(Failure::Source)?;
+        }
+        let left = self.blob.size - self.writer.position();
+        if left >= LARGE && self.busy.leave_a_core_idle() {
+            self.writer.use_idle_core();
+        }
+        self.writer.write_buffer(buffer, filled, call).map_err(Failure::of_writer)?;
+        self.report.bytes_transferred += filled as u64;
+        call.add_done(filled as u64);
+        Ok(())
+    }
+
+    /// Goes on in several ranges at once, instead of the stream; false if that cannot be done.
+    fn in_ranges(
+        &mut self,
+        ranges: &dyn Ranges,
+        stream: &mut Box<dyn BlobRead + '_>,
+        speed: f64,
+        call: &Call,
+    ) -> Result<bool, Failure> {
+        match ranges::probe(ranges, self.writer.position(), self.blob.size, call) {
+            Ok(true) => {}
+            // Others have all places of the host: perhaps later.
+            Ok(false) => return Ok(false),
+            Err(error) => {
+                call.check().map_err(Failure::Source)?;
+                self.may_use_ranges = false;
+                self.stays_alone(&format!("the server does not send ranges of it: {error}"), call);
+                return Ok(false);
+            }
+        }
+        let Self { blob, writer, claim, report, events, .. } = self;
+        let Some(scattered) = writer.scatter(call).map_err(Failure::Sink)? else {
+            return Ok(false);
+        };
+        // The host has a place less to give as long as it is there.
+        *stream = Box::new(&[] as &[u8]);
+        (self.may_use_ranges, self.is_scattered) = (false, true);
+        let ended = ranges::fetch(ranges, scattered, blob.size, speed, call, &mut |taken| {
+            if taken.were_there {
+                report.resumed_from += taken.bytes;
+            } else {
+                report.bytes_transferred += taken.bytes;
+            }
+            report.retries += taken.retries;
+            call.add_done(taken.bytes);
+            claim.progress();
+            events.tell(taken.position, false, report.source, call)
+        })?;
+        let why = match ended {
+            Ended::Whole => return Ok(true),
+            Ended::NoFaster => "more connections are not faster".to_owned(),
+            Ended::Failed(error) => {
+                call.check().map_err(Failure::Source)?;
+                self.report.retries += 1;
+                format!("ranges of the blob could not be fetched: {error}")
+            }
+        };
+        self.stays_alone(&why, call);
+        Ok(true)
+    }
+
+    fn stays_alone(&self, why: &str, call: &Call) {
+        call.log(Level::Debug, "transfer", || {
+            Record::new(format!("{} is downloaded over one connection: {why}", self.blob.digest))
+        });
+    }
+
     /// Lets the destination read for itself, if it can send the bytes on.
     fn stream(&mut self, reader: &mut dyn BlobRead, call: &Call) -> Result<Streamed, Failure> {
         let Self { writer, claim, report, events, passing, .. } = self;

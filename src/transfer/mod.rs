@@ -8,6 +8,7 @@ pub mod options;
 mod passing;
 mod plan;
 pub(crate) mod progress;
+mod ranges;
 pub mod report;
 mod stored;
 mod workers;

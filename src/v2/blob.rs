@@ -15,7 +15,7 @@ use crate::names::digest::{Digest, Hasher};
 use url::Url;
 
 /// After a cut, so many bytes of progress make the next cut the first one again.
-const PROGRESS: u64 = 1 << 20;
+pub(super) const PROGRESS: u64 = 1 << 20;
 
 /// How the rest of a blob is requested; ways that the server has refused are not used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -248,7 +248,7 @@ impl<'a> Part<'a> {
     }
 
     /// Asks by the way that is known, or finds one.
-    fn ask(&self, first: u64, last: u64, ranged: bool, call: &Call) -> Result<Response> {
+    pub(super) fn ask(&self, first: u64, last: u64, ranged: bool, call: &Call) -> Result<Response> {
         let mut detours = 0;
         loop {
             let Some(way) = self.known() else {
@@ -405,20 +405,20 @@ impl<'a> Part<'a> {
             )
     }
 
-    fn wrong(&self, response: &Response, why: &str) -> Error {
+    pub(super) fn wrong(&self, response: &Response, why: &str) -> Error {
         Error::new(Code::Protocol, why)
             .url(&response.url)
             .with(|d| d.http_status = Some(response.status))
     }
 
-    fn named(&self, error: Error) -> Error {
+    pub(super) fn named(&self, error: Error) -> Error {
         let context = format!("cannot {}", self.doing);
         if error.to_string().starts_with(&context) { error } else { error.context(context) }
     }
 }
 
 /// Whether a request was refused in a way that its range may have to do with.
-fn is_odd(error: &Error) -> bool {
+pub(super) fn is_odd(error: &Error) -> bool {
     is_answer(error)
         && error.details().phase != Some(Phase::Token)
         && matches!(error.details().http_status, Some(400 | 405 | 501))

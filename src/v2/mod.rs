@@ -9,6 +9,7 @@ pub mod moving;
 mod notice;
 pub mod pages;
 pub mod place;
+mod ranges;
 pub mod referrers;
 pub mod registry;
 pub mod repository;

@@ -7,6 +7,7 @@ use super::Repository;
 use super::blob::{self, BlobReader};
 use super::moving;
 use super::pages::PageOptions;
+use super::ranges::BlobRanges;
 use super::referrers::Filter;
 use super::repository::{ManifestOptions, Selector};
 use super::upload::{BlobWriter, PutOptions, exists, is_answer, is_over};
@@ -16,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::http::slots::Slot;
 use crate::http::{self, Method, Reaches, Response, header};
 use crate::image::manifest::Document;
-use crate::image::transport::{Claim, EndpointReport, Feed, Origin, Streamed};
+use crate::image::transport::{Claim, EndpointReport, Feed, Origin, Ranges, Streamed};
 use crate::image::{BlobRead, BlobWrite, Descriptor, Sink, Source, media_type};
 use crate::names::digest::Digest;
 use crate::sync::lock;
@@ -123,6 +124,16 @@ impl Source for Target {
         read: &mut dyn FnMut(&dyn Source) -> Result<()>,
     ) -> Result<()> {
         read(self)
+    }
+
+    fn ranges(&self, blob: &Descriptor) -> Option<Box<dyn Ranges + '_>> {
+        let registry = self.repository.registry();
+        let from = registry.common().parallel_from;
+        let is_worth_it = from > 0
+            && blob.size >= from
+            && registry.common().slots.most() > 1
+            && registry.knows_ranges();
+        is_worth_it.then(|| Box::new(BlobRanges::new(&self.repository, blob)) as Box<dyn Ranges>)
     }
 
     fn has_alternative(&self) -> bool {

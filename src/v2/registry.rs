@@ -41,6 +41,8 @@ pub struct Common {
     pub slots: Slots,
     /// How many blobs of one host are written at once.
     pub upload_slots: Slots,
+    /// The size from which a blob may be read in several ranges at once; 0 is never.
+    pub parallel_from: u64,
     /// Which blobs are being written where.
     pub moving: Moving,
     /// Who may change a list of referrers now.
@@ -61,6 +63,8 @@ pub struct Registry {
     reach: Arc<PerProcess<Mutex<Option<Reach>>>>,
     /// The largest chunk of an upload, once a larger one was refused and this one taken.
     largest_chunk: Arc<AtomicUsize>,
+    /// Whether it was found to send other ranges than it is asked for.
+    ignores_ranges: Arc<AtomicBool>,
 }
 
 /// How an endpoint is spoken to, where that is not as everywhere.
@@ -116,6 +120,7 @@ impl Registry {
                 Mutex::new(parent.and_then(inherited).flatten())
             })),
             largest_chunk: Arc::new(AtomicUsize::new(usize::MAX)),
+            ignores_ranges: Arc::default(),
         }
     }
 
@@ -163,6 +168,16 @@ impl Registry {
     /// Remembers that larger chunks of an upload are refused.
     pub(super) fn takes_no_chunk_over(&self, size: usize) {
         self.largest_chunk.fetch_min(size, Ordering::Relaxed);
+    }
+
+    /// Whether ranges are worth asking for, beside the rest of something that was cut.
+    pub(super) fn knows_ranges(&self) -> bool {
+        !self.ignores_ranges.load(Ordering::Relaxed)
+    }
+
+    /// Remembers that other ranges come than are asked for.
+    pub(super) fn ignores_ranges(&self) {
+        self.ignores_ranges.store(true, Ordering::Relaxed);
     }
 
     /// `<base>/v2/<path>`. The path is made of parsed names only.

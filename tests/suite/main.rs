@@ -44,6 +44,7 @@ mod options;
 mod origin;
 mod pace;
 mod pages;
+mod parallel;
 mod present;
 mod proxies;
 mod pull;

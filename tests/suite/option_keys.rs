@@ -62,6 +62,10 @@ const KEYS: &[(&str, &[(&str, By)])] = &[
                 By("pull.rs", "several_blobs_move_at_once_but_never_more_than_a_host_may"),
             ),
             (
+                "parallel-range-bytes",
+                By("parallel.rs", "several_ranges_are_faster_where_each_connection_is_slow"),
+            ),
+            (
                 "max-concurrent-requests",
                 By("pace.rs", "no_more_requests_wait_at_a_host_than_allowed_over_all_calls"),
             ),

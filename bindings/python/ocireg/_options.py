@@ -64,7 +64,9 @@ How long each step of an exchange may take. 0 means no limit.
 - ``header-ms``: From the end of the request to the end of the response's header. Default: 30000.
 - ``idle-ms``: Silence within a body. Default: 30000.
 - ``auth-ms``: One ping, token or login request. Default: 15000.
-- ``min-bytes-per-second``: The minimum speed of a body in bytes per second; a slower transfer fails. Default: 0.
+- ``min-bytes-per-second``: The minimum speed of a body, sent or received, in bytes per second over 5 seconds; a
+  slower transfer fails. 0 is no minimum; without this option it is so low, and measured over so long a time, that no
+  working connection is below it. Default: 100 over a minute.
 - ``total-ms``: A whole call. Default: 0.
 """
 
@@ -234,6 +236,7 @@ ServiceOptions = TypedDict(
         "max-concurrent-downloads": int,
         "max-concurrent-uploads": int,
         "max-concurrent-requests": int,
+        "parallel-range-bytes": int,
         "environment": bool,
         "preload": bool,
         "v1": bool,
@@ -280,6 +283,8 @@ The options of a service. The hyphenated keys of Docker's ``daemon.json`` mean w
   Default: 4.
 - ``max-concurrent-requests``: How many requests of one host may wait for its answer at once, over all calls of the
   service. Default: no limit.
+- ``parallel-range-bytes``: A blob of at least this size is downloaded in several ranges at once where one connection
+  is slower than that, each in a place of its own among ``max-concurrent-downloads``; 0 is never. Default: 67108864.
 - ``environment``: Whether environment variables may set proxies, the paths of configuration files and CA
   certificates, and the directory of temporary files. In a privileged process they never may. Default: ``True``.
 - ``preload``: Load the system's CA certificates when the service is created, for programs that change their root

@@ -13,6 +13,7 @@ use crate::call::Call;
 use crate::config::settings::Timeouts;
 use crate::error::{Code, Error, Phase};
 use crate::http::address::Dial;
+use crate::http::pace::Pace;
 use crate::log::{Level, Record};
 use crate::os::wait::Interest;
 
@@ -37,6 +38,8 @@ pub(in crate::http) struct Scope {
     pub(in crate::http) received: usize,
     /// When the request was sent, for the time to the header.
     pub(in crate::http) sent: Option<Instant>,
+    /// How fast the request goes out.
+    pub(in crate::http) sending: Pace,
     /// What was seen of the connection.
     pub(in crate::http) seen: Seen,
 }
@@ -174,7 +177,7 @@ fn too_slow(phase: Phase) -> Error {
         Phase::Tls => ("the TLS handshake did not finish in time", "tls-ms"),
         Phase::Header => ("the server did not respond in time", "header-ms"),
         Phase::Idle => ("the server did not send more of the body in time", "idle-ms"),
-        Phase::Slow => ("the body arrived too slowly", "min-bytes-per-second"),
+        Phase::Slow => ("the body was transferred too slowly", "min-bytes-per-second"),
         _ => ("the request did not finish in time", "auth-ms"),
     };
     Error::new(Code::Timeout, what).phase(phase).hint(format!(

@@ -130,21 +130,23 @@ impl Socket {
 
 impl Wire for Socket {
     fn send(&mut self, bytes: &[u8], phase: Phase, listens: bool) -> io::Result<usize> {
-        let mut done = 0;
+        let (mut done, mut waited) = (0, Duration::ZERO);
         self.check()?;
         while done < bytes.len() {
             scope::check(phase, None)?;
             // A host process that keeps SIGPIPE's default action must not die of a closed connection.
             match send(&self.fd, &bytes[done..], SendFlags::NOSIGNAL) {
-                Ok(sent) => done += sent,
+                Ok(sent) => {
+                    done += sent;
+                    sent_in(sent, waited)?;
+                    waited = Duration::ZERO;
+                }
                 Err(Errno::AGAIN) => {
-                    let until = scope::with(|scope| match phase {
-                        Phase::Tls => scope.timeouts.tls,
-                        _ => scope.timeouts.idle,
-                    });
-                    let until = scope::after(until.unwrap_or_default());
                     let interest = if listens { Interest::Both } else { Interest::Write };
+                    let (until, phase) = send_until(phase);
+                    let began = Instant::now();
                     scope::wait(self.fd.as_fd(), interest, phase, until)?;
+                    waited += began.elapsed();
                     if listens && self.has_input() {
                         break;
                     }
@@ -232,6 +234,25 @@ fn wait_until(phase: Phase) -> Option<Instant> {
         _ => scope::after(scope.timeouts.idle),
     })
     .flatten()
+}
+
+/// Until when a wait for room may take, and what has been too slow then.
+fn send_until(phase: Phase) -> (Option<Instant>, Phase) {
+    let limits = scope::with(|scope| match phase {
+        Phase::Tls => (scope::after(scope.timeouts.tls), None),
+        _ => (scope::after(scope.timeouts.idle), scope.sending.until(&scope.timeouts)),
+    });
+    match limits.unwrap_or_default() {
+        (Some(idle), Some((slow, phase))) if slow < idle => (Some(slow), phase),
+        (None, Some((slow, phase))) => (Some(slow), phase),
+        (idle, _) => (idle, phase),
+    }
+}
+
+/// So much went out, after waiting for room.
+fn sent_in(sent: usize, waited: Duration) -> io::Result<()> {
+    let kept = scope::with(|scope| scope.sending.keep(sent, waited, &scope.timeouts));
+    kept.unwrap_or(Ok(())).map_err(carry)
 }
 
 /// Whether trying another address makes no sense: the call itself has ended, or this machine is at fault.

@@ -13,6 +13,7 @@ use super::{CONTENT_DIGEST, TITLE, UNPACK};
 use crate::call::Call;
 use crate::config::settings::Limits;
 use crate::error::{Code, Error, Phase, Result};
+use crate::image::transport::Scattered;
 use crate::image::{BlobWrite, Descriptor, Manifest, Sink, media_type};
 use crate::names::digest::{Digest, Hasher};
 use crate::os::dir::{Dir, Status};
@@ -371,6 +372,10 @@ impl BlobWrite for Writing<'_> {
 
     fn write_file(&mut self, file: &mut File, call: &Call) -> Result<Option<u64>> {
         self.part()?.write_file(file, call)
+    }
+
+    fn scatter(&mut self, call: &Call) -> Result<Option<Scattered<'_>>> {
+        self.part()?.scatter(call)
     }
 
     fn restart(&mut self, _call: &Call) -> Result<()> {
