@@ -49,6 +49,8 @@ pub fn generate(root: &Path) -> Vec<Generated> {
     let cpp = root.join("bindings/c/ocireg.hpp");
     let cpp = std::fs::read_to_string(&cpp).unwrap_or_else(|e| panic!("{}: {e}", cpp.display()));
     [
+        // Go's prebuilt libraries come without a header, and a Go module cannot reach outside its directory.
+        ("bindings/go/internal/capi/include/ocireg.h", header.clone()),
         ("include/ocireg.h", header),
         ("tests/data/symbols.txt", symbols),
         ("bindings/c/ocireg.hpp", cpp::filled(&surface, &cpp)),

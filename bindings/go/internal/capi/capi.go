@@ -5,7 +5,6 @@
 package capi
 
 /*
-#cgo pkg-config: ocireg
 #include <stdlib.h>
 #include <ocireg.h>
 

@@ -1,0 +1,3 @@
+module github.com/ocireg/ocireg/bindings/go/prebuilt
+
+go 1.24
