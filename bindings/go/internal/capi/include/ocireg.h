@@ -1816,7 +1816,8 @@ int32_t ocireg_session_get_blob_file(const ocireg_session *session,
  *                           `digest` is absent
  *                         - `mount_from`: a list of repositories of the same registry that the blob may be mounted
  *                           from
- *                         - `chunk_size` (default 4 MiB): the size of a chunk in bytes
+ *                         - `chunk_size`: send the file in chunks of this many bytes. Without it, a file over 4 MiB
+ *                           is hashed first and sent in one request, unless the registry accepts only chunks
  *                         - `check_exists` (default false): check first whether the repository has the blob. For this
  *                           and for `mount_from`, a file without `digest` is hashed first
  * @param descriptor_json  Receives the OCI descriptor, with `existed` (whether the repository had the blob or mounted
@@ -1895,7 +1896,8 @@ int32_t ocireg_session_get_blob_fd(const ocireg_session *session,
  *                           `digest` is absent
  *                         - `mount_from`: a list of repositories of the same registry that the blob may be mounted
  *                           from
- *                         - `chunk_size` (default 4 MiB): the size of a chunk in bytes
+ *                         - `chunk_size`: the size of a chunk in bytes, 4 MiB for a pipe or socket. Without it, a
+ *                           regular file over 4 MiB is hashed first and sent in one request
  *                         - `check_exists` (default false): check first whether the repository has the blob. This
  *                           and `mount_from` need `digest`, unless the descriptor is a regular file
  * @param descriptor_json  Receives the OCI descriptor, with `existed` (whether the repository had the blob or mounted
