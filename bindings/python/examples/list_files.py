@@ -26,20 +26,22 @@ def main(reference: str) -> None:
 
     thread = threading.Thread(target=export)
     thread.start()
+    broken = None
     try:
         with os.fdopen(reader, "rb") as pipe:
             with tarfile.open(fileobj=pipe, mode="r|") as tar:
                 tar.list()
             while pipe.read(1 << 16):
                 pass
-    except tarfile.ReadError:
-        if not failures:
-            raise
+    except tarfile.ReadError as failure:
+        broken = failure  # The export may know why.
     finally:
         thread.join()
     if failures:
         # What was listed is not verified: it must not be used.
         sys.exit(f"{reference}: {failures[0]}")
+    if broken is not None:
+        raise broken
 
 
 if __name__ == "__main__":
