@@ -108,6 +108,21 @@ fn python_in_the_documentation_is_python() {
     }
 }
 
+/// Whatever the language, the quick start pulls, pushes and copies.
+#[test]
+fn the_quick_starts_show_the_main_calls() {
+    for (language, calls) in [
+        ("c", ["ocireg_pull(", "ocireg_push(", "ocireg_copy("]),
+        ("python", ["service.pull(", "service.push(", "service.copy("]),
+        ("go", ["service.Pull(", "service.Push(", "service.Copy("]),
+    ] {
+        let program = blocks("README.md", language).concat();
+        for call in calls {
+            assert!(program.contains(call), "{call} is not in the quick start in {language}");
+        }
+    }
+}
+
 /// A visitor knows after one screen what this is and how to start.
 #[test]
 fn the_front_page_is_one_screen() {

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::fd::AsRawFd;
 
 use crate::c_surface::images::Context;
-use crate::c_surface::layouts;
+use crate::c_surface::{Service, layouts};
 use crate::scene::*;
 use ocireg_testkit::image::{Image, Kind, Spec};
 use ocireg_testkit::{Action, Auth, Cut, Fault, Registry, ServerOptions};
@@ -442,6 +442,85 @@ fn layouts_are_copied_too() {
     }
 }
 
+/// The digests of what an image has at a location: its configuration, and its layers without compression.
+fn contents(service: &Service, location: &str) -> (Value, Value) {
+    let found = service.inspect(None, location, &none());
+    let found = found.unwrap_or_else(|e| panic!("{location}: {e:?}"));
+    (found["manifest"]["config"]["digest"].clone(), found["config"]["rootfs"]["diff_ids"].clone())
+}
+
+#[test]
+fn an_image_goes_from_any_kind_of_location_to_any_other() {
+    let (registry, service, dir) = (Registry::plain(), service(none()), ocireg_testkit::tempdir());
+    let image = Spec::busybox(&["linux/amd64"]).build();
+    image.push_to(&registry, "kind/registry", "1");
+    let local = |name: &str| dir.path().join(name).display().to_string();
+    let kinds: [(&str, &dyn Fn(&str) -> String); 4] = [
+        ("registry", &|name| at(&registry, &format!("kind/{name}"))),
+        ("oci", &|name| format!("oci:{}:x", local(&format!("{name}.layout")))),
+        ("oci-archive", &|name| format!("oci-archive:{}:x", local(&format!("{name}.oci.tar")))),
+        ("docker-archive", &|name| {
+            format!("docker-archive:{}:kind/app:1", local(&format!("{name}.docker.tar")))
+        }),
+    ];
+    let origin = kinds[0].1("registry");
+    let expected = contents(&service, &origin);
+    for (from, place) in kinds {
+        let source = place(from);
+        if source != origin {
+            service.copy(None, &origin, &source, &none()).expect("a source");
+        }
+        for (to, place) in kinds {
+            let what = format!("{from}-to-{to}");
+            let destination = place(&what);
+            let report = service.copy(None, &source, &destination, &none());
+            let report = report.unwrap_or_else(|e| panic!("{what}: {e:?}"));
+            assert_eq!(contents(&service, &destination), expected, "{what}");
+            // Only an archive of docker save has the layers in another form.
+            if ![from, to].contains(&"docker-archive") {
+                assert_eq!(report["descriptor"]["digest"], image.digest.as_str(), "{what}");
+            }
+        }
+    }
+}
+
+/// An artifact goes the same ways, but for the archive of images.
+#[test]
+fn an_artifact_goes_from_any_kind_of_location_to_any_other() {
+    let (registry, service, dir) = (Registry::plain(), service(none()), ocireg_testkit::tempdir());
+    let local = |name: &str| dir.path().join(name).display().to_string();
+    let kinds: [(&str, &dyn Fn(&str) -> String); 4] = [
+        ("files", &|name| format!("files:{}", local(&format!("{name}.files")))),
+        ("registry", &|name| at(&registry, &format!("kind/{name}"))),
+        ("oci", &|name| format!("oci:{}:x", local(&format!("{name}.layout")))),
+        ("oci-archive", &|name| format!("oci-archive:{}:x", local(&format!("{name}.oci.tar")))),
+    ];
+    fs::create_dir(local("files.files")).expect("a directory");
+    fs::write(local("files.files/one"), "first").expect("a file");
+    fs::write(local("files.files/two"), "second").expect("a file");
+    let origin = kinds[0].1("files");
+    let layers = |location: &str| {
+        let found = service.inspect(None, location, &none());
+        found.unwrap_or_else(|e| panic!("{location}: {e:?}"))["manifest"]["layers"].clone()
+    };
+    let expected = layers(&origin);
+    for (from, place) in kinds {
+        let source = place(from);
+        if source != origin {
+            service.copy(None, &origin, &source, &none()).expect("a source");
+        }
+        for (to, place) in kinds {
+            let what = format!("{from}-to-{to}");
+            let destination = place(&what);
+            let copied = service.copy(None, &source, &destination, &none());
+            copied.unwrap_or_else(|e| panic!("{what}: {e:?}"));
+            assert_eq!(layers(&destination), expected, "{what}");
+        }
+        let got = local(&format!("{from}-to-files.files/two"));
+        assert_eq!(fs::read_to_string(got).expect("a file"), "second", "{from}");
+    }
+}
+
 #[test]
 fn a_copy_can_be_cancelled_while_it_waits() {
     let (from, to) = (Registry::plain(), Registry::plain());
@@ -490,18 +569,26 @@ fn what_one_call_uploads_the_others_mount() {
     let pause = std::time::Duration::from_millis(20);
     from.fault(Fault::on("/blobs/", Action::Trickle(50_000, pause)).method("GET").always());
     let service = service(none());
-    std::thread::scope(|scope| {
-        for number in 0..4 {
-            let (service, from, to, image) = (&service, &from, &to, &image);
-            scope.spawn(move || {
-                let repository = format!("other/app{number}");
-                let (source, destination) = (at(from, "demo/app"), at(to, &repository));
-                service.copy(None, &source, &destination, &json!({})).expect("a copy");
-                assert_has(to, &repository, "1", image);
-            });
-        }
+    let reports: Vec<Value> = std::thread::scope(|scope| {
+        let copies: Vec<_> = (0..4)
+            .map(|number| {
+                let (service, from, to, image) = (&service, &from, &to, &image);
+                scope.spawn(move || {
+                    let repository = format!("other/app{number}");
+                    let (source, destination) = (at(from, "demo/app"), at(to, &repository));
+                    let report = service.copy(None, &source, &destination, &json!({}));
+                    assert_has(to, &repository, "1", image);
+                    report.expect("a copy")
+                })
+            })
+            .collect();
+        copies.into_iter().map(|copy| copy.join().expect("no panic")).collect()
     });
     assert!(reads(&from, &image).iter().all(|count| *count == 1), "each blob is read once");
+    let all: Vec<&str> = reports.iter().flat_map(sources).collect();
+    let count = |source: &str| all.iter().filter(|one| **one == source).count();
+    let blobs = image.blobs.len();
+    assert_eq!((count("network"), count("mounted")), (blobs, 3 * blobs), "{all:?}");
     // A leader that fails leaves the blob to the next one.
     let third = Registry::plain();
     from.fault(Fault::on(&image.manifests[0].layers[0], Action::Flip(7)).method("GET").times(2));

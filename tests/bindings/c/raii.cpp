@@ -4,6 +4,9 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <type_traits>
@@ -130,6 +133,29 @@ void verified(const ocireg::Session &session, const std::string &digest) {
     CHECK(failed.try_verify(&late).error().code() == OCIREG_DEADLINE && !close_throws(failed));
 }
 
+// Files become an artifact in the registry, and files again.
+void artifact(const ocireg::Service &service) {
+    const std::string from = directory + "/files";
+    std::filesystem::create_directories(from + "/below");
+    std::ofstream(from + "/one") << "first";
+    std::ofstream(from + "/below/two") << "second";
+    const std::string sent = service.push("files:" + from, registry + "/artifact:1",
+                                          R"({"artifact_type": "application/vnd.example.tool",
+                                              "files": [{"path": "one"}, {"path": "below/two", "title": "two"}]})");
+    CHECK(ocireg::json_get(sent, "/bytes_total") != "0");
+    CHECK(has(service.inspect(registry + "/artifact:1"), R"("artifact_type":"application/vnd.example.tool")"));
+    service.pull(registry + "/artifact:1", "files:" + directory + "/got");
+    std::stringstream got;
+    got << std::ifstream(directory + "/got/one").rdbuf() << std::ifstream(directory + "/got/two").rdbuf();
+    CHECK(got.str() == "firstsecond");
+    std::ofstream(directory + "/got/one") << "other";
+    CHECK(service.try_pull(registry + "/artifact:1", "files:" + directory + "/got").error().code() ==
+          OCIREG_ALREADY_EXISTS);
+    CHECK(service.try_push("files:" + from, registry + "/artifact:2", R"({"files": [{"path": "one", "title": "../x"}]})")
+              .error()
+              .code() == OCIREG_INVALID_ARGUMENT);
+}
+
 void images() {
     ocireg::Service service;
     const std::string image = registry + "/big:latest";
@@ -180,6 +206,7 @@ void images() {
     CHECK(has(pushed, R"("tags":["1","2"])"));
     const std::string copied = service.copy("docker://" + registry + "/pushed:2", "docker://" + registry + "/copied:1");
     CHECK(has(copied, R"("bytes_transferred":0)") && has(copied, "destination_endpoint"));
+    artifact(service);
     CHECK(service.try_push("oci:" + directory + "/plain", "docker://" + registry + "/Pushed").error().code() ==
           OCIREG_INVALID_REFERENCE);
     CHECK(service.try_copy(image, "oci:" + directory + "/plain").error().code() == OCIREG_INVALID_ARGUMENT);
