@@ -10,9 +10,9 @@ use crate::json::strict;
 use crate::names::host;
 use crate::os::environment::Environment;
 
-/// Where to look for files of one kind.
+/// An option that says where files of one kind are.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Place {
+pub enum PathOption {
     /// Not said: the usual place, where there is one.
     #[default]
     Usual,
@@ -22,7 +22,7 @@ pub enum Place {
     At(PathBuf),
 }
 
-impl OptionValue for Place {
+impl OptionValue for PathOption {
     const KIND: Kind = Kind::Path;
 
     fn read(value: Value, name: &str) -> Result<Self> {

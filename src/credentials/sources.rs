@@ -18,7 +18,7 @@ use super::purpose::{Purpose, SourceKind};
 use super::store::{Server, Store};
 use super::{AuthConfig, Keyring};
 use crate::call::Call;
-use crate::config::options::Place;
+use crate::config::options::PathOption;
 use crate::error::{Code, Error, Result};
 use crate::os::environment::Environment;
 use crate::sync::{PerProcess, lock};
@@ -116,7 +116,7 @@ impl Sources {
     /// The sources of a service with these options. Reads no file yet.
     pub fn new(
         keyring: Keyring,
-        docker_config: &Place,
+        docker_config: &PathOption,
         environment: Environment,
         time: Duration,
     ) -> Self {
@@ -232,11 +232,11 @@ impl Sources {
 }
 
 /// Docker's file, as the options and the environment name it now.
-fn docker_file(docker_config: &Place, environment: Environment) -> Option<PathBuf> {
+fn docker_file(docker_config: &PathOption, environment: Environment) -> Option<PathBuf> {
     let directory = match docker_config {
-        Place::Nowhere => None,
-        Place::At(directory) => Some(directory.clone()),
-        Place::Usual => {
+        PathOption::Nowhere => None,
+        PathOption::At(directory) => Some(directory.clone()),
+        PathOption::Usual => {
             let named = environment.path("DOCKER_CONFIG");
             named.or_else(|| Some(environment.home()?.join(".docker")))
         }
@@ -249,8 +249,8 @@ fn docker_file(docker_config: &Place, environment: Environment) -> Option<PathBu
 const DOCKER_AUTH_CONFIG: &str = "DOCKER_AUTH_CONFIG";
 
 /// What to look into, in order, as the options and the environment name it now.
-fn sources(docker_config: &Place, environment: Environment) -> Vec<Source> {
-    if *docker_config == Place::Nowhere {
+fn sources(docker_config: &PathOption, environment: Environment) -> Vec<Source> {
+    if *docker_config == PathOption::Nowhere {
         return Vec::new();
     }
     let text = environment.variable(DOCKER_AUTH_CONFIG).map(|text| {

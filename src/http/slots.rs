@@ -13,27 +13,27 @@ use crate::sync::{PerProcess, lock};
 /// How often a waiting call looks whether it has ended.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// The places of every host.
+/// The slots of all hosts.
 #[derive(Debug)]
 pub struct Slots {
     most: usize,
     /// Who says that a host has less of them for now.
     governor: Option<Arc<Governor>>,
-    /// After a fork whoever had a place has it in the parent only.
-    places: PerProcess<Places>,
+    /// After a fork whoever had a slot has it in the parent only.
+    taken: PerProcess<Taken>,
 }
 
-/// How many places of each host are taken.
+/// How many slots of each host are taken.
 #[derive(Debug, Default)]
-struct Places {
-    taken: Mutex<HashMap<String, usize>>,
+struct Taken {
+    counts: Mutex<HashMap<String, usize>>,
     freed: Condvar,
 }
 
 impl Slots {
-    /// `most` places a host; at least one.
+    /// `most` slots a host; at least one.
     pub fn new(most: usize) -> Self {
-        Self { most: most.max(1), governor: None, places: PerProcess::default() }
+        Self { most: most.max(1), governor: None, taken: PerProcess::default() }
     }
 
     /// The same where hosts that complain get less.
@@ -46,30 +46,30 @@ impl Slots {
         self.governor.as_ref().map_or(self.most, |governor| governor.allowed(host, self.most))
     }
 
-    /// The places of each host.
+    /// The slots of each host.
     pub fn most(&self) -> usize {
         self.most
     }
 
-    /// Waits for a place at a host.
+    /// Waits for a slot of a host.
     pub fn take(&self, host: &str, call: &Call) -> Result<Slot<'_>> {
-        let places = self.places.get();
-        let mut taken = lock(&places.taken);
+        let taken = self.taken.get();
+        let mut counts = lock(&taken.counts);
         let mut told = false;
         loop {
-            let count = taken.entry(host.to_owned()).or_default();
+            let count = counts.entry(host.to_owned()).or_default();
             if *count < self.allowed(host) {
                 *count += 1;
-                return Ok(Slot { places, process: process::current(), host: host.to_owned() });
+                return Ok(Slot { taken, process: process::current(), host: host.to_owned() });
             }
-            drop(taken);
+            drop(counts);
             call.check()?;
             if !told {
                 told = true;
                 call.event(&Event::Wait { delay_ms: 0, attempt: None, code: None, message: None })?;
             }
-            let waited = places.freed.wait_timeout(lock(&places.taken), LOOK);
-            taken = waited.unwrap_or_else(PoisonError::into_inner).0;
+            let waited = taken.freed.wait_timeout(lock(&taken.counts), LOOK);
+            counts = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
@@ -86,10 +86,10 @@ impl Slots {
     }
 }
 
-/// A place, given back when dropped.
+/// A slot, given back when dropped.
 #[derive(Debug)]
 pub struct Slot<'a> {
-    places: &'a Places,
+    taken: &'a Taken,
     process: u64,
     host: String,
 }
@@ -99,13 +99,13 @@ impl Drop for Slot<'_> {
         if self.process != process::current() {
             return;
         }
-        let mut taken = lock(&self.places.taken);
-        if let Some(count) = taken.get_mut(&self.host) {
+        let mut counts = lock(&self.taken.counts);
+        if let Some(count) = counts.get_mut(&self.host) {
             *count -= 1;
             if *count == 0 {
-                taken.remove(&self.host);
+                counts.remove(&self.host);
             }
         }
-        self.places.freed.notify_all();
+        self.taken.freed.notify_all();
     }
 }

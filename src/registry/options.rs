@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use crate::config::options::{Hosts, Place};
+use crate::config::options::{Hosts, PathOption};
 use crate::config::proxy::{Proxies, ProxyServer};
 use crate::config::registry::Lists;
 use crate::config::settings::{Limits, Retry, Timeouts};
@@ -34,17 +34,17 @@ options! {
         /// Hosts and address blocks that nondistributable layers may be pushed to.
         "allow-nondistributable-artifacts" => allow_nondistributable_artifacts: Option<Vec<String>>, else "none";
         /// A `daemon.json` whose lists of registries and `proxies` are used; explicit options win.
-        "daemon-json" => daemon_json: Place, else "none";
+        "daemon-json" => daemon_json: PathOption, else "none";
         /// The directory of certificates, with one subdirectory for each registry.
-        "certs-dir" => certs_dir: Place, else "`/etc/docker/certs.d`";
+        "certs-dir" => certs_dir: PathOption, else "`/etc/docker/certs.d`";
         /// A directory with a subdirectory for each registry that contains `hosts.toml`, as containerd's
         /// `/etc/containerd/certs.d`. Read for each session.
-        "hosts-dir" => hosts_dir: Place, else "none";
+        "hosts-dir" => hosts_dir: PathOption, else "none";
         /// A `registries.conf` file of version 2, as Podman's `/etc/containers/registries.conf`; the files in `FILE.d/*.conf` are
         /// read after it. Read for each session.
-        "registries-conf" => registries_conf: Place, else "none";
+        "registries-conf" => registries_conf: PathOption, else "none";
         /// The directory that contains `config.json`; `""` ignores all credential files.
-        "docker-config" => docker_config: Place, else "`$DOCKER_CONFIG` or `~/.docker`";
+        "docker-config" => docker_config: PathOption, else "`$DOCKER_CONFIG` or `~/.docker`";
         /// Credentials by `host[:port]` or `host[:port]/path`.
         "credentials" => credentials: Keyring;
         /// How long a credential helper may run; 0 is as long as the call.
@@ -106,7 +106,7 @@ options! {
         /// Hosts and address blocks that nondistributable layers may be pushed to.
         "allow-nondistributable-artifacts" => allow_nondistributable_artifacts: Option<Vec<String>>, else "none";
         /// A `daemon.json` whose lists of registries are used; explicit options win.
-        "daemon-json" => daemon_json: Place, else "none";
+        "daemon-json" => daemon_json: PathOption, else "none";
     }
 }
 
@@ -142,7 +142,7 @@ impl ServiceOptions {
             registry_mirrors: self.registry_mirrors.take(),
             insecure_registries: self.insecure_registries.take(),
             allow_nondistributable_artifacts: self.allow_nondistributable_artifacts.take(),
-            daemon_json: Place::Usual,
+            daemon_json: PathOption::Usual,
         };
         Ok(given.over(daemon.lists))
     }
@@ -186,10 +186,10 @@ struct Daemon {
 }
 
 impl Daemon {
-    fn at(place: &Place) -> Result<Self> {
-        match place {
-            Place::At(path) => Self::read(path),
-            Place::Usual | Place::Nowhere => Ok(Self::default()),
+    fn at(option: &PathOption) -> Result<Self> {
+        match option {
+            PathOption::At(path) => Self::read(path),
+            PathOption::Usual | PathOption::Nowhere => Ok(Self::default()),
         }
     }
 

@@ -17,7 +17,7 @@ use super::endpoint::Endpoint;
 use super::service::{Service, endpoint};
 use crate::call::Call;
 use crate::config::hosts_toml::{Address, Capabilities, Host, Hosts};
-use crate::config::options::Place;
+use crate::config::options::PathOption;
 use crate::config::registries_conf::{Entry, Pulls, Registries};
 use crate::error::{Code, Error, Phase, Result};
 use crate::http::{HeaderName, HeaderValue};
@@ -198,15 +198,15 @@ impl Service {
 
     fn registries(&self, call: &Call) -> Result<Registries> {
         match &self.settings().registries_conf {
-            Place::At(path) => Registries::read(path, &mut |text| passed_over(text, call)),
-            Place::Usual | Place::Nowhere => Ok(Registries::default()),
+            PathOption::At(path) => Registries::read(path, &mut |text| passed_over(text, call)),
+            PathOption::Usual | PathOption::Nowhere => Ok(Registries::default()),
         }
     }
 
     fn hosts(&self, domain: &str, call: &Call) -> Result<Option<Hosts>> {
         match &self.settings().hosts_dir {
-            Place::At(root) => Hosts::find(root, domain, &mut |text| passed_over(text, call)),
-            Place::Usual | Place::Nowhere => Ok(None),
+            PathOption::At(root) => Hosts::find(root, domain, &mut |text| passed_over(text, call)),
+            PathOption::Usual | PathOption::Nowhere => Ok(None),
         }
     }
 }

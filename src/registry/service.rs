@@ -11,7 +11,7 @@ use super::health::Health;
 use super::options::ServiceOptions;
 use crate::auth::{Policy, Tokens};
 use crate::call::Call;
-use crate::config::options::Place;
+use crate::config::options::PathOption;
 use crate::config::proxy::Proxies;
 use crate::config::registry::{IndexInfo, Lists, RepositoryInfo, ServiceConfig};
 use crate::config::settings::{Limits, Retry, Timeouts};
@@ -69,9 +69,9 @@ impl Service {
         let lists = settings.apply_daemon()?;
         let resolve = std::mem::take(&mut settings.resolve).0;
         let certs_dir = match &settings.certs_dir {
-            Place::Usual => Some(certs_d::default_directory(settings.environment)),
-            Place::Nowhere => None,
-            Place::At(path) => Some(path.clone()),
+            PathOption::Usual => Some(certs_d::default_directory(settings.environment)),
+            PathOption::Nowhere => None,
+            PathOption::At(path) => Some(path.clone()),
         };
         if settings.preload {
             system::roots(settings.environment)?;

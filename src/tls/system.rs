@@ -11,6 +11,7 @@ use crate::error::{Code, Error, Phase, Result};
 use crate::os::dir::Dir;
 use crate::os::environment::Environment;
 use crate::os::file::{ReadError, read_limited};
+use crate::sort;
 use crate::sync::PerProcess;
 
 /// Where distributions keep all of them in one file; the first that can be used counts.
@@ -36,9 +37,9 @@ const MAX_FILES: usize = 10_000;
 /// The certificates, read once a process: it takes milliseconds.
 pub fn roots(environment: Environment) -> Result<&'static [CertificateDer<'static>]> {
     static FROM_ENVIRONMENT: PerProcess<Read> = PerProcess::new(inherit);
-    static FROM_USUAL_PLACES: PerProcess<Read> = PerProcess::new(inherit);
-    let read = if environment.is_heard() { &FROM_ENVIRONMENT } else { &FROM_USUAL_PLACES };
-    read.get().get_or_try_init(|| Places::of(environment).read()).map(Vec::as_slice)
+    static FROM_USUAL_PATHS: PerProcess<Read> = PerProcess::new(inherit);
+    let read = if environment.is_heard() { &FROM_ENVIRONMENT } else { &FROM_USUAL_PATHS };
+    read.get().get_or_try_init(|| Paths::of(environment).read()).map(Vec::as_slice)
 }
 
 type Read = OnceCell<Vec<CertificateDer<'static>>>;
@@ -52,7 +53,7 @@ fn inherit(parent: Option<&Read>) -> Read {
 }
 
 /// Where to look.
-struct Places {
+struct Paths {
     /// Only the first that can be used counts.
     bundles: Vec<PathBuf>,
     directories: Vec<PathBuf>,
@@ -60,7 +61,7 @@ struct Places {
     named: bool,
 }
 
-impl Places {
+impl Paths {
     /// Those that SSL_CERT_FILE and SSL_CERT_DIR name, as OpenSSL reads them, else the usual ones.
     fn of(environment: Environment) -> Self {
         let bundles: Vec<_> = environment.path("SSL_CERT_FILE").into_iter().collect();
@@ -85,7 +86,7 @@ impl Places {
             let names = Dir::open(directory).and_then(|directory| directory.raw_names());
             match names {
                 Ok(mut names) => {
-                    names.sort();
+                    sort::sort(&mut names);
                     for name in names.iter().take(MAX_FILES) {
                         found.add(&directory.join(name));
                     }
@@ -150,9 +151,9 @@ impl Found {
 mod tests {
     use super::*;
 
-    fn places(bundles: &[&Path], directories: &[&Path]) -> Places {
+    fn paths(bundles: &[&Path], directories: &[&Path]) -> Paths {
         let owned = |paths: &[&Path]| paths.iter().map(|path| path.to_path_buf()).collect();
-        Places { bundles: owned(bundles), directories: owned(directories), named: true }
+        Paths { bundles: owned(bundles), directories: owned(directories), named: true }
     }
 
     #[test]
@@ -169,18 +170,18 @@ mod tests {
         std::fs::write(&good, [pem("AAAA"), pem("not base64!"), pem("AAAA"), pem("BBBB")].concat())
             .expect("a file");
         for bad in [&fifo, &zero, &at("missing")] {
-            let error = places(&[bad], &[]).read().expect_err("nothing to read");
+            let error = paths(&[bad], &[]).read().expect_err("nothing to read");
             assert_eq!(error.code(), Code::Certificate);
             assert!(error.to_string().contains(&bad.display().to_string()), "{error}");
-            let found = places(&[bad, &good], &[]).read().expect("the next one counts");
+            let found = paths(&[bad, &good], &[]).read().expect("the next one counts");
             assert_eq!(found.len(), 2, "each certificate counts once");
         }
-        let found = places(&[], &[&at("nowhere"), dir.path()]).read().expect("the directory");
+        let found = paths(&[], &[&at("nowhere"), dir.path()]).read().expect("the directory");
         assert_eq!(found.len(), 2);
     }
 
     #[test]
     fn the_usual_places_count_where_the_environment_has_no_say() {
-        assert!(!Places::of(Environment::default()).named);
+        assert!(!Paths::of(Environment::default()).named);
     }
 }

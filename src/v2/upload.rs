@@ -5,14 +5,14 @@ mod begin;
 mod chunks;
 mod close;
 mod exchange;
-mod place;
 mod recovery;
 mod stream;
+mod upload_url;
 
 use self::begin::{Mount, ask_mount, begin_upload};
 use self::exchange::give_up;
-use self::place::Place;
 use self::recovery::Streaming;
+use self::upload_url::UploadUrl;
 use super::Repository;
 use crate::call::Call;
 use crate::error::{Error, Result};
@@ -103,13 +103,13 @@ pub struct BlobWriter {
 #[derive(Debug)]
 enum State {
     /// The registry waits for the bytes there.
-    Open(Place),
+    Open(UploadUrl),
     /// The repository has the blob already: what is written is only compared.
     Present,
     /// Committed or aborted.
     Over,
     /// It cannot go on. The registry may still hold what it has got.
-    Failed(Error, Option<Place>),
+    Failed(Error, Option<UploadUrl>),
 }
 
 impl BlobWriter {
@@ -159,17 +159,17 @@ impl BlobWriter {
             for from in &options.mount_from {
                 match ask_mount(repository, digest, from, call)? {
                     Mount::Mounted => {
-                        begun.map_or(Ok(()), |place| give_up(repository, &place, call))?;
+                        begun.map_or(Ok(()), |upload| give_up(repository, &upload, call))?;
                         return Ok(State::Present);
                     }
                     // The next repository may have it. If none has, the upload that was begun first goes on.
-                    Mount::Begun(place) if begun.is_none() => begun = Some(place),
-                    Mount::Begun(place) => give_up(repository, &place, call)?,
+                    Mount::Begun(upload) if begun.is_none() => begun = Some(upload),
+                    Mount::Begun(upload) => give_up(repository, &upload, call)?,
                     Mount::Refused => {}
                 }
             }
-            if let Some(place) = begun {
-                return Ok(State::Open(place));
+            if let Some(upload) = begun {
+                return Ok(State::Open(upload));
             }
         }
         let algorithm = options.digest.as_ref().map_or(options.algorithm, Digest::algorithm);
@@ -213,10 +213,10 @@ impl BlobWriter {
         call.check()?;
         self.hash(bytes);
         self.written += bytes.len() as u64;
-        while let State::Open(place) = &self.state
+        while let State::Open(upload) = &self.state
             && !bytes.is_empty()
         {
-            let most = self.most.max(place.least);
+            let most = self.most.max(upload.least);
             if self.chunk.len() >= most {
                 self.deliver(call)?;
                 continue;
@@ -290,12 +290,12 @@ impl BlobWriter {
 
     /// Ends the upload at the registry, which forgets what it has. What the registry says to that is no news.
     pub fn abort(&mut self, call: &Call) -> Result<()> {
-        let place = match std::mem::replace(&mut self.state, State::Over) {
-            State::Open(place) | State::Failed(_, Some(place)) => place,
+        let upload = match std::mem::replace(&mut self.state, State::Over) {
+            State::Open(upload) | State::Failed(_, Some(upload)) => upload,
             State::Present | State::Over | State::Failed(_, None) => return Ok(()),
         };
         self.chunk = Vec::new();
-        give_up(&self.repository, &place, call)
+        give_up(&self.repository, &upload, call)
     }
 
     /// Whether nothing needs to be written, because the repository has the blob.
@@ -314,12 +314,12 @@ impl BlobWriter {
     }
 
     fn fail(&mut self, error: Error, call: &Call) -> Error {
-        let place = match std::mem::replace(&mut self.state, State::Over) {
-            State::Open(place) => Some(place),
+        let upload = match std::mem::replace(&mut self.state, State::Over) {
+            State::Open(upload) => Some(upload),
             _ => None,
         };
         // It comes again in calls that have sent nothing.
-        self.state = State::Failed(call.mask().error(error.clone()), place);
+        self.state = State::Failed(call.mask().error(error.clone()), upload);
         error
     }
 }

@@ -29,7 +29,7 @@ pub(super) struct Made {
 
 /// Where the content of an entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct Extent {
     pub(super) at: u64,
     pub(super) size: u64,
 }
@@ -77,16 +77,16 @@ impl Made {
     }
 
     /// Adds a file that is at hand.
-    pub(super) fn add_file(&self, name: &str, content: &[u8]) -> Result<Place> {
-        let place = self.reserve(name, content.len() as u64)?;
-        self.write(content, place.at)?;
-        Ok(place)
+    pub(super) fn add_file(&self, name: &str, content: &[u8]) -> Result<Extent> {
+        let extent = self.reserve(name, content.len() as u64)?;
+        self.write(content, extent.at)?;
+        Ok(extent)
     }
 
     /// Adds a file whose content is written later, from several threads if need be.
-    pub(super) fn reserve(&self, name: &str, size: u64) -> Result<Place> {
+    pub(super) fn reserve(&self, name: &str, size: u64) -> Result<Extent> {
         let at = self.add(&plain(name, Kind::File, size))?;
-        Ok(Place { at, size })
+        Ok(Extent { at, size })
     }
 
     /// Where the next entry begins.
@@ -95,7 +95,7 @@ impl Made {
     }
 
     /// Ends the entry whose content this is.
-    pub(super) fn advance(&self, content: Place) {
+    pub(super) fn advance(&self, content: Extent) {
         *lock(&self.end) = content.at + content.size + padding(content.size) as u64;
     }
 

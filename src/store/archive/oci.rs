@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use serde_json::Value;
 
 use super::docker;
-use super::made::{Made, Place};
+use super::made::{Extent, Made};
 use super::opened::{Opened, Temporary};
 use crate::call::Call;
 use crate::error::{Code, Error, Phase, Result};
@@ -110,7 +110,7 @@ pub struct OciArchiveSink {
 
 #[derive(Debug, Clone, Copy)]
 struct Blob {
-    place: Place,
+    extent: Extent,
     is_whole: bool,
 }
 
@@ -124,7 +124,7 @@ impl OciArchiveSink {
     }
 
     /// Where a blob is or will be.
-    fn place_of(&self, digest: &Digest, size: u64) -> Result<Place> {
+    fn extent_of(&self, digest: &Digest, size: u64) -> Result<Extent> {
         let mut blobs = lock(&self.blobs);
         let algorithm = digest.algorithm();
         if blobs.keys().all(|other| other.algorithm() != algorithm) {
@@ -132,13 +132,13 @@ impl OciArchiveSink {
         }
         match blobs.entry(digest.clone()) {
             Entry::Occupied(there) => {
-                let place = there.get().place;
-                check_size(digest, place.size, size)?;
-                Ok(place)
+                let extent = there.get().extent;
+                check_size(digest, extent.size, size)?;
+                Ok(extent)
             }
             Entry::Vacant(vacant) => {
-                let place = self.archive.reserve(&file_of(digest), size)?;
-                Ok(vacant.insert(Blob { place, is_whole: false }).place)
+                let extent = self.archive.reserve(&file_of(digest), size)?;
+                Ok(vacant.insert(Blob { extent, is_whole: false }).extent)
             }
         }
     }
@@ -169,16 +169,16 @@ impl Sink for OciArchiveSink {
     }
 
     fn expect_blobs(&self, blobs: &[Descriptor], _call: &Call) -> Result<()> {
-        blobs.iter().try_for_each(|blob| self.place_of(&blob.digest, blob.size).map(drop))
+        blobs.iter().try_for_each(|blob| self.extent_of(&blob.digest, blob.size).map(drop))
     }
 
     fn blob_writer(&self, blob: &Descriptor, _call: &Call) -> Result<Box<dyn BlobWrite + '_>> {
-        let place = self.place_of(&blob.digest, blob.size)?;
+        let extent = self.extent_of(&blob.digest, blob.size)?;
         let hasher = Hasher::new(blob.digest.algorithm());
         Ok(Box::new(Writing {
             sink: self,
             digest: blob.digest.clone(),
-            place,
+            extent,
             hasher,
             position: 0,
         }))
@@ -198,8 +198,8 @@ impl Sink for OciArchiveSink {
             return Ok(());
         }
         check_digest(&manifest.digest, Digest::of(manifest.digest.algorithm(), bytes))?;
-        let place = self.place_of(&manifest.digest, bytes.len() as u64)?;
-        self.archive.write(bytes, place.at)?;
+        let extent = self.extent_of(&manifest.digest, bytes.len() as u64)?;
+        self.archive.write(bytes, extent.at)?;
         self.set_whole(&manifest.digest);
         Ok(())
     }
@@ -237,10 +237,10 @@ impl Sink for OciArchiveSink {
 
     fn written_blob(&self, blob: &Descriptor, limit: u64) -> Option<Vec<u8>> {
         let there = lock(&self.blobs).get(&blob.digest).copied();
-        let place = there.filter(|blob| blob.is_whole)?.place;
-        let mut bytes = vec![0; usize::try_from(place.size.min(limit)).ok()?];
-        self.archive.read(&mut bytes, place.at).ok()?;
-        (place.size <= limit).then_some(bytes)
+        let extent = there.filter(|blob| blob.is_whole)?.extent;
+        let mut bytes = vec![0; usize::try_from(extent.size.min(limit)).ok()?];
+        self.archive.read(&mut bytes, extent.at).ok()?;
+        (extent.size <= limit).then_some(bytes)
     }
 
     fn warning_for(&self, manifest: &Descriptor) -> Option<&'static str> {
@@ -256,7 +256,7 @@ impl Sink for OciArchiveSink {
 struct Writing<'a> {
     sink: &'a OciArchiveSink,
     digest: Digest,
-    place: Place,
+    extent: Extent,
     hasher: Hasher,
     position: u64,
 }
@@ -268,10 +268,10 @@ impl BlobWrite for Writing<'_> {
 
     fn write(&mut self, bytes: &[u8], _call: &Call) -> Result<()> {
         let after = self.position.saturating_add(bytes.len() as u64);
-        if after > self.place.size {
-            return check_size(&self.digest, self.place.size, after);
+        if after > self.extent.size {
+            return check_size(&self.digest, self.extent.size, after);
         }
-        self.sink.archive.write(bytes, self.place.at + self.position)?;
+        self.sink.archive.write(bytes, self.extent.at + self.position)?;
         self.hasher.update(bytes);
         self.position = after;
         Ok(())
@@ -284,7 +284,7 @@ impl BlobWrite for Writing<'_> {
     }
 
     fn commit(&mut self, _call: &Call) -> Result<()> {
-        check_size(&self.digest, self.place.size, self.position)?;
+        check_size(&self.digest, self.extent.size, self.position)?;
         check_digest(&self.digest, self.hasher.clone().finish())?;
         self.sink.set_whole(&self.digest);
         Ok(())

@@ -1,8 +1,8 @@
 //! Before any byte is sent: is the blob there, can it be mounted, where does it go.
 
 use super::exchange::{check_told, post};
-use super::place::Place;
 use super::recovery::{is_answer, is_over};
+use super::upload_url::UploadUrl;
 use crate::call::Call;
 use crate::error::Result;
 use crate::names::digest::{Algorithm, Digest};
@@ -12,7 +12,7 @@ use crate::v2::Repository;
 pub(super) enum Mount {
     Mounted,
     /// Not mounted, and the registry has begun an upload instead.
-    Begun(Place),
+    Begun(UploadUrl),
     Refused,
 }
 
@@ -36,7 +36,7 @@ pub(super) fn begin_upload(
     repository: &Repository,
     algorithm: Algorithm,
     call: &Call,
-) -> Result<Place> {
+) -> Result<UploadUrl> {
     let doing = format!("start an upload to {}", repository.shown());
     let mut url = repository.address("blobs/uploads/");
     if algorithm != Algorithm::Sha256 {
@@ -46,9 +46,9 @@ pub(super) fn begin_upload(
     let accepted = |status| status == 202;
     let scopes = repository.scopes();
     let response = repository.registry().fetch(&request, &scopes, accepted, call)?;
-    let place = Place::sent(repository, &response, None, call)?;
+    let upload = UploadUrl::sent(repository, &response, None, call)?;
     response.finish(call)?;
-    Ok(place)
+    Ok(upload)
 }
 
 /// Whoever may write here may lack the right to read there: every refusal only means that the bytes must be sent.
@@ -77,9 +77,9 @@ pub(super) fn ask_mount(
             Ok(Mount::Mounted)
         }
         202 => {
-            let place = Place::sent(repository, &response, None, call)?;
+            let upload = UploadUrl::sent(repository, &response, None, call)?;
             response.finish(call)?;
-            Ok(Mount::Begun(place))
+            Ok(Mount::Begun(upload))
         }
         _ => response.finish(call).map(|()| Mount::Refused),
     }

@@ -2,8 +2,8 @@
 
 use super::begin::begin_upload;
 use super::exchange::{refusal, request_at, send_to};
-use super::place::{Place, received};
 use super::recovery::{Refusal, Tries, is_over};
+use super::upload_url::{UploadUrl, received};
 use super::{BlobWriter, OCTETS, SMALL_CHUNK, State};
 use crate::call::Call;
 use crate::error::{Code, Error, Result};
@@ -14,12 +14,12 @@ impl BlobWriter {
     pub(super) fn deliver(&mut self, call: &Call) -> Result<()> {
         let repository = self.repository.clone();
         let mut tries = Tries::new(repository.registry());
-        while let State::Open(place) = &self.state
+        while let State::Open(upload) = &self.state
             && !self.chunk.is_empty()
         {
-            let place = place.clone();
-            let length = self.chunk.len().min(self.most.max(place.least));
-            match self.patch(&place, length, call) {
+            let upload = upload.clone();
+            let length = self.chunk.len().min(self.most.max(upload.least));
+            match self.patch(&upload, length, call) {
                 Ok(next) => {
                     self.arrived(length);
                     self.state = State::Open(next);
@@ -28,7 +28,7 @@ impl BlobWriter {
                     }
                     tries = Tries::new(repository.registry());
                 }
-                Err(error) => self.recover(error, &place, length, &mut tries, call)?,
+                Err(error) => self.recover(error, &upload, length, &mut tries, call)?,
             }
         }
         Ok(())
@@ -44,7 +44,7 @@ impl BlobWriter {
     fn recover(
         &mut self,
         error: Error,
-        place: &Place,
+        upload: &UploadUrl,
         length: usize,
         tries: &mut Tries<'_>,
         call: &Call,
@@ -52,7 +52,7 @@ impl BlobWriter {
         let refusal = Refusal::of(&error);
         match refusal {
             Refusal::Range if !tries.counted => tries.counted = true,
-            Refusal::TooLarge if self.shrink(length, place) => {
+            Refusal::TooLarge if self.shrink(length, upload) => {
                 if self.sent == 0 {
                     return self.begin_again(call);
                 }
@@ -71,7 +71,7 @@ impl BlobWriter {
                 tries.first.get_or_insert_with(|| error.clone());
             }
         }
-        let (next, has) = match self.ask_for_state(place, call) {
+        let (next, has) = match self.ask_for_state(upload, call) {
             Ok(state) => state,
             Err(e) if is_over(&e) => return Err(e),
             Err(_) if self.sent == 0 => return self.begin_again(call),
@@ -79,7 +79,7 @@ impl BlobWriter {
                 return Err(tries.first.clone().unwrap_or(error).cause(question));
             }
         };
-        if let Some(mixed_up) = self.reconcile(has, refusal, length, place, tries) {
+        if let Some(mixed_up) = self.reconcile(has, refusal, length, upload, tries) {
             if self.sent == 0 {
                 return self.begin_again(call);
             }
@@ -99,7 +99,7 @@ impl BlobWriter {
         has: Option<u64>,
         refusal: Refusal,
         length: usize,
-        place: &Place,
+        upload: &UploadUrl,
         tries: &mut Tries<'_>,
     ) -> Option<Error> {
         match has {
@@ -123,7 +123,7 @@ impl BlobWriter {
             }
             // It counts as we do, and refused the range all the same: GHCR says so of a chunk that is too large.
             _ if refusal == Refusal::Range => {
-                self.shrink(length, place);
+                self.shrink(length, upload);
             }
             _ => {}
         }
@@ -131,8 +131,8 @@ impl BlobWriter {
     }
 
     /// Sends smaller chunks from now on, unless the one that was refused was small already.
-    pub(super) fn shrink(&mut self, refused: usize, place: &Place) -> bool {
-        let smaller = refused > SMALL_CHUNK.max(place.least);
+    pub(super) fn shrink(&mut self, refused: usize, upload: &UploadUrl) -> bool {
+        let smaller = refused > SMALL_CHUNK.max(upload.least);
         if smaller {
             self.most = SMALL_CHUNK;
         }
@@ -147,32 +147,36 @@ impl BlobWriter {
     }
 
     /// Sends the first bytes of the chunk, and tells where the upload goes on.
-    fn patch(&self, place: &Place, length: usize, call: &Call) -> Result<Place> {
+    fn patch(&self, upload: &UploadUrl, length: usize, call: &Call) -> Result<UploadUrl> {
         let doing = format!("upload a blob to {}", self.repository.shown());
         let range = format!("{}-{}", self.sent, self.sent + length as u64 - 1);
-        let mut request = request_at(&self.repository, place, &doing)
+        let mut request = request_at(&self.repository, upload, &doing)
             .header(header::CONTENT_TYPE, OCTETS, Reaches::Origin)?
             .header(header::CONTENT_RANGE, &range, Reaches::Origin)?;
         request.method = Method::PATCH;
         request.body = Payload::Bytes(&self.chunk[..length]);
-        let response = send_to(&self.repository, place, &request, call)?;
+        let response = send_to(&self.repository, upload, &request, call)?;
         // The specification says 202; old ones said 204, ECR says 201, and stores say 200.
         if !matches!(response.status, 200 | 201 | 202 | 204) {
             return Err(refusal(&self.repository, response, &doing, Method::PATCH, call));
         }
-        let next = Place::sent(&self.repository, &response, Some(place), call)?;
+        let next = UploadUrl::sent(&self.repository, &response, Some(upload), call)?;
         response.finish(call)?;
         Ok(next)
     }
 
     /// Asks how much of the upload has arrived. Tells where it goes on, and how much there is, if the answer says so.
-    pub(super) fn ask_for_state(&self, place: &Place, call: &Call) -> Result<(Place, Option<u64>)> {
+    pub(super) fn ask_for_state(
+        &self,
+        upload: &UploadUrl,
+        call: &Call,
+    ) -> Result<(UploadUrl, Option<u64>)> {
         let doing = format!("get the state of an upload to {}", self.repository.shown());
-        let request = request_at(&self.repository, place, &doing);
+        let request = request_at(&self.repository, upload, &doing);
         let repository = &self.repository;
         let mut attempts = repository.registry().attempts(0);
         let response = loop {
-            let answer = send_to(repository, place, &request, call).and_then(|response| {
+            let answer = send_to(repository, upload, &request, call).and_then(|response| {
                 match response.status {
                     200 | 202 | 204 => Ok(response),
                     _ => Err(refusal(repository, response, &doing, Method::GET, call)),
@@ -183,7 +187,7 @@ impl BlobWriter {
                 Err(error) => attempts.again(error, call)?,
             }
         };
-        let next = Place::sent(&self.repository, &response, Some(place), call)?;
+        let next = UploadUrl::sent(&self.repository, &response, Some(upload), call)?;
         let has = received(&response);
         response.finish(call)?;
         Ok((next, has))

@@ -2,8 +2,8 @@
 
 use super::begin::exists;
 use super::exchange::{check_told, refusal_of_end, request_at, send_to};
-use super::place::Place;
 use super::recovery::{Refusal, Tries, is_over, may_be_done};
+use super::upload_url::UploadUrl;
 use super::{BlobWriter, OCTETS, State};
 use crate::call::Call;
 use crate::error::{Code, Result};
@@ -18,11 +18,11 @@ impl BlobWriter {
         }
         let repository = self.repository.clone();
         let mut tries = Tries::new(repository.registry());
-        while let State::Open(place) = &self.state {
-            let place = place.clone();
-            let Err(error) = self.put(&place, digest, call) else { return Ok(()) };
+        while let State::Open(upload) = &self.state {
+            let upload = upload.clone();
+            let Err(error) = self.put(&upload, digest, call) else { return Ok(()) };
             let refusal = Refusal::of(&error);
-            if refusal == Refusal::TooLarge && self.shrink(self.chunk.len(), &place) {
+            if refusal == Refusal::TooLarge && self.shrink(self.chunk.len(), &upload) {
                 self.begin_again(call)?;
                 self.deliver(call)?;
                 continue;
@@ -54,9 +54,9 @@ impl BlobWriter {
         Ok(())
     }
 
-    fn put(&self, place: &Place, digest: &Digest, call: &Call) -> Result<()> {
+    fn put(&self, upload: &UploadUrl, digest: &Digest, call: &Call) -> Result<()> {
         let doing = format!("upload a blob to {}", self.repository.shown());
-        let mut request = request_at(&self.repository, place, &doing).header(
+        let mut request = request_at(&self.repository, upload, &doing).header(
             header::CONTENT_TYPE,
             OCTETS,
             Reaches::Origin,
@@ -64,7 +64,7 @@ impl BlobWriter {
         request.method = Method::PUT;
         request.body = Payload::Bytes(&self.chunk);
         request.url.query_pairs_mut().append_pair("digest", &digest.to_string());
-        let response = send_to(&self.repository, place, &request, call)?;
+        let response = send_to(&self.repository, upload, &request, call)?;
         if !matches!(response.status, 201 | 204) {
             let is_ours = self.hasher.is_some();
             let error = refusal_of_end(&self.repository, response, &doing, is_ours, call);

@@ -2,8 +2,8 @@
 
 use url::Url;
 
-use super::place::Place;
 use super::recovery::is_over;
+use super::upload_url::UploadUrl;
 use crate::call::Call;
 use crate::error::{Code, Error, Result};
 use crate::http::address::AddressRule;
@@ -15,11 +15,11 @@ use crate::v2::Repository;
 /// A request about an upload, where it is.
 pub(super) fn request_at<'a>(
     repository: &'a Repository,
-    place: &'a Place,
+    upload: &'a UploadUrl,
     doing: &'a str,
 ) -> Request<'a> {
-    let mut request = repository.registry().request(place.url.clone(), doing);
-    if let Some(identity) = &place.foreign {
+    let mut request = repository.registry().request(upload.url.clone(), doing);
+    if let Some(identity) = &upload.foreign {
         request.identity = identity;
     }
     // Whom the caller allows by name may be anywhere.
@@ -29,22 +29,22 @@ pub(super) fn request_at<'a>(
 
 pub(super) fn send_to(
     repository: &Repository,
-    place: &Place,
+    upload: &UploadUrl,
     request: &Request<'_>,
     call: &Call,
 ) -> Result<Response> {
     let registry = repository.registry();
-    match place.foreign {
+    match upload.foreign {
         Some(_) => registry.common().client.send(request, call),
         None => registry.send(request, &repository.scopes(), call),
     }
 }
 
 /// Ends an upload that nobody needs, so that the registry forgets what it has. What it says to that is no news.
-pub(super) fn give_up(repository: &Repository, place: &Place, call: &Call) -> Result<()> {
+pub(super) fn give_up(repository: &Repository, upload: &UploadUrl, call: &Call) -> Result<()> {
     let doing = format!("abort an upload to {}", repository.shown());
-    let request = Request { method: Method::DELETE, ..request_at(repository, place, &doing) };
-    match send_to(repository, place, &request, call) {
+    let request = Request { method: Method::DELETE, ..request_at(repository, upload, &doing) };
+    match send_to(repository, upload, &request, call) {
         Ok(response) => response.finish(call),
         Err(e) if is_over(&e) => Err(e),
         Err(_) => Ok(()),

@@ -7,8 +7,8 @@ use super::begin::exists;
 use super::exchange::{
     check_told, give_up, is_invalid, refusal, refusal_of_end, request_at, send_to,
 };
-use super::place::Place;
 use super::recovery::{Refusal, is_over, may_be_done};
+use super::upload_url::UploadUrl;
 use super::{BlobWriter, CHUNK, OCTETS, State};
 use crate::call::Call;
 use crate::error::{Code, Error, Result};
@@ -28,7 +28,7 @@ impl BlobWriter {
         let (Some(digest), Some(size)) = (self.options.digest.clone(), self.options.size) else {
             return Ok(Streamed::InPieces);
         };
-        let State::Open(place) = &self.state else { return Ok(Streamed::InPieces) };
+        let State::Open(upload) = &self.state else { return Ok(Streamed::InPieces) };
         let in_chunks = !self.options.is_streamed(size)
             || self.most < CHUNK
             || self.streaming.refused
@@ -36,8 +36,8 @@ impl BlobWriter {
         if in_chunks || self.sent == size || !self.chunk.is_empty() {
             return Ok(Streamed::InPieces);
         }
-        let place = place.clone();
-        self.stream_rest(&place, &digest, size, feed, call).map_err(|error| self.fail(error, call))
+        let upload = upload.clone();
+        self.stream_rest(&upload, &digest, size, feed, call).map_err(|error| self.fail(error, call))
     }
 
     /// How often the transfer was tried again since this was last asked.
@@ -47,7 +47,7 @@ impl BlobWriter {
 
     fn stream_rest(
         &mut self,
-        place: &Place,
+        upload: &UploadUrl,
         digest: &Digest,
         size: u64,
         feed: &mut Feed<'_>,
@@ -63,7 +63,7 @@ impl BlobWriter {
             size,
             failure: None,
         };
-        let sent = send(&self.repository, place, &mut rest, is_ours, call);
+        let sent = send(&self.repository, upload, &mut rest, is_ours, call);
         let (position, failure) = (rest.position, rest.failure.take());
         self.hashed = rest.hashed;
         match (failure, sent) {
@@ -71,7 +71,7 @@ impl BlobWriter {
             // Whoever feeds knows why. Another one may go on.
             (Some(Failure::Feed), _) => {
                 if call.check().is_ok() {
-                    self.ask_again(place, position, call)?;
+                    self.ask_again(upload, position, call)?;
                 }
                 Ok(Streamed::InPart)
             }
@@ -80,7 +80,7 @@ impl BlobWriter {
                 self.state = next.map_or(State::Present, State::Open);
                 Ok(Streamed::Whole)
             }
-            (None, Err(error)) => self.go_on(error, place, digest, position, call),
+            (None, Err(error)) => self.go_on(error, upload, digest, position, call),
         }
     }
 
@@ -88,7 +88,7 @@ impl BlobWriter {
     fn go_on(
         &mut self,
         error: Error,
-        place: &Place,
+        upload: &UploadUrl,
         digest: &Digest,
         position: u64,
         call: &Call,
@@ -106,7 +106,7 @@ impl BlobWriter {
                 let most = if refusal == Refusal::Range { CHUNK } else { CHUNK / 4 };
                 self.repository.registry().takes_no_chunk_over(most);
                 self.most = self.most.min(most);
-                return self.in_chunks(place, call);
+                return self.in_chunks(upload, call);
             }
             Refusal::Forgotten if !self.streaming.begun => {
                 self.streaming.begun = true;
@@ -117,7 +117,7 @@ impl BlobWriter {
                 if matches!(error.code(), Code::Rejected | Code::Unsupported)
                     && !is_invalid(&error) =>
             {
-                return self.in_chunks(place, call);
+                return self.in_chunks(upload, call);
             }
             _ => {
                 if let Some(over) = self.wait(error, digest, position, call)? {
@@ -125,7 +125,7 @@ impl BlobWriter {
                 }
             }
         }
-        self.ask_again(place, position, call)?;
+        self.ask_again(upload, position, call)?;
         if self.sent >= self.streaming.failed_at + PROGRESS {
             self.streaming.failures = 0;
         }
@@ -164,11 +164,11 @@ impl BlobWriter {
 
     /// Finds out how much has arrived of what was sent up to `position`. Where that cannot be known, the upload begins
     /// again: the blob can be read from its start.
-    fn ask_again(&mut self, place: &Place, position: u64, call: &Call) -> Result<()> {
+    fn ask_again(&mut self, upload: &UploadUrl, position: u64, call: &Call) -> Result<()> {
         if position == 0 {
             return Ok(());
         }
-        match self.ask_for_state(place, call) {
+        match self.ask_for_state(upload, call) {
             // Nothing and one byte look the same.
             Ok((next, Some(has))) if has > 1 && (self.sent..=position).contains(&has) => {
                 (self.sent, self.written) = (has, has);
@@ -181,13 +181,13 @@ impl BlobWriter {
         }
     }
 
-    fn in_chunks(&mut self, place: &Place, call: &Call) -> Result<Streamed> {
+    fn in_chunks(&mut self, upload: &UploadUrl, call: &Call) -> Result<Streamed> {
         self.streaming.refused = true;
-        self.begin_at_start(Some(place), call)
+        self.begin_at_start(Some(upload), call)
     }
 
     /// Begins a new upload. The one before, if the registry still has it, is given up.
-    fn begin_at_start(&mut self, before: Option<&Place>, call: &Call) -> Result<Streamed> {
+    fn begin_at_start(&mut self, before: Option<&UploadUrl>, call: &Call) -> Result<Streamed> {
         if let Some(before) = before {
             give_up(&self.repository, before, call)?;
         }
@@ -200,15 +200,15 @@ impl BlobWriter {
 /// Sends the rest. Where that is all, it ends the upload; else it tells where the upload goes on.
 fn send(
     repository: &Repository,
-    place: &Place,
+    upload: &UploadUrl,
     rest: &mut Rest<'_, '_>,
     is_ours: bool,
     call: &Call,
-) -> Result<Option<Place>> {
+) -> Result<Option<UploadUrl>> {
     let (begin, size, digest) = (rest.position, rest.size, rest.digest.clone());
     let doing = format!("upload a blob to {}", repository.shown());
     let body = Once::new(size - begin, rest);
-    let mut request = request_at(repository, place, &doing).header(
+    let mut request = request_at(repository, upload, &doing).header(
         header::CONTENT_TYPE,
         OCTETS,
         Reaches::Origin,
@@ -218,7 +218,7 @@ fn send(
     if begin == 0 {
         request.method = Method::PUT;
         request.url.query_pairs_mut().append_pair("digest", &digest.to_string());
-        let response = send_to(repository, place, &request, call)?;
+        let response = send_to(repository, upload, &request, call)?;
         if !matches!(response.status, 201 | 204) {
             return Err(refusal_of_end(repository, response, &doing, is_ours, call));
         }
@@ -229,11 +229,11 @@ fn send(
     let range = format!("{begin}-{}", size - 1);
     request = request.header(header::CONTENT_RANGE, &range, Reaches::Origin)?;
     request.method = Method::PATCH;
-    let response = send_to(repository, place, &request, call)?;
+    let response = send_to(repository, upload, &request, call)?;
     if !matches!(response.status, 200 | 201 | 202 | 204) {
         return Err(refusal(repository, response, &doing, Method::PATCH, call));
     }
-    let next = Place::sent(repository, &response, Some(place), call)?;
+    let next = UploadUrl::sent(repository, &response, Some(upload), call)?;
     response.finish(call)?;
     Ok(Some(next))
 }

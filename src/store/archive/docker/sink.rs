@@ -14,7 +14,7 @@ use crate::image::transport::too_large;
 use crate::image::{BlobWrite, Descriptor, ImageManifest, Manifest, Sink, diff_ids, media_type};
 use crate::names::digest::{Algorithm, Digest, Hasher};
 use crate::names::reference::Reference;
-use crate::store::archive::made::{Made, Place};
+use crate::store::archive::made::{Extent, Made};
 use crate::sync::lock;
 use crate::tar::BLOCK;
 use crate::tar::entries::Kind;
@@ -45,7 +45,7 @@ struct Image {
 #[derive(Debug, Clone)]
 struct Layer {
     diff_id: Digest,
-    place: Place,
+    extent: Extent,
 }
 
 impl Layer {
@@ -89,7 +89,7 @@ impl DockerArchiveSink {
             };
             let actual = match expected.algorithm() {
                 Algorithm::Sha256 => layer.diff_id.clone(),
-                other => self.hash(layer.place, other)?,
+                other => self.hash(layer.extent, other)?,
             };
             check_diff_id(expected, &actual)
                 .map_err(|e| e.context(format!("cannot use the layer {}", blob.digest)))?;
@@ -98,13 +98,13 @@ impl DockerArchiveSink {
         Ok(files)
     }
 
-    fn hash(&self, place: Place, algorithm: Algorithm) -> Result<Digest> {
+    fn hash(&self, extent: Extent, algorithm: Algorithm) -> Result<Digest> {
         let mut hasher = Hasher::new(algorithm);
         let mut buffer = vec![0; BUFFER];
         let mut done = 0;
-        while done < place.size {
-            let most = usize::try_from(place.size - done).unwrap_or(usize::MAX).min(BUFFER);
-            self.archive.read(&mut buffer[..most], place.at + done)?;
+        while done < extent.size {
+            let most = usize::try_from(extent.size - done).unwrap_or(usize::MAX).min(BUFFER);
+            self.archive.read(&mut buffer[..most], extent.at + done)?;
             hasher.update(&buffer[..most]);
             done += most as u64;
         }
@@ -300,9 +300,9 @@ impl Passed {
 impl Writing<'_> {
     /// The header of its entry, which takes one block whatever its size.
     fn header(&self, diff_id: &Digest, size: u64) -> (Layer, Vec<u8>) {
-        let mut layer = Layer { diff_id: diff_id.clone(), place: Place { at: self.begin, size } };
+        let mut layer = Layer { diff_id: diff_id.clone(), extent: Extent { at: self.begin, size } };
         let header = header(&plain(&layer.file(), Kind::File, size));
-        layer.place.at += header.len() as u64;
+        layer.extent.at += header.len() as u64;
         (layer, header)
     }
 
@@ -387,7 +387,7 @@ impl BlobWrite for Writing<'_> {
             None => {
                 let (layer, header) = self.header(&diff_id, written);
                 archive.write(&header, self.begin)?;
-                archive.advance(layer.place);
+                archive.advance(layer.extent);
                 layer
             }
         };

@@ -12,9 +12,9 @@ use crate::v2::Repository;
 /// The largest chunk that a registry may insist on. Each chunk is held in memory, and no registry in use wants more.
 const LARGEST_LEAST: u64 = 32 << 20;
 
-/// Where an upload goes on.
+/// Where an upload goes on, and how.
 #[derive(Clone)]
-pub(super) struct Place {
+pub(super) struct UploadUrl {
     pub(super) url: Url,
     /// How TLS is made with a host that is not the registry's own. Such a host gets no credentials.
     pub(super) foreign: Option<Identity>,
@@ -22,14 +22,14 @@ pub(super) struct Place {
     pub(super) least: usize,
 }
 
-impl std::fmt::Debug for Place {
+impl std::fmt::Debug for UploadUrl {
     /// The query may be a signature.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}{}", Origin::of(&self.url), self.url.path())
     }
 }
 
-impl Place {
+impl UploadUrl {
     /// Where the answer says that the upload goes on; an answer to a chunk may say nothing, and then it goes on
     /// `before`.
     pub(super) fn sent(
