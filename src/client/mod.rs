@@ -3,12 +3,15 @@
 mod artifact;
 pub mod blob_fds;
 pub mod blob_files;
+pub mod blobs;
 pub mod copy;
+pub mod discover;
 pub mod export;
 pub mod inspect;
 pub mod layout;
 pub mod locations;
 pub mod login;
+pub mod manifests;
 pub mod options;
 pub mod pull;
 pub mod push;

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::options::SessionOptions;
+use super::options::{AuthorizeOptions, SessionOptions};
 use crate::call::Call;
 use crate::config::registry::IndexInfo;
 use crate::credentials::AuthConfig;
 use crate::error::{Code, Error, Result};
 use crate::names::reference::Reference;
 use crate::registry::api_endpoint::{ApiEndpoint, ApiVersion};
+use crate::registry::authorize::{self, Authorized};
 use crate::registry::service::Service;
 use crate::registry::session::{Info, OpenOptions, check_openable};
 use crate::{registry, v1, v2};
@@ -203,6 +204,18 @@ impl From<v1::Session> for Session {
     fn from(session: v1::Session) -> Self {
         Self::V1(Arc::new(session))
     }
+}
+
+/// What a request needs that somebody else sends.
+pub fn authorize(
+    session: &registry::session::Session,
+    method: &str,
+    path: &str,
+    options: AuthorizeOptions,
+    call: &Call,
+) -> Result<Authorized> {
+    let AuthorizeOptions { follow, renew } = options;
+    session.authorize(method, path, authorize::AuthorizeOptions { follow, renew }, call)
 }
 
 fn neither_or_both() -> Error {

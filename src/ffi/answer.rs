@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex};
 use super::context::{UserData, ocireg_drop_fn};
 use super::error::ocireg_error;
 use super::handle;
-use super::options;
 use super::service::ocireg_service;
 use crate::credentials::AuthConfig;
 use crate::credentials::callback::{Answer, Ask};
@@ -58,8 +57,8 @@ pub unsafe extern "C" fn ocireg_answer_credentials(
     error: *mut *mut ocireg_error,
 ) -> i32 {
     guard!(error, {
-        args!(answer = handle(answer), auth = text(auth_json));
-        *lock(&answer) = Some(options::auth(auth, "auth_json")?);
+        args!(answer = handle(answer), auth = auth(auth_json));
+        *lock(&answer) = Some(auth);
         Ok(())
     })
 }

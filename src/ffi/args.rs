@@ -15,6 +15,7 @@ use super::context::ocireg_context;
 use super::handle::{self, HandleType};
 use super::memory::{self, Out};
 use crate::call::Call;
+use crate::credentials::AuthConfig;
 use crate::error::{Error, Result};
 use crate::names::host;
 
@@ -27,10 +28,32 @@ pub(super) use super::session::{session_v1, session_v2};
 /// list is returned. List outputs first.
 macro_rules! args {
     ($($variable:ident = $kind:ident($parameter:ident $(, $more:ident)?)),+ $(,)?) => {
-        // SAFETY: the contract of pointers in ffi/args.rs, which the header states for all functions.
-        $(let $variable = unsafe { $crate::ffi::args::$kind($parameter, stringify!($parameter) $(, $more)?) };)+
-        $(let $variable = $variable?;)+
+        let ($($variable,)+) = {
+            let mut failed = None;
+            // SAFETY: the contract of pointers in ffi/args.rs, which the header states for all functions.
+            $(let $variable = unsafe { $crate::ffi::args::$kind($parameter, stringify!($parameter) $(, $more)?) };)+
+            match ($($crate::ffi::args::kept($variable, &mut failed),)+) {
+                ($(Some($variable),)+) => ($($variable,)+),
+                _ => return Err($crate::ffi::args::failure(failed)),
+            }
+        };
     };
+}
+
+/// What was taken; keeps the first failure. One failure for all parameters makes less code than one for each.
+pub(super) fn kept<T>(taken: Result<T>, failed: &mut Option<Error>) -> Option<T> {
+    match taken {
+        Ok(value) => Some(value),
+        Err(error) => {
+            failed.get_or_insert(error);
+            None
+        }
+    }
+}
+
+/// The failure that was kept.
+pub(super) fn failure(failed: Option<Error>) -> Error {
+    failed.unwrap_or_else(|| Error::internal("an argument could not be taken"))
 }
 
 /// What a handle holds; a clone, so that the handle may be freed while the call runs.
@@ -74,6 +97,27 @@ pub(super) unsafe fn optional_text<'a>(
 ) -> Result<Option<&'a str>> {
     // SAFETY: passed on.
     unsafe { memory::optional_text(pointer, name) }
+}
+
+/// Credentials.
+///
+/// # Safety
+/// The contract of this module.
+pub(super) unsafe fn auth(pointer: *const c_char, name: &str) -> Result<AuthConfig> {
+    // SAFETY: passed on.
+    AuthConfig::parse(unsafe { memory::text(pointer, name) }?, name)?.decoded()
+}
+
+/// Credentials, or NULL.
+///
+/// # Safety
+/// The contract of this module.
+pub(super) unsafe fn optional_auth(
+    pointer: *const c_char,
+    name: &str,
+) -> Result<Option<AuthConfig>> {
+    // SAFETY: passed on.
+    unsafe { (!pointer.is_null()).then(|| auth(pointer, name)) }.transpose()
 }
 
 /// The User-Agent of the requests of one call, or NULL for that of the service.

@@ -1,20 +1,17 @@
 //! Blobs: read, write, mount and delete them.
 
 use std::ffi::c_char;
-use std::path::Path;
 
 use super::context::ocireg_context;
 use super::error::ocireg_error;
-use super::options;
-use super::reader::{Reader, ocireg_reader};
+use super::reader::ocireg_reader;
 use super::session::ocireg_session;
 use super::writer::{Writer, ocireg_writer};
-use crate::client::{blob_fds, blob_files, put_files};
-use crate::compress::LayerReader;
-use crate::error::Error;
-use crate::names::digest::Digest;
-use crate::names::reference::check_path;
-use crate::v2::upload::BlobWriter;
+use crate::client::blobs::{self, Mounted};
+use crate::client::options::{
+    BlobOptions, GetBlobFDOptions, GetBlobFileOptions, MountOptions, PutBlobFileOptions,
+    PutBlobOptions,
+};
 
 /// Gets the descriptor of a blob without its content.
 ///
@@ -44,8 +41,7 @@ pub unsafe extern "C" fn ocireg_session_head_blob(
             call = call(context),
             digest = text(digest)
         );
-        let digest = digest.parse()?;
-        descriptor.set_json(&session.with_repository(&call, |r| r.head_blob(&digest, &call))?)
+        descriptor.set_json(&blobs::head(&session, digest, &call)?)
     })
 }
 
@@ -109,17 +105,9 @@ pub unsafe extern "C" fn ocireg_session_open_blob(
             digest = text(digest),
             options = optional_text(options_json)
         );
-        let digest: Digest = digest.parse()?;
-        let (blob, decompressed) = options::blob(digest, options)?;
-        if decompressed.is_some() && offset > 0 {
-            return Err(Error::argument("offset", "offset must be 0 with decompress")
-                .hint("compressed data can only be read from its beginning"));
-        }
-        let opened = session.open_blob(&blob, offset, &call)?;
-        reader.set(super::reader::into_raw(match decompressed {
-            Some(expected) => Reader::Decompressed(Box::new(LayerReader::new(opened, expected))),
-            None => Reader::Blob(Box::new(opened)),
-        }));
+        let options = BlobOptions::parse(options)?;
+        let opened = blobs::open(&session, digest, offset, options, &call)?;
+        reader.set(super::reader::into_raw(opened.into()));
         Ok(())
     })
 }
@@ -174,11 +162,8 @@ pub unsafe extern "C" fn ocireg_session_put_blob(
             call = call(context),
             options = optional_text(options_json)
         );
-        let options = options::put_blob(options)?;
-        let opened = session.with_repository_to_push(&call, |repository| {
-            BlobWriter::open(repository.clone(), options.clone(), &call)
-        })?;
-        writer.set(super::writer::into_raw(Writer::Blob(Box::new(opened))));
+        let begun = blobs::put(&session, PutBlobOptions::parse(options)?, &call)?;
+        writer.set(super::writer::into_raw(Writer::Blob(begun)));
         Ok(())
     })
 }
@@ -223,18 +208,11 @@ pub unsafe extern "C" fn ocireg_session_mount_blob(
             from = text(from_repository),
             options = optional_text(options_json)
         );
-        let digest: Digest = digest.parse()?;
-        check_path(from)?;
-        options::none(options)?;
-        let begun = session.with_repository_to_push(&call, |repository| {
-            BlobWriter::mount(repository.clone(), digest.clone(), from, &call)
-        })?;
-        match begun {
-            None => mounted.set(1),
-            Some(begun) if writer.wanted() => {
-                writer.set(super::writer::into_raw(Writer::Blob(Box::new(begun))));
-            }
-            Some(mut begun) => begun.abort(&call)?,
+        let options = MountOptions::parse(options)?;
+        match blobs::mount(&session, digest, from, options, writer.wanted(), &call)? {
+            Mounted::Yes => mounted.set(1),
+            Mounted::Begun(begun) => writer.set(super::writer::into_raw(Writer::Blob(begun))),
+            Mounted::No => {}
         }
         Ok(())
     })
@@ -261,8 +239,7 @@ pub unsafe extern "C" fn ocireg_session_delete_blob(
 ) -> i32 {
     guard!(error, {
         args!(session = session_v2(session), call = call(context), digest = text(digest));
-        let digest: Digest = digest.parse()?;
-        session.with_repository_to_delete(&call, |r| r.delete_blob(&digest, &call))
+        blobs::delete(&session, digest, &call)
     })
 }
 
@@ -312,10 +289,8 @@ pub unsafe extern "C" fn ocireg_session_get_blob_file(
             path = text(path),
             options = optional_text(options_json)
         );
-        let digest: Digest = digest.parse()?;
-        let (blob, kind, resume) = options::get_blob_file(digest, options)?;
-        let moved = blob_files::get(&session, &blob, &kind, Path::new(path), resume, &call)?;
-        descriptor.set_json(&moved)
+        let options = GetBlobFileOptions::parse(options)?;
+        descriptor.set_json(&blobs::get_file(&session, digest, path, options, &call)?)
     })
 }
 
@@ -366,8 +341,8 @@ pub unsafe extern "C" fn ocireg_session_put_blob_file(
             path = text(path),
             options = optional_text(options_json)
         );
-        let options = options::put_blob_file(options)?;
-        descriptor.set_json(&put_files::put(&session, Path::new(path), options, &call)?)
+        let options = PutBlobFileOptions::parse(options)?;
+        descriptor.set_json(&blobs::put_file(&session, path, options, &call)?)
     })
 }
 
@@ -416,8 +391,8 @@ pub unsafe extern "C" fn ocireg_session_get_blob_fd(
             digest = text(digest),
             options = optional_text(options_json)
         );
-        let (blob, kind) = options::get_blob_fd(digest.parse()?, options)?;
-        descriptor.set_json(&blob_fds::get(&session, &blob, &kind, fd, &call)?)
+        let options = GetBlobFDOptions::parse(options)?;
+        descriptor.set_json(&blobs::get_fd(&session, digest, fd, options, &call)?)
     })
 }
 
@@ -472,7 +447,7 @@ pub unsafe extern "C" fn ocireg_session_put_blob_fd(
             call = call(context),
             options = optional_text(options_json)
         );
-        let options = options::put_blob_file(options)?;
-        descriptor.set_json(&blob_fds::put(&session, fd, options, &call)?)
+        let options = PutBlobFileOptions::parse(options)?;
+        descriptor.set_json(&blobs::put_fd(&session, fd, options, &call)?)
     })
 }

@@ -4,10 +4,9 @@ use std::ffi::c_char;
 
 use super::context::ocireg_context;
 use super::error::ocireg_error;
-use super::options;
 use super::session::ocireg_session;
-use crate::names::digest::Digest;
-use crate::registry::session::Need;
+use crate::client::discover;
+use crate::client::options::{ListOptions, ReferrersOptions};
 
 /// Lists the repositories of the registry.
 ///
@@ -41,8 +40,8 @@ pub unsafe extern "C" fn ocireg_session_catalog(
             call = call(context),
             options = optional_text(options_json)
         );
-        let options = options::tags(options)?;
-        json.set_text(session.catalog(&options, &call)?.into_json())
+        let options = ListOptions::parse(options)?;
+        json.set_text(discover::catalog(&session, options, &call)?.into_json())
     })
 }
 
@@ -79,12 +78,8 @@ pub unsafe extern "C" fn ocireg_session_list_tags(
             call = call(context),
             options = optional_text(options_json)
         );
-        let options = options::tags(options)?;
-        json.set_text(
-            session
-                .with_repository_for(Need::Resolve, &call, |r| r.tags(&options, &call))?
-                .into_json(),
-        )
+        let options = ListOptions::parse(options)?;
+        json.set_text(discover::tags(&session, options, &call)?.into_json())
     })
 }
 
@@ -125,10 +120,7 @@ pub unsafe extern "C" fn ocireg_session_referrers(
             digest = text(digest),
             options = optional_text(options_json)
         );
-        let digest: Digest = digest.parse()?;
-        let filter = options::referrers(options)?;
-        json.set_json(&session.with_repository_for(Need::Referrers, &call, |r| {
-            r.referrers(&digest, &filter, &call)
-        })?)
+        let options = ReferrersOptions::parse(options)?;
+        json.set_json(&discover::referrers(&session, digest, options, &call)?)
     })
 }

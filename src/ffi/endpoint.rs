@@ -5,11 +5,11 @@ use std::ffi::c_char;
 use super::context::ocireg_context;
 use super::error::ocireg_error;
 use super::handle;
-use super::options;
 use super::service::ocireg_service;
 use crate::client::session::Endpoint;
 use crate::config::registry::IndexInfo;
 use crate::registry::api_endpoint::ApiEndpoint;
+use crate::v1::Headers;
 
 /// One address of a registry, with its protocol and its TLS settings.
 ///
@@ -89,7 +89,7 @@ pub unsafe extern "C" fn ocireg_endpoint_new_v1(
             headers = optional_text(headers_json)
         );
         let index = IndexInfo::parse(index, "index_json")?;
-        let headers = options::headers(user_agent, headers)?;
+        let headers = Headers::parse(user_agent, headers)?;
         endpoint.set(handle::into_raw(Endpoint::new_v1(&service, &index, headers, &call)?));
         Ok(())
     })
@@ -124,7 +124,7 @@ pub unsafe extern "C" fn ocireg_endpoint_to_v1(
             user_agent = optional_text(user_agent),
             headers = optional_text(headers_json)
         );
-        let headers = options::headers(user_agent, headers)?;
+        let headers = Headers::parse(user_agent, headers)?;
         v1.set(handle::into_raw(endpoint.to_v1(headers)?));
         Ok(())
     })

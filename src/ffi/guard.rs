@@ -59,6 +59,16 @@ const NO_RANDOMNESS: &str =
 /// # Safety
 /// `error` is NULL or may be written.
 pub(super) unsafe fn code(error: *mut *mut ocireg_error, body: impl FnOnce() -> Result<()>) -> i32 {
+    let mut body = Some(body);
+    // SAFETY: passed on.
+    unsafe { code_of(error, &mut || body.take().map_or(Ok(()), |body| body())) }
+}
+
+/// Not generic: compiled once for all functions.
+///
+/// # Safety
+/// `error` is NULL or may be written.
+unsafe fn code_of(error: *mut *mut ocireg_error, body: &mut dyn FnMut() -> Result<()>) -> i32 {
     let _uncancelled = Uncancelled::begin();
     if !error.is_null() {
         // SAFETY: not NULL, so the caller lets us write it.

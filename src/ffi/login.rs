@@ -43,11 +43,10 @@ pub unsafe extern "C" fn ocireg_service_auth(
         args!(
             out = out(json),
             service = handle(service),
-            auth = optional_text(auth_json),
+            auth = optional_auth(auth_json),
             user_agent = user_agent(user_agent),
             call = call(context)
         );
-        let auth = auth.map(|text| super::options::auth(text, "auth_json")).transpose()?;
         out.set_json(&login::auth(&service, auth.as_ref(), user_agent, &call)?)
     })
 }
@@ -98,11 +97,10 @@ pub unsafe extern "C" fn ocireg_service_login(
         args!(
             out = out(json),
             service = handle(service),
-            auth = text(auth_json),
+            auth = auth(auth_json),
             user_agent = user_agent(user_agent),
             call = call(context)
         );
-        let auth = super::options::auth(auth, "auth_json")?;
         out.set_json(&login::login(&service, &auth, user_agent, &call)?)
     })
 }

@@ -5,9 +5,9 @@ use std::ffi::c_char;
 use super::context::ocireg_context;
 use super::error::ocireg_error;
 use super::memory::bytes_into_raw;
-use super::options;
 use super::session::ocireg_session;
-use crate::registry::session::Need;
+use crate::client::manifests;
+use crate::client::options::{HeadOptions, ManifestOptions, PutManifestOptions};
 
 /// Gets a manifest or index and verifies its digest.
 ///
@@ -60,10 +60,8 @@ pub unsafe extern "C" fn ocireg_session_get_manifest(
             which = optional_text(tag_or_digest),
             options = optional_text(options_json)
         );
-        let (selector, options) = (session.selector(which)?, options::manifest(options)?);
-        let fetched = session.with_repository_for(Need::of(&selector), &call, |r| {
-            r.document(&selector, &options, &call)
-        })?;
+        let options = ManifestOptions::parse(options)?;
+        let fetched = manifests::get(&session, which, options, &call)?;
         descriptor.set_json(&fetched.descriptor)?;
         if data.wanted() {
             data.set(bytes_into_raw(&fetched.bytes));
@@ -102,11 +100,8 @@ pub unsafe extern "C" fn ocireg_session_head_manifest(
             which = optional_text(tag_or_digest),
             options = optional_text(options_json)
         );
-        let (selector, options) = (session.selector(which)?, options::head(options)?);
-        let found = session.with_repository_for(Need::of(&selector), &call, |r| {
-            r.head_manifest(&selector, &options, &call)
-        })?;
-        descriptor.set_json(&found)
+        let options = HeadOptions::parse(options)?;
+        descriptor.set_json(&manifests::head(&session, which, options, &call)?)
     })
 }
 
@@ -162,12 +157,8 @@ pub unsafe extern "C" fn ocireg_session_put_manifest(
             bytes = bytes(data, size),
             options = optional_text(options_json)
         );
-        let selector = which.map(str::parse).transpose()?;
-        let options = options::put_manifest(options)?;
-        let put = session.with_repository_to_push(&call, |repository| {
-            repository.put_manifest(selector.as_ref(), kind, bytes, &options, &call)
-        })?;
-        descriptor.set_json(&put)
+        let options = PutManifestOptions::parse(options)?;
+        descriptor.set_json(&manifests::put(&session, which, kind, bytes, options, &call)?)
     })
 }
 
@@ -202,7 +193,6 @@ pub unsafe extern "C" fn ocireg_session_delete_manifest(
             call = call(context),
             which = optional_text(tag_or_digest)
         );
-        let selector = session.selector(which)?;
-        session.with_repository_to_delete(&call, |r| r.delete_manifest(&selector, &call))
+        manifests::delete(&session, which, &call)
     })
 }

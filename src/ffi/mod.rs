@@ -13,7 +13,6 @@ mod guard;
 mod handle;
 #[macro_use]
 mod args;
-mod options;
 
 // The header lists types and functions in the order of these modules, and begins each module's functions with its first
 // line of documentation. The blank lines keep rustfmt from sorting them.

@@ -6,6 +6,7 @@ use super::context::ocireg_context;
 use super::error::ocireg_error;
 use super::handle;
 use crate::call::Call;
+use crate::client::blobs::Opened;
 use crate::compress;
 use crate::error::{Code, Error, Result};
 use crate::image::BlobRead;
@@ -30,6 +31,15 @@ pub(super) enum Reader {
     Decompressed(Box<compress::LayerReader<BlobReader>>),
     /// A layer of protocol v1.
     Layer(Box<LayerReader>),
+}
+
+impl From<Opened> for Reader {
+    fn from(opened: Opened) -> Self {
+        match opened {
+            Opened::Stored(blob) => Self::Blob(blob),
+            Opened::Decompressed(blob) => Self::Decompressed(blob),
+        }
+    }
 }
 
 impl Reader {

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use super::context::ocireg_context;
 use super::error::ocireg_error;
 use super::handle;
-use super::options;
 use super::session::ocireg_session;
+use crate::client::options::{AuthorizeOptions, RemoteBlobOptions};
+use crate::client::{blobs, session};
 use crate::registry::blob::Blob;
 
 /// A blob that stays at the registry and is read in parts, like a file.
@@ -56,8 +57,8 @@ pub unsafe extern "C" fn ocireg_session_blob(
             digest = text(digest),
             options = optional_text(options_json)
         );
-        let (wanted, chunks) = options::remote_blob(digest.parse()?, options)?;
-        blob.set(handle::into_raw(Arc::new(Blob::new(session, wanted, chunks)?)));
+        let options = RemoteBlobOptions::parse(options)?;
+        blob.set(handle::into_raw(blobs::in_parts(session, digest, options)?));
         Ok(())
     })
 }
@@ -191,7 +192,7 @@ pub unsafe extern "C" fn ocireg_session_authorize(
             path = text(path),
             options = optional_text(options_json)
         );
-        let options = options::authorize(options)?;
-        json.set_json(&session.authorize(method, path, options, &call)?)
+        let options = AuthorizeOptions::parse(options)?;
+        json.set_json(&session::authorize(&session, method, path, options, &call)?)
     })
 }

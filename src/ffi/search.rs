@@ -6,6 +6,7 @@ use super::context::ocireg_context;
 use super::error::ocireg_error;
 use super::service::ocireg_service;
 use super::session::ocireg_session;
+use crate::v1::Headers;
 use crate::v1::data::Limit;
 use crate::v1::search;
 
@@ -51,13 +52,12 @@ pub unsafe extern "C" fn ocireg_service_search(
             service = handle(service),
             call = call(context),
             term = text(term),
-            auth = optional_text(auth_json),
+            auth = optional_auth(auth_json),
             user_agent = optional_text(user_agent),
             headers = optional_text(headers_json)
         );
         let limit = Limit::new(limit)?;
-        let auth = auth.map(|text| super::options::auth(text, "auth_json")).transpose()?;
-        let headers = super::options::headers(user_agent, headers)?;
+        let headers = Headers::parse(user_agent, headers)?;
         out.set_json(&search::search(&service, term, limit, auth, headers, &call)?)
     })
 }

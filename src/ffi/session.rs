@@ -8,7 +8,6 @@ use super::context::ocireg_context;
 use super::endpoint::ocireg_endpoint;
 use super::error::ocireg_error;
 use super::handle;
-use super::options;
 use super::service::ocireg_service;
 use crate::client::options::SessionOptions;
 use crate::client::session::Session;
@@ -138,9 +137,8 @@ pub unsafe extern "C" fn ocireg_session_new(
             session = out(session),
             endpoint = handle(endpoint),
             call = call(context),
-            auth = optional_text(auth_json)
+            auth = optional_auth(auth_json)
         );
-        let auth = auth.map(|text| options::auth(text, "auth_json")).transpose()?;
         session.set(handle::into_raw(Session::new(&endpoint, auth, &call)?));
         Ok(())
     })

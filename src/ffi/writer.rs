@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, TryLockError};
 use super::context::ocireg_context;
 use super::error::ocireg_error;
 use super::handle;
-use super::options;
+use crate::client::options::CommitOptions;
 use crate::error::{Code, Error, Result};
 use crate::v1::push_layer::LayerWriter;
 use crate::v2::upload::BlobWriter;
@@ -114,7 +114,7 @@ pub unsafe extern "C" fn ocireg_writer_commit(
             call = call(context),
             options = optional_text(options_json)
         );
-        let (digest, size) = options::commit(options)?;
+        let CommitOptions { digest, size } = CommitOptions::parse(options)?;
         with(&writer, |writer| match writer {
             Writer::Blob(blob) => json.set_json(&blob.commit(digest.as_ref(), size, &call)?),
             Writer::Layer(_) if digest.is_some() => Err(Error::argument(

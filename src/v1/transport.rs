@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use serde_json::Value;
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -20,6 +21,7 @@ use crate::http::origin::{Origin, is_trusted};
 use crate::http::redirect::Trail;
 use crate::http::retry::Attempts;
 use crate::http::{HeaderName, HeaderValue, Method, Reaches, Redirects, Request, Response, header};
+use crate::json::strict;
 use crate::log::{Level, Record};
 use crate::sync::{PerProcess, inherited, lock};
 use crate::tls::Identity;
@@ -331,7 +333,25 @@ impl std::fmt::Debug for Transport {
 }
 
 impl Headers {
-    /// The headers of a caller's document: name to values.
+    /// The headers of a caller's document, {"Name": ["value"]}, and the user agent, unless that is empty.
+    pub fn parse(user_agent: Option<&str>, document: Option<&str>) -> Result<Self> {
+        let mut headers = Self::default();
+        let given = strict::parse(document.unwrap_or("{}"), "headers_json")?;
+        let Value::Object(given) = given else {
+            return Err(strict::invalid("headers_json", "headers_json must be a JSON object"));
+        };
+        for (name, values) in given {
+            for value in strict::strings(values, "headers_json")?.into_iter().map(Zeroizing::new) {
+                headers.add(&name, &value)?;
+            }
+        }
+        if let Some(user_agent) = user_agent.filter(|text| !text.is_empty()) {
+            headers.add("user-agent", user_agent)?;
+        }
+        Ok(headers)
+    }
+
+    /// One header more.
     pub fn add(&mut self, name: &str, value: &str) -> Result<()> {
         let invalid = |what: &str| {
             let shown = crate::names::host::printable(name);

@@ -25,7 +25,6 @@ const LONG_FUNCTIONS: &[(&str, &str)] = &[
 
 /// Longer files, and why they are.
 const LONG_FILES: &[(&str, &str)] = &[
-    ("src/client/options.rs", "one table of the options of all calls"),
     ("src/tar/entries.rs", "one reader for all dialects of headers"),
     ("src/v2/blob.rs", "one reader that resumes in every way that servers allow"),
     ("src/v2/pages.rs", "one reader of lists, with the links of all registries"),
