@@ -42,6 +42,7 @@ pub mod mask;
 pub mod names;
 pub mod os;
 pub mod registry;
+pub mod sort;
 pub mod store;
 pub mod sync;
 pub mod tar;

@@ -1,7 +1,7 @@
 //! Bearer tokens: fetched once for all who need the same one, kept while they live; and the refresh tokens that
 //! their servers hand out in turn.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use crate::call::{Call, Turn};
 use crate::error::{Code, Error, Phase, Result};
 use crate::names::digest::Digest;
+use crate::sort;
 use crate::sync::{PerProcess, inherited, lock};
 
 /// Tokens live at least this long, whatever their server says: a shorter time is a mistake in every known case.
@@ -40,7 +41,7 @@ pub(super) struct Holder {
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     holder: Holder,
-    scopes: BTreeSet<String>,
+    scopes: Vec<String>,
 }
 
 impl Key {
@@ -48,12 +49,17 @@ impl Key {
     pub(super) fn new(holder: Holder, scopes: &[String]) -> Self {
         let sorted = |scope: &String| match scope.rsplit_once(':') {
             Some((what, actions)) => {
-                let actions: BTreeSet<_> = actions.split(',').collect();
-                format!("{what}:{}", actions.into_iter().collect::<Vec<_>>().join(","))
+                let mut actions: Vec<_> = actions.split(',').collect();
+                sort::sort(&mut actions);
+                actions.dedup();
+                format!("{what}:{}", actions.join(","))
             }
             None => scope.clone(),
         };
-        Self { holder, scopes: scopes.iter().map(sorted).collect() }
+        let mut scopes: Vec<String> = scopes.iter().map(sorted).collect();
+        sort::sort(&mut scopes);
+        scopes.dedup();
+        Self { holder, scopes }
     }
 }
 

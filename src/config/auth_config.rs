@@ -185,12 +185,10 @@ pub fn parse_auth_configs(text: &str, argument: &str) -> Result<BTreeMap<String,
 pub(super) fn read_auth_configs(object: Object) -> Result<BTreeMap<String, AuthConfig>> {
     let path = object.name("");
     let path = path.trim_end_matches('.');
-    object
-        .rest()
-        .into_iter()
-        .map(|(key, value)| {
-            let name = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-            Ok((key, AuthConfig::read(Object::value(value, &name, true)?)?))
-        })
-        .collect()
+    let mut configs = BTreeMap::new();
+    for (key, value) in object.rest() {
+        let name = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        configs.insert(key, AuthConfig::read(Object::value(value, &name, true)?)?);
+    }
+    Ok(configs)
 }

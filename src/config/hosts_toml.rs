@@ -11,6 +11,7 @@ use super::toml_file::{Table, TomlFile, unusable};
 use crate::error::{Code, Error, Result};
 use crate::names::host::{self, UrlParts};
 use crate::os::dir::Dir;
+use crate::sort;
 use crate::tls::certs_d::{TlsConfig, readable};
 
 /// What is asked for the images of one registry.
@@ -310,7 +311,7 @@ fn certificates(directory: &Path, opened: &Dir) -> Result<TlsConfig> {
             .hint("make the directory readable for the user of this process")
     })?;
     let mut names: Vec<PathBuf> = names.into_iter().map(PathBuf::from).collect();
-    names.sort();
+    sort::sort(&mut names);
     let file = |name: &Path| {
         let path = directory.join(name);
         readable(&path).map_err(|e| e.recode(Code::InvalidConfig))?;

@@ -8,6 +8,7 @@ use crate::error::{Code, Error, Phase, Result};
 use crate::names::host;
 use crate::names::reference::Reference;
 use crate::os::dir::Dir;
+use crate::sort;
 
 /// What a file and its drop-ins say.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -171,7 +172,7 @@ fn drop_ins(directory: &Path) -> Result<Vec<PathBuf>> {
     let mut paths: Vec<PathBuf> = names.into_iter().map(|name| directory.join(name)).collect();
     // As containers does, directories are passed over.
     paths.retain(|path| path.extension().is_some_and(|kind| kind == "conf") && !path.is_dir());
-    paths.sort();
+    sort::sort(&mut paths);
     Ok(paths)
 }
 

@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 use crate::error::{Code, Error, Phase, Result};
 use crate::json::strict::{self, Object};
 use crate::names::host::{self, Blocks, Cidr, INDEX_NAME};
+use crate::sort;
 
 /// What is known of one index.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -171,9 +172,9 @@ impl ServiceConfig {
                 Registry::Host(name) => hostnames.push(name),
             }
         }
-        cidrs.sort_by_key(ToString::to_string);
+        sort::sort_by_key(&mut cidrs, ToString::to_string);
         cidrs.dedup();
-        hostnames.sort();
+        sort::sort(&mut hostnames);
         hostnames.dedup();
         self.allow_nondistributable_cidrs = cidrs;
         self.allow_nondistributable_hostnames = hostnames;

@@ -15,6 +15,7 @@ use crate::error::{Code, Error, Phase, Result};
 use crate::json::go::{self, Object, WrongType};
 use crate::names::host::{self, INDEX_NAME, INDEX_SERVER};
 use crate::os::file::{Content, ReadError, read_limited};
+use crate::sort;
 
 /// Larger than any login file, in bytes.
 const MOST: u64 = 4 * 1024 * 1024;
@@ -87,13 +88,12 @@ impl ConfigFile {
         let auths = object.object("auths").map_err(|_| wrong("auths"))?;
         let helpers = object.object("credHelpers").map_err(|_| wrong("credHelpers"))?;
         // Of two entries with one key the last counts; the order of keys is of no meaning.
-        let auths: BTreeMap<String, Entry<AuthConfig>> =
-            auths.0.into_iter().map(|(key, value)| (key.into_owned(), entry(value))).collect();
-        let helpers: BTreeMap<String, Entry<String>> = helpers
-            .0
-            .into_iter()
-            .map(|(key, value)| (key.into_owned(), helper_name(go::nullable(value), "credHelpers")))
-            .collect();
+        let auths = auths.0.into_iter().map(|(key, value)| (key.into_owned(), entry(value)));
+        let auths: BTreeMap<String, Entry<AuthConfig>> = sort::map(auths);
+        let helpers = helpers.0.into_iter().map(|(key, value)| {
+            (key.into_owned(), helper_name(go::nullable(value), "credHelpers"))
+        });
+        let helpers: BTreeMap<String, Entry<String>> = sort::map(helpers);
         let store = helper_name(object.string("credsStore"), "credsStore");
         // Other programs keep keys there that are no hosts: no registry is called so.
         Ok(Self {

@@ -66,7 +66,7 @@ fn is_auths(key: &str) -> bool {
 fn is_same(one: &str, other: &str) -> bool {
     let entries = |text| {
         let mut object = Object::parse(text).ok()?;
-        object.0.sort();
+        crate::sort::sort(&mut object.0);
         Some(object.0)
     };
     matches!((entries(one), entries(other)), (Some(one), Some(other)) if one == other)

@@ -20,6 +20,7 @@ use crate::os::atomic_file::{self, AtomicFile, TEMPORARY};
 use crate::os::dir::Dir;
 use crate::os::in_place;
 use crate::os::lock::DirLock;
+use crate::sort;
 
 /// The registry that a login is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,7 +111,7 @@ impl Store {
             {
                 keys.extend(WEB_LOGIN.map(str::to_owned));
             }
-            keys.sort();
+            sort::sort(&mut keys);
             keys.dedup();
             for key in keys {
                 // Some helpers fail where there is nothing to erase.

@@ -13,6 +13,7 @@ use crate::error::{Code, Error, Phase, Result};
 use crate::json::null::null_is_empty;
 use crate::json::strict::misspelt;
 use crate::names::digest::Digest;
+use crate::sort;
 
 /// An OCI content descriptor; its JSON form is the published one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -178,5 +179,5 @@ pub(crate) fn annotations<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<BTreeMap<String, String>>, D::Error> {
     let read: Option<BTreeMap<String, Option<String>>> = Option::deserialize(deserializer)?;
-    Ok(read.map(|all| all.into_iter().map(|(k, v)| (k, v.unwrap_or_default())).collect()))
+    Ok(read.map(|all| sort::map(all.into_iter().map(|(k, v)| (k, v.unwrap_or_default())))))
 }

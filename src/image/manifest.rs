@@ -10,6 +10,7 @@ use super::media_type;
 use crate::config::settings::Limits;
 use crate::error::{Code, Error, Phase, Result};
 use crate::json::strict;
+use crate::sort;
 
 /// A document that a registry gives for a tag or digest.
 #[derive(Debug, Clone, PartialEq)]
@@ -219,7 +220,7 @@ impl Fields<'_> {
     fn annotations(&self) -> Result<BTreeMap<String, String>> {
         let read = self.optional::<BTreeMap<String, Option<String>>>("annotations")?;
         let read = read.unwrap_or_default().into_iter();
-        Ok(read.map(|(key, value)| (key, value.unwrap_or_default())).collect())
+        Ok(sort::map(read.map(|(key, value)| (key, value.unwrap_or_default()))))
     }
 
     /// One document must not be an image to one reader and an index to another, whatever its type says.

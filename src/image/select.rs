@@ -14,6 +14,7 @@ use super::platform::{Fit, Platform};
 use crate::config::settings::Limits;
 use crate::error::{Code, Error, Result};
 use crate::names::digest::Digest;
+use crate::sort;
 
 /// Reads the manifests and configurations that an index leads to.
 pub trait Source {
@@ -133,7 +134,7 @@ impl Search<'_> {
                 None => unstated.push(child),
             }
         }
-        stated.sort_by_key(|(fit, ..)| *fit); // Equals keep their order.
+        sort::sort_by_key(&mut stated, |(fit, ..)| *fit); // Equals keep their order.
         Ok(Entries { stated, unstated })
     }
 

@@ -129,13 +129,27 @@ pub fn wrong(name: &str, expected: &str) -> Error {
     strict::invalid(name, format!("{name} must be {expected}"))
 }
 
-/// Takes an option out of a document; None where it is absent.
+/// Takes an option out of a document; leaves what there is where it is absent.
 pub fn take<T: OptionValue>(
     object: &mut Object,
     group: Group,
     key: &str,
     range: Option<(u64, u64)>,
-) -> Result<Option<T>> {
+    into: &mut Option<T>,
+) -> Result<()> {
+    if let Some((value, name)) = take_value(object, group, key, range)? {
+        *into = Some(T::read(value, &name)?);
+    }
+    Ok(())
+}
+
+/// The value and the name of an option. Not generic: compiled once.
+fn take_value(
+    object: &mut Object,
+    group: Group,
+    key: &str,
+    range: Option<(u64, u64)>,
+) -> Result<Option<(Value, String)>> {
     let name = object.name(key);
     let Some(value) = object.take(key) else { return Ok(None) };
     if let (Some((least, most)), Some(number)) = (range, value.as_u64())
@@ -152,7 +166,7 @@ pub fn take<T: OptionValue>(
             }
         });
     }
-    T::read(value, &name).map(Some)
+    Ok(Some((value, name)))
 }
 
 impl OptionValue for bool {
@@ -351,14 +365,14 @@ macro_rules! options {
 
             #[allow(unused_mut)] // Of a document without options.
             fn read_keys(mut object: $crate::json::strict::Object) -> $crate::error::Result<Self> {
-                let builder = $Builder {
-                    $($field: $crate::json::schema::take(
-                        &mut object,
-                        $crate::json::schema::options!(@group $group),
-                        $key,
-                        $crate::json::schema::options!(@range $($least, $most)?),
-                    )?,)*
-                };
+                let mut builder = $Builder::default();
+                $($crate::json::schema::take(
+                    &mut object,
+                    $crate::json::schema::options!(@group $group),
+                    $key,
+                    $crate::json::schema::options!(@range $($least, $most)?),
+                    &mut builder.$field,
+                )?;)*
                 object.done()?;
                 builder.build()
             }

@@ -17,6 +17,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, RegistryError};
+use crate::sort;
 use crate::sync::lock;
 use view::{Stands, View};
 
@@ -263,7 +264,7 @@ fn encodings(secret: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
 }
 
 fn merged(mut found: Vec<Range<usize>>) -> Vec<Range<usize>> {
-    found.sort_by_key(|range| range.start);
+    sort::sort_by_key(&mut found, |range| range.start);
     let mut apart: Vec<Range<usize>> = Vec::new();
     for range in found {
         match apart.last_mut() {

@@ -9,6 +9,7 @@ use crate::call::Call;
 use crate::error::{Code, Error, Result};
 use crate::image::descriptor::check_digest;
 use crate::names::digest::{Digest, Hasher};
+use crate::sort;
 use crate::sync::{PerProcess, lock};
 use crate::v2::foreign::Wanted;
 use crate::v2::lazy::{Got, Part, Ways};
@@ -43,7 +44,7 @@ struct Chunks(Vec<Chunk>);
 impl Chunks {
     fn new(mut chunks: Vec<Chunk>, size: Option<u64>) -> Result<Self> {
         let wrong = |why: String| Err(Error::argument("chunks", why));
-        chunks.sort_by_key(|chunk| chunk.offset);
+        sort::sort_by_key(&mut chunks, |chunk| chunk.offset);
         let mut end = 0;
         for Chunk { offset, size: length, .. } in &chunks {
             if *length == 0 {

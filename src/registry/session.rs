@@ -365,6 +365,14 @@ impl Session {
         call: &Call,
         mut work: impl FnMut(&Repository) -> Result<T>,
     ) -> Result<T> {
+        let (path, actions) = self.subject_to_change(action, usual)?;
+        self.first_that_answers(Need::Push, call, |candidate| {
+            work(&candidate.repository(&self.domain, path, actions)?)
+        })
+    }
+
+    /// The repository and the actions that it is changed with, if the session may do that.
+    fn subject_to_change<'a>(&'a self, action: &str, usual: &'a str) -> Result<(&'a str, &'a str)> {
         let (path, actions, reference) = self.repository_subject()?;
         // Nobody chose the actions of a session that was derived from another one.
         let actions = match reference {
@@ -382,9 +390,7 @@ impl Session {
         for candidate in self.candidates.iter().filter(|c| c.is_good_for(Need::Push)) {
             candidate.registry.auth().credentials().check()?;
         }
-        self.first_that_answers(Need::Push, call, |candidate| {
-            work(&candidate.repository(&self.domain, path, actions)?)
-        })
+        Ok((path, actions))
     }
 
     fn service(&self) -> &Service {
@@ -424,6 +430,21 @@ impl Session {
         call: &Call,
         mut work: impl FnMut(&Candidate) -> Result<T>,
     ) -> Result<(usize, T)> {
+        let mut done = None;
+        let used = self.first(need, call, &mut |candidate| {
+            done = Some(work(candidate)?);
+            Ok(())
+        })?;
+        Ok((used, done.ok_or_else(|| Error::internal("an endpoint answered nothing"))?))
+    }
+
+    /// Not generic: one loop for everything that is asked for.
+    fn first(
+        &self,
+        need: Need,
+        call: &Call,
+        work: &mut dyn FnMut(&Candidate) -> Result<()>,
+    ) -> Result<usize> {
         let order = self.order(need)?;
         let mut suspects = Vec::new();
         let attempt = |at: &usize| {
@@ -449,14 +470,14 @@ impl Session {
             from.tell_of(error, to, call)?;
             Ok(true)
         };
-        let (used, done) =
+        let (used, ()) =
             try_in_order(&order, 0, attempt, goes_on).map_err(Failures::most_telling)?;
         // Another endpoint had the bytes, so the descriptor is right and theirs were wrong.
         for at in suspects {
             self.candidates[at].is_wrong();
         }
         self.current.store(order[used], Ordering::Relaxed);
-        Ok((order[used], done))
+        Ok(order[used])
     }
 
     /// Fails unless the session is of a repository.

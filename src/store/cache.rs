@@ -14,6 +14,7 @@ use crate::error::{Code, Error, Phase, Result};
 use crate::image::{Descriptor, Manifest, media_type};
 use crate::names::digest::{Algorithm, Digest, Hasher};
 use crate::os::lock::{DirLock, SharedLock};
+use crate::sort;
 
 /// The images of a layout.
 #[derive(Debug, Serialize)]
@@ -174,7 +175,7 @@ impl Layout {
                 verified.damaged.push(Damage { digest, why });
             }
         }
-        verified.damaged.sort_by_key(|damage| damage.digest.to_string());
+        sort::sort_by_key(&mut verified.damaged, |damage| damage.digest.to_string());
         Ok(verified)
     }
 
@@ -210,7 +211,7 @@ impl Layout {
                 }
             }
         }
-        files.sort_by_key(|blob| blob.digest.to_string());
+        sort::sort_by_key(&mut files, |blob| blob.digest.to_string());
         Ok(files)
     }
 

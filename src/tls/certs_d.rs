@@ -13,6 +13,7 @@ use crate::names::host;
 use crate::os::dir::Dir;
 use crate::os::environment::Environment;
 use crate::os::file;
+use crate::sort;
 
 /// The TLS settings for a registry; in JSON they are like Go's TLSConfig.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -145,7 +146,7 @@ fn look(directory: &Path, unreadable: &mut dyn FnMut(Error) -> Result<()>) -> Re
             return Ok(found);
         }
     };
-    names.sort();
+    sort::sort(&mut names);
     for name in &names {
         let other = |extension| name.with_extension(extension);
         let extension = name.extension().and_then(OsStr::to_str);

@@ -3,6 +3,7 @@
 use rustix::process::geteuid;
 
 use crate::error::{Code, Error, Result};
+use crate::sort;
 use crate::tar::entries::{Bounds, Entry, in_entry, shown};
 
 /// Who owns what is unpacked.
@@ -198,7 +199,7 @@ impl IdMap {
         for side in ["container", "host"] {
             let first = |range: &IdRange| if side == "host" { range.host } else { range.container };
             let mut sorted: Vec<(u32, u32)> = ranges.iter().map(|r| (first(r), r.size)).collect();
-            sorted.sort_unstable();
+            sort::sort(&mut sorted);
             for pair in sorted.windows(2) {
                 // Neither is beyond the last number.
                 if pair[0].0 + pair[0].1 > pair[1].0 {

@@ -15,6 +15,7 @@ use crate::names::digest::{Algorithm, Digest, Hasher};
 use crate::os::dir::{Dir, Status};
 use crate::os::file::State;
 use crate::os::spool::Spool;
+use crate::sort;
 use crate::store::archive::Temporary;
 use crate::store::part::failed;
 use crate::tar::entries::{Entry, Kind};
@@ -96,7 +97,7 @@ impl Packing<'_> {
                 names.push(name);
             }
         }
-        names.sort();
+        sort::sort(&mut names);
         for child in names {
             self.call.check()?;
             let (path, name) = (path.join(&child), format!("{name}/{child}"));

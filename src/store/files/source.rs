@@ -24,6 +24,7 @@ use crate::os::dir::Dir;
 use crate::os::file::{State, open_regular};
 use crate::os::spool::Spool;
 use crate::os::within::{Bounds, Found};
+use crate::sort;
 use crate::store::archive::Temporary;
 use crate::store::part::{failed, hash_file};
 
@@ -167,7 +168,7 @@ impl FilesSource {
                 }
             }
         }
-        files.sort_by(|a, b| a.path.cmp(&b.path));
+        sort::sort_by(&mut files, |a, b| a.path.cmp(&b.path));
         Ok(files)
     }
 
