@@ -90,12 +90,13 @@ mkdir -p "$to_lib" "$to_include" 2>/dev/null && [ -w "$to_lib" ] && [ -w "$to_in
     fail "$destdir$prefix is not writable: run this as root, or choose another --prefix"
 
 say "Building ocireg $version ($profile) with cargo $found; the first build takes a minute or two."
-# Beside a Rust library, the shared one would keep a seventh more of code that nobody can call.
+# Beside a Rust library, the shared one would keep a seventh more of code that nobody can call. With frame pointers, the
+# tables for unwinding are a quarter smaller, and the code no larger; RUSTFLAGS of the caller's count instead.
 # The feature is for release builds: tests share what is built in debug builds.
-features=
-[ "$profile" != release ] || features=capi
-(cd "$root" && "$cargo" rustc --locked --package ocireg --lib --crate-type cdylib --profile "$cargo_profile" \
-    --features "$features")
+features='' frames=''
+[ "$profile" != release ] || features=capi frames='build.rustflags=["-Cforce-frame-pointers=yes"]'
+(cd "$root" && "$cargo" ${frames:+--config "$frames"} rustc --locked --package ocireg --lib --crate-type cdylib \
+    --profile "$cargo_profile" --features "$features")
 target=$(cd "$root" && "$cargo" metadata --format-version 1 --no-deps --locked |
     sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 library=$target/${CARGO_BUILD_TARGET:+$CARGO_BUILD_TARGET/}$profile/libocireg.so
