@@ -73,16 +73,16 @@ impl Slots {
         }
     }
 
-    /// A place at a host, if one is free.
+    /// A slot of a host, if one is free.
     pub fn take_free(&self, host: &str) -> Option<Slot<'_>> {
-        let places = self.places.get();
-        let mut taken = lock(&places.taken);
-        let count = taken.entry(host.to_owned()).or_default();
+        let taken = self.taken.get();
+        let mut counts = lock(&taken.counts);
+        let count = counts.entry(host.to_owned()).or_default();
         if *count >= self.allowed(host) {
             return None;
         }
         *count += 1;
-        Some(Slot { places, process: process::current(), host: host.to_owned() })
+        Some(Slot { taken, process: process::current(), host: host.to_owned() })
     }
 }
 
