@@ -1,5 +1,7 @@
 #!/bin/sh
-# Builds libocireg and installs it for C and C++: library, headers, pkg-config and CMake files.
+# Builds libocireg and installs it for C and C++: shared and static library, headers, pkg-config and CMake files, manual
+# pages. For another machine, set CARGO_BUILD_TARGET, and CC, LD, NM and OBJCOPY to the tools for it; for a target with
+# musl only the static library is built.
 set -eu
 
 usage() {
@@ -65,13 +67,17 @@ version=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$manifest" | head -n 1)
 soname=libocireg.so.0 # as build.rs names it
 to_lib=$destdir$libdir
 to_include=$destdir$prefix/include
+to_man=$destdir$prefix/share/man/man3
+to_cmake=$destdir$prefix/share/cmake/ocireg
 
 if [ "$action" = uninstall ]; then
-    rm -f "$to_lib/libocireg.so" "$to_lib/$soname" "$to_lib/$soname".* \
-        "${to_lib}/libocireg.so.$version" "$to_include/ocireg.h" "$to_include/ocireg.hpp" \
-        "$to_lib/pkgconfig/ocireg.pc" "$to_lib/cmake/ocireg/ocireg-config.cmake" \
-        "$to_lib/cmake/ocireg/ocireg-config-version.cmake"
-    [ ! -d "$to_lib/cmake/ocireg" ] || rmdir "$to_lib/cmake/ocireg"
+    rm -f "$to_lib/libocireg.so" "$to_lib/$soname" "$to_lib/$soname".* "$to_lib/libocireg.a" \
+        "$to_include/ocireg.h" "$to_include/ocireg.hpp" "$to_lib/pkgconfig/ocireg.pc" \
+        "$to_cmake/ocireg-config.cmake" "$to_cmake/ocireg-config-version.cmake"
+    for page in "$here"/man/*.3; do
+        rm -f "$to_man/${page##*/}"
+    done
+    [ ! -d "$to_cmake" ] || rmdir "$to_cmake"
     say "Removed ocireg from $destdir$prefix."
     exit
 fi
@@ -95,12 +101,34 @@ say "Building ocireg $version ($profile) with cargo $found; the first build take
 # The feature is for release builds: tests share what is built in debug builds.
 features='' frames=''
 [ "$profile" != release ] || features=capi frames='build.rustflags=["-Cforce-frame-pointers=yes"]'
-(cd "$root" && "$cargo" ${frames:+--config "$frames"} rustc --locked --package ocireg --lib --crate-type cdylib \
+case ${CARGO_BUILD_TARGET-} in
+    *musl*) kinds=staticlib ;;
+    *) kinds=cdylib,staticlib ;;
+esac
+(cd "$root" && "$cargo" ${frames:+--config "$frames"} rustc --locked --package ocireg --lib --crate-type "$kinds" \
     --profile "$cargo_profile" --features "$features")
 target=$(cd "$root" && "$cargo" metadata --format-version 1 --no-deps --locked |
     sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
-library=$target/${CARGO_BUILD_TARGET:+$CARGO_BUILD_TARGET/}$profile/libocireg.so
-[ -f "$library" ] || fail "cargo made no $library"
+built=$target/${CARGO_BUILD_TARGET:+$CARGO_BUILD_TARGET/}$profile
+library=$built/libocireg.so archive=$built/libocireg.a
+[ -f "$archive" ] || fail "cargo made no $archive"
+
+# The static library is one object in which only ocireg_* is global: it may stand beside another Rust library, another
+# zstd, another copy of anything.
+public=$built/libocireg-public.a
+if [ ! "$public" -nt "$archive" ]; then
+    symbols=$("${NM:-nm}" --defined-only --extern-only "$archive" 2>/dev/null |
+        sed -n 's/^[0-9a-f]* T \(ocireg_.*\)$/-u \1/p')
+    # shellcheck disable=SC2086 # one word for each symbol
+    "${LD:-ld}" -r -o "$public.o" $symbols "$archive"
+    # Rust's own libraries bring bitcode, which the plugin of an older LLVM would choke on.
+    "${OBJCOPY:-objcopy}" --wildcard --keep-global-symbol='ocireg_*' \
+        --remove-section .llvmbc --remove-section .llvmcmd "$public.o"
+    rm -f "$public.new"
+    "${AR:-ar}" rcsD "$public.new" "$public.o"
+    rm -f "$public.o"
+    mv -f "$public.new" "$public"
+fi
 
 # A file that changed is replaced by rename: a program that runs on the old one keeps it.
 place() { # SOURCE DESTINATION MODE
@@ -112,23 +140,21 @@ place() { # SOURCE DESTINATION MODE
     fi
 }
 
-# Written relative to the prefix where that is possible, so that the whole tree can be moved.
+# Written relative to the prefix where that is possible, so that the whole tree can be moved. CMake's file looks in the
+# usual places below the prefix; it has to be told of any other.
 case $libdir in
-    "$prefix"/*)
-        pc_libdir="\${prefix}${libdir#"$prefix"}"
-        up=$(echo "${libdir#"$prefix"/}" | sed 's|[^/][^/]*|..|g')
-        cmake_include="\${CMAKE_CURRENT_LIST_DIR}/../../$up/include"
-        ;;
-    *)
-        pc_libdir=$libdir
-        cmake_include=$prefix/include
-        ;;
+    "$prefix"/*) pc_libdir="\${prefix}${libdir#"$prefix"}" ;;
+    *) pc_libdir=$libdir ;;
+esac
+case $libdir in
+    "$prefix/lib" | "$prefix/lib64" | "$prefix/lib/"*-linux-*) cmake_libdir= ;;
+    *) cmake_libdir=$libdir ;;
 esac
 
 fill() { # TEMPLATE DESTINATION
     mkdir -p "$(dirname "$2")"
-    sed -e "s|@PREFIX@|$prefix|g" -e "s|@LIBDIR@|$pc_libdir|g" -e "s|@INCLUDEDIR@|$cmake_include|g" \
-        -e "s|@VERSION@|$version|g" "$1" >"$2.new"
+    sed -e "s|@PREFIX@|$prefix|g" -e "s|@LIBDIR@|$pc_libdir|g" -e "s|@VERSION@|$version|g" \
+        -e "s|^set(_ocireg_libdir \"\")|set(_ocireg_libdir \"$cmake_libdir\")|" "$1" >"$2.new"
     mv -f "$2.new" "$2"
 }
 
@@ -139,22 +165,31 @@ link() { # TARGET NAME
     fi
 }
 
-place "$library" "$to_lib/libocireg.so.$version" 755
-link "libocireg.so.$version" "$to_lib/$soname"
-link "$soname" "$to_lib/libocireg.so"
+if [ "$kinds" != staticlib ]; then
+    place "$library" "$to_lib/libocireg.so.$version" 755
+    link "libocireg.so.$version" "$to_lib/$soname"
+    link "$soname" "$to_lib/libocireg.so"
+fi
+place "$public" "$to_lib/libocireg.a" 644
 place "$root/include/ocireg.h" "$to_include/ocireg.h" 644
 place "$here/ocireg.hpp" "$to_include/ocireg.hpp" 644
 fill "$here/ocireg.pc.in" "$to_lib/pkgconfig/ocireg.pc"
-fill "$here/cmake/ocireg-config.cmake.in" "$to_lib/cmake/ocireg/ocireg-config.cmake"
-fill "$here/cmake/ocireg-config-version.cmake.in" "$to_lib/cmake/ocireg/ocireg-config-version.cmake"
+fill "$here/cmake/ocireg-config.cmake" "$to_cmake/ocireg-config.cmake"
+fill "$here/cmake/ocireg-config-version.cmake" "$to_cmake/ocireg-config-version.cmake"
+for page in "$here"/man/*.3; do
+    place "$page" "$to_man/${page##*/}" 644
+done
 
 say "
-Installed ocireg $version:
-  $to_lib/libocireg.so.$version, with the links $soname and libocireg.so
+Installed ocireg $version:"
+[ "$kinds" = staticlib ] || say "  $to_lib/libocireg.so.$version, with the links $soname and libocireg.so"
+say "  $to_lib/libocireg.a
   $to_include/ocireg.h and ocireg.hpp
   $to_lib/pkgconfig/ocireg.pc
-  $to_lib/cmake/ocireg/"
+  $to_cmake/
+  $to_man/ocireg.3 and a page for each group of functions"
 [ -z "$destdir" ] || exit 0
+[ "$kinds" != staticlib ] || exit 0
 
 # What is missing until a program that uses the library builds and starts.
 next=

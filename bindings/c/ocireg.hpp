@@ -5,6 +5,14 @@
 // Every function of the library that can fail comes twice: `f` throws ocireg::Error, `try_f` returns ocireg::Result.
 // Strings named `…json` are the JSON objects that ocireg.h describes. An exception thrown by a progress callback stops the call and
 // comes out of the call, of `f` and `try_f` alike.
+//
+//     ocireg::Service service;
+//     for (const std::string &tag : service.open("registry.example/app").tags()) std::cout << tag << '\n';
+//
+//     auto report = service.try_pull("registry.example/app:1", "oci:app");
+//     if (!report && report.error().code() == ocireg::Code::not_found) return 1; // or *report, report->size(), …
+//
+// Documents that programs read most are types: Image, ImageConfig, Descriptor, tags as strings. json_get() reads the rest.
 
 #ifndef OCIREG_HPP
 #define OCIREG_HPP
@@ -13,9 +21,11 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <istream>
 #include <memory>
 #include <optional>
 #include <stdexcept>
+#include <streambuf>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,6 +35,60 @@
 #include "ocireg.h"
 
 namespace ocireg {
+
+/// The codes of errors. A code also compares with the constants OCIREG_… of ocireg.h.
+enum class Code : int32_t {
+    // Made by bindings/gen from src/ffi: codes
+    ok = OCIREG_OK,
+    invalid_argument = OCIREG_INVALID_ARGUMENT,
+    invalid_utf8 = OCIREG_INVALID_UTF8,
+    invalid_handle = OCIREG_INVALID_HANDLE,
+    invalid_json = OCIREG_INVALID_JSON,
+    invalid_reference = OCIREG_INVALID_REFERENCE,
+    invalid_digest = OCIREG_INVALID_DIGEST,
+    invalid_config = OCIREG_INVALID_CONFIG,
+    unsupported = OCIREG_UNSUPPORTED,
+    busy = OCIREG_BUSY,
+    cancelled = OCIREG_CANCELLED,
+    deadline = OCIREG_DEADLINE,
+    name_not_resolved = OCIREG_NAME_NOT_RESOLVED,
+    connect = OCIREG_CONNECT,
+    tls = OCIREG_TLS,
+    certificate = OCIREG_CERTIFICATE,
+    timeout = OCIREG_TIMEOUT,
+    disconnected = OCIREG_DISCONNECTED,
+    proxy = OCIREG_PROXY,
+    redirect = OCIREG_REDIRECT,
+    protocol = OCIREG_PROTOCOL,
+    policy = OCIREG_POLICY,
+    unauthorized = OCIREG_UNAUTHORIZED,
+    denied = OCIREG_DENIED,
+    credentials = OCIREG_CREDENTIALS,
+    credential_helper = OCIREG_CREDENTIAL_HELPER,
+    not_found = OCIREG_NOT_FOUND,
+    already_exists = OCIREG_ALREADY_EXISTS,
+    rate_limited = OCIREG_RATE_LIMITED,
+    server = OCIREG_SERVER,
+    rejected = OCIREG_REJECTED,
+    conflict = OCIREG_CONFLICT,
+    digest_mismatch = OCIREG_DIGEST_MISMATCH,
+    size_mismatch = OCIREG_SIZE_MISMATCH,
+    invalid_manifest = OCIREG_INVALID_MANIFEST,
+    limit = OCIREG_LIMIT,
+    no_platform = OCIREG_NO_PLATFORM,
+    io = OCIREG_IO,
+    no_space = OCIREG_NO_SPACE,
+    permission = OCIREG_PERMISSION,
+    source_changed = OCIREG_SOURCE_CHANGED,
+    internal = OCIREG_INTERNAL,
+    panic = OCIREG_PANIC,
+    // End of what is made.
+};
+
+constexpr bool operator==(Code code, int32_t number) noexcept { return static_cast<int32_t>(code) == number; }
+constexpr bool operator==(int32_t number, Code code) noexcept { return static_cast<int32_t>(code) == number; }
+constexpr bool operator!=(Code code, int32_t number) noexcept { return static_cast<int32_t>(code) != number; }
+constexpr bool operator!=(int32_t number, Code code) noexcept { return static_cast<int32_t>(code) != number; }
 
 /// Why a call failed; a copy of what the library said, so it may outlive everything.
 class Error : public std::runtime_error {
@@ -40,8 +104,8 @@ public:
         ocireg_error_free(error);
     }
 
-    /// One of OCIREG_….
-    int32_t code() const noexcept { return code_; }
+    /// What kind of failure it is, such as Code::not_found. A newer library may have codes that Code does not name.
+    Code code() const noexcept { return static_cast<Code>(code_); }
     /// Such as "OCIREG_NOT_FOUND".
     const char *name() const noexcept { return ocireg_code_name(code_); }
     /// The HTTP status that caused the error; 0 if there was none.
@@ -69,6 +133,7 @@ private:
 
 /// Explains a code in one sentence, such as "The requested object does not exist." for OCIREG_NOT_FOUND.
 inline const char *code_text(int32_t code) noexcept { return ocireg_code_text(code); }
+inline const char *code_text(Code code) noexcept { return ocireg_code_text(static_cast<int32_t>(code)); }
 
 /// Thrown by Reader::close() if the reader was closed before the end of the blob, so that what was read is not
 /// verified.
@@ -89,7 +154,21 @@ public:
     explicit operator bool() const noexcept { return either_.index() == 0; }
     /// The value; throws the error if there is none.
     T &value() & { check(); return *std::get_if<0>(&either_); }
+    const T &value() const & { check(); return *std::get_if<0>(&either_); }
     T value() && { check(); return std::move(*std::get_if<0>(&either_)); }
+    /// The value, as value() returns it: without one, these throw the error as well.
+    T &operator*() & { return value(); }
+    const T &operator*() const & { return value(); }
+    T operator*() && { return std::move(*this).value(); }
+    T *operator->() { return &value(); }
+    const T *operator->() const { return &value(); }
+    /// The value, or another one if there is none.
+    template <typename U>
+    T value_or(U &&other) const & { return *this ? *std::get_if<0>(&either_) : static_cast<T>(std::forward<U>(other)); }
+    template <typename U>
+    T value_or(U &&other) && {
+        return *this ? std::move(*std::get_if<0>(&either_)) : static_cast<T>(std::forward<U>(other));
+    }
     /// The error; only if there is no value.
     const Error &error() const { return std::get<1>(either_); }
 
@@ -188,7 +267,166 @@ Result<Class> wrap(Result<Handle> &&handle) {
     return Class(std::move(handle).value());
 }
 
+/// The strings of a list in JSON; `ocireg_json_strings`.
+inline Result<std::vector<std::string>> strings(const char *json, const char *pointer, const char *member) {
+    char **found = nullptr;
+    size_t count = 0;
+    return result(
+        [&](ocireg_error **error) { return ocireg_json_strings(json, pointer, member, &found, &count, error); },
+        [&] {
+            Handle<char *, ocireg_strings_free> owned(found);
+            return std::vector<std::string>(found, found + count);
+        });
+}
+
+/// A part of a document that may be absent.
+template <typename T>
+std::optional<T> present(Result<T> &&part) {
+    if (part) return std::move(part).value();
+    if (part.error().code() == Code::not_found) return std::nullopt;
+    throw part.error();
+}
+
+/// A document of the library, and the members that it may have.
+class Document {
+public:
+    explicit Document(const std::string &json) : json_(json) {}
+
+    std::optional<std::string> get(const std::string &pointer) const {
+        return present(text([&](char **out, ocireg_error **error) {
+            return ocireg_json_get(json_.c_str(), pointer.c_str(), out, error);
+        }));
+    }
+    std::string string(const std::string &pointer) const { return get(pointer).value_or(std::string()); }
+    /// JSON itself, where null is as good as absent.
+    std::optional<std::string> object(const std::string &pointer) const {
+        auto found = get(pointer);
+        return found && *found != "null" ? found : std::nullopt;
+    }
+    std::vector<std::string> list(const char *pointer) const {
+        if (object(pointer)) return strings(json_.c_str(), pointer, nullptr).value();
+        return {};
+    }
+    /// The value of a key that may hold any character.
+    std::optional<std::string> entry(const char *pointer, std::string_view key) const {
+        std::string path = std::string(pointer) + '/';
+        for (const char c : key) {
+            if (c == '~') path += "~0";
+            else if (c == '/') path += "~1";
+            else path += c;
+        }
+        return get(path);
+    }
+
+private:
+    const std::string &json_;
+};
+
 } // namespace detail
+
+/// What a manifest, a layer or another blob is: an OCI descriptor.
+struct Descriptor {
+    std::string media_type;
+    std::string digest;
+    uint64_t size = 0;
+    /// os/architecture[/variant]; "" if the descriptor does not have a platform.
+    std::string platform;
+    /// "" if there is none.
+    std::string artifact_type;
+    /// The whole descriptor.
+    std::string json;
+
+    /// Reads a descriptor, such as a result of Session::head_manifest().
+    static Descriptor parse(std::string_view json) {
+        Descriptor made;
+        made.json = json;
+        const detail::Document document(made.json);
+        made.media_type = document.string("/mediaType");
+        made.digest = document.string("/digest");
+        made.size = std::stoull(document.get("/size").value_or("0"));
+        made.artifact_type = document.string("/artifactType");
+        if (document.object("/platform")) {
+            made.platform = document.string("/platform/os") + '/' + document.string("/platform/architecture");
+            const std::string variant = document.string("/platform/variant");
+            if (!variant.empty()) made.platform += '/' + variant;
+        }
+        return made;
+    }
+    /// Reads a list of descriptors, such as `layers` of a manifest.
+    static std::vector<Descriptor> parse_list(const std::string &json, const char *pointer) {
+        std::vector<Descriptor> made;
+        for (const std::string &one : detail::Document(json).list(pointer)) made.push_back(parse(one));
+        return made;
+    }
+    /// The value of an annotation, if there is one.
+    std::optional<std::string> annotation(std::string_view key) const {
+        return detail::Document(json).entry("/annotations", key);
+    }
+};
+
+/// What an image says about itself: its platform, and how a container of it is run.
+struct ImageConfig {
+    std::string os, architecture, variant;
+    /// RFC 3339; "" if it is not known.
+    std::string created;
+    std::string user, working_dir, stop_signal;
+    std::vector<std::string> env, entrypoint, cmd;
+    /// The digests of the uncompressed layers, from the lowest up.
+    std::vector<std::string> diff_ids;
+    /// The whole configuration.
+    std::string json;
+
+    /// Reads the configuration of an image: the blob that `config` of its manifest names.
+    static ImageConfig parse(std::string_view json) {
+        ImageConfig made;
+        made.json = json;
+        const detail::Document document(made.json);
+        made.os = document.string("/os");
+        made.architecture = document.string("/architecture");
+        made.variant = document.string("/variant");
+        made.created = document.string("/created");
+        made.user = document.string("/config/User");
+        made.working_dir = document.string("/config/WorkingDir");
+        made.stop_signal = document.string("/config/StopSignal");
+        made.env = document.list("/config/Env");
+        made.entrypoint = document.list("/config/Entrypoint");
+        made.cmd = document.list("/config/Cmd");
+        made.diff_ids = document.list("/rootfs/diff_ids");
+        return made;
+    }
+    /// The value of a label, if there is one.
+    std::optional<std::string> label(std::string_view key) const {
+        return detail::Document(json).entry("/config/Labels", key);
+    }
+};
+
+/// What Service::image() finds behind a reference or location.
+struct Image {
+    /// "image", "index" or "artifact".
+    std::string kind;
+    /// The reference or location with the digest.
+    std::string reference;
+    /// Of the manifest or index that the reference names.
+    Descriptor descriptor;
+    /// Of the platform that was asked for; absent for an artifact.
+    std::optional<ImageConfig> config;
+    std::vector<Descriptor> layers;
+    /// The whole result of Service::inspect().
+    std::string json;
+
+    /// Reads a result of Service::inspect().
+    static Image parse(std::string_view json) {
+        Image made;
+        made.json = json;
+        const detail::Document document(made.json);
+        made.kind = document.string("/kind");
+        made.reference = document.string("/reference");
+        made.descriptor = Descriptor::parse(document.string("/descriptor"));
+        if (const auto config = document.object("/config")) made.config = ImageConfig::parse(*config);
+        made.layers = Descriptor::parse_list(made.json, "/layers");
+        return made;
+    }
+};
 
 /// A deadline, cancellation and a progress callback for calls. It must outlive the calls made under it.
 class Context {
@@ -238,6 +476,15 @@ inline const ocireg_context *raw(const Context *context) noexcept { return conte
 struct Manifest {
     std::string descriptor_json;
     std::vector<uint8_t> data;
+
+    /// The descriptor as a type.
+    Descriptor descriptor() const { return Descriptor::parse(descriptor_json); }
+    /// The content as a string, for json_get().
+    std::string json() const { return std::string(data.begin(), data.end()); }
+    /// The layers of an image; none if this is an index.
+    std::vector<Descriptor> layers() const { return Descriptor::parse_list(json(), "/layers"); }
+    /// The manifests of an index; none if this is an image.
+    std::vector<Descriptor> manifests() const { return Descriptor::parse_list(json(), "/manifests"); }
 };
 
 /// A v1 image: its JSON, and the size of its layer, -1 if the registry does not state it.
@@ -311,6 +558,41 @@ private:
 
     Handle handle_;
     State state_ = State::fresh;
+};
+
+/// A blob as a std::istream. Its end comes only after size and digest were checked; an error of the library is thrown
+/// by whatever reads from the stream. Call verify() after a reader that may stop before the end.
+///
+///     ocireg::BlobStream blob(session.open_blob(digest));
+///     std::ofstream("layer.tar.gz") << blob.rdbuf();
+///     blob.verify();
+class BlobStream : public std::istream {
+public:
+    /// The context, if there is one, must outlive the stream.
+    explicit BlobStream(Reader reader, const Context *context = nullptr)
+        : std::istream(nullptr), buffer_(std::move(reader), context) {
+        rdbuf(&buffer_);
+        exceptions(std::ios::badbit); // Else an error would look like the end.
+    }
+
+    /// Reads the rest and checks size and digest.
+    void verify() { buffer_.reader.verify(buffer_.context); }
+    /// The size of the whole blob; -1 if it is not known.
+    int64_t size() const noexcept { return buffer_.reader.size(); }
+
+private:
+    struct Buffer : std::streambuf {
+        Buffer(Reader reader, const Context *context) : reader(std::move(reader)), context(context), bytes(64 << 10) {}
+        int_type underflow() override {
+            const size_t count = reader.read(reinterpret_cast<uint8_t *>(bytes.data()), bytes.size(), context);
+            setg(bytes.data(), bytes.data(), bytes.data() + count);
+            return count == 0 ? traits_type::eof() : traits_type::to_int_type(bytes[0]);
+        }
+        Reader reader;
+        const Context *context;
+        std::vector<char> bytes;
+    };
+    Buffer buffer_;
 };
 
 /// A blob that stays at the registry and is read in parts, like a file. Any number of threads may use it at once.
@@ -408,6 +690,14 @@ public:
                           const Context *context = nullptr) const {
         return try_get_manifest(tag_or_digest, options_json, context).value();
     }
+
+    /// Lists the tags of the repository.
+    Result<std::vector<std::string>> try_tags(const Context *context = nullptr) const {
+        const auto list = try_list_tags(nullptr, context);
+        if (!list) return list.error();
+        return detail::strings(list->c_str(), "/tags", nullptr);
+    }
+    std::vector<std::string> tags(const Context *context = nullptr) const { return try_tags(context).value(); }
 
     /// Returns nothing if the blob was mounted, else a writer that continues the upload that the registry started instead.
     Result<std::optional<Writer>> try_mount_blob(Text digest, Text from_repository, Text options_json = nullptr,
@@ -924,6 +1214,16 @@ public:
     }
     void set_credentials(Credentials credentials) const { try_set_credentials(std::move(credentials)).value(); }
 
+    /// Finds out what is behind a reference or location: inspect() as a type. The options are those of inspect().
+    Result<Image> try_image(Text source, Text options_json = nullptr, const Context *context = nullptr) const {
+        const auto found = try_inspect(source, options_json, context);
+        if (!found) return found.error();
+        return Image::parse(*found);
+    }
+    Image image(Text source, Text options_json = nullptr, const Context *context = nullptr) const {
+        return try_image(source, options_json, context).value();
+    }
+
     // Made by bindings/gen from src/ffi: ocireg_service
     /// Returns the current registry configuration.
     Result<std::string> try_config() const {
@@ -1063,6 +1363,18 @@ public:
     }
     std::string login(Text auth_json, Text user_agent = nullptr, const Context *context = nullptr) const {
         return try_login(auth_json, user_agent, context).value();
+    }
+
+    /// Checks a user name and a password with a registry, then stores them.
+    Result<std::string> try_login_password(Text host, Text username, Text password,
+                                           const Context *context = nullptr) const {
+        return detail::text([&](char **out, ocireg_error **error) {
+            return ocireg_service_login_password(handle_.get(), detail::raw(context), host.get(), username.get(),
+                                                 password.get(), out, error);
+        });
+    }
+    std::string login_password(Text host, Text username, Text password, const Context *context = nullptr) const {
+        return try_login_password(host, username, password, context).value();
     }
 
     /// Removes the stored credentials of a registry.
@@ -1224,6 +1536,15 @@ private:
 
     Handle handle_;
 };
+
+/// Returns the strings of a list in JSON, such as tags, or one string of each of its elements, such as the digests of
+/// layers (`member` is then "/digest").
+inline Result<std::vector<std::string>> try_json_strings(Text json, Text pointer, Text member = nullptr) {
+    return detail::strings(json.get(), pointer.get(), member.get());
+}
+inline std::vector<std::string> json_strings(Text json, Text pointer, Text member = nullptr) {
+    return try_json_strings(json, pointer, member).value();
+}
 
 // Made by bindings/gen from src/ffi: functions
 /// Lists the images in an OCI layout.

@@ -75,6 +75,58 @@ pub unsafe extern "C" fn ocireg_json_length(
     })
 }
 
+/// Returns the strings of a list in JSON, such as tags, or one string of each of its elements, such as the digests of
+/// layers.
+///
+/// Example:
+///
+/// @code
+/// char **tags = NULL, **layers = NULL;
+/// size_t count = 0;
+/// int32_t code = ocireg_session_list_tags(session, context, NULL, &json, &error);
+/// if (code == OCIREG_OK) code = ocireg_json_strings(json, "/tags", NULL, &tags, &count, &error);
+/// for (size_t i = 0; i < count; i++) puts(tags[i]);
+/// if (code == OCIREG_OK) code = ocireg_json_strings(manifest, "/layers", "/digest", &layers, NULL, &error);
+/// ocireg_strings_free(layers);
+/// ocireg_strings_free(tags);
+/// @endcode
+///
+/// @param json     The JSON, as for ocireg_json_get(). Not NULL.
+/// @param pointer  The JSON Pointer of the list; "" is the whole JSON. Not NULL.
+/// @param member   The JSON Pointer of the value within each element, such as /digest. NULL or "" is the element itself.
+/// @param strings  Receives an array of the values, each as ocireg_json_get() returns it, with a null pointer after the
+///                 last one. Free it with ocireg_strings_free(). Not NULL.
+/// @param count    Receives the number of values; 0 on failure. May be NULL.
+/// @param error    Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+/// @return OCIREG_OK or an error code, such as:
+///         - OCIREG_NOT_FOUND: there is no such list, or an element does not have the member.
+///         - OCIREG_INVALID_ARGUMENT: the value is not a list, or a pointer is not valid.
+///         - OCIREG_UNSUPPORTED: a value is a string that contains a NUL character.
+///
+/// Safe to call from any thread. Never blocks. Since 0.2.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocireg_json_strings(
+    json: *const c_char,
+    pointer: *const c_char,
+    member: *const c_char,
+    strings: *mut *mut *mut c_char,
+    count: *mut usize,
+    error: *mut *mut ocireg_error,
+) -> i32 {
+    guard!(error, {
+        args!(
+            out = out(strings),
+            count = optional_number(count),
+            json = text(json),
+            pointer = text(pointer),
+            member = optional_text(member)
+        );
+        let found = pointer::strings(json, pointer, member)?;
+        count.set(found.len());
+        out.set_strings(found)
+    })
+}
+
 /// Creates an AuthConfig from a user name and a password, with everything escaped correctly.
 ///
 /// The result is what `auth_json` parameters and the option `auth` take; ocireg_service_login() has an example.

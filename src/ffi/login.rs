@@ -6,6 +6,7 @@ use super::context::ocireg_context;
 use super::error::ocireg_error;
 use super::service::ocireg_service;
 use crate::client::login;
+use crate::credentials::AuthConfig;
 
 /// Checks credentials with a registry. Nothing is stored.
 ///
@@ -102,6 +103,48 @@ pub unsafe extern "C" fn ocireg_service_login(
             call = call(context)
         );
         out.set_json(&login::login(&service, &auth, user_agent, &call)?)
+    })
+}
+
+/// Checks a user name and a password with a registry, then stores them.
+///
+/// It is ocireg_service_login() without JSON.
+///
+/// @param service   The service. Not NULL.
+/// @param context   The deadline, cancellation and progress callback of this call. May be NULL.
+/// @param host      The registry as host[:port]. NULL, "" and "docker.io" are Docker Hub.
+/// @param username  The user name. Not NULL.
+/// @param password  The password or access token. Not NULL.
+/// @param stored    Receives where the credentials were stored: "config.json", the name of the credential helper, or
+///                  "none". Free it with ocireg_string_free(). May be NULL.
+/// @param error     Receives the error on failure, which never contains the password. Free it with ocireg_error_free().
+///                  May be NULL.
+/// @return OCIREG_OK or an error code as from ocireg_service_login().
+///
+/// Safe to call from any thread. Blocks for a few requests, while a helper runs, and while the file is written.
+/// Since 0.2.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocireg_service_login_password(
+    service: *const ocireg_service,
+    context: *const ocireg_context,
+    host: *const c_char,
+    username: *const c_char,
+    password: *const c_char,
+    stored: *mut *mut c_char,
+    error: *mut *mut ocireg_error,
+) -> i32 {
+    guard!(error, {
+        args!(
+            out = optional_out(stored),
+            service = handle(service),
+            host = optional_text(host),
+            username = text(username),
+            password = text(password),
+            call = call(context)
+        );
+        let auth = AuthConfig::of_user(host, Some(username), Some(password))?;
+        let accepted = login::login(&service, &auth, None, &call)?;
+        out.set_text(accepted.stored.unwrap_or_default())
     })
 }
 

@@ -130,6 +130,25 @@ pub(super) fn bytes_into_raw(data: &[u8]) -> *mut u8 {
     unsafe { all.add(PREFIX) }
 }
 
+impl Out<*mut c_char> {
+    /// Writes an array of strings that ends with NULL.
+    pub(super) fn set_strings(&self, strings: Vec<String>) -> Result<()> {
+        let strings: Vec<CString> =
+            strings.into_iter().map(CString::new).collect::<std::result::Result<_, _>>().map_err(
+                |_| Error::internal("a result contains a NUL byte, which a C string cannot hold"),
+            )?;
+        // The length is in front, as for bytes.
+        let length = std::ptr::without_provenance_mut(strings.len());
+        let mut all = vec![length];
+        all.extend(strings.into_iter().map(CString::into_raw));
+        all.push(std::ptr::null_mut());
+        let all = Box::into_raw(all.into_boxed_slice()).cast::<*mut c_char>();
+        // SAFETY: the allocation has at least two elements.
+        self.set(unsafe { all.add(1) });
+        Ok(())
+    }
+}
+
 /// Overwrites and frees a string that a function of this library returned.
 ///
 /// Do not free the strings of an error, or those that ocireg_version() and similar functions return.
@@ -165,6 +184,31 @@ pub unsafe extern "C" fn ocireg_bytes_free(data: *mut u8) {
                 Box::from_raw(std::ptr::slice_from_raw_parts_mut(start, len))
             };
             all.zeroize();
+        }
+    })
+}
+
+/// Overwrites and frees an array of strings that a function of this library returned, and the strings in it.
+///
+/// @param strings  The array, as it was returned. NULL does nothing.
+///
+/// Call it once, from any thread. Never blocks. Since 0.2.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocireg_strings_free(strings: *mut *mut c_char) {
+    guard!(default = (), {
+        if !strings.is_null() {
+            // SAFETY: the caller passes an array of ours: Out::set_strings put the length in front and NULL behind, and
+            // the whole was a boxed slice.
+            let all = unsafe {
+                let start = strings.sub(1);
+                let length = (*start).addr();
+                Box::from_raw(std::ptr::slice_from_raw_parts_mut(start, length + 2))
+            };
+            for text in &all[1..all.len() - 1] {
+                // SAFETY: each came from CString::into_raw.
+                let text = unsafe { CString::from_raw(*text) };
+                text.into_bytes_with_nul().zeroize();
+            }
         }
     })
 }

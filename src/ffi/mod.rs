@@ -75,7 +75,7 @@ pub use layout::*;
 pub use login::*;
 pub use lookup::*;
 pub use manifests::*;
-pub use memory::{ocireg_bytes_free, ocireg_string_free};
+pub use memory::{ocireg_bytes_free, ocireg_string_free, ocireg_strings_free};
 pub use names::*;
 pub use reader::*;
 pub use remote::*;

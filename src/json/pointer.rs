@@ -4,7 +4,6 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::str::FromStr;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -17,13 +16,11 @@ use crate::names::host::printable;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pointer(Vec<String>);
 
-impl FromStr for Pointer {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
+impl Pointer {
+    fn parse(text: &str, argument: &str) -> Result<Self> {
         let invalid = |why: &str| {
             let message = format!("{:?} is not a JSON Pointer: {why}", printable(text));
-            Error::argument("pointer", message).hint(
+            Error::argument(argument, message).hint(
                 "put / before each key or index, as in /layers/0/digest; in a key, write ~0 for ~ and ~1 for /",
             )
         };
@@ -55,7 +52,26 @@ fn unescape(token: &str) -> Option<String> {
 
 /// The value at a pointer: a string without its quotes and escapes, anything else as it stands in the JSON text.
 pub fn get(text: &str, pointer: &str) -> Result<String> {
+    as_text(find(text, pointer)?, pointer)
+}
+
+/// The elements of the array at a pointer, or what `member` names within each of them, in the form of [`get`].
+pub fn strings(text: &str, pointer: &str, member: Option<&str>) -> Result<Vec<String>> {
     let value = find(text, pointer)?;
+    if !is(value, '[') {
+        let message = format!("the value at {:?} is not an array", printable(pointer));
+        return Err(
+            Error::argument("pointer", message).hint("ocireg_json_get() returns a single value")
+        );
+    }
+    let elements: Vec<&RawValue> = again(serde_json::from_str(value.get()))?;
+    let member = member.unwrap_or_default();
+    let path = Pointer::parse(member, "member")?;
+    let of_each = |element| as_text(find_in(element, &path, member, "member")?, member);
+    elements.into_iter().map(of_each).collect()
+}
+
+fn as_text(value: &RawValue, pointer: &str) -> Result<String> {
     if !is(value, '"') {
         return Ok(value.get().to_owned());
     }
@@ -91,9 +107,17 @@ fn is(value: &RawValue, first: char) -> bool {
 }
 
 fn find<'a>(text: &'a str, pointer: &str) -> Result<&'a RawValue> {
-    let path: Pointer = pointer.parse()?;
+    let path = Pointer::parse(pointer, "pointer")?;
     strict::check_argument(text, "json")?;
-    let mut value: &RawValue = again(serde_json::from_str(text))?;
+    find_in(again(serde_json::from_str(text))?, &path, pointer, "pointer")
+}
+
+fn find_in<'a>(
+    mut value: &'a RawValue,
+    path: &Pointer,
+    pointer: &str,
+    argument: &str,
+) -> Result<&'a RawValue> {
     for token in &path.0 {
         let inner = if is(value, '{') {
             again(Key(token).read(value))?
@@ -107,7 +131,7 @@ fn find<'a>(text: &'a str, pointer: &str) -> Result<&'a RawValue> {
         };
         value = inner.ok_or_else(|| {
             Error::new(Code::NotFound, format!("the JSON has no value at {:?}", printable(pointer)))
-                .in_argument("pointer")
+                .in_argument(argument)
                 .with(|d| d.what = Some("value"))
                 .hint("keys that do not apply are absent; write indices as 0, 1, 2")
         })?;

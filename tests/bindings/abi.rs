@@ -133,17 +133,26 @@ fn destdir_holds_everything() {
         found.push(path.to_string_lossy().into_owned());
     });
     found.sort();
-    let expected = [
+    let pages = std::fs::read_dir(stage::root().join("bindings/c/man")).expect("manual pages");
+    let pages = pages.map(|page| page.expect("a page").file_name().to_string_lossy().into_owned());
+    let mut expected: Vec<String> = [
         "include/ocireg.h",
         "include/ocireg.hpp",
-        "lib/cmake/ocireg/ocireg-config-version.cmake",
-        "lib/cmake/ocireg/ocireg-config.cmake",
+        "lib/libocireg.a",
         "lib/libocireg.so",
         "lib/libocireg.so.0",
         concat!("lib/libocireg.so.", env!("CARGO_PKG_VERSION")),
         "lib/pkgconfig/ocireg.pc",
-    ];
-    assert_eq!(found, expected.map(|name| format!("opt/no-such/ocireg/{name}")));
+        "share/cmake/ocireg/ocireg-config-version.cmake",
+        "share/cmake/ocireg/ocireg-config.cmake",
+    ]
+    .map(str::to_owned)
+    .into_iter()
+    .chain(pages.map(|page| format!("share/man/man3/{page}")))
+    .map(|name| format!("opt/no-such/ocireg/{name}"))
+    .collect();
+    expected.sort();
+    assert_eq!(found, expected);
     assert!(!Path::new("/opt/no-such").exists());
     let pc = dest.path().join("opt/no-such/ocireg/lib/pkgconfig/ocireg.pc");
     assert!(std::fs::read_to_string(pc).expect("pc").contains("prefix=/opt/no-such/ocireg\n"));

@@ -85,8 +85,11 @@ fn good(function: &Function, parameter: &Parameter) -> String {
         (name, "size") if name.contains("_session_push_") => "sizeof new_image_json - 1",
         (_, "headers_json") => "\"{\\\"X-Abuse\\\":[\\\"1\\\"]}\"",
         ("ocireg_endpoint_new_v1", "index_json") => "v1_index",
-        ("ocireg_json_get" | "ocireg_json_length", "json") => "\"{\\\"a\\\":[1]}\"",
+        ("ocireg_json_get" | "ocireg_json_length" | "ocireg_json_strings", "json") => {
+            "\"{\\\"a\\\":[1]}\""
+        }
         (_, "pointer") => "\"/a\"",
+        (_, "member") => "\"\"",
         (_, "username") => "\"alice\"",
         (_, "password") => "\"p\"",
         ("ocireg_reader_read" | "ocireg_blob_read_at", "buffer") => "some_buffer",
@@ -175,6 +178,7 @@ fn calls(function: &Function, body: &mut String) {
             }
             let free = match output.kind.as_str() {
                 "char**" => "ocireg_string_free".to_owned(),
+                "char***" => "ocireg_strings_free".to_owned(),
                 "uint8_t**" => "ocireg_bytes_free".to_owned(),
                 handle => handle.trim_end_matches('*').to_owned() + "_free",
             };

@@ -306,7 +306,7 @@ fn cpp_header_is_complete() {
 }
 
 /// The examples as a user builds them, with CMake's find_package, once a test process.
-fn examples() -> &'static Path {
+pub fn examples() -> &'static Path {
     static BUILT: OnceLock<ocireg_testkit::TempDir> = OnceLock::new();
     let directory = BUILT.get_or_init(|| {
         let directory = ocireg_testkit::tempdir();

@@ -5,7 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use ocireg_testkit::stage;
+use ocireg_testkit::image::Spec;
+use ocireg_testkit::{Registry, stage};
 
 fn install() -> Command {
     stage::prefix(); // Built once, under the lock.
@@ -55,7 +56,7 @@ fn compiles_and_starts(prefix: &Path, libdir: &Path) {
 
 #[test]
 fn libdir_is_where_the_library_goes_and_every_file_knows() {
-    for libdir in ["lib64", "lib/x86_64-linux-gnu"] {
+    for libdir in ["lib64", "lib/x86_64-linux-gnu", "own/place"] {
         let prefix = ocireg_testkit::tempdir();
         let output = install()
             .arg("--prefix")
@@ -84,7 +85,7 @@ fn libdir_is_where_the_library_goes_and_every_file_knows() {
                 .arg(project.path())
                 .arg("-B")
                 .arg(&build)
-                .arg(format!("-Docireg_DIR={}", libdir.join("cmake/ocireg").display())),
+                .arg(format!("-DCMAKE_PREFIX_PATH={}", prefix.path().display())),
         );
         stage::run(Command::new("cmake").arg("--build").arg(&build));
         let version = stage::output(&mut Command::new(build.join("program")));
@@ -146,4 +147,48 @@ fn what_is_missing_is_said_before_anything_is_built() {
     }
     let output = install().args(["--prefix", "relative"]).output().expect("sh");
     assert!(!output.status.success() && said(&output).contains("absolute path"));
+}
+
+/// A program that carries the library in itself needs nothing beside it, and sees nothing of it but its functions.
+#[test]
+fn a_static_program_runs_and_only_our_functions_are_global() {
+    let prefix = stage::prefix();
+    let archive = prefix.join("lib/libocireg.a");
+    let symbols =
+        stage::output(Command::new("nm").args(["--defined-only", "--extern-only"]).arg(&archive));
+    let names: Vec<&str> =
+        symbols.lines().filter_map(|line| line.split_whitespace().nth(2)).collect();
+    let strange: Vec<_> = names.iter().filter(|name| !name.starts_with("ocireg_")).collect();
+    assert!(names.len() > 100 && strange.is_empty(), "{strange:?}");
+
+    let directory = ocireg_testkit::tempdir();
+    let source = directory.path().join("program.c");
+    let code = "#include <ocireg.h>\n#include <stdio.h>\n#include <stdlib.h>\nint main(int argc, char **argv) {\n\
+        ocireg_service *service = NULL; ocireg_session *session = NULL; ocireg_error *error = NULL;\n\
+        char *json = NULL, **tags = NULL; size_t count = 0;\n\
+        if (argc == 2 && ocireg_service_new(NULL, &service, &error) == OCIREG_OK &&\n\
+            ocireg_session_open(service, NULL, argv[1], NULL, &session, &error) == OCIREG_OK &&\n\
+            ocireg_session_list_tags(session, NULL, NULL, &json, &error) == OCIREG_OK &&\n\
+            ocireg_json_strings(json, \"/tags\", NULL, &tags, &count, &error) == OCIREG_OK)\n\
+            for (size_t i = 0; i < count; i++) puts(tags[i]);\n\
+        else return fprintf(stderr, \"%s\\n\", ocireg_error_message(error)), 1;\n\
+        ocireg_strings_free(tags); ocireg_string_free(json);\n\
+        ocireg_session_free(session); ocireg_service_free(service); return 0; }\n";
+    std::fs::write(&source, code).expect("written");
+    let registry = Registry::plain();
+    let image = Spec::busybox(&["linux/amd64"]).build();
+    for tag in ["1", "2"] {
+        image.push_to(&registry, "app", tag);
+    }
+    let flags =
+        stage::output(stage::pkg_config().args(["--static", "--cflags", "--libs", "ocireg"]));
+    let program = directory.path().join("program");
+    let mut cc = Command::new("cc");
+    cc.arg("-static").arg(&source).arg("-o").arg(&program).args(flags.split_whitespace());
+    stage::run(&mut cc);
+    let kind = stage::output(Command::new("readelf").arg("--program-headers").arg(&program));
+    assert!(!kind.contains("INTERP"), "it is not static:\n{kind}");
+    let mut program = Command::new(program);
+    let tags = stage::output(program.arg(format!("{}/app", registry.host())));
+    assert_eq!(tags, "1\n2\n");
 }

@@ -6,8 +6,10 @@ mod fixtures;
 
 mod abi;
 mod c;
+mod c_tasks;
 mod e2e;
 mod header;
 mod install;
+mod man;
 mod program;
 mod python;

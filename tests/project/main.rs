@@ -6,3 +6,4 @@ mod english;
 mod prose;
 mod rows;
 mod sizes;
+mod trust;

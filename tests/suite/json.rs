@@ -1,6 +1,6 @@
 //! JSON for programs without a parser: values by JSON Pointer, and AuthConfigs, through the C surface.
 
-use std::ffi::{CString, c_char};
+use std::ffi::{CStr, CString, c_char};
 use std::ptr;
 
 use crate::c_surface::*;
@@ -304,4 +304,58 @@ fn null_and_other_encodings_are_refused_and_named() {
         call(|error| unsafe { ocireg_json_length(good, c"".as_ptr(), ptr::null_mut(), error) })
             .expect_err("nowhere to put the result");
     assert_eq!(failure.argument(), "length");
+}
+
+fn strings(text: &str, pointer: &str, member: Option<&str>) -> Outcome<Vec<String>> {
+    let (text, pointer, member) = (c(text), c(pointer), member.map(c));
+    let (mut found, mut count) = (ptr::null_mut(), 7);
+    // SAFETY: live text or NULL in, live places out.
+    let outcome = call(|error| unsafe {
+        ocireg_json_strings(
+            text.as_ptr(),
+            pointer.as_ptr(),
+            member.as_ref().map_or(ptr::null(), |text| text.as_ptr()),
+            &mut found,
+            &mut count,
+            error,
+        )
+    });
+    assert_eq!(outcome.is_ok(), !found.is_null());
+    assert!(outcome.is_ok() || count == 0, "a call that fails leaves 0");
+    outcome.map(|()| {
+        // SAFETY: the array has `count` strings, then NULL, and is freed once.
+        unsafe {
+            let all = std::slice::from_raw_parts(found, count + 1);
+            assert!(all[count].is_null());
+            let texts = all[..count].iter();
+            let texts = texts.map(|text| CStr::from_ptr(*text).to_str().expect("UTF-8").to_owned());
+            let texts = texts.collect();
+            ocireg_strings_free(found);
+            texts
+        }
+    })
+}
+
+#[test]
+fn the_strings_of_a_list_come_as_an_array() {
+    let text = r#"{"tags": ["1", "b\u00e4r", ""], "none": [], "a": {"b": [1, null, {"c": "d"}]},
+        "layers": [{"digest": "sha256:1", "of": {"x/y": "p"}}, {"digest": "sha256:2", "of": {"x/y": "q"}}]}"#;
+    let get = |pointer, member| strings(text, pointer, member).map_err(|failure| failure.name);
+    assert_eq!(get("/tags", None).expect("strings"), ["1", "bär", ""]);
+    assert_eq!(get("/tags", Some("")).expect("strings"), ["1", "bär", ""]);
+    assert_eq!(get("/none", None).expect("none"), [""; 0]);
+    assert_eq!(get("/none", Some("/digest")).expect("none"), [""; 0]);
+    assert_eq!(get("/layers", Some("/digest")).expect("digests"), ["sha256:1", "sha256:2"]);
+    assert_eq!(get("/layers", Some("/of/x~1y")).expect("deep"), ["p", "q"]);
+    assert_eq!(get("/a/b", None).expect("JSON"), ["1", "null", r#"{"c": "d"}"#]);
+    assert_eq!(strings(r#"["x"]"#, "", None).expect("the whole"), ["x"]);
+    assert_eq!(get("/absent", None), Err("OCIREG_NOT_FOUND".into()));
+    assert_eq!(get("/layers", Some("/size")), Err("OCIREG_NOT_FOUND".into()));
+    assert_eq!(get("/a/b", Some("/c")), Err("OCIREG_NOT_FOUND".into()), "not every element has it");
+    assert_eq!(get("/a", None), Err("OCIREG_INVALID_ARGUMENT".into()));
+    assert_eq!(get("/tags/0", None), Err("OCIREG_INVALID_ARGUMENT".into()));
+    assert_eq!(get("tags", None), Err("OCIREG_INVALID_ARGUMENT".into()));
+    assert_eq!(get("/tags", Some("x")), Err("OCIREG_INVALID_ARGUMENT".into()));
+    let nul = r#"["a\u0000b"]"#;
+    assert_eq!(strings(nul, "", None).map_err(|f| f.name), Err("OCIREG_UNSUPPORTED".into()));
 }

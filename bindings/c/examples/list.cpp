@@ -1,16 +1,19 @@
-// Lists the files of an image's first layer with tar(1), and says whether the layer was right: list REFERENCE
+// Streams an image's first layer through tar(1), which lists its files or unpacks them, and says whether the layer was
+// right: list REFERENCE [DIRECTORY]
 
 #include <csignal>
 #include <cstdio>
 #include <memory>
 #include <ocireg.hpp>
+#include <unistd.h>
 #include <vector>
 
 int main(int argc, char **argv) {
-    if (argc != 2) {
-        std::fprintf(stderr, "usage: %s REFERENCE\n", argv[0]);
+    if (argc != 2 && argc != 3) {
+        std::fprintf(stderr, "usage: %s REFERENCE [DIRECTORY]\n", argv[0]);
         return 2;
     }
+    if (argc == 3 && chdir(argv[2]) != 0) return std::perror(argv[2]), 1;
     std::signal(SIGPIPE, SIG_IGN); // tar may end before we have written everything
     try {
         ocireg::Service service(R"({"environment": true})");
@@ -18,7 +21,7 @@ int main(int argc, char **argv) {
         ocireg::Reader blob = service.open(argv[1]).open_blob(digest);
         {
             const auto close = [](std::FILE *tar) { pclose(tar); };
-            std::unique_ptr<std::FILE, decltype(close)> tar(popen("tar --list --gzip", "w"), close);
+            std::unique_ptr<std::FILE, decltype(close)> tar(popen(argc == 3 ? "tar --extract --gzip" : "tar --list --gzip", "w"), close);
             if (!tar) return std::perror("tar"), 1;
             std::vector<uint8_t> buffer(256 << 10);
             while (const size_t count = blob.read(buffer.data(), buffer.size())) {

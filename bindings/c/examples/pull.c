@@ -1,4 +1,5 @@
-/* Pulls an image into an OCI layout, shows how far it is, and stops at Ctrl-C: pull REFERENCE oci:DIRECTORY */
+/* Pulls an image into an OCI layout, shows how far it is, stops at Ctrl-C, and gives up after ten
+ * minutes: pull REFERENCE oci:DIRECTORY */
 
 #include <inttypes.h>
 #include <ocireg.h>
@@ -31,6 +32,7 @@ int main(int argc, char **argv) {
     code = ocireg_context_new(&context, &error);
     if (code == OCIREG_OK) {
         signal(SIGINT, on_interrupt);
+        ocireg_context_set_timeout(context, 10 * 60 * 1000);
         ocireg_context_set_progress(context, on_progress, NULL, NULL);
         code = ocireg_service_new("{\"environment\": true}", &service, &error);
     }

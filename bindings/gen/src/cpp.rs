@@ -2,14 +2,17 @@
 
 use std::fmt::Write;
 
+use crate::header::defined;
 use crate::surface::{Function, Parameter, Role, Surface};
 
 const BEGIN: &str = "// Made by bindings/gen from src/ffi: ";
+/// The section of the error codes.
+const CODES: &str = "codes";
 const END: &str = "// End of what is made.";
 const WIDTH: usize = 120;
 
 /// The header with its sections made anew.
-pub fn filled(surface: &Surface, header: &str) -> String {
+pub fn filled(surface: &Surface, c_header: &str, header: &str) -> String {
     let (mut text, mut inside, mut sections) = (String::new(), false, Vec::new());
     for line in header.lines() {
         if line.trim_start() == END {
@@ -21,7 +24,7 @@ pub fn filled(surface: &Surface, header: &str) -> String {
         if let Some(of) = line.trim_start().strip_prefix(BEGIN) {
             inside = true;
             sections.push(of);
-            text += &section(surface, of);
+            text += &if of == CODES { codes(c_header) } else { section(surface, of) };
         }
     }
     assert!(!inside, "a section of ocireg.hpp has no end");
@@ -32,11 +35,20 @@ pub fn filled(surface: &Surface, header: &str) -> String {
     text
 }
 
+/// The enumerators of `Code`.
+fn codes(c_header: &str) -> String {
+    let codes = defined(c_header).into_iter().take_while(|(_, value)| value.parse::<u32>().is_ok());
+    codes.fold(String::new(), |text, (name, _)| {
+        text + &format!("    {} = OCIREG_{name},\n", name.to_lowercase())
+    })
+}
+
 /// Whether the signature says all: one result at most. Readers and writers, contexts and callbacks are written by hand.
 fn is_mechanical(surface: &Surface, function: &Function) -> bool {
     let outputs = function.outputs();
     function.can_fail()
         && !function.has_callbacks()
+        && function.with(Role::StringsOut).next().is_none()
         && outputs.len() <= 1
         && match function.about() {
             Some(handle) => !surface.is_exclusive(handle),

@@ -63,7 +63,7 @@ fn constants(root: &Path) -> String {
 }
 
 /// The version of the package in `Cargo.toml`.
-fn version(root: &Path) -> [u32; 3] {
+pub fn version(root: &Path) -> [u32; 3] {
     let manifest = std::fs::read_to_string(root.join("Cargo.toml")).expect("Cargo.toml");
     let version = manifest
         .lines()

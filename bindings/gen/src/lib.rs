@@ -1,5 +1,5 @@
-//! Writes what follows from the signatures of `src/ffi`, so that nobody has to: the C header, the list of symbols, and
-//! the mechanical part of each binding and of each driver of the end-to-end tests.
+//! Writes what follows from the signatures of `src/ffi`, so that nobody has to: the C header and its manual pages, the list of
+//! symbols, and the mechanical part of each binding and of each driver of the end-to-end tests.
 //!
 //! Where a function is more than its signature says, such as one with a callback, a binding has it by hand.
 
@@ -7,6 +7,7 @@ mod cpp;
 mod drivers;
 mod go;
 mod header;
+mod man;
 mod python;
 mod surface;
 
@@ -33,7 +34,9 @@ impl Generated {
     /// # Errors
     /// It cannot be written.
     pub fn write(&self, root: &Path) -> std::io::Result<()> {
-        std::fs::write(root.join(&self.path), &self.text)
+        let path = root.join(&self.path);
+        std::fs::create_dir_all(path.parent().expect("a directory"))?;
+        std::fs::write(path, &self.text)
     }
 }
 
@@ -48,12 +51,16 @@ pub fn generate(root: &Path) -> Vec<Generated> {
     let python = python::module(&surface, &header);
     let cpp = root.join("bindings/c/ocireg.hpp");
     let cpp = std::fs::read_to_string(&cpp).unwrap_or_else(|e| panic!("{}: {e}", cpp.display()));
-    [
+    let cpp = cpp::filled(&surface, &header, &cpp);
+    let pages =
+        man::pages(&surface, &header, &header::version(root).map(|n| n.to_string()).join("."));
+    let pages = pages.into_iter().map(|(name, text)| (format!("bindings/c/man/{name}"), text));
+    let files = [
         // Go's prebuilt libraries come without a header, and a Go module cannot reach outside its directory.
         ("bindings/go/internal/capi/include/ocireg.h", header.clone()),
         ("include/ocireg.h", header),
         ("tests/data/symbols.txt", symbols),
-        ("bindings/c/ocireg.hpp", cpp::filled(&surface, &cpp)),
+        ("bindings/c/ocireg.hpp", cpp),
         ("bindings/go/internal/capi/calls.go", go::calls_file(&surface)),
         ("bindings/go/internal/capi/calls_stub.go", go::stub_file(&surface)),
         ("bindings/python/ocireg/_ffi.py", python),
@@ -61,7 +68,10 @@ pub fn generate(root: &Path) -> Vec<Generated> {
         ("tests/bindings/e2e/go/calls.go", drivers::go(&surface)),
         ("tests/bindings/e2e/python/calls.py", drivers::python(&surface)),
     ]
-    .into_iter()
-    .map(|(path, text)| Generated { path: path.into(), text })
-    .collect()
+    .map(|(path, text)| (path.to_owned(), text));
+    files
+        .into_iter()
+        .chain(pages)
+        .map(|(path, text)| Generated { path: path.into(), text })
+        .collect()
 }

@@ -18,6 +18,7 @@ pub struct Surface {
 
 /// A module of `src/ffi` that exports functions.
 pub struct Section {
+    pub module: String,
     /// The first line of its documentation.
     pub title: String,
     /// The name of its first function.
@@ -83,6 +84,8 @@ pub enum Role {
     Callback,
     UserData,
     TextOut,
+    /// An array of strings that ends with NULL; only C has it, for the others read JSON.
+    StringsOut,
     /// Its size follows.
     BytesOut,
     SizeOut,
@@ -137,6 +140,7 @@ impl Parameter {
                 Type::Handle(_) => Role::Handle,
                 Type::Mut(inner) => match &**inner {
                     Type::Char => Role::TextOut,
+                    Type::Mut(text) if **text == Type::Char => Role::StringsOut,
                     Type::Number(_) => Role::BytesOut,
                     Type::Handle(name) if name == "ocireg_error" => Role::Error,
                     Type::Handle(_) => Role::HandleOut,
@@ -204,6 +208,7 @@ impl Function {
                 Role::SizeOut if found.last().is_some_and(|last| last.role() == Role::BytesOut) => {
                 }
                 Role::TextOut
+                | Role::StringsOut
                 | Role::BytesOut
                 | Role::SizeOut
                 | Role::NumberOut
@@ -234,7 +239,8 @@ impl Surface {
             if let Some(first) = first {
                 let text = documentation(&file.attrs);
                 let title = text.lines().next().unwrap_or_default().to_owned();
-                sections.push(Section { title, first: first.sig.ident.to_string() });
+                let module = module.ident.to_string();
+                sections.push(Section { module, title, first: first.sig.ident.to_string() });
             }
             items.extend(file.items);
         }

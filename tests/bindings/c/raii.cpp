@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <iterator>
 #include <string>
 #include <thread>
 #include <type_traits>
@@ -54,6 +55,8 @@ void json() {
     CHECK(ocireg::json_get(manifest, "/layers/0/size") == "7" && ocireg::json_length(manifest, "/layers") == 1);
     CHECK(ocireg::try_json_get(manifest, "/layers/1").error().code() == OCIREG_NOT_FOUND);
     CHECK(ocireg::try_json_length(manifest, "layers").error().code() == OCIREG_INVALID_ARGUMENT);
+    CHECK((ocireg::json_strings(manifest, "/layers", "/digest") == std::vector<std::string>{"sha256:1"}));
+    CHECK(ocireg::try_json_strings(manifest, "/none").error().code() == ocireg::Code::not_found);
     const std::string auth = ocireg::auth_json("r.example", "_json_key", "{\n\"a\": 1\n}");
     CHECK(ocireg::json_get(auth, "/password") == "{\n\"a\": 1\n}" && ocireg::json_get(auth, "/username") == "_json_key");
     CHECK(ocireg::auth_json(nullptr, nullptr, nullptr) == "{}");
@@ -61,6 +64,50 @@ void json() {
     // A view need not end with a NUL.
     const std::string_view part = std::string_view("/layers/0/digest and more").substr(0, 7);
     CHECK(ocireg::json_length(std::string_view(manifest), part) == 1);
+}
+
+/* Results as values, codes as an enumeration. */
+void results() {
+    auto good = ocireg::try_validate_mirror("https://mirror.example");
+    CHECK(good && *good == "https://mirror.example/" && good->back() == '/' && good.value_or("none") == *good);
+    const auto bad = ocireg::try_validate_mirror("no url");
+    CHECK(!bad && bad.value_or("none") == "none" && ocireg::try_certs_dir().value_or("") == ocireg::certs_dir());
+    try {
+        (void)*bad;
+        CHECK(!"reached");
+    } catch (const ocireg::Error &error) {
+        CHECK(error.code() == bad.error().code() && error.code() != ocireg::Code::ok);
+    }
+    switch (ocireg::try_parse_reference("UPPER").error().code()) {
+    case ocireg::Code::invalid_reference: break;
+    default: CHECK(!"another code");
+    }
+    CHECK(ocireg::Code::not_found == OCIREG_NOT_FOUND && OCIREG_IO != ocireg::Code::panic);
+    CHECK(std::string(ocireg::code_text(ocireg::Code::io)) == ocireg::code_text(OCIREG_IO));
+}
+
+/* Documents as types: what is absent or null is empty, and keys may hold any character. */
+void documents() {
+    const auto descriptor = ocireg::Descriptor::parse(
+        R"({"mediaType": "a/b", "digest": "sha256:1", "size": 12345678901, "artifactType": "c/d",
+            "platform": {"os": "linux", "architecture": "arm", "variant": "v7"}, "annotations": {"a/b~c": "x"}})");
+    CHECK(descriptor.media_type == "a/b" && descriptor.digest == "sha256:1" && descriptor.size == 12345678901);
+    CHECK(descriptor.platform == "linux/arm/v7" && descriptor.artifact_type == "c/d");
+    CHECK(descriptor.annotation("a/b~c") == "x" && !descriptor.annotation("none"));
+    const auto bare = ocireg::Descriptor::parse("{}");
+    CHECK(bare.digest.empty() && bare.size == 0 && bare.platform.empty() && !bare.annotation("a"));
+    const auto config = ocireg::ImageConfig::parse(
+        R"({"os": "linux", "architecture": "amd64", "config": {"Env": ["A=ä", "B="], "Cmd": null, "User": "1:2",
+            "Entrypoint": ["/bin/sh", "-c"], "Labels": {"x.y/z": "l"}}, "rootfs": {"diff_ids": ["sha256:2"]}})");
+    CHECK((config.env == std::vector<std::string>{"A=ä", "B="}) && config.cmd.empty() && config.user == "1:2");
+    CHECK(config.entrypoint.size() == 2 && config.label("x.y/z") == "l" && !config.label("x"));
+    CHECK(config.diff_ids.at(0) == "sha256:2" && config.working_dir.empty());
+    try {
+        ocireg::Descriptor::parse("{");
+        CHECK(!"reached");
+    } catch (const ocireg::Error &error) {
+        CHECK(error.code() == ocireg::Code::invalid_json);
+    }
 }
 
 void errors() {
@@ -156,6 +203,25 @@ void artifact(const ocireg::Service &service) {
               .code() == OCIREG_INVALID_ARGUMENT);
 }
 
+/* A blob as an istream: the whole of it, and an error that does not look like the end. */
+void streams(const ocireg::Session &session, const std::string &digest) {
+    ocireg::BlobStream blob(session.open_blob(digest));
+    const std::string content((std::istreambuf_iterator<char>(blob)), std::istreambuf_iterator<char>());
+    CHECK(static_cast<int64_t>(content.size()) == blob.size());
+    blob.verify();
+    ocireg::Context late;
+    late.set_timeout(1);
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    ocireg::BlobStream stopped(session.open_blob(digest), &late);
+    try {
+        std::string line;
+        while (std::getline(stopped, line)) {}
+        CHECK(!"reached");
+    } catch (const ocireg::Error &error) {
+        CHECK(error.code() == ocireg::Code::deadline);
+    }
+}
+
 void images() {
     ocireg::Service service;
     const std::string image = registry + "/big:latest";
@@ -171,6 +237,8 @@ void images() {
     CHECK(has(service.auth(alice, "raii/1"), "Login Succeeded"));
     ocireg::Service forgetful(R"({"docker-config": ""})");
     CHECK(has(forgetful.login(alice), "\"stored\":\"none\""));
+    CHECK(forgetful.login_password(registry, "alice", "p") == "none");
+    CHECK(forgetful.try_login_password(registry, "", "p").error().code() == ocireg::Code::invalid_argument);
     forgetful.logout(registry);
     CHECK(!forgetful.try_logout("a b") && !forgetful.try_login("{}"));
     service.load_mirrors(R"(["https://mirror.example"])");
@@ -199,6 +267,14 @@ void images() {
     CHECK(total == reader.size());
     reader.close();
     verified(opened, digest);
+    streams(opened, digest);
+    CHECK(opened.tags() == std::vector<std::string>{"latest"});
+    CHECK(manifest.layers().at(0).digest == digest && manifest.manifests().empty());
+    CHECK(manifest.descriptor().digest == ocireg::Descriptor::parse(opened.head_manifest()).digest);
+    const auto found = service.image(image);
+    CHECK(found.kind == "image" && found.layers.at(0).digest == digest && found.config && found.config->os == "linux");
+    CHECK(found.descriptor.digest == manifest.descriptor().digest && !found.config->diff_ids.empty());
+    CHECK(!service.try_image(registry + "/no/such"));
 
     CHECK(has(service.inspect(image), "\"kind\":\"image\""));
     CHECK(has(service.pull(image, "oci:" + directory + "/plain"), "bytes_total"));
@@ -350,6 +426,8 @@ int main(int argc, char **argv) {
     v1 = argv[3];
     names();
     json();
+    results();
+    documents();
     errors();
     images();
     protocol_v1();

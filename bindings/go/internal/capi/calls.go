@@ -282,6 +282,21 @@ func (h *Service) Login(ctx *Context, authJSON string, userAgent *string) (strin
 	return takeText(jsonOut), err
 }
 
+// LoginPassword calls ocireg_service_login_password.
+func (h *Service) LoginPassword(ctx *Context, host *string, username string, password string) (string, error) {
+	self, err := h.acquire()
+	if err != nil {
+		return "", err
+	}
+	defer h.release()
+	var storedOut *C.char
+	err = call([]arg{optional("host", host), text("username", username), text("password", password)},
+		func(in []*C.char, failure **C.ocireg_error) C.int32_t {
+			return C.ocireg_service_login_password(self, ctx.raw(), in[0], in[1], in[2], &storedOut, failure)
+		})
+	return takeText(storedOut), err
+}
+
 // Logout calls ocireg_service_logout.
 func (h *Service) Logout(ctx *Context, host string) error {
 	self, err := h.acquire()

@@ -88,6 +88,10 @@ func (*Service) Login(*Context, string, *string) (string, error) {
 	return "", noCgo()
 }
 
+func (*Service) LoginPassword(*Context, *string, string, string) (string, error) {
+	return "", noCgo()
+}
+
 func (*Service) Logout(*Context, string) error {
 	return noCgo()
 }

@@ -109,6 +109,14 @@ static int called(void) {
         answer_text(code, out);
         return 1;
     }
+    if (named("service_login_password")) {
+        ocireg_service *self = handle_of('S', fields[1]);
+        if (self == NULL) return 1;
+        char *out = NULL;
+        code = ocireg_service_login_password(self, context, fields[2], fields[3], fields[4], &out, &error);
+        answer_text(code, out);
+        return 1;
+    }
     if (named("service_logout")) {
         ocireg_service *self = handle_of('S', fields[1]);
         if (self == NULL) return 1;

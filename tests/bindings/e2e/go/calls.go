@@ -17,6 +17,7 @@ var calls = []struct{ request, of, method string }{
 	{"inspect", "service", "Inspect"},
 	{"service_auth", "service", "Auth"},
 	{"service_login", "service", "Login"},
+	{"service_login_password", "service", "LoginPassword"},
 	{"service_logout", "service", "Logout"},
 	{"service_credentials", "service", "Credentials"},
 	{"session_id", "session", "ID"},

@@ -30,6 +30,7 @@ CALLS: dict[str, Call] = {
     "inspect": Call("service", "inspect", ("text", "options"), True),
     "service_auth": Call("service", "auth", ("text", "text"), True),
     "service_login": Call("service", "login", ("text", "text"), True),
+    "service_login_password": Call("service", "login_password", ("text", "text", "text"), True),
     "service_logout": Call("service", "logout", ("text",), True),
     "service_credentials": Call("service", "credentials", ("text",), True),
     "session_id": Call("session", "id", (), False),

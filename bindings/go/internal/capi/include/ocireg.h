@@ -328,12 +328,14 @@ extern "C" {
  * - `user-agent` (ocireg/VERSION): the User-Agent header. `user-agent-prefix` (none) is put in front of it, for
  *   example the name and version of your program.
  * - `timeouts`: `connect-ms` (30000), `tls-ms` (10000), `header-ms` (30000), `idle-ms` (30000), `auth-ms` (15000),
- *   `total-ms` (0), `min-bytes-per-second` (0). 0 means no limit.
+ *   `total-ms` (0), `min-bytes-per-second` (100 over a minute). 0 means no limit.
  * - `retry`: `max-attempts` (5), `initial-ms` (250), `max-ms` (30000), `max-retry-after-ms` (60000).
  * - `max-concurrent-downloads` (4), `max-concurrent-uploads` (4): how many transfers from or to one host may run at
  *   once.
  * - `max-concurrent-requests` (no limit): how many requests to one host may wait for a response at once, over all
  *   calls of the service.
+ * - `parallel-range-bytes` (67108864): a blob of at least this size is downloaded in several ranges at once where that
+ *   is faster than one connection. Each range counts for `max-concurrent-downloads`. 0: never.
  * - `limits`: the largest `manifest`, `config`, `list` (8 MiB each), `token` (1 MiB) and `error` (64 KiB); the number
  *   of `pages`, `children` (10000 each), `depth` (4), `urls` (16); `total` (64 MiB), the size of all JSON that one
  *   call may collect; `spool` (no limit), the size of the temporary file for a layer of protocol v1.
@@ -1027,6 +1029,15 @@ void ocireg_string_free(char *text);
  */
 void ocireg_bytes_free(uint8_t *data);
 
+/**
+ * Overwrites and frees an array of strings that a function of this library returned, and the strings in it.
+ *
+ * @param strings  The array, as it was returned. NULL does nothing.
+ *
+ * Call it once, from any thread. Never blocks. Since 0.2.
+ */
+void ocireg_strings_free(char **strings);
+
 /*
  * Credentials: check, store, find and remove them.
  */
@@ -1104,6 +1115,33 @@ int32_t ocireg_service_login(const ocireg_service *service,
                              const char *user_agent,
                              char **json,
                              ocireg_error **error);
+
+/**
+ * Checks a user name and a password with a registry, then stores them.
+ *
+ * It is ocireg_service_login() without JSON.
+ *
+ * @param service   The service. Not NULL.
+ * @param context   The deadline, cancellation and progress callback of this call. May be NULL.
+ * @param host      The registry as host[:port]. NULL, "" and "docker.io" are Docker Hub.
+ * @param username  The user name. Not NULL.
+ * @param password  The password or access token. Not NULL.
+ * @param stored    Receives where the credentials were stored: "config.json", the name of the credential helper, or
+ *                  "none". Free it with ocireg_string_free(). May be NULL.
+ * @param error     Receives the error on failure, which never contains the password. Free it with ocireg_error_free().
+ *                  May be NULL.
+ * @return OCIREG_OK or an error code as from ocireg_service_login().
+ *
+ * Safe to call from any thread. Blocks for a few requests, while a helper runs, and while the file is written.
+ * Since 0.2.
+ */
+int32_t ocireg_service_login_password(const ocireg_service *service,
+                                      const ocireg_context *context,
+                                      const char *host,
+                                      const char *username,
+                                      const char *password,
+                                      char **stored,
+                                      ocireg_error **error);
 
 /**
  * Removes the stored credentials of a registry.
@@ -3205,6 +3243,44 @@ int32_t ocireg_json_get(const char *json,
  * Safe to call from any thread. Never blocks. Since 0.2.
  */
 int32_t ocireg_json_length(const char *json, const char *pointer, size_t *length, ocireg_error **error);
+
+/**
+ * Returns the strings of a list in JSON, such as tags, or one string of each of its elements, such as the digests of
+ * layers.
+ *
+ * Example:
+ *
+ * @code
+ * char **tags = NULL, **layers = NULL;
+ * size_t count = 0;
+ * int32_t code = ocireg_session_list_tags(session, context, NULL, &json, &error);
+ * if (code == OCIREG_OK) code = ocireg_json_strings(json, "/tags", NULL, &tags, &count, &error);
+ * for (size_t i = 0; i < count; i++) puts(tags[i]);
+ * if (code == OCIREG_OK) code = ocireg_json_strings(manifest, "/layers", "/digest", &layers, NULL, &error);
+ * ocireg_strings_free(layers);
+ * ocireg_strings_free(tags);
+ * @endcode
+ *
+ * @param json     The JSON, as for ocireg_json_get(). Not NULL.
+ * @param pointer  The JSON Pointer of the list; "" is the whole JSON. Not NULL.
+ * @param member   The JSON Pointer of the value within each element, such as /digest. NULL or "" is the element itself.
+ * @param strings  Receives an array of the values, each as ocireg_json_get() returns it, with a null pointer after the
+ *                 last one. Free it with ocireg_strings_free(). Not NULL.
+ * @param count    Receives the number of values; 0 on failure. May be NULL.
+ * @param error    Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
+ * @return OCIREG_OK or an error code, such as:
+ *         - OCIREG_NOT_FOUND: there is no such list, or an element does not have the member.
+ *         - OCIREG_INVALID_ARGUMENT: the value is not a list, or a pointer is not valid.
+ *         - OCIREG_UNSUPPORTED: a value is a string that contains a NUL character.
+ *
+ * Safe to call from any thread. Never blocks. Since 0.2.
+ */
+int32_t ocireg_json_strings(const char *json,
+                            const char *pointer,
+                            const char *member,
+                            char ***strings,
+                            size_t *count,
+                            ocireg_error **error);
 
 /**
  * Creates an AuthConfig from a user name and a password, with everything escaped correctly.

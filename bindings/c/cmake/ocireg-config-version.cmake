@@ -1,5 +1,5 @@
 # The interface is stable within one SONAME: any version of major 0 that is not older will do.
-set(PACKAGE_VERSION "@VERSION@")
+set(PACKAGE_VERSION "0.2.0")
 if(PACKAGE_FIND_VERSION VERSION_GREATER PACKAGE_VERSION
     OR PACKAGE_FIND_VERSION_MAJOR GREATER 0)
   set(PACKAGE_VERSION_COMPATIBLE FALSE)
