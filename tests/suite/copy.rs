@@ -449,13 +449,16 @@ fn contents(service: &Service, location: &str) -> (Value, Value) {
     (found["manifest"]["config"]["digest"].clone(), found["config"]["rootfs"]["diff_ids"].clone())
 }
 
+/// What is tried, and what makes its location from a directory.
+type End<'a> = (&'a str, &'a dyn Fn(&str) -> String);
+
 #[test]
 fn an_image_goes_from_any_kind_of_location_to_any_other() {
     let (registry, service, dir) = (Registry::plain(), service(none()), ocireg_testkit::tempdir());
     let image = Spec::busybox(&["linux/amd64"]).build();
     image.push_to(&registry, "kind/registry", "1");
     let local = |name: &str| dir.path().join(name).display().to_string();
-    let kinds: [(&str, &dyn Fn(&str) -> String); 4] = [
+    let kinds: [End; 4] = [
         ("registry", &|name| at(&registry, &format!("kind/{name}"))),
         ("oci", &|name| format!("oci:{}:x", local(&format!("{name}.layout")))),
         ("oci-archive", &|name| format!("oci-archive:{}:x", local(&format!("{name}.oci.tar")))),
@@ -489,7 +492,7 @@ fn an_image_goes_from_any_kind_of_location_to_any_other() {
 fn an_artifact_goes_from_any_kind_of_location_to_any_other() {
     let (registry, service, dir) = (Registry::plain(), service(none()), ocireg_testkit::tempdir());
     let local = |name: &str| dir.path().join(name).display().to_string();
-    let kinds: [(&str, &dyn Fn(&str) -> String); 4] = [
+    let kinds: [End; 4] = [
         ("files", &|name| format!("files:{}", local(&format!("{name}.files")))),
         ("registry", &|name| at(&registry, &format!("kind/{name}"))),
         ("oci", &|name| format!("oci:{}:x", local(&format!("{name}.layout")))),
