@@ -77,19 +77,24 @@ impl Claims {
         let flags = self.of(path);
         if flags & (DIRECTORY | OTHER | WHITEOUT) != 0 || self.covers(path) {
             Fate::Hidden
-        } else if flags & (PARENT | OPAQUE) != 0 && !is_directory {
+        } else if flags & PARENT != 0 && !is_directory {
             Fate::Below
         } else {
             Fate::Shown
         }
     }
 
-    /// Claims a path, and the directories that it is in.
+    /// Claims a path, and the directories that it is in: unless it only hides something, they are directories.
     pub(super) fn add(&mut self, path: &[u8], flags: u8) -> Result<()> {
         let mut keys = Vec::new();
         self.walk(path, |key, is_last| keys.push((key, is_last)));
+        let only_hides = flags & (WHITEOUT | OPAQUE) != 0;
         for (key, is_last) in keys {
-            *self.flags.entry(key).or_default() |= if is_last { flags } else { PARENT };
+            match is_last {
+                true => *self.flags.entry(key).or_default() |= flags,
+                false if only_hides => {}
+                false => *self.flags.entry(key).or_default() |= PARENT,
+            }
         }
         self.check()
     }
@@ -145,6 +150,7 @@ mod tests {
         claims.add(b"gone", WHITEOUT).expect("room");
         claims.add(b"dir", DIRECTORY).expect("room");
         claims.add(b"dir/opaque", OPAQUE).expect("room");
+        claims.add(b"none/gone", WHITEOUT).expect("room");
         for (path, is_directory, fate) in [
             (&b""[..], true, Fate::Shown),
             (b"etc", true, Fate::Shown),
@@ -156,10 +162,12 @@ mod tests {
             (b"gone", true, Fate::Hidden),
             (b"gone/x", false, Fate::Hidden),
             (b"gonex", false, Fate::Shown),
+            (b"none", false, Fate::Shown),
+            (b"none/gone", false, Fate::Hidden),
             (b"dir", true, Fate::Hidden),
             (b"dir/x", false, Fate::Shown),
             (b"dir/opaque", true, Fate::Shown),
-            (b"dir/opaque", false, Fate::Below),
+            (b"dir/opaque", false, Fate::Shown),
             (b"dir/opaque/x", true, Fate::Hidden),
         ] {
             assert_eq!(claims.fate(path, is_directory), fate, "{}", String::from_utf8_lossy(path));

@@ -3,7 +3,7 @@
 //! A hard link needs what it leads to, which may be in a lower layer, or hidden by a higher one. Links wait for their
 //! targets: below a target that shows, they are written as links to it; of one that is hidden, the first link gets the
 //! content. Where that has passed already, because the hidden file came before the link in the same layer, the layer is
-//! read a second time.
+//! read a second time. A link means what its target is at that moment, whatever its own layer puts there later.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -28,6 +28,15 @@ const BUFFER: usize = 128 << 10;
 
 type Name = Vec<u8>;
 
+/// Where the content of a hard link is.
+#[derive(Debug, Clone)]
+enum Origin {
+    /// At this path of the same layer.
+    Here(Name),
+    /// At this path of a lower layer.
+    Below(Name),
+}
+
 #[derive(Debug)]
 pub(super) struct Flattener {
     output: Output,
@@ -36,10 +45,14 @@ pub(super) struct Flattener {
     above: Claims,
     /// What the current layer has.
     here: Claims,
-    /// Names of upper layers, or of this one, that are links to a path that is still to come.
+    /// Names of upper layers that are links to a path, as the current layer leaves it.
     waiting: HashMap<Name, Vec<Name>>,
+    /// Names of the current layer that are links to a path, as lower layers leave it.
+    below: HashMap<Name, Vec<Name>>,
+    /// Of a path of the current layer: the names that waited for it.
+    given: HashMap<Name, Vec<Name>>,
     /// What paths of the current layer are, if they are not written themselves: links to others.
-    aliases: HashMap<Name, Name>,
+    aliases: HashMap<Name, Origin>,
     /// Hidden files of the current layer whose content was written under another name.
     moved: HashMap<Name, Name>,
     /// What has passed by already, by the number of its layer: which content which names get.
@@ -63,6 +76,8 @@ impl Flattener {
             here: above.like(),
             above,
             waiting: HashMap::new(),
+            below: HashMap::new(),
+            given: HashMap::new(),
             aliases: HashMap::new(),
             moved: HashMap::new(),
             missed: BTreeMap::new(),
@@ -173,6 +188,9 @@ impl Flattener {
         let is_shown = fate == Fate::Shown;
         match entry.kind {
             Kind::Directory => {
+                if let Some(name) = self.names_for(whole)?.first() {
+                    return Err(in_entry(name, "it is a hard link to a directory"));
+                }
                 if is_shown {
                     self.header(entry, whole, 0, call)?;
                 }
@@ -180,7 +198,9 @@ impl Flattener {
             }
             Kind::HardLink => self.link(number, entry, whole, is_shown, call),
             _ => {
-                let names = self.take_waiting(whole);
+                let names = self.names_for(whole)?;
+                self.aliases.remove(whole);
+                self.moved.remove(whole);
                 if is_shown {
                     self.whole(entry, whole, content, call)?;
                     self.links(&names, whole, entry, call)?;
@@ -203,52 +223,71 @@ impl Flattener {
         call: &Call,
     ) -> Result<()> {
         let target = Path::of_target(&entry.path, &entry.link)?;
-        let mut target = target.whole();
+        let target = target.whole();
         if target == name {
             return Err(in_entry(&entry.path, "it is a hard link to itself"));
         }
-        let mut names = self.take_waiting(name);
+        let origin = self.origin(target);
+        let mut names = self.names_for(name)?;
         if is_shown {
             names.insert(0, name.to_vec());
         }
-        while let Some(other) = self.aliases.get(target) {
-            target = other;
-        }
-        let target = target.to_vec();
-        let flags = self.here.of(&target);
-        if flags & DIRECTORY != 0 {
-            return Err(in_entry(&entry.path, "it is a hard link to a directory"));
-        }
-        let is_written = flags & WRITTEN != 0;
-        if is_written || self.moved.contains_key(&target) {
-            let to = self.moved.get(&target).filter(|_| !is_written).unwrap_or(&target).clone();
-            self.links(&names, &to, entry, call)?;
-            return match is_shown {
-                true => self.here.add(name, OTHER | WRITTEN),
-                false => self.alias(name, target),
-            };
-        }
-        if target != name {
-            self.alias(name, target.clone())?;
-        }
-        if names.is_empty() {
-            return Ok(());
-        }
-        self.waiting_bytes += names.iter().map(Vec::len).sum::<usize>() + target.len();
-        self.check_waiting()?;
-        let waiting = match flags & OTHER {
-            0 => &mut self.waiting,
-            _ => self.missed.entry(number).or_default(),
+        self.aliases.remove(name);
+        self.moved.remove(name);
+        let (target, waiting) = match &origin {
+            Origin::Below(target) => {
+                if self.hides(target) {
+                    return Err(missing(name, target));
+                }
+                (target, &mut self.below)
+            }
+            Origin::Here(target) => {
+                let flags = self.here.of(target);
+                if flags & DIRECTORY != 0 {
+                    return Err(in_entry(&entry.path, "it is a hard link to a directory"));
+                }
+                let is_written = flags & WRITTEN != 0;
+                if is_written || self.moved.contains_key(target) {
+                    let moved = self.moved.get(target).filter(|_| !is_written);
+                    let to = moved.unwrap_or(target).clone();
+                    self.links(&names, &to, entry, call)?;
+                    return match is_shown {
+                        true => self.here.add(name, OTHER | WRITTEN),
+                        false => self.alias(name, origin),
+                    };
+                }
+                (target, self.missed.entry(number).or_default())
+            }
         };
-        waiting.entry(target).or_default().extend(names);
-        Ok(())
+        if !names.is_empty() {
+            self.waiting_bytes += names.iter().map(Vec::len).sum::<usize>() + target.len();
+            waiting.entry(target.clone()).or_default().extend(names);
+        }
+        self.alias(name, origin)
+    }
+
+    /// Where a link leads to at this moment.
+    fn origin(&self, target: &[u8]) -> Origin {
+        match self.aliases.get(target) {
+            Some(origin) => origin.clone(),
+            None if self.here.of(target) & (DIRECTORY | OTHER) != 0 => {
+                Origin::Here(target.to_vec())
+            }
+            None => Origin::Below(target.to_vec()),
+        }
+    }
+
+    /// Whether the current layer, as far as it was read, hides what lower ones have there.
+    fn hides(&self, path: &[u8]) -> bool {
+        self.here.of(path) & WHITEOUT != 0 || self.here.covers(path)
     }
 
     /// A name that is not written, and means another one of the same layer.
-    fn alias(&mut self, name: &[u8], target: Name) -> Result<()> {
+    fn alias(&mut self, name: &[u8], origin: Origin) -> Result<()> {
+        let (Origin::Here(target) | Origin::Below(target)) = &origin;
         self.waiting_bytes += name.len() + target.len();
         self.check_waiting()?;
-        self.aliases.insert(name.to_vec(), target);
+        self.aliases.insert(name.to_vec(), origin);
         self.here.add(name, OTHER)
     }
 
@@ -264,20 +303,29 @@ impl Flattener {
         .with(|d| d.what = Some("entry")))
     }
 
-    fn take_waiting(&mut self, target: &[u8]) -> Vec<Name> {
-        if self.waiting.is_empty() {
-            return Vec::new();
+    /// The names of upper layers that are links to a path of the current one. Its last entry is meant, so if it comes again,
+    /// they come again.
+    fn names_for(&mut self, path: &[u8]) -> Result<Vec<Name>> {
+        if let Some(names) = self.waiting.remove(path) {
+            self.given.insert(path.to_vec(), names.clone());
+            return Ok(names);
         }
-        self.waiting.remove(target).unwrap_or_default()
+        let Some(names) = self.given.get(path) else { return Ok(Vec::new()) };
+        let names = names.clone();
+        self.waiting_bytes += names.iter().map(Vec::len).sum::<usize>();
+        self.check_waiting()?;
+        Ok(names)
     }
 
     /// The layer has been read: what it has hides what is below. A link to what it hides leads nowhere.
     fn end_layer(&mut self) -> Result<()> {
-        let hidden =
-            |target: &&Name| self.here.of(target) & WHITEOUT != 0 || self.here.covers(target);
-        if let Some(target) = self.waiting.keys().filter(hidden).min() {
+        if let Some(target) = self.waiting.keys().filter(|target| self.hides(target)).min() {
             return Err(missing(&self.waiting[target][0], target));
         }
+        for (target, names) in self.below.drain() {
+            self.waiting.entry(target).or_default().extend(names);
+        }
+        self.given.clear();
         self.aliases.clear();
         self.moved.clear();
         let here = std::mem::replace(&mut self.here, self.above.like());

@@ -57,6 +57,17 @@ pub fn duplicate(number: i32) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// Opens a pipe once more for writing, so that it never blocks here and still blocks where the host writes to it: flags belong
+/// to what was opened, and a duplicate shares it. None where the system does not let that be done, as without /proc.
+pub fn pipe_without_blocking(pipe: BorrowedFd<'_>, flags: OFlags) -> Option<OwnedFd> {
+    // Of this thread: threads need not share their descriptors.
+    let path = format!("/proc/thread-self/fd/{}", pipe.as_raw_fd());
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | flags & OFlags::DIRECT;
+    let again = open(|| openat(CWD, path.as_str(), flags, Mode::empty())).ok()?;
+    let is_same = matches!((File::of(pipe), File::of(again.as_fd())), (Ok(a), Ok(b)) if a == b);
+    is_same.then_some(again)
+}
+
 /// Writes to what may be a pipe that nobody reads: the error tells so, and no SIGPIPE ends the process.
 pub fn without_sigpipe(write: impl FnOnce() -> io::Result<usize>) -> io::Result<usize> {
     // SAFETY: all pointers are to values on this stack, and a signal set is valid once sigemptyset has filled it in. Only this

@@ -1,7 +1,8 @@
 //! Descriptors that the host lends for one call: files, pipes, sockets, whatever can be read or written.
 //!
 //! The call works with a duplicate, which shares position and flags: what the host closes meanwhile stays usable here, and what it
-//! has lent is where the call left it.
+//! has lent is where the call left it. A pipe to be written to is opened once more instead, where that can be done: it has no
+//! position, and takes more at once if it need not block.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
@@ -14,7 +15,7 @@ use super::descriptor;
 use super::wait::{Caller, Interest};
 use crate::error::{Error, Result};
 
-/// What can be written to a pipe without waiting, once there is room in it: 4096 on Linux.
+/// What can be written to a pipe that blocks without waiting, once there is room in it: 4096 on Linux.
 const PIPE: usize = 4096;
 
 /// A duplicate of a descriptor of the host's.
@@ -53,6 +54,14 @@ impl Lent {
         let kind = FileType::from_raw_mode(stat.st_mode);
         if kind == FileType::Directory {
             return Err(unusable(&"it is a directory"));
+        }
+        let is_pipe = kind == FileType::Fifo && wrong == OFlags::RDONLY;
+        if is_pipe
+            && !flags.contains(OFlags::NONBLOCK)
+            && let Some(again) = descriptor::pipe_without_blocking(fd.as_fd(), flags)
+        {
+            let flags = flags | OFlags::NONBLOCK;
+            return Ok(Self { file: again.into(), number, kind, flags });
         }
         Ok(Self { file: fd.into(), number, kind, flags })
     }
@@ -164,4 +173,48 @@ impl Lent {
 
 fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{PipeWriter, pipe};
+    use std::os::fd::AsRawFd;
+
+    use super::*;
+    use crate::call::Call;
+
+    fn lend(writer: &PipeWriter) -> Lent {
+        Lent::to_write(writer.as_raw_fd()).expect("a pipe")
+    }
+
+    #[test]
+    fn a_pipe_takes_all_it_has_room_for_and_still_blocks_for_the_host() {
+        let (mut reader, mut writer) = pipe().expect("a pipe");
+        let flags = fcntl_getfl(&writer).expect("flags");
+        let call = Call::new(None);
+        let lent = lend(&writer);
+        let all = vec![7; 1 << 20];
+        assert_eq!(lent.write_some(&all, &call).expect("room"), 64 << 10);
+        assert_eq!(fcntl_getfl(&writer).expect("flags"), flags);
+        // Only where the last writer is gone does a reader find the end.
+        let mut read = vec![0; 64 << 10];
+        reader.read_exact(&mut read).expect("what was written");
+        drop(lent);
+        writer.write_all(b"the host's").expect("room");
+        drop(writer);
+        let mut rest = Vec::new();
+        reader.read_to_end(&mut rest).expect("the rest");
+        assert_eq!((read, rest.as_slice()), (vec![7; 64 << 10], &b"the host's"[..]));
+    }
+
+    #[test]
+    fn a_named_pipe_is_one_too() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("pipe");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RWXU).expect("a pipe");
+        let both = File::options().read(true).write(true).open(&path).expect("a pipe");
+        let lent = Lent::to_write(both.as_raw_fd()).expect("a pipe");
+        assert!(lent.write_some(&[7; 9000], &Call::new(None)).expect("room") > PIPE);
+        assert!(!fcntl_getfl(&both).expect("flags").contains(OFlags::NONBLOCK));
+    }
 }

@@ -123,6 +123,9 @@ impl Records {
 
     pub(super) fn apply_sparse(&self, entry: &mut Entry) -> Result<(), Malformed> {
         if let Some(name) = self.value("GNU.sparse.name") {
+            if name.contains(&0) {
+                return Err(Malformed("an extended header is malformed"));
+            }
             entry.name = name.to_vec();
         }
         let size = self.value("GNU.sparse.size").or_else(|| self.value("GNU.sparse.realsize"));

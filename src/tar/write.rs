@@ -1,11 +1,18 @@
 //! Writes headers of entries, the same for the same entry. They are USTAR; a header of PAX comes before those whose names, times
 //! or attributes do not fit.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
+
 use super::entries::{Entry, Kind};
 use super::header::BLOCK;
 
 /// The two blocks of zeros that end an archive.
 pub const END: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
+
+/// The owners and groups that fit into a header, in binary if need be.
+const IDS: std::ops::Range<i64> = -(1 << 55)..1 << 55;
 
 /// The bytes of a path that fit into a header.
 const NAME: usize = 100;
@@ -81,8 +88,20 @@ fn records(entry: &Entry) -> Vec<u8> {
     if entry.mtime_nanoseconds > 0 {
         record(&mut records, b"mtime", time(entry.mtime, entry.mtime_nanoseconds).as_bytes());
     }
+    for (key, id) in [(b"uid", entry.uid), (b"gid", entry.gid)] {
+        if !IDS.contains(&id) {
+            record(&mut records, key, id.to_string().as_bytes());
+        }
+    }
     for (name, value) in &entry.xattrs {
-        record(&mut records, &[b"SCHILY.xattr.", name.as_slice()].concat(), value);
+        // A key ends with the first equals sign, and a record without a value takes its key back.
+        if name.contains(&b'=') || value.is_empty() {
+            let key = format!("LIBARCHIVE.xattr.{}", percent_encode(name, NON_ALPHANUMERIC));
+            let value = if value.is_empty() { "=".to_owned() } else { BASE64.encode(value) };
+            record(&mut records, key.as_bytes(), value.as_bytes());
+        } else {
+            record(&mut records, &[b"SCHILY.xattr.", name.as_slice()].concat(), value);
+        }
     }
     records
 }
@@ -212,7 +231,8 @@ mod tests {
         }
         check(&Entry { path: b"\xff\xfe not UTF-8 \xff".to_vec(), ..file() });
         check(&Entry { path: b"\xff".repeat(150), ..file() });
-        for id in [0, 0o7_777_777, 0o10_000_000, i64::from(u32::MAX), -1] {
+        let large = [i64::from(u32::MAX), 1 << 55, 1 << 62, i64::MAX, i64::MIN];
+        for id in [0, 0o7_777_777, 0o10_000_000, -1].into_iter().chain(large) {
             check(&Entry { uid: id, gid: id, ..file() });
         }
         for (mtime, mtime_nanoseconds) in
@@ -227,6 +247,9 @@ mod tests {
             let xattrs = vec![(b"security.capability".to_vec(), value.to_vec())];
             check(&Entry { xattrs, ..file() });
         }
+        let xattrs = [("user.=", "with =%"), ("user.a=b", "c=d"), ("user.empty", "")];
+        let xattrs = xattrs.map(|(name, value)| (name.into(), value.into())).to_vec();
+        check(&Entry { xattrs, ..file() });
     }
 
     #[test]

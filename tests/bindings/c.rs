@@ -131,7 +131,8 @@ macro_rules! cases {
 
 cases! {
     plain: cancel_thread cancel_signal deadline deadline_counts_from_set errno_is_kept log_and_drop
-    progress_and_drop progress_ticks reader_goes_on_after_cancel frees_in_any_order fork_then_use;
+    progress_and_drop progress_ticks reader_goes_on_after_cancel frees_in_any_order fork_then_use
+    layers_are_read images_are_unpacked images_are_exported blobs_are_files credentials_come_from_the_program;
     rows: one_service_on_many_threads reader_is_busy error_on_another_thread leaves_no_trace sigpipe signal_storm two_copies
     freed_while_running directory_changes pthread_cancel_in_a_call
 }
@@ -221,6 +222,11 @@ fn behaviour_under_valgrind() {
         "frees_in_any_order",
         "freed_while_running",
         "progress_and_drop",
+        "layers_are_read",
+        "images_are_unpacked",
+        "images_are_exported",
+        "blobs_are_files",
+        "credentials_come_from_the_program",
     ] {
         let directory = ocireg_testkit::tempdir();
         let mut command = valgrind();

@@ -9,8 +9,11 @@ mod scene;
 
 mod caches;
 mod conformance;
+mod containerd;
+mod crane_exports;
 mod docker_auth;
 mod oras_artifacts;
 mod registries;
 mod transfers;
+mod trees;
 mod umoci;

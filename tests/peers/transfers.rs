@@ -24,7 +24,7 @@ static REGCTL: LazyLock<PathBuf> =
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// How much is done: few rounds in the gate, and as many as the variable says by hand.
-fn rounds() -> u64 {
+pub fn rounds() -> u64 {
     let named = std::env::var("OCIREG_PEERS_ROUNDS").ok();
     named.map_or(12, |text| text.parse().expect("a number"))
 }

@@ -428,6 +428,206 @@ static void reader_goes_on_after_cancel(void) {
     ocireg_context_free(context);
 }
 
+/* --- layers ------------------------------------------------------------------------------------------------------ */
+
+/* The digest of the first layer of tree:latest, whose layers are archives. */
+static const char *tree_layer(ocireg_session *session) {
+    static char digest[72];
+    uint8_t *data;
+    size_t size;
+    OK(ocireg_session_get_manifest(session, NULL, NULL, NULL, NULL, &data, &size, &error));
+    char *text = strndup((const char *)data, size), *found;
+    OK(ocireg_json_get(text, "/layers/0/digest", &found, &error));
+    snprintf(digest, sizeof digest, "%s", found);
+    ocireg_string_free(found);
+    free(text);
+    ocireg_bytes_free(data);
+    return digest;
+}
+
+static size_t read_all(ocireg_session *session, const char *options) {
+    static uint8_t buffer[64 << 10];
+    ocireg_reader *reader;
+    size_t count = 1, total = 0;
+    OK(ocireg_session_open_blob(session, NULL, tree_layer(session), 0, options, &reader, &error));
+    while (count != 0) {
+        OK(ocireg_reader_read(reader, NULL, buffer, sizeof buffer, &count, &error));
+        total += count;
+    }
+    OK(ocireg_reader_verify(reader, NULL, &error));
+    ocireg_reader_free(reader);
+    return total;
+}
+
+static void layers_are_read(void) {
+    ocireg_service *service = new_service();
+    ocireg_session *session;
+    OK(ocireg_session_open(service, NULL, format("%s/tree:latest", registry), NULL, &session, &error));
+    CHECK(read_all(session, "{\"decompress\": true}") > read_all(session, NULL));
+    /* What comes out is something else: the first read, or one of the next, says so. */
+    ocireg_reader *reader;
+    uint8_t buffer[4096];
+    size_t count = 1;
+    int32_t code = OCIREG_OK;
+    OK(ocireg_session_open_blob(session, NULL, tree_layer(session), 0,
+                                "{\"decompress\": true, \"diff_id\": "
+                                "\"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"}",
+                                &reader, &error));
+    while (code == OCIREG_OK && count != 0) {
+        code = ocireg_reader_read(reader, NULL, buffer, sizeof buffer, &count, NULL);
+    }
+    CHECK(code == OCIREG_DIGEST_MISMATCH);
+    ocireg_reader_free(reader); /* while the error is the reader's last word */
+    OK(ocireg_session_open_blob(session, NULL, tree_layer(session), 0, "{\"decompress\": true}", &reader, &error));
+    OK(ocireg_reader_read(reader, NULL, buffer, 1, &count, &error));
+    ocireg_reader_free(reader); /* in the middle */
+    ocireg_session_free(session);
+    ocireg_service_free(service);
+}
+
+static void images_are_unpacked(void) {
+    ocireg_service *service = new_service();
+    ocireg_context *context;
+    char *report, *entries, *source = strdup(format("%s/tree:latest", registry)), *root = strdup(format("%s/root", directory));
+    OK(ocireg_context_new(&context, &error));
+    ocireg_context_cancel(context);
+    EXPECT(OCIREG_CANCELLED, ocireg_unpack(service, context, source, root, NULL, &report, &error));
+    CHECK(report == NULL && access(root, F_OK) != 0);
+    OK(ocireg_unpack(service, NULL, source, root, NULL, &report, &error));
+    OK(ocireg_json_get(report, "/entries", &entries, &error));
+    CHECK(atoi(entries) > 0);
+    ocireg_string_free(entries);
+    ocireg_string_free(report);
+    EXPECT(OCIREG_INVALID_ARGUMENT, ocireg_unpack(service, NULL, source, root, NULL, &report, &error));
+    EXPECT(OCIREG_INVALID_ARGUMENT, ocireg_unpack(service, NULL, source, root, "{\"uid_map\": 1}", &report, &error));
+    ocireg_context_free(context);
+    ocireg_service_free(service);
+    free(source);
+    free(root);
+}
+
+static void *drain(void *argument) {
+    static char buffer[64 << 10];
+    size_t *total = argument;
+    int from = (int)*total;
+    ssize_t count;
+    *total = 0;
+    while ((count = read(from, buffer, sizeof buffer)) > 0) *total += (size_t)count;
+    CHECK(count == 0);
+    close(from);
+    return NULL;
+}
+
+static void images_are_exported(void) {
+    ocireg_service *service = new_service();
+    ocireg_session *session;
+    int ends[2];
+    CHECK(pipe2(ends, O_CLOEXEC) == 0);
+    size_t total = (size_t)ends[0];
+    char *report, *source = strdup(format("%s/tree:latest", registry));
+    pthread_t thread = begin(drain, &total);
+    OK(ocireg_export(service, NULL, source, ends[1], NULL, &report, &error));
+    CHECK((fcntl(ends[1], F_GETFL) & O_NONBLOCK) == 0);
+    close(ends[1]);
+    CHECK(pthread_join(thread, NULL) == 0 && total >= 1024 && total % 512 == 0);
+    ocireg_string_free(report);
+    EXPECT(OCIREG_INVALID_ARGUMENT, ocireg_export(service, NULL, source, -1, NULL, &report, &error));
+    /* A blob into a file, and from there as another. */
+    char *path = strdup(format("%s/blob", directory)), *descriptor;
+    int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    CHECK(file >= 0);
+    OK(ocireg_session_open(service, NULL, source, "{\"actions\": [\"pull\", \"push\"]}", &session, &error));
+    OK(ocireg_session_get_blob_fd(session, NULL, tree_layer(session), file, NULL, &descriptor, &error));
+    ocireg_string_free(descriptor);
+    CHECK(lseek(file, 0, SEEK_SET) == 0);
+    OK(ocireg_session_put_blob_fd(session, NULL, file, NULL, &descriptor, &error));
+    ocireg_string_free(descriptor);
+    EXPECT(OCIREG_INVALID_ARGUMENT, ocireg_session_get_blob_fd(session, NULL, tree_layer(session), -1, NULL, NULL, &error));
+    close(file);
+    ocireg_session_free(session);
+    ocireg_service_free(service);
+    free(source);
+    free(path);
+}
+
+static void *read_parts(void *argument) {
+    const ocireg_blob *blob = argument;
+    uint8_t part[1000];
+    ocireg_error *failure = NULL;
+    for (uint64_t at = 0; at < 100000; at += 9999) {
+        size_t count = 0;
+        CHECK(ocireg_blob_read_at(blob, NULL, at, part, sizeof part, &count, &failure) == OCIREG_OK && count == sizeof part);
+    }
+    return NULL;
+}
+
+static void blobs_are_files(void) {
+    ocireg_service *service = new_service();
+    ocireg_session *session = open_session(service, registry);
+    ocireg_blob *blob;
+    OK(ocireg_session_blob(session, layer(session), NULL, &blob, &error));
+    ocireg_session_free(session); /* the blob holds what it needs */
+    ocireg_service_free(service);
+    pthread_t threads[4];
+    for (int i = 0; i < 4; i++) threads[i] = begin(read_parts, blob);
+    for (int i = 0; i < 4; i++) CHECK(pthread_join(threads[i], NULL) == 0);
+    int64_t size = ocireg_blob_size(blob);
+    CHECK(size > 1 << 20);
+    uint8_t end[10];
+    size_t count = 1;
+    OK(ocireg_blob_read_at(blob, NULL, (uint64_t)size - 4, end, sizeof end, &count, &error));
+    CHECK(count == 4);
+    OK(ocireg_blob_read_at(blob, NULL, UINT64_MAX, end, sizeof end, &count, &error));
+    CHECK(count == 0);
+    ocireg_blob_free(blob);
+}
+
+struct asked {
+    int times, drops, answers;
+};
+
+static int32_t on_credentials(void *user_data, const char *request, ocireg_answer *answer) {
+    struct asked *asked = user_data;
+    ocireg_error *failure = NULL;
+    CHECK(strstr(request, "\"host\"") != NULL);
+    asked->times++;
+    if (asked->answers == 0) return 1;
+    CHECK(ocireg_answer_credentials(answer, "{", &failure) == OCIREG_INVALID_ARGUMENT && failure != NULL);
+    ocireg_error_free(failure);
+    /* The last answer counts. */
+    CHECK(ocireg_answer_credentials(answer, "{\"username\": \"user\", \"password\": \"wrong\"}", NULL) == OCIREG_OK);
+    CHECK(ocireg_answer_credentials(answer, "{\"username\": \"user\", \"password\": \"secret\"}", NULL) == OCIREG_OK);
+    return 0;
+}
+
+static void on_credentials_drop(void *user_data) {
+    ((struct asked *)user_data)->drops++;
+}
+
+static void credentials_come_from_the_program(void) {
+    struct server server = server_start(LOGIN);
+    struct asked refuses = {0}, gives = {.answers = 1};
+    ocireg_service *service = new_service();
+    ocireg_session *session;
+    char *json;
+    OK(ocireg_service_set_credentials(service, on_credentials, &refuses, on_credentials_drop, &error));
+    EXPECT(OCIREG_CREDENTIALS, ocireg_session_open(service, NULL, format("%s/app", server.address), NULL, &session, &error));
+    OK(ocireg_service_set_credentials(service, on_credentials, &gives, on_credentials_drop, &error));
+    CHECK(refuses.times > 0 && refuses.drops == 1);
+    OK(ocireg_session_open(service, NULL, format("%s/app", server.address), NULL, &session, &error));
+    OK(ocireg_session_ping(session, NULL, &json, &error));
+    ocireg_string_free(json);
+    CHECK(gives.times > 0 && gives.drops == 0);
+    OK(ocireg_session_authorize(session, NULL, "GET", "tags/list", NULL, &json, &error));
+    CHECK(strstr(json, "Basic dXNlcjpzZWNyZXQ=") != NULL);
+    ocireg_string_free(json);
+    ocireg_service_free(service);
+    CHECK(gives.drops == 0); /* the session may still ask */
+    ocireg_session_free(session);
+    CHECK(gives.drops == 1);
+    server_stop(&server);
+}
+
 /* --- memory, handles, threads ------------------------------------------------------------------------------------ */
 
 static void *read_error(void *argument) {
@@ -818,6 +1018,8 @@ static const struct {
     CASE(frees_in_any_order), CASE(freed_while_running), CASE(freed_twice), CASE(one_service_on_many_threads),
     CASE(leaves_no_trace), CASE(signal_storm), CASE(sigpipe), CASE(fork_then_use), CASE(two_copies),
     CASE(stack_set_aside_in_a_callback), CASE(reader_is_busy), CASE(directory_changes),
+    CASE(layers_are_read), CASE(images_are_unpacked), CASE(images_are_exported), CASE(blobs_are_files),
+    CASE(credentials_come_from_the_program),
 };
 
 static void *run_case(void *argument) {

@@ -23,6 +23,7 @@ enum mode {
     HEADER, /* gets no answer */
     BODY,   /* gets the head and the first bytes of its answer */
     RETRY,  /* is asked to come again in half a minute */
+    LOGIN,  /* needs a user name and a password, also at http://…/v2/ */
     RESET   /* is answered, and the connection is reset */
 };
 
@@ -47,7 +48,9 @@ static inline void serve(int peer, enum mode mode) {
         request[got] = '\0';
         if (strstr(request, "\r\n\r\n") == NULL) continue;
         got = 0;
-        if (strncmp(request, "GET /v2/ ", 9) == 0) {
+        if (mode == LOGIN && strstr(request, "uthorization: Basic dXNlcjpzZWNyZXQ=\r\n") == NULL) {
+            say(peer, "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"test\"\r\nContent-Length: 0\r\n\r\n");
+        } else if (strncmp(request, "GET /v2/ ", 9) == 0) {
             say(peer, "HTTP/1.1 200 OK\r\nDocker-Distribution-Api-Version: registry/2.0\r\n"
                       "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}");
         } else if (mode == HEADER) {
