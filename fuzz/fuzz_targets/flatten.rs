@@ -262,17 +262,16 @@ fuzz_target!(|input: &[u8]| {
     }
     let mut expected = Tree::default();
     let applied = (1..).zip(&layers).try_for_each(|(number, l)| expected.layer(number, l));
-    let exported = exported(&layers);
-    if applied == Err(Fault::NotADirectory) {
-        return;
-    }
-    let Some(archive) = exported else {
-        assert_eq!(applied, Err(Fault::Link), "{layers:?} cannot be exported");
+    let Some(archive) = exported(&layers) else {
+        assert_ne!(applied, Ok(()), "{layers:?} cannot be exported");
         return;
     };
     let items = items(&archive);
-    assert_eq!(applied, Ok(()), "{layers:?} cannot be applied, but gave {items:?}");
     let mut made = Tree::default();
-    made.layer(1, &items).expect("links of the archive lead to what comes before");
-    assert_eq!(expected.told(), made.told(), "{layers:?} gave {items:?}");
+    let again = made.layer(1, &items);
+    assert_ne!(again, Err(Fault::Link), "{layers:?} gave {items:?}");
+    // What is hidden may be wrong.
+    if applied.is_ok() {
+        assert_eq!(expected.told(), made.told(), "{layers:?} gave {items:?}");
+    }
 });

@@ -94,6 +94,9 @@ pub trait Source: Send + Sync {
     /// All tags of the repository, for the tags that are made of digests; none where there are no tags.
     fn tags(&self, call: &Call) -> Result<Vec<String>>;
 
+    /// Tells that the last blob that was opened came wrong, where whoever reads it is the one who hashes it.
+    fn blame(&self, _error: &Error) {}
+
     /// The limits on what is read.
     fn limits(&self) -> &Limits;
 

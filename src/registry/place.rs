@@ -3,7 +3,7 @@
 use super::session::{Need, Session};
 use crate::call::Call;
 use crate::config::settings::Limits;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::image::manifest::Document;
 use crate::image::transport::{EndpointReport, Origin};
 use crate::image::{BlobRead, Descriptor, Source};
@@ -75,6 +75,10 @@ impl Source for Session {
 
     fn tags(&self, call: &Call) -> Result<Vec<String>> {
         self.at_endpoint(Need::Resolve, call, |target| Source::tags(target, call))
+    }
+
+    fn blame(&self, error: &Error) {
+        self.blame_current(error);
     }
 
     fn limits(&self) -> &Limits {

@@ -480,6 +480,11 @@ impl Session {
         Ok(order[used])
     }
 
+    /// Remembers what came from the endpoint in use, where this was found out only later.
+    pub(super) fn blame_current(&self, error: &Error) {
+        self.candidates[self.current.load(Ordering::Relaxed)].note(error);
+    }
+
     /// Fails unless the session is of a repository.
     pub fn check_repository(&self) -> Result<()> {
         self.repository_subject().map(drop)

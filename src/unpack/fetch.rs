@@ -29,6 +29,8 @@ pub(super) struct Fetch<'a> {
     position: u64,
     /// Where it was when it was opened last.
     opened_at: Option<u64>,
+    /// Whether it was opened more than once, so that nobody knows who sent what.
+    is_mixed: bool,
     /// Whether the source itself failed, and not what is made of its bytes.
     failed: bool,
     events: Events<'a>,
@@ -51,6 +53,7 @@ impl<'a> Fetch<'a> {
             hasher: Hasher::new(blob.digest.algorithm()),
             position: 0,
             opened_at: None,
+            is_mixed: false,
             failed: false,
             events: Events::new(blob, Direction::Down),
             report: BlobReport::present(blob),
@@ -92,8 +95,11 @@ impl<'a> Fetch<'a> {
     pub(super) fn check(&self) -> Result<()> {
         check_size(&self.blob.digest, self.blob.size, self.position)
             .and_then(|()| check_digest(&self.blob.digest, self.hasher.clone().finish()))
-            .map_err(|e| {
-                e.context(format!("cannot use the blob that {} sent", self.source.shown()))
+            .map_err(|error| {
+                if !self.is_mixed {
+                    self.source.blame(&error);
+                }
+                error.context(format!("cannot use the blob that {} sent", self.source.shown()))
             })
     }
 
@@ -109,6 +115,7 @@ impl<'a> Fetch<'a> {
 
     fn open(&mut self, call: &Call) -> Result<()> {
         if self.reader.is_none() {
+            self.is_mixed = self.position > 0;
             self.reader = Some(self.source.open_blob(self.blob, self.position, call)?);
             self.opened_at = Some(self.position);
         }

@@ -203,7 +203,8 @@ impl<'a, A: Apply> Shared<'a, A> {
                 .and_then(|()| check_diff_id(&layer.diff_id, &feed.hasher.clone().finish()));
             let Err(error) = applied else { continue };
             let by_content =
-                matches!(error.code(), Code::InvalidManifest | Code::Limit | Code::Unsupported);
+                matches!(error.code(), Code::InvalidManifest | Code::Limit | Code::Unsupported)
+                    || error.details().what == Some("entry");
             if feed.end.is_none() && by_content {
                 self.only_verify.store(true, Ordering::Relaxed);
                 feed.discard();

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::ops::Deref;
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -10,17 +11,19 @@ use ocireg_testkit::fault::{Action, Fault};
 use ocireg_testkit::image::{Image, Spec};
 use ocireg_testkit::process::ClosedPort;
 use ocireg_testkit::rig::{assert_canary_nowhere, bystander, canary};
+use ocireg_testkit::rootfs::{self, Entry, Layers, Stored};
 use ocireg_testkit::server::{BlackHole, Cut};
 use ocireg_testkit::{Auth, Ca, Registry, Reply, Server, ServerOptions, TempDir, tempdir};
 use serde_json::{Value, json};
 
 use crate::c_surface::Service;
 use crate::scene::{
-    CERTIFICATE, NOT_FOUND, POLICY, alice, assert_bare, fails, image, pull, pulls, requests,
-    service,
+    CERTIFICATE, DIGEST_MISMATCH, NOT_FOUND, POLICY, alice, assert_bare, fails, image, pull, pulls,
+    requests, service,
 };
 
 const INVALID_CONFIG: i32 = 7;
+const SIZE_MISMATCH: i32 = 101;
 const UNSUPPORTED: i32 = 8;
 
 /// An image of the upstream.
@@ -402,6 +405,83 @@ fn f9_a_mirror_that_sends_wrong_bytes_is_not_asked_again() {
     let service = Files::hosts(&hosts_of(&[&mirror, &other])).kept(none());
     pull(&service, APP, &none()).err().expect("the size is wrong");
     assert!(endpoints(&service, APP).iter().all(|endpoint| !endpoint.contains("wrong")));
+}
+
+/// What was made of wrong bytes cannot be told from the rest: the next mirror gives all of it.
+#[test]
+fn f9_an_unpack_begins_again_where_a_mirror_sent_wrong_bytes() {
+    let text = "x".repeat(100_000);
+    let file = |name: &str, data: &str| Entry::file(name, data);
+    let first: &[Entry] = &[file("a", "1"), file("kept", &text)];
+    let second: &[Entry] = &[file("b", "2"), file(".wh.a", ""), file("c", &text)];
+    let other = rootfs::archive(&[file("evil", "3").owner(7, 7), file(".wh.kept", "")]);
+    for stored in [Stored::Plain, Stored::Gzip] {
+        let image = Layers { stored, ..Layers::entries(&[first, second]) }.image();
+        let layer = image.manifests[0].layers[1].clone();
+        let size = image.blobs[&layer].to_vec().len();
+        let last = size as u64 - 1;
+        let both = [having(&image), having(&image)];
+        let unpacked = |service: &Service, directory: &TempDir| {
+            let root = directory.path().join("root").display().to_string();
+            let map = json!([{"container": 0, "host": 0, "size": 1}]);
+            let options = json!({"ownership": "preserve", "uid_map": map, "gid_map": map});
+            let options = if rustix::process::geteuid().is_root() { options } else { none() };
+            service.unpack(None, APP, &root, &options)
+        };
+        for action in [
+            Action::Flip(3),
+            Action::Flip(110),
+            Action::Flip(last / 2),
+            Action::Flip(last),
+            Action::LengthOff(-1),
+            // An archive with an owner that has no mapping, and one that is too long.
+            Action::ReplaceBody([other.clone(), vec![0; size]].concat()[..size].to_vec()),
+            Action::ReplaceBody([image.blobs[&layer].to_vec(), vec![0; 9]].concat()),
+        ] {
+            let [liar, good] = &both;
+            let servers = [liar, good].map(|registry| &**registry);
+            liar.clear();
+            liar.fault(Fault::on(&layer, action.clone()).method("GET").always());
+            let service = Files::hosts(&hosts_of(&servers)).kept(none());
+            let directory = tempdir();
+            let report = unpacked(&service, &directory)
+                .unwrap_or_else(|e| panic!("{stored:?}, {action:?}: {e:?}"));
+            assert_eq!(report["entries"], 5, "{action:?}");
+            assert_eq!(requests(liar, &layer).len(), 1, "{action:?}");
+            let root = directory.path().join("root");
+            let read = |name: &str| fs::read_to_string(root.join(name)).expect(name);
+            assert_eq!(
+                (read("kept"), read("b"), read("c")),
+                (text.clone(), "2".into(), text.clone())
+            );
+            assert!(!root.join("evil").exists() && !root.join("a").exists(), "{action:?}");
+            assert_eq!(fs::read_dir(directory.path()).expect("names").count(), 1, "{action:?}");
+            let found = endpoints(&service, APP);
+            assert!(found[0].ends_with("it sent wrong bytes"), "{action:?}: {found:?}");
+            // Bytes that were written already cannot be taken back: the next call has better ones. A length is wrong before that.
+            let is_told = match &action {
+                Action::LengthOff(_) => true,
+                Action::ReplaceBody(body) => body.len() != size,
+                _ => false,
+            };
+            let service = Files::hosts(&hosts_of(&servers)).kept(none());
+            let export = || {
+                let file = tempfile::tempfile().expect("a file");
+                service.export(None, APP, file.as_raw_fd(), &none()).map_err(|error| error.code)
+            };
+            let expected = if is_told { Ok(()) } else { Err(DIGEST_MISMATCH) };
+            assert_eq!(export().map(drop), expected, "{action:?}");
+            assert_eq!(export().map(drop), Ok(()), "{action:?}");
+            // And if all are wrong, nothing is left.
+            good.fault(Fault::on(&layer, action.clone()).method("GET").always());
+            let service = Files::hosts(&hosts_of(&servers)).kept(none());
+            let directory = tempdir();
+            let code = unpacked(&service, &directory).expect_err("wrong bytes").code;
+            assert!([DIGEST_MISMATCH, SIZE_MISMATCH].contains(&code), "{action:?}: {code}");
+            assert_eq!(fs::read_dir(directory.path()).expect("names").count(), 0, "{action:?}");
+            both.iter().for_each(|registry| registry.clear_faults());
+        }
+    }
 }
 
 #[test]

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -69,3 +71,21 @@ def test_an_exception_of_the_object_is_raised(service: ocireg.Service, reference
         service.export(reference, -1)
     with pytest.raises(ocireg.LimitError):
         service.export(reference, io.BytesIO(), limits={"bytes": 1})
+
+
+def test_tarfile_reads_an_export_from_a_pipe(registry: Registry, reference: str) -> None:
+    example = Path(__file__).parent.parent / "examples/list_files.py"
+
+    def listed(reference: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, str(example), reference], capture_output=True, text=True, timeout=60, check=False
+        )
+
+    done = listed(reference)
+    assert done.returncode == 0, done.stderr
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert [(line[2], line[-1]) for line in lines] == [("4", "a"), ("256000", "big")]
+    # Nothing is listed as if it were sound when it is not.
+    done = listed(f"{registry.host}/app:none")
+    assert done.returncode == 1
+    assert f"{registry.host}/app:none: " in done.stderr

@@ -499,7 +499,7 @@ static void images_are_unpacked(void) {
     ocireg_string_free(entries);
     ocireg_string_free(report);
     EXPECT(OCIREG_INVALID_ARGUMENT, ocireg_unpack(service, NULL, source, root, NULL, &report, &error));
-    EXPECT(OCIREG_INVALID_ARGUMENT, ocireg_unpack(service, NULL, source, root, "{\"uid_map\": 1}", &report, &error));
+    EXPECT(OCIREG_INVALID_JSON, ocireg_unpack(service, NULL, source, root, "{\"uid_map\": 1}", &report, &error));
     ocireg_context_free(context);
     ocireg_service_free(service);
     free(source);
@@ -592,7 +592,7 @@ static int32_t on_credentials(void *user_data, const char *request, ocireg_answe
     CHECK(strstr(request, "\"host\"") != NULL);
     asked->times++;
     if (asked->answers == 0) return 1;
-    CHECK(ocireg_answer_credentials(answer, "{", &failure) == OCIREG_INVALID_ARGUMENT && failure != NULL);
+    CHECK(ocireg_answer_credentials(answer, "{", &failure) == OCIREG_INVALID_JSON && failure != NULL);
     ocireg_error_free(failure);
     /* The last answer counts. */
     CHECK(ocireg_answer_credentials(answer, "{\"username\": \"user\", \"password\": \"wrong\"}", NULL) == OCIREG_OK);
