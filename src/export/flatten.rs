@@ -227,6 +227,10 @@ impl Flattener {
         if target == name {
             return Err(in_entry(&entry.path, "it is a hard link to itself"));
         }
+        // The link takes the place of the directory that its target is in.
+        if target.strip_prefix(name).is_some_and(|rest| rest.starts_with(b"/")) {
+            return Err(missing(name, target));
+        }
         let origin = self.origin(target);
         let mut names = self.names_for(name)?;
         if is_shown {

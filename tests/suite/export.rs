@@ -151,6 +151,12 @@ fn e4_whiteouts_hide_what_lower_layers_have() {
     .shows(&["d/", "d/new=2"]);
     Scene::of(&[&[file("old", "1")], &[file("new", "2"), file(".wh..wh..opq", "")]])
         .shows(&["new=2"]);
+    // Of what is not a directory, nothing is hidden.
+    Scene::of(&[
+        &[file("a", "1"), file("b", "1")],
+        &[file("a/.wh.x", ""), file("b/.wh..wh..opq", "")],
+    ])
+    .shows(&["a=1", "b=1"]);
     // It hides no more than lower layers, and what higher ones bring back is theirs.
     Scene::of(&[&[file("a", "1")], &[file(".wh.a", "")], &[file("a", "3")]]).shows(&["a=3"]);
     for name in [".wh.", "d/.wh..", ".wh...", ".wh.d/x"] {
@@ -204,6 +210,14 @@ fn e3_hard_links_lead_to_what_is_in_the_archive() {
         let expected = lines(&["e=1", "b=1", "c == b", "x == b"]);
         scene.shows(&expected.iter().map(String::as_str).collect::<Vec<_>>());
     }
+    // A link means what is there when it comes, whatever its own layer does afterwards.
+    Scene::of(&[&[file("a", "1")], &[link("b", "a"), file("a", "2")]]).shows(&["a=2", "b=1"]);
+    Scene::of(&[&[file("a", "1")], &[link("b", "a"), file(".wh.a", "")]]).shows(&["b=1"]);
+    Scene::of(&[&[file("a", "1")], &[link("b", "a"), dir("a"), file("a/x", "2")]])
+        .shows(&["a/", "a/x=2", "b=1"]);
+    // Of two entries of one path, a higher layer means the last.
+    Scene::of(&[&[file("a", "1"), file("a", "2")], &[link("b", "a")]])
+        .shows(&["a=1", "b == a", "a=2", "b == a"]);
     // A link that is hidden is none, and what links to a link shares its file.
     Scene::of(&[&[file("a", "1"), link("b", "a"), link("c", "b")], &[file("b", "2")]])
         .shows(&["b=2", "a=1", "c == a"]);
@@ -215,6 +229,10 @@ fn e3_hard_links_lead_to_what_is_in_the_archive() {
         &[&[dir("a"), link("b", "a")]],
         &[&[dir("a")], &[link("b", "a")]],
         &[&[link("a", "a")]],
+        &[&[file("a/b", "1"), link("a", "a/b")]],
+        // What its own layer has hidden before, or what a higher one links to after it was hidden.
+        &[&[file("a", "1")], &[file(".wh.a", ""), link("b", "a")]],
+        &[&[file("a", "1")], &[dir("a")], &[link("b", "a")]],
         &[&[link("a", "../x")]],
     ] {
         let told = Scene::of(layers).fails(&json!({}), INVALID_MANIFEST);
