@@ -104,9 +104,9 @@ type Timeouts struct {
 	Idle time.Duration
 	// One ping, token or login request. Default: 15 s.
 	Auth time.Duration
-	// The minimum speed of a body, sent or received, in bytes per second over 5 seconds; a slower transfer fails. 0 is no
-	// minimum; without this option it is so low, and measured over so long a time, that no working connection is below it.
-	// Default: 100 over a minute.
+	// The minimum speed of a body, sent or received, in bytes per second over 5 seconds; a slower transfer fails. 0 means
+	// no limit; without this option it is so low, and measured over so long a time, that no working connection is below
+	// it. Default: 100 over a minute.
 	MinBytesPerSecond int64
 	// A whole call.
 	Total time.Duration

@@ -17,8 +17,8 @@ options! {
         "idle-ms" => idle: Duration = Duration::from_secs(30);
         /// One ping, token or login request.
         "auth-ms" => auth: Duration = Duration::from_secs(15);
-        /// The minimum speed of a body, sent or received, in bytes per second over 5 seconds; a slower transfer fails. 0 is no
-        /// minimum; without this option it is so low, and measured over so long a time, that no working connection is below it.
+        /// The minimum speed of a body, sent or received, in bytes per second over 5 seconds; a slower transfer fails. 0 means no
+        /// limit; without this option it is so low, and measured over so long a time, that no working connection is below it.
         "min-bytes-per-second" => min_bytes_per_second: Option<u64>, else "100 over a minute";
         /// A whole call.
         "total-ms" => total: Duration;

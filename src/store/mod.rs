@@ -2,6 +2,7 @@
 
 pub mod archive;
 pub mod cache;
+mod failure;
 pub mod files;
 mod hashing;
 mod index;

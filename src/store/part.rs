@@ -6,8 +6,9 @@ use std::io::{self, Read, Seek, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub(super) use super::failure::failed;
 use super::hashing::Hashing;
-use super::scattered;
+use super::scattered::{DOUBTFUL, Taken};
 use crate::call::Call;
 use crate::error::{Error, Result};
 use crate::image::descriptor::{check_digest, check_size};
@@ -22,7 +23,7 @@ use crate::os::holes::holes;
 const PARTIAL: &str = ".ocireg-part-";
 
 /// What is hashed again at a time.
-pub(super) const BUFFER: usize = 256 << 10;
+const BUFFER: usize = 256 << 10;
 
 pub(crate) const FILE_MODE: u32 = 0o666; // The umask takes from it, as for any file that a user makes.
 
@@ -65,12 +66,12 @@ fn is_old(file: &File) -> bool {
 /// Dropped without [`Part::commit`] or [`Part::keep`], what was written is removed.
 pub struct Part {
     /// What it will be, for messages.
-    pub(super) shown: PathBuf,
-    pub(super) digest: Digest,
-    pub(super) size: u64,
-    pub(super) file: AtomicFile,
-    pub(super) hashing: Hashing,
-    pub(super) position: u64,
+    shown: PathBuf,
+    digest: Digest,
+    size: u64,
+    file: AtomicFile,
+    hashing: Hashing,
+    position: u64,
     resumed_from: u64,
     /// The file has the name under which a later writer finds it.
     shared: bool,
@@ -156,14 +157,17 @@ impl Part {
         let copied = if most == 0 { Ok(None) } else { copy_range(from, self.file.file(), most) };
         let Some(copied) = copied.map_err(|e| self.failed(&e))? else { return Ok(None) };
         let end = self.position + copied as u64;
-        scattered::Taken::of(self).advance_to(end, call)?;
+        let Self { file, hashing, position, shown, .. } = self;
+        let mut taken = Taken { file: file.content(), hashing, position, shown };
+        taken.advance_to(end, call)?;
         Ok(Some(copied as u64))
     }
 
     /// Lets what is missing be written in any order. None where nobody could tell later what was written.
     pub fn scatter(&mut self, call: &Call) -> Result<Option<Scattered<'_>>> {
         call.check()?;
-        scattered::scatter(self)
+        let Self { file, hashing, position, shown, size, .. } = self;
+        Taken { file: file.content(), hashing, position, shown }.scatter(*size)
     }
 
     /// Hashes on a separate thread from now on.
@@ -242,7 +246,7 @@ impl Part {
         let Self { shown, file, hashing, .. } = self;
         let failed = |e: &io::Error| failed("read the partial file of", shown, e);
         let hole = holes(file.content(), 0, length).map_err(|e| failed(&e))?.first().cloned();
-        let whole = hole.map_or(length, |hole| hole.start.saturating_sub(scattered::DOUBTFUL));
+        let whole = hole.map_or(length, |hole| hole.start.saturating_sub(DOUBTFUL));
         file.file().seek(io::SeekFrom::Start(0)).map_err(|e| failed(&e))?;
         let read = match hash_prefix(file.file(), whole, hashing.here(), call, failed) {
             Ok(read) => read,
@@ -264,7 +268,7 @@ impl Part {
         Ok(())
     }
 
-    pub(super) fn failed(&self, error: &io::Error) -> Error {
+    fn failed(&self, error: &io::Error) -> Error {
         failed("write", &self.shown, error).with(|d| d.bytes_done = Some(self.position))
     }
 }
@@ -301,15 +305,6 @@ fn hash_prefix(
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             Err(e) => return Err(failed(&e)),
         }
-    }
-}
-
-/// A failure about a file or directory that is worked in.
-pub(super) fn failed(verb: &str, path: &std::path::Path, error: &io::Error) -> Error {
-    let made = Error::file(format!("cannot {verb} {}", path.display()), error);
-    match error.kind() {
-        io::ErrorKind::Other => made.hint("remove what is there, or choose another directory"),
-        _ => made,
     }
 }
 

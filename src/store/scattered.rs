@@ -6,42 +6,18 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use super::failure::failed;
 use super::hashing::Hashing;
-use super::part::{BUFFER, Part, failed};
 use crate::call::Call;
 use crate::error::{Error, Result};
 use crate::image::transport::{Front, Places, Scattered};
 use crate::os::holes::holes;
 
+/// What is read back at a time.
+const BUFFER: usize = 256 << 10;
+
 /// What comes before a hole may end in the middle of a block, whose rest is empty: so much of it is not trusted.
 pub(super) const DOUBTFUL: u64 = 1 << 20;
-
-/// Makes the file as large as it will be; None, and nothing is changed, where that leaves no hole.
-pub(super) fn scatter(part: &mut Part) -> Result<Option<Scattered<'_>>> {
-    let (position, size) = (part.position, part.size);
-    let file = part.file.content();
-    let length = file.metadata().map_err(|e| part.failed(&e))?.len();
-    let made = || {
-        file.set_len(size)?;
-        let found = holes(file, position, size)?;
-        let known = length == size || !found.is_empty();
-        if !known {
-            file.set_len(length)?;
-        }
-        (&*file).seek(SeekFrom::Start(position))?;
-        Ok(known.then_some(found))
-    };
-    let Some(found) = made().map_err(|e| part.failed(&e))? else { return Ok(None) };
-    let missing = missing(position, size, found);
-    let Part { file, hashing, position, shown, .. } = part;
-    let file = file.content();
-    let front = Taken { file, hashing, position, shown };
-    Ok(Some(Scattered {
-        places: Box::new(Written { file, shown }),
-        front: Box::new(front),
-        missing,
-    }))
-}
 
 /// What is between the front and the first hole was not taken, so it counts as missing.
 fn missing(position: u64, size: u64, mut holes: Vec<Range<u64>>) -> Vec<Range<u64>> {
@@ -66,16 +42,32 @@ impl Places for Written<'_> {
 
 /// What is hashed of a file: its beginning.
 pub(super) struct Taken<'a> {
-    file: &'a File,
-    hashing: &'a mut Hashing,
-    position: &'a mut u64,
-    shown: &'a Path,
+    pub(super) file: &'a File,
+    pub(super) hashing: &'a mut Hashing,
+    pub(super) position: &'a mut u64,
+    pub(super) shown: &'a Path,
 }
 
 impl<'a> Taken<'a> {
-    pub(super) fn of(part: &'a mut Part) -> Self {
-        let Part { file, hashing, position, shown, .. } = part;
-        Self { file: file.content(), hashing, position, shown }
+    /// Makes the file as large as it will be, and lets what is missing be written in any order; None, and nothing is changed,
+    /// where that leaves no hole.
+    pub(super) fn scatter(self, size: u64) -> Result<Option<Scattered<'a>>> {
+        let (file, position) = (self.file, *self.position);
+        let made = || {
+            let length = file.metadata()?.len();
+            file.set_len(size)?;
+            let found = holes(file, position, size)?;
+            let known = length == size || !found.is_empty();
+            if !known {
+                file.set_len(length)?;
+            }
+            (&*file).seek(SeekFrom::Start(position))?;
+            Ok(known.then_some(found))
+        };
+        let Some(found) = made().map_err(|e| self.failed(&e))? else { return Ok(None) };
+        let places = Box::new(Written { file, shown: self.shown });
+        let missing = missing(position, size, found);
+        Ok(Some(Scattered { places, front: Box::new(self), missing }))
     }
 
     /// Hashes what is in the file up to `end`, where the file stands afterwards.

@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use super::failure::Failure;
 use super::passing::{self, Passing};
 use super::plan::Plan;
 use super::progress::{Direction, Events};
@@ -11,7 +12,7 @@ use super::ranges::{self, Ended, Watch};
 use super::report::BlobReport;
 use crate::call::Call;
 use crate::call::event::BlobSource;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Result};
 use crate::image::transport::{self, Claim, Ranges, Streamed};
 use crate::image::{BlobRead, BlobWrite, Descriptor, Sink, Source};
 use crate::log::{Level, Record};
@@ -147,22 +148,6 @@ impl<'a> Job<'a> {
             }
         }
         Ok(false)
-    }
-}
-
-/// Whose failure it was: another endpoint of the source may do better, but none can help a destination.
-pub(super) enum Failure {
-    Source(Error),
-    Sink(Error),
-}
-
-impl Failure {
-    /// What a writer says: bytes that are wrong are the source's.
-    fn of_writer(error: Error) -> Self {
-        match error.code() {
-            Code::DigestMismatch | Code::SizeMismatch => Self::Source(error),
-            _ => Self::Sink(error),
-        }
     }
 }
 

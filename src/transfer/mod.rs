@@ -4,6 +4,7 @@ mod blob;
 mod convert;
 pub(crate) mod documents;
 pub mod engine;
+mod failure;
 pub mod options;
 mod passing;
 mod plan;

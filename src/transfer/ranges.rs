@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::blob::Failure;
+use super::failure::Failure;
 use crate::call::Call;
 use crate::error::{Error, Result};
 use crate::image::transport::{Front, Places, Ranges, Scattered};

@@ -65,7 +65,7 @@ How long each step of an exchange may take. 0 means no limit.
 - ``idle-ms``: Silence within a body. Default: 30000.
 - ``auth-ms``: One ping, token or login request. Default: 15000.
 - ``min-bytes-per-second``: The minimum speed of a body, sent or received, in bytes per second over 5 seconds; a
-  slower transfer fails. 0 is no minimum; without this option it is so low, and measured over so long a time, that no
+  slower transfer fails. 0 means no limit; without this option it is so low, and measured over so long a time, that no
   working connection is below it. Default: 100 over a minute.
 - ``total-ms``: A whole call. Default: 0.
 """
