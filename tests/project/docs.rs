@@ -8,7 +8,18 @@ use ocireg_testkit::stage;
 /// The Markdown files of the repository, below the root and docs/ and bindings/.
 fn pages() -> Vec<PathBuf> {
     let mut pages = Vec::new();
-    for directory in ["", "docs", "bindings/c", "bindings/go", "bindings/python"] {
+    let directories = [
+        "",
+        "docs",
+        "docs/start",
+        "docs/guides",
+        "docs/migration",
+        "bindings/c",
+        "bindings/go",
+        "bindings/go/docker",
+        "bindings/python",
+    ];
+    for directory in directories {
         let entries = std::fs::read_dir(stage::root().join(directory)).expect("a directory");
         pages.extend(
             entries
@@ -88,14 +99,47 @@ fn blocks(page: &str, language: &str) -> Vec<String> {
 
 #[test]
 fn the_first_c_program_compiles_without_a_warning() {
+    for page in ["README.md", "docs/start/c.md"] {
+        let directory = ocireg_testkit::tempdir();
+        let source = directory.path().join("pull.c");
+        let programs = blocks(page, "c");
+        assert_eq!(programs.len(), 1, "{page}");
+        std::fs::write(&source, &programs[0]).expect("written");
+        let mut compile = Command::new("cc");
+        compile.args(["-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror"]).arg(&source);
+        stage::run(compile.args(stage::flags()).arg("-o").arg(directory.path().join("pull")));
+    }
+}
+
+#[test]
+fn the_first_go_program_passes_vet() {
     let directory = ocireg_testkit::tempdir();
-    let source = directory.path().join("pull.c");
-    let programs = blocks("README.md", "c");
+    let programs = blocks("docs/start/go.md", "go");
     assert_eq!(programs.len(), 1);
-    std::fs::write(&source, &programs[0]).expect("written");
-    let mut compile = Command::new("cc");
-    compile.args(["-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror"]).arg(&source);
-    stage::run(compile.args(stage::flags()).arg("-o").arg(directory.path().join("pull")));
+    std::fs::write(directory.path().join("main.go"), &programs[0]).expect("written");
+    let module = "github.com/ocireg/ocireg/bindings/go";
+    let package = stage::root().join("bindings/go").canonicalize().expect("bindings/go");
+    let modfile = format!(
+        "module example\n\ngo 1.24\n\nrequire {module} v0.0.0\n\nreplace {module} => {}\n",
+        package.display()
+    );
+    std::fs::write(directory.path().join("go.mod"), modfile).expect("written");
+    let mut vet = Command::new("go");
+    vet.args(["vet", "./..."]).current_dir(directory.path());
+    vet.env("PKG_CONFIG_PATH", stage::prefix().join("lib/pkgconfig"));
+    stage::run(&mut vet);
+}
+
+/// A page that the navigation of the site does not have is not found by its readers.
+#[test]
+fn the_site_has_every_page() {
+    let site = std::fs::read_to_string(stage::root().join("docs/site/mkdocs.yml")).expect("text");
+    for page in pages() {
+        let path = page.strip_prefix(stage::root()).expect("below the root");
+        let path = if path == Path::new("README.md") { Path::new("index.md") } else { path };
+        let entry = format!(": {}\n", path.display());
+        assert!(site.contains(&entry), "docs/site/mkdocs.yml does not have {}", path.display());
+    }
 }
 
 #[test]

@@ -33,6 +33,14 @@ const RIDDLES: &[(&str, &str)] = &[
     ("gets a name", "appears under its final name"),
     ("Puts a whole", "replaces the whole"),
     ("to the index alone", "only to the index"),
+    ("Nothing unverified", "say when a blob appears"),
+    ("a token realm may not", "say what a registry cannot do"),
+    ("then no file is read", "set it to \"\" to ignore all credential files"),
+    ("then keeps what", "stores the credentials"),
+    ("its tokens to the", "say which host gets tokens"),
+    ("Its end is reported", "say when the digest is checked"),
+    ("Read reads", "say what stays after an error"),
+    ("may be gone the next time", "errors are sticky, except cancellation and deadline"),
 ];
 
 /// A line of documentation with its number.
@@ -74,9 +82,20 @@ fn lines(kind: &Kind, text: &str) -> Vec<Line> {
 /// Every file with documentation for users.
 fn files() -> Vec<(PathBuf, Kind)> {
     let mut files = vec![(PathBuf::from("include/ocireg.h"), Kind::C)];
-    for directory in
-        [".", "docs", "bindings/c", "bindings/go", "bindings/python", "bindings/python/ocireg"]
-    {
+    for directory in [
+        ".",
+        "docs",
+        "docs/start",
+        "docs/guides",
+        "docs/migration",
+        "bindings/c",
+        "bindings/go",
+        "bindings/python",
+        "bindings/python/ocireg",
+        "bindings/python/ocireg/aio",
+        "bindings/python/ocireg/_program",
+        "bindings/python/examples",
+    ] {
         for entry in fs::read_dir(directory).expect("a directory") {
             let path = entry.expect("an entry").path();
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();

@@ -16,7 +16,7 @@ _ELSEWHERE = {"auth", "source_auth", "destination_auth", "credential_sources", "
 # An option that is a list is a flag for each of its items.
 _SINGULAR = {"tags": "tag", "files": "file", "annotations": "annotation"}
 
-_LOCATION = "such as alpine:3, oci:DIRECTORY:NAME, docker-archive:FILE or files:DIRECTORY"
+_LOCATION = "such as docker://alpine:3, oci:DIRECTORY:NAME, docker-archive:FILE or files:DIRECTORY"
 
 
 class Argument(NamedTuple):
