@@ -39,7 +39,7 @@ const RIDDLES: &[(&str, &str)] = &[
     ("then keeps what", "stores the credentials"),
     ("its tokens to the", "say which host gets tokens"),
     ("Its end is reported", "say when the digest is checked"),
-    ("Read reads", "say what stays after an error"),
+    ("Read reads. After", "say what stays after an error"),
     ("may be gone the next time", "errors are sticky, except cancellation and deadline"),
 ];
 

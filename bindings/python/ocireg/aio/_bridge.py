@@ -88,7 +88,7 @@ async def run(function: Callable[..., T], *arguments: Any, **named: Any) -> T:
 async def _end_of(ended: asyncio.Future[T]) -> None:
     """Waits for a cancelled call, however often its task is cancelled; what it opened nevertheless is closed."""
     while not ended.done():
-        # The first cancellation is on its way already. An error of the call is no news.
+        # The first cancellation is on its way already. An error of the call changes nothing.
         with contextlib.suppress(asyncio.CancelledError, Exception):
             await asyncio.shield(ended)
     if ended.cancelled() or ended.exception() is not None:
