@@ -122,6 +122,8 @@ fn kind(kind: &Type) -> String {
         Type::Callback(name) => name.clone(),
         Type::Handle(name) => name.clone(),
         Type::Char => "c_char_p".to_owned(),
+        // What is owned keeps its address, in an array as well.
+        Type::Mut(to) if matches!(**to, Type::Char) => "c_void_p".to_owned(),
         Type::Const(to) | Type::Mut(to) => match &**to {
             Type::Void => "c_void_p".to_owned(),
             Type::Char => "c_char_p".to_owned(),

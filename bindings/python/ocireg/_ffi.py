@@ -288,7 +288,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "ocireg_json_length": (c_int32, [_text, _text, POINTER(c_size_t), POINTER(_error)]),
     "ocireg_json_strings": (
         c_int32,
-        [_text, _text, _text, POINTER(POINTER(c_char_p)), POINTER(c_size_t), POINTER(_error)],
+        [_text, _text, _text, POINTER(POINTER(c_void_p)), POINTER(c_size_t), POINTER(_error)],
     ),
     "ocireg_auth_json": (c_int32, [_text, _text, _text, _text_out, POINTER(_error)]),
     "ocireg_version": (c_char_p, []),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 # The oldest library that this package works with.
-MINIMUM_VERSION = 0x000100
+MINIMUM_VERSION = 0x000200
 
 
 def load(prototypes: Mapping[str, tuple[Any, list[Any]]]) -> tuple[ctypes.CDLL, str]:

@@ -22,6 +22,7 @@ VALUES: dict[str, Any] = {
     "max-concurrent-downloads": 1,
     "max-concurrent-uploads": 1,
     "max-concurrent-requests": 1,
+    "parallel-range-bytes": 0,
     "environment": False,
     "preload": False,
     "v1": False,
