@@ -245,6 +245,7 @@ impl Client {
             in_body: false,
             began: Instant::now(),
             received: 0,
+            body_follows: matches!(hop.request.body, Payload::Bytes(body) if !body.is_empty()),
             sent: None,
             sending: Pace::default(),
             seen: Seen::default(),

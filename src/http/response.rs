@@ -145,6 +145,7 @@ impl Body {
             in_body: true,
             began: Instant::now(),
             received: 0,
+            body_follows: false,
             sent: None,
             sending: Pace::default(),
             seen: Seen::default(),

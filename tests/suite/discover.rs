@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use crate::c_surface::images::{Context, Session};
 use crate::c_surface::{Outcome, Service};
 use crate::scene::*;
+use ocireg_testkit::cutter::Cutter;
 use ocireg_testkit::rig::bystander;
 use ocireg_testkit::{
     Action, Auth, Cut, Fault, Quirk, Registry, Reply, Server, ServerOptions, TokenServer, digest,
@@ -126,6 +127,25 @@ fn a_catalog_may_be_refused_or_need_a_right_of_its_own() {
     assert_eq!(session.catalog(&none()).expect("a list")["repositories"], json!(["demo/app"]));
     let asked = tokens.requests().into_iter().filter(|r| r.target.contains("catalog"));
     assert!(asked.count() > 0, "no token for the catalog was asked for");
+}
+
+/// Some registries store what came of a manifest before its sender was killed.
+#[test]
+fn a_manifest_leaves_the_process_in_one_piece_with_its_header() {
+    let registry = Registry::plain();
+    let way = Cutter::before(&registry.host());
+    let actions = json!({"actions": ["pull", "push"]});
+    let service = service(none());
+    let session = service.open(None, &format!("{}/demo/app", way.host()), &actions);
+    let session = session.expect("a session");
+    let (kind, bytes) = (Some("application/x.new"), [b'x'; 2000]);
+    session.put_manifest(Some("v"), kind, &bytes, &none()).expect("it is put");
+    let before = way.pieces();
+    for number in 0..30 {
+        let tag = format!("v{number}");
+        session.put_manifest(Some(&tag), kind, &bytes, &none()).expect("it is put");
+    }
+    assert_eq!(way.pieces() - before, 30);
 }
 
 #[test]

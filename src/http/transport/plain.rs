@@ -4,14 +4,13 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
-};
-use zeroize::{Zeroize, Zeroizing};
+use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
+use zeroize::Zeroizing;
 
+use super::buffers::HoldingBuffers;
 use super::early::Early;
 use super::scope::{self, carry};
-use super::socket::{INPUT_BUFFER, OUTPUT_BUFFER, Socket, input_phase};
+use super::socket::{Socket, input_phase};
 use super::wire::Wire;
 use crate::config::proxy::ProxyServer;
 use crate::error::{Error, Phase};
@@ -39,7 +38,7 @@ impl Connector<()> for SocketConnector {
 #[derive(Debug)]
 pub(in crate::http) struct Plain {
     pub(in crate::http) wire: Box<dyn Wire>,
-    buffers: LazyBuffers,
+    buffers: HoldingBuffers,
     early: Early,
     /// Set where a proxy reads the requests and sends them on.
     forward: Option<Forward>,
@@ -47,8 +46,7 @@ pub(in crate::http) struct Plain {
 
 impl Plain {
     pub(in crate::http) fn new(wire: Box<dyn Wire>) -> Self {
-        let buffers = LazyBuffers::new(INPUT_BUFFER, OUTPUT_BUFFER);
-        Self { wire, buffers, early: Early::default(), forward: None }
+        Self { wire, buffers: HoldingBuffers::new(), early: Early::default(), forward: None }
     }
 
     pub(in crate::http) fn forwarding(wire: Box<dyn Wire>, forward: Forward) -> Self {
@@ -103,9 +101,13 @@ impl Transport for Plain {
     }
 
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), ureq::Error> {
+        if self.buffers.hold(amount) {
+            return Ok(());
+        }
+        let amount = self.buffers.release(amount);
         self.wire.announce();
         let sent = self.send(amount);
-        self.buffers.output()[..amount].zeroize(); // It may have held an Authorization header.
+        self.buffers.wipe(amount);
         sent?;
         scope::with(|scope| scope.sent = Some(Instant::now()));
         Ok(())

@@ -11,9 +11,9 @@ use rustls::pki_types::ServerName;
 use rustls::unbuffered::{
     ConnectionState, EncodeError, EncodeTlsData, EncryptError, UnbufferedStatus,
 };
-use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport};
-use zeroize::Zeroize;
+use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
 
+use super::buffers::HoldingBuffers;
 use super::early::Early;
 use super::scope::{self, carry};
 use super::socket::{INPUT_BUFFER, OUTPUT_BUFFER, input_phase};
@@ -47,7 +47,7 @@ pub(in crate::http) struct Tls {
     /// A record has gone out in part: what the protocol itself has to say waits until the rest has.
     holds: bool,
     closed: bool,
-    buffers: LazyBuffers,
+    buffers: HoldingBuffers,
     early: Early,
 }
 
@@ -83,7 +83,7 @@ impl Tls {
             outgoing: Vec::new(),
             holds: false,
             closed: false,
-            buffers: LazyBuffers::new(INPUT_BUFFER, OUTPUT_BUFFER),
+            buffers: HoldingBuffers::new(),
             early: Early::default(),
         };
         let time = scope::with(|scope| scope.timeouts.tls).unwrap_or_default();
@@ -425,9 +425,13 @@ impl Transport for Tls {
     }
 
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), ureq::Error> {
+        if self.buffers.hold(amount) {
+            return Ok(());
+        }
+        let amount = self.buffers.release(amount);
         self.wire.announce();
         let sent = self.send(amount);
-        self.buffers.output()[..amount].zeroize(); // It may have held an Authorization header.
+        self.buffers.wipe(amount);
         sent?;
         scope::with(|scope| scope.sent = Some(Instant::now()));
         Ok(())

@@ -23,6 +23,7 @@ struct State {
     /// The bytes that still go through before the connection that carries them is cut.
     next: Mutex<Option<(Way, u64, Cut)>>,
     cuts: AtomicU64,
+    sent: AtomicU64,
     /// Whether what comes after a cut is cut, too.
     for_good: AtomicBool,
     stopping: AtomicBool,
@@ -83,6 +84,11 @@ impl Cutter {
         *lock(&self.state.next) = None;
         self.state.cuts.swap(0, Ordering::SeqCst) > 0
     }
+
+    /// In how many pieces the client's bytes came so far: no more than it sent them in.
+    pub fn pieces(&self) -> u64 {
+        self.state.sent.load(Ordering::SeqCst)
+    }
 }
 
 impl Drop for Cutter {
@@ -104,6 +110,9 @@ fn carry(state: &State, way: Way, mut from: TcpStream, mut into: TcpStream, clie
             }
             Ok(length) => length,
         };
+        if way == Way::Up {
+            state.sent.fetch_add(1, Ordering::SeqCst);
+        }
         let mut through = length;
         let mut cut = None;
         {
