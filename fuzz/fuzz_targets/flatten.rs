@@ -242,17 +242,26 @@ fn exported(layers: &[Vec<Item>]) -> Option<Vec<u8>> {
     })
 }
 
-/// Whether a layer has links, and something twice: which one they lead to, layers do not say.
+/// Whether a layer has links, and something twice: which one they lead to, layers do not say. Or something is a directory and is
+/// not: what was written below it already cannot be taken back.
 fn is_ambiguous(layer: &[Item]) -> bool {
-    let mut paths = BTreeSet::new();
-    let is_link = |item: &Item| matches!(item, Item::Link(..));
-    let again = |item: &Item| match item {
-        Item::File(at, _) | Item::Directory(at) | Item::Link(at, _) | Item::Symlink(at) => {
-            !paths.insert(at.clone())
+    let (mut paths, mut directories) = (Vec::new(), BTreeSet::new());
+    for item in layer {
+        let (at, is_directory) = match item {
+            Item::File(at, _) | Item::Link(at, _) | Item::Symlink(at) => (at, false),
+            Item::Directory(at) => (at, true),
+            Item::Whiteout(_) | Item::Opaque(_) => continue,
+        };
+        directories.extend(at.match_indices('/').map(|(slash, _)| &at[..slash]));
+        if is_directory {
+            directories.insert(at);
         }
-        Item::Whiteout(_) | Item::Opaque(_) => false,
-    };
-    layer.iter().any(is_link) && layer.iter().any(again)
+        paths.push((at.as_str(), is_directory));
+    }
+    let others: BTreeSet<&str> = paths.iter().filter(|(_, d)| !d).map(|(at, _)| *at).collect();
+    let all: BTreeSet<&str> = paths.iter().map(|(at, _)| *at).collect();
+    let has_links = layer.iter().any(|item| matches!(item, Item::Link(..)));
+    has_links && all.len() < paths.len() || others.intersection(&directories).next().is_some()
 }
 
 fuzz_target!(|input: &[u8]| {

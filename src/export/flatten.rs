@@ -51,6 +51,8 @@ pub(super) struct Flattener {
     below: HashMap<Name, Vec<Name>>,
     /// Of a path of the current layer: the names that waited for it.
     given: HashMap<Name, Vec<Name>>,
+    /// Directories of the current layer that links lead to, as far as it was read.
+    linked_directories: BTreeMap<Name, Name>,
     /// What paths of the current layer are, if they are not written themselves: links to others.
     aliases: HashMap<Name, Origin>,
     /// Hidden files of the current layer whose content was written under another name.
@@ -78,6 +80,7 @@ impl Flattener {
             waiting: HashMap::new(),
             below: HashMap::new(),
             given: HashMap::new(),
+            linked_directories: BTreeMap::new(),
             aliases: HashMap::new(),
             moved: HashMap::new(),
             missed: BTreeMap::new(),
@@ -189,7 +192,7 @@ impl Flattener {
         match entry.kind {
             Kind::Directory => {
                 if let Some(name) = self.names_for(whole)?.first() {
-                    return Err(in_entry(name, "it is a hard link to a directory"));
+                    self.linked_directories.insert(whole.to_vec(), name.clone());
                 }
                 if is_shown {
                     self.header(entry, whole, 0, call)?;
@@ -199,8 +202,7 @@ impl Flattener {
             Kind::HardLink => self.link(number, entry, whole, is_shown, call),
             _ => {
                 let names = self.names_for(whole)?;
-                self.aliases.remove(whole);
-                self.moved.remove(whole);
+                self.forget(whole);
                 if is_shown {
                     self.whole(entry, whole, content, call)?;
                     self.links(&names, whole, entry, call)?;
@@ -236,8 +238,7 @@ impl Flattener {
         if is_shown {
             names.insert(0, name.to_vec());
         }
-        self.aliases.remove(name);
-        self.moved.remove(name);
+        self.forget(name);
         let (target, waiting) = match &origin {
             Origin::Below(target) => {
                 if self.hides(target) {
@@ -268,6 +269,13 @@ impl Flattener {
             waiting.entry(target.clone()).or_default().extend(names);
         }
         self.alias(name, origin)
+    }
+
+    /// What a path was in this layer until something else came there.
+    fn forget(&mut self, path: &[u8]) {
+        self.aliases.remove(path);
+        self.moved.remove(path);
+        self.linked_directories.remove(path);
     }
 
     /// Where a link leads to at this moment.
@@ -325,6 +333,9 @@ impl Flattener {
     fn end_layer(&mut self) -> Result<()> {
         if let Some(target) = self.waiting.keys().filter(|target| self.hides(target)).min() {
             return Err(missing(&self.waiting[target][0], target));
+        }
+        if let Some(name) = self.linked_directories.values().next() {
+            return Err(in_entry(name, "it is a hard link to a directory"));
         }
         for (target, names) in self.below.drain() {
             self.waiting.entry(target).or_default().extend(names);

@@ -216,6 +216,7 @@ fn e3_hard_links_lead_to_what_is_in_the_archive() {
     Scene::of(&[&[file("a", "1")], &[link("b", "a"), dir("a"), file("a/x", "2")]])
         .shows(&["a/", "a/x=2", "b=1"]);
     // Of two entries of one path, a higher layer means the last.
+    Scene::of(&[&[dir("a"), file("a", "2")], &[link("b", "a")]]).shows(&["a/", "a=2", "b == a"]);
     Scene::of(&[&[file("a", "1"), file("a", "2")], &[link("b", "a")]])
         .shows(&["a=1", "b == a", "a=2", "b == a"]);
     // A link that is hidden is none, and what links to a link shares its file.
@@ -233,6 +234,7 @@ fn e3_hard_links_lead_to_what_is_in_the_archive() {
         // What its own layer has hidden before, or what a higher one links to after it was hidden.
         &[&[file("a", "1")], &[file(".wh.a", ""), link("b", "a")]],
         &[&[file("a", "1")], &[dir("a")], &[link("b", "a")]],
+        &[&[file("a", "1"), dir("a")], &[link("b", "a")]],
         &[&[link("a", "../x")]],
     ] {
         let told = Scene::of(layers).fails(&json!({}), INVALID_MANIFEST);
