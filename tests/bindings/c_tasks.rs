@@ -157,6 +157,7 @@ fn a_login_opens_a_private_image() {
     app(&registry);
     for language in LANGUAGES {
         let home = ocireg_testkit::tempdir();
+        home.may_hold(&password); // In config.json.
         let private = |password: &str| {
             let mut private = example("private", language, home.path());
             private.env("PASSWORD", password).arg(registry.host()).arg("alice");

@@ -2,6 +2,7 @@
 
 #include <ocireg.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -268,7 +269,8 @@ void images() {
     reader.close();
     verified(opened, digest);
     streams(opened, digest);
-    CHECK(opened.tags() == std::vector<std::string>{"latest"});
+    const auto tags = opened.tags(); // Other tests may add some of their own.
+    CHECK(std::find(tags.begin(), tags.end(), "latest") != tags.end());
     CHECK(manifest.layers().at(0).digest == digest && manifest.manifests().empty());
     CHECK(manifest.descriptor().digest == ocireg::Descriptor::parse(opened.head_manifest()).digest);
     const auto found = service.image(image);
