@@ -117,10 +117,15 @@ library=$built/libocireg.so archive=$built/libocireg.a
 # zstd, another copy of anything.
 public=$built/libocireg-public.a
 if [ ! "$public" -nt "$archive" ]; then
+    # With musl it unwinds by itself: gcc's own unwinder may be for glibc only.
+    unwind=
+    case ${CARGO_BUILD_TARGET-} in
+        *musl*) unwind=$("${RUSTC:-rustc}" --print target-libdir --target "$CARGO_BUILD_TARGET")/self-contained/libunwind.a ;;
+    esac
     symbols=$("${NM:-nm}" --defined-only --extern-only "$archive" 2>/dev/null |
         sed -n 's/^[0-9a-f]* T \(ocireg_.*\)$/-u \1/p')
     # shellcheck disable=SC2086 # one word for each symbol
-    "${LD:-ld}" -r -o "$public.o" $symbols "$archive"
+    "${LD:-ld}" -r -o "$public.o" $symbols "$archive" ${unwind:+"$unwind"}
     # Rust's own libraries bring bitcode, which the plugin of an older LLVM would choke on.
     "${OBJCOPY:-objcopy}" --wildcard --keep-global-symbol='ocireg_*' \
         --remove-section .llvmbc --remove-section .llvmcmd "$public.o"

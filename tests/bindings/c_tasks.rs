@@ -154,6 +154,7 @@ fn a_blob_is_uploaded_from_a_file_and_from_a_stream() {
 fn a_login_opens_a_private_image() {
     let password = canary();
     let registry = Registry::start(ServerOptions::default(), Auth::basic("alice", &password));
+    registry.may_receive(&password);
     app(&registry);
     for language in LANGUAGES {
         let home = ocireg_testkit::tempdir();
