@@ -59,11 +59,14 @@ pub fn scratch() -> PathBuf {
     program.ancestors().nth(3).expect("a directory of cargo's").to_path_buf()
 }
 
-/// Takes away what cargo sets for tests and build scripts watch: else the same library is built twice.
+/// Takes away what cargo sets for tests and build scripts watch, as that of ring does: else the same library is built twice.
 pub fn outside_cargo(command: &mut Command) -> &mut Command {
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
-        if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|p| text.starts_with(p)) {
+        if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "OUT_DIR"]
+            .iter()
+            .any(|p| text.starts_with(p))
+        {
             command.env_remove(&name);
         }
     }
