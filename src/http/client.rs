@@ -20,6 +20,7 @@ use super::request::{Payload, Reaches, Redirects, Request};
 use super::resolver::Resolver;
 use super::response::{Body, Response};
 use super::trace;
+use super::transport::buffers::is_sent_at_once;
 use super::transport::early::WhileWanted;
 use super::transport::plain::SocketConnector;
 use super::transport::proxy::{ProxyConnector, wants_login};
@@ -245,7 +246,7 @@ impl Client {
             in_body: false,
             began: Instant::now(),
             received: 0,
-            body_follows: matches!(hop.request.body, Payload::Bytes(body) if !body.is_empty()),
+            body_follows: matches!(hop.request.body, Payload::Bytes(body) if is_sent_at_once(body)),
             sent: None,
             sending: Pace::default(),
             seen: Seen::default(),

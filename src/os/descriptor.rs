@@ -9,7 +9,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::sync::Mutex;
 
-use rustix::fs::{CWD, Mode, OFlags, fstat, openat};
+use rustix::fs::{self, CWD, Mode, OFlags, fstat, openat};
 use rustix::io::fcntl_dupfd_cloexec;
 
 use crate::sync::{PerProcess, lock};
@@ -63,7 +63,7 @@ pub fn pipe_without_blocking(pipe: BorrowedFd<'_>, flags: OFlags) -> Option<Owne
     // Of this thread: threads need not share their descriptors.
     let path = format!("/proc/thread-self/fd/{}", pipe.as_raw_fd());
     let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | flags & OFlags::DIRECT;
-    let again = open(|| openat(CWD, path.as_str(), flags, Mode::empty())).ok()?;
+    let again = open(|| fs::openat(CWD, path.as_str(), flags, Mode::empty())).ok()?;
     let is_same = matches!((File::of(pipe), File::of(again.as_fd())), (Ok(a), Ok(b)) if a == b);
     is_same.then_some(again)
 }
@@ -249,7 +249,7 @@ mod tests {
     }
 
     fn null() -> io::Result<OwnedFd> {
-        open(|| openat(CWD, "/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()))
+        open(|| fs::openat(CWD, "/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()))
     }
 
     #[test]

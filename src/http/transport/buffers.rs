@@ -6,8 +6,13 @@ use zeroize::Zeroize;
 use super::scope;
 use super::socket::{INPUT_BUFFER, OUTPUT_BUFFER};
 
-/// Input and output. The header of a request whose body lies in memory leaves the process together with the beginning of
-/// the body: a process that is killed has sent both or nothing. Some registries store what came until then.
+/// Whether a body is so small that header and body fit into one buffer.
+pub(in crate::http) fn is_sent_at_once(body: &[u8]) -> bool {
+    !body.is_empty() && body.len() <= OUTPUT_BUFFER / 2
+}
+
+/// Input and output. A small request, with its header and its body, leaves the process in one step: where that is killed, all
+/// of it was sent, or nothing. Some registries store what came until then.
 #[derive(Debug)]
 pub(super) struct HoldingBuffers {
     lazy: LazyBuffers,
@@ -20,7 +25,7 @@ impl HoldingBuffers {
         Self { lazy: LazyBuffers::new(INPUT_BUFFER, OUTPUT_BUFFER), held: 0 }
     }
 
-    /// Holds back what was just written to the output, if a body follows at once and there is room for much of it.
+    /// Holds back the header that was just written to the output, if a small body follows.
     pub(super) fn hold(&mut self, amount: usize) -> bool {
         let follows = scope::with(|scope| std::mem::take(&mut scope.body_follows)).unwrap_or(false);
         let holds = follows && amount <= OUTPUT_BUFFER / 2;

@@ -1,6 +1,6 @@
 //! How bytes get to a server: sockets, TLS, proxies, each under the limits of the request that it serves.
 
-mod buffers;
+pub(super) mod buffers;
 pub(super) mod connector;
 pub(super) mod early;
 pub(super) mod plain;

@@ -36,7 +36,7 @@ pub(in crate::http) struct Scope {
     pub(in crate::http) began: Instant,
     /// Bytes received since then.
     pub(in crate::http) received: usize,
-    /// Whether a body that lies in memory follows the header.
+    /// Whether a body follows that goes out together with the header.
     pub(in crate::http) body_follows: bool,
     /// When the request was sent, for the time to the header.
     pub(in crate::http) sent: Option<Instant>,
