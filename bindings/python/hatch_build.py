@@ -54,5 +54,6 @@ class Library(BuildHookInterface):  # type: ignore[type-arg]
         return Path(self._scratch.name, "rust")
 
     def _built(self, sources: Path) -> Path:
-        subprocess.run(["cargo", "build", "--release", "--lib", "--locked"], cwd=sources, check=True)
+        command = ["cargo", "build", "--release", "--lib", "--locked", "--features", "capi"]
+        subprocess.run(command, cwd=sources, check=True)
         return sources / "target" / "release" / "libocireg.so"
