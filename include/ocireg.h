@@ -349,7 +349,8 @@ extern "C" {
  *   even if it is on a more private network than the registry.
  * - `allow-upload-hosts`, `allow-foreign-urls`, `allow-plain-http-credentials`, `allow-v1-endpoints`: lists of
  *   host[:port]. Each allows something that is refused by default; the error's hint names the option.
- * - `hosts-dir`, `registries-conf`: not supported yet. A value other than "" fails with OCIREG_UNSUPPORTED.
+ * - `hosts-dir`, `registries-conf` (none): a directory of hosts.toml files as containerd's, and a registries.conf file
+ *   as Podman's, which name mirrors for any registry. "" uses none. See ocireg_service_resolve_endpoints().
  *
  * A proxy is `SCHEME://[USER:PASSWORD@]HOST[:PORT]`. The scheme is http, https, socks5 or socks5h (the proxy resolves
  * host names). Without the option, HTTP_PROXY (not in CGI programs), HTTPS_PROXY and NO_PROXY, also in lower case, are
@@ -1763,7 +1764,7 @@ int32_t ocireg_session_put_blob(const ocireg_session *session,
  * @param context          The deadline, cancellation and progress callback of this call. May be NULL.
  * @param digest           The blob's digest. Not NULL.
  * @param from_repository  The path of the repository that has the blob. Not NULL.
- * @param options_json     A JSON object; there are no options yet. May be NULL.
+ * @param options_json     A JSON object. No options are defined yet. May be NULL.
  * @param mounted          Receives 1 if the blob was mounted, else 0. May be NULL.
  * @param writer           Receives a writer that continues the upload if the blob was not mounted, else NULL. Free it
  *                         with ocireg_writer_free(). If this parameter is NULL, the upload is aborted.
@@ -2259,7 +2260,7 @@ void ocireg_writer_free(ocireg_writer *writer);
  *
  * @param location      "oci:DIR". Not NULL.
  * @param context       The deadline, cancellation and progress callback of this call. May be NULL.
- * @param options_json  A JSON object; there are no options yet. May be NULL.
+ * @param options_json  A JSON object. No options are defined yet. May be NULL.
  * @param json          Receives a JSON object with `images`, a list of objects with `name` (absent if the image has
  *                      none) and `descriptor`, in the order of the layout's index. Free it with ocireg_string_free().
  *                      Not NULL.
@@ -2283,7 +2284,7 @@ int32_t ocireg_layout_list(const char *location,
  *
  * @param location      "oci:DIR:NAME". Not NULL.
  * @param context       The deadline, cancellation and progress callback of this call. May be NULL.
- * @param options_json  A JSON object; there are no options yet. May be NULL.
+ * @param options_json  A JSON object. No options are defined yet. May be NULL.
  * @param json          Receives a JSON object with `removed`, the descriptor of the image that had the name. Free it
  *                      with ocireg_string_free(). Not NULL.
  * @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
@@ -2333,7 +2334,7 @@ int32_t ocireg_layout_collect(const char *location,
  *
  * @param location      "oci:DIR". Not NULL.
  * @param context       The deadline, cancellation and progress callback of this call. May be NULL.
- * @param options_json  A JSON object; there are no options yet. May be NULL.
+ * @param options_json  A JSON object. No options are defined yet. May be NULL.
  * @param json          Receives a JSON object: `damaged`, a list of objects with `digest` and `why` (empty if the
  *                      layout is intact), `checked`, the number of blobs that were hashed, and `bytes`, the sum of
  *                      their sizes. Free it with ocireg_string_free(). Not NULL.
@@ -3127,7 +3128,7 @@ int32_t ocireg_auth_config_key(const char *index_json, char **text, ocireg_error
  * @param auth_configs_json  A JSON object that maps registry addresses to AuthConfigs. Not NULL.
  * @param index_json         The index as a JSON object: `Name`, `Mirrors`, `Secure`, `Official`. Not NULL.
  * @param json               Receives an AuthConfig with the keys that are not empty: `username`, `password`, `auth`,
- *                           `serveraddress`, `identitytoken`, `registrytoken`; {} if there are no credentials. Free it
+ *                           `serveraddress`, `identitytoken`, `registrytoken`; {} means no credentials. Free it
  *                           with ocireg_string_free(). Not NULL.
  * @param error              Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
  * @return OCIREG_OK or an error code.

@@ -3,6 +3,7 @@
 package ocireg_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/tls"
@@ -167,6 +168,8 @@ func TestPingsThatMakeNoSense(t *testing.T) {
 				return
 			}
 			connection.Write([]byte("SSH-2.0-test\r\n\r\n"))
+			// Closed with the request unread, the connection would be reset, and the greeting lost with it.
+			http.ReadRequest(bufio.NewReader(connection))
 			connection.Close()
 		}
 	}()

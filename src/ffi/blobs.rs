@@ -177,7 +177,7 @@ pub unsafe extern "C" fn ocireg_session_put_blob(
 /// @param context          The deadline, cancellation and progress callback of this call. May be NULL.
 /// @param digest           The blob's digest. Not NULL.
 /// @param from_repository  The path of the repository that has the blob. Not NULL.
-/// @param options_json     A JSON object; there are no options yet. May be NULL.
+/// @param options_json     A JSON object. No options are defined yet. May be NULL.
 /// @param mounted          Receives 1 if the blob was mounted, else 0. May be NULL.
 /// @param writer           Receives a writer that continues the upload if the blob was not mounted, else NULL. Free it
 ///                         with ocireg_writer_free(). If this parameter is NULL, the upload is aborted.

@@ -10,7 +10,7 @@ use crate::client::layout;
 ///
 /// @param location      "oci:DIR". Not NULL.
 /// @param context       The deadline, cancellation and progress callback of this call. May be NULL.
-/// @param options_json  A JSON object; there are no options yet. May be NULL.
+/// @param options_json  A JSON object. No options are defined yet. May be NULL.
 /// @param json          Receives a JSON object with `images`, a list of objects with `name` (absent if the image has
 ///                      none) and `descriptor`, in the order of the layout's index. Free it with ocireg_string_free().
 ///                      Not NULL.
@@ -45,7 +45,7 @@ pub unsafe extern "C" fn ocireg_layout_list(
 ///
 /// @param location      "oci:DIR:NAME". Not NULL.
 /// @param context       The deadline, cancellation and progress callback of this call. May be NULL.
-/// @param options_json  A JSON object; there are no options yet. May be NULL.
+/// @param options_json  A JSON object. No options are defined yet. May be NULL.
 /// @param json          Receives a JSON object with `removed`, the descriptor of the image that had the name. Free it
 ///                      with ocireg_string_free(). Not NULL.
 /// @param error         Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
@@ -117,7 +117,7 @@ pub unsafe extern "C" fn ocireg_layout_collect(
 ///
 /// @param location      "oci:DIR". Not NULL.
 /// @param context       The deadline, cancellation and progress callback of this call. May be NULL.
-/// @param options_json  A JSON object; there are no options yet. May be NULL.
+/// @param options_json  A JSON object. No options are defined yet. May be NULL.
 /// @param json          Receives a JSON object: `damaged`, a list of objects with `digest` and `why` (empty if the
 ///                      layout is intact), `checked`, the number of blobs that were hashed, and `bytes`, the sum of
 ///                      their sizes. Free it with ocireg_string_free(). Not NULL.

@@ -182,7 +182,7 @@ pub unsafe extern "C" fn ocireg_auth_config_key(
 /// @param auth_configs_json  A JSON object that maps registry addresses to AuthConfigs. Not NULL.
 /// @param index_json         The index as a JSON object: `Name`, `Mirrors`, `Secure`, `Official`. Not NULL.
 /// @param json               Receives an AuthConfig with the keys that are not empty: `username`, `password`, `auth`,
-///                           `serveraddress`, `identitytoken`, `registrytoken`; {} if there are no credentials. Free it
+///                           `serveraddress`, `identitytoken`, `registrytoken`; {} means no credentials. Free it
 ///                           with ocireg_string_free(). Not NULL.
 /// @param error              Receives the error on failure. Free it with ocireg_error_free(). May be NULL.
 /// @return OCIREG_OK or an error code.

@@ -64,7 +64,8 @@ handle_type!(ocireg_service, Service, b"ociservc");
 ///   even if it is on a more private network than the registry.
 /// - `allow-upload-hosts`, `allow-foreign-urls`, `allow-plain-http-credentials`, `allow-v1-endpoints`: lists of
 ///   host[:port]. Each allows something that is refused by default; the error's hint names the option.
-/// - `hosts-dir`, `registries-conf`: not supported yet. A value other than "" fails with OCIREG_UNSUPPORTED.
+/// - `hosts-dir`, `registries-conf` (none): a directory of hosts.toml files as containerd's, and a registries.conf file
+///   as Podman's, which name mirrors for any registry. "" uses none. See ocireg_service_resolve_endpoints().
 ///
 /// A proxy is `SCHEME://[USER:PASSWORD@]HOST[:PORT]`. The scheme is http, https, socks5 or socks5h (the proxy resolves
 /// host names). Without the option, HTTP_PROXY (not in CGI programs), HTTPS_PROXY and NO_PROXY, also in lower case, are

@@ -57,10 +57,8 @@ impl Slots {
         let mut counts = lock(&taken.counts);
         let mut told = false;
         loop {
-            let count = counts.entry(host.to_owned()).or_default();
-            if *count < self.allowed(host) {
-                *count += 1;
-                return Ok(Slot { taken, process: process::current(), host: host.to_owned() });
+            if let Some(slot) = self.free(taken, &mut counts, host) {
+                return Ok(slot);
             }
             drop(counts);
             call.check()?;
@@ -76,12 +74,21 @@ impl Slots {
     /// A slot of a host, if one is free.
     pub fn take_free(&self, host: &str) -> Option<Slot<'_>> {
         let taken = self.taken.get();
-        let mut counts = lock(&taken.counts);
-        let count = counts.entry(host.to_owned()).or_default();
-        if *count >= self.allowed(host) {
+        self.free(taken, &mut lock(&taken.counts), host)
+    }
+
+    /// Takes a slot, if fewer are taken than the host allows.
+    fn free<'a>(
+        &self,
+        taken: &'a Taken,
+        counts: &mut HashMap<String, usize>,
+        host: &str,
+    ) -> Option<Slot<'a>> {
+        let count = counts.get(host).copied().unwrap_or_default();
+        if count >= self.allowed(host) {
             return None;
         }
-        *count += 1;
+        counts.insert(host.to_owned(), count + 1);
         Some(Slot { taken, process: process::current(), host: host.to_owned() })
     }
 }

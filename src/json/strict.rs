@@ -180,17 +180,6 @@ impl Object {
         std::mem::take(&mut self.map)
     }
 
-    /// Refuses a key whose time has not come: one that is taken and not obeyed would be worse than none.
-    pub fn refuse(&mut self, key: &str, hint: &str) -> Result<()> {
-        if self.take(key).is_none() {
-            return Ok(());
-        }
-        let name = self.name(key);
-        Err(Error::new(Code::Unsupported, format!("the option {name:?} is not supported yet"))
-            .in_argument(&name)
-            .hint(hint))
-    }
-
     /// Refuses keys that were not taken, unless the type is a published one.
     pub fn done(self) -> Result<()> {
         match self.map.keys().next() {

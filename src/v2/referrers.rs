@@ -328,7 +328,7 @@ impl Repository {
                 Ok(()) if merged < MERGES => {
                     merged += 1;
                     written = true;
-                    call.sleep(jittered(read.elapsed().min(OTHERS) * 2))?;
+                    call.sleep(jittered((read.elapsed() * 2).min(OTHERS)))?;
                 }
                 Ok(()) => return Ok(Some(tag)),
                 Err(error) if error.code() == Code::Conflict && merged < MERGES => {

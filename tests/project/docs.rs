@@ -5,21 +5,23 @@ use std::process::Command;
 
 use ocireg_testkit::stage;
 
-/// The Markdown files of the repository, below the root and docs/ and bindings/.
+/// The directories with pages for users.
+pub const DIRECTORIES: [&str; 9] = [
+    ".",
+    "docs",
+    "docs/start",
+    "docs/guides",
+    "docs/migration",
+    "bindings/c",
+    "bindings/go",
+    "bindings/go/docker",
+    "bindings/python",
+];
+
+/// The Markdown files of the repository in them.
 fn pages() -> Vec<PathBuf> {
     let mut pages = Vec::new();
-    let directories = [
-        "",
-        "docs",
-        "docs/start",
-        "docs/guides",
-        "docs/migration",
-        "bindings/c",
-        "bindings/go",
-        "bindings/go/docker",
-        "bindings/python",
-    ];
-    for directory in directories {
+    for directory in DIRECTORIES {
         let entries = std::fs::read_dir(stage::root().join(directory)).expect("a directory");
         pages.extend(
             entries

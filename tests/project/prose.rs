@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::docs::DIRECTORIES;
 use crate::english::{BANNED, negated_noun};
 
 /// What no documentation says, and what to say instead.
@@ -41,6 +42,9 @@ const RIDDLES: &[(&str, &str)] = &[
     ("Its end is reported", "say when the digest is checked"),
     ("Read reads. After", "say what stays after an error"),
     ("may be gone the next time", "errors are sticky, except cancellation and deadline"),
+    ("ot supported yet", "describe what it does, or leave it out"),
+    ("here are no options", "no options are defined yet"),
+    ("here is no function", "say what is done instead"),
 ];
 
 /// A line of documentation with its number.
@@ -82,20 +86,13 @@ fn lines(kind: &Kind, text: &str) -> Vec<Line> {
 /// Every file with documentation for users.
 fn files() -> Vec<(PathBuf, Kind)> {
     let mut files = vec![(PathBuf::from("include/ocireg.h"), Kind::C)];
-    for directory in [
-        ".",
-        "docs",
-        "docs/start",
-        "docs/guides",
-        "docs/migration",
-        "bindings/c",
-        "bindings/go",
-        "bindings/python",
+    let code = [
         "bindings/python/ocireg",
         "bindings/python/ocireg/aio",
         "bindings/python/ocireg/_program",
         "bindings/python/examples",
-    ] {
+    ];
+    for directory in DIRECTORIES.iter().chain(&code) {
         for entry in fs::read_dir(directory).expect("a directory") {
             let path = entry.expect("an entry").path();
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();

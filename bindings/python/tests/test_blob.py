@@ -11,7 +11,7 @@ import pytest
 import ocireg
 
 from .conftest import Image
-from .registry import Registry, sha256
+from .registry import Registry, archive, sha256
 
 
 def test_read_to_the_verified_end(session: ocireg.Session, image: Image) -> None:
@@ -83,23 +83,13 @@ def test_wrong_content(session: ocireg.Session, registry: Registry, image: Image
             blob.read(1)
 
 
-def archive(padding: bytes = b"") -> bytes:
-    """A tar archive of one file, with something behind its end."""
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w") as tar:
-        entry = tarfile.TarInfo("file")
-        entry.size = 5
-        tar.addfile(entry, io.BytesIO(b"hello"))
-    return made.getvalue() + padding
-
-
 def unpack(blob: ocireg.BlobReader) -> dict[str, bytes]:
     with tarfile.open(fileobj=blob, mode="r|*") as tar:
         return {entry.name: file.read() for entry in tar if (file := tar.extractfile(entry)) is not None}
 
 
 def test_verify_reads_what_a_tar_reader_leaves(session: ocireg.Session, registry: Registry) -> None:
-    right = archive(bytes(200_000))
+    right = archive({"file": b"hello"}) + bytes(200_000)
     digest = registry.blob(right)["digest"]
     with session.open_blob(digest) as blob:
         assert unpack(blob) == {"file": b"hello"}

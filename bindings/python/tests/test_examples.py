@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import os
 import signal
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ import pytest
 import ocireg
 
 from .conftest import Image
-from .registry import Registry, sha256
+from .registry import Registry, archive, sha256
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -42,15 +40,6 @@ class Examples:
 @pytest.fixture
 def examples(tmp_path: Path) -> Examples:
     return Examples(tmp_path)
-
-
-def tar_layer() -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        entry = tarfile.TarInfo("etc/name")
-        entry.size = 5
-        archive.addfile(entry, io.BytesIO(b"value"))
-    return buffer.getvalue()
 
 
 def test_list_tags(examples: Examples, registry: Registry, image: Image) -> None:
@@ -85,7 +74,7 @@ def test_a_pull_ends_with_its_deadline_and_with_ctrl_c(examples: Examples, regis
 
 
 def test_stream_layer(examples: Examples, registry: Registry) -> None:
-    layer = tar_layer()
+    layer = archive({"etc/name": b"value"})
     registry.image([layer], "tar")
     reference = f"{registry.host}/team/app:tar"
     examples.run("stream_layer", reference, "out")
@@ -122,7 +111,7 @@ def test_handle_errors(examples: Examples, registry: Registry, image: Image) -> 
 
 
 def test_list_files(examples: Examples, registry: Registry) -> None:
-    registry.image([tar_layer()], "tar")
+    registry.image([archive({"etc/name": b"value"})], "tar")
     assert "etc/name" in examples.run("list_files", f"{registry.host}/team/app:tar")[0]
 
 

@@ -11,23 +11,13 @@ import pytest
 
 import ocireg
 
-from .registry import Registry
-
-
-def layer(files: dict[str, bytes]) -> bytes:
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w") as tar:
-        for name, content in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            tar.addfile(entry, io.BytesIO(content))
-    return made.getvalue()
+from .registry import Registry, archive
 
 
 @pytest.fixture
 def reference(registry: Registry) -> str:
     big = bytes(range(256)) * 1000
-    registry.image([layer({"a": b"low", "b": b"low", "big": big}), layer({"a": b"high", ".wh.b": b""})], "1")
+    registry.image([archive({"a": b"low", "b": b"low", "big": big}), archive({"a": b"high", ".wh.b": b""})], "1")
     return f"{registry.host}/app:1"
 
 

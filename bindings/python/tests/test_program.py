@@ -23,7 +23,7 @@ from ocireg import _errors
 from ocireg._program import arguments, exits, output
 
 from .conftest import Image
-from .registry import Registry, sha256
+from .registry import Registry, archive, sha256
 
 PAGE = Path(__file__).parents[3] / "docs" / "program.md"
 
@@ -65,21 +65,12 @@ def program(tmp_path: Path) -> Program:
     return Program(tmp_path)
 
 
-def layer(files: dict[str, bytes]) -> bytes:
-    """A tar archive."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for name, content in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            tar.addfile(entry, io.BytesIO(content))
-    return buffer.getvalue()
-
-
 @pytest.fixture
 def root(registry: Registry) -> str:
     """The reference of an image that can be unpacked."""
-    registry.image([layer({"etc/name": b"one", "etc/gone": b""}), layer({"etc/.wh.gone": b"", "new": b"two"})], "v1")
+    registry.image(
+        [archive({"etc/name": b"one", "etc/gone": b""}), archive({"etc/.wh.gone": b"", "new": b"two"})], "v1"
+    )
     return f"{registry.host}/team/root:v1"
 
 

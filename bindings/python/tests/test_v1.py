@@ -1,12 +1,10 @@
 from __future__ import annotations
 
 import gzip
-import io
 import json
 import os
 import subprocess
 import sys
-import tarfile
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,8 +18,10 @@ from ocireg import _ffi, documents
 from ocireg.documents import ImgData
 
 from .conftest import ALONE
+from .registry import archive
 
 ID = "5" * 64
+ARCHIVE = archive({"größe": b"hello"})
 
 
 class Index(BaseHTTPRequestHandler):
@@ -113,27 +113,18 @@ def v1(service: ocireg.Service, host: str) -> Iterator[ocireg.V1Session]:
         yield session
 
 
-def archive() -> bytes:
-    file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode="w") as tar:
-        entry = tarfile.TarInfo("größe")
-        entry.size = 5
-        tar.addfile(entry, io.BytesIO(b"hello"))
-    return file.getvalue()
-
-
 def test_push_and_pull(v1: ocireg.V1Session, index: Server, host: str) -> None:
     root, reference, document = f"http://{host}/v1/", f"{host}/team/app", json.dumps({"id": ID}).encode()
     v1.push_image_json_registry({"id": ID}, root, document)
     with v1.push_image_layer_registry(ID, root, document) as layer:
-        layer.write(archive()[:700])
-        layer.write(archive()[700:])
+        layer.write(ARCHIVE[:700])
+        layer.write(ARCHIVE[700:])
         sums = layer.commit()
     assert sums["checksum"].startswith("tarsum+sha256:")
     image: ImgData = {"id": ID, "checksum": sums["checksum"], "checksum_payload": sums["checksum_payload"]}
     v1.push_image_checksum_registry(image, root)
     v1.push_registry_tag(reference, ID, "1", root)
-    assert gzip.decompress(index.kept[f"/v1/images/{ID}/layer"]) == archive()
+    assert gzip.decompress(index.kept[f"/v1/images/{ID}/layer"]) == ARCHIVE
     assert index.kept["/v1/repositories/team/app/tags/1"] == f'"{ID}"'.encode()
     assert v1.push_image_json_index(reference, {ID: image}.values(), True, iter([root])) == {
         "ImgList": {},
@@ -150,7 +141,7 @@ def test_push_and_pull(v1: ocireg.V1Session, index: Server, host: str) -> None:
     found = v1.get_remote_image_json(ID, root)
     assert found.json == document
     with v1.get_remote_image_layer(ID, root, found.layer_size) as reader:
-        assert gzip.decompress(reader.read()) == archive()
+        assert gzip.decompress(reader.read()) == ARCHIVE
     with pytest.raises(ocireg.NotFoundError) as caught:
         v1.lookup_remote_image("6" * 64, root)
     assert caught.value.http_status == 404
@@ -159,7 +150,7 @@ def test_push_and_pull(v1: ocireg.V1Session, index: Server, host: str) -> None:
 def test_pull_into_a_layout(v1: ocireg.V1Session, host: str, layout: Path) -> None:
     root, image_json = f"http://{host}/v1/", json.dumps({"id": ID}).encode()
     with v1.push_image_layer_registry(ID, root, image_json) as layer:
-        layer.write(archive())
+        layer.write(ARCHIVE)
         layer.commit()
     v1.push_image_json_registry({"id": ID}, root, image_json)
     v1.push_registry_tag(f"{host}/team/app", ID, "1", root)
@@ -269,7 +260,7 @@ def test_ctrl_c_ends_a_layer_that_stalls(index: Server, host: str, call: str) ->
     index.stalls = threading.Event()
     try:
         done = subprocess.run(
-            [sys.executable, "-c", INTERRUPTED, call, host, archive().hex()],
+            [sys.executable, "-c", INTERRUPTED, call, host, ARCHIVE.hex()],
             env={
                 **os.environ,
                 "PYTHONPATH": str(Path(ocireg.__file__).parents[1]),

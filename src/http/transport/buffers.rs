@@ -30,7 +30,7 @@ impl HoldingBuffers {
         let follows = scope::with(|scope| std::mem::take(&mut scope.body_follows)).unwrap_or(false);
         let holds = follows && amount <= OUTPUT_BUFFER / 2;
         if holds {
-            self.held += amount;
+            self.held = amount;
         }
         holds
     }
