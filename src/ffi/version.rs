@@ -46,7 +46,9 @@ pub unsafe extern "C" fn ocireg_version_info() -> *const c_char {
         static INFO: Lazy<CString> = Lazy::new(|| {
             let info = serde_json::json!({
                 "version": env!("CARGO_PKG_VERSION"),
-                "features": ["pull", "upload", "login", "search", "proxy", "log"],
+                "features": [
+                    "pull", "push", "copy", "unpack", "export", "upload", "login", "search", "proxy", "log",
+                ],
                 "protocols": ["v1", "v2"],
                 "http": crate::http::CLIENT,
                 "tls": "rustls",

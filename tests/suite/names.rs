@@ -398,7 +398,9 @@ fn the_library_tells_what_it_can_do() {
     let info: serde_json::Value = serde_json::from_slice(info.to_bytes()).expect("JSON");
     assert_eq!(info["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(info["protocols"], json!(["v1", "v2"]));
-    for feature in ["pull", "upload", "login", "search", "proxy", "log"] {
+    for feature in
+        ["pull", "push", "copy", "unpack", "export", "upload", "login", "search", "proxy", "log"]
+    {
         assert!(info["features"].as_array().expect("a list").contains(&json!(feature)), "{info}");
     }
 }
